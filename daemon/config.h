@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* D/felloe.conf: read with inih, written by init and join with a comment on each setting. */
+#ifndef FELLOE_DAEMON_CONFIG_H
+#define FELLOE_DAEMON_CONFIG_H
+
+#include "daemon/identity.h"
+
+enum log_level { LEVEL_ERROR, LEVEL_WARNING, LEVEL_INFO, LEVEL_DEBUG };
+
+struct config {
+    enum role role;
+    char listen[256];        /* hub: tcp://address:port */
+    char advertise[256];     /* hub: the address that tickets carry; empty: listen */
+    char sites[SITES_MAX][SLUG_MAX + 1]; /* hub: its sites, 'commons' always among them */
+    uint32_t site_count;
+    char hub[256];           /* spoke: the hub's address, from the ticket unless changed here */
+    char proxy[256];         /* spoke: SOCKS proxy host:port, empty for none */
+    char socket[256];        /* empty: D/felloe.sock */
+    enum log_level level;
+    uint32_t pull_wait_s;    /* spoke: how long the hub may hold back an answer when there is no news */
+    uint32_t ticket_hours;   /* hub: how long a ticket is good for */
+};
+
+/* Every problem is reported with its line; unknown settings are problems too. */
+enum felloe_code config_load(struct config *config, const char *dir, struct felloe_error *error);
+enum felloe_code config_write(const struct config *config, const char *dir, struct felloe_error *error);
+/* The socket's path. */
+void config_socket_path(const struct config *config, const char *dir, char *out, size_t size);
+
+#endif

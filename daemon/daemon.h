@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What one running felloed consists of. Everything in it lives on the loop's thread unless its header says otherwise. */
+#ifndef FELLOE_DAEMON_DAEMON_H
+#define FELLOE_DAEMON_DAEMON_H
+
+#include "daemon/config.h"
+#include "daemon/driver.h"
+#include "daemon/event_log.h"
+#include "daemon/projector.h"
+#include "daemon/queue.h"
+
+struct uv_loop_s;
+struct control_server;
+
+struct daemon {
+    const char *dir;
+    struct config config;
+    struct identity identity;
+    struct uv_loop_s *loop;
+    struct queue completions;    /* finished log jobs; woken on the loop */
+    struct keyring *keyring;
+    struct event_log *log;
+    struct projector *projector;
+    struct driver *driver;
+    struct control_server *control;
+};
+
+/* Wall clock, ms since 1970; and a clock that only goes forward, ms. The only places that ask. */
+int64_t clock_wall_ms(void);
+uint64_t clock_steady_ms(void);
+void random_bytes(void *out, size_t size);
+
+/* Ends the loop; the daemon then closes what is open and returns `code`. */
+void daemon_stop(struct daemon *daemon, enum felloe_code code);
+
+/* The local socket: who talks to the daemon (control_server.c), and what it answers (control_*.c). */
+enum felloe_code control_server_open(struct control_server **out, struct daemon *daemon, struct felloe_error *error);
+void control_server_close(struct control_server *server);
+/* The projector folded something (called on the loop): views that wait may go on, followers look again. */
+void control_server_changed(struct control_server *server);
+
+#endif

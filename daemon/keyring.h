@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The data keys, wrapped under the identity's keyring key, in a small LMDB environment of their own (D/keys), so that
+ * backups of the log do not bring an erased key back. Safe to use from any thread; the log's writer alone writes. */
+#ifndef FELLOE_DAEMON_KEYRING_H
+#define FELLOE_DAEMON_KEYRING_H
+
+#include "felloe/error.h"
+#include "proto/key_record.h"
+
+struct keyring;
+
+enum felloe_code keyring_open(struct keyring **out, const char *dir, const uint8_t keyring_key[32],
+                              struct felloe_error *error);
+void keyring_close(struct keyring *keyring);
+
+/* Adds those that are not there yet, durable on return. A record whose id is there with other bytes is refused
+ * (FELLOE_DAMAGED); a person's key may be used in several sites (record.site says where it was made). */
+enum felloe_code keyring_add(struct keyring *keyring, const struct key_record *records, size_t count,
+                             struct felloe_error *error);
+/* FELLOE_NOT_FOUND (no message) when it is not there. */
+enum felloe_code keyring_get(struct keyring *keyring, const struct key_id *id, struct key_record *out);
+/* The key that seals what is about no person in a site. */
+enum felloe_code keyring_site_key(struct keyring *keyring, struct bytes site, struct key_record *out);
+size_t keyring_count(struct keyring *keyring);
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lines for whoever runs the daemon: to stderr, with the journal's priority prefix when it reads along. Never personal
+ * data: ids, counts, positions, sites and devices only. */
+#ifndef FELLOE_DAEMON_REPORT_H
+#define FELLOE_DAEMON_REPORT_H
+
+#include "daemon/config.h"
+
+void report_level(enum log_level level);
+void report(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between client and daemon, over the local socket: frames of a 4-byte big-endian length and a sequence of msgpack
+ * objects. The first object of a request is [verb, arguments (map)], items follow. An answer is any number of DATA and
+ * PROGRESS frames, then exactly one END or ERROR.
+ *
+ *   DATA      ["data"]            then items: rows (arrays in the view's column order) or events
+ *   PROGRESS  ["progress", done, total, what]
+ *   END       ["end", summary (map)]
+ *   ERROR     ["error", code, text]
+ *
+ * An event item is an array of 12:
+ *   id (bin 32), site (str), position ([epoch, n] or nil), device (bin 16), incarnation, seq, time (HLC), type (str or
+ *   nil when it cannot be opened), person (bin 16 or nil), worker (str or nil), occurred (ms or nil), fields (map or nil)
+ * A draft is a map; see control_draft below. */
+#ifndef FELLOE_PROTO_CONTROL_H
+#define FELLOE_PROTO_CONTROL_H
+
+#include "felloe/error.h"
+#include "proto/mp.h"
+#include "proto/view.h"
+
+#define CONTROL_VERSION 1
+
+/* Every verb, its arguments (all optional unless marked *) and its answer. One table: the server dispatches by it. */
+#define CONTROL_VERBS(V) \
+    V(RECORD, "record")         /* items: drafts; all or none per frame unless partly=true. DATA: one map a draft in
+                                   order: {id, person} | {known: id, person} (import seen before) | {error, code}.
+                                   END {saved, known, failed} */ \
+    V(VIEW, "view")             /* name*, site, person (for "person"), limit, after. DATA rows. END {as_of (ms), sites:
+                                   [[site, folded, head]], total, names: {worker: name}, person, known_as, …} */ \
+    V(STATUS, "status")         /* END {role, name, device, worker, hub {…}, sites: [map]} as status --json shows it */ \
+    V(LOG, "log")               /* site, from (text), follow, opened (default true), limit. DATA events */ \
+    V(VERIFY, "verify")         /* PROGRESS. END {sites: [map], events, problems: [text]} */ \
+    V(REBUILD, "rebuild")       /* PROGRESS. END {events, seconds} */ \
+    V(DIGEST, "digest")         /* END {sites: [[site, view, rows, hex]]} */ \
+    V(HUB_INVITE, "hub.invite") /* sites* (array), worker*, name, role, agency, hours. END {ticket, expires} */ \
+    V(HUB_DEVICES, "hub.devices") /* DATA maps. END {} */ \
+    V(HUB_REVOKE, "hub.revoke") /* device* (id, prefix or label), why. END {device} */
+
+enum control_verb {
+#define V(id, name) CONTROL_##id,
+    CONTROL_VERBS(V)
+#undef V
+    CONTROL_VERB_COUNT
+};
+const char *control_verb_name(enum control_verb verb);
+bool control_verb_find(struct bytes name, enum control_verb *out);
+
+/* A draft: an event as somebody wants it recorded. As a msgpack map with these keys; absent where NULL/empty. */
+struct control_draft {
+    struct bytes type;        /* * */
+    struct bytes site;        /* default: the person's, else the device's first */
+    struct bytes person;      /* an id, a prefix, a name; "@new" makes a person; "@same": the previous draft's */
+    struct bytes worker;      /* default: the device's */
+    bool has_occurred;
+    int64_t occurred;         /* ms since 1970 */
+    struct bytes source, origin; /* of an import: CloudEvents source and id; and "subject" is then the person's name there */
+    struct bytes subject;
+    struct bytes fields;      /* a msgpack map: name -> str | int | bool | array of str */
+};
+void control_put_draft(struct buffer *out, const struct control_draft *draft);
+/* Reads the reader's current object; pointers go into the input. `fields` must be the last key of the map (put_draft
+ * writes it so: as a bin that holds the map). False when malformed. */
+bool control_read_draft(struct mp_reader *r, struct control_draft *out);
+
+/* Frames: reserve the length with begin, patch it with end. */
+size_t control_frame_begin(struct buffer *out);
+void control_frame_end(struct buffer *out, size_t begin);
+/* 0: more bytes are needed; otherwise the whole frame's size, and its payload. SIZE_MAX: over CONTROL_FRAME_MAX. */
+size_t control_frame_parse(struct bytes in, struct bytes *payload);
+
+void control_put_request(struct buffer *out, enum control_verb verb, uint32_t argument_count); /* then the pairs */
+void control_put_data(struct buffer *out);
+void control_put_progress(struct buffer *out, uint64_t done, uint64_t total, const char *what);
+void control_put_end(struct buffer *out, uint32_t pair_count); /* then the pairs */
+void control_put_error(struct buffer *out, enum felloe_code code, const char *text);
+
+#endif

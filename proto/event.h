@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The event: immutable bytes, made once by the device that writes it, stored, sent, hashed and signed as exactly
+ * these bytes everywhere.
+ *
+ *   event   = array of 10
+ *             version        uint, 1
+ *             device         bin 16
+ *             incarnation    uint, from 1
+ *             site           str, a slug
+ *             seq            uint, from 1, no gaps within (device, incarnation, site)
+ *             prev           bin 32, id of the stream's previous event; zeros for seq 1
+ *             seen           array [epoch, n, epoch, n …], ascending epochs
+ *             key            bin 16, which data key seals the rest
+ *             nonce          bin 24, random
+ *             sealed         bin, XChaCha20-Poly1305 (IETF) of the body;
+ *                            associated data: every byte of the event before the nonce's first (its msgpack header)
+ *
+ *   body    = sequence of two objects
+ *             array of 6 or more: time, type, subject, worker, occurred, origin
+ *             map: fields, name -> value
+ *
+ *   id      = BLAKE2b-256 of the event's bytes
+ *
+ * time is a hybrid logical clock (see hlc.h); subject a person's id or nil; occurred milliseconds since 1970 or nil;
+ * origin nil, or a bin 16 that names where an imported event came from (see origin_id), so that it counts once. */
+#ifndef FELLOE_PROTO_EVENT_H
+#define FELLOE_PROTO_EVENT_H
+
+#include "proto/id.h"
+
+#define EVENT_VERSION 1
+#define DATA_KEY_SIZE 32
+#define EVENT_NONCE_SIZE 24
+#define TYPE_MAX 48
+
+struct data_key { uint8_t b[DATA_KEY_SIZE]; };
+struct origin_id { uint8_t b[16]; };
+
+/* The clear part. When decoded, `site` points into the event's bytes. */
+struct event_clear {
+    struct device_id device;
+    uint32_t incarnation;
+    struct bytes site;
+    uint64_t seq;
+    struct event_id prev;
+    struct seen seen;
+    struct key_id key;
+};
+
+struct event {
+    struct event_clear clear;
+    struct bytes raw;    /* the whole event */
+    struct bytes header; /* raw before the nonce: the associated data */
+    const uint8_t *nonce;
+    struct bytes sealed;
+};
+
+struct event_body {
+    uint64_t time;      /* hybrid logical clock */
+    struct bytes type;
+    bool has_subject;
+    struct person_id subject;
+    struct bytes worker;
+    bool has_occurred;
+    int64_t occurred;   /* ms since 1970 */
+    bool has_origin;
+    struct origin_id origin;
+    struct bytes fields; /* one msgpack map, its own bytes */
+};
+
+/* Reads one event that fills `raw` exactly. All pointers of `out` point into raw. False when it is malformed, over
+ * EVENT_SIZE_MAX, of another version, or breaks a rule above that needs no other event to check. */
+bool event_decode(struct bytes raw, struct event *out);
+
+void event_id_of(struct bytes raw, struct event_id *out);
+
+/* Decrypts into `plain` (cleared first) and reads the body; the body's pointers point into plain. False when the key
+ * is wrong, the event was altered, or the body is malformed. */
+bool event_open(const struct event *event, const struct data_key *key, struct buffer *plain, struct event_body *out);
+
+/* Appends the event's bytes to `out`. `nonce` is 24 fresh random bytes. False when it would be over EVENT_SIZE_MAX or
+ * memory ran out; then out is as before. */
+bool event_seal(const struct event_clear *clear, const struct event_body *body, const struct data_key *key,
+                const uint8_t nonce[EVENT_NONCE_SIZE], struct buffer *out);
+
+/* Of (source, id) as CloudEvents names an event: BLAKE2b-128 of "felloe origin" NUL source NUL id. */
+void origin_id_of(struct bytes source, struct bytes id, struct origin_id *out);
+
+#endif
