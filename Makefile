@@ -1,55 +1,209 @@
 # SPDX-License-Identifier: Apache-2.0
-# Felloe's build: `make help` lists what there is.
-CC ?= gcc
-B := build
+# Felloe's build. `make help` lists what there is; README.md, "Working on Felloe", says how to use it.
+
+ifeq ($(origin CC),default)
+CC     := gcc
+endif
+B      := build
 PREFIX ?= /usr/local
-CSTD := -std=gnu17
-WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
-HARDEN := -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection \
-          -ftrivial-auto-var-init=zero -fPIE
-OPT ?= -O2 -g
-CPPFLAGS += -I. -Iinclude -D_GNU_SOURCE
-PROTO_PKGS := msgpack libsodium
+LIBDIR ?= $(PREFIX)/lib
+OPT    ?= -O2 -g
+WERROR ?= -Werror
+PKG_CONFIG ?= pkg-config
+Q      := $(if $(V),,@)
+
+# ---- flags -----------------------------------------------------------------------------------------------------------
+
+CLANG   := $(findstring clang,$(CC))
+MACHINE := $(shell uname -m)
+CSTD    := -std=gnu17
+WARN    := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla $(WERROR)
+HARDEN  := -fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero \
+           $(if $(CLANG),-Wno-unused-command-line-argument \
+               -enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang) \
+           $(if $(filter x86_64,$(MACHINE)),-fcf-protection) \
+           $(if $(SANITIZE)$(filter -O0,$(OPT)),,-D_FORTIFY_SOURCE=3)
+CPPFLAGS   += -I. -Iinclude -D_GNU_SOURCE
+# One set of objects serves programs, archive and shared library; the exports are narrowed when linking.
+ALLCFLAGS   = $(CSTD) $(OPT) $(WARN) $(HARDEN) -fPIC -fno-semantic-interposition $(SANITIZE) $(CFLAGS) -MMD -MP
+ALLLDFLAGS  = -pie -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
+
+# Asked of pkg-config when first used, so that parsing this file needs nothing installed.
+PROTO_PKGS  := msgpack libsodium
 DAEMON_PKGS := libuv libzmq lmdb inih libsystemd
 CLIENT_PKGS := jansson smartcols
-PC := pkg-config
-ALLCFLAGS = $(CSTD) $(OPT) $(WARN) $(HARDEN) $(SANITIZE) $(CFLAGS) -MMD -MP
-ALLLDFLAGS = -pie -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
-Q := $(if $(V),,@)
+lazy         = $(eval $1 := $$(shell $2))$($1)
+PKG_CFLAGS   = $(call lazy,PKG_CFLAGS,$(PKG_CONFIG) --cflags $(PROTO_PKGS) $(DAEMON_PKGS) $(CLIENT_PKGS))
+PROTO_LIBS   = $(call lazy,PROTO_LIBS,$(PKG_CONFIG) --libs $(PROTO_PKGS))
+DAEMON_LIBS  = $(call lazy,DAEMON_LIBS,$(PKG_CONFIG) --libs $(PROTO_PKGS) $(DAEMON_PKGS)) -lpthread
+CLIENT_LIBS  = $(call lazy,CLIENT_LIBS,$(PKG_CONFIG) --libs $(PROTO_PKGS) $(CLIENT_PKGS))
+TEST_LIBS    = -lcmocka
 
-PROTO_O := $(patsubst %.c,$B/%.o,$(wildcard proto/*.c))
-DAEMON_O := $(patsubst %.c,$B/%.o,$(wildcard daemon/*.c))
-CLIENT_O := $(patsubst %.c,$B/%.o,$(wildcard client/*.c client/*/*.c))
-UNIT := $(patsubst tests/unit/%.c,$B/tests/%,$(wildcard tests/unit/test_*.c))
-TESTLIB_O := $(patsubst %.c,$B/%.o,$(wildcard tests/lib/*.c))
+# ---- what there is to build ------------------------------------------------------------------------------------------
 
-all: $B/felloed $B/felloe
+obj       = $(patsubst %.c,$B/%.o,$(wildcard $1))
+PROTO_O   := $(call obj,proto/*.c)
+DAEMON_O  := $(call obj,daemon/*.c)
+CLIENT_O  := $(call obj,client/*.c client/*/*.c)
+LIB_O     := $(call obj,client/lib/*.c)
+TESTLIB_O := $(call obj,tests/lib/*.c)
+GENERATE_O := $(call obj,tests/generator/*.c)
+UNIT      := $(patsubst tests/unit/%.c,$B/tests/%,$(wildcard tests/unit/test_*.c))
+SIM       := $(patsubst tests/sim/%.c,$B/tests/%,$(wildcard tests/sim/test_*.c))
+SIM_O     := $(call obj,$(filter-out tests/sim/test_%,$(wildcard tests/sim/*.c)))
+FUZZ      := $(patsubst tests/fuzz/fuzz_%.c,$B/tests/fuzz_%,$(wildcard tests/fuzz/fuzz_*.c))
+LIBFUZZER := $(patsubst $B/tests/%,$B/libfuzzer/%,$(FUZZ))
+SOURCES   := $(wildcard include/felloe/*.h proto/*.[ch] daemon/*.[ch] client/*.[ch] client/*/*.[ch] tests/*/*.[ch])
+VERSION    = $(shell sed -n 's/.*FELLOE_VERSION "\(.*\)".*/\1/p' include/felloe/version.h)
+SOVERSION := 0
+GENERATOR := $(if $(GENERATE_O),$B/felloe-generate)
+
+all: $B/felloed $B/felloe  ## build build/felloed and build/felloe (the default)
 
 $B/felloed: $(DAEMON_O) $B/libproto.a
 	@echo "  LINK  $@"
-	$Q$(CC) $(ALLLDFLAGS) -o $@ $(DAEMON_O) $B/libproto.a $$($(PC) --libs $(PROTO_PKGS) $(DAEMON_PKGS)) -lpthread
+	$Q$(CC) $(ALLLDFLAGS) -o $@ $(DAEMON_O) $B/libproto.a $(DAEMON_LIBS)
 $B/felloe: $(CLIENT_O) $B/libproto.a
 	@echo "  LINK  $@"
-	$Q$(CC) $(ALLLDFLAGS) -o $@ $(CLIENT_O) $B/libproto.a $$($(PC) --libs $(PROTO_PKGS) $(CLIENT_PKGS))
+	$Q$(CC) $(ALLLDFLAGS) -o $@ $(CLIENT_O) $B/libproto.a $(CLIENT_LIBS)
+$B/felloe-generate: $(GENERATE_O) $B/libproto.a
+	@echo "  LINK  $@"
+	$Q$(CC) $(ALLLDFLAGS) -o $@ $(GENERATE_O) $B/libproto.a $(PROTO_LIBS) -lm
 $B/libproto.a: $(PROTO_O)
 	@echo "  AR    $@"
 	$Q rm -f $@; ar rcs $@ $^
-$B/%.o: %.c
+$B/%.o: %.c $B/.flags
 	@mkdir -p $(@D); echo "  CC    $<"
-	$Q$(CC) $(CPPFLAGS) $(ALLCFLAGS) -c -o $@ $<
+	$Q$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(ALLCFLAGS) -c -o $@ $<
+# Objects of another compiler or other flags are made again.
+FLAGS_NOW = $(CC) $(CPPFLAGS) $(ALLCFLAGS) $(ALLLDFLAGS)
+$B/.flags: FORCE
+	@mkdir -p $(@D); echo '$(FLAGS_NOW)' | cmp -s - $@ || echo '$(FLAGS_NOW)' >$@
+
+# The client library: what it needs of proto is linked in, and only felloe_… is visible from outside.
+lib: $B/libfelloe.a $B/libfelloe.so  ## build the client library, build/libfelloe.a and .so
+$B/libfelloe.a: $(LIB_O) $B/libproto.a
+	@echo "  AR    $@"
+	$Q ld -r -o $B/libfelloe.o $(LIB_O) $B/libproto.a
+	$Q objcopy --wildcard --keep-global-symbol='felloe_*' $B/libfelloe.o
+	$Q rm -f $@; ar rcs $@ $B/libfelloe.o
+$B/libfelloe.so: $B/libfelloe.a
+	@echo "  LINK  $@"
+	$Q$(CC) -shared -Wl,-soname,libfelloe.so.$(SOVERSION) -Wl,-z,relro,-z,now,-z,defs $(SANITIZE) $(LDFLAGS) -o $@ \
+	    $B/libfelloe.o $(PROTO_LIBS)
+
+# ---- tests -----------------------------------------------------------------------------------------------------------
+
 # Unit tests of proto link with proto alone: that it does no I/O is proven by the link line.
 $B/tests/test_%: $B/tests/unit/test_%.o $(TESTLIB_O) $B/libproto.a
-	@echo "  LINK  $@"
-	$Q$(CC) $(ALLLDFLAGS) -o $@ $< $(TESTLIB_O) $B/libproto.a $$($(PC) --libs $(PROTO_PKGS)) -lcmocka
-# Those that need the daemon's modules are called test_daemon_….
+	@mkdir -p $(@D); echo "  LINK  $@"
+	$Q$(CC) $(ALLLDFLAGS) -o $@ $< $(TESTLIB_O) $B/libproto.a $(PROTO_LIBS) $(TEST_LIBS)
+# Those that need the daemon's or the client's modules are called test_daemon_… and test_client_….
 $B/tests/test_daemon_%: $B/tests/unit/test_daemon_%.o $(filter-out $B/daemon/main.o,$(DAEMON_O)) $(TESTLIB_O) $B/libproto.a
-	@echo "  LINK  $@"
-	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $$($(PC) --libs $(PROTO_PKGS) $(DAEMON_PKGS)) -lcmocka -lpthread
+	@mkdir -p $(@D); echo "  LINK  $@"
+	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(TEST_LIBS)
+$B/tests/test_client_%: $B/tests/unit/test_client_%.o $(filter-out $B/client/main.o,$(CLIENT_O)) $(TESTLIB_O) $B/libproto.a
+	@mkdir -p $(@D); echo "  LINK  $@"
+	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(CLIENT_LIBS) $(TEST_LIBS)
+# The simulator drives the same objects of proto as the daemon.
+$B/tests/test_sim%: $B/tests/sim/test_sim%.o $(SIM_O) $(TESTLIB_O) $B/libproto.a
+	@mkdir -p $(@D); echo "  LINK  $@"
+	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(PROTO_LIBS) $(TEST_LIBS)
+# A fuzz target, with a main that replays its corpus and a number of seeded mutations; and the same with libFuzzer.
+$B/tests/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/tests/fuzz/replay_main.o $B/libproto.a
+	@mkdir -p $(@D); echo "  LINK  $@"
+	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(PROTO_LIBS)
+$B/libfuzzer/fuzz_%: tests/fuzz/fuzz_%.c $(wildcard proto/*.c)
+	@mkdir -p $(@D); echo "  FUZZ  $@"
+	$Qclang $(CPPFLAGS) $(PKG_CFLAGS) $(CSTD) -O1 -g -fsanitize=fuzzer,address,undefined -o $@ $^ $(PROTO_LIBS)
 
-unit: $(UNIT)
-	$Qset -e; for t in $(UNIT); do $$t; done
-clean:
-	$Qrm -rf $B
-.PHONY: all unit clean
+TEST_PROGRAMS := $(UNIT) $(SIM) $(FUZZ)
+# A recursive make: only after `make deps` can this file ask pkg-config, and the jobs run beside each other.
+SUBMAKE = +$Q$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
+
+test:  ## install what is missing, build, run every test; ends with "N passed, N failed"
+	+@$(MAKE) -s --no-print-directory deps
+	$(SUBMAKE) B=$B test-programs
+	@B=$B tests/run $(TESTS)
+test-programs: all lib $(GENERATOR) $(TEST_PROGRAMS)
+unit: $(UNIT) $(SIM)  ## build and run the unit tests alone
+	@B=$B tests/run unit
+demo:  ## install what is missing, build, show one hub and four laptops at work (KEEP=1: leave them running)
+	+@$(MAKE) -s --no-print-directory deps
+	$(SUBMAKE) B=$B all $(GENERATOR)
+	@B=$B KEEP=$(KEEP) tests/demo.sh
+
+# ---- checks for those who work on it ---------------------------------------------------------------------------------
+
+asan:  ## unit, fuzz and short end-to-end tests under the address and undefined-behaviour sanitizers
+	$(SUBMAKE) B=$B/asan OPT="-O1 -g -fno-omit-frame-pointer" \
+	    SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined" test-programs
+	@B=$B/asan tests/run unit fuzz short
+tsan:  ## the daemon's unit tests and short end-to-end tests under the thread sanitizer
+	$(SUBMAKE) B=$B/tsan OPT="-O1 -g -fno-omit-frame-pointer" SANITIZE="-fsanitize=thread" test-programs
+	@B=$B/tsan TSAN_OPTIONS="suppressions=$(CURDIR)/tests/tsan.supp $(TSAN_OPTIONS)" tests/run daemon short
+fuzz:  ## libFuzzer over every fuzz target, FUZZ_SECONDS (20) each
+	+@$(MAKE) -s --no-print-directory deps EXTRA="clang libclang-rt-14-dev"
+	$(SUBMAKE) $(LIBFUZZER)
+	$Qset -e; for f in $(LIBFUZZER); do n=$${f##*/}; echo "  RUN   $$n"; mkdir -p $B/libfuzzer/corpus/$$n; \
+	    $$f -max_total_time=$(or $(FUZZ_SECONDS),20) -max_len=70000 -verbosity=0 -print_final_stats=1 \
+	        -artifact_prefix=$B/libfuzzer/ $B/libfuzzer/corpus/$$n $$(ls -d tests/fuzz/corpus/$$n 2>/dev/null); done
+format:  ## clang-format over FILES (default: the C files changed since the last commit)
+	+@$(MAKE) -s --no-print-directory deps EXTRA=clang-format
+	$Qclang-format -i $(or $(FILES),$$(git diff --name-only --diff-filter=d HEAD -- '*.c' '*.h') /dev/null)
+tidy: compile_commands.json  ## clang-tidy over every C file of the product
+	+@$(MAKE) -s --no-print-directory deps EXTRA=clang-tidy
+	$Qprintf '%s\n' $(filter-out tests/%,$(filter %.c,$(SOURCES))) | xargs -P$$(nproc) -n1 clang-tidy --quiet -p . 2>/dev/null
+compile_commands.json: FORCE  ## for clangd and other tools
+	$Q{ sep='['; for f in $(filter %.c,$(SOURCES)); do printf '%s\n{"directory":"%s","file":"%s","command":"%s"}' \
+	    "$$sep" "$(CURDIR)" "$$f" "clang $(CPPFLAGS) $(PKG_CFLAGS) $(CSTD) $(filter-out $(WERROR),$(WARN)) -c $$f"; \
+	    sep=,; done; echo; echo ']'; } >$@
+
+# ---- dependencies ----------------------------------------------------------------------------------------------------
+
+DEBS := gcc libc6-dev binutils pkg-config libuv1-dev libzmq3-dev liblmdb-dev libmsgpack-dev libsodium-dev libinih-dev \
+        libsystemd-dev libsmartcols-dev libjansson-dev libcmocka-dev jq $(if $(CLANG),clang) $(EXTRA)
+deps:  ## install what the build and the tests need (Debian packages, through apt-get)
+	$Qif command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then \
+	    missing=; for p in $(DEBS); do \
+	        [ "$$(dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null)" = installed ] || missing="$$missing $$p"; \
+	    done; \
+	    [ -z "$$missing" ] && exit 0; \
+	    echo "  DEPS $$missing"; sudo=; \
+	    if [ "$$(id -u)" != 0 ]; then sudo=sudo; command -v sudo >/dev/null || { \
+	        echo "make deps: not root, and there is no sudo. As root, run: apt-get install$$missing" >&2; exit 1; }; fi; \
+	    $$sudo apt-get -qq update && \
+	    $$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 install --no-install-recommends \
+	        $$missing >/dev/null || { \
+	        echo "make deps: apt-get could not install:$$missing (Felloe is built and tested on Debian 12)" >&2; exit 1; }; \
+	elif ! { command -v $(firstword $(CC)) && command -v jq && $(PKG_CONFIG) --exists $(PROTO_PKGS) $(DAEMON_PKGS) $(CLIENT_PKGS) cmocka; } \
+	    >/dev/null 2>&1; then \
+	    echo "make deps: this is not a Debian system; install a C compiler, pkg-config, jq, and the development files of" >&2; \
+	    echo "  libuv, libzmq (with CURVE), lmdb, msgpack-c, libsodium, inih, libsystemd, libsmartcols, jansson, cmocka" >&2; \
+	    exit 1; fi
+
+# ---- installing ------------------------------------------------------------------------------------------------------
+
+install: all lib  ## install programs, library, headers, pkg-config file (PREFIX=/usr/local, DESTDIR)
+	$Qinstall -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/felloe
+	$Qinstall -m 755 $B/felloed $B/felloe $(DESTDIR)$(PREFIX)/bin
+	$Qinstall -m 644 include/felloe/*.h $(DESTDIR)$(PREFIX)/include/felloe
+	$Qinstall -m 644 $B/libfelloe.a $(DESTDIR)$(LIBDIR)
+	$Qinstall -m 755 $B/libfelloe.so $(DESTDIR)$(LIBDIR)/libfelloe.so.$(VERSION)
+	$Qln -sf libfelloe.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libfelloe.so.$(SOVERSION)
+	$Qln -sf libfelloe.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libfelloe.so
+	$Qprintf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$${prefix}/include' '' 'Name: felloe' \
+	    'Description: Speak to the Felloe daemon of a directory' 'Version: $(VERSION)' 'Libs: -L$${libdir} -lfelloe' \
+	    'Libs.private: $(PROTO_LIBS)' 'Cflags: -I$${includedir}' >$(DESTDIR)$(LIBDIR)/pkgconfig/felloe.pc
+	@echo "  INSTALLED into $(DESTDIR)$(PREFIX)"
+
+clean:  ## remove the build directory
+	$Qrm -rf $B compile_commands.json
+help:  ## list these targets
+	@echo 'make TARGET [CC=clang] [V=1] [B=build] [PREFIX=/usr/local] [DESTDIR=]'
+	@sed -n 's/^\([a-z_.]*\):[^#]*  ## \(.*\)/\1	\2/p' Makefile | awk -F '\t' '{ printf "  %-24s%s\n", $$1, $$2 }'
+
+.PHONY: all lib test test-programs unit demo asan tsan fuzz format tidy deps install clean help FORCE
 .SECONDARY:
--include $(shell find $B -name '*.d' 2>/dev/null)
+.DELETE_ON_ERROR:
+-include $(shell find $B -name '*.d' -not -path '$B/?san/*' 2>/dev/null)
