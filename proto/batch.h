@@ -45,7 +45,7 @@ struct batch {
     struct entry entries[];
 };
 
-/* With room for `count` entries; NULL when memory ran out. */
+/* All zeros (count too), with room for `count` entries; NULL when memory ran out or it is over BATCH_ENTRIES_MAX. */
 struct batch *batch_new(uint32_t count);
 void batch_free(struct batch *batch); /* returns the body too; NULL is fine */
 
