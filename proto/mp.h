@@ -25,6 +25,10 @@ struct mp_token {
     };
 };
 
+/* Put it after the name of a local reader (struct mp_reader r MP_UNSET;): a reader is large, and the build would
+ * otherwise zero its tape on every call. mp_reader_init sets what is needed. */
+#define MP_UNSET __attribute__((uninitialized))
+
 struct mp_reader {
     struct bytes in;
     size_t object, off; /* the current object's first byte, and the byte after it */
@@ -68,7 +72,7 @@ void mp_put_text(struct buffer *b, const char *text);
 void mp_put_bin(struct buffer *b, const void *data, size_t len);
 void mp_put_array(struct buffer *b, uint32_t count);
 void mp_put_map(struct buffer *b, uint32_t pairs);
-/* Copies the reader's next value, with all it contains, to the buffer. */
+/* Copies the reader's next value, with all it contains, to the buffer (in the shortest form). */
 void mp_copy(struct mp_reader *r, struct buffer *b);
 
 bool utf8_valid(struct bytes text);
