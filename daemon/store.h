@@ -33,7 +33,7 @@ struct store_options {
     enum store_sync sync;
     size_t map_bytes;           /* 0: 256 GiB, which is address space, not memory */
 };
-#define STORE_TABLES_MAX 32
+#define STORE_TABLES_MAX 128
 
 /* FELLOE_DAMAGED: the file is not whole (too short, not LMDB's, another page size or version).
  * FELLOE_IN_USE: this process has it open already. FELLOE_DENIED, FELLOE_STORAGE. */
@@ -69,7 +69,8 @@ bool store_get(struct store_txn *txn, unsigned table, struct bytes key, struct b
 bool store_put(struct store_txn *txn, unsigned table, struct bytes key, struct bytes value);
 /* Room for `len` bytes under this key, to be written before the next call; NULL on failure. */
 uint8_t *store_reserve(struct store_txn *txn, unsigned table, struct bytes key, size_t len);
-/* The same two, faster, for a key above all others of the table: a key that is not is a failure of the transaction. */
+/* The same two for a key that is meant to be above all others of its table: pages are filled to the brim. Any other
+ * key goes in the ordinary way. */
 bool store_append(struct store_txn *txn, unsigned table, struct bytes key, struct bytes value);
 uint8_t *store_append_reserve(struct store_txn *txn, unsigned table, struct bytes key, size_t len);
 /* False when it was not there. */

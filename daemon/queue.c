@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The queue between threads; see queue.h. */
+#include "daemon/queue.h"
+
+#include <stddef.h>
+
+void queue_init(struct queue *queue, void (*wake)(void *context), void *context)
+{
+    pthread_mutex_init(&queue->mutex, NULL);
+    pthread_cond_init(&queue->filled, NULL);
+    queue->first = NULL;
+    queue->last = &queue->first;
+    queue->closed = false;
+    queue->wake = wake;
+    queue->context = context;
+}
+
+void queue_destroy(struct queue *queue)
+{
+    pthread_cond_destroy(&queue->filled);
+    pthread_mutex_destroy(&queue->mutex);
+}
+
+void queue_push(struct queue *queue, struct queue_item *item)
+{
+    item->next = NULL;
+    pthread_mutex_lock(&queue->mutex);
+    *queue->last = item;
+    queue->last = &item->next;
+    pthread_cond_signal(&queue->filled);
+    pthread_mutex_unlock(&queue->mutex);
+    if (queue->wake != NULL)
+        queue->wake(queue->context);
+}
+
+/* With the mutex held. */
+static struct queue_item *take(struct queue *queue)
+{
+    struct queue_item *items = queue->first;
+    queue->first = NULL;
+    queue->last = &queue->first;
+    return items;
+}
+
+struct queue_item *queue_take_all(struct queue *queue)
+{
+    pthread_mutex_lock(&queue->mutex);
+    struct queue_item *items = take(queue);
+    pthread_mutex_unlock(&queue->mutex);
+    return items;
+}
+
+struct queue_item *queue_wait_all(struct queue *queue)
+{
+    pthread_mutex_lock(&queue->mutex);
+    while (queue->first == NULL && !queue->closed)
+        pthread_cond_wait(&queue->filled, &queue->mutex);
+    struct queue_item *items = take(queue);
+    pthread_mutex_unlock(&queue->mutex);
+    return items;
+}
+
+void queue_close(struct queue *queue)
+{
+    pthread_mutex_lock(&queue->mutex);
+    queue->closed = true;
+    pthread_cond_broadcast(&queue->filled);
+    pthread_mutex_unlock(&queue->mutex);
+}

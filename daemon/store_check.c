@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Is this file whole enough to be mapped? Knows the first bytes of LMDB's file format, and nothing else of LMDB. */
+#include "daemon/store_check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* LMDB 0.9's first bytes of each of the two meta pages, on 64-bit little-endian and big-endian alike in host order.
+ * After a page header of 16 bytes: */
+struct meta_on_disk {
+    uint8_t page_header[16];
+    uint32_t magic, version;
+    uint64_t address, map_size;
+    struct {
+        uint32_t pad; /* of the first: the page size */
+        uint16_t flags, depth;
+        uint64_t branch, leaf, overflow, entries, root;
+    } dbs[2];
+    uint64_t last_page, txn;
+};
+#define META_MAGIC 0xBEEFC0DEu
+#define META_VERSION 1u
+_Static_assert(sizeof(void *) == 8, "the layout of the meta page is checked for 64-bit systems only");
+_Static_assert(sizeof(struct meta_on_disk) == 152, "LMDB's layout");
+
+static bool read_meta(int fd, off_t at, struct meta_on_disk *out)
+{
+    return pread(fd, out, sizeof *out, at) == (ssize_t)sizeof *out && out->magic == META_MAGIC &&
+           out->version == META_VERSION;
+}
+
+static enum felloe_code check_meta(const char *path, int fd, uint64_t size, struct felloe_error *error)
+{
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    struct meta_on_disk first, second;
+    if (!read_meta(fd, 0, &first))
+        return felloe_fail(error, FELLOE_DAMAGED, "%s does not begin as a file of this kind does. Put it back from a copy; "
+                           "nothing was changed", path);
+    if (first.dbs[0].pad != page)
+        return felloe_fail(error, FELLOE_DAMAGED, "%s was written with pages of %u bytes, and this machine has %llu", path,
+                           first.dbs[0].pad, (unsigned long long)page);
+    if (!read_meta(fd, (off_t)page, &second))
+        return felloe_fail(error, FELLOE_DAMAGED, "%s was cut short. Put it back from a copy; nothing was changed", path);
+    uint64_t wanted = (second.txn > first.txn ? second.last_page : first.last_page) + 1;
+    if (size / page < wanted)
+        return felloe_fail(error, FELLOE_DAMAGED, "%s was cut short: it has %llu pages and should have %llu. Put it back "
+                           "from a copy; nothing was changed", path, (unsigned long long)(size / page),
+                           (unsigned long long)wanted);
+    return FELLOE_OK;
+}
+
+enum felloe_code store_check_file(const char *path, struct felloe_error *error)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return FELLOE_OK;
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        enum felloe_code code = errno == EACCES || errno == EPERM ? FELLOE_DENIED : FELLOE_STORAGE;
+        felloe_fail(error, code, "%s cannot be opened: %s", path, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return code;
+    }
+    enum felloe_code code = st.st_size > 0 ? check_meta(path, fd, (uint64_t)st.st_size, error) : FELLOE_OK;
+    close(fd);
+    return code;
+}
