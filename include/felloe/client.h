@@ -18,8 +18,10 @@ extern "C" {
 
 struct felloe_client;
 
-/* Connects to the daemon that serves `dir` (NULL: FELLOE_DIR, else $XDG_DATA_HOME/felloe, else ~/.local/share/felloe).
- * FELLOE_NO_DAEMON when none answers. Free with felloe_close. */
+/* The directory that `dir` means: itself, or (NULL) FELLOE_DIR, else $XDG_DATA_HOME/felloe, else ~/.local/share/felloe. */
+enum felloe_code felloe_directory(const char *dir, char *out, size_t size, struct felloe_error *error);
+/* Connects to the daemon that serves `dir` (as felloe_directory reads it). FELLOE_NO_DAEMON when none answers,
+ * FELLOE_NOT_FOUND when the directory is not Felloe's. Free with felloe_close. */
 enum felloe_code felloe_connect(const char *dir, struct felloe_client **out, struct felloe_error *error);
 void felloe_close(struct felloe_client *client);
 
@@ -50,6 +52,13 @@ struct felloe_saved {
  * without it one invalid draft keeps the whole batch out (and is the error returned). results has count items. */
 enum felloe_code felloe_append(struct felloe_client *client, const struct felloe_draft *drafts, size_t count, bool partly,
                                struct felloe_saved *results, struct felloe_error *error);
+
+/* The two halves of felloe_append, so that a long import need not wait after each batch: up to four batches may be
+ * under way, and are waited for in the order in which they were sent. */
+enum felloe_code felloe_append_send(struct felloe_client *client, const struct felloe_draft *drafts, size_t count,
+                                    bool partly, struct felloe_error *error);
+enum felloe_code felloe_append_wait(struct felloe_client *client, struct felloe_saved *results, size_t count,
+                                    struct felloe_error *error);
 
 /* ---- answers ---- */
 
