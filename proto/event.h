@@ -13,7 +13,8 @@
  *             key            bin 16, which data key seals the rest
  *             nonce          bin 24, random
  *             sealed         bin, XChaCha20-Poly1305 (IETF) of the body;
- *                            associated data: every byte of the event before the nonce's first (its msgpack header)
+ *                            associated data: every byte of the event up to the nonce's msgpack header (c4 18), without
+ *                            it. The headers of nonce and sealed are in their shortest form
  *
  *   body    = sequence of two objects
  *             array of 6 or more: time, type, subject, worker, occurred, origin
@@ -21,8 +22,11 @@
  *
  *   id      = BLAKE2b-256 of the event's bytes
  *
- * time is a hybrid logical clock (see hlc.h); subject a person's id or nil; occurred milliseconds since 1970 or nil;
- * origin nil, or a bin 16 that names where an imported event came from (see origin_id), so that it counts once. */
+ * prev is zeros in the event with seq 1 and in no other. seen: epochs and n from 1. time is a hybrid logical clock (see
+ * hlc.h); type a text of 1 to TYPE_MAX bytes; subject a person's id (never zeros) or nil; worker a slug; occurred
+ * milliseconds since 1970 or nil; fields: names are texts, each once; the whole body's array and map have at most
+ * MP_TAPE_MAX values each, MP_DEPTH_MAX deep.
+ * origin is nil, or a bin 16 that names where an imported event came from (see origin_id), so that it counts once. */
 #ifndef FELLOE_PROTO_EVENT_H
 #define FELLOE_PROTO_EVENT_H
 
@@ -78,8 +82,9 @@ void event_id_of(struct bytes raw, struct event_id *out);
  * is wrong, the event was altered, or the body is malformed. */
 bool event_open(const struct event *event, const struct data_key *key, struct buffer *plain, struct event_body *out);
 
-/* Appends the event's bytes to `out`. `nonce` is 24 fresh random bytes. False when it would be over EVENT_SIZE_MAX or
- * memory ran out; then out is as before. */
+/* Appends the event's bytes to `out`. `nonce` is 24 fresh random bytes. False when it would be over EVENT_SIZE_MAX, when
+ * it breaks a rule above (event_decode and event_open accept what this makes), or when memory ran out; then out holds
+ * what it held before. Nothing of clear and body may point into out. */
 bool event_seal(const struct event_clear *clear, const struct event_body *body, const struct data_key *key,
                 const uint8_t nonce[EVENT_NONCE_SIZE], struct buffer *out);
 
