@@ -46,7 +46,8 @@ enum control_verb {
 const char *control_verb_name(enum control_verb verb);
 bool control_verb_find(struct bytes name, enum control_verb *out);
 
-/* A draft: an event as somebody wants it recorded. As a msgpack map with these keys; absent where NULL/empty. */
+/* A draft: an event as somebody wants it recorded. As a msgpack map with the members' names as keys; absent where
+ * empty. */
 struct control_draft {
     struct bytes type;        /* * */
     struct bytes site;        /* default: the person's, else the device's first */
@@ -60,10 +61,11 @@ struct control_draft {
 };
 void control_put_draft(struct buffer *out, const struct control_draft *draft);
 /* Reads the reader's current object; pointers go into the input. `fields` must be the last key of the map (put_draft
- * writes it so: as a bin that holds the map). False when malformed. */
+ * writes it so: as a bin that holds the map); without it `fields` is an empty map. False when malformed: no type, a key
+ * twice or one that is not known. */
 bool control_read_draft(struct mp_reader *r, struct control_draft *out);
 
-/* Frames: reserve the length with begin, patch it with end. */
+/* Frames: reserve the length with begin, patch it with end (a payload over CONTROL_FRAME_MAX fails the buffer). */
 size_t control_frame_begin(struct buffer *out);
 void control_frame_end(struct buffer *out, size_t begin);
 /* 0: more bytes are needed; otherwise the whole frame's size, and its payload. SIZE_MAX: over CONTROL_FRAME_MAX. */
