@@ -87,9 +87,9 @@ $B/libfelloe.a: $(LIB_O) $B/libproto.a
 	$Q ld -r -o $B/libfelloe.o $(LIB_O) $B/libproto.a
 	$Q objcopy --wildcard --keep-global-symbol='felloe_*' $B/libfelloe.o
 	$Q rm -f $@; ar rcs $@ $B/libfelloe.o
-$B/libfelloe.so: $B/libfelloe.a
+$B/libfelloe.so: $B/libfelloe.a client/lib/felloe.map
 	@echo "  LINK  $@"
-	$Q$(CC) -shared -Wl,-soname,libfelloe.so.$(SOVERSION) -Wl,-z,relro,-z,now,-z,defs $(SANITIZE) $(LDFLAGS) -o $@ \
+	$Q$(CC) -shared -Wl,-soname,libfelloe.so.$(SOVERSION),--version-script,client/lib/felloe.map,-z,relro,-z,now,-z,defs $(SANITIZE) $(LDFLAGS) -o $@ \
 	    $B/libfelloe.o $(PROTO_LIBS)
 
 # ---- tests -----------------------------------------------------------------------------------------------------------
