@@ -21,6 +21,12 @@ struct config {
     uint32_t ticket_hours;   /* hub: how long a ticket is good for */
 };
 
+/* The defaults of a role. */
+void config_start(struct config *config, enum role role);
+/* Adds a site unless it is there. FELLOE_INVALID when its name is no slug or there are too many. */
+enum felloe_code config_add_site(struct config *config, const char *site, struct felloe_error *error);
+/* What config_load would find wrong, of settings that did not come from a file. */
+enum felloe_code config_check(const struct config *config, struct felloe_error *error);
 /* Every problem is reported with its line; unknown settings are problems too. */
 enum felloe_code config_load(struct config *config, const char *dir, struct felloe_error *error);
 enum felloe_code config_write(const struct config *config, const char *dir, struct felloe_error *error);
