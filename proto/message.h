@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every message between spoke and hub, on one screen. PROTOCOL.md tells their meaning in full.
  *
- * A message is two ZeroMQ frames: a header (one msgpack array: kind, request, …) and a body (a sequence of objects,
- * empty for most). The spoke asks, the hub answers with the same request number; a request that is not answered is
- * asked again.
+ * A message is two ZeroMQ frames: a header (a msgpack array: kind, request, …; after HELLO's and WELCOME's one array
+ * per site and per peer) and a body (a sequence of objects, empty for most). The spoke asks, the hub answers with the
+ * same request number; a request that is not answered is asked again.
  *
  *   spoke -> hub                                             hub -> spoke
  *   HELLO   who I am, how far I have each site               WELCOME  how far you have my streams, each site's head
@@ -220,11 +220,17 @@ struct message {
     };
 };
 
-/* Reads a header. Borrowed strings point into it. False when malformed. `out` is large: keep one and reuse it. */
+/* Reads a header. Borrowed strings point into it. False when malformed; kind and request are set when at least they
+ * could be read, and 0 otherwise. Every count is bounded here. Elements after those of this version are passed over, so
+ * that a later version may add some. `out` is large: keep one and reuse it. */
 bool message_decode(struct bytes header, struct message *out);
 /* Appends the header to `out` (sticky failure in the buffer). */
 void message_encode(const struct message *message, struct buffer *out);
 const char *message_name(enum message_kind kind);
+
+/* The proof in a JOIN: made with the secret of join->sign, over the other fields. */
+void join_sign(const struct sign_secret *secret, struct msg_join *join);
+bool join_verify(const struct msg_join *join);
 
 /* Items of a FEED's or OFFER's body. */
 void feed_put_event(struct buffer *out, struct bytes event, const struct signature *signature_or_null);
