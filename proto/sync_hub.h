@@ -39,10 +39,11 @@ enum hub_input_kind {
     HUB_TICK,
     HUB_MESSAGE,     /* peer, device, header, body */
     HUB_PEER_GONE,   /* peer: its connection is gone; forget its held-back PULLs */
-    HUB_KEPT,        /* a HUB_KEEP is durable: ticket, ok, at (position of its first event), keys the log lacks */
+    HUB_KEPT,        /* a HUB_KEEP or HUB_KEEP_KEYS is durable: ticket, ok; of a HUB_KEEP also at (position of its first
+                        event; the others follow without a gap) and the keys that the log lacks */
     HUB_GREW,        /* a site's log has a new durable head: site, head (after HUB_KEPT, and for the hub's own events) */
-    HUB_RANGE,       /* a HUB_READ was read: ticket, body, … */
-    HUB_HASHES,      /* a HUB_HASH was answered: ticket, hashes */
+    HUB_RANGE,       /* a HUB_READ or HUB_READ_KEYS was read: ticket, ok, body, … */
+    HUB_HASHES,      /* a HUB_HASH was answered: ticket, ok, hashes */
     HUB_OFFER_KEPT   /* a HUB_KEEP_OFFER is durable: ticket, ok, head */
 };
 
@@ -55,7 +56,8 @@ struct hub_input {
     struct bytes header;         /* borrowed for the step */
     struct lent body;            /* the step takes it over */
     uint64_t ticket;             /* names the output that this completes */
-    bool ok;                     /* false: not durable, or unknown; the driver starts afresh from the log */
+    bool ok;                     /* false: HUB_KEPT, HUB_OFFER_KEPT: not durable, or unknown; the driver starts afresh from
+                                    the log. HUB_RANGE, HUB_HASHES: could not be read; the spoke is asked to wait */
     struct bytes site;           /* HUB_GREW */
     struct log_head head;        /* HUB_GREW, HUB_RANGE: after its last entry; HUB_OFFER_KEPT */
     struct position at;          /* HUB_KEPT: first event's position; HUB_RANGE: first entry's */
@@ -73,7 +75,7 @@ enum hub_output_kind {
                        whom keys are wrapped): answer with HUB_RANGE */
     HUB_READ_KEYS,  /* site, key ids, for device: answer with HUB_RANGE (keys only) */
     HUB_HASH,       /* site, positions: the log's hash at each: answer with HUB_HASHES */
-    HUB_KEEP_KEYS,  /* key_count records in body, from device: unwrap and make durable; no answer */
+    HUB_KEEP_KEYS,  /* site, key_count records in body, from device: unwrap and make durable; answer with HUB_KEPT */
     HUB_KEEP_OFFER, /* batch: put entries at their old positions; answer with HUB_OFFER_KEPT */
     HUB_HEARD,      /* device, waiting, oldest_waiting_ms: last heard now (in memory; for freshness) */
     HUB_INCIDENT    /* device, text: something an administrator should know (fork, bad event…) */
@@ -90,7 +92,7 @@ struct hub_output {
     struct batch *batch;         /* the taker frees it */
     struct position from;        /* HUB_READ: first wanted position */
     uint32_t max_bytes;
-    uint32_t count;              /* HUB_HASH: positions; HUB_READ_KEYS, HUB_KEEP_KEYS: keys */
+    uint32_t count;              /* HUB_HASH: positions; HUB_READ_KEYS, HUB_KEEP_KEYS: keys (key_count) */
     struct position positions[SEEN_MAX];
     struct key_id *keys;         /* HUB_READ_KEYS; malloc'd, the taker frees it */
     uint64_t waiting;

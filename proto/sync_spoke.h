@@ -15,7 +15,9 @@
  *   - A cursor moves only with the commit of what it counts (the batch carries the new head).
  *   - Nothing is trusted: each entry's hash, its stream's chain and the log's running hash are checked here; the log's
  *     head must carry the hub's signature. What does not verify stops that site, loudly, and nothing else.
- *   - A request without an answer is asked again after a timeout, with half the bytes. */
+ *   - A request without an answer is asked again after a timeout, with half the bytes.
+ *   - After ok = false in a completion, or outputs.failed, it does nothing more: the driver frees it, and makes a new one
+ *     from what the log holds. */
 #ifndef FELLOE_PROTO_SYNC_SPOKE_H
 #define FELLOE_PROTO_SYNC_SPOKE_H
 
@@ -41,7 +43,7 @@ void spoke_free(struct spoke *spoke);
 bool spoke_load_site(struct spoke *spoke, struct bytes site, const struct stream_head *own, uint64_t shared_seq,
                      int64_t oldest_waiting_ms);
 bool spoke_load_cursor(struct spoke *spoke, struct bytes site, const struct log_head *cursor);
-/* The head of another device's stream (or of an older incarnation of this one). */
+/* The head of another device's stream (or of an older incarnation of this one), as far as the site's log has it. */
 bool spoke_load_stream(struct spoke *spoke, struct bytes site, const struct device_id *device, uint32_t incarnation,
                        const struct stream_head *head);
 
@@ -54,7 +56,9 @@ enum spoke_input_kind {
     SPOKE_OWN_READ,   /* the range asked for by SPOKE_READ_OWN: site, body, count, key_count, last_id */
     SPOKE_FEED_KEPT,  /* a SPOKE_KEEP_FEED is durable: site, ok */
     SPOKE_RECEIPT_KEPT, /* a SPOKE_KEEP_RECEIPT is durable: site, seq, ok */
-    SPOKE_NEED_KEYS   /* the views met events whose keys are not here: site, keys */
+    SPOKE_NEED_KEYS,  /* the views met events whose keys are not here: site, keys. May be said again at any time */
+    SPOKE_KEYS_READ   /* the keys asked for by SPOKE_READ_KEYS: site, body (those that are here, as key records wrapped
+                         for the hub, back to back), key_count (may be 0) */
 };
 
 struct spoke_input {
@@ -66,7 +70,7 @@ struct spoke_input {
     struct stream_head own;      /* SPOKE_SAVED */
     int64_t oldest_waiting_ms;   /* SPOKE_SAVED, SPOKE_RECEIPT_KEPT */
     uint64_t first_seq;          /* SPOKE_OWN_READ */
-    uint32_t count, key_count;   /* SPOKE_OWN_READ; body is in PUSH's layout. count 0: nothing there */
+    uint32_t count, key_count;   /* SPOKE_OWN_READ; body is in PUSH's layout. count 0: nothing there. SPOKE_KEYS_READ */
     struct event_id last_id;     /* SPOKE_OWN_READ: id of the last event read */
     uint64_t seq;                /* SPOKE_RECEIPT_KEPT */
     bool ok;                     /* false: not durable, or unknown; the driver starts afresh from the log */
@@ -74,14 +78,20 @@ struct spoke_input {
 };
 
 enum spoke_output_kind {
-    SPOKE_SEND,         /* header and body, to the hub */
-    SPOKE_READ_OWN,     /* site, first_seq, max_bytes: answer with SPOKE_OWN_READ */
-    SPOKE_KEEP_FEED,    /* batch: make durable with its cursor; answer with SPOKE_FEED_KEPT */
-    SPOKE_KEEP_RECEIPT, /* site, receipt: make durable; answer with SPOKE_RECEIPT_KEPT */
+    SPOKE_SEND,         /* header and body, to the hub. May be dropped when it cannot be sent: it is asked again */
+    SPOKE_READ_OWN,     /* site, first_seq, max_bytes: answer with SPOKE_OWN_READ (always, also when nothing is there);
+                           one at a time per site */
+    SPOKE_KEEP_FEED,    /* batch: make durable with its cursor; answer with SPOKE_FEED_KEPT; one at a time per site.
+                           The log compares each marker's id (ENTRY_OWN) with its own event's: other bytes mean that
+                           the hub holds another history, and the commit fails. With more than one epoch an event that
+                           is here already may come at a second position: same id, or the commit fails */
+    SPOKE_KEEP_RECEIPT, /* site, receipt: make durable; answer with SPOKE_RECEIPT_KEPT; one at a time per site */
+    SPOKE_READ_KEYS,    /* site, keys (key_count of them): the hub lacks these; answer with SPOKE_KEYS_READ */
     SPOKE_KEEP_KEYS,    /* key_count records in body: unwrap and make durable; no answer */
-    SPOKE_HEARD,        /* welcome: the hub answered; peers for freshness */
+    SPOKE_HEARD,        /* welcome: the hub answered; peers for freshness. Sites that are not loaded here are left out */
     SPOKE_NOTICE,       /* site (or empty), notice, text: something people should know */
-    SPOKE_RECONNECT     /* the connection is of no use any more: make a new one */
+    SPOKE_RECONNECT     /* the connection is of no use any more: make a new one, then say SPOKE_UP; SPOKE_DOWN in between
+                           is welcome and not needed */
 };
 
 enum spoke_notice {
@@ -103,8 +113,10 @@ struct spoke_output {
     uint32_t max_bytes;
     uint32_t key_count;
     struct msg_receipt *receipt;  /* SPOKE_KEEP_RECEIPT; malloc'd, the taker frees it; site points into the spoke */
-    struct msg_welcome *welcome;  /* SPOKE_HEARD; malloc'd, the taker frees it */
+    struct msg_welcome *welcome;  /* SPOKE_HEARD; malloc'd, the taker frees it; sites point into the spoke */
+    struct key_id *keys;        /* SPOKE_READ_KEYS; malloc'd, the taker frees it */
     enum spoke_notice notice;
+    uint32_t next_incarnation;  /* NOTICE_FORK: the one that the hub named; 0 when it has not (yet) */
     char text[200];             /* SPOKE_NOTICE */
 };
 
