@@ -9,7 +9,7 @@
 #define FELLOE_DAEMON_PROJECTOR_H
 
 #include "daemon/event_log.h"
-#include "proto/view.h"
+#include "daemon/views.h"
 
 struct projector;
 
@@ -25,6 +25,8 @@ struct projector_config {
 enum felloe_code projector_open(struct projector **out, const struct projector_config *config,
                                 struct felloe_error *error);
 void projector_close(struct projector *projector);
+/* What it writes, for queries. */
+struct views *projector_views(struct projector *projector);
 /* The log has news (called on the loop after a commit). Cheap. */
 void projector_poke(struct projector *projector);
 /* Fold everything again from the first event on. */
@@ -33,8 +35,11 @@ void projector_rebuild(struct projector *projector);
 void projector_progress(struct projector *projector, uint64_t *folded, uint64_t *total);
 /* How far the views have folded a site's log: what a new event has `seen`. From any thread. */
 void projector_seen(struct projector *projector, struct bytes site, struct seen *out);
-/* Is everything folded that the log held durably at this moment's commit count? */
+/* Is everything folded that the log held durably at this moment's commit count? (What waits for a key counts as
+ * folded.) */
 bool projector_has(struct projector *projector, uint64_t commits);
+/* Does folding not get on (disk full, views not to be opened)? Then says why. */
+bool projector_stuck(struct projector *projector, struct felloe_error *error);
 /* Keys that were met and are not in the keyring, to be asked of the hub; up to `max`. */
 size_t projector_missing_keys(struct projector *projector, struct bytes site, struct key_id *out, size_t max);
 
