@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Getting in: a wrong, used or expired ticket, an unknown key, a wrong hub. Each says so, and the right ticket works.
+# timeout: 120
+. "$(dirname "$0")/../lib/e2e.sh"
+
+hub_new hub salford
+start hub || exit 1
+
+ticket=$(invite hub amy salford)
+check "a ticket is one word that begins with felloe1-" grep -qE '^felloe1-[A-Za-z0-9_-]+$' <<<"$ticket"
+
+check_exit 3 "a ticket that is none" at l1 join "not-a-ticket"
+last=${ticket: -1}
+[ "$last" = A ] && other=B || other=A
+check_exit 3 "a ticket with a slip in it" at l1 join "${ticket%?}$other"
+check_exit 3 "half a ticket" at l1 join "${ticket:0:60}"
+
+check_exit 0 "the right ticket" at l1 join "$ticket"
+check_exit 9 "the same ticket on another laptop" at l2 join "$ticket"
+check_exit 7 "joining twice from one directory" at l1 join "$(invite hub amy salford)"
+check_exit 4 "an invitation to a site that the hub does not have" at hub hub invite --site nowhere --worker amy
+
+# Expired: a ticket that was good for no time at all.
+invite_options=(--hours 0)
+if expired=$(invite hub amy salford 2>"$work/check.err"); then
+    check_exit 9 "an expired ticket" at l3 join "$expired"
+else
+    skip "an expired ticket: hub invite takes no --hours 0 ($(head -1 "$work/check.err"))"
+fi
+invite_options=()
+
+# A ticket that the hub never heard of, with the right hub's key: the hub was put back to a copy from before the invitation.
+stop hub
+cp -a "$work/hub" "$work/before"
+start hub
+unknown=$(invite hub bea salford)
+stop hub
+mv "$work/hub" "$work/after" && mv "$work/before" "$work/hub"
+start hub
+check_exit 9 "a ticket that the hub does not know" at l4 join "$unknown"
+stop hub
+check_exit 10 "a hub that is not there" at l4 join "$unknown"
+rm -rf "$work/hub" && mv "$work/after" "$work/hub"
+
+# Another hub at the same address: its key is not the one that the ticket pins.
+hub_new other salford
+sed -i "s|^listen *=.*|listen = tcp://127.0.0.1:${port[hub]}|" "$work/other/felloe.conf"
+start other
+timeout 60 "$B/felloe" --dir "$work/l4" join "$unknown" >"$work/check.out" 2>"$work/check.err"
+code=$?
+check "a hub with another key: exit 9 or 10, $(head -c 150 "$work/check.err")" test $code = 9 -o $code = 10
+check "and no laptop came of it" test -z "$(json other '.[]? | select(.worker == "bea")' hub devices)"
+stop other
+
+# After all of this the ticket still works with the right hub.
+start hub
+check_exit 0 "the same ticket with the right hub" at l4 join "$unknown"
+start l4
+check "and it is in" wait_until 20 reachable l4
+finish
