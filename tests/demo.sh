@@ -1,0 +1,139 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# `make demo`: one hub and four laptops in two sites, as real processes that speak CURVE on loopback. It tells what it
+# does, checks it, and ends with "demo: all N checks hold". KEEP=1 leaves everything running.
+. "$(dirname "$0")/lib/e2e.sh"
+KEEP=${KEEP:-}
+begun=$SECONDS
+laptops=(amy ben cat dan)
+bold='' dim='' plain=''
+[ -t 1 ] && bold=$'\e[1m' dim=$'\e[2m' plain=$'\e[0m'
+
+step() { printf '\n%s%s%s\n' "$bold" "$1" "$plain"; }
+tell() { printf '  %s\n' "$@"; }
+show() { # show NAME VERB…: what somebody would type, and what they would see
+    local name=$1
+    shift
+    printf '  %s%s$ felloe %s%s\n' "$dim" "$name" "$*" "$plain"
+    at "$name" "$@" 2>&1 | cut -c1-118 | sed 's/^/    /'
+}
+check() { # a check says nothing when it holds
+    local text=$1
+    shift
+    if "$@" >"$work/check.out" 2>&1; then passed=$((passed + 1)); else
+        failed=$((failed + 1))
+        printf '  DOES NOT HOLD: %s\n' "$text"
+        head -5 "$work/check.out" | sed 's/^/    /'
+    fi
+}
+all_same() { converged hub "${laptops[@]}"; }
+
+step "1. A hub for two sites, and four laptops that join it with tickets"
+hub_new hub salford lambeth || exit 1
+start hub || exit 1
+tell "hub: sites salford and lambeth, at tcp://127.0.0.1:${port[hub]}"
+invite_for() { # invite_for WORKER SITE NAME ROLE
+    invite_options=(--name "$3" --role "$4")
+    laptop_new "$1" hub "$1" "$2" && start "$1" && tell "$1: $3, $4, $2"
+}
+invite_for amy salford "Amy Okafor" "support worker" || exit 1
+invite_for ben salford "Ben Shaw" "nurse" || exit 1
+invite_for cat lambeth "Cat Reid" "peer worker" || exit 1
+invite_for dan lambeth "Dan Price" "occupational therapist" || exit 1
+check "all four are in" wait_until 30 all_same
+invite_options=()
+ticket=$(invite hub eve lambeth)
+check "a ticket lets one in" at eve join "$ticket"
+check "and only one" not at mallory join "$ticket"
+
+step "2. Somebody introduces themselves in Salford; both Salford laptops have it, Lambeth's do not"
+jo=$(at amy introduce --known-as Jo --source B1 --own-words "I would like to get out more" --urgency 2 --json | jq -r .person)
+check "it arrives" wait_until 30 all_same
+show ben front-door
+check "Ben sees who is waiting" grep -q Jo <(at ben front-door)
+check "Cat's laptop, in Lambeth, does not hold it" not at cat show "$jo"
+
+step "3. The network goes. Amy and Ben go on, and both write down the same thing, differently"
+stop hub
+at amy record person.details.recorded --person Jo date_of_birth=1990-01-02 >/dev/null
+at amy note Jo "Met at the library. Likes gardening." >/dev/null
+at ben record person.details.recorded --person Jo date_of_birth=1990-02-01 >/dev/null
+at ben record contact.recorded --person Jo mechanism=02 attendance=5 minutes=20 text="Rang; we will meet on Friday." >/dev/null 2>"$work/check.err" ||
+    at ben note Jo "Rang; we will meet on Friday." >/dev/null
+at cat introduce --known-as Lee --source Q1 --urgency 1 >/dev/null
+at dan introduce --known-as Sam --source A1 --urgency 3 >/dev/null
+tell "Saved on each laptop, though there is no hub:"
+show amy status
+waiting() { json "$1" '[.sites[].waiting] | add' status; }
+check "Amy has two events waiting" test "$(waiting amy)" = 2
+check "Ben too" test "$(waiting ben)" = 2
+check "what is not shared is not called shared" test "$(json amy '[.sites[] | .saved - .shared] | add' status)" = 2
+
+step "4. In the middle of it all Amy's laptop dies (kill -9), twice; 2,000 events are imported there meanwhile"
+"$B/felloe-generate" --seed 11 --events 2000 >"$work/day.jsonl"
+grep -v '"lambeth"\|"derbyshire"' "$work/day.jsonl" >"$work/salford.jsonl"
+saved=$(at amy log --json | jq -r .id | sort)
+at amy import "$work/salford.jsonl" >/dev/null 2>&1 &
+import=$!
+random_moment 300
+kill_9 amy
+wait $import
+start amy
+at amy import "$work/salford.jsonl" >/dev/null 2>&1 &
+import=$!
+random_moment 300
+kill_9 amy
+wait $import
+start amy
+now=$(at amy log --json | jq -r .id | sort)
+check "nothing that was saved is lost" test -z "$(comm -23 <(echo "$saved") <(echo "$now"))"
+at amy import "$work/salford.jsonl" --json >"$work/import.json" 2>/dev/null
+tell "Imported again after the kills: $(jq -r '"\(.known) were there already, \(.saved) came in now"' "$work/import.json")"
+check "every line is in, once" test "$(jq '.known + .saved' "$work/import.json")" = "$(wc -l <"$work/salford.jsonl")"
+
+step "5. The network comes back: nobody does anything, everything converges"
+start hub
+before=$SECONDS
+check "all views are byte-identical on the hub and each laptop" wait_until 60 all_same
+tell "after $((SECONDS - before)) s. Neither date of birth was overwritten; both are there, to be settled:"
+show ben to-settle
+check "both dates are shown" test "$(at ben to-settle | grep -oE '1990-0[12]-0[12]' | sort -u | wc -l)" = 2
+check "on Amy's laptop as well" test "$(at amy to-settle | grep -oE '1990-0[12]-0[12]' | sort -u | wc -l)" = 2
+
+step "6. Amy and Ben talk, and settle it; the story so far:"
+at ben record conflict.settled --person "$jo" what=date_of_birth chosen=1990-02-01 with=amy >/dev/null
+check "the settlement reaches everyone" wait_until 30 all_same
+show amy show Jo
+check "nothing of Jo's is left to settle" not grep -qE '1990-0[12]-0[12]' <(at amy to-settle)
+check "both notes are in it" test "$(at amy show Jo --json | grep -oE 'gardening|Friday' | sort -u | wc -l)" = 2
+
+step "7. Who are we with, and what don't we know?"
+show cat front-door
+show hub freshness
+show hub status
+check "the hub has heard all four" test "$(at hub freshness --json | jq '[.. | objects | select(has("device"))] | length')" -ge 4
+check "nothing waits" test "$(for l in "${laptops[@]}"; do waiting "$l"; done | sort -u)" = 0
+
+step "8. Every chain, hash, signature and position, from the first event on"
+for d in hub "${laptops[@]}"; do
+    check "verify on $d" verified $d
+    tell "$(printf '%-4s' $d) $(at $d verify | tail -1)"
+done
+
+printf '\n'
+if [ "$failed" != 0 ]; then
+    echo "demo: $failed of $((passed + failed)) checks do NOT hold"
+    exit 1
+fi
+if [ -n "$KEEP" ]; then
+    trap - EXIT
+    disown -a
+    tell "Everything is still running (KEEP=1). Look around:" \
+        "  $B/felloe --dir $work/amy caseload" \
+        "  $B/felloe --dir $work/ben show Jo" \
+        "  $B/felloe --dir $work/hub hub devices" \
+        "Stop it and throw it away:" \
+        "  kill ${pid[*]}; rm -r $work" ""
+fi
+tell "$((SECONDS - begun)) seconds."
+echo "demo: all $passed checks hold"
