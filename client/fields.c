@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An event's fields by the catalogue: in one line for people, as an object for programs. */
+#include <string.h>
+
+#include "client/cell.h"
+#include "client/output.h"
+#include "client/when.h"
+
+static const struct field_def *field_of(const char *type, const char *name)
+{
+    const struct type_def *def = catalogue_find(bytes_str(type));
+    return def ? catalogue_field(def, bytes_str(name)) : NULL;
+}
+
+static void print_value(FILE *to, const struct field_def *field, const struct felloe_value *value,
+                        const struct cell_context *context)
+{
+    char text[80];
+    switch (felloe_value_kind(value)) {
+    case FELLOE_ARRAY:
+        for (size_t i = 0; i < felloe_value_count(value); i++) {
+            fputs(i ? ", " : "", to);
+            print_value(to, field, felloe_value_at(value, i), context);
+        }
+        break;
+    case FELLOE_INTEGER:
+        if (field && field->kind == KIND_TIME) {
+            when_friendly(felloe_value_integer(value), context->now, text);
+            fputs(text, to);
+        } else {
+            fprintf(to, "%lld", (long long)felloe_value_integer(value));
+        }
+        break;
+    case FELLOE_BOOL:
+        fputs(felloe_value_bool(value) ? "yes" : "no", to);
+        break;
+    case FELLOE_BYTES:
+        hex_of(value, text, sizeof text);
+        fprintf(to, "%.*s", ID_SHORT, text);
+        break;
+    case FELLOE_TEXT: {
+        const char *own = felloe_value_text(value);
+        const char *label = field && field->codes ? code_label(field->codes, bytes_str(own)) : NULL;
+        fputs(label ? label : field && field->kind == KIND_WORKER ? worker_name(context, own) : own, to);
+        break;
+    }
+    case FELLOE_NIL:
+    case FELLOE_MAP:
+        break;
+    }
+}
+
+/* Words and codes mostly speak for themselves; numbers, yes and no, times and further texts need their label. */
+static bool needs_label(const struct field_def *field, const char *name)
+{
+    if (!field)
+        return true;
+    if (field->kind == KIND_CODE || field->kind == KIND_WORKER)
+        return false;
+    return strcmp(name, "text") != 0 && strcmp(name, "known_as") != 0;
+}
+
+void fields_print(FILE *to, const char *type, const struct felloe_value *fields, const struct cell_context *context)
+{
+    for (size_t i = 0; i < felloe_value_count(fields); i++) {
+        const char *name = felloe_value_key(fields, i);
+        const struct field_def *field = field_of(type, name);
+        fputs(i ? " · " : "", to);
+        if (needs_label(field, name))
+            fprintf(to, "%s: ", field ? field->label : name);
+        print_value(to, field, felloe_value_at(fields, i), context);
+    }
+}
+
+static json_t *value_json(const struct field_def *field, const struct felloe_value *value)
+{
+    if (field && field->kind == KIND_TIME && felloe_value_kind(value) == FELLOE_INTEGER) {
+        char time[WHEN_MAX];
+        when_iso(felloe_value_integer(value), time);
+        return json_string(time);
+    }
+    if (felloe_value_kind(value) != FELLOE_ARRAY)
+        return json_of(value);
+    json_t *list = json_array();
+    for (size_t i = 0; i < felloe_value_count(value); i++)
+        json_array_append_new(list, value_json(field, felloe_value_at(value, i)));
+    return list;
+}
+
+json_t *fields_json(const char *type, const struct felloe_value *fields)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < felloe_value_count(fields); i++) {
+        const char *name = felloe_value_key(fields, i);
+        json_object_set_new(object, name, value_json(field_of(type, name), felloe_value_at(fields, i)));
+    }
+    return object;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Safe text, colours and JSON on stdout. */
+#include "client/output.h"
+
+#include <langinfo.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "proto/id.h"
+
+void out_init(void)
+{
+    setlocale(LC_ALL, "");
+    if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0) /* a minimal system has no locale set: names still are UTF-8 */
+        setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+/* C0 controls, DEL, and C1 controls (U+0080 to U+009F, two bytes in UTF-8). */
+static size_t control_length(const char *at)
+{
+    const unsigned char *u = (const unsigned char *)at;
+    if (u[0] < 0x20 || u[0] == 0x7f)
+        return 1;
+    return u[0] == 0xc2 && u[1] >= 0x80 && u[1] <= 0x9f ? 2 : 0;
+}
+
+void out_text(FILE *file, const char *text)
+{
+    while (*text) {
+        size_t len = control_length(text);
+        if (len == 0)
+            fputc(*text++, file);
+        else {
+            fputc(*text == '\n' ? '\n' : ' ', file);
+            text += len;
+        }
+    }
+}
+
+char *out_one_line(const char *text)
+{
+    char *line = malloc(strlen(text) + 1), *to = line;
+    bool gap = true; /* runs of white space become one space */
+    while (line && *text) {
+        size_t len = control_length(text);
+        if (len > 0 || *text == ' ') {
+            if (!gap)
+                *to++ = ' ';
+            gap = true;
+            text += len ? len : 1;
+        } else {
+            *to++ = *text++;
+            gap = false;
+        }
+    }
+    if (line) {
+        if (to > line && to[-1] == ' ')
+            to--;
+        *to = '\0';
+    }
+    return line;
+}
+
+bool out_terminal(void)
+{
+    return isatty(STDOUT_FILENO) == 1;
+}
+
+size_t out_width(void)
+{
+    struct winsize size;
+    const char *columns = getenv("COLUMNS");
+    if (!out_terminal())
+        return 0;
+    if (columns && atoi(columns) > 0)
+        return (size_t)atoi(columns);
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+const char *out_style(enum out_style style)
+{
+    static const char *const sequences[] = {"\033[0m", "\033[1m", "\033[90m"};
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+    if (!out_terminal() || (no && *no) || (term && strcmp(term, "dumb") == 0))
+        return "";
+    return sequences[style];
+}
+
+enum felloe_code out_json(json_t *value, struct felloe_error *error)
+{
+    if (!value || json_dumpf(value, stdout, out_terminal() ? JSON_INDENT(2) : JSON_COMPACT) != 0) {
+        json_decref(value);
+        return felloe_fail(error, FELLOE_FAILED, value ? "the answer could not be written" : "out of memory");
+    }
+    fputc('\n', stdout);
+    json_decref(value);
+    return FELLOE_OK;
+}
+
+void hex_of(const struct felloe_value *value, char *out, size_t size)
+{
+    size_t len;
+    const uint8_t *bytes = felloe_value_bytes(value, &len);
+    out[0] = '\0';
+    if (!bytes)
+        snprintf(out, size, "%s", felloe_value_text(value));
+    else if (len * 2 < size)
+        hex_encode(bytes_of(bytes, len), out);
+}
+
+static json_t *json_of_bytes(const struct felloe_value *value)
+{
+    size_t len;
+    felloe_value_bytes(value, &len);
+    char *hex = malloc(len * 2 + 1);
+    if (!hex)
+        return NULL;
+    hex_of(value, hex, len * 2 + 1);
+    json_t *text = json_string(hex);
+    free(hex);
+    return text;
+}
+
+json_t *json_of(const struct felloe_value *value)
+{
+    size_t count = felloe_value_count(value);
+    json_t *out = NULL;
+    switch (felloe_value_kind(value)) {
+    case FELLOE_NIL:
+        return json_null();
+    case FELLOE_BOOL:
+        return json_boolean(felloe_value_bool(value));
+    case FELLOE_INTEGER:
+        return json_integer(felloe_value_integer(value));
+    case FELLOE_TEXT:
+        return json_string(felloe_value_text(value));
+    case FELLOE_BYTES:
+        return json_of_bytes(value);
+    case FELLOE_ARRAY:
+        out = json_array();
+        for (size_t i = 0; i < count; i++)
+            json_array_append_new(out, json_of(felloe_value_at(value, i)));
+        return out;
+    case FELLOE_MAP:
+        out = json_object();
+        for (size_t i = 0; i < count; i++)
+            json_object_set_new(out, felloe_value_key(value, i), json_of(felloe_value_at(value, i)));
+        return out;
+    }
+    return NULL;
+}
