@@ -148,9 +148,9 @@ fuzz:  ## libFuzzer over every fuzz target, FUZZ_SECONDS (20) each
 	$Qset -e; for f in $(LIBFUZZER); do n=$${f##*/}; echo "  RUN   $$n"; mkdir -p $B/libfuzzer/corpus/$$n; \
 	    $$f -max_total_time=$(or $(FUZZ_SECONDS),20) -max_len=70000 -verbosity=0 -print_final_stats=1 \
 	        -artifact_prefix=$B/libfuzzer/ $B/libfuzzer/corpus/$$n $$(ls -d tests/fuzz/corpus/$$n 2>/dev/null); done
-format:  ## clang-format over FILES (default: the C files changed since the last commit)
+format:  ## clang-format over FILES (default: the .c files changed since the last commit)
 	+@$(MAKE) -s --no-print-directory deps EXTRA=clang-format
-	$Qclang-format -i $(or $(FILES),$$(git diff --name-only --diff-filter=d HEAD -- '*.c' '*.h') /dev/null)
+	$Qclang-format -i $(or $(FILES),$$(git diff --name-only --diff-filter=d HEAD -- '*.c') /dev/null)
 tidy: compile_commands.json  ## clang-tidy over every C file of the product
 	+@$(MAKE) -s --no-print-directory deps EXTRA=clang-tidy
 	$Qprintf '%s\n' $(filter-out tests/%,$(filter %.c,$(SOURCES))) | xargs -P$$(nproc) -n1 clang-tidy --quiet -p . 2>/dev/null
