@@ -101,7 +101,7 @@ check "both dates are shown" test "$(at ben to-settle | grep -oE '1990-0[12]-0[1
 check "on Amy's laptop as well" test "$(at amy to-settle | grep -oE '1990-0[12]-0[12]' | sort -u | wc -l)" = 2
 
 step "6. Amy and Ben talk, and settle it; the story so far:"
-at ben record conflict.settled --person "$jo" what=date_of_birth chosen=1990-02-01 with=amy >/dev/null
+at ben settle "$jo" date_of_birth 1990-02-01 --with amy >/dev/null
 check "the settlement reaches everyone" wait_until 30 all_same
 show amy show Jo
 check "nothing of Jo's is left to settle" not grep -qE '1990-0[12]-0[12]' <(at amy to-settle)

@@ -50,7 +50,7 @@ done
 check_equal "the two laptops show the same story" "$(at l1 show Jo --json | jq -cS 'del(.as_of, .sites)')" "$(at l2 show Jo --json | jq -cS 'del(.as_of, .sites)')"
 
 # Settled together.
-at l2 record conflict.settled --person Jo what=date_of_birth chosen=1990-02-01 with=amy >/dev/null
+at l2 settle Jo date_of_birth 1990-02-01 --with amy >/dev/null
 check "the settlement reaches the other laptop" wait_until 30 converged hub l1 l2
 check_equal "nothing is left to settle" '0 0' "$(json l1 '[.sites[].to_settle] | add' status) $(json l2 '[.sites[].to_settle] | add' status)"
 check "what was chosen is shown" grep -q 1990-02-01 <(at l1 show Jo --json)
