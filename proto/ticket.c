@@ -66,6 +66,15 @@ static struct bytes trimmed(struct bytes text)
     return text;
 }
 
+/* libsodium 1.0.18 takes any byte above 127 for a '_'. */
+static bool is_ascii(struct bytes text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] > 127)
+            return false;
+    return true;
+}
+
 static bool read_ticket(struct bytes packed, struct ticket *out)
 {
     uint8_t check[CHECK_SIZE], said[CHECK_SIZE];
@@ -110,8 +119,8 @@ enum felloe_code ticket_parse(struct bytes text, struct ticket *out, struct fell
                            "This is not a ticket: a ticket is one long word that begins with \"" TICKET_PREFIX
                            "\". Copy it whole from the invitation.");
     const char *base64 = (const char *)text.data + TICKET_PREFIX_SIZE;
-    bool read = sodium_base642bin(packed, sizeof packed, base64, text.len - TICKET_PREFIX_SIZE, WHITE_SPACE, &len, NULL,
-                                  BASE64) == 0;
+    bool read = is_ascii(text) && sodium_base642bin(packed, sizeof packed, base64, text.len - TICKET_PREFIX_SIZE,
+                                                    WHITE_SPACE, &len, NULL, BASE64) == 0;
     struct bytes object = bytes_of(packed, len);
     enum felloe_code code = FELLOE_OK;
     if (read && other_version(object))
