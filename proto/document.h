@@ -3,9 +3,21 @@
  * set of that subject's events. Pure, idempotent and order-independent: the same set of events, in whatever order and
  * however often, gives the same bytes.
  *
- * Registers keep the maximal writes: a write is dropped when another write has seen it. "b has seen a" is: same stream
- * and a.seq < b.seq, or a has a position that b.seen covers. Because the hub accepts an event only when its log holds
- * what the event has seen, and `seen` never goes back along a stream, "has seen" is transitive, so dropping is safe. */
+ * How: a document is the *set* of those events that matter to the views, each reduced to its stamp (who had seen whom)
+ * and the fields that a view or a register needs, in the order of (time, id). Folding adds to the set, so there is
+ * nothing that an order could change. What the set means is worked out when it is looked at (record.h), by the
+ * catalogue's merge rules:
+ *
+ *   registers  a write stands unless another has seen it ("b has seen a": same stream and a.seq < b.seq, or a has a
+ *              position that b.seen covers). What was overwritten stays in the set, so that it can come back.
+ *   struck     a struck entry counts as if it had never been written: what it had overwritten stands again, and what
+ *              overwrote it goes on standing. A strike may come before its entry, and wins in any order. Striking a
+ *              strike takes it back.
+ *   settled    conflict.settled is a write to the register it names, which has seen what it settles; two settlements
+ *              that did not know of each other are again to settle.
+ *
+ * Texts that no view needs (notes) are not kept: the timeline reads them from the log. An event of a type or with a
+ * field that this version does not know is kept as a stamp and counted. A document is used by one thread at a time. */
 #ifndef FELLOE_PROTO_DOCUMENT_H
 #define FELLOE_PROTO_DOCUMENT_H
 
@@ -26,11 +38,17 @@ struct document;
 
 struct document *document_new(void);           /* empty; NULL when memory ran out */
 void document_free(struct document *document);
-void document_clear(struct document *document);
-/* False when the bytes are not a document of this version (then the subject is folded again from the log). */
+void document_clear(struct document *document); /* keeps the memory for the next */
+/* False when the bytes are not a document of this version and catalogue (then the subject is folded again from the
+ * log), or memory ran out. The document is empty then. Nothing of `in` is needed afterwards. */
 bool document_decode(struct document *document, struct bytes in);
 void document_encode(const struct document *document, struct buffer *out);
-/* Folding an event that is already there only teaches its position, when it had none. False: memory ran out. */
+/* Folding an event that is already there only teaches its position, when it had none in that epoch. False: memory ran
+ * out. Nothing of `event` is needed afterwards. */
 bool document_fold(struct document *document, const struct fold_event *event);
+
+/* Changes whenever document or rows would come out otherwise for the same events: what was folded under another
+ * version is folded again. */
+uint64_t document_version(void);
 
 #endif

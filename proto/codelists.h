@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The code lists of the catalogue. The codes are those of the public standards (see codelists.c); the labels are the
+ * words that teams use on screens, exports translate back. */
+#ifndef FELLOE_PROTO_CODELISTS_H
+#define FELLOE_PROTO_CODELISTS_H
+
+#include "proto/bytes.h"
+
+struct code {
+    const char *code, *label;
+};
+struct code_list {
+    const char *name;
+    const struct code *codes; /* in order of display (urgency: 1, 4, 2, 3) */
+    size_t count;
+};
+
+extern const struct code_list codes_source;     /* who introduced the person: SOURCE OF REFERRAL FOR MENTAL HEALTH */
+extern const struct code_list codes_urgency;    /* CLINICAL RESPONSE PRIORITY TYPE, most urgent first */
+extern const struct code_list codes_reason;     /* PRIMARY REASON FOR REFERRAL */
+extern const struct code_list codes_mechanism;  /* CONSULTATION MECHANISM */
+extern const struct code_list codes_place;      /* ACTIVITY LOCATION TYPE */
+extern const struct code_list codes_attendance; /* ATTENDED OR DID NOT ATTEND */
+extern const struct code_list codes_closure;    /* REFERRAL CLOSURE REASON */
+extern const struct code_list codes_offer;      /* Felloe's own from here on */
+extern const struct code_list codes_purpose;
+extern const struct code_list codes_method;
+extern const struct code_list codes_support;    /* states of support; the first wins while it is to be settled */
+extern const struct code_list codes_member;     /* in or out of a team; the first wins */
+
+size_t code_list_count(void);
+const struct code_list *code_list_at(size_t index);
+/* The label of a code, or NULL. */
+const char *code_label(const struct code_list *list, struct bytes code);
+/* The place of a code in its list: 0 is first. The list's count when it is not there. */
+size_t code_rank(const struct code_list *list, struct bytes code);
+
+#endif
