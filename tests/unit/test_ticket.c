@@ -55,7 +55,7 @@ static void mails_wrap_lines(void **state)
     struct felloe_error error;
     buffer_append(&b, " \t\r\n", 4);
     for (size_t i = 0; i < strlen(VECTOR_TICKET); i++) {
-        buffer_append(&b, VECTOR_TICKET + i, 1);
+        buffer_append_byte(&b, (uint8_t)VECTOR_TICKET[i]);
         if (i % 60 == 59)
             buffer_append(&b, "\r\n  ", 4);
     }
