@@ -4,12 +4,12 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libgen.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "client/cloudevent.h"
+#include "client/interrupt.h"
 #include "client/output.h"
 #include "client/verbs.h"
 
@@ -32,7 +32,7 @@ static bool write_event(void *context, const struct felloe_value *event)
     run->count += done;
     if (run->count % 256 == 0)
         progress_show(&run->progress, run->count, 0, "exporting");
-    return done;
+    return done && !interrupted();
 }
 
 static enum felloe_code write_events(struct cli *cli, struct exporting *run, const char *name)
@@ -43,21 +43,13 @@ static enum felloe_code write_events(struct cli *cli, struct exporting *run, con
     if (code == FELLOE_OK)
         code = felloe_stream(cli->client, "log", &site, 1, write_event, run, NULL, NULL, &cli->error);
     progress_end(&run->progress);
+    if (code == FELLOE_OK && interrupted())
+        return cli_fail(cli, FELLOE_INTERRUPTED, "stopped; %s is as it was before", name);
     if (code == FELLOE_OK && run->cause == 0 && fflush(run->file) != 0)
         run->cause = errno;
     if (code == FELLOE_OK && run->cause != 0)
         code = cli_fail(cli, FELLOE_STORAGE, "cannot write %s: %s", name, strerror(run->cause));
     return code;
-}
-
-/* The temporary file, for the signal that would leave it lying about. */
-static char temporary[4200];
-
-static void interrupted(int signal_number)
-{
-    (void)signal_number;
-    unlink(temporary);
-    _exit(FELLOE_INTERRUPTED);
 }
 
 static void sync_folder(const char *path)
@@ -71,7 +63,7 @@ static void sync_folder(const char *path)
     }
 }
 
-static enum felloe_code put_in_place(struct cli *cli, struct exporting *run, const char *name)
+static enum felloe_code put_in_place(struct cli *cli, struct exporting *run, const char *temporary, const char *name)
 {
     if (fsync(fileno(run->file)) != 0 || rename(temporary, name) != 0)
         return cli_fail(cli, FELLOE_STORAGE, "cannot write %s: %s", name, strerror(errno));
@@ -86,17 +78,17 @@ static enum felloe_code put_in_place(struct cli *cli, struct exporting *run, con
 static enum felloe_code export_to(struct cli *cli, const char *name)
 {
     struct exporting run = {0};
+    char temporary[4200];
     if ((size_t)snprintf(temporary, sizeof temporary, "%s.XXXXXX", name) >= sizeof temporary)
         return cli_fail(cli, FELLOE_USAGE, "the file's name is too long");
     int fd = mkostemp(temporary, O_CLOEXEC); /* mode 0600 */
     run.file = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (!run.file)
         return cli_fail(cli, FELLOE_DENIED, "cannot write %s: %s", name, strerror(errno));
-    signal(SIGINT, interrupted);
-    signal(SIGTERM, interrupted);
+    interrupt_watch();
     enum felloe_code code = write_events(cli, &run, name);
     if (code == FELLOE_OK)
-        code = put_in_place(cli, &run, name);
+        code = put_in_place(cli, &run, temporary, name);
     fclose(run.file);
     if (code != FELLOE_OK)
         unlink(temporary);

@@ -3,13 +3,12 @@
  * is not valid is told with its line and left out; what is here already counts once. */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "client/cloudevent.h"
+#include "client/interrupt.h"
 #include "client/lines.h"
 #include "client/output.h"
 #include "client/verbs.h"
@@ -131,7 +130,7 @@ static enum felloe_code import_lines(struct importing *run)
 {
     enum felloe_code code = FELLOE_OK;
     bool more = true;
-    while (more && code == FELLOE_OK) {
+    while (more && code == FELLOE_OK && !interrupted()) {
         struct line_batch *batch = &run->batches[(run->first + run->under_way) % BATCHES];
         while (batch->count < BATCH_EVENTS && batch->bytes < BATCH_BYTES && (more = lines_next(&run->lines)))
             if (!lines_blank(&run->lines))
@@ -141,6 +140,8 @@ static enum felloe_code import_lines(struct importing *run)
     }
     while (run->under_way > 0 && code == FELLOE_OK)
         code = finish_oldest(run);
+    if (code == FELLOE_OK && interrupted())
+        return cli_fail(run->cli, FELLOE_INTERRUPTED, "stopped before the end of the file");
     if (code == FELLOE_OK && run->lines.failed)
         return cli_fail(run->cli, FELLOE_FAILED, "reading failed after line %" PRIu64 ": %s", run->lines.number,
                         strerror(errno));
@@ -151,9 +152,9 @@ static enum felloe_code summary(struct importing *run)
 {
     struct cli *cli = run->cli;
     if (cli->json) {
-        json_t *all = json_pack("{s:I,s:I,s:I,s:I,s:O}", "lines", (json_int_t)run->read, "saved", (json_int_t)run->saved,
-                                "known", (json_int_t)run->known, "failed", (json_int_t)run->failed, "problems",
-                                run->problems);
+        json_t *all = json_pack("{s:I,s:I,s:I,s:I,s:O}", "lines", (json_int_t)run->read, "saved",
+                                (json_int_t)run->saved, "known", (json_int_t)run->known, "failed",
+                                (json_int_t)run->failed, "problems", run->problems);
         enum felloe_code code = out_json(all, &cli->error);
         if (code != FELLOE_OK)
             return code;
@@ -171,16 +172,6 @@ static enum felloe_code summary(struct importing *run)
                     "%" PRIu64 " of %" PRIu64 " lines did not go in: mend them and import the file again, the others "
                     "count once",
                     run->failed, run->read);
-}
-
-/* Ctrl-C: what was answered is saved, and nothing is lost by beginning again. */
-static void interrupted(int signal_number)
-{
-    static const char text[] = "\nfelloe: stopped; what was saved so far stays, import the same file again to go on\n";
-    (void)signal_number;
-    ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
-    (void)written;
-    _exit(FELLOE_INTERRUPTED);
 }
 
 static enum felloe_code prepare(struct importing *run)
@@ -219,7 +210,7 @@ static enum felloe_code import_file(struct cli *cli, FILE *file)
         run.total_bytes = (uint64_t)info.st_size;
     progress_init(&run.progress, "importing", cli->json);
     enum felloe_code code = prepare(&run);
-    signal(SIGINT, interrupted);
+    interrupt_watch();
     if (code == FELLOE_OK)
         code = import_lines(&run);
     progress_end(&run.progress);
@@ -250,6 +241,7 @@ static enum felloe_code run_import(struct cli *cli)
 
 const struct verb verb_import = {
     "import", "Keep it well", "FILE|-", "CloudEvents lines into the record",
-    "One event a line, as `felloe export` writes them; - is standard input. Lines that are not valid are named and left\n"
-    "out, the others go in. Importing the same file twice adds nothing. --site and --worker stand in for the lines' own.",
+    "One event a line, as `felloe export` writes them; - is standard input. Lines that are not valid are named and\n"
+    "left out, the others go in. Importing the same file twice adds nothing. --site and --worker stand in for the\n"
+    "lines' own.",
     NULL, 1, 1, run_import};

@@ -76,7 +76,8 @@ static enum felloe_code run(struct cli *cli)
         {.name = "follow", .kind = FELLOE_BOOL, .integer = cli_option(cli, "follow") != NULL},
     };
     if (from && !position_parse(bytes_str(from), &position))
-        return cli_fail(cli, FELLOE_INVALID, "--from %s is not a position: write 15, or 2.15 in the second epoch", from);
+        return cli_fail(cli, FELLOE_INVALID, "--from %s is not a position: write 15, or 2.15 in the second epoch",
+                        from);
     if (arguments[2].integer)
         setvbuf(stdout, NULL, _IOLBF, 0); /* each event is seen as it comes, in a pipe too */
     enum felloe_code code = cli_connect(cli);

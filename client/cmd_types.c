@@ -12,7 +12,8 @@ static json_t *codes_json(const struct code_list *list)
 {
     json_t *codes = json_array();
     for (size_t i = 0; i < list->count; i++)
-        json_array_append_new(codes, json_pack("{s:s,s:s}", "code", list->codes[i].code, "label", list->codes[i].label));
+        json_array_append_new(codes, json_pack("{s:s,s:s}", "code", list->codes[i].code, "label",
+                                               list->codes[i].label));
     return codes;
 }
 
@@ -62,8 +63,9 @@ static enum felloe_code one_type(struct cli *cli, const struct type_def *type)
 {
     if (cli->json)
         return out_json(type_json(type), &cli->error);
-    printf("%s%s%s (%s)\n%s\n%s\n\n", out_style(STYLE_BOLD), type->name, out_style(STYLE_PLAIN), type->label, type->help,
-           type->by_hub ? "Only the hub writes it." : type->about == ABOUT_PERSON ? "About a person." : "About a site.");
+    const char *about = type->about == ABOUT_PERSON ? "About a person." : "About a site.";
+    printf("%s%s%s (%s)\n%s\n%s\n\n", out_style(STYLE_BOLD), type->name, out_style(STYLE_PLAIN), type->label,
+           type->help, type->by_hub ? "Only the hub writes it." : about);
     for (size_t i = 0; i < type->field_count; i++) {
         const struct field_def *field = &type->fields[i];
         printf("%s%s%s%s%s: %s, %s", out_style(STYLE_BOLD), field->name, out_style(STYLE_PLAIN),

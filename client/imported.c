@@ -82,8 +82,8 @@ static enum felloe_code add_value(struct imported *imported, const char *name, c
     case JSON_REAL:
         break;
     }
-    return felloe_fail(error, FELLOE_INVALID, "data.%s is to be a text, a whole number, true or false, or a list of such",
-                       name);
+    return felloe_fail(error, FELLOE_INVALID,
+                       "data.%s is to be a text, a whole number, true or false, or a list of such", name);
 }
 
 /* An attribute that is a text; NULL when it is not there. */
@@ -137,7 +137,8 @@ static enum felloe_code read_attributes(struct imported *imported, struct felloe
         code = attribute(imported->json, attributes[i].name, attributes[i].required, attributes[i].to, error);
     if (code == FELLOE_OK && strcmp(draft->type, TYPE_SEALED) == 0)
         return felloe_fail(error, FELLOE_INVALID,
-                           "this event was exported where it could not be read: export it on a device that has its key");
+                           "this event was exported where it could not be read: export it on a device that has "
+                           "its key");
     return code == FELLOE_OK ? read_time(imported, error) : code;
 }
 

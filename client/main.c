@@ -17,8 +17,8 @@ static void tell(const struct cli *cli, enum felloe_code code)
         fputc('\n', stderr);
         return;
     }
-    json_t *error = json_pack("{s:{s:i,s:s,s:s}}", "error", "code", (int)code, "name", felloe_code_name(code), "message",
-                              cli->error.message);
+    json_t *error = json_pack("{s:{s:i,s:s,s:s}}", "error", "code", (int)code, "name", felloe_code_name(code),
+                              "message", cli->error.message);
     if (error)
         json_dumpf(error, stderr, JSON_COMPACT);
     fputc('\n', stderr);

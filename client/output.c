@@ -73,10 +73,11 @@ size_t out_width(void)
 {
     struct winsize size;
     const char *columns = getenv("COLUMNS");
+    unsigned long told = columns ? strtoul(columns, NULL, 10) : 0;
     if (!out_terminal())
         return 0;
-    if (columns && atoi(columns) > 0)
-        return (size_t)atoi(columns);
+    if (told >= 20 && told <= 10000)
+        return told;
     return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 

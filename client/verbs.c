@@ -110,7 +110,8 @@ void help_overview(void)
             printf("  %-34s %s\n", left, verbs[i]->help);
     }
     print_options(global_options(), "Options that every verb takes");
-    printf("\n`felloe help VERB` says more. PERSON is an id, a unique prefix of it, or a name that only one person has.\n");
+    printf("\n`felloe help VERB` says more. PERSON is an id, a unique prefix of it, or a name that only one person "
+           "has.\n");
 }
 
 void help_verb(const struct verb *verb)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Times as people and programs write and read them. Milliseconds since 1970; "now" is given, so that tests can say it. */
+/* Times as people and programs write and read them. Milliseconds since 1970; "now" is given, so that tests can say
+ * it. */
 #ifndef FELLOE_CLIENT_WHEN_H
 #define FELLOE_CLIENT_WHEN_H
 

@@ -169,8 +169,8 @@ enum felloe_code felloe_append_wait(struct felloe_client *client, struct felloe_
     return code;
 }
 
-enum felloe_code felloe_append(struct felloe_client *client, const struct felloe_draft *drafts, size_t count, bool partly,
-                               struct felloe_saved *results, struct felloe_error *error)
+enum felloe_code felloe_append(struct felloe_client *client, const struct felloe_draft *drafts, size_t count,
+                               bool partly, struct felloe_saved *results, struct felloe_error *error)
 {
     if (client->appends > 0)
         return felloe_fail(error, FELLOE_USAGE, "wait for the batches that were sent first");

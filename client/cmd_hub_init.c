@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hub init: makes a hub of a directory. */
+#include <stdlib.h>
+
+#include "client/setup.h"
+#include "client/verbs.h"
+
+static const struct option_def options[] = {
+    {"name", "NAME", "what the hub is called"},
+    {"listen", "ADDRESS", "where it listens: tcp://ADDRESS:PORT"},
+    {"site", "SITE", "a team's patch; repeat it for several"},
+    OPTIONS_END,
+};
+
+static enum felloe_code run(struct cli *cli)
+{
+    const char *name = cli_option(cli, "name"), *listen = cli_option(cli, "listen");
+    const char **sites = cli_option_all(cli, "site");
+    size_t count = 0, at = 0;
+    if (!name || !listen || !sites) {
+        free(sites);
+        return cli_fail(cli, FELLOE_USAGE, "--%s is missing: felloe hub init --name NAME --listen tcp://ADDRESS:PORT "
+                        "--site SITE", !name ? "name" : !listen ? "listen" : "site");
+    }
+    while (sites[count])
+        count++;
+    const char **arguments = calloc(count * 2 + 6, sizeof *arguments);
+    enum felloe_code code = FELLOE_OK;
+    if (arguments) {
+        arguments[at++] = "--init-hub";
+        arguments[at++] = "--name";
+        arguments[at++] = name;
+        arguments[at++] = "--listen";
+        arguments[at++] = listen;
+        for (size_t i = 0; i < count; i++) {
+            arguments[at++] = "--site";
+            arguments[at++] = sites[i];
+        }
+        code = become_felloed(cli, arguments);
+    } else {
+        code = cli_fail(cli, FELLOE_FAILED, "out of memory");
+    }
+    free(arguments);
+    free(sites);
+    return code;
+}
+
+const struct verb verb_hub_init = {
+    "hub init", GROUP_SETUP, "--name NAME --listen tcp://ADDRESS:PORT --site SITE…", "make a hub of the directory",
+    "Then start it: felloed --dir DIR. Its settings are in DIR/felloe.conf.", options, 0, 0, run};

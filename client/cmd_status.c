@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* status: what is saved, shared and received, and whether the hub is there. All of it comes from receipts and cursors. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "client/output.h"
+#include "client/verbs.h"
+#include "client/when.h"
+
+/* ---- JSON: the daemon's answer with its times written out ---- */
+
+static bool is_time(const char *key)
+{
+    static const char *const times[] = {"oldest_waiting", "last_contact", "shared_through", "received_through", "as_of"};
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+        if (strcmp(key, times[i]) == 0)
+            return true;
+    return false;
+}
+
+static json_t *status_json(const struct felloe_value *map)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < felloe_value_count(map); i++) {
+        const char *key = felloe_value_key(map, i);
+        const struct felloe_value *value = felloe_value_at(map, i);
+        json_t *made;
+        char time[WHEN_MAX];
+        if (is_time(key)) {
+            when_iso(felloe_value_integer(value), time);
+            made = felloe_value_integer(value) > 0 ? json_string(time) : json_null();
+        } else if (felloe_value_kind(value) == FELLOE_MAP) {
+            made = status_json(value);
+        } else if (felloe_value_kind(value) == FELLOE_ARRAY &&
+                   felloe_value_kind(felloe_value_at(value, 0)) == FELLOE_MAP) {
+            made = json_array();
+            for (size_t k = 0; k < felloe_value_count(value); k++)
+                json_array_append_new(made, status_json(felloe_value_at(value, k)));
+        } else {
+            made = json_of(value);
+        }
+        json_object_set_new(object, key, made);
+    }
+    return object;
+}
+
+/* ---- for people ---- */
+
+struct sums {
+    int64_t waiting, oldest, shared_through, received_through, to_settle, saved;
+    bool behind; /* the hub is known to have more than was received */
+};
+
+static int64_t number(const struct felloe_value *map, const char *key)
+{
+    return felloe_value_integer(felloe_value_get(map, key));
+}
+
+/* The whole device's line says no more than the least of its sites. */
+static void lower(int64_t *to, int64_t value)
+{
+    if (value > 0 && (*to == 0 || value < *to))
+        *to = value;
+}
+
+static void add_up(const struct felloe_value *sites, struct sums *sums)
+{
+    *sums = (struct sums){0};
+    for (size_t i = 0; i < felloe_value_count(sites); i++) {
+        const struct felloe_value *site = felloe_value_at(sites, i);
+        sums->waiting += number(site, "waiting");
+        sums->to_settle += number(site, "to_settle");
+        sums->saved += number(site, "saved");
+        lower(&sums->oldest, number(site, "oldest_waiting"));
+        lower(&sums->shared_through, number(site, "shared_through"));
+        lower(&sums->received_through, number(site, "received_through"));
+        sums->behind |= strcmp(felloe_value_text(felloe_value_get(site, "received")),
+                               felloe_value_text(felloe_value_get(site, "head"))) != 0;
+    }
+}
+
+static void print_through(const char *what, int64_t ms, int64_t now)
+{
+    char time[WHEN_MAX];
+    when_friendly(ms, now, time);
+    printf(" · %s %s", what, ms > 0 ? time : "nothing yet");
+}
+
+static void print_line(const struct sums *sums, bool hub, int64_t now)
+{
+    char span[WHEN_MAX];
+    if (hub) {
+        printf("To settle %" PRId64 "\n", sums->to_settle);
+        return;
+    }
+    printf("Waiting to share %" PRId64, sums->waiting);
+    if (sums->waiting > 0 && sums->oldest > 0) {
+        when_span(now - sums->oldest, span);
+        printf(" (oldest %s)", span);
+    }
+    print_through("Shared through", sums->shared_through, now);
+    print_through("Received through", sums->received_through, now);
+    printf(" · To settle %" PRId64 "\n", sums->to_settle);
+}
+
+static void print_hub(const struct felloe_value *status, bool is_hub, int64_t now)
+{
+    const struct felloe_value *hub = felloe_value_get(status, "hub");
+    int64_t contact = number(hub, "last_contact");
+    char time[WHEN_MAX];
+    const char *notice = felloe_value_text(felloe_value_get(hub, "notice"));
+    if (is_hub) {
+        printf("Connected laptops: %" PRId64 "\n", number(hub, "connected"));
+    } else if (felloe_value_bool(felloe_value_get(hub, "reachable"))) {
+        printf("The hub is reachable\n");
+    } else {
+        when_friendly(contact, now, time);
+        printf("%sOffline: %s%s%s. Everything is saved here, and shared when the hub is back%s\n", out_style(STYLE_GREY),
+               contact > 0 ? "the hub was last reached at " : "the hub was not reached yet", contact > 0 ? time : "", "",
+               out_style(STYLE_PLAIN));
+    }
+    if (*notice) {
+        out_text(stdout, notice);
+        putchar('\n');
+    }
+}
+
+static enum felloe_code print_sites(struct cli *cli, const struct felloe_value *sites)
+{
+    static const char *const keys[] = {"site", "saved", "shared", "waiting", "received", "head", "to_settle"};
+    static const char *const headings[] = {"site", "saved", "shared", "waiting", "received", "hub has", "to settle"};
+    size_t columns = sizeof keys / sizeof *keys;
+    struct table *table = table_new();
+    for (size_t c = 0; c < columns; c++)
+        table_column(table, headings[c], c == 0 ? COLUMN_PLAIN : COLUMN_RIGHT);
+    for (size_t i = 0; i < felloe_value_count(sites); i++) {
+        const struct felloe_value *site = felloe_value_at(sites, i);
+        table_row(table);
+        for (size_t c = 0; c < columns; c++) {
+            const struct felloe_value *value = felloe_value_get(site, keys[c]);
+            char text[32];
+            snprintf(text, sizeof text, "%" PRId64, felloe_value_integer(value));
+            table_cell(table, c, felloe_value_kind(value) == FELLOE_INTEGER ? text : felloe_value_text(value));
+        }
+    }
+    return table_print(table, &cli->error);
+}
+
+static void print_notices(const struct felloe_value *sites)
+{
+    for (size_t i = 0; i < felloe_value_count(sites); i++) {
+        const struct felloe_value *site = felloe_value_at(sites, i);
+        const char *notice = felloe_value_text(felloe_value_get(site, "notice"));
+        if (!*notice)
+            continue;
+        printf("%s: ", felloe_value_text(felloe_value_get(site, "site")));
+        out_text(stdout, notice);
+        putchar('\n');
+    }
+}
+
+static enum felloe_code print_status(struct cli *cli, const struct felloe_value *status)
+{
+    const struct felloe_value *sites = felloe_value_get(status, "sites");
+    bool is_hub = strcmp(felloe_value_text(felloe_value_get(status, "role")), "hub") == 0;
+    int64_t now = when_now();
+    struct sums sums;
+    add_up(sites, &sums);
+    print_line(&sums, is_hub, now);
+    print_hub(status, is_hub, now);
+    putchar('\n');
+    enum felloe_code code = print_sites(cli, sites);
+    print_notices(sites);
+    return code;
+}
+
+static enum felloe_code run(struct cli *cli)
+{
+    struct felloe_answer *answer;
+    enum felloe_code code = cli_connect(cli);
+    if (code == FELLOE_OK)
+        code = felloe_status(cli->client, &answer, &cli->error);
+    if (code != FELLOE_OK)
+        return code;
+    const struct felloe_value *status = felloe_answer_summary(answer);
+    code = cli->json ? out_json(status_json(status), &cli->error) : print_status(cli, status);
+    felloe_answer_free(answer);
+    return code;
+}
+
+const struct verb verb_status = {"status", "Keep it well", "", "what is saved, shared and received; is the hub there?",
+                                 NULL, NULL, 0, 0, run};
