@@ -28,6 +28,7 @@ struct event_log_config {
     struct keyring *keyring;
     struct queue *completions;       /* where finished jobs go; the loop calls job->done */
     size_t reserve_bytes;            /* size of D/log/reserve; 0: the default, 16 MiB */
+                                     /* dir is copied; the others outlive the log */
 };
 
 /* Checks the files' sizes against LMDB's meta pages before mapping them. */
@@ -98,7 +99,8 @@ struct log_job {
     struct log_draft *drafts;
     size_t draft_count;
     struct key_record *new_keys;
-    size_t new_key_count;
+    size_t new_key_count;         /* with any kind; durable before the log's commit. At a spoke a key that came from the
+                                     hub (LOG_KEEP_FEED, LOG_ADD_SITE, LOG_KEEP_KEYS with site) is not brought back to it */
     struct batch *batch;
     struct msg_receipt *receipt;
     struct device_record *device;
@@ -124,17 +126,20 @@ void log_reader_end(struct log_reader *reader);
 
 /* Sites this daemon has, in the order they were added; index from 0. False past the last. */
 bool log_site_at(struct log_reader *reader, size_t index, char site[SLUG_MAX + 1]);
-/* Own stream of this incarnation: head, how far it is shared (receipt), when the oldest waiting was written. */
+/* Own stream of this incarnation: head, how far it is shared (receipt; at the hub all of it), when the oldest waiting
+ * was written. False: no such site. */
 bool log_own(struct log_reader *reader, struct bytes site, struct stream_head *head, uint64_t *shared_seq,
              int64_t *oldest_waiting_ms);
-/* The site's log per epoch, ascending: at a spoke the cursors, at the hub the heads. Returns how many. */
+/* The site's log per epoch, ascending: at a spoke the cursors, at the hub the heads; epochs with entries only. Returns
+ * how many. */
 size_t log_heads(struct log_reader *reader, struct bytes site, struct log_head out[SEEN_MAX]);
 /* The hub's signature over the last head of an epoch; false when none is kept. */
 bool log_head_signature(struct log_reader *reader, struct bytes site, uint32_t epoch, struct signature *out);
 /* The stored log hash at a position (computed from the nearest checkpoint). False: not that far. */
 bool log_hash_at(struct log_reader *reader, struct bytes site, struct position at, struct log_hash *out);
 
-/* All streams of a site, one after the other. */
+/* All streams of a site as far as its log has them, one after the other; at a spoke without its own of this incarnation
+ * (see log_own). */
 typedef bool (*log_stream_visit)(void *context, const struct device_id *device, uint32_t incarnation,
                                  const struct stream_head *head);
 bool log_streams(struct log_reader *reader, struct bytes site, log_stream_visit visit, void *context);
@@ -145,11 +150,13 @@ struct log_walk {
     struct log_reader *reader;
     char site[SLUG_MAX + 1];
     struct position next;
+    uint32_t number;            /* the site's, for the log */
+    bool started;
     void *cursor;               /* the store's */
 };
 struct log_item {
     struct position at;         /* epoch 0 for own events without a position */
-    struct bytes event;         /* the bytes, in the map */
+    struct bytes event;         /* the bytes, in the map; empty only where the log is damaged (`felloe verify` tells) */
     unsigned flags;             /* entry_flag */
     const struct signature *signature; /* with ENTRY_SIGNED */
 };
@@ -163,7 +170,9 @@ bool log_get(struct log_reader *reader, struct bytes site, struct position at, s
 bool log_get_own(struct log_reader *reader, struct bytes site, uint64_t seq, struct log_item *out);
 
 /* Own events with seq >= first_seq in PUSH's body layout (keys that the hub lacks first, wrapped for it), up to
- * max_bytes but at least one. Fills body (malloc'd), count, key_count, last_id; count 0 when there is none. */
+ * max_bytes but at least one. Fills body (malloc'd), count, key_count, last_id; count 0 when there is none: then there
+ * may still be keys that a receipt asked for (with first_seq just above the head). A key goes along with the first event
+ * here that uses it, and once more with the next PUSH after a receipt named it as missing. */
 enum felloe_code log_read_push(struct event_log *log, struct bytes site, uint64_t first_seq, uint32_t max_bytes,
                                struct lent *body, uint32_t *count, uint32_t *key_count, struct event_id *last_id,
                                struct felloe_error *error);
@@ -189,10 +198,13 @@ bool log_tickets(struct log_reader *reader, bool (*visit)(void *context, const s
 /* Latest HLC known; the projector teaches it what it reads. */
 uint64_t event_log_time(struct event_log *log);
 void event_log_heard_time(struct event_log *log, uint64_t time);
-/* Grows with every commit; the projector sleeps on it. Returns the new count, or `last` when stopped/timed out. */
+/* How many commits there have been since the log was opened (those that only brought keys count too). Grows before the
+ * commit's jobs are completed. */
 uint64_t event_log_commits(struct event_log *log);
 /* True while the disk is too full to record. */
 bool event_log_full(struct event_log *log);
 bool event_log_failed(struct event_log *log);
+/* The epoch in which this hub gives positions; 1 until it is restored for the first time. */
+uint32_t event_log_epoch(struct event_log *log);
 
 #endif

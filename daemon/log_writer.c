@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The writer thread: the only one that begins write transactions on the log. It takes all jobs that have gathered, does
+ * them in one transaction, commits, and then completes them.
+ *
+ *   take all -> keys into the keyring -> transaction: each job -> commit -> complete all
+ *                     |                       |                     |
+ *             a job whose keys         a job fails:        full: give the reserve up, once more from the start;
+ *             are refused fails        alone; if it had    still full: all fail, and may be tried again
+ *             alone                    changed something,  unknown: all fail, and so does every later job
+ *                                      once more without it */
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "daemon/log_internal.h"
+#include "daemon/report.h"
+
+/* How each kind is run, and whether it waits while the disk is full (what people write does; sync does not). */
+static const struct {
+    log_job_run run;
+    bool needs_room;
+} kinds[] = {
+    [LOG_RECORD] = {log_run_record, true},
+    [LOG_KEEP_PUSH] = {log_run_push, false},
+    [LOG_KEEP_FEED] = {log_run_feed, false},
+    [LOG_KEEP_RECEIPT] = {log_run_receipt, false},
+    [LOG_KEEP_KEYS] = {log_run_keys, false},
+    [LOG_ADD_SITE] = {log_run_add_site, false},
+    [LOG_PUT_DEVICE] = {log_run_device, false},
+    [LOG_PUT_TICKET] = {log_run_ticket, false},
+    [LOG_ADMIT] = {log_run_admit, false},
+};
+
+/* NULL for NULL. */
+static struct log_job *job_of(struct queue_item *item)
+{
+    return item == NULL ? NULL : (struct log_job *)((char *)item - offsetof(struct log_job, link));
+}
+
+static struct log_job *next_job(const struct log_job *job)
+{
+    return job_of(job->link.next);
+}
+
+static void fail_job(struct log_job *job, const struct felloe_error *why)
+{
+    job->error = *why;
+    job->code = why->code;
+}
+
+static void fail_all(struct log_job *jobs, const struct felloe_error *why)
+{
+    for (struct log_job *job = jobs; job != NULL; job = next_job(job))
+        if (job->code == FELLOE_OK)
+            fail_job(job, why);
+}
+
+/* ---- before the transaction ---- */
+
+static void refuse_while_full(struct event_log *log, struct log_job *jobs)
+{
+    if (!atomic_load(&log->full))
+        return;
+    if (log_reserve_has_room(log) && log_reserve_make(log)) {
+        atomic_store(&log->full, false);
+        report(LEVEL_INFO, "there is room on the disk again: recording goes on");
+        return;
+    }
+    struct felloe_error why;
+    felloe_fail(&why, FELLOE_STORAGE, "the disk is full, so nothing new can be saved. What was saved is safe and is still "
+                "shared. Free some space (%s), then try again", log->dir);
+    for (struct log_job *job = jobs; job != NULL; job = next_job(job))
+        if (kinds[job->kind].needs_room)
+            fail_job(job, &why);
+}
+
+static void give_up_reserve(struct event_log *log)
+{
+    report(LEVEL_WARNING, "the disk is full: the reserve is given up; nothing new is recorded until there is room");
+    atomic_store(&log->full, true);
+    log_reserve_free(log);
+}
+
+static void add_keys_singly(struct event_log *log, struct log_job *jobs)
+{
+    for (struct log_job *job = jobs; job != NULL; job = next_job(job)) {
+        if (job->code != FELLOE_OK || job->new_key_count == 0)
+            continue;
+        job->code = keyring_add(log->keyring, job->new_keys, job->new_key_count, &job->error);
+        if (job->code == FELLOE_STORAGE && !atomic_load(&log->full)) {
+            give_up_reserve(log);
+            job->code = keyring_add(log->keyring, job->new_keys, job->new_key_count, &job->error);
+        }
+    }
+}
+
+/* Durable before any event that is sealed under them. All in one commit where that works. */
+static void add_keys(struct event_log *log, struct log_job *jobs)
+{
+    size_t count = 0, bringing = 0;
+    for (struct log_job *job = jobs; job != NULL; job = next_job(job))
+        if (job->code == FELLOE_OK && job->new_key_count > 0) {
+            count += job->new_key_count;
+            bringing++;
+        }
+    struct key_record *all = bringing > 1 ? malloc(count * sizeof *all) : NULL;
+    if (all == NULL) {
+        add_keys_singly(log, jobs);
+        return;
+    }
+    size_t at = 0;
+    for (struct log_job *job = jobs; job != NULL; job = next_job(job))
+        if (job->code == FELLOE_OK && job->new_key_count > 0) {
+            memcpy(all + at, job->new_keys, job->new_key_count * sizeof *all);
+            at += job->new_key_count;
+        }
+    if (keyring_add(log->keyring, all, count, NULL) != FELLOE_OK)
+        add_keys_singly(log, jobs);
+    sodium_memzero(all, count * sizeof *all);
+    free(all);
+}
+
+/* ---- the transaction ---- */
+
+/* True when a job failed after it had changed something: the transaction has to be done again without it. */
+static bool run_jobs(struct event_log *log, struct log_job *jobs)
+{
+    for (struct log_job *job = jobs; job != NULL; job = next_job(job)) {
+        if (job->code != FELLOE_OK)
+            continue;
+        log->write.touched = false;
+        job->code = kinds[job->kind].run(log, job);
+        if (job->code != FELLOE_OK && log->write.touched)
+            return true;
+        if (store_failed(log->write.txn, NULL) != STORE_DONE)
+            return false;
+    }
+    return false;
+}
+
+static enum store_outcome transact(struct event_log *log, struct log_job *jobs, struct felloe_error *error)
+{
+    for (;;) {
+        struct store_txn *txn;
+        if (store_begin_write(log->store, &txn, error) != FELLOE_OK)
+            return STORE_REFUSED;
+        log_write_start(log, txn);
+        bool again = run_jobs(log, jobs);
+        if (again && store_failed(txn, NULL) == STORE_DONE) {
+            store_abort(txn);
+            continue;
+        }
+        log_write_flush(log);
+        enum store_outcome outcome = store_commit(txn, error);
+        if (outcome == STORE_DONE)
+            atomic_store_explicit(&log->site_count, log->write.site_count, memory_order_release);
+        return outcome;
+    }
+}
+
+static bool any_left(struct log_job *jobs)
+{
+    for (struct log_job *job = jobs; job != NULL; job = next_job(job))
+        if (job->code == FELLOE_OK)
+            return true;
+    return false;
+}
+
+static void run_group(struct event_log *log, struct log_job *jobs)
+{
+    struct felloe_error error = {0};
+    if (atomic_load(&log->failed)) {
+        felloe_fail(&error, FELLOE_STORAGE, "the disk failed while it was written to. The daemon has to be started again; "
+                    "what was said to be saved is safe");
+        fail_all(jobs, &error);
+        return;
+    }
+    refuse_while_full(log, jobs);
+    add_keys(log, jobs);
+    if (!any_left(jobs))
+        return;
+    enum store_outcome outcome = transact(log, jobs, &error);
+    if (outcome == STORE_FULL && !atomic_load(&log->full)) {
+        give_up_reserve(log);
+        outcome = transact(log, jobs, &error);
+    }
+    if (outcome == STORE_UNKNOWN) {
+        atomic_store(&log->failed, true);
+        report(LEVEL_ERROR, "%s", error.message);
+    }
+    if (outcome != STORE_DONE)
+        fail_all(jobs, &error);
+    else
+        atomic_fetch_add(&log->commits, 1);
+}
+
+/* ---- the thread ---- */
+
+static void complete(struct event_log *log, struct queue_item *items)
+{
+    while (items != NULL) {
+        struct queue_item *next = items->next; /* the job is its maker's again once it is pushed */
+        queue_push(log->completions, items);
+        items = next;
+    }
+}
+
+void *log_writer_main(void *context)
+{
+    struct event_log *log = context;
+    struct queue_item *items;
+    while ((items = queue_wait_all(&log->jobs)) != NULL) {
+        for (struct log_job *job = job_of(items); job != NULL; job = next_job(job)) {
+            job->code = FELLOE_OK;
+            job->error = (struct felloe_error){0};
+        }
+        run_group(log, job_of(items));
+        sodium_memzero(log->write.keys, KEY_CACHE * sizeof *log->write.keys);
+        complete(log, items);
+    }
+    return NULL;
+}
