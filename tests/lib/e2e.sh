@@ -174,7 +174,7 @@ digest_of() {
     local name=$1
     shift
     at "$name" digest --json | jq -cS --args '[.sites[] | select(($ARGS.positional | length) == 0 or
-        ((if type == "array" then .[0] else .site end) as $s | any($ARGS.positional[]; . == $s)))]' "$@"
+        (.site as $s | any($ARGS.positional[]; . == $s)))]' "$@"
 }
 # converged HUB LAPTOP…: nothing waits, and every laptop's views of its sites are byte for byte the hub's.
 converged() {
@@ -182,7 +182,7 @@ converged() {
     shift
     for laptop; do
         shared "$laptop" || return 1
-        sites=$(at "$laptop" digest --json | jq -r '[.sites[] | if type == "array" then .[0] else .site end] | unique[]') || return 1
+        sites=$(at "$laptop" digest --json | jq -r '[.sites[].site] | unique[]') || return 1
         # shellcheck disable=SC2086
         [ -n "$sites" ] && [ "$(digest_of "$laptop" $sites)" = "$(digest_of "$hub" $sites)" ] || return 1
     done
