@@ -54,8 +54,9 @@ static void delete_files(const char *dir)
 
 static void put_owner(const struct views *views, struct buffer *out)
 {
-    mp_put_array(out, 3);
+    mp_put_array(out, 4);
     mp_put_uint(out, VIEWS_SCHEMA);
+    mp_put_uint(out, document_version());
     mp_put_bin(out, views->device.b, sizeof views->device.b);
     mp_put_uint(out, views->incarnation);
 }

@@ -2,7 +2,7 @@
 /* The views' own environment, D/views: everything in it is derived from the log and may be deleted at any time.
  *
  *   table     key                                      value
- *   meta      "schema" | "own" | 'c' site              what it was made by, whose it is; how far the site is folded
+ *   meta      "schema" | 'c' site                      what made it, and whose it is; how far the site is folded
  *   docs      site subject                             sealed document
  *   rows      site view sort subject sub               sealed cells
  *   rowkeys   site subject                             (view sort sub)…: the subject's rows, to take old ones out
@@ -27,7 +27,8 @@
 #include "daemon/store.h"
 #include "proto/view.h"
 
-/* Raise it whenever a table, a document or a row changes its meaning: the views are then folded afresh. */
+/* Raise it whenever a table here changes its meaning: the views are then folded afresh. (Documents and rows have a
+ * version of their own, document_version.) */
 #define VIEWS_SCHEMA 1
 
 enum views_table {
