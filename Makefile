@@ -5,6 +5,9 @@ ifeq ($(origin CC),default)
 CC     := gcc
 endif
 B      := build
+ifeq ($(strip $(B)),)
+$(error B is empty: it names the directory to build in)
+endif
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 OPT    ?= -O2 -g
