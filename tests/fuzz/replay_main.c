@@ -2,10 +2,11 @@
 /* Drives a fuzz target without libFuzzer:
  *
  *   fuzz_TARGET [-n COUNT] [-s SEED] [FILE]...
+ *   fuzz_TARGET -w FOLDER
  *
  * runs the files given, then the target's own seeds, then COUNT (20,000) pseudo-random mutations of those. The same SEED
  * gives the same inputs everywhere, so a failure repeats; the failing input is left in fuzz-failed.bin when FUZZ_KEEP is
- * set. */
+ * set. With -w it writes its seeds to the folder, one file each, for libFuzzer to begin with. */
 #include "tests/fuzz/fuzz.h"
 
 #include <signal.h>
@@ -124,6 +125,23 @@ static void run_file(const char *path)
     run(bytes_of(content, len));
 }
 
+static int write_seeds(const char *folder)
+{
+    struct buffer seed = {0};
+    for (unsigned number = 0; fuzz_seed(number, &seed); number++) {
+        char path[1000];
+        snprintf(path, sizeof path, "%s/seed-%u", folder, number);
+        FILE *file = fopen(path, "wb");
+        if (!file || fwrite(seed.data, 1, seed.len, file) != seed.len || fclose(file) != 0) {
+            perror(path);
+            return 1;
+        }
+        buffer_clear(&seed);
+    }
+    buffer_release(&seed);
+    return 0;
+}
+
 /* After a failed MUST: the input as a file, to be given as FILE. */
 static void on_abort(int signal_number)
 {
@@ -139,11 +157,13 @@ int main(int argc, char **argv)
 {
     unsigned long count = COUNT, done = 0;
     random_state = 1;
-    for (int option; (option = getopt(argc, argv, "n:s:")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "n:s:w:")) != -1;) {
         if (option == 'n')
             count = strtoul(optarg, NULL, 10);
         else if (option == 's')
             random_state = strtoull(optarg, NULL, 10) | 1;
+        else if (option == 'w')
+            return write_seeds(optarg);
         else
             return 2;
     }
