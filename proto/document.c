@@ -107,6 +107,14 @@ bool document_insert(struct document *document, struct item *item, struct item *
     return true;
 }
 
+const struct item *record_find(const struct document *document, uint64_t time, const struct event_id *id)
+{
+    struct stamp stamp = {.time = time, .id = *id};
+    size_t at = place_of(document, &stamp);
+    bool there = at < document->count && stamp_compare(&document->items[at]->stamp, &stamp) == 0;
+    return there ? document->items[at] : NULL;
+}
+
 /* ---- one event ---- */
 
 static bool copy_marks(struct document *document, const struct position *at, uint32_t count, struct marks *out)

@@ -37,6 +37,7 @@ struct meaning {
     struct reading *readings;
     size_t reading_count, reading_room;
     struct constant constants[TYPE_COUNT][2];
+    char episode[2 * sizeof(struct event_id) + 1]; /* what record_episode gave last */
 };
 
 struct document {

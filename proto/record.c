@@ -327,13 +327,44 @@ const struct reading *record_readings(const struct document *document, size_t *c
     return meaning ? meaning->readings : NULL;
 }
 
+static int reading_compare(const struct reading *reading, enum register_id id, struct bytes each)
+{
+    if (reading->def->id != id)
+        return reading->def->id < id ? -1 : 1;
+    size_t shorter = reading->each.len < each.len ? reading->each.len : each.len;
+    int order = shorter > 0 ? memcmp(reading->each.data, each.data, shorter) : 0;
+    return order ? order : (reading->each.len > each.len) - (reading->each.len < each.len);
+}
+
+const struct reading *record_reading_of(const struct document *document, enum register_id id, struct bytes each)
+{
+    size_t high, low = 0;
+    bool ok;
+    const struct reading *readings = record_readings(document, &high, &ok);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = reading_compare(&readings[middle], id, each);
+        if (order == 0)
+            return readings[middle].values > 0 ? &readings[middle] : NULL;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
 const struct reading *record_reading(const struct document *document, enum register_id id)
 {
-    size_t count;
-    bool ok;
-    const struct reading *readings = record_readings(document, &count, &ok);
-    for (size_t i = 0; i < count && readings[i].def->id <= id; i++)
-        if (readings[i].def->id == id)
-            return readings[i].values > 0 ? &readings[i] : NULL;
-    return NULL;
+    return record_reading_of(document, id, (struct bytes){0});
+}
+
+struct bytes record_episode(const struct document *document, const struct stamp *opened)
+{
+    const struct item *item = (const struct item *)(const void *)opened; /* a stamp is an item's first member */
+    struct bytes episode = item_text(item, "episode");
+    if (episode.len > 0)
+        return episode;
+    hex_encode(bytes_of(opened->id.b, sizeof opened->id.b), document->meaning->episode);
+    return bytes_str(document->meaning->episode);
 }

@@ -8,7 +8,7 @@
 
 /* One event of the set. */
 struct item {
-    struct stamp stamp;
+    struct stamp stamp;          /* first: a write's stamp leads to its item */
     const struct type_def *type; /* NULL: not known to this version */
     bool unrecognised;           /* the type, or one of its fields */
     bool has_occurred;
@@ -19,6 +19,9 @@ struct item {
 
 size_t record_count(const struct document *document);
 const struct item *record_at(const struct document *document, size_t index); /* ascending by (time, id) */
+
+/* The item of this event; NULL when the document does not keep it. */
+const struct item *record_find(const struct document *document, uint64_t time, const struct event_id *id);
 
 /* The raw value of a field; empty when absent, not kept, or no field of the item's type. */
 struct bytes item_value(const struct item *item, const char *field);
@@ -40,5 +43,8 @@ bool item_counts(const struct document *document, const struct item *item);
 const struct reading *record_readings(const struct document *document, size_t *count, bool *ok);
 /* One register without `each`; NULL when nothing stands in it (or memory ran out). */
 const struct reading *record_reading(const struct document *document, enum register_id id);
+const struct reading *record_reading_of(const struct document *document, enum register_id id, struct bytes each);
+/* How the support episode that this write opened is called: its field, else the event's id (hex). */
+struct bytes record_episode(const struct document *document, const struct stamp *opened);
 
 #endif

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The fold: one set of events gives one document, byte for byte, however it was delivered. */
+#include "tests/unit/given_history.h"
+
+/* ---- deliveries ---- */
+
+/* A delivery: event index, and whether it comes as the writer's own, before it had a position. */
+struct delivery {
+    size_t event;
+    bool early;
+};
+
+static struct buffer encoded(const struct document *document)
+{
+    struct buffer out = {0};
+    document_encode(document, &out);
+    assert_false(out.failed);
+    return out;
+}
+
+static bool all_rows(void *context, const struct view_row *row)
+{
+    struct buffer *out = context;
+    mp_put_uint(out, row->view);
+    mp_put_uint(out, row->sort);
+    mp_put_uint(out, row->sub);
+    buffer_append(out, row->cells.data, row->cells.len);
+    return true;
+}
+
+/* The document's bytes and then every row's: what must not depend on the order. */
+static struct buffer outcome(const struct document *document)
+{
+    struct buffer out = encoded(document);
+    assert_true(view_rows(document, &JO, all_rows, &out));
+    assert_true(view_rows(document, &PERSON_ID_NONE, all_rows, &out));
+    return out;
+}
+
+static void deliver(struct document *document, const struct team *team, struct delivery delivery)
+{
+    struct fold_event event = team->events[delivery.event].event;
+    if (delivery.early)
+        event.at = (struct position){0};
+    assert_true(document_fold(document, &event));
+}
+
+static void assert_same_outcome(struct document *document, const struct buffer *expected)
+{
+    struct buffer got = outcome(document);
+    if (got.len != expected->len || memcmp(got.data, expected->data, got.len) != 0)
+        fail_msg("another order gave another document");
+    buffer_release(&got);
+}
+
+static struct buffer expected_of(const struct team *team)
+{
+    struct document *document = fold_all(team);
+    struct buffer expected = outcome(document);
+    document_free(document);
+    return expected;
+}
+
+static uint64_t dice_state;
+static uint32_t dice(uint32_t sides)
+{
+    dice_state = dice_state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(dice_state >> 33) % sides;
+}
+
+/* ---- every order of a few ---- */
+
+static void every_order(struct document *document, const struct team *team, struct delivery *deliveries, size_t from,
+                        size_t count, const struct buffer *expected)
+{
+    if (from == count) {
+        document_clear(document);
+        for (size_t i = 0; i < count; i++)
+            deliver(document, team, deliveries[i]);
+        assert_same_outcome(document, expected);
+        return;
+    }
+    for (size_t i = from; i < count; i++) {
+        struct delivery first = deliveries[i];
+        deliveries[i] = deliveries[from];
+        deliveries[from] = first;
+        every_order(document, team, deliveries, from + 1, count, expected);
+        deliveries[from] = deliveries[i];
+        deliveries[i] = first;
+    }
+}
+
+static void permute(const struct team *team)
+{
+    struct delivery deliveries[10];
+    struct buffer expected = expected_of(team);
+    struct document *document = document_new();
+    assert_true(team->count <= 6);
+    for (size_t i = 0; i < team->count; i++)
+        deliveries[i] = (struct delivery){i, false};
+    deliveries[team->count] = (struct delivery){0, true}; /* the first, before it had a position: twice in all */
+    every_order(document, team, deliveries, 0, team->count + 1, &expected);
+    document_free(document);
+    buffer_release(&expected);
+}
+
+static void the_order_of_a_register_and_its_settlement(void **state)
+{
+    (void)state;
+    struct team *team = team_new();
+    write_(team, 1, "person.details.recorded", "date_of_birth", "1990-01-01");
+    sync_all(team, 2);
+    write_(team, 1, "person.details.recorded", "date_of_birth", "1990-10-01");
+    write_(team, 2, "person.details.recorded", "date_of_birth", "1990-01-10");
+    sync_all(team, 2);
+    write_(team, 1, "conflict.settled", "what", "date_of_birth", "chosen", "1990-10-01");
+    write_(team, 2, "conflict.settled", "what", "date_of_birth", "chosen", "1990-01-10");
+    push(team, 2);
+    push(team, 1);
+    permute(team);
+    team_free(team);
+}
+
+static void the_order_of_a_strike_and_what_it_uncovers(void **state)
+{
+    (void)state;
+    char id[65];
+    struct team *team = team_new();
+    write_(team, 1, "person.introduced", "known_as", "Jo");
+    struct happened *wrong = write_(team, 1, "person.details.recorded", "known_as", "Joe");
+    struct happened *strike = write_(team, 1, "entry.struck", "of", id_hex(wrong, id), "why", "mistyped");
+    sync_all(team, 2);
+    write_(team, 2, "entry.struck", "of", id_hex(strike, id), "why", "it was right");
+    write_(team, 1, "person.details.recorded", "known_as", "Joey");
+    sync_all(team, 2);
+    permute(team);
+    team_free(team);
+}
+
+static void the_order_of_an_end_and_what_speaks_against_it(void **state)
+{
+    (void)state;
+    struct team *team = team_new();
+    write_(team, 1, "support.started");
+    sync_all(team, 3);
+    write_(team, 1, "support.ended", "agreed", "yes");
+    write_(team, 2, "contact.recorded", "attendance", "5");
+    write_(team, 3, "support.returned", "source", "B1");
+    sync_all(team, 3);
+    write_(team, 2, "conflict.settled", "what", "support", "chosen", "ended");
+    push(team, 2);
+    permute(team);
+    team_free(team);
+}
+
+/* ---- random histories of every type ---- */
+
+static void put_random_event(const struct team *team, struct buffer *out)
+{
+    static const uint8_t unknown[32] = {0xee};
+    if (team->count == 0 || dice(8) == 0)
+        mp_put_bin(out, unknown, sizeof unknown);
+    else
+        mp_put_bin(out, team->events[dice((uint32_t)team->count)].event.id.b, 32);
+}
+
+static void put_random(const struct team *team, struct buffer *out, enum field_kind kind, const struct code_list *codes)
+{
+    static const char *const words[] = {"Jo", "Joey", "", "Samira", "text only"};
+    static const char *const days[] = {"1990-01-01", "1990-10-01", "2026-11-30"};
+    static const char *const numbers[] = {"9434765919", "9876543210"};
+    static const char *const hexes[] = {"00112233445566778899aabbccddeeff", "ff112233445566778899aabbccddeeff"};
+    char worker[8];
+    switch (kind) {
+    case KIND_TEXT:
+    case KIND_VALUE: mp_put_text(out, words[dice(5)]); break;
+    case KIND_CODE: mp_put_text(out, codes->codes[dice((uint32_t)codes->count)].code); break;
+    case KIND_NUMBER:
+    case KIND_TIME: mp_put_int(out, dice(100)); break;
+    case KIND_DATE: mp_put_text(out, days[dice(3)]); break;
+    case KIND_YESNO: mp_put_bool(out, dice(2)); break;
+    case KIND_WORKER:
+        snprintf(worker, sizeof worker, "w%u", 1 + dice(4));
+        mp_put_text(out, worker);
+        break;
+    case KIND_PERSON: mp_put_bin(out, JO.b, sizeof JO.b); break;
+    case KIND_EVENT: put_random_event(team, out); break;
+    case KIND_NHS: mp_put_text(out, numbers[dice(2)]); break;
+    case KIND_HEX: mp_put_text(out, hexes[dice(2)]); break;
+    }
+}
+
+/* Fields as some laptop may write them, now and then with one that this version does not know. */
+static void put_random_fields(const struct team *team, const struct type_def *type, struct buffer *out)
+{
+    struct buffer body = {0};
+    const struct register_def *settled = NULL;
+    uint32_t count = 0;
+    for (size_t i = 0; i < type->field_count; i++) {
+        const struct field_def *field = &type->fields[i];
+        if (!field->required && dice(2))
+            continue;
+        size_t from = body.len;
+        mp_put_text(&body, field->name);
+        if (field->list)
+            mp_put_array(&body, 1);
+        size_t value = body.len;
+        if (field->kind == KIND_VALUE && settled)
+            put_random(team, &body, settled->kind, settled->codes);
+        else
+            put_random(team, &body, field->kind, field->codes);
+        if (field->codes == &codes_what)
+            settled = register_def_find(bytes_of(body.data + value + 1, body.len - value - 1));
+        assert_true(body.len > from);
+        count++;
+    }
+    if (dice(20) == 0) {
+        mp_put_text(&body, "colour");
+        mp_put_text(&body, "green");
+        count++;
+    }
+    mp_put_map(out, count);
+    buffer_append(out, body.data, body.len);
+    buffer_release(&body);
+}
+
+static const char *random_type(void)
+{
+    uint32_t which = dice((uint32_t)catalogue_count() + 1);
+    return which == catalogue_count() ? "tea.made" : catalogue_at(which)->name;
+}
+
+/* Laptops write, share and read in any order; sometimes one is cloned, sometimes the hub comes back from a backup. */
+static struct team *random_team(size_t events, unsigned laptops, const char *only)
+{
+    struct team *team = team_new();
+    while (team->count < events) {
+        unsigned who = 1 + dice(laptops);
+        uint32_t what = dice(10);
+        if (what < 6) {
+            const char *name = only && dice(3) ? only : random_type();
+            const struct type_def *type = catalogue_find(bytes_str(name));
+            struct buffer fields = {0};
+            if (type)
+                put_random_fields(team, type, &fields);
+            else
+                mp_put_map(&fields, 0);
+            struct happened *happened = write_raw(team, who, name, fields);
+            if (dice(4) == 0)
+                happened_at(happened, NOON - DAY * dice(9));
+        } else if (what < 8) {
+            push(team, who);
+        } else if (what < 9) {
+            pull(team, who);
+        } else {
+            team->laptops[who - 1].clock += (int64_t)dice(5) * HOUR - HOUR; /* clocks go wrong, too */
+        }
+        if (dice(100) == 0) {
+            team->epoch++;
+            team->n = 0;
+        }
+        if (dice(100) == 0) {
+            team->laptops[who - 1].incarnation++;
+            team->laptops[who - 1].seq = 0;
+        }
+    }
+    for (unsigned i = 1; i <= laptops; i++)
+        push(team, i);
+    return team;
+}
+
+/* Some orders of the same deliveries, each event one to three times, at first perhaps without its position. */
+static void shuffle_and_compare(const struct team *team, unsigned orders)
+{
+    struct delivery *deliveries = calloc(team->count * 3, sizeof *deliveries);
+    struct buffer expected = expected_of(team);
+    struct document *document = document_new();
+    for (unsigned order = 0; order < orders; order++) {
+        size_t count = 0;
+        for (size_t i = 0; i < team->count; i++) {
+            deliveries[count++] = (struct delivery){i, false};
+            for (uint32_t more = dice(3); more > 0; more--)
+                deliveries[count++] = (struct delivery){i, dice(2)};
+        }
+        for (size_t i = count - 1; i > 0; i--) {
+            size_t other = dice((uint32_t)i + 1);
+            struct delivery moved = deliveries[i];
+            deliveries[i] = deliveries[other];
+            deliveries[other] = moved;
+        }
+        document_clear(document);
+        for (size_t i = 0; i < count; i++) {
+            deliver(document, team, deliveries[i]);
+            if (dice(50) == 0) { /* the projector puts it away and takes it up again */
+                struct buffer away = encoded(document);
+                assert_true(document_decode(document, buffer_bytes(&away)));
+                buffer_release(&away);
+            }
+        }
+        assert_same_outcome(document, &expected);
+    }
+    document_free(document);
+    buffer_release(&expected);
+    free(deliveries);
+}
+
+static void every_type_in_random_orders(void **state)
+{
+    (void)state;
+    for (size_t type = 0; type < catalogue_count(); type++)
+        for (unsigned seed = 0; seed < 12; seed++) {
+            dice_state = type * 1000 + seed;
+            struct team *team = random_team(5 + dice(20), 2 + dice(3), catalogue_at(type)->name);
+            shuffle_and_compare(team, 12);
+            team_free(team);
+        }
+}
+
+static void long_histories_in_random_orders(void **state)
+{
+    (void)state;
+    for (unsigned seed = 0; seed < 4; seed++) {
+        dice_state = 77 + seed;
+        struct team *team = random_team(1000, LAPTOPS_MAX, NULL);
+        shuffle_and_compare(team, 3);
+        team_free(team);
+    }
+}
+
+/* ---- positions, bytes ---- */
+
+static void a_position_is_learnt_and_changes_what_stands(void **state)
+{
+    (void)state;
+    struct team *team = team_new();
+    struct happened *mine = write_(team, 1, "person.details.recorded", "date_of_birth", "1990-01-01");
+    push(team, 1);
+    pull(team, 2);
+    struct happened *theirs = write_(team, 2, "person.details.recorded", "date_of_birth", "1990-10-01");
+    push(team, 2);
+    struct document *document = document_new();
+    struct fold_event early = mine->event;
+    early.at = (struct position){0};
+    assert_true(document_fold(document, &early));
+    assert_true(document_fold(document, &theirs->event));
+    assert_int_equal(document_to_settle(document), 1); /* as long as nobody says that mine was seen */
+    assert_true(document_fold(document, &mine->event));
+    assert_int_equal(document_to_settle(document), 0);
+    document_free(document);
+    team_free(team);
+}
+
+static void an_event_may_have_a_position_in_two_epochs(void **state)
+{
+    (void)state;
+    struct team *team = team_new();
+    struct happened *first = write_(team, 1, "keyworker.agreed", "worker", "amy");
+    push(team, 1);
+    struct fold_event again = first->event; /* its receipt was lost with the hub, which then took it once more */
+    again.at = (struct position){2, 1};
+    struct happened *second = write_(team, 2, "keyworker.agreed", "worker", "bo");
+    seen_advance(&second->event.seen, (struct position){2, 1});
+    struct document *there = document_new(), *back = document_new();
+    assert_true(document_fold(there, &first->event) && document_fold(there, &again));
+    assert_true(document_fold(there, &second->event));
+    assert_true(document_fold(back, &second->event) && document_fold(back, &again));
+    assert_true(document_fold(back, &first->event));
+    assert_int_equal(document_to_settle(there), 0);
+    struct buffer a = encoded(there), b = encoded(back);
+    assert_true(bytes_equal(buffer_bytes(&a), buffer_bytes(&b)));
+    buffer_release(&a);
+    buffer_release(&b);
+    document_free(there);
+    document_free(back);
+    team_free(team);
+}
+
+static void bytes_that_are_no_document_are_refused(void **state)
+{
+    (void)state;
+    struct team *team = team_new();
+    write_(team, 1, "person.introduced", "known_as", "Jo", "source", "Q1", "own_words", "I need a hand with the rent");
+    happened_at(write_(team, 1, "contact.recorded", "attendance", "5"), NOON - DAY);
+    sync_all(team, 2);
+    write_(team, 2, "team.joined", "worker", "amy");
+    struct document *document = fold_all(team), *other = document_new();
+    struct buffer whole = encoded(document);
+    assert_true(document_decode(other, buffer_bytes(&whole)));
+    for (size_t len = 0; len < whole.len; len++) {
+        assert_false(document_decode(other, bytes_of(whole.data, len)));
+        assert_int_equal(record_count(other), 0);
+    }
+    for (size_t i = 0; i < whole.len; i++) { /* a changed byte is refused or read, but never out of bounds */
+        uint8_t kept = whole.data[i];
+        for (unsigned bit = 0; bit < 8; bit++) {
+            whole.data[i] = (uint8_t)(kept ^ 1u << bit);
+            if (document_decode(other, buffer_bytes(&whole))) {
+                struct buffer rows = outcome(other);
+                buffer_release(&rows);
+            }
+        }
+        whole.data[i] = kept;
+    }
+    uint8_t *version = memchr(whole.data, 0xc4, whole.len); /* the first bin: document_version */
+    assert_non_null(version);
+    version[2] ^= 1;
+    assert_false(document_decode(other, buffer_bytes(&whole)));
+    buffer_release(&whole);
+    document_free(document);
+    document_free(other);
+    team_free(team);
+}
+
+static void what_is_not_recognised_is_counted_once(void **state)
+{
+    (void)state;
+    struct team *team = team_new();
+    struct buffer fields = {0};
+    mp_put_map(&fields, 2);
+    mp_put_text(&fields, "text");
+    mp_put_text(&fields, "with a photo");
+    mp_put_text(&fields, "photo");
+    mp_put_bin(&fields, "PNG!", 4);
+    write_raw(team, 1, "note.added", fields);
+    fields = (struct buffer){0};
+    mp_put_map(&fields, 1);
+    mp_put_text(&fields, "minutes");
+    mp_put_text(&fields, "an hour or so"); /* not a number */
+    write_raw(team, 1, "contact.recorded", fields);
+    fields = (struct buffer){0};
+    mp_put_map(&fields, 0);
+    write_raw(team, 1, "tea.made", fields);
+    write_(team, 1, "note.added", "text", "plain");
+    struct document *document = fold_all(team);
+    for (size_t i = 0; i < team->count; i++)
+        assert_true(document_fold(document, &team->events[i].event));
+    assert_int_equal(document_not_recognised(document), 3);
+    assert_int_equal(record_count(document), 3); /* the plain note needs no place */
+    document_free(document);
+    team_free(team);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_order_of_a_register_and_its_settlement),
+        cmocka_unit_test(the_order_of_a_strike_and_what_it_uncovers),
+        cmocka_unit_test(the_order_of_an_end_and_what_speaks_against_it),
+        cmocka_unit_test(every_type_in_random_orders),
+        cmocka_unit_test(long_histories_in_random_orders),
+        cmocka_unit_test(a_position_is_learnt_and_changes_what_stands),
+        cmocka_unit_test(an_event_may_have_a_position_in_two_epochs),
+        cmocka_unit_test(bytes_that_are_no_document_are_refused),
+        cmocka_unit_test(what_is_not_recognised_is_counted_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
