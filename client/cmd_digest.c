@@ -15,7 +15,8 @@ static enum felloe_code print_json(struct cli *cli, const struct felloe_value *s
         hex_of(felloe_value_at(line, 3), hex, sizeof hex);
         json_array_append_new(all, json_pack("{s:s,s:s,s:I,s:s}", "site", felloe_value_text(felloe_value_at(line, 0)),
                                              "view", felloe_value_text(felloe_value_at(line, 1)), "rows",
-                                             (json_int_t)felloe_value_integer(felloe_value_at(line, 2)), "digest", hex));
+                                             (json_int_t)felloe_value_integer(felloe_value_at(line, 2)), "digest",
+                                             hex));
     }
     return out_json(json_pack("{s:o}", "sites", all), &cli->error);
 }

@@ -39,6 +39,26 @@ static bool is_there(const struct felloe_value *value)
     return felloe_value_count(value) > 0 || *felloe_value_text(value);
 }
 
+/* What is known of the person beside names, on one line. */
+static void details(const struct felloe_value *summary)
+{
+    static const struct { const char *key, *label; } shown[] = {{"pronouns", "Pronouns"},
+                                                                {"contact", "Contact"},
+                                                                {"date_of_birth", "Born"},
+                                                                {"nhs_number", "NHS number"}};
+    const char *between = "";
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+        const struct felloe_value *value = felloe_value_get(summary, shown[i].key);
+        if (!is_there(value))
+            continue;
+        printf("%s%s: ", between, shown[i].label);
+        print_texts(value, NULL, " / ");
+        between = " · ";
+    }
+    if (*between)
+        putchar('\n');
+}
+
 static void header(const struct felloe_value *summary)
 {
     const struct cell_context names = {.names = felloe_value_get(summary, "names")};
@@ -54,6 +74,7 @@ static void header(const struct felloe_value *summary)
     else
         fputs("(no name yet)", stdout);
     printf("%s  %s%s%s\n", out_style(STYLE_PLAIN), out_style(STYLE_GREY), id, out_style(STYLE_PLAIN));
+    details(summary);
     const char *between = "";
     if (is_there(key_workers)) {
         fputs("Key worker: ", stdout);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* status: what is saved, shared and received, and whether the hub is there. All of it comes from receipts and cursors. */
+/* status: what is saved, shared and received, and whether the hub is there. All of it comes from receipts and
+ * cursors. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@
 
 static bool is_time(const char *key)
 {
-    static const char *const times[] = {"oldest_waiting", "last_contact", "shared_through", "received_through", "as_of"};
+    static const char *const times[] = {"oldest_waiting", "last_contact", "shared_through", "received_through", "now"};
     for (size_t i = 0; i < sizeof times / sizeof *times; i++)
         if (strcmp(key, times[i]) == 0)
             return true;
@@ -103,26 +104,32 @@ static void print_line(const struct sums *sums, bool hub, int64_t now)
     printf(" · To settle %" PRId64 "\n", sums->to_settle);
 }
 
+/* What people should know, and of which site; nothing when there is nothing. */
+static void print_notice(const char *site, const char *notice)
+{
+    if (!*notice)
+        return;
+    printf("%s%s", site, *site ? ": " : "");
+    out_text(stdout, notice);
+    putchar('\n');
+}
+
 static void print_hub(const struct felloe_value *status, bool is_hub, int64_t now)
 {
     const struct felloe_value *hub = felloe_value_get(status, "hub");
     int64_t contact = number(hub, "last_contact");
     char time[WHEN_MAX];
-    const char *notice = felloe_value_text(felloe_value_get(hub, "notice"));
     if (is_hub) {
         printf("Connected laptops: %" PRId64 "\n", number(hub, "connected"));
     } else if (felloe_value_bool(felloe_value_get(hub, "reachable"))) {
         printf("The hub is reachable\n");
     } else {
         when_friendly(contact, now, time);
-        printf("%sOffline: %s%s%s. Everything is saved here, and shared when the hub is back%s\n", out_style(STYLE_GREY),
-               contact > 0 ? "the hub was last reached at " : "the hub was not reached yet", contact > 0 ? time : "", "",
+        printf("%sOffline: the hub was %s%s. Everything is saved here, and shared when the hub is back%s\n",
+               out_style(STYLE_GREY), contact > 0 ? "last reached at " : "not reached yet", contact > 0 ? time : "",
                out_style(STYLE_PLAIN));
     }
-    if (*notice) {
-        out_text(stdout, notice);
-        putchar('\n');
-    }
+    print_notice("", felloe_value_text(felloe_value_get(hub, "notice")));
 }
 
 static enum felloe_code print_sites(struct cli *cli, const struct felloe_value *sites)
@@ -146,19 +153,6 @@ static enum felloe_code print_sites(struct cli *cli, const struct felloe_value *
     return table_print(table, &cli->error);
 }
 
-static void print_notices(const struct felloe_value *sites)
-{
-    for (size_t i = 0; i < felloe_value_count(sites); i++) {
-        const struct felloe_value *site = felloe_value_at(sites, i);
-        const char *notice = felloe_value_text(felloe_value_get(site, "notice"));
-        if (!*notice)
-            continue;
-        printf("%s: ", felloe_value_text(felloe_value_get(site, "site")));
-        out_text(stdout, notice);
-        putchar('\n');
-    }
-}
-
 static enum felloe_code print_status(struct cli *cli, const struct felloe_value *status)
 {
     const struct felloe_value *sites = felloe_value_get(status, "sites");
@@ -168,9 +162,17 @@ static enum felloe_code print_status(struct cli *cli, const struct felloe_value 
     add_up(sites, &sums);
     print_line(&sums, is_hub, now);
     print_hub(status, is_hub, now);
+    int64_t folded = number(status, "folded"), total = number(status, "total");
+    if (folded < total)
+        printf("The views are being folded: %" PRId64 " of %" PRId64 " events\n", folded, total);
+    print_notice("", felloe_value_text(felloe_value_get(status, "notice")));
     putchar('\n');
     enum felloe_code code = print_sites(cli, sites);
-    print_notices(sites);
+    for (size_t i = 0; i < felloe_value_count(sites); i++) {
+        const struct felloe_value *site = felloe_value_at(sites, i);
+        print_notice(felloe_value_text(felloe_value_get(site, "site")),
+                     felloe_value_text(felloe_value_get(site, "notice")));
+    }
     return code;
 }
 

@@ -22,7 +22,8 @@ static enum felloe_code run(struct cli *cli)
     enum felloe_code code = ask_with_progress(cli, "verifying", &answer);
     if (code != FELLOE_OK)
         return code;
-    const struct felloe_value *summary = felloe_answer_summary(answer), *problems = felloe_value_get(summary, "problems");
+    const struct felloe_value *summary = felloe_answer_summary(answer);
+    const struct felloe_value *problems = felloe_value_get(summary, "problems");
     size_t count = felloe_value_count(problems);
     int64_t events = felloe_value_integer(felloe_value_get(summary, "events"));
     if (cli->json) {

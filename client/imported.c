@@ -7,6 +7,7 @@
 
 #include "client/cloudevent.h"
 #include "client/when.h"
+#include "proto/mp.h"
 
 void imported_release(struct imported *imported)
 {
@@ -146,6 +147,8 @@ enum felloe_code imported_read(struct imported *imported, const char *line, size
 {
     json_error_t problem;
     *imported = (struct imported){0};
+    if (!utf8_valid(bytes_of(line, len)))
+        return felloe_fail(error, FELLOE_INVALID, "not UTF-8 text");
     imported->json = json_loadb(line, len, JSON_REJECT_DUPLICATES, &problem);
     if (!imported->json)
         return felloe_fail(error, FELLOE_INVALID, "not valid JSON: %s (column %d)", problem.text, problem.column);

@@ -34,5 +34,6 @@ enum felloe_code become_felloed(struct cli *cli, const char *const *arguments)
     execvp("felloed", argv);
     int cause = errno;
     free(argv);
-    return cli_fail(cli, FELLOE_FAILED, "felloed, the daemon, is neither beside felloe nor in PATH: %s", strerror(cause));
+    return cli_fail(cli, FELLOE_FAILED, "felloed, the daemon, is neither beside felloe nor in PATH: %s",
+                    strerror(cause));
 }

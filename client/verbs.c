@@ -2,6 +2,7 @@
 /* The table of verbs, finding one in it, and the help that is made from it. */
 #include "client/verbs.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -93,6 +94,15 @@ static void print_options(const struct option_def *options, const char *heading)
     }
 }
 
+/* Letters as the screen counts them; all of a verb's are one column wide. */
+static int letters(const char *text)
+{
+    int count = 0;
+    for (; *text; text++)
+        count += ((unsigned char)*text & 0xc0) != 0x80;
+    return count;
+}
+
 void help_overview(void)
 {
     const char *group = "";
@@ -103,11 +113,12 @@ void help_overview(void)
             printf("\n%s\n", verbs[i]->group);
         group = verbs[i]->group;
         char left[64];
-        int width = snprintf(left, sizeof left, "%s %s", verbs[i]->name, verbs[i]->arguments);
-        if (width > 34)
+        snprintf(left, sizeof left, "%s %s", verbs[i]->name, verbs[i]->arguments);
+        int gap = 34 - letters(left);
+        if (gap < 0)
             printf("  %s\n  %-34s %s\n", left, "", verbs[i]->help);
         else
-            printf("  %-34s %s\n", left, verbs[i]->help);
+            printf("  %s%*s %s\n", left, gap, "", verbs[i]->help);
     }
     print_options(global_options(), "Options that every verb takes");
     printf("\n`felloe help VERB` says more. PERSON is an id, a unique prefix of it, or a name that only one person "
@@ -116,7 +127,8 @@ void help_overview(void)
 
 void help_verb(const struct verb *verb)
 {
-    printf("felloe %s%s%s\n\n%s.\n", verb->name, *verb->arguments ? " " : "", verb->arguments, verb->help);
+    printf("felloe %s%s%s\n\n%c%s\n", verb->name, *verb->arguments ? " " : "", verb->arguments,
+           toupper((unsigned char)verb->help[0]), verb->help + 1);
     if (verb->more)
         printf("\n%s\n", verb->more);
     print_options(verb->options, "Options");

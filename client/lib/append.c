@@ -74,12 +74,36 @@ static void put_draft(struct buffer *out, const struct felloe_draft *draft)
     buffer_release(&fields);
 }
 
+static enum felloe_code check_draft(const struct felloe_draft *draft, struct felloe_error *error)
+{
+    const char *const texts[] = {draft->type,   draft->person, draft->site,   draft->worker,
+                                 draft->source, draft->id,     draft->subject};
+    static const char *const names[] = {"the type", "the person", "the site", "the worker",
+                                        "the source", "the id", "the subject"};
+    enum felloe_code code = FELLOE_OK;
+    if (!draft->type || !*draft->type)
+        return felloe_fail(error, FELLOE_INVALID, "an event needs a type");
+    for (size_t i = 0; i < sizeof texts / sizeof *texts && code == FELLOE_OK; i++)
+        code = client_check_text(names[i], texts[i], error);
+    for (size_t i = 0; i < draft->field_count && code == FELLOE_OK; i++) {
+        code = client_check_text("a field's name", draft->fields[i].name, error);
+        if (code == FELLOE_OK)
+            code = client_check_text(draft->fields[i].name, draft->fields[i].value, error);
+    }
+    return code;
+}
+
 enum felloe_code felloe_append_send(struct felloe_client *client, const struct felloe_draft *drafts, size_t count,
                                     bool partly, struct felloe_error *error)
 {
     if (client->appends >= APPENDS_MAX)
         return felloe_fail(error, FELLOE_USAGE, "wait for an earlier batch first: at most %d are under way",
                            APPENDS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        enum felloe_code code = check_draft(&drafts[i], error);
+        if (code != FELLOE_OK)
+            return code;
+    }
     size_t begin = control_frame_begin(&client->out);
     control_put_request(&client->out, CONTROL_RECORD, partly ? 1 : 0);
     if (partly) {

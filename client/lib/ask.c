@@ -90,6 +90,17 @@ static void put_argument(struct buffer *out, const struct felloe_argument *argum
     }
 }
 
+static enum felloe_code check_argument(const struct felloe_argument *argument, struct felloe_error *error)
+{
+    enum felloe_code code = FELLOE_OK;
+    if (argument->kind == FELLOE_TEXT)
+        code = client_check_text(argument->name, argument->text, error);
+    for (size_t i = 0; argument->kind == FELLOE_ARRAY && argument->texts && argument->texts[i]; i++)
+        if (code == FELLOE_OK)
+            code = client_check_text(argument->name, argument->texts[i], error);
+    return code;
+}
+
 /* An argument that is NULL is left out, so that callers can list all that there might be. */
 static bool is_given(const struct felloe_argument *argument)
 {
@@ -106,8 +117,12 @@ static enum felloe_code send_request(struct felloe_client *client, const char *n
     if (client->appends > 0)
         return felloe_fail(error, FELLOE_USAGE, "wait for the batches that were sent before asking \"%s\"", name);
     uint32_t given = 0;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        enum felloe_code code = check_argument(&arguments[i], error);
+        if (code != FELLOE_OK)
+            return code;
         given += is_given(&arguments[i]);
+    }
     size_t begin = control_frame_begin(&client->out);
     control_put_request(&client->out, verb, given);
     for (size_t i = 0; i < count; i++)

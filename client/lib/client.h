@@ -35,6 +35,10 @@ struct frame {
 };
 enum felloe_code client_frame(struct felloe_client *client, struct frame *out, struct felloe_error *error);
 
+/* FELLOE_INVALID when a text (NULL is fine) is not UTF-8: said here, because the daemon would take it for a broken
+ * frame. */
+enum felloe_code client_check_text(const char *what, const char *text, struct felloe_error *error);
+
 /* What a value_verdict means to the caller; closes the connection, for its frames can no longer be told apart. */
 enum felloe_code client_malformed(struct felloe_client *client, enum value_verdict verdict, struct felloe_error *error);
 

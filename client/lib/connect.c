@@ -227,6 +227,14 @@ enum felloe_code client_receive(struct felloe_client *client, struct bytes *payl
     }
 }
 
+enum felloe_code client_check_text(const char *what, const char *text, struct felloe_error *error)
+{
+    if (!text || utf8_valid(bytes_str(text)))
+        return FELLOE_OK;
+    return felloe_fail(error, FELLOE_INVALID, "%s is not UTF-8 text: save it as UTF-8, or type it in a UTF-8 terminal",
+                       what);
+}
+
 enum felloe_code client_malformed(struct felloe_client *client, enum value_verdict verdict, struct felloe_error *error)
 {
     client_drop(client);

@@ -3,60 +3,6 @@
  * are bytes left for them, so a broken daemon cannot make the client ask for much memory. */
 #include "client/lib/value.h"
 
-#include <stdalign.h>
-#include <stdlib.h>
-
-#define CHUNK_SIZE (64u * 1024)
-
-struct arena_chunk {
-    struct arena_chunk *next;
-    size_t used, size;
-    alignas(max_align_t) uint8_t data[];
-};
-
-void *arena_take(struct arena *arena, size_t size)
-{
-    size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
-    struct arena_chunk *chunk = arena->chunks;
-    if (!chunk || chunk->size - chunk->used < size) {
-        size_t room = size > CHUNK_SIZE ? size : CHUNK_SIZE;
-        chunk = malloc(sizeof *chunk + room);
-        if (!chunk)
-            return NULL;
-        chunk->next = arena->chunks;
-        chunk->used = 0;
-        chunk->size = room;
-        arena->chunks = chunk;
-    }
-    void *taken = chunk->data + chunk->used;
-    chunk->used += size;
-    return memset(taken, 0, size);
-}
-
-static void free_chunks(struct arena_chunk *chunk)
-{
-    while (chunk) {
-        struct arena_chunk *next = chunk->next;
-        free(chunk);
-        chunk = next;
-    }
-}
-
-void arena_clear(struct arena *arena)
-{
-    if (!arena->chunks)
-        return;
-    free_chunks(arena->chunks->next);
-    arena->chunks->next = NULL;
-    arena->chunks->used = 0;
-}
-
-void arena_release(struct arena *arena)
-{
-    free_chunks(arena->chunks);
-    arena->chunks = NULL;
-}
-
 /* ---- reading ---- */
 
 struct source {
@@ -94,6 +40,7 @@ static enum value_verdict read_text(struct source *s, uint64_t len, struct fello
     if (!copy)
         return VALUE_NO_MEMORY;
     memcpy(copy, p, len);
+    copy[len] = '\0';
     *out = (struct felloe_value){.kind = FELLOE_TEXT, .count = (uint32_t)len, .text = copy};
     return VALUE_OK;
 }

@@ -4,7 +4,7 @@
 #define FELLOE_CLIENT_LIB_VALUE_H
 
 #include "felloe/client.h"
-#include "proto/bytes.h"
+#include "proto/arena.h"
 
 /* Deeper than any answer; a recursion stays within a few KiB of stack. */
 #define VALUE_DEPTH_MAX 32
@@ -20,15 +20,6 @@ struct felloe_value {
         struct felloe_value *items;  /* FELLOE_ARRAY: count values; FELLOE_MAP: key, value, key, value… */
     };
 };
-
-/* Memory that only grows, until it is cleared or released. Starts as {0}. */
-struct arena_chunk;
-struct arena {
-    struct arena_chunk *chunks;
-};
-void *arena_take(struct arena *arena, size_t size); /* zeroed, aligned for any type; NULL when memory ran out */
-void arena_clear(struct arena *arena);              /* keeps one chunk for the next use */
-void arena_release(struct arena *arena);
 
 enum value_verdict { VALUE_OK, VALUE_END, VALUE_MALFORMED, VALUE_NO_MEMORY };
 
