@@ -170,9 +170,8 @@ bool log_get(struct log_reader *reader, struct bytes site, struct position at, s
 bool log_get_own(struct log_reader *reader, struct bytes site, uint64_t seq, struct log_item *out);
 
 /* Own events with seq >= first_seq in PUSH's body layout (keys that the hub lacks first, wrapped for it), up to
- * max_bytes but at least one. Fills body (malloc'd), count, key_count, last_id; count 0 when there is none: then there
- * may still be keys that a receipt asked for (with first_seq just above the head). A key goes along with the first event
- * here that uses it, and once more with the next PUSH after a receipt named it as missing. */
+ * max_bytes but at least one. Fills body (malloc'd), count, key_count, last_id; count 0 when there is none. A
+ * key goes along with the first event of this stream that uses it, unless it came from the hub. */
 enum felloe_code log_read_push(struct event_log *log, struct bytes site, uint64_t first_seq, uint32_t max_bytes,
                                struct lent *body, uint32_t *count, uint32_t *key_count, struct event_id *last_id,
                                struct felloe_error *error);
@@ -183,6 +182,11 @@ enum felloe_code log_read_feed(struct event_log *log, struct bytes site, struct 
                                const struct device_id *device, uint32_t incarnation, const struct box_shared *shared,
                                struct lent *body, struct position *first, uint32_t *count, uint32_t *key_count,
                                struct log_head *head, struct felloe_error *error);
+/* Those of the keys that are here, as key records wrapped with `shared`, back to back: for a hub's KEYRING to a spoke
+ * (only keys that this site's log uses, and none of a restricted audience), and for a spoke's PUSH of keys to its hub. */
+enum felloe_code log_read_keys(struct event_log *log, struct bytes site, const struct key_id *ids, size_t count,
+                               const struct box_shared *shared, struct lent *body, uint32_t *key_count,
+                               struct felloe_error *error);
 /* Is this key used in that site's log? (Who may have a key.) */
 bool log_site_uses_key(struct log_reader *reader, struct bytes site, const struct key_id *key);
 

@@ -15,13 +15,14 @@ struct frame {
     const struct box_shared *shared;
 };
 
-/* The smallest wish is still one entry; the largest leaves room for one entry and its key over it. */
+/* The smallest wish is still one entry. The largest leaves room for one entry over it, and for a PUSH's keys, which are
+ * counted after its events: an event is larger than the record of the key it brings. */
 static void frame_start(struct frame *f, struct event_log *log, const struct box_shared *shared, uint32_t max_bytes)
 {
     *f = (struct frame){.log = log, .shared = shared};
-    const uint32_t most = BODY_MAX - EVENT_SIZE_MAX - 4096;
+    const uint32_t most = (BODY_MAX - EVENT_SIZE_MAX) / 2 - 4096;
     f->max_bytes = max_bytes < most ? max_bytes : most;
-    buffer_reserve(&f->entries, f->max_bytes / 4);
+    buffer_reserve(&f->entries, f->max_bytes < 16384 ? f->max_bytes : 16384);
 }
 
 static bool frame_has_room(const struct frame *f, size_t more)
@@ -29,14 +30,15 @@ static bool frame_has_room(const struct frame *f, size_t more)
     return f->count < BATCH_ENTRIES_MAX && (f->count == 0 || f->keys.len + f->entries.len + more <= f->max_bytes);
 }
 
-/* One that is not here cannot go along; whoever lacks it asks for it. Keys of a restricted audience never go along by
- * themselves: they are handed out by name only. */
+/* One that is not here cannot go along; whoever lacks it asks for it. A hub hands out no key of a restricted audience:
+ * who is in an audience is not decided by being in the site. */
 static void frame_add_key(struct frame *f, const struct key_id *id)
 {
     struct key_record record;
     if (keyring_get(f->log->keyring, id, &record) != FELLOE_OK)
         return;
-    if (record.kind == KEY_PERSON || record.kind == KEY_SITE) {
+    bool open_to_site = record.kind == KEY_PERSON || record.kind == KEY_SITE;
+    if (open_to_site || f->log->identity->role == ROLE_SPOKE) {
         uint8_t nonce[BOX_NONCE_SIZE];
         random_bytes(nonce, sizeof nonce);
         key_record_wrap(&record, f->shared, nonce, &f->keys);
@@ -65,7 +67,7 @@ static enum felloe_code frame_finish(struct frame *f, struct lent *body, struct 
 
 /* ---- PUSH ---- */
 
-static void add_owed_keys(struct frame *f, struct log_reader *reader, uint32_t site, uint64_t first, uint64_t last)
+static void add_owed_keys(struct frame *f, struct log_reader *reader, uint32_t site, uint64_t first, uint64_t end)
 {
     struct store_key key, prefix;
     key_start(&prefix);
@@ -75,10 +77,10 @@ static void add_owed_keys(struct frame *f, struct log_reader *reader, uint32_t s
     struct store_item item;
     struct store_cursor *cursor = store_cursor_open(reader->txn, T_OWN_KEYS);
     bool more = store_seek(cursor, key_bytes(&key), &item);
-    for (; more && f->key_count < RECEIPT_KEYS_MAX + BATCH_ENTRIES_MAX; more = store_next(cursor, &item)) {
+    for (; more; more = store_next(cursor, &item)) {
         struct key_id id;
         if (item.key.len != 10 + sizeof id.b || memcmp(item.key.data, prefix.b, prefix.len) != 0 ||
-            be_u64(item.key.data + 2) > last)
+            be_u64(item.key.data + 2) >= end)
             break;
         memcpy(id.b, item.key.data + 10, sizeof id.b);
         frame_add_key(f, &id);
@@ -86,7 +88,6 @@ static void add_owed_keys(struct frame *f, struct log_reader *reader, uint32_t s
     store_cursor_close(cursor);
 }
 
-/* Events with their keys, each key just before it is known whether the event still fits. */
 static void add_own_events(struct frame *f, struct log_reader *reader, uint32_t site, uint64_t first)
 {
     const uint32_t incarnation = reader->log->identity->incarnation;
@@ -100,7 +101,6 @@ static void add_own_events(struct frame *f, struct log_reader *reader, uint32_t 
         if (item.key.len != 12 || be_u32(item.key.data) != incarnation || be_u64(item.key.data + 4) != seq ||
             item.value.len <= OWN_PREFIX || !frame_has_room(f, item.value.len))
             break;
-        add_owed_keys(f, reader, site, seq, seq);
         buffer_append(&f->entries, item.value.data + OWN_PREFIX, item.value.len - OWN_PREFIX);
         f->count++;
     }
@@ -126,8 +126,7 @@ enum felloe_code log_read_push(struct event_log *log, struct bytes site, uint64_
     struct frame f;
     frame_start(&f, log, &shared, max_bytes);
     add_own_events(&f, reader, number, first_seq);
-    if (f.count == 0)
-        add_owed_keys(&f, reader, number, first_seq, first_seq);
+    add_owed_keys(&f, reader, number, first_seq, first_seq + f.count);
     struct bytes last;
     if (f.count > 0 &&
         log_own_event(reader->txn, number, log->identity->incarnation, first_seq + f.count - 1, &last))
@@ -135,6 +134,26 @@ enum felloe_code log_read_push(struct event_log *log, struct bytes site, uint64_
     log_reader_end(reader);
     sodium_memzero(&shared, sizeof shared);
     *count = f.count;
+    *key_count = f.key_count;
+    return frame_finish(&f, body, error);
+}
+
+/* ---- keys alone ---- */
+
+enum felloe_code log_read_keys(struct event_log *log, struct bytes site, const struct key_id *ids, size_t count,
+                               const struct box_shared *shared, struct lent *body, uint32_t *key_count,
+                               struct felloe_error *error)
+{
+    *body = (struct lent){0};
+    *key_count = 0;
+    struct log_reader *reader = log_reader_begin(log, error);
+    if (reader == NULL)
+        return FELLOE_STORAGE;
+    struct frame f = {.log = log, .shared = shared};
+    for (size_t i = 0; i < count; i++)
+        if (log->identity->role == ROLE_SPOKE || log_site_uses_key(reader, site, &ids[i]))
+            frame_add_key(&f, &ids[i]);
+    log_reader_end(reader);
     *key_count = f.key_count;
     return frame_finish(&f, body, error);
 }

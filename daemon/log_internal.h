@@ -10,7 +10,7 @@
  *   streams      S, device, I -> head; as far as the site's log has it
  *   own-heads    S, I -> head; as far as this device has written it
  *   own-places   S, I, seq -> position
- *   own-keys     S, seq, key -> nothing; a key that goes along with the PUSH that has this seq (spoke)
+ *   own-keys     S, seq, key -> nothing; a key that goes along with the PUSH of this event (spoke)
  *   key-uses     S, key -> position of the first use (hub), or a mark that the hub has it or will be brought it (spoke)
  *   receipts     S, I -> shared seq, id, signature
  *   origins      origin -> event id, whether about a person, person

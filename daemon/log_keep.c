@@ -171,20 +171,6 @@ static bool receipt_fits(struct event_log *log, uint32_t site, const struct msg_
     return event_id_equal(&id, &receipt->id);
 }
 
-/* Keys that the hub says it lacks go along with the next PUSH: that of the event after the head, or of keys alone. */
-static void owe_missing(struct event_log *log, uint32_t site, const struct msg_receipt *receipt)
-{
-    for (uint32_t i = 0; i < receipt->missing_count; i++) {
-        struct store_key key;
-        key_start(&key);
-        key_put_u16(&key, (uint16_t)site);
-        key_put_u64(&key, log_write_own(log, site)->seq + 1);
-        key_put(&key, receipt->missing[i].b, sizeof receipt->missing[i].b);
-        store_put(log->write.txn, T_OWN_KEYS, key_bytes(&key), bytes_of("", 0));
-        log->write.touched = true;
-    }
-}
-
 enum felloe_code log_run_receipt(struct event_log *log, struct log_job *job)
 {
     const struct msg_receipt *receipt = job->receipt;
@@ -214,7 +200,6 @@ enum felloe_code log_run_receipt(struct event_log *log, struct log_job *job)
         log->write.touched = true;
         shared = receipt->seq;
     }
-    owe_missing(log, site, receipt);
     job->own = *log_write_own(log, site);
     job->oldest_waiting_ms = log_oldest_waiting(log, log->write.txn, site, shared, head);
     return FELLOE_OK;

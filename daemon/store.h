@@ -69,8 +69,8 @@ bool store_get(struct store_txn *txn, unsigned table, struct bytes key, struct b
 bool store_put(struct store_txn *txn, unsigned table, struct bytes key, struct bytes value);
 /* Room for `len` bytes under this key, to be written before the next call; NULL on failure. */
 uint8_t *store_reserve(struct store_txn *txn, unsigned table, struct bytes key, size_t len);
-/* The same two for a key that is meant to be above all others of its table: pages are filled to the brim. Any other
- * key goes in the ordinary way. */
+/* The same two for a key that is meant to be above all others of its table, without a search. Any other key goes in the
+ * ordinary way. */
 bool store_append(struct store_txn *txn, unsigned table, struct bytes key, struct bytes value);
 uint8_t *store_append_reserve(struct store_txn *txn, unsigned table, struct bytes key, size_t len);
 /* False when it was not there. */

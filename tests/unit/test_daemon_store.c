@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store: what is committed is there, what fails is said in words, and no broken file is ever mapped. */
+#include "tests/unit/given_dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/uio.h>
+
+#include "daemon/store.h"
+
+enum { WORDS, NUMBERS };
+static const char *const tables[] = {"words", "numbers"};
+
+/* ---- faults: this program's own pwrite and fdatasync, which the store's library uses too ---- */
+
+static int fail_write_with, fail_sync_with;
+static off_t fail_below = 1;  /* only writes at or above this offset fail; of the meta pages (below 8192) when 0 */
+
+extern ssize_t __pwrite64(int fd, const void *data, size_t size, off_t at);
+static ssize_t faulty_write(int fd, const void *data, size_t size, off_t at)
+{
+    bool meta = at < 2 * (off_t)sysconf(_SC_PAGESIZE);
+    if (fail_write_with != 0 && meta == (fail_below == 0)) {
+        errno = fail_write_with;
+        return -1;
+    }
+    return __pwrite64(fd, data, size, at);
+}
+ssize_t pwrite(int fd, const void *data, size_t size, off_t at);
+ssize_t pwrite(int fd, const void *data, size_t size, off_t at)
+{
+    return faulty_write(fd, data, size, at);
+}
+ssize_t pwrite64(int fd, const void *data, size_t size, off_t at);
+ssize_t pwrite64(int fd, const void *data, size_t size, off_t at)
+{
+    return faulty_write(fd, data, size, at);
+}
+ssize_t writev(int fd, const struct iovec *parts, int count);
+ssize_t writev(int fd, const struct iovec *parts, int count)
+{
+    ssize_t sum = 0;
+    if (fail_write_with != 0 && fail_below > 0) {
+        errno = fail_write_with;
+        return -1;
+    }
+    for (int i = 0; i < count; i++) {
+        ssize_t put = write(fd, parts[i].iov_base, parts[i].iov_len);
+        if (put < 0)
+            return sum > 0 ? sum : put;
+        sum += put;
+    }
+    return sum;
+}
+int fdatasync(int fd);
+int fdatasync(int fd)
+{
+    if (fail_sync_with == 0)
+        return fsync(fd);
+    errno = fail_sync_with;
+    return -1;
+}
+
+/* ---- helpers ---- */
+
+static enum felloe_code try_open(struct store **store, const struct given_dir *dir, struct felloe_error *error)
+{
+    static char path[100];
+    snprintf(path, sizeof path, "%s/env", dir->path);
+    const struct store_options options = {.dir = path, .what = "the test's store", .tables = tables, .table_count = 2};
+    return store_open(store, &options, error);
+}
+
+static struct store *open_store(const struct given_dir *dir)
+{
+    struct store *store;
+    struct felloe_error error = {0};
+    if (try_open(&store, dir, &error) != FELLOE_OK)
+        fail_msg("%s", error.message);
+    return store;
+}
+
+static struct store_txn *begin(struct store *store, bool write)
+{
+    struct store_txn *txn;
+    assert_int_equal(write ? store_begin_write(store, &txn, NULL) : store_begin_read(store, &txn, NULL), FELLOE_OK);
+    return txn;
+}
+
+static struct bytes text(const char *s)
+{
+    return bytes_str(s);
+}
+
+static void put_word(struct store *store, const char *key, const char *value)
+{
+    struct store_txn *txn = begin(store, true);
+    assert_true(store_put(txn, WORDS, text(key), text(value)));
+    assert_int_equal(store_commit(txn, NULL), STORE_DONE);
+}
+
+static bool has_word(struct store *store, const char *key, const char *value)
+{
+    struct store_txn *txn = begin(store, false);
+    struct bytes got;
+    bool there = store_get(txn, WORDS, text(key), &got) && bytes_is(got, value);
+    store_abort(txn);
+    return there;
+}
+
+/* ---- values ---- */
+
+static void what_is_committed_is_there_and_what_is_aborted_is_not(void **state)
+{
+    (void)state;
+    struct given_dir dir = given_dir();
+    struct store *store = open_store(&dir);
+    put_word(store, "rim", "felloe");
+    struct store_txn *txn = begin(store, true);
+    store_put(txn, WORDS, text("rim"), text("tyre"));
+    store_abort(txn);
+    assert_true(has_word(store, "rim", "felloe"));
+    store_close(store);
+
+    store = open_store(&dir);
+    assert_true(has_word(store, "rim", "felloe"));
+    assert_false(has_word(store, "hub", "nave"));
+    store_close(store);
+    given_dir_end(&dir);
+}
+
+static void files_are_for_their_owner_alone(void **state)
+{
+    (void)state;
+    struct given_dir dir = given_dir();
+    umask(0);
+    struct store *store = open_store(&dir);
+    assert_int_equal(given_mode(&dir, "env"), 0700);
+    assert_int_equal(given_mode(&dir, "env/data.mdb"), 0600);
+    assert_int_equal(given_mode(&dir, "env/lock.mdb"), 0600);
+    store_close(store);
+    given_dir_end(&dir);
+}
+
+static void a_key_that_is_not_the_last_is_appended_all_the_same(void **state)
+{
+    (void)state;
+    struct given_dir dir = given_dir();
+    struct store *store = open_store(&dir);
+    struct store_txn *txn = begin(store, true);
+    assert_true(store_append(txn, WORDS, text("b"), text("2")));
+    assert_true(store_append(txn, WORDS, text("a"), text("1")));
+    uint8_t *room = store_append_reserve(txn, WORDS, text("aa"), 3);
+    assert_non_null(room);
+    memcpy(room, "1.5", 3);
+    assert_int_equal(store_count(txn, WORDS), 3);
+    assert_int_equal(store_commit(txn, NULL), STORE_DONE);
+    assert_true(has_word(store, "a", "1"));
+    assert_true(has_word(store, "aa", "1.5"));
+    assert_true(has_word(store, "b", "2"));
+    store_close(store);
+    given_dir_end(&dir);
+}
+
+/* ---- cursors and keys ---- */
+
+static void numbers_sort_as_numbers(void **state)
+{
+    (void)state;
+    const int64_t times[] = {INT64_MIN, -2, -1, 0, 1, 255, 256, INT64_MAX};
+    struct store_key last = {0};
+    for (unsigned i = 0; i < sizeof times / sizeof times[0]; i++) {
+        struct store_key key;
+        key_start(&key);
+        key_put_i64(&key, times[i]);
+        if (i > 0)
+            assert_true(memcmp(last.b, key.b, 8) < 0);
+        struct key_reader reader = {.rest = key_bytes(&key)};
+        assert_int_equal(key_take_i64(&reader), times[i]);
+        assert_false(reader.failed);
+        assert_int_equal(key_take_u8(&reader), 0);
+        assert_true(reader.failed);
+        last = key;
+    }
+}
+
+static void cursors_find_what_lies_around_a_key(void **state)
+{
+    (void)state;
+    struct given_dir dir = given_dir();
+    struct store *store = open_store(&dir);
+    struct store_txn *txn = begin(store, true);
+    static const char *const keys[] = {"aa1", "aa2", "ab1", "b\xff", "b\xff\x01", "c"};
+    for (unsigned i = 0; i < 6; i++)
+        store_put(txn, WORDS, text(keys[i]), text(keys[i]));
+    struct store_cursor *cursor = store_cursor_open(txn, WORDS);
+    struct store_item item;
+
+    assert_true(store_seek(cursor, text("aa11"), &item) && bytes_is(item.key, "aa2"));
+    assert_true(store_seek(cursor, (struct bytes){0}, &item) && bytes_is(item.key, "aa1"));
+    assert_false(store_seek(cursor, text("d"), &item));
+    assert_true(store_seek_below(cursor, text("aa2"), &item) && bytes_is(item.value, "aa1"));
+    assert_true(store_seek_below(cursor, text("zz"), &item) && bytes_is(item.key, "c"));
+    assert_true(store_seek_below(cursor, (struct bytes){0}, &item) && bytes_is(item.key, "c"));
+    assert_false(store_seek_below(cursor, text("aa1"), &item));
+    assert_true(store_seek_prefix(cursor, text("aa"), &item) && bytes_is(item.key, "aa1"));
+    assert_true(store_next_prefix(cursor, text("aa"), &item) && bytes_is(item.key, "aa2"));
+    assert_false(store_next_prefix(cursor, text("aa"), &item));
+    assert_true(store_last_prefix(cursor, text("a"), &item) && bytes_is(item.key, "ab1"));
+    assert_true(store_last_prefix(cursor, text("b\xff"), &item) && bytes_is(item.key, "b\xff\x01"));
+    assert_false(store_last_prefix(cursor, text("bb"), &item));
+
+    assert_true(store_seek(cursor, text("ab1"), &item));
+    assert_true(store_cursor_delete(cursor));
+    assert_true(store_next(cursor, &item) && bytes_is(item.key, "b\xff"));
+    assert_true(store_previous(cursor, &item) && bytes_is(item.key, "aa2"));
+    store_cursor_close(cursor);
+    assert_int_equal(store_failed(txn, NULL), STORE_DONE);
+    assert_true(store_delete(txn, WORDS, text("c")));
+    assert_false(store_delete(txn, WORDS, text("c")));
+    assert_true(store_clear(txn, WORDS));
+    assert_int_equal(store_count(txn, WORDS), 0);
+    assert_int_equal(store_commit(txn, NULL), STORE_DONE);
+    store_close(store);
+    given_dir_end(&dir);
+}
+
+/* ---- opening ---- */
+
+static void one_process_opens_it_once(void **state)
+{
+    (void)state;
+    struct given_dir dir = given_dir();
+    struct store *store = open_store(&dir), *second;
+    struct felloe_error error = {0};
+    assert_int_equal(try_open(&second, &dir, &error), FELLOE_IN_USE);
+    assert_null(second);
+    assert_non_null(strstr(error.message, "open already"));
+    store_close(store);
+    store = open_store(&dir);
+    store_close(store);
+    given_dir_end(&dir);
+}
+
+static void a_file_that_was_cut_short_is_refused_at_every_length(void **state)
+{
+    (void)state;
+    struct given_dir dir = given_dir();
+    struct store *store = open_store(&dir);
+    struct store_txn *txn = begin(store, true);
+    uint8_t big[3000] = {7};
+    for (uint32_t i = 0; i < 20; i++) {
+        struct store_key key;
+        key_start(&key);
+        key_put_u32(&key, i);
+        store_put(txn, WORDS, key_bytes(&key), bytes_of(big, sizeof big));
+    }
+    assert_int_equal(store_commit(txn, NULL), STORE_DONE);
+    store_close(store);
+    struct stat st;
+    assert_int_equal(stat(given_path(&dir, "env/data.mdb"), &st), 0);
+    for (off_t size = st.st_size - 1; size > 0; size -= 1021) {
+        struct felloe_error error = {0};
+        assert_int_equal(truncate(given_path(&dir, "env/data.mdb"), size), 0);
+        assert_int_equal(try_open(&store, &dir, &error), FELLOE_DAMAGED);
+        assert_int_equal(error.code, FELLOE_DAMAGED);
+    }
+    given_dir_end(&dir);
+}
+
+static void a_file_of_another_kind_is_refused(void **state)
+{
+    (void)state;
+    struct given_dir dir = given_dir();
+    struct store *store = open_store(&dir);
+    store_close(store);
+    const off_t at[] = {16, 20, 40, 4096 + 16}; /* magic, version, page size; magic of the second meta page */
+    for (unsigned i = 0; i < 4; i++) {
+        int fd = open(given_path(&dir, "env/data.mdb"), O_RDWR);
+        uint8_t was, is;
+        assert_int_equal(pread(fd, &was, 1, at[i]), 1);
+        is = was ^ 0x55;
+        assert_int_equal(pwrite(fd, &is, 1, at[i]), 1);
+        assert_int_equal(try_open(&store, &dir, NULL), FELLOE_DAMAGED);
+        assert_int_equal(pwrite(fd, &was, 1, at[i]), 1);
+        close(fd);
+    }
+    store = open_store(&dir);
+    store_close(store);
+    given_dir_end(&dir);
+}
+
+/* Pages that a transaction took and gave back must not make a whole file look short. */
+static void no_commit_leaves_a_file_that_would_be_refused(void **state)
+{
+    (void)state;
+    struct given_dir dir = given_dir();
+    unsigned seed = 1;
+    for (int round = 0; round < 40; round++) {
+        struct store *store = open_store(&dir);
+        for (int commit = 0; commit < 5; commit++) {
+            struct store_txn *txn = begin(store, true);
+            for (int i = 0; i < 60; i++) {
+                seed = seed * 1664525u + 1013904223u;
+                struct store_key key;
+                key_start(&key);
+                key_put_u32(&key, seed >> 25);
+                static uint8_t value[20000];
+                if (seed >> 24 & 1)
+                    store_put(txn, WORDS, key_bytes(&key), bytes_of(value, (seed >> 8) % sizeof value));
+                else
+                    store_delete(txn, WORDS, key_bytes(&key));
+            }
+            assert_int_equal(store_commit(txn, NULL), STORE_DONE);
+        }
+        store_close(store);
+    }
+    given_dir_end(&dir);
+}
+
+static void a_place_that_cannot_be_is_said_in_words(void **state)
+{
+    (void)state;
+    struct store *store;
+    struct felloe_error error = {0};
+    const struct store_options options = {.dir = "/nonexistent/env", .what = "the log", .tables = tables, .table_count = 2};
+    assert_int_equal(store_open(&store, &options, &error), FELLOE_NOT_FOUND);
+    assert_non_null(strstr(error.message, "the log"));
+}
+
+/* ---- faults ---- */
+
+static enum store_outcome commit_one(struct store *store, const char *key, struct felloe_error *error)
+{
+    struct store_txn *txn = begin(store, true);
+    store_put(txn, WORDS, text(key), text("value"));
+    return store_commit(txn, error);
+}
+
+static void a_full_disk_takes_nothing_and_is_not_final(void **state)
+{
+    (void)state;
+    struct given_dir dir = given_dir();
+    struct store *store = open_store(&dir);
+    put_word(store, "before", "value");
+    struct felloe_error error = {0};
+    for (int sync = 0; sync < 2; sync++) {
+        fail_write_with = sync ? 0 : ENOSPC;
+        fail_sync_with = sync ? ENOSPC : 0;
+        assert_int_equal(commit_one(store, "during", &error), STORE_FULL);
+        assert_int_equal(error.code, FELLOE_STORAGE);
+        assert_non_null(strstr(error.message, "the disk is full"));
+        assert_true(has_word(store, "before", "value"));
+        assert_false(has_word(store, "during", "value"));
+    }
+    fail_sync_with = 0;
+    assert_int_equal(commit_one(store, "after", NULL), STORE_DONE);
+    store_close(store);
+    store = open_store(&dir);
+    assert_true(has_word(store, "after", "value"));
+    assert_false(has_word(store, "during", "value"));
+    store_close(store);
+    given_dir_end(&dir);
+}
+
+static void a_commit_that_fails_otherwise_is_unknown(void **state)
+{
+    (void)state;
+    /* An error on the data, an error of the sync, and any error on the meta page itself. */
+    const struct {
+        int write, sync;
+        off_t below;
+    } faults[] = {{EIO, 0, 1}, {0, EIO, 1}, {EIO, 0, 0}, {ENOSPC, 0, 0}};
+    for (unsigned i = 0; i < 4; i++) {
+        struct given_dir dir = given_dir();
+        struct store *store = open_store(&dir);
+        put_word(store, "before", "value");
+        fail_write_with = faults[i].write;
+        fail_sync_with = faults[i].sync;
+        fail_below = faults[i].below;
+        assert_int_equal(commit_one(store, "during", NULL), STORE_UNKNOWN);
+        fail_write_with = fail_sync_with = 0;
+        fail_below = 1;
+        store_close(store);
+        store = open_store(&dir); /* closed, opened, compared: what was committed before is there in any case */
+        assert_true(has_word(store, "before", "value"));
+        store_close(store);
+        given_dir_end(&dir);
+    }
+}
+
+static void a_failure_sticks_to_its_transaction(void **state)
+{
+    (void)state;
+    struct given_dir dir = given_dir();
+    char path[100];
+    snprintf(path, sizeof path, "%s/env", dir.path);
+    const struct store_options options = {.dir = path, .what = "the small store", .tables = tables, .table_count = 2,
+                                          .map_bytes = 200 * 1024};
+    struct store *store;
+    assert_int_equal(store_open(&store, &options, NULL), FELLOE_OK);
+    put_word(store, "before", "value");
+    struct store_txn *txn = begin(store, true);
+    static uint8_t value[100000];
+    for (uint32_t i = 0; i < 10; i++) {
+        struct store_key key;
+        key_start(&key);
+        key_put_u32(&key, i);
+        store_put(txn, WORDS, key_bytes(&key), bytes_of(value, sizeof value));
+    }
+    assert_int_equal(store_failed(txn, NULL), STORE_FULL);
+    assert_false(store_get(txn, WORDS, text("before"), NULL));
+    assert_null(store_cursor_open(txn, WORDS));
+    struct felloe_error error = {0};
+    assert_int_equal(store_commit(txn, &error), STORE_FULL);
+    assert_non_null(strstr(error.message, "the small store"));
+    assert_true(has_word(store, "before", "value"));
+    store_close(store);
+    given_dir_end(&dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_committed_is_there_and_what_is_aborted_is_not),
+        cmocka_unit_test(files_are_for_their_owner_alone),
+        cmocka_unit_test(a_key_that_is_not_the_last_is_appended_all_the_same),
+        cmocka_unit_test(numbers_sort_as_numbers),
+        cmocka_unit_test(cursors_find_what_lies_around_a_key),
+        cmocka_unit_test(one_process_opens_it_once),
+        cmocka_unit_test(a_file_that_was_cut_short_is_refused_at_every_length),
+        cmocka_unit_test(a_file_of_another_kind_is_refused),
+        cmocka_unit_test(no_commit_leaves_a_file_that_would_be_refused),
+        cmocka_unit_test(a_place_that_cannot_be_is_said_in_words),
+        cmocka_unit_test(a_full_disk_takes_nothing_and_is_not_final),
+        cmocka_unit_test(a_commit_that_fails_otherwise_is_unknown),
+        cmocka_unit_test(a_failure_sticks_to_its_transaction),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
