@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hub and spokes over real sockets on the loopback: who is let in, what is dropped, and that all the rest arrives. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <uv.h>
+#include <zmq.h>
+
+#include "daemon/daemon.h"
+#include "daemon/loop.h"
+#include "daemon/net.h"
+#include "daemon/report.h"
+
+#define DEADLINE_MS 8000
+
+struct pair {
+    uint8_t open[32], secret[32];
+};
+
+static uv_loop_t loop;
+static struct pair hub_pair;
+
+static struct {
+    struct net_hub *net;
+    unsigned heard, gone;
+    uint64_t last_peer;
+    struct net_key last_key;
+    char last_header[64];
+    size_t last_body;
+    bool answer; /* each message with its own header and body */
+} hub;
+
+struct laptop {
+    struct net_spoke *net;
+    struct pair pair;
+    enum net_link link;
+    unsigned heard, ups;
+    char last_header[64];
+    size_t last_body;
+    uint8_t sum;
+};
+
+/* ---- the two ends ---- */
+
+static void hub_hears(void *context, uint64_t peer, const struct net_key *key, struct bytes header, struct lent *body)
+{
+    (void)context;
+    hub.heard++;
+    hub.last_peer = peer;
+    hub.last_key = *key;
+    hub.last_body = body->bytes.len;
+    bytes_to_text(header, hub.last_header, sizeof hub.last_header);
+    if (hub.answer) {
+        struct buffer copy = {0};
+        buffer_append(&copy, header.data, header.len);
+        net_hub_send(hub.net, peer, &copy, body);
+        assert_null(body->release);
+    }
+}
+
+static void hub_loses(void *context, uint64_t peer)
+{
+    (void)context, (void)peer;
+    hub.gone++;
+}
+
+static enum felloe_code hub_open(const char *listen, struct felloe_error *error)
+{
+    const struct net_hub_config config = {.loop = &loop, .listen = listen, .curve_public = hub_pair.open,
+                                          .curve_secret = hub_pair.secret, .message = hub_hears, .gone = hub_loses};
+    return net_hub_open(&hub.net, &config, error);
+}
+
+static void laptop_hears(void *context, struct bytes header, struct lent *body)
+{
+    struct laptop *laptop = context;
+    laptop->heard++;
+    laptop->last_body = body->bytes.len;
+    for (size_t i = 0; i < body->bytes.len; i += 997)
+        laptop->sum = (uint8_t)(laptop->sum + body->bytes.data[i]);
+    bytes_to_text(header, laptop->last_header, sizeof laptop->last_header);
+}
+
+static void laptop_links(void *context, enum net_link link)
+{
+    struct laptop *laptop = context;
+    laptop->link = link;
+    laptop->ups += link == NET_UP;
+}
+
+static void laptop_open(struct laptop *laptop, const char *address, const struct pair *hub_key)
+{
+    const struct net_spoke_config config = {.loop = &loop, .address = address, .hub_curve = hub_key->open,
+                                            .curve_public = laptop->pair.open, .curve_secret = laptop->pair.secret,
+                                            .context = laptop, .message = laptop_hears, .link = laptop_links};
+    struct felloe_error error;
+    assert_int_equal(net_spoke_open(&laptop->net, &config, &error), FELLOE_OK);
+}
+
+static bool laptop_says(struct laptop *laptop, const char *text, size_t body_size)
+{
+    struct buffer header = {0};
+    struct lent body = {0};
+    buffer_append(&header, text, strlen(text));
+    if (body_size > 0) {
+        uint8_t *data = malloc(body_size);
+        assert_non_null(data);
+        memset(data, 7, body_size);
+        body = (struct lent){bytes_of(data, body_size), free, data};
+    }
+    return net_spoke_send(laptop->net, &header, &body);
+}
+
+static void admit(const struct pair *pair, enum net_key_kind kind, uint8_t device)
+{
+    struct net_key key = {.kind = kind, .device = {{device}}};
+    memcpy(key.curve, pair->open, sizeof key.curve);
+    assert_true(net_hub_admit(hub.net, &key));
+}
+
+/* Runs the loop until the condition holds, or fails at the deadline. */
+static void end_of_time(void *context)
+{
+    *(bool *)context = true;
+}
+#define UNTIL(condition) RUN_UNTIL(condition, UV_RUN_ONCE)
+/* For conditions that change without the loop's knowing. */
+#define POLL_UNTIL(condition) RUN_UNTIL(condition, UV_RUN_NOWAIT)
+#define RUN_UNTIL(condition, mode) \
+    do { \
+        bool late_ = false; \
+        struct loop_timer *timer_ = loop_timer_new(&loop, end_of_time, &late_); \
+        loop_timer_set(timer_, DEADLINE_MS); \
+        while (!(condition) && !late_) \
+            uv_run(&loop, mode); \
+        loop_timer_free(timer_); \
+        if (late_) \
+            fail_msg("in vain waited for: %s", #condition); \
+    } while (0)
+
+static int begin(void **state)
+{
+    (void)state;
+    report_level(LEVEL_ERROR);
+    memset(&hub, 0, sizeof hub);
+    uv_loop_init(&loop);
+    crypto_box_keypair(hub_pair.open, hub_pair.secret);
+    struct felloe_error error = {0};
+    enum felloe_code code = hub_open("tcp://127.0.0.1:*", &error);
+    if (code != FELLOE_OK)
+        print_error("%s\n", error.message);
+    return (int)code;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    net_hub_close(hub.net);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    return uv_loop_close(&loop);
+}
+
+static void laptop_make(struct laptop *laptop)
+{
+    *laptop = (struct laptop){0};
+    crypto_box_keypair(laptop->pair.open, laptop->pair.secret);
+}
+
+/* ---- who is let in ---- */
+
+static void an_admitted_laptop_is_heard_under_its_own_name(void **state)
+{
+    (void)state;
+    struct laptop a, b;
+    laptop_make(&a);
+    laptop_make(&b);
+    admit(&a.pair, NET_KEY_DEVICE, 1);
+    admit(&b.pair, NET_KEY_TICKET, 2);
+    hub.answer = true;
+    laptop_open(&a, net_hub_endpoint(hub.net), &hub_pair);
+    UNTIL(a.link == NET_UP);
+    assert_true(laptop_says(&a, "from a", 100000));
+    UNTIL(a.heard == 1);
+    assert_int_equal(hub.last_key.device.b[0], 1);
+    assert_int_equal(hub.last_key.kind, NET_KEY_DEVICE);
+    assert_string_equal(a.last_header, "from a");
+    assert_int_equal(a.last_body, 100000);
+
+    laptop_open(&b, net_hub_endpoint(hub.net), &hub_pair);
+    UNTIL(b.link == NET_UP);
+    assert_true(laptop_says(&b, "from b", 0));
+    UNTIL(b.heard == 1);
+    assert_int_equal(hub.last_key.kind, NET_KEY_TICKET);
+    assert_int_equal(b.last_body, 0);
+    net_spoke_close(a.net);
+    net_spoke_close(b.net);
+}
+
+static void an_unknown_key_is_refused_and_told_so(void **state)
+{
+    (void)state;
+    struct laptop stranger;
+    laptop_make(&stranger);
+    laptop_open(&stranger, net_hub_endpoint(hub.net), &hub_pair);
+    UNTIL(stranger.link == NET_REFUSED);
+    assert_false(laptop_says(&stranger, "let me in", 0));
+    assert_int_equal(hub.heard, 0);
+    struct net_hub_counts counts;
+    net_hub_counts(hub.net, &counts);
+    assert_int_equal(counts.refused, 1);
+
+    /* Once admitted, a new socket gets in. */
+    admit(&stranger.pair, NET_KEY_DEVICE, 3);
+    net_spoke_reconnect(stranger.net);
+    UNTIL(stranger.link == NET_UP);
+    net_spoke_close(stranger.net);
+}
+
+static void a_revoked_laptop_gets_no_connection(void **state)
+{
+    (void)state;
+    struct laptop laptop;
+    laptop_make(&laptop);
+    admit(&laptop.pair, NET_KEY_REVOKED, 4);
+    laptop_open(&laptop, net_hub_endpoint(hub.net), &hub_pair);
+    UNTIL(laptop.link == NET_REFUSED);
+    net_spoke_close(laptop.net);
+}
+
+static void revocation_acts_at_once_on_a_living_connection(void **state)
+{
+    (void)state;
+    struct laptop gone, witness;
+    laptop_make(&gone);
+    laptop_make(&witness);
+    admit(&gone.pair, NET_KEY_DEVICE, 5);
+    admit(&witness.pair, NET_KEY_DEVICE, 6);
+    laptop_open(&gone, net_hub_endpoint(hub.net), &hub_pair);
+    laptop_open(&witness, net_hub_endpoint(hub.net), &hub_pair);
+    UNTIL(gone.link == NET_UP && witness.link == NET_UP);
+    laptop_says(&gone, "one", 0);
+    UNTIL(hub.heard == 1);
+
+    /* Marked as revoked: still heard, so that it can be told, but as what it is. */
+    admit(&gone.pair, NET_KEY_REVOKED, 5);
+    laptop_says(&gone, "two", 0);
+    UNTIL(hub.heard == 2);
+    assert_int_equal(hub.last_key.kind, NET_KEY_REVOKED);
+
+    /* Forgotten: its connection lives, and nobody listens. */
+    net_hub_forget(hub.net, gone.pair.open);
+    laptop_says(&gone, "three", 0);
+    struct net_hub_counts counts = {0};
+    POLL_UNTIL((net_hub_counts(hub.net, &counts), counts.dropped_in == 1));
+    laptop_says(&witness, "four", 0);
+    UNTIL(hub.heard == 3);
+    assert_string_equal(hub.last_header, "four");
+    assert_int_equal(gone.link, NET_UP);
+    net_spoke_close(gone.net);
+    net_spoke_close(witness.net);
+}
+
+static void another_machine_at_the_hubs_address_is_not_believed(void **state)
+{
+    (void)state;
+    struct laptop laptop;
+    struct pair other;
+    laptop_make(&laptop);
+    crypto_box_keypair(other.open, other.secret);
+    admit(&laptop.pair, NET_KEY_DEVICE, 7);
+    laptop_open(&laptop, net_hub_endpoint(hub.net), &other);
+    UNTIL(laptop.link == NET_WRONG_KEY);
+    net_spoke_close(laptop.net);
+}
+
+static void nobody_at_the_address_is_unreachable(void **state)
+{
+    (void)state;
+    char address[64];
+    snprintf(address, sizeof address, "%s", net_hub_endpoint(hub.net));
+    net_hub_close(hub.net);
+    hub.net = NULL;
+    struct laptop laptop;
+    laptop_make(&laptop);
+    laptop_open(&laptop, address, &hub_pair);
+    UNTIL(laptop.link == NET_UNREACHABLE);
+    net_spoke_close(laptop.net);
+}
+
+/* ---- what arrives ---- */
+
+static void a_thousand_of_a_thousand_arrive(void **state)
+{
+    (void)state;
+    struct laptop laptop;
+    laptop_make(&laptop);
+    admit(&laptop.pair, NET_KEY_DEVICE, 1);
+    hub.answer = true;
+    laptop_open(&laptop, net_hub_endpoint(hub.net), &hub_pair);
+    UNTIL(laptop.link == NET_UP);
+    unsigned sent = 0;
+    while (laptop.heard < 1000) {
+        while (sent < 1000 && sent - laptop.heard < 40) { /* as a sync machine's window would */
+            assert_true(laptop_says(&laptop, "one of many", sent % 50));
+            sent++;
+        }
+        unsigned before = laptop.heard;
+        UNTIL(laptop.heard > before);
+    }
+    assert_int_equal(hub.heard, 1000);
+    net_spoke_close(laptop.net);
+}
+
+static void a_laptop_comes_back_when_the_hub_was_restarted(void **state)
+{
+    (void)state;
+    struct laptop laptop;
+    char address[64];
+    struct felloe_error error;
+    laptop_make(&laptop);
+    admit(&laptop.pair, NET_KEY_DEVICE, 1);
+    snprintf(address, sizeof address, "%s", net_hub_endpoint(hub.net));
+    laptop_open(&laptop, address, &hub_pair);
+    UNTIL(laptop.link == NET_UP);
+    net_hub_close(hub.net);
+    hub.net = NULL;
+    UNTIL(laptop.link != NET_UP);
+    assert_false(laptop_says(&laptop, "nobody hears", 0));
+
+    assert_int_equal(hub_open(address, &error), FELLOE_OK);
+    admit(&laptop.pair, NET_KEY_DEVICE, 1);
+    UNTIL(laptop.link == NET_UP);
+    assert_int_equal(laptop.ups, 2);
+    assert_true(laptop_says(&laptop, "here again", 0));
+    UNTIL(hub.heard == 1);
+    assert_string_equal(hub.last_header, "here again");
+
+    /* A new connection of the same key replaces the old one. */
+    net_spoke_reconnect(laptop.net);
+    UNTIL(laptop.ups == 3);
+    laptop_says(&laptop, "and again", 0);
+    UNTIL(hub.heard == 2);
+    assert_int_equal(hub.gone, 1);
+    net_spoke_close(laptop.net);
+}
+
+static void a_taken_port_is_named(void **state)
+{
+    (void)state;
+    struct net_hub *first = hub.net;
+    struct felloe_error error = {0};
+    assert_int_equal(hub_open(net_hub_endpoint(first), &error), FELLOE_IN_USE);
+    assert_non_null(strstr(error.message, "is taken"));
+    assert_int_equal(hub_open("tcp://192.0.2.1:9999", &error), FELLOE_INVALID);
+    hub.net = first;
+}
+
+/* ---- peers that misbehave: plain ZeroMQ with an admitted key ---- */
+
+struct raw {
+    void *zmq, *dealer;
+    struct pair pair;
+};
+
+static void raw_open(struct raw *raw)
+{
+    crypto_box_keypair(raw->pair.open, raw->pair.secret);
+    admit(&raw->pair, NET_KEY_DEVICE, 9);
+    raw->zmq = zmq_ctx_new();
+    raw->dealer = zmq_socket(raw->zmq, ZMQ_DEALER);
+    int none = 0, few = 2, small = 65536;
+    zmq_setsockopt(raw->dealer, ZMQ_LINGER, &none, sizeof none);
+    zmq_setsockopt(raw->dealer, ZMQ_RCVHWM, &few, sizeof few);
+    zmq_setsockopt(raw->dealer, ZMQ_RCVBUF, &small, sizeof small);
+    zmq_setsockopt(raw->dealer, ZMQ_CURVE_SERVERKEY, hub_pair.open, 32);
+    zmq_setsockopt(raw->dealer, ZMQ_CURVE_PUBLICKEY, raw->pair.open, 32);
+    zmq_setsockopt(raw->dealer, ZMQ_CURVE_SECRETKEY, raw->pair.secret, 32);
+    assert_int_equal(zmq_connect(raw->dealer, net_hub_endpoint(hub.net)), 0);
+}
+
+static void raw_close(struct raw *raw)
+{
+    zmq_close(raw->dealer);
+    zmq_ctx_term(raw->zmq);
+}
+
+static void malformed_messages_are_dropped_and_the_rest_heard(void **state)
+{
+    (void)state;
+    struct raw raw;
+    raw_open(&raw);
+    static uint8_t large[HEADER_MAX + 1];
+    struct net_hub_counts counts = {0};
+    zmq_send(raw.dealer, "alone", 5, 0);                     /* no body: dropped */
+    for (int i = 0; i < 500; i++)                             /* far too many parts: dropped */
+        zmq_send(raw.dealer, "part", 4, ZMQ_SNDMORE);
+    zmq_send(raw.dealer, "part", 4, 0);
+    zmq_send(raw.dealer, large, sizeof large, ZMQ_SNDMORE);   /* a header over the limit: dropped */
+    zmq_send(raw.dealer, "", 0, 0);
+    zmq_send(raw.dealer, "good", 4, ZMQ_SNDMORE);
+    zmq_send(raw.dealer, "body", 4, 0);
+    UNTIL(hub.heard == 1);
+    assert_string_equal(hub.last_header, "good");
+    net_hub_counts(hub.net, &counts);
+    assert_int_equal(counts.dropped_in, 3);
+    raw_close(&raw);
+}
+
+static void an_oversize_frame_ends_that_connection_alone(void **state)
+{
+    (void)state;
+    struct laptop laptop;
+    laptop_make(&laptop);
+    admit(&laptop.pair, NET_KEY_DEVICE, 1);
+    laptop_open(&laptop, net_hub_endpoint(hub.net), &hub_pair);
+    UNTIL(laptop.link == NET_UP);
+    struct raw raw;
+    raw_open(&raw);
+    uint8_t *huge = calloc(1, FRAME_MAX * 2);
+    assert_non_null(huge);
+    zmq_send(raw.dealer, "header", 6, ZMQ_SNDMORE);
+    zmq_send(raw.dealer, huge, FRAME_MAX * 2, 0);
+    free(huge);
+    zmq_send(raw.dealer, "after", 5, ZMQ_SNDMORE);
+    zmq_send(raw.dealer, "", 0, 0);
+    laptop_says(&laptop, "still here", 10);
+    UNTIL(hub.heard >= 1 && strcmp(hub.last_header, "still here") == 0);
+    raw_close(&raw);
+    net_spoke_close(laptop.net);
+}
+
+/* A body that is lent many times over, to see that each loan comes back. */
+static uint8_t shared[256 * 1024];
+static _Atomic int loans;
+
+static void loan_returned(void *owner)
+{
+    (void)owner;
+    loans--;
+}
+
+static bool hub_lends(uint64_t peer)
+{
+    struct buffer header = {0};
+    buffer_append(&header, "data", 4);
+    struct lent body = {bytes_of(shared, sizeof shared), loan_returned, &loans};
+    loans++;
+    return net_hub_send(hub.net, peer, &header, &body);
+}
+
+static unsigned raw_read_all(struct raw *raw)
+{
+    unsigned read = 0;
+    char part[16];
+    while (zmq_recv(raw->dealer, part, sizeof part, ZMQ_DONTWAIT) >= 0) {
+        int more = 0;
+        size_t size = sizeof more;
+        zmq_getsockopt(raw->dealer, ZMQ_RCVMORE, &more, &size);
+        read += !more;
+    }
+    return read;
+}
+
+static void a_peer_that_does_not_read_is_bounded_and_holds_nobody_up(void **state)
+{
+    (void)state;
+    struct raw raw;
+    struct laptop laptop;
+    raw_open(&raw);
+    zmq_send(raw.dealer, "hello", 5, ZMQ_SNDMORE);
+    zmq_send(raw.dealer, "", 0, 0);
+    UNTIL(hub.heard == 1);
+    uint64_t slow = hub.last_peer;
+    struct net_hub_counts counts = {0};
+    unsigned tried = 0;
+    for (; counts.dropped_out == 0; tried++) {
+        hub_lends(slow);
+        uv_run(&loop, UV_RUN_NOWAIT);
+        net_hub_counts(hub.net, &counts);
+        assert_true(counts.queued_bytes <= 5u * 1024 * 1024);
+        assert_true(tried < 1000);
+    }
+    laptop_make(&laptop);
+    admit(&laptop.pair, NET_KEY_DEVICE, 1);
+    hub.answer = true;
+    laptop_open(&laptop, net_hub_endpoint(hub.net), &hub_pair);
+    UNTIL(laptop.link == NET_UP);
+    laptop_says(&laptop, "quick", 1000);
+    UNTIL(laptop.heard == 1);
+
+    /* Once it reads, all that was not dropped comes, and every loan is returned. */
+    unsigned read = 0;
+    POLL_UNTIL((read += raw_read_all(&raw), read == tried - counts.dropped_out));
+    POLL_UNTIL(loans == 0);
+    net_hub_counts(hub.net, &counts);
+    assert_int_equal(counts.queued_bytes, 0);
+    assert_true(read > 16);
+    raw_close(&raw);
+    net_spoke_close(laptop.net);
+}
+
+static void sending_to_a_peer_that_left_says_so(void **state)
+{
+    (void)state;
+    struct raw raw;
+    raw_open(&raw);
+    zmq_send(raw.dealer, "hello", 5, ZMQ_SNDMORE);
+    zmq_send(raw.dealer, "", 0, 0);
+    UNTIL(hub.heard == 1);
+    raw_close(&raw);
+    POLL_UNTIL((hub_lends(hub.last_peer), hub.gone == 1));
+    assert_false(hub_lends(hub.last_peer));
+    POLL_UNTIL(loans == 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define STORY(name) cmocka_unit_test_setup_teardown(name, begin, end)
+        STORY(an_admitted_laptop_is_heard_under_its_own_name),
+        STORY(an_unknown_key_is_refused_and_told_so),
+        STORY(a_revoked_laptop_gets_no_connection),
+        STORY(revocation_acts_at_once_on_a_living_connection),
+        STORY(another_machine_at_the_hubs_address_is_not_believed),
+        STORY(nobody_at_the_address_is_unreachable),
+        STORY(a_thousand_of_a_thousand_arrive),
+        STORY(a_laptop_comes_back_when_the_hub_was_restarted),
+        STORY(a_taken_port_is_named),
+        STORY(malformed_messages_are_dropped_and_the_rest_heard),
+        STORY(an_oversize_frame_ends_that_connection_alone),
+        STORY(a_peer_that_does_not_read_is_bounded_and_holds_nobody_up),
+        STORY(sending_to_a_peer_that_left_says_so),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
