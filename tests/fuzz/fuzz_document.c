@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fuzzes documents. The first byte says how to take the rest.
+ *
+ * Even: as a document's bytes. What is accepted is written and read again to the same bytes, and every view of it can be
+ * made. Odd: as a history, a sequence of pairs of objects: an array (laptop, how far it had seen, time, type) and a map
+ * of fields. Whatever it is, folding it forwards, backwards, twice, and before positions are known must give the same
+ * bytes and the same rows. */
+#include "tests/fuzz/fuzz.h"
+
+#include "proto/view.h"
+
+unsigned long fuzz_accepted;
+
+#define HISTORY_MAX 40
+#define LAPTOPS 3
+
+static const struct person_id subject = {{0x40}};
+
+/* ---- histories ---- */
+
+struct line {
+    struct fold_event event;
+    struct event_body body;
+    struct buffer plain; /* what the body points into */
+};
+
+static struct line lines[HISTORY_MAX];
+
+/* Makes a real event of it: what no event can be is not folded. */
+static bool line_make(struct line *line, const struct event_clear *clear, uint64_t time, struct bytes type,
+                      struct bytes fields)
+{
+    static const struct data_key key;
+    static const uint8_t nonce[EVENT_NONCE_SIZE];
+    struct event_body body = {.time = time, .type = type, .has_subject = true, .subject = subject,
+                              .worker = bytes_str("ash-grey"), .fields = fields};
+    struct buffer raw = {0};
+    struct event event;
+    bool ok = event_seal(clear, &body, &key, nonce, &raw);
+    if (ok) {
+        MUST(event_decode(buffer_bytes(&raw), &event) && event_open(&event, &key, &line->plain, &line->body));
+        line->event = (struct fold_event){.device = clear->device, .incarnation = clear->incarnation, .seq = clear->seq,
+                                          .seen = clear->seen, .body = &line->body};
+        event_id_of(buffer_bytes(&raw), &line->event.id);
+    }
+    buffer_release(&raw);
+    return ok;
+}
+
+static size_t read_history(struct bytes in)
+{
+    static struct mp_reader r;
+    uint64_t seqs[LAPTOPS] = {0}, seen[LAPTOPS] = {0};
+    size_t count = 0;
+    mp_reader_init(&r, in);
+    while (count < HISTORY_MAX && mp_next(&r)) {
+        mp_array(&r, 4, 4);
+        size_t laptop = (size_t)mp_uint(&r, UINT64_MAX) % LAPTOPS;
+        uint64_t n = mp_uint(&r, UINT64_MAX) % (count + 1), time = mp_uint(&r, UINT64_MAX);
+        struct bytes type = mp_str(&r, 0, TYPE_MAX);
+        if (!mp_next(&r))
+            break;
+        mp_skip_rest(&r);
+        if (n > seen[laptop])
+            seen[laptop] = n; /* it never goes back */
+        struct event_clear clear = {.device = {{(uint8_t)(laptop + 1)}}, .incarnation = 1, .site = bytes_str("dale"),
+                                    .seq = seqs[laptop] + 1};
+        clear.prev.b[0] = seqs[laptop] > 0;
+        seen_advance(&clear.seen, (struct position){1, seen[laptop]});
+        if (!line_make(&lines[count], &clear, time, type, mp_object(&r)))
+            break;
+        seqs[laptop]++;
+        count++;
+        lines[count - 1].event.at = (struct position){1, count};
+    }
+    return count;
+}
+
+/* ---- looking at a document ---- */
+
+static bool add_row(void *context, const struct view_row *row)
+{
+    struct buffer *b = context;
+    mp_put_uint(b, row->view);
+    mp_put_uint(b, row->sort);
+    mp_put_uint(b, row->sub);
+    buffer_append(b, row->cells.data, row->cells.len);
+    return true;
+}
+
+static void add_name(void *context, struct bytes name)
+{
+    mp_put_str(context, name);
+}
+
+static void add_device(void *context, const struct device_id *device, const uint8_t *key, struct bytes worker)
+{
+    mp_put_bin(context, device->b, sizeof device->b);
+    mp_put_bool(context, key != NULL);
+    mp_put_str(context, worker);
+}
+
+/* Its bytes, then everything that is shown of it. */
+static void look(const struct document *document, struct buffer *out)
+{
+    struct bytes episode;
+    document_encode(document, out);
+    MUST(view_rows(document, &subject, add_row, out));
+    document_names(document, add_name, out);
+    document_devices(document, add_device, out);
+    mp_put_uint(out, document_to_settle(document));
+    mp_put_uint(out, document_not_recognised(document));
+    if (document_current_episode(document, &episode))
+        mp_put_bin(out, episode.data, episode.len);
+    document_summary(document, out);
+    MUST(!out->failed);
+}
+
+/* ---- the two ways ---- */
+
+static struct document *first, *second;
+
+static void fold_line(struct document *document, size_t i, bool with_position)
+{
+    struct fold_event event = lines[i].event;
+    if (!with_position)
+        event.at = (struct position){0};
+    MUST(document_fold(document, &event));
+}
+
+static void fold_every_way(size_t count)
+{
+    struct buffer one = {0}, other = {0};
+    document_clear(first);
+    for (size_t i = 0; i < count; i++)
+        fold_line(first, i, true);
+    look(first, &one);
+    for (unsigned way = 0; way < 3; way++) {
+        document_clear(second);
+        buffer_clear(&other);
+        for (size_t i = 0; i < count; i++)
+            fold_line(second, way == 0 ? count - 1 - i : (i * 7 + way) % count, way != 2);
+        for (size_t i = 0; i < count; i++) /* again, and those that the steps of 7 left out */
+            fold_line(second, i, true);
+        look(second, &other);
+        MUST(bytes_equal(buffer_bytes(&one), buffer_bytes(&other)));
+    }
+    buffer_clear(&other);
+    document_encode(first, &other);
+    MUST(document_decode(second, buffer_bytes(&other)));
+    buffer_clear(&other);
+    look(second, &other);
+    MUST(bytes_equal(buffer_bytes(&one), buffer_bytes(&other)));
+    for (size_t i = 0; i < count; i++) {
+        buffer_clear(&other);
+        MUST(view_timeline_cells(first, &lines[i].event, &other));
+    }
+    buffer_release(&one);
+    buffer_release(&other);
+}
+
+static bool take_document(struct bytes in)
+{
+    if (!document_decode(first, in))
+        return false;
+    struct buffer one = {0}, again = {0};
+    document_encode(first, &one);
+    MUST(document_decode(second, buffer_bytes(&one)));
+    document_encode(second, &again);
+    MUST(bytes_equal(buffer_bytes(&one), buffer_bytes(&again)));
+    buffer_clear(&again);
+    look(first, &again);
+    buffer_release(&one);
+    buffer_release(&again);
+    return true;
+}
+
+static void documents_needed(void)
+{
+    if (!first)
+        first = document_new();
+    if (!second)
+        second = document_new();
+    MUST(first && second);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    documents_needed();
+    if (size == 0)
+        return 0;
+    struct bytes in = bytes_of(data + 1, size - 1);
+    if (data[0] & 1) {
+        size_t count = read_history(in);
+        if (count > 0)
+            fold_every_way(count);
+        for (size_t i = 0; i < HISTORY_MAX; i++)
+            buffer_release(&lines[i].plain);
+        fuzz_accepted += count > 0;
+    } else {
+        fuzz_accepted += take_document(in);
+    }
+    return 0;
+}
+
+/* ---- seeds ---- */
+
+struct told {
+    unsigned laptop, seen;
+    const char *type, *name, *value;
+};
+
+/* Who is introduced, renamed by two at once, supported, ended, struck, settled; and a team. */
+static const struct told story[] = {
+    {0, 0, "person.introduced", "known_as", "Robin"},
+    {0, 1, "support.started", "episode", "first"},
+    {0, 2, "person.details.recorded", "known_as", "Rob"},
+    {1, 2, "person.details.recorded", "known_as", "Robyn"},
+    {1, 2, "person.details.recorded", "date_of_birth", "1990-02-28"},
+    {2, 1, "person.details.recorded", "date_of_birth", "1990-02-27"},
+    {2, 6, "support.ended", "episode", "first"},
+    {1, 4, "contact.recorded", "attendance", "5"},
+    {0, 7, "team.joined", "worker", "ash-grey"},
+    {1, 7, "team.left", "worker", "ash-grey"},
+    {2, 9, "keyworker.agreed", "worker", "ash-grey"},
+    {0, 9, "keyworker.agreed", "worker", "kim"},
+    {1, 12, "note.added", "text", "Prefers to be called after four."},
+    {1, 12, "of.a.later.version", "text", "?"},
+};
+#define STORY (sizeof story / sizeof story[0])
+
+static void put_line(struct buffer *out, const struct told *told, uint64_t time)
+{
+    mp_put_array(out, 4);
+    mp_put_uint(out, told->laptop);
+    mp_put_uint(out, told->seen);
+    mp_put_uint(out, time);
+    mp_put_text(out, told->type);
+    mp_put_map(out, 1);
+    mp_put_text(out, told->name);
+    mp_put_text(out, told->value);
+}
+
+/* What names an event by its id: it can be known only after that event was made. */
+static void put_strike(struct buffer *out, const struct event_id *of)
+{
+    mp_put_array(out, 4);
+    mp_put_uint(out, 2);
+    mp_put_uint(out, STORY);
+    mp_put_uint(out, (uint64_t)1 << 50);
+    mp_put_text(out, "entry.struck");
+    mp_put_map(out, 2);
+    mp_put_text(out, "of");
+    mp_put_bin(out, of->b, sizeof of->b);
+    mp_put_text(out, "why");
+    mp_put_text(out, "another person's");
+}
+
+bool fuzz_seed(unsigned number, struct buffer *out)
+{
+    static const size_t lengths[] = {1, 6, STORY};
+    if (number >= 8)
+        return false;
+    documents_needed();
+    struct buffer history = {0};
+    for (size_t i = 0; i < lengths[number % 4 < 3 ? number % 4 : 2]; i++)
+        put_line(&history, &story[i], (uint64_t)(1000 + i) << 16);
+    size_t count = read_history(buffer_bytes(&history));
+    if (number % 4 == 3) {
+        struct event_id struck = lines[0].event.id;
+        put_strike(&history, &struck);
+        count = read_history(buffer_bytes(&history));
+    }
+    buffer_append_byte(out, number < 4);
+    if (number < 4) {
+        buffer_append(out, history.data, history.len);
+    } else {
+        document_clear(first);
+        for (size_t i = 0; i < count; i++)
+            fold_line(first, i, true);
+        document_encode(first, out);
+    }
+    for (size_t i = 0; i < HISTORY_MAX; i++)
+        buffer_release(&lines[i].plain);
+    buffer_release(&history);
+    return true;
+}
