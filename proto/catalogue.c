@@ -157,7 +157,7 @@ uint64_t catalogue_fingerprint(void)
 const char *field_kind_words(enum field_kind kind)
 {
     switch (kind) {
-    case KIND_TEXT: return "text";
+    case KIND_TEXT: return "words";
     case KIND_CODE: return "one of the codes";
     case KIND_NUMBER: return "number";
     case KIND_DATE: return "date, like 2026-12-01";

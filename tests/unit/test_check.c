@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An event's fields, as people and imports give them, become the normal form or a sentence that says what is wrong. */
+#include "tests/unit/given_history.h"
+
+static struct mp_reader reader;
+static struct felloe_error error;
+
+static const char SOME_ID[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+static enum felloe_code any_event(void *context, struct bytes text, struct event_id *out, struct felloe_error *why)
+{
+    (void)context;
+    memset(out, 0xaa, sizeof *out);
+    return bytes_is(text, "aaaa") ? FELLOE_OK : felloe_fail(why, FELLOE_NOT_FOUND, "There is no entry %s.", "bbbb");
+}
+
+static const struct resolver resolver = {.event = any_event};
+
+/* The normal form as text, or the message. `given` is a msgpack map and is released. */
+static const char *checked(const char *type, struct buffer given)
+{
+    static char text[2048];
+    struct buffer out = {0}, dump = {0};
+    mp_reader_init(&reader, buffer_bytes(&given));
+    assert_true(mp_next(&reader));
+    error = (struct felloe_error){0};
+    enum felloe_code code = catalogue_check(catalogue_find(bytes_str(type)), &reader, &resolver, &out, &error);
+    assert_int_equal(code, error.code);
+    if (code == FELLOE_OK) {
+        assert_true(mp_done(&reader));
+        mp_reader_init(&reader, buffer_bytes(&out));
+        assert_true(mp_next(&reader));
+        dump_value(&reader, &dump);
+        assert_true(mp_done(&reader));
+        snprintf(text, sizeof text, "%.*s", (int)dump.len, (const char *)dump.data);
+    } else {
+        assert_int_equal(out.len, 0); /* nothing half-written */
+        snprintf(text, sizeof text, "%s", error.message);
+    }
+    buffer_release(&given);
+    buffer_release(&out);
+    buffer_release(&dump);
+    return text;
+}
+
+static const char *checked_pairs(const char *type, const char *const *pairs)
+{
+    struct buffer given = {0};
+    uint32_t count = 0;
+    while (pairs[2 * count])
+        count++;
+    mp_put_map(&given, count);
+    for (uint32_t i = 0; i < 2 * count; i++)
+        mp_put_text(&given, pairs[i]);
+    return checked(type, given);
+}
+#define CHECKED(type, ...) checked_pairs(type, (const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL, NULL})
+
+static void fields_come_out_in_the_catalogues_order_and_kinds(void **state)
+{
+    (void)state;
+    assert_string_equal(CHECKED("contact.recorded", "text", "talked", "minutes", "30", "attendance", "5", "mechanism", "01"),
+                        "{mechanism: 01, attendance: 5, minutes: 30, text: talked}");
+    assert_string_equal(CHECKED("support.ended", "agreed", "Yes", "reason", "02"), "{reason: 02, agreed: yes}");
+    assert_string_equal(CHECKED("support.started"), "{}");
+}
+
+static void codes_are_taken_by_code_or_by_label(void **state)
+{
+    (void)state;
+    assert_string_equal(CHECKED("person.introduced", "source", "a1", "urgency", "Very urgent"),
+                        "{source: A1, urgency: 4}");
+    assert_string_equal(CHECKED("contact.recorded", "mechanism", "1"), "{mechanism: 01}");
+    struct buffer given = {0};
+    mp_put_map(&given, 1);
+    mp_put_text(&given, "urgency");
+    mp_put_uint(&given, 2);
+    assert_string_equal(checked("person.introduced", given), "{urgency: 2}");
+}
+
+static void a_wrong_code_is_told_which_there_are(void **state)
+{
+    (void)state;
+    assert_string_equal(CHECKED("person.introduced", "urgency", "7"),
+                        "urgency must be one of: 1 emergency, 4 very urgent, 2 urgent, 3 routine.");
+    assert_string_equal(CHECKED("support.started", "offer", "endless"), "offer must be one of: short, long, one-off.");
+    const char *long_list = CHECKED("person.introduced", "source", "the neighbour");
+    assert_non_null(strstr(long_list, "A1 GP, A2 health visitor"));
+    assert_non_null(strstr(long_list, "more (felloe types person.introduced lists them)."));
+}
+
+static void what_is_missing_or_unknown_is_named(void **state)
+{
+    (void)state;
+    assert_string_equal(CHECKED("note.added"), "note.added needs text: words.");
+    assert_string_equal(CHECKED("note.added", "text", "  "), "note.added needs text: words.");
+    assert_string_equal(CHECKED("note.added", "txet", "hello"), "note.added has no field txet; it has: text.");
+    assert_string_equal(CHECKED("note.added", "text", "a", "text", "b"), "text is given twice.");
+    assert_string_equal(CHECKED("person.details.recorded"),
+                        "person.details.recorded says nothing: give at least one of its fields.");
+}
+
+static void impossible_values_are_said_in_words(void **state)
+{
+    (void)state;
+    assert_string_equal(CHECKED("person.details.recorded", "date_of_birth", "1990-02-30"),
+                        "date_of_birth must be a day that exists, like 2026-12-01, not \"1990-02-30\".");
+    assert_string_equal(CHECKED("person.details.recorded", "nhs_number", "943 476 5918"),
+                        "nhs_number is not an NHS number: its last digit, which checks the others, does not fit. "
+                        "Please compare it with the letter or card.");
+    assert_string_equal(CHECKED("person.details.recorded", "nhs_number", "943"),
+                        "nhs_number must be an NHS number of 10 digits, not \"943\".");
+    assert_string_equal(CHECKED("contact.recorded", "minutes", "2000"), "minutes must be from 0 to 1440, not 2000.");
+    assert_string_equal(CHECKED("contact.recorded", "minutes", "half an hour"),
+                        "minutes must be a whole number, not \"half an hour\".");
+    assert_string_equal(CHECKED("support.ended", "agreed", "perhaps"), "agreed must be yes or no, not \"perhaps\".");
+    assert_string_equal(CHECKED("team.joined", "worker", "Amy Adams"),
+                        "worker must be a worker's id (small letters, digits and -), not \"Amy Adams\".");
+    char name[301];
+    memset(name, 'a', 300);
+    name[300] = '\0';
+    assert_string_equal(CHECKED("person.introduced", "known_as", name),
+                        "known_as is too long: 300 bytes, and there is room for 200.");
+}
+
+static void a_long_wrong_value_is_cut_at_a_character(void **state)
+{
+    (void)state;
+    const char *message = CHECKED("contact.recorded", "minutes", "ééééééééééééééééééééééééééééééé");
+    assert_true(utf8_valid(bytes_str(message)));
+    assert_non_null(strstr(message, "…"));
+}
+
+static void an_empty_text_says_nothing_unless_it_takes_something_away(void **state)
+{
+    (void)state;
+    assert_string_equal(CHECKED("contact.recorded", "text", "", "minutes", ""), "{}");
+    assert_string_equal(CHECKED("person.details.recorded", "pronouns", ""), "{pronouns: }");
+    assert_string_equal(CHECKED("person.details.recorded", "known_as", "  Jo \n"), "{known_as: Jo}");
+    assert_string_equal(CHECKED("person.details.recorded", "date_of_birth", ""), "{date_of_birth: }");
+}
+
+static void an_entry_is_named_by_what_people_type_or_in_full(void **state)
+{
+    (void)state;
+    assert_string_equal(CHECKED("entry.struck", "of", "aaaa", "why", "mistyped"), "{of: aaaaaaaa, why: mistyped}");
+    assert_string_equal(CHECKED("entry.struck", "of", SOME_ID, "why", "not here yet"),
+                        "{of: 00112233, why: not here yet}");
+    assert_string_equal(CHECKED("entry.struck", "of", "bbbb", "why", "mistyped"), "There is no entry bbbb.");
+    assert_int_equal(error.code, FELLOE_NOT_FOUND);
+}
+
+static void a_settlement_takes_a_value_of_what_it_settles(void **state)
+{
+    (void)state;
+    assert_string_equal(CHECKED("conflict.settled", "chosen", "1990-10-01", "what", "date_of_birth", "with", "Jo", "with",
+                                "Amy"),
+                        "{what: date_of_birth, chosen: 1990-10-01, with: [Jo, Amy]}");
+    assert_string_equal(CHECKED("conflict.settled", "what", "date_of_birth", "chosen", "in spring"),
+                        "chosen must be a day that exists, like 2026-12-01, not \"in spring\".");
+    assert_string_equal(CHECKED("conflict.settled", "what", "support", "chosen", "farewell"),
+                        "{what: support, chosen: ended}");
+    assert_string_equal(CHECKED("conflict.settled", "what", "nhs_number", "chosen", "943 476 5919"),
+                        "{what: nhs_number, chosen: 9434765919}");
+    assert_non_null(strstr(CHECKED("conflict.settled", "what", "tea", "chosen", "mint"), "what must be one of: known_as"));
+    assert_string_equal(CHECKED("conflict.settled", "chosen", "mint"), "conflict.settled needs what: what.");
+}
+
+static void programs_may_send_the_right_kinds(void **state)
+{
+    (void)state;
+    struct buffer given = {0};
+    uint8_t device[16] = {0xab};
+    mp_put_map(&given, 4);
+    mp_put_text(&given, "worker");
+    mp_put_text(&given, "amy");
+    mp_put_text(&given, "device");
+    mp_put_bin(&given, device, sizeof device);
+    mp_put_text(&given, "key");
+    mp_put_nil(&given);
+    mp_put_text(&given, "name");
+    mp_put_text(&given, "Amy");
+    assert_string_equal(checked("worker.joined", given), "{worker: amy, name: Amy, device: ab000000000000000000000000000000}");
+    given = (struct buffer){0};
+    mp_put_map(&given, 2);
+    mp_put_text(&given, "minutes");
+    mp_put_int(&given, -1);
+    mp_put_text(&given, "text");
+    mp_put_text(&given, "a");
+    assert_string_equal(checked("contact.recorded", given), "minutes must be from 0 to 1440, not -1.");
+    given = (struct buffer){0};
+    mp_put_map(&given, 1);
+    mp_put_text(&given, "text");
+    mp_put_bool(&given, true);
+    assert_string_equal(checked("note.added", given), "text must be words.");
+}
+
+static void fields_that_are_no_map_are_refused(void **state)
+{
+    (void)state;
+    struct buffer given = {0};
+    mp_put_array(&given, 0);
+    assert_string_equal(checked("note.added", given), "The fields of note.added are not a map from names to values.");
+    given = (struct buffer){0};
+    mp_put_map(&given, 1);
+    mp_put_text(&given, "text");
+    mp_put_str(&given, bytes_of("\xff\xfe", 2));
+    assert_string_equal(checked("note.added", given), "text is not valid text (UTF-8 without NUL).");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fields_come_out_in_the_catalogues_order_and_kinds),
+        cmocka_unit_test(codes_are_taken_by_code_or_by_label),
+        cmocka_unit_test(a_wrong_code_is_told_which_there_are),
+        cmocka_unit_test(what_is_missing_or_unknown_is_named),
+        cmocka_unit_test(impossible_values_are_said_in_words),
+        cmocka_unit_test(a_long_wrong_value_is_cut_at_a_character),
+        cmocka_unit_test(an_empty_text_says_nothing_unless_it_takes_something_away),
+        cmocka_unit_test(an_entry_is_named_by_what_people_type_or_in_full),
+        cmocka_unit_test(a_settlement_takes_a_value_of_what_it_settles),
+        cmocka_unit_test(programs_may_send_the_right_kinds),
+        cmocka_unit_test(fields_that_are_no_map_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
