@@ -1,75 +1,163 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tables by libsmartcols: as wide as the terminal with long text wrapped, and whole in a pipe. */
+/* Tables by libsmartcols: as wide as the terminal with long text wrapped between words, and whole in a pipe. The cells
+ * are gathered first, because what is to be wrapped depends on all of them. */
 #include <libsmartcols/libsmartcols.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/output.h"
+#include "client/wrap.h"
+
+#define COLUMNS_MAX 16
+#define GAP 2
+#define LEAST_WIDTH 12 /* a text in a narrower column is not read */
+
+struct row {
+    char *cells[COLUMNS_MAX];
+    bool grey;
+};
 
 struct table {
-    struct libscols_table *cols;
-    struct libscols_line *row;
+    const char *headings[COLUMNS_MAX];
+    enum column_style styles[COLUMNS_MAX];
+    size_t column_count;
+    struct row *rows;
+    size_t count, cap;
     bool failed;
 };
 
 struct table *table_new(void)
 {
-    struct table *table = calloc(1, sizeof *table);
-    if (!table)
-        return NULL;
-    table->cols = scols_new_table();
-    if (!table->cols) {
-        free(table);
-        return NULL;
-    }
-    scols_table_set_column_separator(table->cols, "  ");
-    scols_table_enable_noencoding(table->cols, 1); /* cells are made safe in table_cell */
-    size_t width = out_width();
-    scols_table_set_termforce(table->cols, width ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
-    if (width)
-        scols_table_set_termwidth(table->cols, width);
-    scols_table_enable_colors(table->cols, *out_style(STYLE_BOLD) != '\0');
-    return table;
+    return calloc(1, sizeof(struct table));
 }
 
 void table_column(struct table *table, const char *heading, enum column_style style)
 {
-    if (!table)
+    if (!table || table->column_count == COLUMNS_MAX)
         return;
-    int flags = style == COLUMN_RIGHT ? SCOLS_FL_RIGHT : style == COLUMN_WRAP ? SCOLS_FL_WRAP : 0;
-    struct libscols_column *column =
-        scols_table_new_column(table->cols, heading, style == COLUMN_WRAP ? 0.3 : 0, flags);
-    table->failed |= !column;
-    if (column)
-        scols_cell_set_color(scols_column_get_header(column), "bold");
+    table->headings[table->column_count] = heading;
+    table->styles[table->column_count++] = style;
 }
 
 void table_row(struct table *table)
 {
     if (!table)
         return;
-    table->row = scols_table_new_line(table->cols, NULL);
-    table->failed |= !table->row;
+    if (table->count == table->cap) {
+        size_t cap = table->cap ? table->cap * 2 : 64;
+        struct row *rows = reallocarray(table->rows, cap, sizeof *rows);
+        table->failed |= !rows;
+        if (!rows)
+            return;
+        table->rows = rows;
+        table->cap = cap;
+    }
+    memset(&table->rows[table->count++], 0, sizeof *table->rows);
 }
 
 void table_cell(struct table *table, size_t column, const char *text)
 {
-    if (!table || !table->row || !text)
+    if (!table || table->failed || table->count == 0 || column >= table->column_count || !text)
         return;
-    char *line = out_one_line(text);
-    table->failed |= !line || scols_line_refer_data(table->row, column, line) != 0;
+    char **cell = &table->rows[table->count - 1].cells[column];
+    free(*cell);
+    *cell = out_one_line(text);
+    table->failed |= !*cell;
 }
 
 void table_grey(struct table *table)
 {
-    if (table && table->row)
-        scols_line_set_color(table->row, "darkgray");
+    if (table && table->count > 0)
+        table->rows[table->count - 1].grey = true;
+}
+
+static void table_free(struct table *table)
+{
+    for (size_t i = 0; table && i < table->count; i++)
+        for (size_t c = 0; c < table->column_count; c++)
+            free(table->rows[i].cells[c]);
+    if (table)
+        free(table->rows);
+    free(table);
+}
+
+/* Breaks the wide texts into lines, so that the whole fits the terminal. */
+static void wrap_cells(struct table *table, size_t total)
+{
+    size_t widths[COLUMNS_MAX];
+    unsigned char wrap[COLUMNS_MAX];
+    for (size_t c = 0; c < table->column_count; c++) {
+        wrap[c] = table->styles[c] == COLUMN_WRAP;
+        widths[c] = text_width(table->headings[c]);
+        for (size_t i = 0; i < table->count; i++) {
+            size_t width = table->rows[i].cells[c] ? text_width(table->rows[i].cells[c]) : 0;
+            widths[c] = width > widths[c] ? width : widths[c];
+        }
+    }
+    columns_fit(widths, wrap, table->column_count, GAP, total, LEAST_WIDTH);
+    for (size_t i = 0; i < table->count; i++)
+        for (size_t c = 0; c < table->column_count; c++) {
+            char **cell = &table->rows[i].cells[c];
+            if (!wrap[c] || !*cell)
+                continue;
+            char *wrapped = text_wrap(*cell, widths[c]);
+            table->failed |= !wrapped;
+            free(*cell);
+            *cell = wrapped;
+        }
+}
+
+static bool add_columns(struct libscols_table *cols, const struct table *table)
+{
+    for (size_t c = 0; c < table->column_count; c++) {
+        bool wrap = table->styles[c] == COLUMN_WRAP;
+        int flags = table->styles[c] == COLUMN_RIGHT ? SCOLS_FL_RIGHT : wrap ? SCOLS_FL_WRAP : 0;
+        struct libscols_column *column = scols_table_new_column(cols, table->headings[c], 0, flags);
+        if (!column)
+            return false;
+        if (wrap) { /* our newlines are where it wraps */
+            scols_column_set_safechars(column, "\n");
+            scols_column_set_wrapfunc(column, scols_wrapnl_chunksize, scols_wrapnl_nextchunk, NULL);
+        }
+        scols_cell_set_color(scols_column_get_header(column), "bold");
+    }
+    return true;
+}
+
+static bool add_rows(struct libscols_table *cols, struct table *table)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        struct libscols_line *line = scols_table_new_line(cols, NULL);
+        if (!line)
+            return false;
+        for (size_t c = 0; c < table->column_count; c++) {
+            if (table->rows[i].cells[c] && scols_line_refer_data(line, c, table->rows[i].cells[c]) != 0)
+                return false;
+            table->rows[i].cells[c] = NULL; /* the line's now */
+        }
+        if (table->rows[i].grey)
+            scols_line_set_color(line, "darkgray");
+    }
+    return true;
 }
 
 enum felloe_code table_print(struct table *table, struct felloe_error *error)
 {
-    bool failed = !table || table->failed || scols_print_table(table->cols) < 0;
-    if (table)
-        scols_unref_table(table->cols);
-    free(table);
-    return failed ? felloe_fail(error, FELLOE_FAILED, "out of memory") : FELLOE_OK;
+    size_t width = out_width();
+    struct libscols_table *cols = table ? scols_new_table() : NULL;
+    bool done = false;
+    if (cols && !table->failed) {
+        scols_table_set_column_separator(cols, "  ");
+        scols_table_enable_noencoding(cols, 1); /* cells were made safe in table_cell */
+        scols_table_set_termforce(cols, width ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
+        scols_table_enable_colors(cols, *out_style(STYLE_BOLD) != '\0');
+        if (width) {
+            scols_table_set_termwidth(cols, width);
+            wrap_cells(table, width);
+        }
+        done = !table->failed && add_columns(cols, table) && add_rows(cols, table) && scols_print_table(cols) >= 0;
+    }
+    scols_unref_table(cols);
+    table_free(table);
+    return done ? FELLOE_OK : felloe_fail(error, FELLOE_FAILED, "out of memory");
 }

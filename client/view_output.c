@@ -10,7 +10,7 @@
 #include "client/output.h"
 #include "client/when.h"
 
-static struct cell_context context_of(const struct felloe_answer *answer)
+struct cell_context context_of(const struct felloe_answer *answer)
 {
     return (struct cell_context){.names = felloe_value_get(felloe_answer_summary(answer), "names"), .now = when_now()};
 }
@@ -81,21 +81,12 @@ static bool any(const struct felloe_answer *answer, size_t column)
     return false;
 }
 
-static size_t column_called(const struct view_def *view, const char *name)
-{
-    size_t c = 0;
-    while (c < view->column_count && strcmp(view->columns[c].name, name) != 0)
-        c++;
-    return c;
-}
-
-/* Columns in which there is something; when an entry was recorded only where one is late. Returns how many. */
+/* Columns in which there is something. Returns how many. */
 static size_t choose_columns(const struct view_def *view, const struct felloe_answer *answer, size_t *chosen)
 {
     size_t count = 0;
-    bool late = any(answer, column_called(view, "late"));
     for (size_t c = 0; c < view->column_count; c++)
-        if (any(answer, c) && (late || view->view != VIEW_PERSON || strcmp(view->columns[c].name, "recorded") != 0))
+        if (any(answer, c))
             chosen[count++] = c;
     return count;
 }
@@ -104,7 +95,6 @@ enum felloe_code view_table(struct cli *cli, const struct view_def *view, const 
 {
     struct cell_context context = context_of(answer);
     struct table *table = table_new();
-    size_t struck = column_called(view, "struck");
     size_t *chosen = calloc(view->column_count, sizeof *chosen);
     size_t count = chosen ? choose_columns(view, answer, chosen) : 0;
     for (size_t c = 0; c < count; c++)
@@ -118,8 +108,6 @@ enum felloe_code view_table(struct cli *cli, const struct view_def *view, const 
             table_cell(table, c, text);
             free(text);
         }
-        if (!is_empty(felloe_value_at(cells, struck)))
-            table_grey(table);
     }
     free(chosen);
     return table_print(table, &cli->error);

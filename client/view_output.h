@@ -5,9 +5,12 @@
 
 #include <jansson.h>
 
+#include "client/cell.h"
 #include "client/cli.h"
 #include "proto/view.h"
 
+/* What an answer's cells are shown with: the workers' names, and the time now. */
+struct cell_context context_of(const struct felloe_answer *answer);
 /* {"view":…,"as_of":…,"rows":[…]}; `extra` members are added when it is not NULL (and it is let go of). */
 
 enum felloe_code view_json(struct cli *cli, const struct view_def *view, const struct felloe_answer *answer,
