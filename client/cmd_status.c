@@ -3,10 +3,12 @@
  * cursors. */
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 #include "client/output.h"
 #include "client/verbs.h"
 #include "client/when.h"
+#include "proto/id.h"
 
 /* ---- JSON: the daemon's answer with its times written out ---- */
 
@@ -176,12 +178,55 @@ static enum felloe_code print_status(struct cli *cli, const struct felloe_value 
     return code;
 }
 
+/* ---- waiting until it is up to date ---- */
+
+static uint64_t reached(const struct felloe_value *site, const char *key)
+{
+    struct position at = {0};
+    return position_parse(bytes_str(felloe_value_text(felloe_value_get(site, key))), &at) ? at.n : 0;
+}
+
+/* Everything shared, received and folded, as far as the hub has told? And how far it is. */
+static bool is_up_to_date(const struct felloe_value *status, uint64_t *done, uint64_t *total)
+{
+    const struct felloe_value *sites = felloe_value_get(status, "sites");
+    bool told = true;
+    *done = (uint64_t)number(status, "folded");
+    *total = (uint64_t)number(status, "total");
+    for (size_t i = 0; i < felloe_value_count(sites); i++) {
+        const struct felloe_value *site = felloe_value_at(sites, i);
+        uint64_t head = reached(site, "head"), received = reached(site, "received");
+        told &= *felloe_value_text(felloe_value_get(site, "head")) != '\0';
+        *total += head + (uint64_t)number(site, "saved");
+        *done += (received < head ? received : head) + (uint64_t)number(site, "shared");
+    }
+    return told && *done >= *total;
+}
+
+static enum felloe_code ask_status(struct cli *cli, struct felloe_answer **answer)
+{
+    const struct timespec pause = {.tv_nsec = 200 * 1000000};
+    bool wait = cli_option(cli, "wait") != NULL;
+    struct progress progress;
+    progress_init(&progress, "syncing", cli->json);
+    enum felloe_code code = cli_connect(cli);
+    while (code == FELLOE_OK) {
+        uint64_t done, total;
+        code = felloe_status(cli->client, answer, &cli->error);
+        if (code != FELLOE_OK || is_up_to_date(felloe_answer_summary(*answer), &done, &total) || !wait)
+            break;
+        progress_show(&progress, done, total, NULL);
+        felloe_answer_free(*answer);
+        nanosleep(&pause, NULL);
+    }
+    progress_end(&progress);
+    return code;
+}
+
 static enum felloe_code run(struct cli *cli)
 {
     struct felloe_answer *answer;
-    enum felloe_code code = cli_connect(cli);
-    if (code == FELLOE_OK)
-        code = felloe_status(cli->client, &answer, &cli->error);
+    enum felloe_code code = ask_status(cli, &answer);
     if (code != FELLOE_OK)
         return code;
     const struct felloe_value *status = felloe_answer_summary(answer);
@@ -190,5 +235,10 @@ static enum felloe_code run(struct cli *cli)
     return code;
 }
 
+static const struct option_def options[] = {
+    {"wait", NULL, "first wait until all is shared and received, as after joining"},
+    OPTIONS_END,
+};
+
 const struct verb verb_status = {"status", "Keep it well", "", "what is saved, shared and received; is the hub there?",
-                                 NULL, NULL, 0, 0, run};
+                                 NULL, options, 0, 0, run};

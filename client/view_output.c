@@ -68,9 +68,10 @@ static enum column_style style_of(enum cell_kind kind)
 
 static bool is_empty(const struct felloe_value *cell)
 {
-    return felloe_value_kind(cell) == FELLOE_NIL || (felloe_value_kind(cell) == FELLOE_BOOL && !felloe_value_bool(cell)) ||
-           (felloe_value_kind(cell) == FELLOE_TEXT && !*felloe_value_text(cell)) ||
-           (felloe_value_kind(cell) == FELLOE_ARRAY && felloe_value_count(cell) == 0);
+    enum felloe_kind kind = felloe_value_kind(cell);
+    return kind == FELLOE_NIL || (kind == FELLOE_BOOL && !felloe_value_bool(cell)) ||
+           (kind == FELLOE_TEXT && !*felloe_value_text(cell)) ||
+           (kind == FELLOE_ARRAY && felloe_value_count(cell) == 0);
 }
 
 static bool any(const struct felloe_answer *answer, size_t column)
