@@ -7,6 +7,9 @@
 #include "daemon/log_internal.h"
 #include "proto/hlc.h"
 
+/* All of an event but its fields is smaller than this. */
+#define CLEAR_ROOM 1024
+
 /* What one job needs for all its drafts. */
 struct recording {
     struct event_log *log;
@@ -147,9 +150,12 @@ static enum felloe_code seal(struct recording *r, const struct log_draft *draft,
         return FELLOE_OK;
     if (log->write.event.failed)
         return felloe_fail(&r->job->error, FELLOE_FAILED, "out of memory");
+    const size_t len = draft->body.fields.len;
+    if (len + CLEAR_ROOM <= EVENT_SIZE_MAX)
+        return felloe_fail(&r->job->error, FELLOE_INVALID, "the entry is malformed and was not recorded");
     return felloe_fail(&r->job->error, FELLOE_INVALID,
                        "the entry is too long: with its %zu bytes of fields it would be over the 64 KiB that one entry may "
-                       "have. Shorten it, or divide it into several", draft->body.fields.len);
+                       "have. Shorten it, or divide it into several", len);
 }
 
 static enum felloe_code record_one(struct recording *r, struct log_draft *draft)
