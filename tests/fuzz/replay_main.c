@@ -161,7 +161,7 @@ int main(int argc, char **argv)
         if (option == 'n')
             count = strtoul(optarg, NULL, 10);
         else if (option == 's')
-            random_state = strtoull(optarg, NULL, 10) | 1;
+            random_state = 2 * strtoull(optarg, NULL, 10) + 1; /* never 0 */
         else if (option == 'w')
             return write_seeds(optarg);
         else
