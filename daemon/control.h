@@ -51,7 +51,7 @@ struct control_request {
     void (*step)(struct control_request *request);
     void (*work)(struct control_request *request);
     uint64_t wait_commits;
-    struct control_request *next_waiting;
+    struct control_request *next_waiting, *next_importing;
     struct loop_timer *timer;
     /* a progress bar: the worker moves the numbers, the loop tells them */
     atomic_uint_fast64_t done, total;

@@ -14,6 +14,12 @@ void control_request_free(struct control_request *request);
 void control_wake(struct control_request *request);
 /* Sends what is in `out` without waiting, or drops it when the client is behind: for progress. */
 void control_put_now(struct control_request *request);
+/* Imports go one at a time, so that two of them cannot make one person twice. Calls `then` when it is this request's
+ * turn (at once, or later); leave it exactly once. */
+void control_import_enter(struct control_request *request, control_step then);
+void control_import_leave(struct control_request *request);
+/* Is this the first import of this client? Says so once. */
+bool control_import_first(struct control_request *request);
 /* The list of those that wait for the projector. */
 struct control_request **control_waiting(struct control_server *server);
 

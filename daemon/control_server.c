@@ -4,6 +4,7 @@
  * A client may send requests without waiting; they are taken one by one, in order. While one is being answered the
  * client is read on only up to a bound, and an answer is produced only as fast as the client takes it: whoever does not
  * read is slowed, and holds no more memory here than a frame and a chunk. */
+#include <assert.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <uv.h>
@@ -26,6 +27,7 @@ struct control_client {
     size_t unsent;                   /* bytes of answers that it has not taken yet */
     bool reading, closing, taking;
     bool ended;                      /* it has said that it sends no more */
+    bool imports;
 };
 
 struct writing {
@@ -40,7 +42,7 @@ struct control_server {
     struct control_client *clients;
     unsigned client_count, handles, requests;
     struct control_request *waiting; /* for the projector */
-    struct control_request *importing, **importing_last; /* one at a time, in order */
+    struct control_request *importing; /* the first has its turn */
     char path[4096];
 };
 
@@ -243,6 +245,38 @@ void control_finish(struct control_request *request)
     server->requests--;
     if (client && !client->closing)
         take_requests(client);
+}
+
+/* ---- imports take turns ---- */
+
+void control_import_enter(struct control_request *request, control_step then)
+{
+    struct control_request **at = &request->daemon->control->importing;
+    bool first = *at == NULL;
+    while (*at)
+        at = &(*at)->next_importing;
+    *at = request;
+    request->next_importing = NULL;
+    request->step = then;
+    if (first)
+        then(request);
+}
+
+void control_import_leave(struct control_request *request)
+{
+    struct control_server *server = request->daemon->control;
+    assert(server->importing == request);
+    server->importing = request->next_importing;
+    if (server->importing)
+        server->importing->step(server->importing);
+}
+
+bool control_import_first(struct control_request *request)
+{
+    bool first = request->client && !request->client->imports;
+    if (request->client)
+        request->client->imports = true;
+    return first;
 }
 
 /* ---- the server ---- */
