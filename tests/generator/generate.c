@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* felloe-generate: as many events as asked for, as CloudEvents 1.0 JSON lines in order of time. Memory is that of the
+ * people alone. */
+#include "tests/generator/generate.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "proto/limits.h"
+#include "proto/validate.h"
+
+static const char usage[] =
+    "usage: felloe-generate --events N [--seed S] [--people P] [--workers W] [--sites A,B…] [--months M] [--start DATE]\n"
+    "Writes N events about made-up people as CloudEvents lines; the same numbers give the same lines.\n";
+
+/* ---- lines ---- */
+
+static void put_escaped(const char *text)
+{
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+        if (*p == '"' || *p == '\\') {
+            putchar('\\');
+            putchar(*p);
+        } else if (*p < 0x20) {
+            printf("\\u%04x", *p);
+        } else {
+            putchar(*p);
+        }
+    }
+}
+
+static void put_time(const char *name, int64_t ms)
+{
+    struct tm tm;
+    time_t seconds = (time_t)(ms / 1000);
+    char text[32];
+    gmtime_r(&seconds, &tm);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+    printf(",\"%s\":\"%s.%03dZ\"", name, text, (int)(ms % 1000));
+}
+
+static bool first_field;
+
+static void put_name(const char *name)
+{
+    if (!first_field)
+        putchar(',');
+    first_field = false;
+    printf("\"%s\":", name);
+}
+
+void line_id(const struct wanted *wanted, uint64_t number, char out[64])
+{
+    snprintf(out, 64, "g%" PRIu64 "-%" PRIu64, wanted->seed, number);
+}
+
+void line_begin(const struct line *line, const char *type)
+{
+    char id[64], name[NAME_SIZE], worker[33];
+    line_id(line->wanted, line->number, id);
+    words_name(line->person, name);
+    words_worker(line->worker, worker);
+    printf("{\"specversion\":\"1.0\",\"id\":\"%s\",\"source\":\"/generated/%" PRIu64 "\",\"type\":\"%s\",\"subject\":\"", id,
+           line->wanted->seed, type);
+    put_escaped(name);
+    printf(" %" PRIu32 "\"", line->person + 1); /* names come twice, people do not */
+    put_time("time", line->time);
+    if (line->occurred)
+        put_time("occurred", line->occurred);
+    if (line->wanted->site_count > 0)
+        printf(",\"site\":\"%s\"", line->wanted->sites[line->person % line->wanted->site_count]);
+    printf(",\"worker\":\"%s\",\"data\":{", worker);
+    first_field = true;
+}
+
+void line_text(const char *name, const char *value)
+{
+    put_name(name);
+    putchar('"');
+    put_escaped(value);
+    putchar('"');
+}
+
+void line_number(const char *name, int64_t value)
+{
+    put_name(name);
+    printf("%" PRId64, value);
+}
+
+void line_yes(const char *name, bool value)
+{
+    put_name(name);
+    printf("%s", value ? "true" : "false");
+}
+
+void line_end(void)
+{
+    printf("}}\n");
+}
+
+/* ---- whose turn it is: a heap of people by the time of their next event ---- */
+
+struct crowd {
+    struct person *people;
+    uint32_t *heap, *over;
+    uint32_t count, over_count;
+};
+
+static bool before(const struct crowd *crowd, uint32_t a, uint32_t b)
+{
+    const struct person *first = &crowd->people[a], *second = &crowd->people[b];
+    return first->next != second->next ? first->next < second->next : a < b;
+}
+
+static void sink(struct crowd *crowd, uint32_t at)
+{
+    uint32_t moved = crowd->heap[at];
+    for (uint32_t child; (child = 2 * at + 1) < crowd->count; at = child) {
+        if (child + 1 < crowd->count && before(crowd, crowd->heap[child + 1], crowd->heap[child]))
+            child++;
+        if (!before(crowd, crowd->heap[child], moved))
+            break;
+        crowd->heap[at] = crowd->heap[child];
+    }
+    crowd->heap[at] = moved;
+}
+
+/* Everybody arrives at some time in the months asked for. */
+static bool crowd_gather(struct crowd *crowd, const struct wanted *wanted, struct chance *chance)
+{
+    crowd->people = calloc(wanted->people, sizeof *crowd->people);
+    crowd->heap = calloc(wanted->people, sizeof *crowd->heap);
+    crowd->over = calloc(wanted->people, sizeof *crowd->over);
+    if (!crowd->people || !crowd->heap || !crowd->over)
+        return false;
+    int64_t length = DAYS(wanted->months * 30);
+    for (uint32_t i = 0; i < wanted->people; i++) {
+        int64_t part = length / wanted->people;
+        crowd->people[i] = (struct person){.number = i, .stage = STAGE_INTRODUCED};
+        crowd->people[i].next = life_at_work(chance, wanted->start + part * i + chance_between(chance, 0, part));
+        crowd->heap[i] = i;
+    }
+    crowd->count = wanted->people;
+    for (uint32_t i = crowd->count; i-- > 0;)
+        sink(crowd, i);
+    return true;
+}
+
+/* Where the lives come to an end before the events do, people come back. */
+static void somebody_comes_back(struct crowd *crowd, struct chance *chance, int64_t now)
+{
+    uint32_t which = chance_below(chance, crowd->over_count);
+    uint32_t index = crowd->over[which];
+    crowd->over[which] = crowd->over[--crowd->over_count];
+    crowd->people[index].stage = STAGE_RETURNED;
+    crowd->people[index].next = now + HOURS(1);
+    crowd->heap[crowd->count++] = index;
+}
+
+static bool generate(const struct wanted *wanted)
+{
+    struct chance chance = {wanted->seed};
+    struct crowd crowd = {0};
+    bool fine = crowd_gather(&crowd, wanted, &chance);
+    for (uint64_t number = 1; fine && number <= wanted->events; number++) {
+        struct person *person = &crowd.people[crowd.heap[0]];
+        int64_t now = person->next;
+        life_step(person, wanted, &chance, number);
+        if (person->stage == STAGE_OVER) {
+            crowd.over[crowd.over_count++] = crowd.heap[0];
+            crowd.heap[0] = crowd.heap[--crowd.count];
+        }
+        if (crowd.count == 0)
+            somebody_comes_back(&crowd, &chance, now);
+        sink(&crowd, 0);
+        fine = !ferror(stdout);
+    }
+    free(crowd.people);
+    free(crowd.heap);
+    free(crowd.over);
+    return fine;
+}
+
+/* ---- what is asked for ---- */
+
+static bool number_of(const char *text, uint64_t low, uint64_t high, uint64_t *out)
+{
+    char *end;
+    errno = 0;
+    *out = strtoull(text, &end, 10);
+    return *text >= '0' && *text <= '9' && !*end && errno == 0 && *out >= low && *out <= high;
+}
+
+static bool number32_of(const char *text, uint32_t high, uint32_t *out)
+{
+    uint64_t number;
+    bool fine = number_of(text, 1, high, &number);
+    *out = fine ? (uint32_t)number : 0;
+    return fine;
+}
+
+static bool sites_of(char *text, struct wanted *wanted)
+{
+    char *rest = text;
+    for (char *site; (site = strsep(&rest, ",")) != NULL;) {
+        size_t len = strspn(site, "abcdefghijklmnopqrstuvwxyz0123456789-");
+        if (wanted->site_count == sizeof wanted->sites / sizeof wanted->sites[0] || len == 0 || len > SLUG_MAX || site[len])
+            return false;
+        wanted->sites[wanted->site_count++] = site;
+    }
+    return true;
+}
+
+static bool start_of(const char *text, int64_t *out)
+{
+    char whole[40];
+    snprintf(whole, sizeof whole, "%.12sT00:00:00Z", text);
+    return time_parse(bytes_str(whole), out) && *out >= 0;
+}
+
+static bool option_of(int option, char *value, struct wanted *wanted)
+{
+    switch (option) {
+    case 'e': return number_of(value, 1, UINT64_MAX / 2, &wanted->events);
+    case 's': return number_of(value, 0, UINT64_MAX, &wanted->seed);
+    case 'p': return number32_of(value, 100000000, &wanted->people);
+    case 'w': return number32_of(value, 1000000, &wanted->workers);
+    case 'm': return number32_of(value, 1200, &wanted->months);
+    case 'i': return sites_of(value, wanted);
+    case 't': return start_of(value, &wanted->start);
+    default: return false;
+    }
+}
+
+/* What was not asked for follows from how many events there are to be. */
+static void fill_in(struct wanted *wanted)
+{
+    uint64_t people = wanted->events / 16 + 1;
+    if (wanted->people == 0)
+        wanted->people = people > 100000000 ? 100000000 : (uint32_t)people;
+    if (wanted->workers == 0)
+        wanted->workers = 8 + wanted->people / 40;
+    double days_a_life = (double)wanted->events / wanted->people * 6;
+    double days = wanted->months * 30.0;
+    wanted->pace = days_a_life > days ? days / days_a_life : 1;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"events", required_argument, NULL, 'e'}, {"seed", required_argument, NULL, 's'},
+        {"people", required_argument, NULL, 'p'}, {"workers", required_argument, NULL, 'w'},
+        {"months", required_argument, NULL, 'm'}, {"sites", required_argument, NULL, 'i'},
+        {"start", required_argument, NULL, 't'},  {"help", no_argument, NULL, 'h'}, {0}};
+    struct wanted wanted = {.seed = 1, .months = 12, .start = 1756684800000}; /* 2025-09-01 */
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (option == 'h') {
+            fputs(usage, stdout);
+            return 0;
+        }
+        if (!option_of(option, optarg, &wanted)) {
+            fprintf(stderr, "%s", usage);
+            return 2;
+        }
+    }
+    if (wanted.events == 0 || optind < argc) {
+        fprintf(stderr, "%s", usage);
+        return 2;
+    }
+    fill_in(&wanted);
+    if (!generate(&wanted) || fflush(stdout) != 0) {
+        fprintf(stderr, "felloe-generate: %s\n", strerror(errno));
+        return 1;
+    }
+    return 0;
+}
