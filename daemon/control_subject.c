@@ -36,11 +36,8 @@ static struct person_id derive(const struct data_key *commons, const struct devi
 
 static bool has_key(struct daemon *daemon, const struct person_id *person)
 {
-    struct key_record record;
     struct key_id id = key_id_of_person(*person);
-    bool has = keyring_get(daemon->keyring, &id, &record) == FELLOE_OK;
-    sodium_memzero(&record, sizeof record);
-    return has;
+    return keyring_has(daemon->keyring, &id);
 }
 
 /* A draft before this one makes the same person: its key is theirs. */

@@ -108,10 +108,8 @@ static void publish_missing(struct projector *p, struct views_txn *txn, struct b
     struct key_id missing[KEYS_MAX];
     size_t count = 0;
     while (count < KEYS_MAX && views_waiting_key(txn, site, &from, &key)) {
-        struct key_record record;
-        if (keyring_get(p->config.keyring, &key, &record) != FELLOE_OK)
+        if (!keyring_has(p->config.keyring, &key))
             missing[count++] = key;
-        explicit_bzero(&record, sizeof record);
         from = key;
         size_t at = sizeof from.b;
         while (at > 0 && ++from.b[--at] == 0)
