@@ -11,7 +11,7 @@ start hub || exit 1
 laptop_new l1 hub amy salford lambeth derbyshire
 laptop_new l2 hub bea salford lambeth derbyshire
 start l1 && start l2 || exit 1
-"$B/felloe-generate" --seed 1 --events "$events" >"$work/events.jsonl" || exit 1
+"$B/felloe-generate" --seed 1 --events "$events" --sites salford,lambeth,derbyshire >"$work/events.jsonl" || exit 1
 check_equal "the generator wrote $events lines" "$events" "$(wc -l <"$work/events.jsonl")"
 
 seconds() { echo "$(((${EPOCHREALTIME/[.,]/} - begun) / 100000))" | sed 's/\(.\)$/.\1/; s/^\./0./'; }
