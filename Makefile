@@ -197,7 +197,7 @@ install: all lib  ## install programs, library, headers, pkg-config file (PREFIX
 	$Qln -sf libfelloe.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libfelloe.so
 	$Qprintf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$${prefix}/include' '' 'Name: felloe' \
 	    'Description: Speak to the Felloe daemon of a directory' 'Version: $(VERSION)' 'Libs: -L$${libdir} -lfelloe' \
-	    'Libs.private: $(PROTO_LIBS)' 'Cflags: -I$${includedir}' >$(DESTDIR)$(LIBDIR)/pkgconfig/felloe.pc
+	    'Cflags: -I$${includedir}' >$(DESTDIR)$(LIBDIR)/pkgconfig/felloe.pc
 	@echo "  INSTALLED into $(DESTDIR)$(PREFIX)"
 
 clean:  ## remove the build directory
