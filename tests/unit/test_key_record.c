@@ -132,6 +132,7 @@ static void a_record_that_breaks_a_rule_is_refused(void **state)
         {5, KEY_PERSON_AUDIENCE, false, "dale", 16, WRAPPED_KEY_SIZE, false},
         {5, KEY_SITE_AUDIENCE, true, "dale", 16, WRAPPED_KEY_SIZE, false},
         {5, 0, true, "dale", 16, WRAPPED_KEY_SIZE, false},
+        {5, 0, false, "dale", 16, WRAPPED_KEY_SIZE, false},
         {5, 5, true, "dale", 16, WRAPPED_KEY_SIZE, false},
         {5, (uint64_t)1 << 32 | 1, true, "dale", 16, WRAPPED_KEY_SIZE, false},
         {5, KEY_PERSON, true, "Dale", 16, WRAPPED_KEY_SIZE, false},

@@ -73,6 +73,11 @@ static void integers_in_a_longer_form_are_the_same_value(void **state)
     (void)state;
     static const char *const fives[] = {"05", "cc05", "cd0005", "ce00000005", "cf0000000000000005",
                                         "d005", "d10005", "d200000005", "d30000000000000005"};
+    struct buffer zero;
+    read_hex("d000", &zero); /* a signed form of what is not negative */
+    assert_true(mp_next(&reader));
+    assert_int_equal(mp_peek(&reader), MP_UINT);
+    buffer_release(&zero);
     for (size_t i = 0; i < sizeof fives / sizeof fives[0]; i++) {
         struct buffer b;
         read_hex(fives[i], &b);
@@ -362,6 +367,8 @@ static void text_is_utf8_without_nul(void **state)
         mp_str(&reader, 0, 100);
         assert_int_equal(reader.failed, !ok);
     }
+    assert_false(utf8_valid(bytes_of("\xc3\xa9", 1))); /* what would complete it lies behind the end */
+    assert_false(utf8_valid(bytes_of("\xf0\x90\x80\x80", 3)));
     buffer_clear(&b);
     mp_put_str(&b, bytes_of("a\0b", 3));
     mp_reader_init(&reader, buffer_bytes(&b));

@@ -132,6 +132,20 @@ static void a_log_head_s_signature_holds_for_it_alone(void **state)
     assert_false(verify_log_head(&hub.public, bytes_str("abcdefghijklmnopqrstuvwxyz0123456"), &head, &sig));
 }
 
+static void a_site_that_is_no_site_has_no_signature(void **state)
+{
+    (void)state;
+    struct signer hub = signer(VECTOR_HUB_SEED);
+    struct said s = known();
+    const struct signature sig = {{1}};
+    const struct log_head head = {.at = {1, 2}};
+    static const uint8_t long_site[500] = {'a'};
+    s.site = bytes_of(long_site, sizeof long_site); /* larger than any message that is signed */
+    assert_false(stream_holds(&hub.public, &s, &sig));
+    assert_false(receipt_holds(&hub.public, &s, &sig));
+    assert_false(verify_log_head(&hub.public, s.site, &head, &sig));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +153,7 @@ int main(void)
         cmocka_unit_test(signatures_are_the_known_answers),
         cmocka_unit_test(a_signature_holds_for_what_was_signed_alone),
         cmocka_unit_test(a_log_head_s_signature_holds_for_it_alone),
+        cmocka_unit_test(a_site_that_is_no_site_has_no_signature),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
