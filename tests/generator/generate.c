@@ -65,8 +65,8 @@ void line_begin(const struct line *line, const char *type)
     line_id(line->wanted, line->number, id);
     words_name(line->person, name);
     words_worker(line->worker, worker);
-    printf("{\"specversion\":\"1.0\",\"id\":\"%s\",\"source\":\"/generated/%" PRIu64 "\",\"type\":\"%s\",\"subject\":\"", id,
-           line->wanted->seed, type);
+    printf("{\"specversion\":\"1.0\",\"id\":\"%s\",\"source\":\"/generated/%" PRIu64 "-%" PRIu64 "-%" PRIu32 "\",\"type\":\"%s\",\"subject\":\"",
+           id, line->wanted->seed, line->wanted->events, line->wanted->people, type); /* other numbers, other people */
     put_escaped(name);
     printf(" %" PRIu32 "\"", line->person + 1); /* names come twice, people do not */
     put_time("time", line->time);

@@ -327,7 +327,7 @@ static void long_histories_in_random_orders(void **state)
     }
 }
 
-/* ---- positions, bytes ---- */
+/* ---- positions, and what is not known ---- */
 
 static void a_position_is_learnt_and_changes_what_stands(void **state)
 {
@@ -375,42 +375,6 @@ static void an_event_may_have_a_position_in_two_epochs(void **state)
     team_free(team);
 }
 
-static void bytes_that_are_no_document_are_refused(void **state)
-{
-    (void)state;
-    struct team *team = team_new();
-    write_(team, 1, "person.introduced", "known_as", "Jo", "source", "Q1", "own_words", "I need a hand with the rent");
-    happened_at(write_(team, 1, "contact.recorded", "attendance", "5"), NOON - DAY);
-    sync_all(team, 2);
-    write_(team, 2, "team.joined", "worker", "amy");
-    struct document *document = fold_all(team), *other = document_new();
-    struct buffer whole = encoded(document);
-    assert_true(document_decode(other, buffer_bytes(&whole)));
-    for (size_t len = 0; len < whole.len; len++) {
-        assert_false(document_decode(other, bytes_of(whole.data, len)));
-        assert_int_equal(record_count(other), 0);
-    }
-    for (size_t i = 0; i < whole.len; i++) { /* a changed byte is refused or read, but never out of bounds */
-        uint8_t kept = whole.data[i];
-        for (unsigned bit = 0; bit < 8; bit++) {
-            whole.data[i] = (uint8_t)(kept ^ 1u << bit);
-            if (document_decode(other, buffer_bytes(&whole))) {
-                struct buffer rows = outcome(other);
-                buffer_release(&rows);
-            }
-        }
-        whole.data[i] = kept;
-    }
-    uint8_t *version = memchr(whole.data, 0xc4, whole.len); /* the first bin: document_version */
-    assert_non_null(version);
-    version[2] ^= 1;
-    assert_false(document_decode(other, buffer_bytes(&whole)));
-    buffer_release(&whole);
-    document_free(document);
-    document_free(other);
-    team_free(team);
-}
-
 static void what_is_not_recognised_is_counted_once(void **state)
 {
     (void)state;
@@ -450,7 +414,6 @@ int main(void)
         cmocka_unit_test(long_histories_in_random_orders),
         cmocka_unit_test(a_position_is_learnt_and_changes_what_stands),
         cmocka_unit_test(an_event_may_have_a_position_in_two_epochs),
-        cmocka_unit_test(bytes_that_are_no_document_are_refused),
         cmocka_unit_test(what_is_not_recognised_is_counted_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A document's bytes: there and back, and what is no document. */
+#include "tests/unit/given_history.h"
+
+static struct buffer encoded(const struct document *document)
+{
+    struct buffer out = {0};
+    document_encode(document, &out);
+    assert_false(out.failed);
+    return out;
+}
+
+static bool look(void *context, const struct view_row *row)
+{
+    *(size_t *)context += row->cells.len;
+    return true;
+}
+
+static struct team *some_team(void)
+{
+    struct team *team = team_new();
+    write_(team, 1, "person.introduced", "known_as", "Jo", "source", "Q1", "own_words", "I need a hand with the rent");
+    happened_at(write_(team, 1, "contact.recorded", "attendance", "5"), NOON - DAY);
+    sync_all(team, 2);
+    write_(team, 2, "team.joined", "worker", "amy");
+    write_(team, 2, "conflict.settled", "what", "support", "chosen", "ended");
+    return team;
+}
+
+static void what_is_written_is_read_and_written_the_same(void **state)
+{
+    (void)state;
+    struct team *team = some_team();
+    struct document *document = fold_all(team), *other = document_new();
+    struct buffer first = encoded(document);
+    assert_true(document_decode(other, buffer_bytes(&first)));
+    assert_int_equal(record_count(other), team->count);
+    struct buffer second = encoded(other);
+    assert_true(bytes_equal(buffer_bytes(&first), buffer_bytes(&second)));
+    char *rows = rows_text(document, VIEW_FRONT_DOOR, &JO), *again = rows_text(other, VIEW_FRONT_DOOR, &JO);
+    assert_string_equal(rows, again);
+    free(rows);
+    free(again);
+    buffer_release(&first);
+    buffer_release(&second);
+    document_free(document);
+    document_free(other);
+    team_free(team);
+}
+
+static void an_empty_document_has_bytes_too(void **state)
+{
+    (void)state;
+    struct document *document = document_new();
+    struct buffer out = encoded(document);
+    assert_true(document_decode(document, buffer_bytes(&out)));
+    assert_int_equal(record_count(document), 0);
+    assert_false(document_decode(document, bytes_of(NULL, 0)));
+    buffer_release(&out);
+    document_free(document);
+}
+
+static void bytes_that_are_no_document_are_refused(void **state)
+{
+    (void)state;
+    struct team *team = some_team();
+    struct document *document = fold_all(team), *other = document_new();
+    struct buffer whole = encoded(document);
+    size_t seen = 0;
+    for (size_t len = 0; len < whole.len; len++) {
+        assert_false(document_decode(other, bytes_of(whole.data, len)));
+        assert_int_equal(record_count(other), 0);
+    }
+    for (size_t i = 0; i < whole.len; i++) { /* a changed byte is refused or read, but never out of bounds */
+        uint8_t kept = whole.data[i];
+        for (unsigned bit = 0; bit < 8; bit++) {
+            whole.data[i] = (uint8_t)(kept ^ 1u << bit);
+            if (document_decode(other, buffer_bytes(&whole)))
+                assert_true(view_rows(other, &JO, look, &seen));
+        }
+        whole.data[i] = kept;
+    }
+    buffer_append(&whole, "\xc0", 1);
+    assert_false(document_decode(other, buffer_bytes(&whole))); /* something follows */
+    buffer_release(&whole);
+    document_free(document);
+    document_free(other);
+    team_free(team);
+}
+
+static void a_document_of_another_version_is_refused(void **state)
+{
+    (void)state;
+    struct team *team = some_team();
+    struct document *document = fold_all(team);
+    struct buffer whole = encoded(document);
+    uint8_t *version = memchr(whole.data, 0xc4, whole.len); /* the first bin: document_version */
+    assert_non_null(version);
+    version[2] ^= 1;
+    assert_false(document_decode(document, buffer_bytes(&whole)));
+    buffer_release(&whole);
+    document_free(document);
+    team_free(team);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_written_is_read_and_written_the_same),
+        cmocka_unit_test(an_empty_document_has_bytes_too),
+        cmocka_unit_test(bytes_that_are_no_document_are_refused),
+        cmocka_unit_test(a_document_of_another_version_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Registers: what stands when some writers knew of each other and some did not, and what the merge rules show of it. */
+#include "tests/unit/given.h"
+
+#include <stdio.h>
+
+#include "proto/register.h"
+
+#define WRITES_MAX 400
+
+/* A write as a story tells it: by laptop `who`, its number `seq`, at position n (0: none yet), having seen up to `seen`. */
+struct story {
+    struct stamp stamps[WRITES_MAX];
+    struct position at[WRITES_MAX], seen[WRITES_MAX];
+    struct buffer values[WRITES_MAX];
+    struct write writes[WRITES_MAX];
+    size_t count;
+};
+
+static struct write *add(struct story *story, uint8_t who, uint64_t seq, uint64_t n, uint64_t seen, const char *value)
+{
+    size_t i = story->count++;
+    struct stamp *stamp = &story->stamps[i];
+    assert_true(i < WRITES_MAX);
+    mp_put_text(&story->values[i], value);
+    story->at[i] = (struct position){1, n};
+    story->seen[i] = (struct position){1, seen};
+    *stamp = (struct stamp){.device = {{who}}, .incarnation = 1, .seq = seq, .time = 1000 + i,
+                            .at = {&story->at[i], n > 0}, .seen = {&story->seen[i], seen > 0}};
+    stamp->id.b[0] = (uint8_t)(i + 1);
+    story->writes[i] = (struct write){.stamp = stamp, .value = buffer_bytes(&story->values[i])};
+    return &story->writes[i];
+}
+
+static void clear(struct story *story)
+{
+    for (size_t i = 0; i < story->count; i++)
+        buffer_release(&story->values[i]);
+    *story = (struct story){0};
+}
+
+static struct story *given(void)
+{
+    static struct story story;
+    clear(&story);
+    return &story;
+}
+
+/* The register as its values in order of showing, "a b", with "!" when it is to settle; writes are reordered. */
+static const char *shows(struct story *story, enum register_id id)
+{
+    static char text[200];
+    struct reading reading;
+    size_t used = 0;
+    register_read(register_def_of(id), story->writes, story->count, &reading);
+    text[0] = '\0';
+    for (size_t i = 0; i < reading_shown(&reading); i++) {
+        struct bytes value = value_text(reading.writes[i].value);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%.*s", i ? " " : "", (int)value.len, value.data);
+    }
+    snprintf(text + used, sizeof text - used, "%s", reading.to_settle ? "!" : "");
+    return text;
+}
+
+static void nothing_written_shows_nothing(void **state)
+{
+    (void)state;
+    assert_string_equal(shows(given(), REG_date_of_birth), "");
+}
+
+static void a_write_that_saw_another_overwrites_it(void **state)
+{
+    (void)state;
+    struct story *story = given();
+    add(story, 'A', 1, 1, 0, "old");
+    add(story, 'B', 1, 2, 1, "new");
+    assert_string_equal(shows(story, REG_date_of_birth), "new");
+}
+
+static void the_same_laptop_knows_what_it_wrote(void **state)
+{
+    (void)state;
+    struct story *story = given();
+    add(story, 'A', 1, 0, 0, "old"); /* neither has a position yet */
+    add(story, 'A', 2, 0, 0, "new");
+    assert_string_equal(shows(story, REG_date_of_birth), "new");
+}
+
+static void another_incarnation_is_another_stream(void **state)
+{
+    (void)state;
+    struct story *story = given();
+    add(story, 'A', 1, 1, 0, "one");
+    add(story, 'A', 2, 2, 0, "other");
+    story->stamps[1].incarnation = 2; /* a clone, which never saw the first */
+    assert_string_equal(shows(story, REG_date_of_birth), "one other!");
+}
+
+static void writes_that_did_not_know_of_each_other_all_stand(void **state)
+{
+    (void)state;
+    struct story *story = given();
+    add(story, 'A', 1, 2, 1, "a");
+    add(story, 'B', 1, 3, 1, "b");
+    add(story, 'C', 1, 1, 0, "before both");
+    assert_string_equal(shows(story, REG_date_of_birth), "a b!");
+}
+
+static void the_same_value_twice_is_one_value(void **state)
+{
+    (void)state;
+    struct story *story = given();
+    add(story, 'A', 1, 1, 0, "same");
+    add(story, 'B', 1, 2, 0, "same");
+    assert_string_equal(shows(story, REG_date_of_birth), "same");
+}
+
+static void the_clock_decides_nothing_but_the_order_of_showing(void **state)
+{
+    (void)state;
+    struct story *story = given();
+    add(story, 'A', 1, 1, 0, "old")->stamp = &story->stamps[0];
+    story->stamps[0].time = 999999; /* a clock far ahead */
+    add(story, 'B', 1, 2, 1, "new");
+    assert_string_equal(shows(story, REG_known_as), "new");
+    story = given();
+    add(story, 'A', 1, 1, 0, "late");
+    story->stamps[0].time = 5000;
+    add(story, 'B', 1, 2, 0, "early");
+    assert_string_equal(shows(story, REG_known_as), "late"); /* L: the latest of the concurrent, nothing to settle */
+}
+
+static void of_equal_times_the_ids_decide(void **state)
+{
+    (void)state;
+    struct story *story = given();
+    add(story, 'A', 1, 1, 0, "lower");
+    add(story, 'B', 1, 2, 0, "higher");
+    story->stamps[0].time = story->stamps[1].time;
+    assert_string_equal(shows(story, REG_known_as), "higher");
+}
+
+static void the_protective_value_wins_and_is_to_settle(void **state)
+{
+    (void)state;
+    struct story *story = given();
+    add(story, 'A', 1, 1, 0, "active");
+    add(story, 'B', 1, 2, 0, "ended"); /* written later, and still */
+    assert_string_equal(shows(story, REG_support), "active!");
+    story = given();
+    add(story, 'A', 1, 1, 0, "in");
+    add(story, 'B', 1, 2, 0, "out");
+    assert_string_equal(shows(story, REG_team), "in"); /* U: nothing to settle about it */
+}
+
+static void a_witness_speaks_against_what_it_had_not_seen(void **state)
+{
+    (void)state;
+    struct story *story = given();
+    add(story, 'A', 1, 1, 0, "active");
+    add(story, 'A', 2, 2, 1, "ended");
+    add(story, 'B', 1, 3, 1, "active")->witness = true;
+    assert_string_equal(shows(story, REG_support), "active!");
+    story = given();
+    add(story, 'A', 2, 2, 1, "ended");
+    add(story, 'B', 1, 3, 2, "active")->witness = true; /* it knew of the end */
+    assert_string_equal(shows(story, REG_support), "ended");
+    story = given();
+    add(story, 'B', 1, 1, 0, "active")->witness = true;
+    add(story, 'A', 2, 2, 1, "ended"); /* the end knew of it */
+    assert_string_equal(shows(story, REG_support), "ended");
+    story = given();
+    add(story, 'B', 1, 1, 0, "active")->witness = true; /* on its own it says nothing */
+    assert_string_equal(shows(story, REG_support), "");
+}
+
+static void a_witness_overwrites_nothing(void **state)
+{
+    (void)state;
+    struct story *story = given();
+    add(story, 'A', 1, 1, 0, "ended");
+    add(story, 'B', 1, 2, 1, "active")->witness = true;
+    add(story, 'B', 2, 3, 1, "active")->witness = true;
+    assert_string_equal(shows(story, REG_support), "ended");
+}
+
+static void a_position_in_any_epoch_will_do(void **state)
+{
+    (void)state;
+    struct story *story = given();
+    add(story, 'A', 1, 7, 0, "old");
+    add(story, 'B', 1, 8, 0, "new");
+    const struct position both[] = {{1, 7}, {2, 3}}, seen[] = {{1, 2}, {2, 3}};
+    story->stamps[0].at = (struct marks){both, 2};
+    story->stamps[1].seen = (struct marks){seen, 2};
+    assert_string_equal(shows(story, REG_date_of_birth), "new");
+}
+
+static void false_claims_in_a_circle_lose_nothing(void **state)
+{
+    (void)state;
+    struct story *story = given();
+    add(story, 'A', 1, 1, 2, "a");
+    add(story, 'B', 1, 2, 1, "b");
+    assert_string_equal(shows(story, REG_date_of_birth), "a b!");
+}
+
+/* The quick way (one reach for all) agrees with comparing pair by pair, also beyond the room it has. */
+static void many_streams_and_epochs_agree_with_pairs(void **state)
+{
+    (void)state;
+    uint32_t dice = 7;
+    for (unsigned round = 0; round < 200; round++) {
+        struct story *story = given();
+        unsigned streams = 1 + round, standing = 0;
+        for (unsigned i = 0; i < 150; i++) {
+            dice = dice * 1664525 + 1013904223;
+            unsigned who = (dice >> 16) % streams;
+            char value[8];
+            snprintf(value, sizeof value, "%u", i);
+            add(story, (uint8_t)who, i + 1, i + 1, (dice >> 24) % 4 ? 0 : i / 2, value);
+            story->at[i].epoch = 1 + (dice >> 8) % (1 + round / 8);
+            story->seen[i].epoch = 1 + (dice >> 12) % (1 + round / 8);
+        }
+        for (size_t a = 0; a < story->count; a++) {
+            bool overwritten = false;
+            for (size_t b = 0; b < story->count; b++)
+                overwritten = overwritten || stamp_has_seen(&story->stamps[b], &story->stamps[a]);
+            standing += !overwritten;
+        }
+        assert_int_equal(register_standing(story->writes, story->count), standing);
+    }
+    clear(given());
+}
+
+static void texts_are_read_from_their_raw_bytes(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {0, 31, 32, 255, 256, 65535, 65536};
+    static char text[65537];
+    memset(text, 'x', 65536);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct buffer raw = {0};
+        mp_put_str(&raw, bytes_of(text, sizes[i]));
+        assert_int_equal(value_text(buffer_bytes(&raw)).len, sizes[i]);
+        if (raw.len > 1)
+            assert_int_equal(value_text(bytes_of(raw.data, raw.len - 1)).len, 0);
+        buffer_clear(&raw);
+        mp_put_bin(&raw, text, sizes[i]);
+        assert_int_equal(value_text(buffer_bytes(&raw)).len, sizes[i]);
+        buffer_release(&raw);
+    }
+    assert_int_equal(value_text(bytes_of("\xc0", 1)).len, 0);
+    assert_int_equal(value_text(bytes_of("", 0)).len, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_written_shows_nothing),
+        cmocka_unit_test(a_write_that_saw_another_overwrites_it),
+        cmocka_unit_test(the_same_laptop_knows_what_it_wrote),
+        cmocka_unit_test(another_incarnation_is_another_stream),
+        cmocka_unit_test(writes_that_did_not_know_of_each_other_all_stand),
+        cmocka_unit_test(the_same_value_twice_is_one_value),
+        cmocka_unit_test(the_clock_decides_nothing_but_the_order_of_showing),
+        cmocka_unit_test(of_equal_times_the_ids_decide),
+        cmocka_unit_test(the_protective_value_wins_and_is_to_settle),
+        cmocka_unit_test(a_witness_speaks_against_what_it_had_not_seen),
+        cmocka_unit_test(a_witness_overwrites_nothing),
+        cmocka_unit_test(a_position_in_any_epoch_will_do),
+        cmocka_unit_test(false_claims_in_a_circle_lose_nothing),
+        cmocka_unit_test(many_streams_and_epochs_agree_with_pairs),
+        cmocka_unit_test(texts_are_read_from_their_raw_bytes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
