@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The run of verify: all sites, what is counted, what is said. */
+#include "daemon/verify.h"
+
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/verify_internal.h"
+
+void verify_problem(struct verify_run *run, const char *format, ...)
+{
+    run->result->problems++;
+    run->site->problems++;
+    if (run->options->problem == NULL)
+        return;
+    char text[400];
+    int len = snprintf(text, sizeof text, "%s: ", run->site->site);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text + len, sizeof text - (size_t)len, format, arguments);
+    va_end(arguments);
+    run->options->problem(run->options->context, text);
+}
+
+enum felloe_code verify_renew(struct verify_run *run)
+{
+    log_reader_end(run->reader);
+    run->in_turn = 0;
+    run->reader = log_reader_begin(run->options->log, run->error);
+    return run->reader != NULL ? FELLOE_OK : FELLOE_STORAGE;
+}
+
+bool verify_counts(struct verify_run *run)
+{
+    run->done++;
+    run->result->events++;
+    return ++run->in_turn >= VERIFY_TURN;
+}
+
+enum felloe_code verify_turn(struct verify_run *run)
+{
+    const struct verify_options *o = run->options;
+    if (run->total < run->done)
+        run->total = run->done;
+    if (o->progress != NULL && !o->progress(o->context, run->done, run->total))
+        return felloe_fail(run->error, FELLOE_INTERRUPTED, "verifying was stopped after %llu events",
+                           (unsigned long long)run->done);
+    return verify_renew(run);
+}
+
+/* ---- one event ---- */
+
+static const struct data_key *key_of(struct verify_run *run, const struct key_id *id)
+{
+    struct cached_key *cached = &run->keys[id->b[0] % KEY_CACHE];
+    if (cached->filled && memcmp(&cached->id, id, sizeof *id) == 0)
+        return &cached->key;
+    struct key_record record;
+    enum felloe_code code = keyring_get(run->options->keyring, id, &record);
+    if (code == FELLOE_DAMAGED) {
+        char hex[33];
+        hex_encode(bytes_of(id->b, sizeof id->b), hex);
+        verify_problem(run, "the key %s in the keyring is damaged", hex);
+    }
+    if (code != FELLOE_OK)
+        return NULL;
+    *cached = (struct cached_key){.filled = true, .id = *id, .key = record.key};
+    sodium_memzero(&record, sizeof record);
+    return &cached->key;
+}
+
+bool verify_event(struct verify_run *run, const char *where, struct bytes raw, bool content, struct event *event,
+                  struct event_id *id, uint64_t *time)
+{
+    *time = 0;
+    event_id_of(raw, id);
+    if (!event_decode(raw, event)) {
+        verify_problem(run, "%s: the event is malformed", where);
+        return false;
+    }
+    if (!bytes_is(event->clear.site, run->site->site))
+        verify_problem(run, "%s: the event belongs to another site", where);
+    if (!content)
+        return true;
+    const struct data_key *key = key_of(run, &event->clear.key);
+    struct event_body body;
+    if (key == NULL)
+        run->site->sealed++;
+    else if (!event_open(event, key, &run->plain, &body))
+        verify_problem(run, "%s: the event's content was altered, or its key is not the one it was sealed with", where);
+    else
+        *time = body.time;
+    return true;
+}
+
+/* ---- all ---- */
+
+static uint64_t count_events(struct verify_run *run)
+{
+    uint64_t total = 0;
+    for (uint32_t site = 0; site < atomic_load(&run->options->log->site_count); site++)
+        total += store_count(run->reader->txn, T_OWN + site) + store_count(run->reader->txn, T_LOG + site);
+    return total;
+}
+
+static enum felloe_code verify_sites(struct verify_run *run)
+{
+    enum felloe_code code = verify_renew(run);
+    if (code != FELLOE_OK)
+        return code;
+    run->total = count_events(run);
+    struct verify_result *result = run->result;
+    char name[SLUG_MAX + 1];
+    while (result->site_count < SITES_MAX && log_site_at(run->reader, result->site_count, name)) {
+        run->number = (uint32_t)result->site_count;
+        run->site = &result->sites[result->site_count++];
+        memcpy(run->site->site, name, sizeof name);
+        code = verify_own(run);
+        if (code == FELLOE_OK)
+            code = verify_site_log(run);
+        if (code == FELLOE_OK)
+            code = verify_turn(run);
+        if (code != FELLOE_OK)
+            return code;
+    }
+    return FELLOE_OK;
+}
+
+enum felloe_code verify_log(const struct verify_options *options, struct verify_result *out, struct felloe_error *error)
+{
+    *out = (struct verify_result){0};
+    struct verify_run run = {.options = options, .result = out, .error = error};
+    run.keys = sodium_malloc(KEY_CACHE * sizeof *run.keys);
+    if (run.keys == NULL)
+        return felloe_fail(error, FELLOE_FAILED, "out of memory");
+    memset(run.keys, 0, KEY_CACHE * sizeof *run.keys);
+    enum felloe_code code = verify_sites(&run);
+    log_reader_end(run.reader);
+    sodium_free(run.keys);
+    if (run.plain.data != NULL)
+        sodium_memzero(run.plain.data, run.plain.cap);
+    buffer_release(&run.plain);
+    return code;
+}

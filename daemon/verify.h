@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Verifying the log, from the first event on: that every own stream and every stream in the sites' logs is one chain,
+ * that positions have no gap, that running hashes are what checkpoints and heads say, that signatures of the hub and of
+ * authors hold, and that what is sealed under keys that are here opens. Reads only; runs in the caller's thread, for
+ * about a second per 100,000 events; recording and sync go on meanwhile. */
+#ifndef FELLOE_DAEMON_VERIFY_H
+#define FELLOE_DAEMON_VERIFY_H
+
+#include "daemon/event_log.h"
+
+struct verify_site {
+    char site[SLUG_MAX + 1];
+    uint64_t own;         /* events of this device's streams */
+    uint64_t entries;     /* positions of the site's log */
+    uint64_t signatures;  /* that were checked: authors', the hub's over heads and receipts */
+    uint64_t sealed;      /* events whose key is not here: everything but their content was checked */
+    uint64_t problems;
+};
+
+struct verify_result {
+    struct verify_site sites[SITES_MAX];
+    size_t site_count;
+    uint64_t events, problems; /* sums: own events and entries; problems */
+};
+
+struct verify_options {
+    struct event_log *log;
+    struct keyring *keyring;
+    const struct identity *identity;
+    /* Each problem in words: where, what. May be NULL. */
+    void (*problem)(void *context, const char *text);
+    /* Now and then; false stops (FELLOE_INTERRUPTED). May be NULL. */
+    bool (*progress)(void *context, uint64_t done, uint64_t total);
+    void *context;
+};
+
+/* FELLOE_OK: verified; there may be problems in the result. Other codes: it could not be done. */
+enum felloe_code verify_log(const struct verify_options *options, struct verify_result *out, struct felloe_error *error);
+
+#endif
