@@ -2,9 +2,11 @@
 /* Data keys on their way between a device and its hub.
  *
  *   key record = array of 5: key id (bin 16), kind (uint), owner (bin 16, a person's id; zeros for a site), site (str),
- *                wrapped (bin: nonce 24, then NaCl crypto_box of the 32 key bytes between the two X25519 keys)
+ *                wrapped (bin 72: nonce 24, then XChaCha20-Poly1305 (IETF) of the 32 key bytes under the pair's shared
+ *                secret; associated data: the record's bytes before the header of `wrapped`, c4 48)
+ *   shared secret = HSalsa20 of X25519(own secret, their public), as NaCl's crypto_box_beforenm makes it
  *
- * crypto_box authenticates the sender, which a sealed box would not. */
+ * Only the two of the pair can make such a record, and neither the key nor what names it can be changed on the way. */
 #ifndef FELLOE_PROTO_KEY_RECORD_H
 #define FELLOE_PROTO_KEY_RECORD_H
 

@@ -102,10 +102,8 @@ static void truncations_and_flipped_bits(void **state)
         assert_false(well_formed(bytes_of(exact, len)));
         free(exact);
     }
-    /* What crypto_box covers is the key; what names it is checked by those who use it. */
-    for (size_t bit = 8 * (b.len - WRAPPED_KEY_SIZE); bit < 8 * b.len; bit++) {
+    for (size_t bit = 0; bit < 8 * b.len; bit++) {
         b.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        assert_true(well_formed(buffer_bytes(&b)));
         assert_false(unwraps(buffer_bytes(&b), &in, &back));
         b.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }

@@ -105,8 +105,8 @@
 /* the person's key, wrapped by the device for the hub */
 #define VECTOR_KEY_RECORD \
     "95c410404142434445464748494a4b4c4d4e4f01c410404142434445464748494a4b4c4d4e4fa964616c652d65617374" \
-    "c448e8e9eaebecedeeeff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff2fb28c72b5a4dc5d411999f3340c63d0c6f6bc0cc924" \
-    "a2f8e9c736615220ae64ba9b6b06a00dc7eb52df8fe85d754148"
+    "c448e8e9eaebecedeeeff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff015377df97b51e8e76bd319a6d4f536d0d2e0f773007" \
+    "f3af38b4ddcffde46fc2e7fc19293c2dbb41829b59e98ac90a7c"
 /* a hub's CURVE public key (made up) */
 #define VECTOR_HUB_CURVE "333435363738393a3b3c3d3e3f404142434445464748494a4b4c4d4e4f505152"
 /* a ticket's CURVE secret key (made up) */
