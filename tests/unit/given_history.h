@@ -117,13 +117,13 @@ static inline struct happened *write_raw(struct team *team, unsigned who, const 
 }
 
 /* write_(team, who, type, "name", "value", …) */
-static inline struct happened *write_pairs(struct team *team, unsigned who, const char *type, const char *const *pairs)
+static inline struct happened *write_texts(struct team *team, unsigned who, const char *const *texts)
 {
     struct buffer fields = {0};
-    fields_of(&fields, type, pairs);
-    return write_raw(team, who, type, fields);
+    fields_of(&fields, texts[0], texts + 1);
+    return write_raw(team, who, texts[0], fields);
 }
-#define write_(team, who, type, ...) write_pairs(team, who, type, (const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL, NULL})
+#define write_(team, who, ...) write_texts(team, who, (const char *const[]){__VA_ARGS__, NULL, NULL})
 
 /* When it happened, for what was recorded later. */
 static inline struct happened *happened_at(struct happened *happened, int64_t ms)

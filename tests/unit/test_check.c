@@ -43,8 +43,10 @@ static const char *checked(const char *type, struct buffer given)
     return text;
 }
 
-static const char *checked_pairs(const char *type, const char *const *pairs)
+/* CHECKED(type, "name", "value", …) */
+static const char *checked_texts(const char *const *texts)
 {
+    const char *const *pairs = texts + 1;
     struct buffer given = {0};
     uint32_t count = 0;
     while (pairs[2 * count])
@@ -52,9 +54,9 @@ static const char *checked_pairs(const char *type, const char *const *pairs)
     mp_put_map(&given, count);
     for (uint32_t i = 0; i < 2 * count; i++)
         mp_put_text(&given, pairs[i]);
-    return checked(type, given);
+    return checked(texts[0], given);
 }
-#define CHECKED(type, ...) checked_pairs(type, (const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL, NULL})
+#define CHECKED(...) checked_texts((const char *const[]){__VA_ARGS__, NULL, NULL})
 
 static void fields_come_out_in_the_catalogues_order_and_kinds(void **state)
 {
