@@ -77,6 +77,8 @@ static enum felloe_code finish_oldest(struct importing *run)
         struct felloe_saved *result = line->valid ? &run->results[next++] : NULL;
         if (!result)
             problem(run, line->number, line->error.message);
+        else if (result->code == FELLOE_STORAGE) /* no line after it will fare better */
+            code = cli_fail(run->cli, result->code, "line %" PRIu64 ": %s", line->number, result->error.message);
         else if (result->code != FELLOE_OK)
             problem(run, line->number, result->error.message);
         else if (result->known)
