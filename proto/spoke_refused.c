@@ -102,7 +102,8 @@ static void refuse_content(struct spoke *s, struct site *site, enum owner owner)
         refuse_device(s);
         return;
     }
-    tell(s, site, "The hub cannot take what this laptop sent. It stays saved here; ask who looks after the hub.");
+    if (site->verdict != SITE_FORK) /* that has been told, and says more */
+        tell(s, site, "The hub cannot take what this laptop sent. It stays saved here; ask who looks after the hub.");
     if (owner == OWNER_UPLOAD) {
         site->upload_stopped = site->content_refused = true;
         spoke_hello_soon(s);
