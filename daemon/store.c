@@ -4,6 +4,7 @@
 #include "daemon/store_check.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <lmdb.h>
 #include <pthread.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #define MAP_BYTES_DEFAULT ((size_t)256 << 30)
+#define LOCK_FILE_BYTES 8192 /* LMDB's, with its 126 readers */
 
 struct store {
     MDB_env *env;
@@ -116,6 +118,20 @@ static void unclaim(struct store *store)
     pthread_mutex_unlock(&open_mutex);
 }
 
+/* The table of readers is written through a map: on a full disk its first touch would kill the process, so its blocks
+ * are taken beforehand. No environment of this directory is open in this process yet, so closing the file loses no lock. */
+static int allocate_lock_file(const struct store *store)
+{
+    char path[PATH_MAX + 16];
+    snprintf(path, sizeof path, "%s/lock.mdb", store->dir);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return errno;
+    int rc = posix_fallocate(fd, 0, LOCK_FILE_BYTES);
+    close(fd);
+    return is_full(rc) ? rc : 0; /* where blocks cannot be taken ahead, it is as it was without this */
+}
+
 static int open_tables(struct store *store, const char *const *names)
 {
     MDB_txn *txn;
@@ -170,7 +186,9 @@ enum felloe_code store_open(struct store **out, const struct store_options *opti
     snprintf(path, sizeof path, "%s/data.mdb", store->dir);
     code = store_check_file(path, error);
     if (code == FELLOE_OK) {
-        int rc = open_env(store, options);
+        int rc = allocate_lock_file(store);
+        if (rc == 0)
+            rc = open_env(store, options);
         if (rc)
             code = say(store, rc, error);
     }
@@ -242,6 +260,8 @@ enum store_outcome store_commit(struct store_txn *txn, struct felloe_error *erro
     free(txn);
     if (rc == 0)
         return STORE_DONE;
+    if (rc == EIO && still_sound(store) && store_disk_is_full(store->dir))
+        rc = ENOSPC; /* LMDB says EIO also when a write was cut short for want of room */
     say(store, rc, error);
     return is_full(rc) && still_sound(store) ? STORE_FULL : STORE_UNKNOWN;
 }

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Is this file whole enough to be mapped? Knows the first bytes of LMDB's file format, and nothing else of LMDB. */
+/* Is this file whole enough to be mapped, and is there room on its disk? Knows the first bytes of LMDB's file format,
+ * and nothing else of LMDB. */
 #include "daemon/store_check.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
+#include <limits.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define PROBE_BYTES ((size_t)256 << 10)
 
 /* LMDB 0.9's first bytes of each of the two meta pages, on 64-bit little-endian and big-endian alike in host order.
  * After a page header of 16 bytes: */
@@ -70,4 +74,22 @@ enum felloe_code store_check_file(const char *path, struct felloe_error *error)
     enum felloe_code code = st.st_size > 0 ? check_meta(path, fd, (uint64_t)st.st_size, error) : FELLOE_OK;
     close(fd);
     return code;
+}
+
+bool store_disk_is_full(const char *dir)
+{
+    char path[PATH_MAX];
+    static const uint8_t zeros[4096];
+    if (snprintf(path, sizeof path, "%s/probe", dir) >= (int)sizeof path)
+        return false;
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int failed = fd < 0 ? errno : 0;
+    for (size_t put = 0; put < PROBE_BYTES && failed == 0; put += sizeof zeros) {
+        ssize_t len = write(fd, zeros, sizeof zeros);
+        failed = len < 0 ? errno : len < (ssize_t)sizeof zeros ? ENOSPC : 0;
+    }
+    if (fd >= 0)
+        close(fd);
+    unlink(path);
+    return failed == ENOSPC || failed == EDQUOT;
 }

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Before a database file is mapped: a file that is shorter than its own meta page says would kill the process with
- * SIGBUS at the first touch of what is missing. */
+/* Questions to the file system. Before a database file is mapped: a file that is shorter than its own meta page says
+ * would kill the process with SIGBUS at the first touch of what is missing. After a write failed: was there room? */
 #ifndef FELLOE_DAEMON_STORE_CHECK_H
 #define FELLOE_DAEMON_STORE_CHECK_H
+
+#include <stdbool.h>
 
 #include "felloe/error.h"
 
 /* A file that is missing or empty is fine (it is about to be made). FELLOE_DAMAGED: it is not whole. */
 enum felloe_code store_check_file(const char *path, struct felloe_error *error);
+
+/* Tries: writes a little and takes it away again. */
+bool store_disk_is_full(const char *dir);
 
 #endif

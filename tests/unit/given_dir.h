@@ -11,13 +11,14 @@
 #include <unistd.h>
 
 struct given_dir {
-    char path[64];
+    char path[80];
 };
 
 static inline struct given_dir given_dir(void)
 {
     struct given_dir dir;
-    snprintf(dir.path, sizeof dir.path, "/tmp/felloe-test-XXXXXX");
+    const char *base = getenv("TMPDIR");
+    snprintf(dir.path, sizeof dir.path, "%s/felloe-test-XXXXXX", base != NULL && strlen(base) < 48 ? base : "/tmp");
     assert_non_null(mkdtemp(dir.path));
     return dir;
 }
