@@ -99,8 +99,9 @@ struct log_job {
     struct log_draft *drafts;
     size_t draft_count;
     struct key_record *new_keys;
-    size_t new_key_count;         /* with any kind; durable before the log's commit. At a spoke a key that came from the
-                                     hub (LOG_KEEP_FEED, LOG_ADD_SITE, LOG_KEEP_KEYS with site) is not brought back to it */
+    size_t new_key_count;         /* with any kind; durable before the log's commit. At a spoke a key that came from
+                                     the hub (LOG_KEEP_FEED, LOG_ADD_SITE, LOG_KEEP_KEYS with site) is not brought
+                                     back to it */
     struct batch *batch;
     struct msg_receipt *receipt;
     struct device_record *device;
@@ -183,7 +184,7 @@ enum felloe_code log_read_feed(struct event_log *log, struct bytes site, struct 
                                struct lent *body, struct position *first, uint32_t *count, uint32_t *key_count,
                                struct log_head *head, struct felloe_error *error);
 /* Those of the keys that are here, as key records wrapped with `shared`, back to back: for a hub's KEYRING to a spoke
- * (only keys that this site's log uses, and none of a restricted audience), and for a spoke's PUSH of keys to its hub. */
+ * (only keys that this site's log uses, none of a restricted audience), and for a spoke's PUSH of keys to its hub. */
 enum felloe_code log_read_keys(struct event_log *log, struct bytes site, const struct key_id *ids, size_t count,
                                const struct box_shared *shared, struct lent *body, uint32_t *key_count,
                                struct felloe_error *error);

@@ -15,8 +15,9 @@
 /* ---- opening ---- */
 
 static char own_names[SITES_MAX][8], log_names[SITES_MAX][8];
-static const char *table_names[T_COUNT] = {"meta", "sites", "heads", "checkpoints", "streams", "own-heads", "own-places",
-                                           "own-keys", "key-uses", "receipts", "origins", "devices", "tickets"};
+static const char *table_names[T_COUNT] = {"meta",      "sites",      "heads",    "checkpoints", "streams",
+                                           "own-heads", "own-places", "own-keys", "key-uses",    "receipts",
+                                           "origins",   "devices",    "tickets"};
 static pthread_once_t names_once = PTHREAD_ONCE_INIT;
 
 static void name_tables(void)
@@ -38,8 +39,10 @@ static enum felloe_code check_not_lost(const struct event_log *log, const char *
     bool has_data = stat(path, &st) == 0 && st.st_size > 0;
     if (has_data || stat(log->reserve_path, &st) != 0)
         return FELLOE_OK;
-    return felloe_fail(error, FELLOE_DAMAGED, "%s is missing or empty, but there was a log here. Put it back from a copy; to "
-                       "begin a new log in its place, remove the directory %s", path, dir);
+    return felloe_fail(error, FELLOE_DAMAGED,
+                       "%s is missing or empty, but there was a log here. Put it back from a copy; to "
+                       "begin a new log in its place, remove the directory %s",
+                       path, dir);
 }
 
 static bool meta_u32(struct store_txn *txn, const char *name, uint32_t *out)
@@ -71,8 +74,10 @@ static enum felloe_code load_meta(struct event_log *log, struct store_txn *txn, 
         return FELLOE_OK;
     }
     if (version != LOG_VERSION)
-        return felloe_fail(error, FELLOE_DAMAGED, "the log in %s was written by another version of Felloe (its layout is %u, "
-                           "this one reads %u)", log->dir, version, LOG_VERSION);
+        return felloe_fail(error, FELLOE_DAMAGED,
+                           "the log in %s was written by another version of Felloe (its layout is %u, "
+                           "this one reads %u)",
+                           log->dir, version, LOG_VERSION);
     if (!meta_u32(txn, "epoch", &log->epoch) || !store_get(txn, T_META, bytes_str("device"), &row))
         return felloe_fail(error, FELLOE_DAMAGED, "the log in %s is damaged: it does not say whose it is", log->dir);
     if (!bytes_equal(row, bytes_of(device->b, sizeof device->b)))
@@ -157,7 +162,8 @@ static enum felloe_code open_inside(struct event_log *log, struct felloe_error *
     return FELLOE_OK;
 }
 
-enum felloe_code event_log_open(struct event_log **out, const struct event_log_config *config, struct felloe_error *error)
+enum felloe_code event_log_open(struct event_log **out, const struct event_log_config *config,
+                                struct felloe_error *error)
 {
     *out = NULL;
     struct event_log *log = calloc(1, sizeof *log);

@@ -17,18 +17,21 @@ static enum felloe_code say(const char *dir, const char *name, const char *verb,
     case EACCES:
     case EPERM:
     case EROFS:
-        return felloe_fail(error, FELLOE_DENIED, "%s/%s may not be %s by this user. Check the owner and the mode of the "
-                           "directory and the file", dir, name, verb);
+        return felloe_fail(error, FELLOE_DENIED,
+                           "%s/%s may not be %s by this user. Check the owner and the mode of the "
+                           "directory and the file",
+                           dir, name, verb);
     case ENOSPC:
     case EDQUOT:
-        return felloe_fail(error, FELLOE_STORAGE, "the disk is full: %s/%s could not be %s. Free some space and try again",
-                           dir, name, verb);
+        return felloe_fail(error, FELLOE_STORAGE,
+                           "the disk is full: %s/%s could not be %s. Free some space and try again", dir, name, verb);
     default:
         return felloe_fail(error, FELLOE_STORAGE, "%s/%s could not be %s: %s", dir, name, verb, strerror(number));
     }
 }
 
-enum felloe_code file_read(const char *dir, const char *name, size_t max, struct buffer *out, struct felloe_error *error)
+enum felloe_code file_read(const char *dir, const char *name, size_t max, struct buffer *out,
+                           struct felloe_error *error)
 {
     char path[PATH_MAX];
     if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path)

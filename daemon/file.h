@@ -8,7 +8,8 @@
 
 /* Reads dir/name, at most `max` bytes, into `out` (cleared first). FELLOE_NOT_FOUND, FELLOE_DENIED, FELLOE_DAMAGED when
  * it is longer, FELLOE_STORAGE. */
-enum felloe_code file_read(const char *dir, const char *name, size_t max, struct buffer *out, struct felloe_error *error);
+enum felloe_code file_read(const char *dir, const char *name, size_t max, struct buffer *out,
+                           struct felloe_error *error);
 /* Temporary file of mode 0600, fsync, rename, fsync of the folder. */
 enum felloe_code file_write(const char *dir, const char *name, struct bytes content, struct felloe_error *error);
 

@@ -9,9 +9,9 @@
 #include "daemon/file.h"
 #include "proto/mp.h"
 
-#define FILE_NAME "identity"
+#define FILE_NAME    "identity"
 #define FILE_VERSION 1
-#define FILE_MAX 16384
+#define FILE_MAX     16384
 
 void identity_generate(struct identity *identity, enum role role)
 {
@@ -38,7 +38,10 @@ struct field {
     enum shape shape;
     size_t at, size; /* of text: with its NUL */
 };
-#define FIELD(name, shape, member) {name, shape, offsetof(struct identity, member), sizeof(((struct identity *)0)->member)}
+#define FIELD(name, shape, member)                                                                                     \
+    {                                                                                                                  \
+        name, shape, offsetof(struct identity, member), sizeof(((struct identity *)0)->member)                         \
+    }
 static const struct field fields[] = {
     FIELD("device", SHAPE_BYTES, device),
     FIELD("worker", SHAPE_TEXT, worker),
@@ -149,8 +152,10 @@ enum felloe_code identity_load(struct identity *identity, const char *dir, struc
         if (!read_identity(reader, identity)) {
             identity_clear(identity);
             code = felloe_fail(error, FELLOE_DAMAGED,
-                               "%s/" FILE_NAME " cannot be read: it is damaged, or was written by a newer version. It holds "
-                               "this device's keys; put it back from a copy", dir);
+                               "%s/" FILE_NAME
+                               " cannot be read: it is damaged, or was written by a newer version. It holds "
+                               "this device's keys; put it back from a copy",
+                               dir);
         }
     }
     if (in.data != NULL)

@@ -19,10 +19,10 @@
 enum { T_KEYS, T_OWNERS };
 static const char *const table_names[] = {"keys", "owners"};
 
-#define NONCE_SIZE crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
+#define NONCE_SIZE  crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 #define SEALED_SIZE (DATA_KEY_SIZE + crypto_aead_xchacha20poly1305_ietf_ABYTES)
-#define CLEAR_MIN (1 + 16 + 1)
-#define CLEAR_MAX (CLEAR_MIN + SLUG_MAX)
+#define CLEAR_MIN   (1 + 16 + 1)
+#define CLEAR_MAX   (CLEAR_MIN + SLUG_MAX)
 
 struct keyring {
     struct store *store;
@@ -95,20 +95,22 @@ static size_t seal(const struct keyring *keyring, const struct key_record *recor
     return clear + NONCE_SIZE + SEALED_SIZE;
 }
 
-static bool open_value(const struct keyring *keyring, const struct key_id *id, struct bytes value, struct key_record *out)
+static bool open_value(const struct keyring *keyring, const struct key_id *id, struct bytes value,
+                       struct key_record *out)
 {
     if (value.len < CLEAR_MIN || value.data[17] > SLUG_MAX)
         return false;
     size_t site_len = value.data[17], clear = CLEAR_MIN + site_len;
-    if (value.len != clear + NONCE_SIZE + SEALED_SIZE || value.data[0] < KEY_PERSON || value.data[0] > KEY_SITE_AUDIENCE)
+    if (value.len != clear + NONCE_SIZE + SEALED_SIZE || value.data[0] < KEY_PERSON ||
+        value.data[0] > KEY_SITE_AUDIENCE)
         return false;
     *out = (struct key_record){.id = *id, .kind = (enum key_kind)value.data[0]};
     memcpy(out->owner.b, value.data + 1, 16);
     memcpy(out->site, value.data + CLEAR_MIN, site_len);
     struct associated a = associate(id, bytes_of(value.data, clear));
     const uint8_t *nonce = value.data + clear;
-    return crypto_aead_xchacha20poly1305_ietf_decrypt(out->key.b, NULL, NULL, nonce + NONCE_SIZE, SEALED_SIZE, a.b, a.len,
-                                                      nonce, keyring->key) == 0;
+    return crypto_aead_xchacha20poly1305_ietf_decrypt(out->key.b, NULL, NULL, nonce + NONCE_SIZE, SEALED_SIZE, a.b,
+                                                      a.len, nonce, keyring->key) == 0;
 }
 
 /* ---- adding ---- */
@@ -138,8 +140,10 @@ static enum felloe_code compare(struct keyring *keyring, struct store_txn *txn, 
         return FELLOE_OK;
     char hex[33];
     hex_encode(bytes_of(record->id.b, sizeof record->id.b), hex);
-    return felloe_fail(error, FELLOE_DAMAGED, opened ? "a second, different key came under the name %s; the first is kept"
-                                                     : "the key %s on this device cannot be opened: it is damaged", hex);
+    return felloe_fail(error, FELLOE_DAMAGED,
+                       opened ? "a second, different key came under the name %s; the first is kept"
+                              : "the key %s on this device cannot be opened: it is damaged",
+                       hex);
 }
 
 static void add_one(struct keyring *keyring, struct store_txn *txn, const struct key_record *record)
@@ -193,7 +197,8 @@ enum felloe_code keyring_add(struct keyring *keyring, const struct key_record *r
 
 /* ---- reading ---- */
 
-static enum felloe_code get(struct keyring *keyring, struct store_txn *txn, const struct key_id *id, struct key_record *out)
+static enum felloe_code get(struct keyring *keyring, struct store_txn *txn, const struct key_id *id,
+                            struct key_record *out)
 {
     struct bytes value;
     if (!store_get(txn, T_KEYS, bytes_of(id->b, sizeof id->b), &value))

@@ -21,7 +21,7 @@ enum felloe_code keyring_add(struct keyring *keyring, const struct key_record *r
 enum felloe_code keyring_get(struct keyring *keyring, const struct key_id *id, struct key_record *out);
 /* Is it there? Opens nothing. */
 bool keyring_has(struct keyring *keyring, const struct key_id *id);
-/* The key that seals what is about no person in a site: the newest. FELLOE_NOT_FOUND (no message) when there is none. */
+/* The key that seals what is about no person in a site: the newest. FELLOE_NOT_FOUND (no message): none. */
 enum felloe_code keyring_site_key(struct keyring *keyring, struct bytes site, struct key_record *out);
 size_t keyring_count(struct keyring *keyring);
 

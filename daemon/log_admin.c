@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sites, devices and tickets: LOG_ADD_SITE, LOG_PUT_DEVICE, LOG_PUT_TICKET, LOG_ADMIT, and their readers.
  *
- *   device  array of 13: version, sign, box, curve, label, worker, name, role, agency, sites (array), joined, revoked, why
- *   ticket  array of 10: version, worker, name, role, agency, sites (array), made, expires, used, used by */
+ *   device  array of 13: version, sign, box, curve, label, worker, name, role, agency, sites (array), joined, revoked,
+ * why ticket  array of 10: version, worker, name, role, agency, sites (array), made, expires, used, used by */
 #include <stdlib.h>
 
 #include "daemon/log_internal.h"
@@ -118,8 +118,10 @@ enum felloe_code log_run_add_site(struct event_log *log, struct log_job *job)
 {
     struct log_write *w = &log->write;
     if (!slug_valid(bytes_str(job->site)))
-        return felloe_fail(&job->error, FELLOE_INVALID, "'%s' cannot be a site's name: small letters, digits and '-', at most "
-                           "%d", job->site, SLUG_MAX);
+        return felloe_fail(&job->error, FELLOE_INVALID,
+                           "'%s' cannot be a site's name: small letters, digits and '-', at most "
+                           "%d",
+                           job->site, SLUG_MAX);
     uint32_t site = log_write_site(log, job->site, NULL);
     if (site == SITES_MAX) {
         if (w->site_count == SITES_MAX)
@@ -173,7 +175,8 @@ enum felloe_code log_run_admit(struct event_log *log, struct log_job *job)
                 !device_id_equal(&there.used_by, &job->device->device);
     free(reader);
     if (used)
-        return felloe_fail(&job->error, FELLOE_REFUSED, "this ticket was used by another device already. Ask for a new one");
+        return felloe_fail(&job->error, FELLOE_REFUSED,
+                           "this ticket was used by another device already. Ask for a new one");
     enum felloe_code code = log_run_device(log, job);
     return code == FELLOE_OK ? log_run_ticket(log, job) : code;
 }

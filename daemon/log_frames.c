@@ -128,8 +128,7 @@ enum felloe_code log_read_push(struct event_log *log, struct bytes site, uint64_
     add_own_events(&f, reader, number, first_seq);
     add_owed_keys(&f, reader, number, first_seq, first_seq + f.count);
     struct bytes last;
-    if (f.count > 0 &&
-        log_own_event(reader->txn, number, log->identity->incarnation, first_seq + f.count - 1, &last))
+    if (f.count > 0 && log_own_event(reader->txn, number, log->identity->incarnation, first_seq + f.count - 1, &last))
         event_id_of(last, last_id);
     log_reader_end(reader);
     sodium_memzero(&shared, sizeof shared);
@@ -174,7 +173,7 @@ struct feeding {
     const struct device_id *device;
     uint32_t incarnation;
     struct position first;
-    struct log_head end;      /* the epoch's head */
+    struct log_head end; /* the epoch's head */
     struct mark mark;
 };
 
@@ -230,8 +229,7 @@ static void add_entries(struct feeding *g)
         if (item.key.len != 12 || be_u32(item.key.data) != g->first.epoch || be_u64(item.key.data + 4) != n ||
             !log_row_read(item.value, &row))
             break;
-        if ((row.flags & ENTRY_OWN) &&
-            !log_own_event(g->reader->txn, g->number, row.incarnation, row.seq, &row.event))
+        if ((row.flags & ENTRY_OWN) && !log_own_event(g->reader->txn, g->number, row.incarnation, row.seq, &row.event))
             break;
         if (!frame_has_room(f, row.event.len + 64 + 16))
             break;
@@ -265,8 +263,8 @@ enum felloe_code log_read_feed(struct event_log *log, struct bytes site, struct 
     *first = (struct position){0};
     *count = *key_count = 0;
     *head = (struct log_head){0};
-    struct feeding g = {.site = site, .number = log_site_number(log, site), .device = device,
-                        .incarnation = incarnation};
+    struct feeding g = {
+        .site = site, .number = log_site_number(log, site), .device = device, .incarnation = incarnation};
     if (g.number == SITES_MAX)
         return FELLOE_OK;
     g.reader = log_reader_begin(log, error);
@@ -283,8 +281,10 @@ enum felloe_code log_read_feed(struct event_log *log, struct bytes site, struct 
     if (!whole) {
         buffer_release(&g.frame.keys);
         buffer_release(&g.frame.entries);
-        return felloe_fail(error, FELLOE_DAMAGED, "the log of %s cannot be read at %u.%llu: it is damaged. `felloe verify` "
-                           "tells more", log->sites[g.number], g.first.epoch, (unsigned long long)g.first.n);
+        return felloe_fail(error, FELLOE_DAMAGED,
+                           "the log of %s cannot be read at %u.%llu: it is damaged. `felloe verify` "
+                           "tells more",
+                           log->sites[g.number], g.first.epoch, (unsigned long long)g.first.n);
     }
     *first = g.first;
     *count = g.frame.count;

@@ -16,7 +16,7 @@
  *   origins      origin -> event id, whether about a person, person
  *   devices, tickets  id, curve key -> msgpack, see log_admin.c
  *   own.NN       I, seq -> time (8), event; one table a site, so that new keys are always its last
- *   log.NN       epoch, n -> flags (1), signature (64) where ENTRY_SIGNED, then the event; or, where ENTRY_OWN, I, seq */
+ *   log.NN       epoch, n -> flags (1), signature (64) where ENTRY_SIGNED, then the event; where ENTRY_OWN: I, seq */
 #ifndef FELLOE_DAEMON_LOG_INTERNAL_H
 #define FELLOE_DAEMON_LOG_INTERNAL_H
 

@@ -6,13 +6,17 @@
 
 static enum felloe_code does_not_follow(struct log_job *job, const struct entry *entry, enum stream_verdict verdict)
 {
-    static const char *const words[] = {
-        [STREAM_NEXT] = "follows", [STREAM_OLD] = "is here already", [STREAM_GAP] = "leaves a gap",
-        [STREAM_FORK] = "belongs to another history", [STREAM_BAD] = "has seen less than the one before"};
+    static const char *const words[] = {[STREAM_NEXT] = "follows",
+                                        [STREAM_OLD] = "is here already",
+                                        [STREAM_GAP] = "leaves a gap",
+                                        [STREAM_FORK] = "belongs to another history",
+                                        [STREAM_BAD] = "has seen less than the one before"};
     char hex[33];
     hex_encode(bytes_of(entry->device.b, sizeof entry->device.b), hex);
-    return felloe_fail(&job->error, FELLOE_INVALID, "an entry of device %.8s for %s was not taken: number %llu of its stream "
-                       "%s", hex, job->batch->site, (unsigned long long)entry->seq, words[verdict]);
+    return felloe_fail(&job->error, FELLOE_INVALID,
+                       "an entry of device %.8s for %s was not taken: number %llu of its stream "
+                       "%s",
+                       hex, job->batch->site, (unsigned long long)entry->seq, words[verdict]);
 }
 
 /* ---- PUSH ---- */
@@ -51,8 +55,8 @@ static enum felloe_code push_entry(struct event_log *log, struct log_job *job, u
                    &entry->id);
     struct head_row *head = log_write_head_change(log, site, log->epoch);
     struct position at = {log->epoch, head->head.at.n + 1};
-    struct log_put put = {.flags = entry->flags & ENTRY_SIGNED, .id = entry->id, .signature = &entry->signature,
-                          .event = entry->event};
+    struct log_put put = {
+        .flags = entry->flags & ENTRY_SIGNED, .id = entry->id, .signature = &entry->signature, .event = entry->event};
     if (log_write_first_use(log, site, &event.clear.key, at))
         put.flags |= ENTRY_FIRST_KEY;
     log_write_entry(log, site, head, &put);
@@ -99,8 +103,10 @@ static enum felloe_code feed_entry(struct event_log *log, struct log_job *job, u
     bool own = (entry->flags & ENTRY_OWN) || device_id_equal(&entry->device, &log->identity->device);
     own = own && is_own(log, site, entry, &raw);
     if (!own && (entry->flags & ENTRY_OWN))
-        return felloe_fail(&job->error, FELLOE_INVALID, "the hub names an own entry (%s, number %llu) that this device did "
-                           "not write", job->batch->site, (unsigned long long)entry->seq);
+        return felloe_fail(&job->error, FELLOE_INVALID,
+                           "the hub names an own entry (%s, number %llu) that this device did "
+                           "not write",
+                           job->batch->site, (unsigned long long)entry->seq);
     struct event event;
     if (!event_decode(raw, &event) || !bytes_is(event.clear.site, job->batch->site))
         return felloe_fail(&job->error, FELLOE_INVALID, "an entry for %s is malformed", job->batch->site);
@@ -136,17 +142,19 @@ enum felloe_code log_run_feed(struct event_log *log, struct log_job *job)
         return job->error.code;
     struct head_row *head = log_write_head_change(log, site, batch->epoch);
     if (batch->epoch == 0 || head->head.at.n + 1 != batch->first_n)
-        return felloe_fail(&job->error, FELLOE_INVALID, "what came for %s begins at %u.%llu and does not follow %u.%llu",
-                           batch->site, batch->epoch, (unsigned long long)batch->first_n, head->head.at.epoch,
-                           (unsigned long long)head->head.at.n);
+        return felloe_fail(
+            &job->error, FELLOE_INVALID, "what came for %s begins at %u.%llu and does not follow %u.%llu", batch->site,
+            batch->epoch, (unsigned long long)batch->first_n, head->head.at.epoch, (unsigned long long)head->head.at.n);
     for (uint32_t i = 0; i < batch->count; i++) {
         enum felloe_code code = feed_entry(log, job, site, head, &batch->entries[i]);
         if (code != FELLOE_OK)
             return code;
     }
     if (head->head.at.n != batch->head.at.n || memcmp(&head->head.hash, &batch->head.hash, sizeof head->head.hash) != 0)
-        return felloe_fail(&job->error, FELLOE_INVALID, "what came for %s up to %u.%llu does not have the hash that the hub "
-                           "signed", batch->site, batch->epoch, (unsigned long long)head->head.at.n);
+        return felloe_fail(&job->error, FELLOE_INVALID,
+                           "what came for %s up to %u.%llu does not have the hash that the hub "
+                           "signed",
+                           batch->site, batch->epoch, (unsigned long long)head->head.at.n);
     head->has_signature = true;
     head->signature = batch->head_signature;
     for (size_t i = 0; i < job->new_key_count; i++) /* the hub has these: they need not be brought to it */
@@ -181,8 +189,8 @@ enum felloe_code log_run_receipt(struct event_log *log, struct log_job *job)
     if (site == SITES_MAX)
         return job->error.code;
     if (!receipt_fits(log, site, receipt))
-        return felloe_fail(&job->error, FELLOE_INVALID, "the hub's receipt for %s does not fit what this device has written",
-                           name);
+        return felloe_fail(&job->error, FELLOE_INVALID,
+                           "the hub's receipt for %s does not fit what this device has written", name);
     uint64_t head = log_write_own(log, site)->seq, shared = log_shared_seq(log, log->write.txn, site);
     for (uint32_t run = 0; run < receipt->run_count; run++) {
         const struct position_run *r = &receipt->runs[run];
@@ -207,7 +215,8 @@ enum felloe_code log_run_receipt(struct event_log *log, struct log_job *job)
 
 /* ---- keys ---- */
 
-/* They are in the keyring already. Named with a site at a spoke, they came from the hub: it need not be brought them. */
+/* They are in the keyring already. Named with a site at a spoke, they came from the hub: it need not be brought them.
+ */
 enum felloe_code log_run_keys(struct event_log *log, struct log_job *job)
 {
     if (job->site[0] == '\0' || log->identity->role == ROLE_HUB)

@@ -16,7 +16,7 @@ struct recording {
     struct log_job *job;
     uint32_t site;
     bool hub;
-    struct log_put marker;     /* hub: the entry made last; it waits so that the job's last one can be signed */
+    struct log_put marker; /* hub: the entry made last; it waits so that the job's last one can be signed */
     bool has_marker;
 };
 
@@ -33,8 +33,10 @@ static enum felloe_code data_key(struct event_log *log, const struct key_id *id,
         if (code != FELLOE_OK) {
             char hex[33];
             hex_encode(bytes_of(id->b, sizeof id->b), hex);
-            return felloe_fail(error, code, "the key %s is not on this device (or cannot be read), so nothing can be "
-                               "written under it", hex);
+            return felloe_fail(error, code,
+                               "the key %s is not on this device (or cannot be read), so nothing can be "
+                               "written under it",
+                               hex);
         }
         *cached = (struct cached_key){.filled = true, .id = *id, .key = record.key};
         sodium_memzero(&record, sizeof record);
@@ -153,9 +155,11 @@ static enum felloe_code seal(struct recording *r, const struct log_draft *draft,
     const size_t len = draft->body.fields.len;
     if (len + CLEAR_ROOM <= EVENT_SIZE_MAX)
         return felloe_fail(&r->job->error, FELLOE_INVALID, "the entry is malformed and was not recorded");
-    return felloe_fail(&r->job->error, FELLOE_INVALID,
-                       "the entry is too long: with its %zu bytes of fields it would be over the 64 KiB that one entry may "
-                       "have. Shorten it, or divide it into several", len);
+    return felloe_fail(
+        &r->job->error, FELLOE_INVALID,
+        "the entry is too long: with its %zu bytes of fields it would be over the 64 KiB that one entry may "
+        "have. Shorten it, or divide it into several",
+        len);
 }
 
 static enum felloe_code record_one(struct recording *r, struct log_draft *draft)
@@ -170,9 +174,13 @@ static enum felloe_code record_one(struct recording *r, struct log_draft *draft)
     for (unsigned i = 0; i < last->seen.count; i++)
         if (!seen_advance(&draft->seen, last->seen.at[i]))
             return felloe_fail(&r->job->error, FELLOE_FAILED, "the site's log has too many epochs for this version");
-    const struct event_clear clear = {
-        .device = log->identity->device, .incarnation = log->identity->incarnation, .site = bytes_str(r->job->site),
-        .seq = last->seq + 1, .prev = last->id, .seen = draft->seen, .key = draft->key};
+    const struct event_clear clear = {.device = log->identity->device,
+                                      .incarnation = log->identity->incarnation,
+                                      .site = bytes_str(r->job->site),
+                                      .seq = last->seq + 1,
+                                      .prev = last->id,
+                                      .seen = draft->seen,
+                                      .key = draft->key};
     uint64_t time = draft->body.time ? draft->body.time : next_time(log);
     enum felloe_code code = seal(r, draft, &clear, time);
     if (code != FELLOE_OK)
@@ -215,7 +223,7 @@ enum felloe_code log_run_record(struct event_log *log, struct log_job *job)
     job->own = *log_write_own(log, r.site);
     if (r.hub)
         job->head = log_write_head(log, r.site, log->epoch)->head;
-    job->oldest_waiting_ms = log_oldest_waiting(log, log->write.txn, r.site, log_shared_seq(log, log->write.txn, r.site),
-                                                job->own.seq);
+    job->oldest_waiting_ms =
+        log_oldest_waiting(log, log->write.txn, r.site, log_shared_seq(log, log->write.txn, r.site), job->own.seq);
     return FELLOE_OK;
 }

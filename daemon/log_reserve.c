@@ -20,7 +20,8 @@ bool log_reserve_make(struct event_log *log)
     int fd = open(log->reserve_path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return false;
-    /* Where blocks cannot be given ahead (some file systems), there is no reserve, and a full disk is just found later. */
+    /* Where blocks cannot be given ahead (some file systems), there is no reserve, and a full disk is just found later.
+     */
     int rc = fallocate(fd, 0, 0, (off_t)log->reserve_bytes) == 0 ? 0 : errno;
     close(fd);
     if (rc != ENOSPC && rc != EDQUOT)

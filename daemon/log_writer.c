@@ -19,14 +19,10 @@ static const struct {
     log_job_run run;
     bool needs_room;
 } kinds[] = {
-    [LOG_RECORD] = {log_run_record, true},
-    [LOG_KEEP_PUSH] = {log_run_push, false},
-    [LOG_KEEP_FEED] = {log_run_feed, false},
-    [LOG_KEEP_RECEIPT] = {log_run_receipt, false},
-    [LOG_KEEP_KEYS] = {log_run_keys, false},
-    [LOG_ADD_SITE] = {log_run_add_site, false},
-    [LOG_PUT_DEVICE] = {log_run_device, false},
-    [LOG_PUT_TICKET] = {log_run_ticket, false},
+    [LOG_RECORD] = {log_run_record, true},      [LOG_KEEP_PUSH] = {log_run_push, false},
+    [LOG_KEEP_FEED] = {log_run_feed, false},    [LOG_KEEP_RECEIPT] = {log_run_receipt, false},
+    [LOG_KEEP_KEYS] = {log_run_keys, false},    [LOG_ADD_SITE] = {log_run_add_site, false},
+    [LOG_PUT_DEVICE] = {log_run_device, false}, [LOG_PUT_TICKET] = {log_run_ticket, false},
     [LOG_ADMIT] = {log_run_admit, false},
 };
 
@@ -66,8 +62,10 @@ static void refuse_while_full(struct event_log *log, struct log_job *jobs)
         return;
     }
     struct felloe_error why;
-    felloe_fail(&why, FELLOE_STORAGE, "the disk is full, so nothing new can be saved. What was saved is safe and is still "
-                "shared. Free some space (%s), then try again", log->dir);
+    felloe_fail(&why, FELLOE_STORAGE,
+                "the disk is full, so nothing new can be saved. What was saved is safe and is still "
+                "shared. Free some space (%s), then try again",
+                log->dir);
     for (struct log_job *job = jobs; job != NULL; job = next_job(job))
         if (kinds[job->kind].needs_room)
             fail_job(job, &why);
@@ -169,7 +167,8 @@ static void run_group(struct event_log *log, struct log_job *jobs)
 {
     struct felloe_error error = {0};
     if (atomic_load(&log->failed)) {
-        felloe_fail(&error, FELLOE_STORAGE, "the disk failed while it was written to. The daemon has to be started again; "
+        felloe_fail(&error, FELLOE_STORAGE,
+                    "the disk failed while it was written to. The daemon has to be started again; "
                     "what was said to be saved is safe");
         fail_all(jobs, &error);
         return;

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define MAP_BYTES_DEFAULT ((size_t)256 << 30)
-#define LOCK_FILE_BYTES 8192 /* LMDB's, with its 126 readers */
+#define LOCK_FILE_BYTES   8192 /* LMDB's, with its 126 readers */
 
 struct store {
     MDB_env *env;
@@ -64,8 +64,10 @@ static enum felloe_code say(const struct store *store, int rc, struct felloe_err
     case EACCES:
     case EPERM:
     case EROFS:
-        return felloe_fail(error, FELLOE_DENIED, "%s (%s) may not be written by this user. Check the owner and the mode "
-                           "of this directory and of the files in it", what, dir);
+        return felloe_fail(error, FELLOE_DENIED,
+                           "%s (%s) may not be written by this user. Check the owner and the mode "
+                           "of this directory and of the files in it",
+                           what, dir);
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
     case MDB_INVALID:
@@ -73,8 +75,10 @@ static enum felloe_code say(const struct store *store, int rc, struct felloe_err
         return felloe_fail(error, FELLOE_DAMAGED, "%s (%s) is damaged: %s", what, dir, mdb_strerror(rc));
     case EIO:
     case MDB_PANIC:
-        return felloe_fail(error, FELLOE_STORAGE, "the disk reports an error on %s (%s). Check the disk; what was said "
-                           "to be saved is looked through at the next start", what, dir);
+        return felloe_fail(error, FELLOE_STORAGE,
+                           "the disk reports an error on %s (%s). Check the disk; what was said "
+                           "to be saved is looked through at the next start",
+                           what, dir);
     case MDB_READERS_FULL:
         return felloe_fail(error, FELLOE_FAILED, "too many are reading %s at once; try again", what);
     default:
@@ -119,7 +123,8 @@ static void unclaim(struct store *store)
 }
 
 /* The table of readers is written through a map: on a full disk its first touch would kill the process, so its blocks
- * are taken beforehand. No environment of this directory is open in this process yet, so closing the file loses no lock. */
+ * are taken beforehand. No environment of this directory is open in this process yet, so closing the file loses no
+ * lock. */
 static int allocate_lock_file(const struct store *store)
 {
     char path[PATH_MAX + 16];

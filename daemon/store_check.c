@@ -27,7 +27,7 @@ struct meta_on_disk {
     } dbs[2];
     uint64_t last_page, txn;
 };
-#define META_MAGIC 0xBEEFC0DEu
+#define META_MAGIC   0xBEEFC0DEu
 #define META_VERSION 1u
 _Static_assert(sizeof(void *) == 8, "the layout of the meta page is checked for 64-bit systems only");
 _Static_assert(sizeof(struct meta_on_disk) == 152, "LMDB's layout");
@@ -43,18 +43,22 @@ static enum felloe_code check_meta(const char *path, int fd, uint64_t size, stru
     const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     struct meta_on_disk first, second;
     if (!read_meta(fd, 0, &first))
-        return felloe_fail(error, FELLOE_DAMAGED, "%s does not begin as a file of this kind does. Put it back from a copy; "
-                           "nothing was changed", path);
+        return felloe_fail(error, FELLOE_DAMAGED,
+                           "%s does not begin as a file of this kind does. Put it back from a copy; "
+                           "nothing was changed",
+                           path);
     if (first.dbs[0].pad != page)
-        return felloe_fail(error, FELLOE_DAMAGED, "%s was written with pages of %u bytes, and this machine has %llu", path,
-                           first.dbs[0].pad, (unsigned long long)page);
+        return felloe_fail(error, FELLOE_DAMAGED, "%s was written with pages of %u bytes, and this machine has %llu",
+                           path, first.dbs[0].pad, (unsigned long long)page);
     if (!read_meta(fd, (off_t)page, &second))
-        return felloe_fail(error, FELLOE_DAMAGED, "%s was cut short. Put it back from a copy; nothing was changed", path);
+        return felloe_fail(error, FELLOE_DAMAGED, "%s was cut short. Put it back from a copy; nothing was changed",
+                           path);
     uint64_t wanted = (second.txn > first.txn ? second.last_page : first.last_page) + 1;
     if (size / page < wanted)
-        return felloe_fail(error, FELLOE_DAMAGED, "%s was cut short: it has %llu pages and should have %llu. Put it back "
-                           "from a copy; nothing was changed", path, (unsigned long long)(size / page),
-                           (unsigned long long)wanted);
+        return felloe_fail(error, FELLOE_DAMAGED,
+                           "%s was cut short: it has %llu pages and should have %llu. Put it back "
+                           "from a copy; nothing was changed",
+                           path, (unsigned long long)(size / page), (unsigned long long)wanted);
     return FELLOE_OK;
 }
 

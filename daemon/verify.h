@@ -35,6 +35,7 @@ struct verify_options {
 };
 
 /* FELLOE_OK: verified; there may be problems in the result. Other codes: it could not be done. */
-enum felloe_code verify_log(const struct verify_options *options, struct verify_result *out, struct felloe_error *error);
+enum felloe_code verify_log(const struct verify_options *options, struct verify_result *out,
+                            struct felloe_error *error);
 
 #endif

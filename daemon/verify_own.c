@@ -43,12 +43,15 @@ static void end_stream(struct verify_run *run, const struct own_state *own)
     struct stream_head kept;
     key_site_incarnation(&key, run->number, own->incarnation);
     if (!store_get(run->reader->txn, T_OWN_HEADS, key_bytes(&key), &row) || !stream_row_read(row, &kept))
-        verify_problem(run, "the head of this device's events (incarnation %u) is missing or damaged", own->incarnation);
+        verify_problem(run, "the head of this device's events (incarnation %u) is missing or damaged",
+                       own->incarnation);
     else if (kept.seq == own->head.seq && !event_id_equal(&kept.id, &own->head.id))
-        verify_problem(run, "this device's events (incarnation %u) end at number %llu with another event than its head says",
+        verify_problem(run,
+                       "this device's events (incarnation %u) end at number %llu with another event than its head says",
                        own->incarnation, (unsigned long long)own->head.seq);
     else if (kept.seq != own->head.seq)
-        verify_problem(run, "this device's events (incarnation %u) end at number %llu and not at %llu, as their head says",
+        verify_problem(run,
+                       "this device's events (incarnation %u) end at number %llu and not at %llu, as their head says",
                        own->incarnation, (unsigned long long)own->head.seq, (unsigned long long)kept.seq);
     if (own->has_receipt && own->receipt.seq > own->head.seq)
         verify_problem(run, "the hub's receipt reaches number %llu, and the own events end at %llu",
@@ -63,8 +66,8 @@ static void check_own(struct verify_run *run, struct own_state *own, uint64_t se
     struct event_id id;
     uint64_t time;
     run->site->own++;
-    if (value.len <= OWN_PREFIX ||
-        !verify_event(run, where, bytes_of(value.data + OWN_PREFIX, value.len - OWN_PREFIX), true, &event, &id, &time)) {
+    if (value.len <= OWN_PREFIX || !verify_event(run, where, bytes_of(value.data + OWN_PREFIX, value.len - OWN_PREFIX),
+                                                 true, &event, &id, &time)) {
         if (value.len <= OWN_PREFIX)
             verify_problem(run, "%s: the event is empty", where);
         own->head.seq = seq; /* the next one then says that its chain is broken */
@@ -96,8 +99,10 @@ static void check_nothing_gone(struct verify_run *run)
         struct bytes event;
         if (item.key.len != 6 || !stream_row_read(item.value, &head))
             verify_problem(run, "a head of this device's own events is damaged");
-        else if (head.seq > 0 && !log_own_event(run->reader->txn, run->number, be_u32(item.key.data + 2), head.seq, &event))
-            verify_problem(run, "own event %u.%llu is missing", be_u32(item.key.data + 2), (unsigned long long)head.seq);
+        else if (head.seq > 0 &&
+                 !log_own_event(run->reader->txn, run->number, be_u32(item.key.data + 2), head.seq, &event))
+            verify_problem(run, "own event %u.%llu is missing", be_u32(item.key.data + 2),
+                           (unsigned long long)head.seq);
     }
     store_cursor_close(cursor);
 }

@@ -25,7 +25,7 @@ struct site_run {
     bool no_memory;
     /* the epoch at hand */
     struct log_head hash;
-    bool hash_known;           /* false after a difference: until the next checkpoint */
+    bool hash_known; /* false after a difference: until the next checkpoint */
 };
 
 /* ---- streams ---- */
@@ -95,11 +95,14 @@ static void end_streams(struct site_run *s)
             verify_problem(s->run, "the stream of device %s (incarnation %u) has no head",
                            device_text(&stream->device, name), stream->incarnation);
         else if (stream->kept.seq != stream->read.seq)
-            verify_problem(s->run, "the stream of device %s (incarnation %u) ends at number %llu and not at %llu, as its "
-                           "head says", device_text(&stream->device, name), stream->incarnation,
+            verify_problem(s->run,
+                           "the stream of device %s (incarnation %u) ends at number %llu and not at %llu, as its "
+                           "head says",
+                           device_text(&stream->device, name), stream->incarnation,
                            (unsigned long long)stream->read.seq, (unsigned long long)stream->kept.seq);
         else if (!event_id_equal(&stream->kept.id, &stream->read.id))
-            verify_problem(s->run, "the stream of device %s (incarnation %u) ends with another event than its head says",
+            verify_problem(s->run,
+                           "the stream of device %s (incarnation %u) ends with another event than its head says",
                            device_text(&stream->device, name), stream->incarnation);
     }
 }
@@ -125,7 +128,8 @@ static void load_heads(struct site_run *s)
         if (!row->has_signature || run->options->identity->role == ROLE_HUB)
             continue;
         run->site->signatures++;
-        if (!verify_log_head(&run->options->identity->hub_sign, bytes_str(run->site->site), &row->head, &row->signature))
+        if (!verify_log_head(&run->options->identity->hub_sign, bytes_str(run->site->site), &row->head,
+                             &row->signature))
             verify_problem(run, "the hub's signature on the log's head %u.%llu does not hold", row->head.at.epoch,
                            (unsigned long long)row->head.at.n);
     }
@@ -141,7 +145,8 @@ static void check_hash(struct site_run *s, const struct head_row *head)
     } else if (at.n % CHECKPOINT_EVERY == 0) {
         struct store_key key;
         key_checkpoint(&key, s->run->number, at);
-        if (!store_get(s->run->reader->txn, T_CHECKPOINTS, key_bytes(&key), &kept) || kept.len != sizeof s->hash.hash.b) {
+        if (!store_get(s->run->reader->txn, T_CHECKPOINTS, key_bytes(&key), &kept) ||
+            kept.len != sizeof s->hash.hash.b) {
             verify_problem(s->run, "the checkpoint at %u.%llu is missing", at.epoch, (unsigned long long)at.n);
             return;
         }
@@ -149,8 +154,10 @@ static void check_hash(struct site_run *s, const struct head_row *head)
         return;
     }
     if (s->hash_known && memcmp(kept.data, s->hash.hash.b, sizeof s->hash.hash.b) != 0)
-        verify_problem(s->run, "the log's hash at %u.%llu is not what its entries give: an entry between here and the "
-                       "checkpoint before was altered", at.epoch, (unsigned long long)at.n);
+        verify_problem(s->run,
+                       "the log's hash at %u.%llu is not what its entries give: an entry between here and the "
+                       "checkpoint before was altered",
+                       at.epoch, (unsigned long long)at.n);
     memcpy(s->hash.hash.b, kept.data, sizeof s->hash.hash.b); /* so that one alteration is reported once */
     s->hash_known = true;
 }

@@ -76,7 +76,8 @@ static void the_clock_goes_on_after_reopening_and_follows_what_was_heard(void **
     record_note(g, "one");
     uint64_t heard = event_log_time(g->log) + (3600ull * 1000 << 16);
     event_log_heard_time(g->log, heard);
-    event_log_heard_time(g->log, heard + ((2 * HLC_AHEAD_MAX_MS) << 16)); /* a clock that is days ahead is not followed */
+    event_log_heard_time(g->log,
+                         heard + ((2 * HLC_AHEAD_MAX_MS) << 16)); /* a clock that is days ahead is not followed */
     record_note(g, "two");
     assert_int_equal(event_log_time(g->log), heard + 1);
     given_log_close(g);
@@ -343,8 +344,11 @@ static void no_saved_event_is_lost_when_the_process_is_killed(void **state)
 static enum felloe_code try_open(struct given_log *g, struct felloe_error *error)
 {
     struct event_log *log;
-    const struct event_log_config config = {.dir = g->dir.path, .identity = &g->identity, .keyring = g->keyring,
-                                            .completions = &g->completions, .reserve_bytes = 1 << 20};
+    const struct event_log_config config = {.dir = g->dir.path,
+                                            .identity = &g->identity,
+                                            .keyring = g->keyring,
+                                            .completions = &g->completions,
+                                            .reserve_bytes = 1 << 20};
     return event_log_open(&log, &config, error);
 }
 
@@ -381,9 +385,18 @@ static void a_log_that_is_not_whole_or_not_ours_is_refused(void **state)
 
 static struct device_record laptop(uint8_t number)
 {
-    struct device_record d = {.device = {{number}}, .sign = {{1}}, .box = {{2}}, .curve = {3}, .label = "Ash's laptop",
-                              .worker = "ash-grey", .name = "Ash Grey", .role = "worker", .agency = "north",
-                              .sites = {"commons", SITE}, .site_count = 2, .joined_ms = 1767225600000};
+    struct device_record d = {.device = {{number}},
+                              .sign = {{1}},
+                              .box = {{2}},
+                              .curve = {3},
+                              .label = "Ash's laptop",
+                              .worker = "ash-grey",
+                              .name = "Ash Grey",
+                              .role = "worker",
+                              .agency = "north",
+                              .sites = {"commons", SITE},
+                              .site_count = 2,
+                              .joined_ms = 1767225600000};
     return d;
 }
 
@@ -403,8 +416,13 @@ static void a_ticket_lets_in_one_device(void **state)
 {
     (void)state;
     struct given_log *g = given_log(ROLE_HUB, NULL);
-    struct ticket_record ticket = {.curve = {7}, .worker = "ash-grey", .name = "Ash Grey", .sites = {SITE},
-                                   .site_count = 1, .made_ms = 1, .expires_ms = 2};
+    struct ticket_record ticket = {.curve = {7},
+                                   .worker = "ash-grey",
+                                   .name = "Ash Grey",
+                                   .sites = {SITE},
+                                   .site_count = 1,
+                                   .made_ms = 1,
+                                   .expires_ms = 2};
     struct log_job job = {.kind = LOG_PUT_TICKET, .ticket = &ticket};
     run_well(g, &job);
 

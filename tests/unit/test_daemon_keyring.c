@@ -155,7 +155,8 @@ static void a_flipped_bit_is_noticed(void **state)
     int fd = open(path, O_RDWR);
     static uint8_t all[1 << 20];
     ssize_t size = read(fd, all, sizeof all);
-    uint8_t *at = memmem(all, (size_t)size, "\x77\x77\x77\x77\x77\x77\x77\x77\x77\x77\x77\x77\x77\x77\x77\x77\x05north", 22);
+    uint8_t *at =
+        memmem(all, (size_t)size, "\x77\x77\x77\x77\x77\x77\x77\x77\x77\x77\x77\x77\x77\x77\x77\x77\x05north", 22);
     assert_non_null(at);
     const int flips[] = {-1, 0, 17, 22, 60}; /* kind, owner, site, nonce, sealed key */
     for (unsigned i = 0; i < 5; i++) {

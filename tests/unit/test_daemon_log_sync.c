@@ -308,8 +308,8 @@ static void a_receipt_that_does_not_fit_shares_nothing(void **state)
     uint32_t count = push(p.spoke, p.hub, 1, &pushed);
     struct stream_head head = own_head(p.spoke, NULL);
     struct msg_receipt good = receipt_of(p.hub, p.spoke, &pushed, &head, count), bad[4] = {good, good, good, good};
-    bad[0].seq = 6;            /* more than was written */
-    bad[1].seq = 4;            /* another event's id */
+    bad[0].seq = 6; /* more than was written */
+    bad[1].seq = 4; /* another event's id */
     bad[2].incarnation = 2;
     bad[3].site = bytes_str("nowhere");
     for (unsigned i = 0; i < 4; i++) {

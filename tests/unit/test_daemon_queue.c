@@ -67,7 +67,7 @@ static void what_was_pushed_before_closing_is_still_taken(void **state)
 }
 
 #define PUSHERS 4
-#define EACH 20000
+#define EACH    20000
 struct pusher {
     pthread_t thread;
     struct queue *queue;

@@ -14,7 +14,7 @@ static const char *const tables[] = {"words", "numbers"};
 /* ---- faults: this program's own pwrite and fdatasync, which the store's library uses too ---- */
 
 static int fail_write_with, fail_sync_with;
-static off_t fail_below = 1;  /* only writes at or above this offset fail; of the meta pages (below 8192) when 0 */
+static off_t fail_below = 1; /* only writes at or above this offset fail; of the meta pages (below 8192) when 0 */
 
 extern ssize_t __pwrite64(int fd, const void *data, size_t size, off_t at);
 static ssize_t faulty_write(int fd, const void *data, size_t size, off_t at)
@@ -323,7 +323,8 @@ static void a_place_that_cannot_be_is_said_in_words(void **state)
     (void)state;
     struct store *store;
     struct felloe_error error = {0};
-    const struct store_options options = {.dir = "/nonexistent/env", .what = "the log", .tables = tables, .table_count = 2};
+    const struct store_options options = {
+        .dir = "/nonexistent/env", .what = "the log", .tables = tables, .table_count = 2};
     assert_int_equal(store_open(&store, &options, &error), FELLOE_NOT_FOUND);
     assert_non_null(strstr(error.message, "the log"));
 }
@@ -395,8 +396,8 @@ static void a_failure_sticks_to_its_transaction(void **state)
     struct given_dir dir = given_dir();
     char path[100];
     snprintf(path, sizeof path, "%s/env", dir.path);
-    const struct store_options options = {.dir = path, .what = "the small store", .tables = tables, .table_count = 2,
-                                          .map_bytes = 200 * 1024};
+    const struct store_options options = {
+        .dir = path, .what = "the small store", .tables = tables, .table_count = 2, .map_bytes = 200 * 1024};
     struct store *store;
     assert_int_equal(store_open(&store, &options, NULL), FELLOE_OK);
     put_word(store, "before", "value");

@@ -35,8 +35,12 @@ static struct verify_result verify(struct given_log *g, struct heard *heard)
     struct verify_result result;
     struct felloe_error error = {0};
     *heard = (struct heard){0};
-    const struct verify_options options = {.log = g->log, .keyring = g->keyring, .identity = &g->identity,
-                                           .problem = hear, .progress = step, .context = heard};
+    const struct verify_options options = {.log = g->log,
+                                           .keyring = g->keyring,
+                                           .identity = &g->identity,
+                                           .problem = hear,
+                                           .progress = step,
+                                           .context = heard};
     if (verify_log(&options, &result, &error) != FELLOE_OK)
         fail_msg("%s", error.message);
     assert_int_equal(result.problems, heard->count);
@@ -95,8 +99,8 @@ static void receive(struct team *t, struct given_log *spoke)
 
 static void admit(struct given_log *hub, const struct given_log *spoke)
 {
-    struct device_record device = {.device = spoke->identity.device, .sign = spoke->identity.sign_public,
-                                   .sites = {SITE}, .site_count = 1};
+    struct device_record device = {
+        .device = spoke->identity.device, .sign = spoke->identity.sign_public, .sites = {SITE}, .site_count = 1};
     struct log_job job = {.kind = LOG_PUT_DEVICE, .device = &device};
     run_well(hub, &job);
 }
@@ -164,8 +168,11 @@ static void it_can_be_watched_and_stopped(void **state)
     struct heard heard;
     verify(t.hub, &heard);
     assert_true(heard.progress >= 3);
-    const struct verify_options options = {.log = t.hub->log, .keyring = t.hub->keyring, .identity = &t.hub->identity,
-                                           .progress = step, .context = &heard};
+    const struct verify_options options = {.log = t.hub->log,
+                                           .keyring = t.hub->keyring,
+                                           .identity = &t.hub->identity,
+                                           .progress = step,
+                                           .context = &heard};
     struct verify_result result;
     heard.stop = true;
     assert_int_equal(verify_log(&options, &result, NULL), FELLOE_INTERRUPTED);
