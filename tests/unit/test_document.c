@@ -375,6 +375,25 @@ static void an_event_may_have_a_position_in_two_epochs(void **state)
     team_free(team);
 }
 
+static void against_all_rules_two_positions_in_one_epoch_still_give_one_document(void **state)
+{
+    (void)state;
+    struct team *team = team_new();
+    struct fold_event event = write_(team, 1, "keyworker.agreed", "worker", "amy")->event, other = event;
+    event.at = (struct position){1, 4};
+    other.at = (struct position){1, 9};
+    struct document *there = document_new(), *back = document_new();
+    assert_true(document_fold(there, &event) && document_fold(there, &other));
+    assert_true(document_fold(back, &other) && document_fold(back, &event));
+    struct buffer a = encoded(there), b = encoded(back);
+    assert_true(bytes_equal(buffer_bytes(&a), buffer_bytes(&b)));
+    buffer_release(&a);
+    buffer_release(&b);
+    document_free(there);
+    document_free(back);
+    team_free(team);
+}
+
 static void what_is_not_recognised_is_counted_once(void **state)
 {
     (void)state;
@@ -414,6 +433,7 @@ int main(void)
         cmocka_unit_test(long_histories_in_random_orders),
         cmocka_unit_test(a_position_is_learnt_and_changes_what_stands),
         cmocka_unit_test(an_event_may_have_a_position_in_two_epochs),
+        cmocka_unit_test(against_all_rules_two_positions_in_one_epoch_still_give_one_document),
         cmocka_unit_test(what_is_not_recognised_is_counted_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,6 +88,33 @@ static void bytes_that_are_no_document_are_refused(void **state)
     team_free(team);
 }
 
+/* One set, one form: items out of order, or twice, are no document. */
+static void items_out_of_order_are_refused(void **state)
+{
+    (void)state;
+    const size_t header = 13;
+    struct team *team = team_new();
+    struct document *document = document_new(), *other = document_new();
+    assert_true(document_fold(document, &write_(team, 1, "support.started")->event));
+    assert_true(document_fold(other, &write_(team, 1, "support.ended")->event));
+    struct buffer first = encoded(document), second = encoded(other), whole = {0};
+    const struct buffer *const orders[][2] = {{&first, &second}, {&second, &first}, {&first, &first}};
+    for (size_t i = 0; i < 3; i++) {
+        buffer_clear(&whole);
+        buffer_append(&whole, first.data, header - 1);
+        buffer_append_byte(&whole, 2); /* items */
+        for (size_t k = 0; k < 2; k++)
+            buffer_append(&whole, orders[i][k]->data + header, orders[i][k]->len - header);
+        assert_int_equal(document_decode(document, buffer_bytes(&whole)), i == 0);
+    }
+    buffer_release(&first);
+    buffer_release(&second);
+    buffer_release(&whole);
+    document_free(document);
+    document_free(other);
+    team_free(team);
+}
+
 static void a_document_of_another_version_is_refused(void **state)
 {
     (void)state;
@@ -109,6 +136,7 @@ int main(void)
         cmocka_unit_test(what_is_written_is_read_and_written_the_same),
         cmocka_unit_test(an_empty_document_has_bytes_too),
         cmocka_unit_test(bytes_that_are_no_document_are_refused),
+        cmocka_unit_test(items_out_of_order_are_refused),
         cmocka_unit_test(a_document_of_another_version_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

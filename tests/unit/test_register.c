@@ -115,6 +115,21 @@ static void the_same_value_twice_is_one_value(void **state)
     assert_string_equal(shows(story, REG_date_of_birth), "same");
 }
 
+static void a_value_counts_from_the_last_who_wrote_it(void **state)
+{
+    (void)state;
+    struct story *story = given();
+    struct reading reading;
+    add(story, 'A', 1, 1, 0, "shared");
+    add(story, 'B', 1, 2, 0, "alone");
+    add(story, 'C', 1, 3, 0, "shared");
+    register_read(register_def_of(REG_known_as), story->writes, story->count, &reading);
+    assert_int_equal(reading.count, 3);
+    assert_int_equal(reading.values, 2);
+    assert_int_equal(reading.writes[0].stamp->device.b[0], 'C');
+    assert_int_equal(reading.writes[1].stamp->device.b[0], 'B');
+}
+
 static void the_clock_decides_nothing_but_the_order_of_showing(void **state)
 {
     (void)state;
@@ -263,6 +278,7 @@ int main(void)
         cmocka_unit_test(another_incarnation_is_another_stream),
         cmocka_unit_test(writes_that_did_not_know_of_each_other_all_stand),
         cmocka_unit_test(the_same_value_twice_is_one_value),
+        cmocka_unit_test(a_value_counts_from_the_last_who_wrote_it),
         cmocka_unit_test(the_clock_decides_nothing_but_the_order_of_showing),
         cmocka_unit_test(of_equal_times_the_ids_decide),
         cmocka_unit_test(the_protective_value_wins_and_is_to_settle),

@@ -34,6 +34,16 @@ static void two_introductions_are_one_person_waiting_since_the_first(void **stat
     team_free(team);
 }
 
+static void an_introduction_entered_late_is_still_the_first(void **state)
+{
+    (void)state;
+    struct team *team = team_new();
+    write_(team, 1, "person.introduced", "known_as", "Jo", "source", "Q1", "own_words", "hello");
+    happened_at(write_(team, 2, "person.introduced", "source", "A1", "own_words", "please see"), NOON - DAY);
+    assert_rows(team, VIEW_FRONT_DOOR, "[Jo] | 70000000 | A1 | please see | - | 1795176000000 | -\n");
+    team_free(team);
+}
+
 static void an_introduction_that_was_turned_down_waits_no_longer(void **state)
 {
     (void)state;
@@ -226,6 +236,23 @@ static void a_settlement_of_what_this_version_does_not_know_changes_nothing(void
     team_free(team);
 }
 
+static void a_settlement_with_no_such_kind_of_value_changes_nothing(void **state)
+{
+    (void)state;
+    struct team *team = team_new();
+    write_(team, 1, "support.started");
+    write_(team, 1, "person.details.recorded", "known_as", "Jo");
+    struct buffer fields = {0};
+    mp_put_map(&fields, 2);
+    mp_put_text(&fields, "what");
+    mp_put_text(&fields, "known_as");
+    mp_put_text(&fields, "chosen");
+    mp_put_uint(&fields, 7);
+    write_raw(team, 1, "conflict.settled", fields);
+    assert_rows(team, VIEW_CASELOAD, "[Jo] | 70000000 | [] | [] | - | - | 0\n");
+    team_free(team);
+}
+
 static void striking_a_value_brings_back_what_it_had_overwritten(void **state)
 {
     (void)state;
@@ -300,6 +327,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(somebody_introduced_waits_at_the_front_door),
         cmocka_unit_test(two_introductions_are_one_person_waiting_since_the_first),
+        cmocka_unit_test(an_introduction_entered_late_is_still_the_first),
         cmocka_unit_test(an_introduction_that_was_turned_down_waits_no_longer),
         cmocka_unit_test(a_new_introduction_after_the_farewell_waits_again),
         cmocka_unit_test(the_front_door_is_most_urgent_first_then_longest),
@@ -311,6 +339,7 @@ int main(void)
         cmocka_unit_test(two_who_wrote_the_same_agree),
         cmocka_unit_test(two_settlements_are_to_settle_again),
         cmocka_unit_test(a_settlement_of_what_this_version_does_not_know_changes_nothing),
+        cmocka_unit_test(a_settlement_with_no_such_kind_of_value_changes_nothing),
         cmocka_unit_test(striking_a_value_brings_back_what_it_had_overwritten),
         cmocka_unit_test(support_that_ended_while_somebody_met_the_person_stays_open_to_settle),
         cmocka_unit_test(a_contact_that_knew_of_the_farewell_does_not_question_it),
