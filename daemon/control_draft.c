@@ -314,10 +314,23 @@ static bool has_event_field(const struct type_def *type)
     return false;
 }
 
+/* Said before anything is read, and again of the normal form. */
+static enum felloe_code check_length(size_t len, struct felloe_error *error)
+{
+    if (len <= EVENT_SIZE_MAX - EVENT_OVERHEAD)
+        return FELLOE_OK;
+    return felloe_fail(error, FELLOE_INVALID,
+                       "The entry is too long: %zu bytes, and one entry may have %d (some 20 pages). Shorten it, or divide "
+                       "it into several.",
+                       len, EVENT_SIZE_MAX - EVENT_OVERHEAD);
+}
+
 static enum verdict check_fields(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
 {
     const struct resolver resolver = {.context = p, .event = resolve_event, .person = resolve_person};
     struct bytes given = draft->text.fields;
+    if (check_length(given.len, error) != FELLOE_OK)
+        return CHECK_WRONG;
     if (draft->has_origin && has_event_field(draft->type)) {
         enum verdict verdict = translate_fields(p, draft);
         if (verdict != CHECK_OK)
@@ -333,11 +346,8 @@ static enum verdict check_fields(struct preparing *p, struct record_draft *draft
     draft->text.fields = given;
     if (code == FELLOE_OK && draft->fields.failed)
         code = felloe_fail(error, FELLOE_FAILED, "Memory ran out.");
-    if (code == FELLOE_OK && draft->fields.len > EVENT_SIZE_MAX - EVENT_OVERHEAD)
-        code = felloe_fail(error, FELLOE_INVALID,
-                           "The entry is too long: %zu bytes, and one entry may have %d (some 20 pages). Shorten it, or "
-                           "divide it into several.",
-                           draft->fields.len, EVENT_SIZE_MAX - EVENT_OVERHEAD);
+    if (code == FELLOE_OK)
+        code = check_length(draft->fields.len, error);
     return code == FELLOE_OK ? CHECK_OK : missing(p, code);
 }
 

@@ -129,7 +129,8 @@ static void origin_key(struct views_txn *txn, struct store_key *key, const struc
     views_blind(txn->views, origin->b, sizeof origin->b, hash);
     key_start(key);
     key_put(key, hash, sizeof hash);
-    key_put(key, site.data, site.len <= SLUG_MAX ? site.len : SLUG_MAX);
+    if (site.len > 0)
+        key_put(key, site.data, site.len <= SLUG_MAX ? site.len : SLUG_MAX);
 }
 
 bool views_get_origin(struct views_txn *txn, const struct origin_id *origin, struct bytes site, struct event_id *id,

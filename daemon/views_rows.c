@@ -207,7 +207,8 @@ void views_subjects(struct views_txn *txn, struct bytes site, struct bytes id_pr
     struct store_item item;
     views_key_site(&prefix, site);
     size_t site_len = prefix.len;
-    key_put(&prefix, id_prefix.data, id_prefix.len <= 16 ? id_prefix.len : 16);
+    if (id_prefix.len > 0)
+        key_put(&prefix, id_prefix.data, id_prefix.len <= 16 ? id_prefix.len : 16);
     struct store_cursor *cursor = store_cursor_open(txn->store, VIEWS_DOCS);
     for (bool more = store_seek_prefix(cursor, key_bytes(&prefix), &item); more;
          more = store_next_prefix(cursor, key_bytes(&prefix), &item)) {
