@@ -30,8 +30,14 @@ int64_t clock_wall_ms(void);
 uint64_t clock_steady_ms(void);
 void random_bytes(void *out, size_t size);
 
+/* Opens all that the directory's daemon consists of, serves until a signal or daemon_stop ends it, and closes it again:
+ * the local socket first (its requests use all the rest), then the driver, the projector, the log. */
+enum felloe_code daemon_run(const char *dir, struct felloe_error *error);
 /* Ends the loop; the daemon then closes what is open and returns `code`. */
 void daemon_stop(struct daemon *daemon, enum felloe_code code);
+
+/* A hub's sites that its configuration has and its log has not: gives each a key, adds it, and tells the driver. */
+void sites_add_new(struct daemon *daemon);
 
 /* The local socket: who talks to the daemon (control_server.c), and what it answers (control_*.c). */
 enum felloe_code control_server_open(struct control_server **out, struct daemon *daemon, struct felloe_error *error);

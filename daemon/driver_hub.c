@@ -78,6 +78,8 @@ bool driver_hub_admit(struct hub_driver *h, const struct device_record *device)
         sites[i] = bytes_str(device->sites[i]);
     if (device_id_equal(&device->device, &h->base.daemon->identity.device)) /* the hub itself: nobody connects as it */
         return true;
+    if (h->net == NULL) /* closing */
+        return true;
     if (!net_hub_admit(h->net, &key) || !put_box(h, device))
         return false;
     if (h->machine == NULL)
@@ -91,6 +93,16 @@ bool driver_hub_admit(struct hub_driver *h, const struct device_record *device)
 
 /* ---- outputs ---- */
 
+void driver_hub_send(struct hub_driver *h, uint64_t peer, struct buffer *header, struct lent *body)
+{
+    if (h->net != NULL) {
+        net_hub_send(h->net, peer, header, body);
+    } else { /* closing */
+        buffer_release(header);
+        lent_return(body);
+    }
+}
+
 void driver_hub_refuse(struct hub_driver *h, uint64_t peer, uint64_t request, enum refusal reason, const char *text)
 {
     struct buffer header = {0};
@@ -99,7 +111,7 @@ void driver_hub_refuse(struct hub_driver *h, uint64_t peer, uint64_t request, en
     h->message.request = request;
     h->message.refused = (struct msg_refused){.reason = reason, .text = bytes_str(text)};
     message_encode(&h->message, &header);
-    net_hub_send(h->net, peer, &header, &nothing);
+    driver_hub_send(h, peer, &header, &nothing);
 }
 
 static void kept(struct log_job *log_job)
@@ -156,7 +168,7 @@ static void perform(struct hub_driver *h, struct hub_output *output)
     char device[33];
     switch (output->kind) {
     case HUB_SEND:
-        net_hub_send(h->net, output->peer, &output->header, &output->body);
+        driver_hub_send(h, output->peer, &output->header, &output->body);
         break;
     case HUB_KEEP:
         keep(h, output, LOG_KEEP_PUSH);

@@ -41,6 +41,8 @@ void driver_hub_step(struct hub_driver *h, struct hub_input *input);
 const struct box_shared *driver_hub_box(const struct hub_driver *h, const struct device_id *device);
 /* Lets a device in (or, when it is revoked, out): allow-list, machine and box. */
 bool driver_hub_admit(struct hub_driver *h, const struct device_record *device);
+/* Takes over header and body. */
+void driver_hub_send(struct hub_driver *h, uint64_t peer, struct buffer *header, struct lent *body);
 void driver_hub_refuse(struct hub_driver *h, uint64_t peer, uint64_t request, enum refusal reason, const char *text);
 
 /* HUB_READ, HUB_READ_KEYS, HUB_HASH: takes what it needs of the output. */

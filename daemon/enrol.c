@@ -79,7 +79,7 @@ static void answer_joined(struct enrolment *e)
         body = (struct lent){0};
     }
     if (!keys.failed)
-        net_hub_send(h->net, e->peer, &header, &body);
+        driver_hub_send(h, e->peer, &header, &body);
     buffer_release(&header);
     lent_return(&body);
 }

@@ -73,8 +73,7 @@ static void listen_once(struct proof *proof)
                               {proof->known.monitor, 0, ZMQ_POLLIN, 0},
                               {proof->unknown.monitor, 0, ZMQ_POLLIN, 0}};
     (void)!zmq_poll(items, 4, 100);
-    uint64_t refused = 0;
-    while (net_zap_answer(proof->zap, &proof->keys, &refused))
+    while (net_zap_answer(proof->zap, &proof->keys, NULL))
         continue;
     struct net_frames frames;
     while (net_receive(proof->router, &frames)) {

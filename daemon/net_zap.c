@@ -123,7 +123,7 @@ bool net_zap_answer(void *socket, const struct net_keys *keys, uint64_t *refused
     if (!net_receive(socket, &request))
         return false;
     bool admitted = is_admitted(&request, keys);
-    if (!admitted) {
+    if (!admitted && refused != NULL) {
         ++*refused;
         report_refusal(&request);
     }

@@ -20,7 +20,7 @@ const struct net_key *net_keys_find_user(const struct net_keys *keys, const char
 
 /* NULL with errno set. Bind it before any other socket of the context. */
 void *net_zap_bind(void *zmq_context);
-/* Answers one request; false when there was none. Counts those refused. */
+/* Answers one request; false when there was none. Counts and reports those refused; NULL: neither. */
 bool net_zap_answer(void *socket, const struct net_keys *keys, uint64_t *refused);
 
 /* Sets what makes a ROUTER a server that asks the handler about every key. */

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One running felloed: opens its parts in order, serves, and closes them in the reverse order.
+ *
+ *   configuration, lock, identity, keyring, log, projector, local socket, network -> READY -> ... -> STOPPING */
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "daemon/lock.h"
+#include "daemon/loop.h"
+#include "daemon/report.h"
+
+struct running {
+    struct daemon daemon;
+    uv_loop_t loop;
+    int lock;
+    enum felloe_code code;
+    struct loop_wake *completed, *changed;
+    struct loop_signal *term, *interrupt, *hangup;
+    struct loop_timer *watchdog;
+    uint64_t watchdog_ms;
+    struct log_job beat; /* the watchdog's question to the log's writer */
+    bool beating;
+};
+
+static struct running *running_of(struct daemon *daemon)
+{
+    return (struct running *)((char *)daemon - offsetof(struct running, daemon));
+}
+
+void daemon_stop(struct daemon *daemon, enum felloe_code code)
+{
+    struct running *running = running_of(daemon);
+    running->code = code;
+    uv_stop(&running->loop);
+}
+
+/* ---- what other threads have done ---- */
+
+/* Finished jobs go back to their makers, then the projector hears that the log has news. */
+static void complete_jobs(void *context)
+{
+    struct running *running = context;
+    struct queue_item *item = queue_take_all(&running->daemon.completions);
+    bool any = item != NULL;
+    while (item != NULL) {
+        struct queue_item *next = item->next;
+        struct log_job *job = (struct log_job *)((char *)item - offsetof(struct log_job, link));
+        job->done(job);
+        item = next;
+    }
+    if (any && running->daemon.projector != NULL)
+        projector_poke(running->daemon.projector);
+}
+
+static void ask_for_keys(struct daemon *daemon)
+{
+    struct key_id missing[KEYS_MAX];
+    char site[SLUG_MAX + 1];
+    struct log_reader *reader = log_reader_begin(daemon->log, NULL);
+    for (size_t i = 0; reader != NULL && log_site_at(reader, i, site); i++) {
+        size_t count = projector_missing_keys(daemon->projector, bytes_str(site), missing, KEYS_MAX);
+        if (count > 0)
+            driver_need_keys(daemon->driver, bytes_str(site), missing, count);
+    }
+    log_reader_end(reader);
+}
+
+static void views_changed(void *context)
+{
+    struct daemon *daemon = &((struct running *)context)->daemon;
+    if (daemon->control != NULL)
+        control_server_changed(daemon->control);
+    if (daemon->driver != NULL && daemon->projector != NULL && daemon->config.role == ROLE_SPOKE)
+        ask_for_keys(daemon);
+}
+
+/* ---- signals ---- */
+
+static void on_end(void *context)
+{
+    daemon_stop(context, FELLOE_OK);
+}
+
+static void tell_restart(const char *setting, bool changed)
+{
+    if (changed)
+        report(LEVEL_WARNING, "felloe.conf: %s was changed, which takes effect at the next start", setting);
+}
+
+static bool has_site(const struct config *config, const char *site)
+{
+    for (uint32_t i = 0; i < config->site_count; i++)
+        if (strcmp(config->sites[i], site) == 0)
+            return true;
+    return false;
+}
+
+static void on_hangup(void *context)
+{
+    struct daemon *daemon = context;
+    struct config *now = &daemon->config, next;
+    struct felloe_error error;
+    if (config_load(&next, daemon->dir, &error) != FELLOE_OK) {
+        report(LEVEL_ERROR, "the configuration stays as it was: %s", error.message);
+        return;
+    }
+    tell_restart("role", next.role != now->role);
+    tell_restart("listen", strcmp(next.listen, now->listen) != 0);
+    tell_restart("hub", strcmp(next.hub, now->hub) != 0);
+    tell_restart("proxy", strcmp(next.proxy, now->proxy) != 0);
+    tell_restart("socket", strcmp(next.socket, now->socket) != 0);
+    tell_restart("pull_wait", next.pull_wait_s != now->pull_wait_s);
+    for (uint32_t i = 0; i < now->site_count; i++)
+        if (!has_site(&next, now->sites[i]))
+            report(LEVEL_WARNING, "felloe.conf: site %s is missing; a site that was used is never taken away", now->sites[i]);
+    now->level = next.level;
+    now->ticket_hours = next.ticket_hours;
+    memcpy(now->advertise, next.advertise, sizeof now->advertise);
+    for (uint32_t i = 0; i < next.site_count; i++)
+        if (config_add_site(now, next.sites[i], &error) != FELLOE_OK)
+            report(LEVEL_ERROR, "%s", error.message);
+    report_level(now->level);
+    sites_add_new(daemon);
+    report(LEVEL_INFO, "the configuration was read again");
+}
+
+/* ---- systemd ---- */
+
+static void beat_done(struct log_job *job)
+{
+    struct running *running = job->context;
+    running->beating = false;
+    sd_notify(0, "WATCHDOG=1");
+}
+
+/* Tells systemd that all is well only when the log's writer has just answered, with nothing to write. */
+static void beat(void *context)
+{
+    struct running *running = context;
+    loop_timer_set(running->watchdog, running->watchdog_ms);
+    if (running->beating)
+        return;
+    running->beating = true;
+    running->beat = (struct log_job){.kind = LOG_KEEP_KEYS, .done = beat_done, .context = running};
+    event_log_submit(running->daemon.log, &running->beat);
+}
+
+static void start_watchdog(struct running *running)
+{
+    uint64_t limit_us = 0;
+    if (sd_watchdog_enabled(0, &limit_us) <= 0)
+        return;
+    running->watchdog_ms = limit_us / 1000 / 3;
+    running->watchdog = loop_timer_new(&running->loop, beat, running);
+    if (running->watchdog != NULL)
+        beat(running);
+}
+
+/* ---- opening ---- */
+
+static enum felloe_code check_directory(const char *dir, struct felloe_error *error)
+{
+    struct stat info;
+    if (stat(dir, &info) == 0 && (info.st_mode & 077) != 0)
+        report(LEVEL_WARNING, "%s can be read by others (mode %03o): chmod 700 it", dir, (unsigned)info.st_mode & 0777);
+    (void)error;
+    return FELLOE_OK;
+}
+
+static enum felloe_code check_identity(const struct daemon *daemon, struct felloe_error *error)
+{
+    const struct identity *me = &daemon->identity;
+    if (me->role != daemon->config.role)
+        return felloe_fail(error, FELLOE_INVALID, "felloe.conf says role = %s, but %s was made %s",
+                           daemon->config.role == ROLE_HUB ? "hub" : "spoke", daemon->dir,
+                           me->role == ROLE_HUB ? "a hub" : "a laptop's");
+    if (me->role == ROLE_SPOKE && !me->joined)
+        return felloe_fail(error, FELLOE_NOT_FOUND, "%s has not joined a hub yet. Run its join again: felloe --dir %s join "
+                           "TICKET", daemon->dir, daemon->dir);
+    return FELLOE_OK;
+}
+
+static enum felloe_code open_store(struct daemon *daemon, struct felloe_error *error)
+{
+    enum felloe_code code = identity_load(&daemon->identity, daemon->dir, error);
+    if (code == FELLOE_OK)
+        code = check_identity(daemon, error);
+    if (code != FELLOE_OK)
+        return code;
+    if (sodium_mlock(&daemon->identity, sizeof daemon->identity) != 0)
+        report(LEVEL_DEBUG, "the keys could not be locked into memory (LimitMEMLOCK): they may reach swap");
+    code = keyring_open(&daemon->keyring, daemon->dir, daemon->identity.keyring_key, error);
+    if (code != FELLOE_OK)
+        return code;
+    const struct event_log_config config = {.dir = daemon->dir, .identity = &daemon->identity,
+                                            .keyring = daemon->keyring, .completions = &daemon->completions};
+    return event_log_open(&daemon->log, &config, error);
+}
+
+static enum felloe_code open_views(struct running *running, struct felloe_error *error)
+{
+    struct daemon *daemon = &running->daemon;
+    const struct projector_config config = {.dir = daemon->dir, .log = daemon->log, .keyring = daemon->keyring,
+                                            .identity = &daemon->identity, .changed = loop_wake_signal,
+                                            .context = running->changed};
+    return projector_open(&daemon->projector, &config, error);
+}
+
+static enum felloe_code open_loop(struct running *running, struct felloe_error *error)
+{
+    uv_loop_t *loop = &running->loop;
+    running->completed = loop_wake_new(loop, complete_jobs, running);
+    running->changed = loop_wake_new(loop, views_changed, running);
+    running->term = loop_signal_new(loop, SIGTERM, on_end, &running->daemon);
+    running->interrupt = loop_signal_new(loop, SIGINT, on_end, &running->daemon);
+    running->hangup = loop_signal_new(loop, SIGHUP, on_hangup, &running->daemon);
+    bool fine = running->completed != NULL && running->changed != NULL && running->term != NULL &&
+                running->interrupt != NULL && running->hangup != NULL;
+    running->daemon.completions.context = running->completed;
+    return fine ? FELLOE_OK : felloe_fail(error, FELLOE_FAILED, "no event loop can be had: %s", strerror(errno));
+}
+
+static enum felloe_code open_all(struct running *running, struct felloe_error *error)
+{
+    struct daemon *daemon = &running->daemon;
+    enum felloe_code code = config_load(&daemon->config, daemon->dir, error);
+    if (code != FELLOE_OK)
+        return code;
+    report_level(daemon->config.level);
+    running->lock = lock_take(daemon->dir, error);
+    if (running->lock < 0)
+        return error->code;
+    code = check_directory(daemon->dir, error);
+    if (code == FELLOE_OK)
+        code = open_loop(running, error);
+    if (code == FELLOE_OK)
+        code = open_store(daemon, error);
+    if (code == FELLOE_OK)
+        code = open_views(running, error);
+    if (code == FELLOE_OK)
+        code = control_server_open(&daemon->control, daemon, error);
+    if (code == FELLOE_OK)
+        code = driver_open(&daemon->driver, daemon, error);
+    return code;
+}
+
+/* ---- closing ---- */
+
+static void close_all(struct running *running)
+{
+    struct daemon *daemon = &running->daemon;
+    control_server_close(daemon->control);
+    daemon->control = NULL;
+    driver_close(daemon->driver);
+    daemon->driver = NULL;
+    if (daemon->projector != NULL)
+        projector_close(daemon->projector);
+    daemon->projector = NULL;
+    loop_timer_free(running->watchdog);
+    if (daemon->log != NULL)
+        event_log_close(daemon->log);
+    complete_jobs(running); /* what the log finished at last */
+    if (daemon->keyring != NULL)
+        keyring_close(daemon->keyring);
+    loop_wake_free(running->completed);
+    loop_wake_free(running->changed);
+    loop_signal_free(running->term);
+    loop_signal_free(running->interrupt);
+    loop_signal_free(running->hangup);
+    uv_run(&running->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&running->loop);
+    queue_destroy(&daemon->completions);
+    identity_clear(&daemon->identity);
+    sodium_munlock(&daemon->identity, sizeof daemon->identity);
+    if (running->lock >= 0)
+        close(running->lock);
+}
+
+static void serve(struct running *running)
+{
+    struct daemon *daemon = &running->daemon;
+    bool hub = daemon->config.role == ROLE_HUB;
+    sites_add_new(daemon);
+    report(LEVEL_INFO, "%s “%s” serves %s", hub ? "hub" : "laptop", daemon->identity.label, daemon->dir);
+    sd_notifyf(0, "READY=1\nSTATUS=Serving %s", daemon->dir);
+    start_watchdog(running);
+    uv_run(&running->loop, UV_RUN_DEFAULT);
+    sd_notify(0, "STOPPING=1");
+    report(running->code == FELLOE_OK ? LEVEL_INFO : LEVEL_ERROR, "ending");
+}
+
+enum felloe_code daemon_run(const char *dir, struct felloe_error *error)
+{
+    struct running *running = calloc(1, sizeof *running);
+    if (running == NULL || uv_loop_init(&running->loop) != 0) {
+        free(running);
+        return felloe_fail(error, FELLOE_FAILED, "no event loop can be had");
+    }
+    running->lock = -1;
+    running->daemon.dir = dir;
+    running->daemon.loop = &running->loop;
+    queue_init(&running->daemon.completions, loop_wake_signal, NULL);
+    enum felloe_code code = open_all(running, error);
+    if (code == FELLOE_OK) {
+        serve(running);
+        code = running->code;
+        if (code != FELLOE_OK)
+            felloe_fail(error, code, "%s cannot be served any longer; start it again", dir);
+    }
+    close_all(running);
+    free(running);
+    return code;
+}

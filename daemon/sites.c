@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A hub's sites are what its configuration lists; one that is new there gets a key and comes into the log. */
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "daemon/daemon.h"
+#include "daemon/report.h"
+#include "daemon/setup.h"
+
+struct site_job {
+    struct log_job job;
+    struct daemon *daemon;
+    struct key_record key;
+};
+
+static void added(struct log_job *log_job)
+{
+    struct site_job *job = (struct site_job *)((char *)log_job - offsetof(struct site_job, job));
+    if (log_job->code == FELLOE_OK) {
+        report(LEVEL_INFO, "site %s was added", log_job->site);
+        if (job->daemon->driver != NULL)
+            driver_site_added(job->daemon->driver, bytes_str(log_job->site));
+    } else {
+        report(LEVEL_ERROR, "site %s could not be added: %s", log_job->site, log_job->error.message);
+    }
+    sodium_memzero(&job->key, sizeof job->key);
+    free(job);
+}
+
+static bool is_in_log(struct log_reader *reader, const char *name)
+{
+    char site[SLUG_MAX + 1];
+    for (size_t i = 0; log_site_at(reader, i, site); i++)
+        if (strcmp(site, name) == 0)
+            return true;
+    return false;
+}
+
+static void add(struct daemon *daemon, const char *name)
+{
+    struct site_job *job = calloc(1, sizeof *job);
+    if (job == NULL)
+        return;
+    job->daemon = daemon;
+    job->job.kind = LOG_ADD_SITE;
+    job->job.done = added;
+    memcpy(job->job.site, name, strlen(name));
+    if (keyring_site_key(daemon->keyring, bytes_str(name), &job->key) != FELLOE_OK) {
+        site_key_make(&job->key, name);
+        job->job.new_keys = &job->key;
+        job->job.new_key_count = 1;
+    }
+    event_log_submit(daemon->log, &job->job);
+}
+
+void sites_add_new(struct daemon *daemon)
+{
+    if (daemon->config.role != ROLE_HUB)
+        return;
+    struct log_reader *reader = log_reader_begin(daemon->log, NULL);
+    for (uint32_t i = 0; reader != NULL && i < daemon->config.site_count; i++)
+        if (!is_in_log(reader, daemon->config.sites[i]))
+            add(daemon, daemon->config.sites[i]);
+    log_reader_end(reader);
+}
