@@ -342,7 +342,7 @@ static enum felloe_code open_hub(struct driver *driver, struct felloe_error *err
         .curve_secret = daemon->identity.curve_secret, .context = h, .message = on_message, .gone = on_gone};
     enum felloe_code code = net_hub_open(&h->net, &config, error);
     if (code == FELLOE_OK)
-        report(LEVEL_INFO, "listening at %s; the door was tried: strangers are refused", net_hub_endpoint(h->net));
+        report(LEVEL_INFO, "listening at %s; the door was tried: strangers are refused", config.listen);
     return code;
 }
 
