@@ -103,8 +103,8 @@ static void welcome_stream(struct hub *hub, struct peer *peer, uint32_t at, cons
     if (forked && w->verdict != SITE_SPLIT) {
         w->verdict = SITE_FORK;
         w->next_incarnation = hub_next_incarnation(hub, peer);
-        hub_incident(hub, peer->device, "its stream of '%s' has two histories; it goes on as incarnation %u", site->name,
-                     w->next_incarnation);
+        hub_incident(hub, peer->device, "its stream of '%s' has two histories; it goes on as incarnation %u",
+                     site->name, w->next_incarnation);
     }
 }
 

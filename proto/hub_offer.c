@@ -5,8 +5,8 @@
 
 struct offer_check {
     struct hub_site *site;
-    struct log_head head;   /* runs along */
-    uint32_t epochs;        /* with more than one, an entry can be here already, at another position */
+    struct log_head head; /* runs along */
+    uint32_t epochs;      /* with more than one, an entry can be here already, at another position */
 };
 
 static enum entries_result check_entry(void *context, const struct entry *entry, const struct event_clear *event)
@@ -34,8 +34,8 @@ static enum entries_result check_entry(void *context, const struct entry *entry,
 static void send_offered(struct hub *hub, uint64_t peer, uint64_t request, uint32_t site, uint32_t epoch)
 {
     const struct log_head *head = hub_site_head(hub->sites[site], epoch);
-    hub->msg.offered = (struct msg_offered){.site = hub_site_name(hub->sites[site]),
-                                            .held = {epoch, head ? head->at.n : 0}};
+    hub->msg.offered =
+        (struct msg_offered){.site = hub_site_name(hub->sites[site]), .held = {epoch, head ? head->at.n : 0}};
     hub_send(hub, peer, MSG_OFFERED, request, NULL);
 }
 
@@ -65,8 +65,8 @@ static struct batch *check_offer(struct hub *hub, struct hub_site *site, struct 
         log_head_start(&c.head, hub_site_name(site), offer->first.epoch);
     if (!from)
         c.epochs++;
-    struct entries_form form = {.site = hub_site_name(site), .count = offer->count, .signatures = true,
-                                .check = check_entry, .context = &c};
+    struct entries_form form = {
+        .site = hub_site_name(site), .count = offer->count, .signatures = true, .check = check_entry, .context = &c};
     struct batch *batch;
     streams_begin(&site->streams);
     enum entries_result result = entries_decode(body, &form, &batch);
@@ -117,8 +117,8 @@ void hub_on_offer(struct hub *hub, struct peer *peer, struct lent *body)
         return;
     }
     site->offering = true;
-    hub->offer = (struct hub_offer){.active = true, .ticket = ++hub->last_ticket, .peer = peer->id,
-                                    .request = hub->in.request, .site = at};
+    hub->offer = (struct hub_offer){
+        .active = true, .ticket = ++hub->last_ticket, .peer = peer->id, .request = hub->in.request, .site = at};
     o->ticket = hub->offer.ticket;
     o->peer = peer->id;
     o->device = hub->devices[peer->device].id;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PULL and KEYS. One PULL is kept per connection and site; when there is news it is answered by a range of the log, else
- * held back until there is, or until its time is up. Spokes are served in turn: a queue of connections with something
- * to read, one range a connection at a time, READS_MAX in all, each bounded in bytes. */
+/* PULL and KEYS. One PULL is kept per connection and site; when there is news it is answered by a range of the log,
+ * else held back until there is, or until its time is up. Spokes are served in turn: a queue of connections with
+ * something to read, one range a connection at a time, READS_MAX in all, each bounded in bytes. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -245,8 +245,8 @@ void hub_on_keys(struct hub *hub, struct peer *peer)
     o->device = hub->devices[peer->device].id;
     o->incarnation = peer->incarnation;
     o->site = hub_site_name(hub->sites[site]);
-    hub->key_reads[hub->key_read_count++] = (struct range_read){
-        .ticket = o->ticket, .peer = peer->id, .request = hub->in.request, .site = site};
+    hub->key_reads[hub->key_read_count++] =
+        (struct range_read){.ticket = o->ticket, .peer = peer->id, .request = hub->in.request, .site = site};
 }
 
 void hub_on_grew(struct hub *hub, uint32_t site)

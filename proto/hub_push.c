@@ -190,7 +190,8 @@ static void keep_keys(struct hub *hub, struct peer *peer, uint32_t site, struct 
         return;
     }
     if (push->key_count == 0) {
-        send_receipt(hub, peer->id, hub->in.request, site, &hub->devices[peer->device].id, peer->incarnation, NULL, NULL);
+        send_receipt(hub, peer->id, hub->in.request, site, &hub->devices[peer->device].id, peer->incarnation, NULL,
+                     NULL);
         return;
     }
     struct keep *keep = keep_add(hub, peer, site, body->bytes.len);
@@ -215,8 +216,8 @@ static struct batch *check_push(struct hub *hub, struct peer *peer, uint32_t sit
                                 struct stream *stream, struct lent *body)
 {
     const struct msg_push *push = c->push;
-    struct entries_form form = {.site = push->site, .count = push->count, .key_count = push->key_count,
-                                .check = check_entry, .context = c};
+    struct entries_form form = {
+        .site = push->site, .count = push->count, .key_count = push->key_count, .check = check_entry, .context = c};
     struct batch *batch;
     enum entries_result result = entries_decode(body, &form, &batch);
     if (result == ENTRIES_NO_MEMORY) {
@@ -272,7 +273,11 @@ void hub_on_push(struct hub *hub, struct peer *peer, struct lent *body)
         hub_out_of_memory(hub);
         return;
     }
-    struct push_check c = {.hub = hub, .site = hub->sites[site], .device = d, .push = push, .head = stream->head,
+    struct push_check c = {.hub = hub,
+                           .site = hub->sites[site],
+                           .device = d,
+                           .push = push,
+                           .head = stream->head,
                            .expected = push->first_seq};
     struct batch *batch = check_push(hub, peer, site, &c, stream, body);
     if (!batch)

@@ -8,7 +8,7 @@
  *   spoke -> hub                                             hub -> spoke
  *   HELLO   who I am, how far I have each site               WELCOME  how far you have my streams, each site's head
  *   PUSH    events of my stream (body: keys, events)         RECEIPT  durable up to here, the positions given, signed
- *   PULL    a site's log after my cursors                    FEED     entries (body: keys, entries), the log's head, signed
+ *   PULL    a site's log after my cursors                    FEED     entries (body: keys, entries), the signed head
  *   KEYS    key ids I lack                                   KEYRING  those that I may have (body: keys)
  *   OFFER   entries a restored hub lacks (body: entries)     OFFERED  the site's log now reaches
  *   JOIN    a ticket's holder wants to become a device       JOINED   its sites (body: the sites' keys)

@@ -256,10 +256,10 @@ static const struct {
     uint32_t fields;
     void (*get)(struct mp_reader *r, struct message *m);
 } messages[] = {
-    [MSG_HELLO] = {4, get_hello},       [MSG_WELCOME] = {5, get_welcome}, [MSG_PUSH] = {6, get_push},
-    [MSG_RECEIPT] = {7, get_receipt},   [MSG_PULL] = {6, get_pull},       [MSG_FEED] = {11, get_feed},
-    [MSG_KEYS] = {2, get_keys},         [MSG_KEYRING] = {2, get_keyring}, [MSG_OFFER] = {8, get_offer},
-    [MSG_OFFERED] = {3, get_offered},   [MSG_JOIN] = {6, get_join},       [MSG_JOINED] = {6, get_joined},
+    [MSG_HELLO] = {4, get_hello},     [MSG_WELCOME] = {5, get_welcome}, [MSG_PUSH] = {6, get_push},
+    [MSG_RECEIPT] = {7, get_receipt}, [MSG_PULL] = {6, get_pull},       [MSG_FEED] = {11, get_feed},
+    [MSG_KEYS] = {2, get_keys},       [MSG_KEYRING] = {2, get_keyring}, [MSG_OFFER] = {8, get_offer},
+    [MSG_OFFERED] = {3, get_offered}, [MSG_JOIN] = {6, get_join},       [MSG_JOINED] = {6, get_joined},
     [MSG_REFUSED] = {3, get_refused},
 };
 

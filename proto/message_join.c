@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The proof in a JOIN: who asks holds the signing key that the new device will be known by, and chose its other keys. */
+/* The proof in a JOIN: who asks holds the signing key that the new device will be known by, and chose its other keys.
+ */
 #include <sodium.h>
 
 #include "proto/message.h"
 
-#define PURPOSE "felloe join 1"
+#define PURPOSE   "felloe join 1"
 #define PROOF_MAX (sizeof PURPOSE + 32 + 32 + LABEL_MAX)
 
 /* Lays out what is signed; returns its length, 0 when the label is too long. */

@@ -44,8 +44,8 @@ void download_reset(struct site *site)
 struct feed_check {
     struct spoke *s;
     struct site *site;
-    struct log_head head;  /* runs along */
-    bool forked;           /* a marker of an event that we never wrote */
+    struct log_head head; /* runs along */
+    bool forked;          /* a marker of an event that we never wrote */
 };
 
 static enum entries_result check_event(struct feed_check *c, const struct entry *entry, const struct event_clear *event)
@@ -103,9 +103,15 @@ static struct batch *check_feed(struct feed_check *c, const struct msg_feed *fee
         log_head_start(&c->head, site_name(c->site), feed->first.epoch);
     if (feed->first.epoch == 0 || feed->first.n != c->head.at.n + 1 || (!from && down->ahead.count == SEEN_MAX))
         return NULL;
-    struct entries_form form = {.site = site_name(c->site), .count = feed->count, .key_count = feed->key_count,
-                                .markers = true, .signatures = true, .own = s->config.device,
-                                .incarnation = s->config.incarnation, .check = check_entry, .context = c};
+    struct entries_form form = {.site = site_name(c->site),
+                                .count = feed->count,
+                                .key_count = feed->key_count,
+                                .markers = true,
+                                .signatures = true,
+                                .own = s->config.device,
+                                .incarnation = s->config.incarnation,
+                                .check = check_entry,
+                                .context = c};
     struct batch *batch;
     streams_begin(&down->streams);
     enum entries_result result = entries_decode(body, &form, &batch);
@@ -230,7 +236,9 @@ static void send_pull(struct spoke *s, struct site *site)
 {
     struct download *down = &site->down;
     struct msg_pull *m = &s->msg.pull;
-    *m = (struct msg_pull){.site = site_name(site), .max_bytes = down->window, .wait_ms = s->config.pull_wait_ms,
+    *m = (struct msg_pull){.site = site_name(site),
+                           .max_bytes = down->window,
+                           .wait_ms = s->config.pull_wait_ms,
                            .waiting = upload_waiting(site)};
     m->oldest_waiting_ms = m->waiting > 0 ? site->oldest_waiting_ms : 0;
     m->cursor_count = down->ahead.count;

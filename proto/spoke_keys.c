@@ -117,8 +117,8 @@ void keys_on_read(struct spoke *s, struct site *site, struct spoke_input *input)
         debts_settled(site);
         return;
     }
-    s->msg.push = (struct msg_push){.site = site_name(site), .incarnation = s->config.incarnation,
-                                    .key_count = input->key_count};
+    s->msg.push =
+        (struct msg_push){.site = site_name(site), .incarnation = s->config.incarnation, .key_count = input->key_count};
     site->debts.request = spoke_send(s, MSG_PUSH, &input->body);
     site->debts.sent_ms = s->now;
 }

@@ -67,10 +67,10 @@ void receipt_forked(struct spoke *s, struct site *site)
     site->upload_stopped = true;
     if (site->noticed && site->notice == NOTICE_FORK && site->next_incarnation != site->told_incarnation)
         site->noticed = false; /* the hub has named the way on: tell again */
-    struct spoke_output *o = spoke_notice(
-        s, site, NOTICE_FORK,
-        "This laptop's record of '%s' has two histories: it was set back, or copied. Nothing is lost; both will be kept.",
-        site->name);
+    struct spoke_output *o = spoke_notice(s, site, NOTICE_FORK,
+                                          "This laptop's record of '%s' has two histories: it was set back, or copied. "
+                                          "Nothing is lost; both will be kept.",
+                                          site->name);
     if (o)
         o->next_incarnation = site->told_incarnation = site->next_incarnation;
 }

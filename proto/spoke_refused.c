@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* REFUSED: whose request it was, and what each reason means for it. A refusal stops what it is about and nothing else. */
+/* REFUSED: whose request it was, and what each reason means for it. A refusal stops what it is about and nothing else.
+ */
 #include "proto/sync_spoke_internal.h"
 
 enum owner { OWNER_NONE, OWNER_HELLO, OWNER_UPLOAD, OWNER_DOWNLOAD, OWNER_KEYS, OWNER_DEBTS };

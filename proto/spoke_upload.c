@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Upload of one site: own events are read in order, from the first that the hub has not acknowledged, and pushed in
- * signed batches, several in flight. The window (bytes a batch, batches in flight) grows on quick receipts and is halved
- * when one does not come. */
+ * signed batches, several in flight. The window (bytes a batch, batches in flight) grows on quick receipts and is
+ * halved when one does not come. */
 #include <stdlib.h>
 
 #include "proto/sync_spoke_internal.h"
@@ -44,8 +44,11 @@ static void send_push(struct spoke *s, struct site *site, const struct spoke_inp
     struct upload *up = &site->up;
     struct msg_push *m = &s->msg.push;
     uint64_t last = input->first_seq + input->count - 1;
-    *m = (struct msg_push){.site = site_name(site), .incarnation = s->config.incarnation,
-                           .first_seq = input->first_seq, .count = input->count, .key_count = input->key_count};
+    *m = (struct msg_push){.site = site_name(site),
+                           .incarnation = s->config.incarnation,
+                           .first_seq = input->first_seq,
+                           .count = input->count,
+                           .key_count = input->key_count};
     sign_stream(&s->config.sign, m->site, &s->config.device, m->incarnation, last, &input->last_id, &m->signature);
     struct push *push = &up->flight[up->flight_count++];
     *push = (struct push){.first_seq = input->first_seq, .last_seq = last, .sent_ms = s->now, .bytes = body->bytes.len};
@@ -84,8 +87,8 @@ static void compare_unsure(struct spoke *s, struct site *site, struct spoke_inpu
         return;
     }
     struct looked_for l = {.seq = up->unsure->seq};
-    struct entries_form form = {.site = site_name(site), .count = input->count, .key_count = input->key_count,
-                                .check = look, .context = &l};
+    struct entries_form form = {
+        .site = site_name(site), .count = input->count, .key_count = input->key_count, .check = look, .context = &l};
     struct batch *batch;
     enum entries_result result = entries_decode(&input->body, &form, &batch);
     if (result == ENTRIES_NO_MEMORY) {

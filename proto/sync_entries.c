@@ -110,8 +110,7 @@ enum entries_result entries_decode(struct lent *body, const struct entries_form 
     return result;
 }
 
-bool keys_check(struct bytes body, uint32_t count, void (*visit)(void *context, const struct key_id *id),
-                void *context)
+bool keys_check(struct bytes body, uint32_t count, void (*visit)(void *context, const struct key_id *id), void *context)
 {
     struct mp_reader r;
     if (body.len > BODY_MAX)

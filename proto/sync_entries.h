@@ -23,8 +23,8 @@ struct entries_form {
  * well-formed; nothing is left over. `out` is the caller's to free. */
 enum entries_result entries_decode(struct lent *body, const struct entries_form *form, struct batch **out);
 
-/* A body of key records alone: false when it is malformed or they are not `count`. Calls `visit` (may be NULL) with each
- * record's key id. */
+/* A body of key records alone: false when it is malformed or they are not `count`. Calls `visit` (may be NULL) with
+ * each record's key id. */
 bool keys_check(struct bytes body, uint32_t count, void (*visit)(void *context, const struct key_id *id),
                 void *context);
 

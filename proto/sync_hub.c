@@ -125,7 +125,8 @@ bool hub_load_stream(struct hub *hub, struct bytes site, const struct device_id 
 /* ---- the step ---- */
 
 static const char refused_unknown[] = "This laptop is not one of this hub's. Ask who looks after the hub for a ticket.";
-static const char refused_revoked[] = "This laptop was taken off the hub. What is on it stays; ask who looks after the hub.";
+static const char refused_revoked[] =
+    "This laptop was taken off the hub. What is on it stays; ask who looks after the hub.";
 static const char refused_malformed[] = "The message does not follow the protocol. Update felloe on this laptop.";
 static const char refused_hello[] = "Say HELLO first.";
 

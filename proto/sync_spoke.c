@@ -229,8 +229,11 @@ size_t spoke_site_count(const struct spoke *spoke)
 void spoke_site_status(const struct spoke *spoke, size_t index, struct spoke_site_status *out)
 {
     const struct site *site = spoke->sites[index];
-    *out = (struct spoke_site_status){.site = site_name(site), .saved_seq = site->own.seq,
-                                      .shared_seq = site->shared_seq, .head = site->head, .verdict = site->verdict};
+    *out = (struct spoke_site_status){.site = site_name(site),
+                                      .saved_seq = site->own.seq,
+                                      .shared_seq = site->shared_seq,
+                                      .head = site->head,
+                                      .verdict = site->verdict};
     out->received.count = site->down.durable.count;
     for (uint8_t i = 0; i < out->received.count; i++)
         out->received.at[i] = site->down.durable.at[i].at;

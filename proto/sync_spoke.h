@@ -16,8 +16,8 @@
  *   - Nothing is trusted: each entry's hash, its stream's chain and the log's running hash are checked here; the log's
  *     head must carry the hub's signature. What does not verify stops that site, loudly, and nothing else.
  *   - A request without an answer is asked again after a timeout, with half the bytes.
- *   - After ok = false in a completion, or outputs.failed, it does nothing more: the driver frees it, and makes a new one
- *     from what the log holds. */
+ *   - After ok = false in a completion, or outputs.failed, it does nothing more: the driver frees it, and makes a new
+ *     one from what the log holds. */
 #ifndef FELLOE_PROTO_SYNC_SPOKE_H
 #define FELLOE_PROTO_SYNC_SPOKE_H
 
@@ -88,10 +88,10 @@ enum spoke_output_kind {
     SPOKE_KEEP_RECEIPT, /* site, receipt: make durable; answer with SPOKE_RECEIPT_KEPT; one at a time per site */
     SPOKE_READ_KEYS,    /* site, keys (key_count of them): the hub lacks these; answer with SPOKE_KEYS_READ */
     SPOKE_KEEP_KEYS,    /* key_count records in body: unwrap and make durable; no answer */
-    SPOKE_HEARD,        /* welcome: the hub answered; peers for freshness. Sites that are not loaded here are left out */
+    SPOKE_HEARD,        /* welcome: the hub answered; peers for freshness. Sites not loaded here are left out */
     SPOKE_NOTICE,       /* site (or empty), notice, text: something people should know */
-    SPOKE_RECONNECT     /* the connection is of no use any more: make a new one, then say SPOKE_UP; SPOKE_DOWN in between
-                           is welcome and not needed */
+    SPOKE_RECONNECT     /* the connection is of no use any more: make a new one, then say SPOKE_UP; SPOKE_DOWN in
+                           between is welcome and not needed */
 };
 
 enum spoke_notice {

@@ -28,7 +28,7 @@
 #define WINDOW_START (16u * 1024)
 #define PUSHES_MAX 4u               /* in flight per site */
 #define FLIGHT_BYTES_MAX (1024u * 1024)
-#define THIN_BYTES_PER_MS 8u        /* timeouts leave room for a link this thin (64 kbit/s): a large event must get through */
+#define THIN_BYTES_PER_MS 8u        /* timeouts leave room for a link as thin as 64 kbit/s */
 #define SENT_MARKS 16u
 #define STALLS_MAX 3u               /* receipts in a row that bring nothing new, before asking afresh */
 

@@ -33,13 +33,19 @@ const struct pool_event *pool_find(const struct pool *pool, const struct event_i
 
 static bool seal(struct pool_event *event, struct bytes site, const struct event_id *prev, uint32_t serial)
 {
-    struct event_clear clear = {.device = event->device, .incarnation = event->incarnation, .site = site,
-                                .seq = event->seq, .prev = *prev, .seen = event->seen};
+    struct event_clear clear = {.device = event->device,
+                                .incarnation = event->incarnation,
+                                .site = site,
+                                .seq = event->seq,
+                                .prev = *prev,
+                                .seen = event->seen};
     struct buffer fields = {0};
     mp_put_map(&fields, 1);
     mp_put_text(&fields, "text");
     mp_put_uint(&fields, serial);
-    struct event_body body = {.time = serial, .type = bytes_str("note.added"), .worker = bytes_str("ash-grey"),
+    struct event_body body = {.time = serial,
+                              .type = bytes_str("note.added"),
+                              .worker = bytes_str("ash-grey"),
                               .fields = buffer_bytes(&fields)};
     struct data_key key = {{9}};
     uint8_t nonce[EVENT_NONCE_SIZE] = {(uint8_t)serial, (uint8_t)(serial >> 8), (uint8_t)(serial >> 16)};
@@ -138,7 +144,8 @@ struct log_head store_head(const struct store_site *site, uint32_t epoch)
     return head;
 }
 
-bool store_append(struct store_site *site, uint32_t epoch, const struct pool_event *event, const struct signature *signature)
+bool store_append(struct store_site *site, uint32_t epoch, const struct pool_event *event,
+                  const struct signature *signature)
 {
     struct log_head head = store_head(site, epoch);
     struct store_epoch *e = get_epoch(site, epoch);

@@ -61,7 +61,8 @@ struct store_site *store_add_site(struct store *store, const char *name);
 /* The epoch's last head; the start of an empty one otherwise. */
 struct log_head store_head(const struct store_site *site, uint32_t epoch);
 /* Appends at the end of an epoch; false when memory ran out. */
-bool store_append(struct store_site *site, uint32_t epoch, const struct pool_event *event, const struct signature *signature);
+bool store_append(struct store_site *site, uint32_t epoch, const struct pool_event *event,
+                  const struct signature *signature);
 bool store_own_append(struct store_site *site, const struct pool_event *event);
 const struct store_entry *store_at(const struct store_site *site, struct position at);
 void store_seen(const struct store_site *site, struct seen *out);
@@ -75,6 +76,7 @@ void store_streams(const struct store_site *site,
 uint32_t store_read_own(const struct store_site *site, uint64_t first_seq, uint32_t max_bytes, struct lent *body,
                         struct event_id *last_id);
 uint32_t store_read_feed(const struct store_site *site, struct position from, uint32_t max_bytes,
-                         const struct device_id *device, uint32_t incarnation, struct lent *body, struct log_head *head);
+                         const struct device_id *device, uint32_t incarnation, struct lent *body,
+                         struct log_head *head);
 
 #endif

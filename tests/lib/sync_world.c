@@ -102,7 +102,8 @@ struct loading {
     const struct store_site *site;
 };
 
-static void load_stream(void *context, const struct device_id *device, uint32_t incarnation, const struct stream_head *head)
+static void load_stream(void *context, const struct device_id *device, uint32_t incarnation,
+                        const struct stream_head *head)
 {
     const struct loading *l = context;
     struct bytes site = bytes_str(l->site->name);
@@ -229,8 +230,8 @@ void world_record(struct world *world, uint32_t spoke, uint32_t site)
     const struct pool_event *event = pool_make(&world->pool, bytes_str(s->name), &node->config.device,
                                                node->config.incarnation, &s->own_head, &seen);
     (void)store_own_append(s, event);
-    struct spoke_input saved = {.kind = SPOKE_SAVED, .site = bytes_str(s->name), .own = s->own_head,
-                                .oldest_waiting_ms = 1767225600000};
+    struct spoke_input saved = {
+        .kind = SPOKE_SAVED, .site = bytes_str(s->name), .own = s->own_head, .oldest_waiting_ms = 1767225600000};
     world_spoke_input(world, spoke, &saved);
 }
 
@@ -309,8 +310,11 @@ static void happen(struct world *world, struct item *item)
     struct node *node = item->kind == ITEM_HUB_ASKS ? NULL : &world->spokes[item->spoke];
     switch (item->kind) {
     case ITEM_UP: {
-        struct hub_input in = {.kind = HUB_MESSAGE, .peer = item->peer, .device = node->config.device,
-                               .header = buffer_bytes(&item->header), .body = item->body};
+        struct hub_input in = {.kind = HUB_MESSAGE,
+                               .peer = item->peer,
+                               .device = node->config.device,
+                               .header = buffer_bytes(&item->header),
+                               .body = item->body};
         item->body = (struct lent){0};
         world_hub_input(world, &in);
         break;

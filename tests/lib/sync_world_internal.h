@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the in-memory world share: sync_world.c (nodes, faults, invariants at the end), world_queue.c (what is
- * to happen, and in which order), world_disk.c (what machines ask of their stores). */
+/* What the files of the in-memory world share: sync_world.c (nodes, faults, invariants at the end), world_queue.c (what
+ * is to happen, and in which order), world_disk.c (what machines ask of their stores). */
 #ifndef FELLOE_TESTS_SYNC_WORLD_INTERNAL_H
 #define FELLOE_TESTS_SYNC_WORLD_INTERNAL_H
 
@@ -11,9 +11,9 @@ enum item_kind { ITEM_UP, ITEM_DOWN, ITEM_SPOKE_ASKS, ITEM_HUB_ASKS, ITEM_RECONN
 /* Something that will happen. Items of one lane keep their order. */
 struct item {
     enum item_kind kind;
-    uint32_t spoke;      /* not for ITEM_HUB_ASKS */
-    uint64_t peer;       /* frames: of which connection */
-    bool held;           /* waits until the next of its lane has gone before it */
+    uint32_t spoke; /* not for ITEM_HUB_ASKS */
+    uint64_t peer;  /* frames: of which connection */
+    bool held;      /* waits until the next of its lane has gone before it */
     struct buffer header;
     struct lent body;
     struct spoke_output spoke_asks;
@@ -45,7 +45,7 @@ struct world {
     struct buffer trace;
     struct message message;
     char problem[200];
-    bool crash_hub;      /* to be done once the present step is over */
+    bool crash_hub;       /* to be done once the present step is over */
     uint32_t crash_spoke; /* WORLD_HUB: none */
 };
 

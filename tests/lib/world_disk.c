@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the machines ask of their stores, done in memory, with an eye on what they ask: an entry that is not the one that
- * was written, a gap, a receipt for what the hub does not hold, are problems of the world. */
+/* What the machines ask of their stores, done in memory, with an eye on what they ask: an entry that is not the one
+ * that was written, a gap, a receipt for what the hub does not hold, are problems of the world. */
 #include <stdlib.h>
 
 #include "tests/lib/sync_world_internal.h"
@@ -8,7 +8,8 @@
 /* ---- a spoke's ---- */
 
 /* The event that an entry stands for, if it is byte for byte the one that was written. */
-static const struct pool_event *entry_event(struct world *world, const struct store_site *site, const struct entry *entry)
+static const struct pool_event *entry_event(struct world *world, const struct store_site *site,
+                                            const struct entry *entry)
 {
     const struct pool_event *event = pool_find(&world->pool, &entry->id);
     if (!event || event->seq != entry->seq || event->incarnation != entry->incarnation)
@@ -22,7 +23,8 @@ static void append_batch(struct world *world, struct store_site *site, uint32_t 
                          const struct batch *batch)
 {
     if (first_n != store_head(site, epoch).at.n + 1)
-        world_fail(world, "a batch for %s starts at %llu: positions have a gap", site->name, (unsigned long long)first_n);
+        world_fail(world, "a batch for %s starts at %llu: positions have a gap", site->name,
+                   (unsigned long long)first_n);
     for (uint32_t i = 0; i < batch->count; i++) {
         const struct entry *entry = &batch->entries[i];
         const struct pool_event *event = entry_event(world, site, entry);
@@ -69,8 +71,7 @@ static void keep_receipt(struct world *world, uint32_t node, struct store_site *
     for (uint32_t i = 0; i < receipt->run_count; i++)
         for (uint32_t k = 0; k < receipt->runs[i].count; k++) {
             struct position at = {receipt->runs[i].at.epoch, receipt->runs[i].at.n + k};
-            const struct store_entry *entry =
-                store_at(store_site(&world->hub_store, bytes_str(site->name)), at);
+            const struct store_entry *entry = store_at(store_site(&world->hub_store, bytes_str(site->name)), at);
             if (!entry || entry->event != site->own[receipt->runs[i].first_seq + k - 1])
                 world_fail(world, "a receipt tells spoke %u a position that is another event's", node);
         }
@@ -78,8 +79,8 @@ static void keep_receipt(struct world *world, uint32_t node, struct store_site *
         site->shared_seq = receipt->seq;
         site->shared_id = receipt->id;
     }
-    struct spoke_input done = {.kind = SPOKE_RECEIPT_KEPT, .site = bytes_str(site->name), .ok = fate == COMMIT_OK,
-                               .seq = receipt->seq};
+    struct spoke_input done = {
+        .kind = SPOKE_RECEIPT_KEPT, .site = bytes_str(site->name), .ok = fate == COMMIT_OK, .seq = receipt->seq};
     world_spoke_input(world, node, &done);
 }
 
@@ -120,8 +121,8 @@ static void keep_push(struct world *world, struct store_site *site, const struct
     struct log_head before = store_head(site, epoch);
     if (fate != COMMIT_LOST)
         append_batch(world, site, epoch, before.at.n + 1, asked->batch);
-    struct hub_input done = {.kind = HUB_KEPT, .ticket = asked->ticket, .ok = fate == COMMIT_OK,
-                             .at = {epoch, before.at.n + 1}};
+    struct hub_input done = {
+        .kind = HUB_KEPT, .ticket = asked->ticket, .ok = fate == COMMIT_OK, .at = {epoch, before.at.n + 1}};
     world_hub_input(world, &done);
     struct hub_input grew = {.kind = HUB_GREW, .site = asked->site, .head = store_head(site, epoch)};
     if (fate == COMMIT_OK)
@@ -133,7 +134,9 @@ static void keep_offer(struct world *world, struct store_site *site, const struc
     enum commit_fate fate = world_commit(world, WORLD_HUB);
     if (fate != COMMIT_LOST)
         append_batch(world, site, asked->batch->epoch, asked->batch->first_n, asked->batch);
-    struct hub_input done = {.kind = HUB_OFFER_KEPT, .ticket = asked->ticket, .ok = fate == COMMIT_OK,
+    struct hub_input done = {.kind = HUB_OFFER_KEPT,
+                             .ticket = asked->ticket,
+                             .ok = fate == COMMIT_OK,
                              .head = store_head(site, asked->batch->epoch)};
     world_hub_input(world, &done);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is to happen in the in-memory world: frames under way and things asked of stores, in lanes that keep their order. */
+/* What is to happen in the in-memory world: frames under way and things asked of stores, in lanes that keep their
+ * order. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -76,7 +77,8 @@ void queue_frame(struct world *world, bool up, uint32_t spoke, uint64_t peer, st
     if (world->config.frame)
         fate = world->config.frame(world->config.context, world->frames, up, spoke, world->message.kind);
     world->frames++;
-    struct item frame = {.kind = up ? ITEM_UP : ITEM_DOWN, .spoke = spoke, .peer = peer, .header = *header, .body = *body};
+    struct item frame = {
+        .kind = up ? ITEM_UP : ITEM_DOWN, .spoke = spoke, .peer = peer, .header = *header, .body = *body};
     *header = (struct buffer){0};
     *body = (struct lent){0};
     if (fate == FRAME_LOST) {
@@ -133,7 +135,8 @@ void queue_drop_frames(struct world *world, uint32_t spoke)
 {
     for (uint32_t i = world->item_count; i > 0; i--) {
         struct item *item = &world->items[i - 1];
-        if ((item->kind == ITEM_UP || item->kind == ITEM_DOWN || item->kind == ITEM_RECONNECT) && item->spoke == spoke) {
+        if ((item->kind == ITEM_UP || item->kind == ITEM_DOWN || item->kind == ITEM_RECONNECT) &&
+            item->spoke == spoke) {
             item_release(item);
             remove_at(world, i - 1);
         }

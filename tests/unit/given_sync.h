@@ -64,19 +64,21 @@ static inline void line_message(struct line *line, const struct message *m)
         break;
     case MSG_WELCOME:
         if (m->welcome.site_count > 0)
-            (void)snprintf(what, n, " %s held %llu head %llu", (const char *const[]){"ok", "rewind", "fork", "denied", "split"}[m->welcome.sites[0].verdict],
-                           (unsigned long long)m->welcome.sites[0].held_seq,
-                           (unsigned long long)m->welcome.sites[0].head.n);
+            (void)snprintf(
+                what, n, " %s held %llu head %llu",
+                (const char *const[]){"ok", "rewind", "fork", "denied", "split"}[m->welcome.sites[0].verdict],
+                (unsigned long long)m->welcome.sites[0].held_seq, (unsigned long long)m->welcome.sites[0].head.n);
         break;
     case MSG_PUSH:
-        (void)snprintf(what, n, " %llu+%u keys %u", (unsigned long long)m->push.first_seq, m->push.count, m->push.key_count);
+        (void)snprintf(what, n, " %llu+%u keys %u", (unsigned long long)m->push.first_seq, m->push.count,
+                       m->push.key_count);
         break;
     case MSG_RECEIPT:
         (void)snprintf(what, n, " %llu runs %u", (unsigned long long)m->receipt.seq, m->receipt.run_count);
         break;
     case MSG_PULL:
-        (void)snprintf(what, n, " after %llu max %u", (unsigned long long)(m->pull.cursor_count ? m->pull.cursors[0].n : 0),
-                       m->pull.max_bytes);
+        (void)snprintf(what, n, " after %llu max %u",
+                       (unsigned long long)(m->pull.cursor_count ? m->pull.cursors[0].n : 0), m->pull.max_bytes);
         break;
     case MSG_FEED:
         (void)snprintf(what, n, " %u.%llu+%u", m->feed.first.epoch, (unsigned long long)m->feed.first.n, m->feed.count);

@@ -39,7 +39,10 @@ static void give_hello(bool full)
     fill(&m->device, sizeof m->device, 7);
     for (uint32_t i = 0; i < m->site_count; i++) {
         struct hello_site *s = &m->sites[i];
-        *s = (struct hello_site){.site = site_called(i), .own_seq = 5 + i, .waiting = 2, .oldest_waiting_ms = 1767225600000,
+        *s = (struct hello_site){.site = site_called(i),
+                                 .own_seq = 5 + i,
+                                 .waiting = 2,
+                                 .oldest_waiting_ms = 1767225600000,
                                  .cursor_count = full ? SEEN_MAX : (uint8_t)i};
         fill(&s->own_id, sizeof s->own_id, 9);
         for (uint8_t c = 0; c < s->cursor_count; c++)
@@ -50,11 +53,16 @@ static void give_hello(bool full)
 static void give_welcome(bool full)
 {
     struct msg_welcome *m = &sample.welcome;
-    *m = (struct msg_welcome){.epoch = 2, .now_ms = 1767225600000, .site_count = full ? SITES_MAX : 2,
+    *m = (struct msg_welcome){.epoch = 2,
+                              .now_ms = 1767225600000,
+                              .site_count = full ? SITES_MAX : 2,
                               .peer_count = full ? WELCOME_PEERS_MAX : 1};
     for (uint32_t i = 0; i < m->site_count; i++)
-        m->sites[i] = (struct welcome_site){.site = site_called(i), .verdict = (enum site_verdict)(i % 5),
-                                            .next_incarnation = i, .held_seq = 4, .head = {1, 70}};
+        m->sites[i] = (struct welcome_site){.site = site_called(i),
+                                            .verdict = (enum site_verdict)(i % 5),
+                                            .next_incarnation = i,
+                                            .held_seq = 4,
+                                            .head = {1, 70}};
     for (uint32_t i = 0; i < m->peer_count; i++)
         m->peers[i] = (struct welcome_peer){.heard_ms = 12345, .waiting = i};
 }
@@ -62,16 +70,23 @@ static void give_welcome(bool full)
 static void give_receipt(bool full)
 {
     struct msg_receipt *m = &sample.receipt;
-    *m = (struct msg_receipt){.site = site_called(0), .incarnation = 1, .seq = 40,
-                              .run_count = full ? RECEIPT_RUNS_MAX : 1, .missing_count = full ? RECEIPT_KEYS_MAX : 1};
+    *m = (struct msg_receipt){.site = site_called(0),
+                              .incarnation = 1,
+                              .seq = 40,
+                              .run_count = full ? RECEIPT_RUNS_MAX : 1,
+                              .missing_count = full ? RECEIPT_KEYS_MAX : 1};
     for (uint32_t i = 0; i < m->run_count; i++)
         m->runs[i] = (struct position_run){1 + i, {1, 10 + i}, 1};
 }
 
 static void give_pull(bool full)
 {
-    sample.pull = (struct msg_pull){.site = site_called(0), .cursor_count = full ? SEEN_MAX : 1, .max_bytes = 16384,
-                                    .wait_ms = 20000, .waiting = 3, .oldest_waiting_ms = 5};
+    sample.pull = (struct msg_pull){.site = site_called(0),
+                                    .cursor_count = full ? SEEN_MAX : 1,
+                                    .max_bytes = 16384,
+                                    .wait_ms = 20000,
+                                    .waiting = 3,
+                                    .oldest_waiting_ms = 5};
     for (uint32_t i = 0; i < sample.pull.cursor_count; i++)
         sample.pull.cursors[i] = (struct position){i + 1, 9};
 }
@@ -85,8 +100,10 @@ static void give_keys(bool full)
 
 static void give_joined(bool full)
 {
-    sample.joined = (struct msg_joined){.hub_name = bytes_str("Hub at the mill"), .worker = bytes_str("ash-grey"),
-                                        .site_count = full ? SITES_MAX : 1, .key_count = 2};
+    sample.joined = (struct msg_joined){.hub_name = bytes_str("Hub at the mill"),
+                                        .worker = bytes_str("ash-grey"),
+                                        .site_count = full ? SITES_MAX : 1,
+                                        .key_count = 2};
     for (uint32_t i = 0; i < sample.joined.site_count; i++)
         sample.joined.sites[i] = site_called(i);
 }
@@ -97,30 +114,51 @@ static void give(enum message_kind kind, bool full)
     sample.request = 300;
     struct bytes site = site_called(0);
     switch (kind) {
-    case MSG_HELLO: give_hello(full); break;
-    case MSG_WELCOME: give_welcome(full); break;
-    case MSG_RECEIPT: give_receipt(full); break;
-    case MSG_PULL: give_pull(full); break;
-    case MSG_KEYS: give_keys(full); break;
-    case MSG_JOINED: give_joined(full); break;
+    case MSG_HELLO:
+        give_hello(full);
+        break;
+    case MSG_WELCOME:
+        give_welcome(full);
+        break;
+    case MSG_RECEIPT:
+        give_receipt(full);
+        break;
+    case MSG_PULL:
+        give_pull(full);
+        break;
+    case MSG_KEYS:
+        give_keys(full);
+        break;
+    case MSG_JOINED:
+        give_joined(full);
+        break;
     case MSG_PUSH:
-        sample.push = (struct msg_push){.site = site, .incarnation = 1, .first_seq = 8,
-                                        .count = full ? BATCH_ENTRIES_MAX : 3, .key_count = 1};
+        sample.push = (struct msg_push){
+            .site = site, .incarnation = 1, .first_seq = 8, .count = full ? BATCH_ENTRIES_MAX : 3, .key_count = 1};
         break;
     case MSG_FEED:
-        sample.feed = (struct msg_feed){.site = site, .first = {1, 5}, .count = full ? BATCH_ENTRIES_MAX : 2,
-                                        .head = head_at(1, 6), .newest = {1, 9}};
+        sample.feed = (struct msg_feed){.site = site,
+                                        .first = {1, 5},
+                                        .count = full ? BATCH_ENTRIES_MAX : 2,
+                                        .head = head_at(1, 6),
+                                        .newest = {1, 9}};
         break;
-    case MSG_KEYRING: sample.keyring = (struct msg_keyring){.site = site, .key_count = full ? KEYS_MAX : 0}; break;
+    case MSG_KEYRING:
+        sample.keyring = (struct msg_keyring){.site = site, .key_count = full ? KEYS_MAX : 0};
+        break;
     case MSG_OFFER:
-        sample.offer = (struct msg_offer){.site = site, .first = {1, 3}, .count = full ? BATCH_ENTRIES_MAX : 1,
-                                          .head = head_at(1, 3)};
+        sample.offer = (struct msg_offer){
+            .site = site, .first = {1, 3}, .count = full ? BATCH_ENTRIES_MAX : 1, .head = head_at(1, 3)};
         break;
-    case MSG_OFFERED: sample.offered = (struct msg_offered){.site = site, .held = {1, 3}}; break;
-    case MSG_JOIN: sample.join = (struct msg_join){.version = 1, .label = bytes_str("Anne\xc3\xa9's laptop")}; break;
+    case MSG_OFFERED:
+        sample.offered = (struct msg_offered){.site = site, .held = {1, 3}};
+        break;
+    case MSG_JOIN:
+        sample.join = (struct msg_join){.version = 1, .label = bytes_str("Anne\xc3\xa9's laptop")};
+        break;
     case MSG_REFUSED:
-        sample.refused = (struct msg_refused){.reason = REFUSED_BUSY, .site = full ? site : (struct bytes){0},
-                                              .text = bytes_str("Later.")};
+        sample.refused = (struct msg_refused){
+            .reason = REFUSED_BUSY, .site = full ? site : (struct bytes){0}, .text = bytes_str("Later.")};
         break;
     }
 }
@@ -204,7 +242,8 @@ static void a_flipped_bit_never_does_harm(void **state)
         encode(&b);
         for (size_t bit = 0; bit < b.len * 8; bit++) {
             b.data[bit / 8] ^= (uint8_t)(1u << (bit % 8));
-            if (message_decode(buffer_bytes(&b), &read_back)) { /* then it is within every limit: writing it does not fail */
+            if (message_decode(buffer_bytes(&b),
+                               &read_back)) { /* then it is within every limit: writing it does not fail */
                 struct buffer again = {0};
                 message_encode(&read_back, &again);
                 assert_true(again.len <= HEADER_MAX);
@@ -280,8 +319,8 @@ static void values_over_a_limit_are_refused(void **state)
 static void names_are_checked(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"", "Dale", "dale east", "-dale", "dale/../etc",
-                                      "a-name-that-is-longer-than-32-bytes"};
+    static const char *const bad[] = {"",      "Dale",        "dale east",
+                                      "-dale", "dale/../etc", "a-name-that-is-longer-than-32-bytes"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         give(MSG_PULL, false);
         sample.pull.site = bytes_str(bad[i]);

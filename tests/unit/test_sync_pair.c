@@ -36,8 +36,8 @@ static enum commit_fate on_commit(void *context, uint64_t index, uint32_t node)
 /* A short story: two spokes write offline, come online one after the other, and write on. */
 static struct world *story(struct fault *fault, uint64_t seed)
 {
-    struct world_config config = {.spokes = 2, .sites = 2, .seed = seed, .frame = on_frame, .commit = on_commit,
-                                  .context = fault};
+    struct world_config config = {
+        .spokes = 2, .sites = 2, .seed = seed, .frame = on_frame, .commit = on_commit, .context = fault};
     struct world *world = world_new(&config);
     assert_non_null(world);
     for (int i = 0; i < 3; i++) {
@@ -239,8 +239,13 @@ static enum commit_fate storm_commit(void *context, uint64_t index, uint32_t nod
 static struct world *weather(struct storm *storm, uint64_t seed)
 {
     *storm = (struct storm){.random = seed * 77 + 1, .percent = 20};
-    struct world_config config = {.spokes = 3, .sites = 3, .seed = seed, .frame = storm_frame, .commit = storm_commit,
-                                  .context = storm, .silent_cuts = seed % 2};
+    struct world_config config = {.spokes = 3,
+                                  .sites = 3,
+                                  .seed = seed,
+                                  .frame = storm_frame,
+                                  .commit = storm_commit,
+                                  .context = storm,
+                                  .silent_cuts = seed % 2};
     struct world *world = world_new(&config);
     for (uint32_t i = 0; i < 3; i++)
         world_connect(world, i);

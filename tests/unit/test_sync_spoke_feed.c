@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The spoke's machine, step by step: what it is fed, and keys. */
+#include "tests/unit/given_spoke.h"
+
+/* ---- download ---- */
+
+static void a_feed_is_checked_kept_and_the_next_is_asked_meanwhile(void **state)
+{
+    (void)state;
+    others_write(5);
+    up();
+    says(welcome(1, 0), "PULL#2 after 0 max 16384");
+    says(feed(2, 1, 2), "keep-feed 1+2; PULL#3 after 2 max 16384");
+    says(feed(2, 1, 2), ""); /* doubled */
+    says(feed(3, 3, 2), ""); /* held: the first is still being committed */
+    says(feed_kept(true), "keep-feed 3+2; PULL#4 after 4 max 16384");
+    struct spoke_site_status status;
+    spoke_site_status(spoke, 0, &status);
+    assert_int_equal(status.received.at[0].n, 2);
+    says(feed_kept(true), "");
+    spoke_site_status(spoke, 0, &status);
+    assert_int_equal(status.received.at[0].n, 4);
+    says(feed(4, 5, 1), "keep-feed 5+1; PULL#5 after 5 max 16384");
+}
+
+static void own_events_come_back_as_markers(void **state)
+{
+    (void)state;
+    write_own(2);
+    make_spoke(2);
+    store_append(log_, 1, own->own[0], NULL);
+    others_write(1);
+    store_append(log_, 1, own->own[1], NULL);
+    up();
+    says(welcome(1, 2), "PULL#2 after 0 max 16384");
+    says(feed(2, 1, 3), "keep-feed 1+3; PULL#3 after 3 max 16384");
+}
+
+static void a_marker_of_what_was_never_written_is_a_fork(void **state)
+{
+    (void)state;
+    write_own(2);
+    store_append(log_, 1, own->own[0], NULL);
+    store_append(log_, 1, own->own[1], NULL);
+    own->own_head = (struct stream_head){1, own->own[0]->id, {0}}; /* set back to a copy of before the second */
+    make_spoke(1);
+    up();
+    says(welcome(1, 1), "PULL#2 after 0 max 16384");
+    says(feed(2, 1, 2), "notice fork");
+    says(after(1000), "HELLO#3 own 1 waiting 0; PULL#4 after 0 max 16384");
+}
+
+static void no_news_is_asked_again_at_once_unless_the_hub_did_not_wait(void **state)
+{
+    (void)state;
+    up();
+    welcome(1, 0);
+    now += 20000;
+    says(feed(2, 1, 0), "PULL#3 after 0 max 16384");
+    says(feed(3, 1, 0), "");
+    says(after(1000), "PULL#4 after 0 max 16384");
+}
+
+/* Each way in which a FEED can be wrong. */
+enum spoil {
+    SPOIL_SIGNATURE,
+    SPOIL_HASH,
+    SPOIL_POSITION,
+    SPOIL_EPOCH,
+    SPOIL_COUNT,
+    SPOIL_BYTE,
+    SPOIL_CUT,
+    SPOIL_TAIL,
+    SPOIL_LEFT_OUT,
+    SPOIL_TWICE,
+    SPOIL_OTHER_SITE,
+    SPOILS
+};
+
+static void put_entry(uint64_t n)
+{
+    feed_put_event(&feed_body, buffer_bytes(&store_at(log_, (struct position){1, n})->event->raw), NULL);
+}
+
+static void spoil(enum spoil how)
+{
+    struct msg_feed *m = &message.feed;
+    switch (how) {
+    case SPOIL_SIGNATURE:
+        m->signature.b[0] ^= 1;
+        break;
+    case SPOIL_HASH:
+        m->head.hash.b[0] ^= 1;
+        break;
+    case SPOIL_POSITION:
+        m->first.n++;
+        break;
+    case SPOIL_EPOCH:
+        m->first.epoch = 2;
+        break;
+    case SPOIL_COUNT:
+        m->count--;
+        break;
+    case SPOIL_BYTE:
+        feed_body.data[feed_body.len - 1] ^= 1;
+        break;
+    case SPOIL_CUT:
+        feed_body.len--;
+        break;
+    case SPOIL_TAIL:
+        buffer_append_byte(&feed_body, 0);
+        break;
+    case SPOIL_LEFT_OUT: /* the second event of a stream without its first */
+        buffer_clear(&feed_body);
+        put_entry(2);
+        put_entry(3);
+        m->count = 2;
+        break;
+    case SPOIL_TWICE:
+        buffer_clear(&feed_body);
+        put_entry(1);
+        put_entry(1);
+        put_entry(2);
+        break;
+    case SPOIL_OTHER_SITE: {
+        struct stream_head head = {0};
+        struct seen none = {0};
+        const struct pool_event *e = pool_make(&pool, bytes_str("peak"), &other.device, 1, &head, &none);
+        feed_put_event(&feed_body, buffer_bytes(&e->raw), NULL);
+        m->count++;
+        break;
+    }
+    case SPOILS:
+        break;
+    }
+}
+
+static void a_feed_that_does_not_verify_is_not_taken_in(void **state)
+{
+    for (int how = 0; how < SPOILS; how++) {
+        others_write(3);
+        up();
+        says(welcome(1, 0), "PULL#2 after 0 max 16384");
+        feed_make(1, 3);
+        spoil((enum spoil)how);
+        says(feed_send(2), "notice bad-feed");
+        says(after(999), "");
+        says(after(1), "PULL#3 after 0 max 16384");
+        says(feed(3, 1, 3), "notice clear; keep-feed 1+3; PULL#4 after 3 max 16384"); /* all is as it was before */
+        tear_down(state);
+        set_up(state);
+    }
+}
+
+static void a_bad_feed_is_asked_again_ever_more_slowly(void **state)
+{
+    (void)state;
+    others_write(1);
+    up();
+    welcome(1, 0);
+    for (uint64_t request = 2, pause = 1000; request < 5; request++, pause *= 2) {
+        feed_make(1, 1);
+        spoil(SPOIL_HASH);
+        says(feed_send(request), request == 2 ? "notice bad-feed" : "");
+        says(after(pause - 1), "");
+        assert_true(strncmp(after(1), "PULL#", 5) == 0);
+    }
+}
+
+static void a_commit_that_failed_ends_the_machine(void **state)
+{
+    (void)state;
+    others_write(1);
+    up();
+    welcome(1, 0);
+    feed(2, 1, 1);
+    says(feed_kept(false), "");
+    assert_int_equal(spoke_deadline(spoke), UINT64_MAX);
+    says(up(), "");
+}
+
+/* ---- keys ---- */
+
+static void keys_that_are_lacking_are_asked_for(void **state)
+{
+    (void)state;
+    struct key_id ids[2];
+    memset(ids, 5, sizeof ids[0]);
+    memset(&ids[1], 6, sizeof ids[1]);
+    struct spoke_input need = {.kind = SPOKE_NEED_KEYS, .keys = ids, .key_count = 2};
+    up();
+    welcome(1, 0);
+    says(step(&need), "KEYS#3 2");
+    says(step(&need), "");
+    struct buffer body = {0};
+    given_key_record(&body, 6);
+    message.keyring = (struct msg_keyring){.site = bytes_str(SITE), .key_count = 1};
+    says(hub_sends(MSG_KEYRING, 3, &body), "keep-keys 1");
+    says(after(4999), "");
+    says(after(1), "KEYS#4 1"); /* the other one, now and then */
+    message.keyring = (struct msg_keyring){.site = bytes_str(SITE), .key_count = 0};
+    says(hub_sends(MSG_KEYRING, 4, NULL), "");
+    says(after(9999), "");
+    says(after(1), "KEYS#5 1");
+}
+
+static void keys_that_the_hub_lacks_are_brought(void **state)
+{
+    (void)state;
+    write_own(1);
+    saved();
+    up();
+    welcome(1, 0);
+    read_own(1, 1);
+    fill_receipt(1);
+    message.receipt.missing_count = 2;
+    memset(message.receipt.missing, 4, sizeof message.receipt.missing[0]);
+    memset(&message.receipt.missing[1], 5, sizeof message.receipt.missing[1]);
+    says(hub_sends(MSG_RECEIPT, 3, NULL), "keep-receipt 1 runs 0; read-keys 2");
+    struct spoke_input keys = {.kind = SPOKE_KEYS_READ, .key_count = 1};
+    struct buffer body = {0};
+    given_key_record(&body, 4);
+    keys.body = lend_buffer(&body);
+    says(step(&keys), "PUSH#4 0+0 keys 1");
+    says(after(10000), "HELLO#5 own 1 waiting 1");
+    says(welcome(5, 1), "");
+    says(after(5000), "read-keys 2"); /* unanswered: brought again */
+    given_key_record(&body, 4);
+    keys = (struct spoke_input){.kind = SPOKE_KEYS_READ, .key_count = 1, .body = lend_buffer(&body)};
+    says(step(&keys), "PUSH#6 0+0 keys 1");
+    says(receipt(6, 1), "");
+    says(after(10000), "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_feed_is_checked_kept_and_the_next_is_asked_meanwhile),
+        TEST(own_events_come_back_as_markers),
+        TEST(a_marker_of_what_was_never_written_is_a_fork),
+        TEST(no_news_is_asked_again_at_once_unless_the_hub_did_not_wait),
+        TEST(a_feed_that_does_not_verify_is_not_taken_in),
+        TEST(a_bad_feed_is_asked_again_ever_more_slowly),
+        TEST(a_commit_that_failed_ends_the_machine),
+        TEST(keys_that_are_lacking_are_asked_for),
+        TEST(keys_that_the_hub_lacks_are_brought),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
