@@ -41,7 +41,7 @@ enum hub_input_kind {
     HUB_PEER_GONE,   /* peer: its connection is gone; forget its held-back PULLs */
     HUB_KEPT,        /* a HUB_KEEP or HUB_KEEP_KEYS is durable: ticket, ok; of a HUB_KEEP also at (position of its first
                         event; the others follow without a gap) and the keys that the log lacks */
-    HUB_GREW,        /* a site's log has a new durable head: site, head (after HUB_KEPT; also for the hub's own events) */
+    HUB_GREW,        /* a site has a new durable head: site, head (after HUB_KEPT; also for the hub's own events) */
     HUB_RANGE,       /* a HUB_READ or HUB_READ_KEYS was read: ticket, ok, body, … */
     HUB_HASHES,      /* a HUB_HASH was answered: ticket, ok, hashes */
     HUB_OFFER_KEPT   /* a HUB_KEEP_OFFER is durable: ticket, ok, head */
@@ -57,7 +57,7 @@ struct hub_input {
     struct lent body;            /* the step takes it over */
     uint64_t ticket;             /* names the output that this completes */
     bool ok;                     /* false: HUB_KEPT, HUB_OFFER_KEPT: not durable, or unknown; the driver starts afresh
-                                    from the log. HUB_RANGE, HUB_HASHES: could not be read; the spoke is asked to wait */
+                                    from the log. HUB_RANGE, HUB_HASHES: could not be read; the spoke waits */
     struct bytes site;           /* HUB_GREW */
     struct log_head head;        /* HUB_GREW, HUB_RANGE: after its last entry; HUB_OFFER_KEPT */
     struct position at;          /* HUB_KEPT: first event's position; HUB_RANGE: first entry's */
