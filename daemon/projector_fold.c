@@ -10,6 +10,9 @@
 
 #include "daemon/report.h"
 
+#define KEPT_PER_EVENT 2048u
+#define KEPT_DOCUMENT (1024u * 1024)
+
 struct fold_item {
     struct fold_event event;
     struct event_body body;
@@ -397,6 +400,18 @@ static bool sort_items(struct fold_work *work)
     return ok;
 }
 
+/* Long texts were the exception, or were an import: their memory is not kept for ever. */
+static void give_back(struct fold_work *work)
+{
+    for (size_t i = 0; i < FOLD_EVENTS_MAX; i++)
+        if (work->items[i].plain.cap > KEPT_PER_EVENT)
+            buffer_release(&work->items[i].plain);
+    if (work->encoded.cap > KEPT_DOCUMENT)
+        buffer_release(&work->encoded);
+    work->has_key = false;
+    explicit_bzero(&work->key, sizeof work->key);
+}
+
 bool fold_site(struct fold_work *work, struct fold_step *step)
 {
     step->more = false;
@@ -423,5 +438,6 @@ bool fold_site(struct fold_work *work, struct fold_step *step)
     }
     fold_again(work, step);
     views_put_cursor(step->views, step->site, &step->cursor);
+    give_back(work);
     return !work->failed && store_failed(step->views->store, NULL) == STORE_DONE;
 }
