@@ -154,12 +154,19 @@ static inline struct log_draft record_note(struct given_log *g, const char *text
     return draft;
 }
 
+/* All with the same words, in the same bytes. */
+static inline void fill_drafts(const struct given_log *g, struct log_draft *drafts, unsigned count)
+{
+    struct log_draft draft = site_note(g, "a note among many");
+    for (unsigned i = 0; i < count; i++)
+        drafts[i] = draft;
+}
+
 static inline void record_notes(struct given_log *g, unsigned count)
 {
     struct log_draft *drafts = calloc(count, sizeof *drafts);
     assert_non_null(drafts);
-    for (unsigned i = 0; i < count; i++)
-        drafts[i] = site_note(g, "a note among many");
+    fill_drafts(g, drafts, count);
     struct log_job job = record_job(SITE, drafts, count);
     run_well(g, &job);
     free(drafts);

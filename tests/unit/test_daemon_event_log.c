@@ -255,8 +255,8 @@ static void what_gathers_goes_into_one_commit(void **state)
     static struct log_job jobs[JOBS];
     static struct log_draft drafts[JOBS];
     uint64_t before = event_log_commits(g->log);
+    fill_drafts(g, drafts, JOBS);
     for (unsigned i = 0; i < JOBS; i++) {
-        drafts[i] = site_note(g, "one of many");
         jobs[i] = record_job(SITE, &drafts[i], 1);
         submit(g, &jobs[i]);
     }
@@ -277,8 +277,8 @@ static void closing_finishes_what_is_queued(void **state)
     enum { JOBS = 50 };
     static struct log_job jobs[JOBS];
     static struct log_draft drafts[JOBS];
+    fill_drafts(g, drafts, JOBS);
     for (unsigned i = 0; i < JOBS; i++) {
-        drafts[i] = site_note(g, "just before the end");
         jobs[i] = record_job(SITE, &drafts[i], 1);
         submit(g, &jobs[i]);
     }
