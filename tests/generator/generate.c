@@ -11,7 +11,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "proto/limits.h"
+#include <sodium.h>
+
+#include "proto/id.h"
 #include "proto/validate.h"
 
 static const char usage[] =
@@ -54,14 +56,18 @@ static void put_name(const char *name)
     printf("\"%s\":", name);
 }
 
-void line_id(const struct wanted *wanted, uint64_t number, char out[64])
+/* Like an event's own id, so that an import takes it for one where an event names another. */
+void line_id(const struct wanted *wanted, uint64_t number, char out[LINE_ID_SIZE])
 {
-    snprintf(out, 64, "g%" PRIu64 "-%" PRIu64, wanted->seed, number);
+    const uint64_t numbers[] = {wanted->seed, wanted->events, wanted->people, wanted->months, number};
+    struct event_id id;
+    crypto_generichash(id.b, sizeof id.b, (const uint8_t *)numbers, sizeof numbers, NULL, 0);
+    hex_encode(bytes_of(id.b, sizeof id.b), out);
 }
 
 void line_begin(const struct line *line, const char *type)
 {
-    char id[64], name[NAME_SIZE], worker[33];
+    char id[LINE_ID_SIZE], name[NAME_SIZE], worker[33];
     line_id(line->wanted, line->number, id);
     words_name(line->person, name);
     words_worker(line->worker, worker);
@@ -130,7 +136,7 @@ static void sink(struct crowd *crowd, uint32_t at)
     crowd->heap[at] = moved;
 }
 
-/* Everybody arrives at some time in the months asked for. */
+/* Everybody arrives at some time in the first two thirds of the months asked for. */
 static bool crowd_gather(struct crowd *crowd, const struct wanted *wanted, struct chance *chance)
 {
     crowd->people = calloc(wanted->people, sizeof *crowd->people);
@@ -138,7 +144,7 @@ static bool crowd_gather(struct crowd *crowd, const struct wanted *wanted, struc
     crowd->over = calloc(wanted->people, sizeof *crowd->over);
     if (!crowd->people || !crowd->heap || !crowd->over)
         return false;
-    int64_t length = DAYS(wanted->months * 30);
+    int64_t length = DAYS(wanted->months * 20);
     for (uint32_t i = 0; i < wanted->people; i++) {
         int64_t part = length / wanted->people;
         crowd->people[i] = (struct person){.number = i, .stage = STAGE_INTRODUCED};
@@ -151,15 +157,19 @@ static bool crowd_gather(struct crowd *crowd, const struct wanted *wanted, struc
     return true;
 }
 
-/* Where the lives come to an end before the events do, people come back. */
-static void somebody_comes_back(struct crowd *crowd, struct chance *chance, int64_t now)
+/* Where the lives come to an end before the events do, everybody comes back. */
+static void all_come_back(struct crowd *crowd, const struct wanted *wanted, struct chance *chance, int64_t now)
 {
-    uint32_t which = chance_below(chance, crowd->over_count);
-    uint32_t index = crowd->over[which];
-    crowd->over[which] = crowd->over[--crowd->over_count];
-    crowd->people[index].stage = STAGE_RETURNED;
-    crowd->people[index].next = now + HOURS(1);
-    crowd->heap[crowd->count++] = index;
+    int64_t within = (int64_t)((double)DAYS(30) * wanted->pace);
+    for (uint32_t i = 0; i < crowd->over_count; i++) {
+        struct person *person = &crowd->people[crowd->over[i]];
+        person->stage = STAGE_RETURNED;
+        person->next = now + chance_between(chance, MINUTES(1), within);
+        crowd->heap[crowd->count++] = crowd->over[i];
+    }
+    crowd->over_count = 0;
+    for (uint32_t i = crowd->count; i-- > 0;)
+        sink(crowd, i);
 }
 
 static bool generate(const struct wanted *wanted)
@@ -176,8 +186,9 @@ static bool generate(const struct wanted *wanted)
             crowd.heap[0] = crowd.heap[--crowd.count];
         }
         if (crowd.count == 0)
-            somebody_comes_back(&crowd, &chance, now);
-        sink(&crowd, 0);
+            all_come_back(&crowd, wanted, &chance, now);
+        else
+            sink(&crowd, 0);
         fine = !ferror(stdout);
     }
     free(crowd.people);
@@ -245,9 +256,10 @@ static void fill_in(struct wanted *wanted)
         wanted->people = people > 100000000 ? 100000000 : (uint32_t)people;
     if (wanted->workers == 0)
         wanted->workers = 8 + wanted->people / 40;
-    double days_a_life = (double)wanted->events / wanted->people * 6;
-    double days = wanted->months * 30.0;
-    wanted->pace = days_a_life > days ? days / days_a_life : 1;
+    double each = (double)wanted->events / wanted->people;
+    double days = each * 8, there_are = wanted->months * 20.0;
+    wanted->pace = days > there_are ? there_are / days : 1;
+    wanted->length = each > 16 ? each / 16 : 1;
 }
 
 int main(int argc, char **argv)

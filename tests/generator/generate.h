@@ -46,7 +46,7 @@ struct wanted {
     int64_t start;            /* ms since 1970 */
     const char *sites[32];
     uint32_t site_count;      /* 0: the events name none */
-    double pace;              /* below 1 where so many events a person are asked for that life has to hurry */
+    double pace, length;      /* where many events a person are asked for, life hurries (below 1) and is long (above) */
 };
 
 /* ---- one event, written field by field ---- */
@@ -63,7 +63,8 @@ void line_number(const char *name, int64_t value);
 void line_yes(const char *name, bool value);
 void line_end(void);
 /* The id of an event, for events that name another. */
-void line_id(const struct wanted *wanted, uint64_t number, char out[64]);
+#define LINE_ID_SIZE 65
+void line_id(const struct wanted *wanted, uint64_t number, char out[LINE_ID_SIZE]);
 
 /* ---- a life ---- */
 

@@ -73,6 +73,13 @@ static void worker_field(const char *name, uint32_t worker)
     line_text(name, id);
 }
 
+/* How many contacts there will be until the farewell. */
+static uint16_t contacts(struct step *step, int64_t low, int64_t high)
+{
+    double count = (double)chance_between(step->chance, low, high) * step->wanted->length;
+    return count < UINT16_MAX ? (uint16_t)count : UINT16_MAX;
+}
+
 /* ---- stages ---- */
 
 static void introduced(struct step *step)
@@ -172,7 +179,7 @@ static void started(struct step *step)
     line_text("episode", "1");
     line_text("offer", person->one_off ? "one-off" : long_offer ? "long" : "short");
     person->keyworker = step->line.worker;
-    person->contacts = (uint16_t)chance_between(step->chance, long_offer ? 10 : 3, long_offer ? 40 : 12);
+    person->contacts = contacts(step, long_offer ? 10 : 3, long_offer ? 40 : 12);
     person->joining = (uint8_t)chance_between(step->chance, 1, 3);
     if (person->one_off)
         next(step, STAGE_ENDED, HOURS(1), DAYS(3));
@@ -242,7 +249,7 @@ static void note(struct step *step)
 
 static void struck(struct step *step)
 {
-    char id[64];
+    char id[LINE_ID_SIZE];
     line_id(step->wanted, step->person->last_note, id);
     line_begin(&step->line, "entry.struck");
     line_text("of", id);
@@ -296,7 +303,7 @@ static void returned(struct step *step)
     begin(step, "support.returned");
     line_text("source", chance_in(step->chance, 500) ? "B1" : PICK(step->chance, sources));
     line_text("own_words", words_own(step->chance));
-    step->person->contacts = (uint16_t)chance_between(step->chance, 3, 15);
+    step->person->contacts = contacts(step, 3, 15);
     next(step, STAGE_KEYWORKER, MINUTES(10), DAYS(2));
 }
 
