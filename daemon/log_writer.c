@@ -78,16 +78,38 @@ static void give_up_reserve(struct event_log *log)
     log_reserve_free(log);
 }
 
+static enum felloe_code add_some(struct event_log *log, const struct key_record *records, size_t count,
+                                 struct felloe_error *error)
+{
+    enum felloe_code code = keyring_add(log->keyring, records, count, error);
+    if (code != FELLOE_STORAGE || atomic_load(&log->full))
+        return code;
+    give_up_reserve(log);
+    return keyring_add(log->keyring, records, count, error);
+}
+
+/* A false key that sync brought is left out, and must not keep the events that came with it from being kept: the device
+ * that sent it would send it for ever. */
+static void add_without_false_ones(struct event_log *log, struct log_job *job)
+{
+    job->code = FELLOE_OK;
+    for (size_t i = 0; i < job->new_key_count && job->code == FELLOE_OK; i++) {
+        job->code = add_some(log, &job->new_keys[i], 1, &job->error);
+        if (job->code != FELLOE_DAMAGED)
+            continue;
+        report(LEVEL_WARNING, "%s", job->error.message);
+        job->code = FELLOE_OK;
+    }
+}
+
 static void add_keys_singly(struct event_log *log, struct log_job *jobs)
 {
     for (struct log_job *job = jobs; job != NULL; job = next_job(job)) {
         if (job->code != FELLOE_OK || job->new_key_count == 0)
             continue;
-        job->code = keyring_add(log->keyring, job->new_keys, job->new_key_count, &job->error);
-        if (job->code == FELLOE_STORAGE && !atomic_load(&log->full)) {
-            give_up_reserve(log);
-            job->code = keyring_add(log->keyring, job->new_keys, job->new_key_count, &job->error);
-        }
+        job->code = add_some(log, job->new_keys, job->new_key_count, &job->error);
+        if (job->code == FELLOE_DAMAGED && job->kind != LOG_RECORD)
+            add_without_false_ones(log, job);
     }
 }
 

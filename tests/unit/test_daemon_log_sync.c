@@ -246,6 +246,38 @@ static void the_hub_names_the_keys_it_lacks_and_hands_out_only_what_the_site_use
     pair_end(&p);
 }
 
+/* Whoever sends a false key sends it again and again: it must not stand in the way of the events. */
+static void a_false_key_does_not_keep_the_events_out(void **state)
+{
+    (void)state;
+    struct pair p = pair_with(0);
+    struct key_record person = new_person(SITE), other = new_person(SITE), keys[64], got;
+    struct log_draft drafts[2] = {person_note(&person, "hello"), person_note(&other, "hello")};
+    struct log_job job = record_job(SITE, drafts, 2);
+    struct key_record both[2] = {person, other};
+    job.new_keys = both;
+    job.new_key_count = 2;
+    run_well(p.spoke, &job);
+    struct log_job known = {.kind = LOG_KEEP_KEYS, .new_keys = &person, .new_key_count = 1};
+    run_well(p.hub, &known);
+
+    uint32_t key_count;
+    struct batch *batch = read_push(p.spoke, p.hub, 1, BODY_TARGET, keys, &key_count);
+    assert_int_equal(key_count, 2);
+    for (unsigned i = 0; i < 2; i++)
+        if (memcmp(&keys[i].id, &person.id, sizeof person.id) == 0)
+            keys[i].key.b[0] ^= 1;
+    job = (struct log_job){.kind = LOG_KEEP_PUSH, .batch = batch, .new_keys = keys, .new_key_count = key_count};
+    run_well(p.hub, &job);
+    batch_free(batch);
+    assert_int_equal(site_head(p.hub).at.n, 2);
+    assert_int_equal(job.missing_count, 0);
+    assert_int_equal(keyring_get(p.hub->keyring, &person.id, &got), FELLOE_OK);
+    assert_memory_equal(&got.key, &person.key, sizeof got.key);
+    assert_true(keyring_has(p.hub->keyring, &other.id));
+    pair_end(&p);
+}
+
 static void a_restricted_key_goes_to_the_hub_and_not_out_with_the_feed(void **state)
 {
     (void)state;
@@ -513,6 +545,7 @@ int main(void)
         cmocka_unit_test(another_history_under_the_same_numbers_is_refused_and_the_good_one_next_to_it_kept),
         cmocka_unit_test(a_persons_key_travels_with_the_first_event_that_uses_it),
         cmocka_unit_test(the_hub_names_the_keys_it_lacks_and_hands_out_only_what_the_site_uses),
+        cmocka_unit_test(a_false_key_does_not_keep_the_events_out),
         cmocka_unit_test(a_restricted_key_goes_to_the_hub_and_not_out_with_the_feed),
         cmocka_unit_test(a_receipt_shares_and_gives_positions),
         cmocka_unit_test(a_receipt_that_does_not_fit_shares_nothing),
