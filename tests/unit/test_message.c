@@ -7,6 +7,7 @@
 #include "proto/mp.h"
 #include "proto/sync_entries.h"
 #include "tests/unit/given.h"
+#include "tests/unit/vectors_message.h"
 
 static struct message sample, read_back; /* large: not on the stack */
 
@@ -365,6 +366,93 @@ static void a_join_proves_its_keys(void **state)
     assert_false(join_verify(&sample.join));
 }
 
+/* ---- known answers: the same bytes for everybody ---- */
+
+static void give_known_hello(void)
+{
+    sample.hello = (struct msg_hello){.version = 1, .incarnation = 1, .site_count = 1};
+    given_hex(VECTOR_DEVICE, sample.hello.device.b, 16);
+    struct hello_site *s = &sample.hello.sites[0];
+    *s = (struct hello_site){.site = bytes_str(VECTOR_SITE),
+                             .own_seq = 2,
+                             .waiting = 1,
+                             .oldest_waiting_ms = 1767225600000,
+                             .cursor_count = 1};
+    s->cursors[0].at = (struct position){1, 1};
+    given_hex(VECTOR_ID_2, s->own_id.b, 32);
+    given_hex(VECTOR_LOG_1, s->cursors[0].hash.b, 32);
+}
+
+static void give_known_welcome(void)
+{
+    struct msg_welcome *m = &sample.welcome;
+    *m = (struct msg_welcome){.epoch = 1, .now_ms = 1767225600000, .site_count = 1, .peer_count = 1};
+    fill(&m->hub, sizeof m->hub, 0xbb);
+    m->sites[0] = (struct welcome_site){.site = bytes_str(VECTOR_SITE), .held_seq = 2, .head = {1, 2}};
+    given_hex(VECTOR_ID_2, m->sites[0].held_id.b, 32);
+    given_hex(VECTOR_SIGN_RECEIPT, m->sites[0].held_receipt.b, 64);
+    m->peers[0] = (struct welcome_peer){.heard_ms = 1767225600000, .waiting = 3};
+    fill(&m->peers[0].device, 16, 0xcc);
+}
+
+static void give_known_receipt(void)
+{
+    sample.receipt = (struct msg_receipt){
+        .site = bytes_str(VECTOR_SITE), .incarnation = 1, .seq = 2, .run_count = 1, .runs = {{1, {1, 1}, 2}}};
+    given_hex(VECTOR_ID_2, sample.receipt.id.b, 32);
+    given_hex(VECTOR_SIGN_RECEIPT, sample.receipt.signature.b, 64);
+}
+
+static void give_known_feed(void)
+{
+    sample.feed = (struct msg_feed){
+        .site = bytes_str(VECTOR_SITE), .first = {1, 2}, .count = 1, .head = {.at = {1, 2}}, .newest = {1, 2}};
+    given_hex(VECTOR_LOG_2, sample.feed.head.hash.b, 32);
+    given_hex(VECTOR_SIGN_LOG_HEAD, sample.feed.signature.b, 64);
+}
+
+static void must_be(enum message_kind kind, uint64_t request, const char *hex)
+{
+    struct buffer b = {0};
+    sample.kind = kind;
+    sample.request = request;
+    encode(&b);
+    assert_hex(buffer_bytes(&b), hex);
+    buffer_release(&b);
+}
+
+static void the_bytes_are_those_that_the_protocol_tells(void **state)
+{
+    (void)state;
+    struct bytes site = bytes_str(VECTOR_SITE);
+    give_known_hello();
+    must_be(MSG_HELLO, 1, VECTOR_HELLO);
+    give_known_welcome();
+    must_be(MSG_WELCOME, 1, VECTOR_WELCOME);
+    sample.push = (struct msg_push){.site = site, .incarnation = 1, .first_seq = 1, .count = 2, .key_count = 1};
+    given_hex(VECTOR_SIGN_STREAM, sample.push.signature.b, 64);
+    must_be(MSG_PUSH, 2, VECTOR_PUSH);
+    give_known_receipt();
+    must_be(MSG_RECEIPT, 2, VECTOR_RECEIPT);
+    sample.pull =
+        (struct msg_pull){.site = site, .cursor_count = 1, .cursors = {{1, 1}}, .max_bytes = 16384, .wait_ms = 20000};
+    must_be(MSG_PULL, 3, VECTOR_PULL);
+    give_known_feed();
+    must_be(MSG_FEED, 3, VECTOR_FEED);
+    sample.keys = (struct msg_keys){.site = site, .count = 2};
+    given_hex(VECTOR_PERSON, sample.keys.ids[0].b, 16);
+    given_hex(VECTOR_SITE_KEY_ID, sample.keys.ids[1].b, 16);
+    must_be(MSG_KEYS, 4, VECTOR_KEYS);
+    sample.refused = (struct msg_refused){.reason = REFUSED_BUSY, .text = bytes_str("Try again later.")};
+    must_be(MSG_REFUSED, 5, VECTOR_REFUSED);
+    struct buffer marker = {0};
+    struct event_id id;
+    given_hex(VECTOR_ID_2, id.b, 32);
+    feed_put_marker(&marker, 1, 2, &id);
+    assert_hex(buffer_bytes(&marker), VECTOR_MARKER);
+    buffer_release(&marker);
+}
+
 /* ---- bodies ---- */
 
 static void a_body_cannot_claim_more_than_it_has(void **state)
@@ -410,6 +498,7 @@ int main(void)
         cmocka_unit_test(names_are_checked),
         cmocka_unit_test(a_refused_message_still_tells_its_request),
         cmocka_unit_test(a_join_proves_its_keys),
+        cmocka_unit_test(the_bytes_are_those_that_the_protocol_tells),
         cmocka_unit_test(a_body_cannot_claim_more_than_it_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
