@@ -8,13 +8,15 @@
 static const struct option_def options[] = {
     {"name", "NAME", "what the hub is called"},
     {"listen", "ADDRESS", "where it listens: tcp://ADDRESS:PORT"},
+    {"advertise", "ADDRESS", "the address that tickets carry, where it differs"},
     {"site", "SITE", "a team's patch; repeat it for several"},
     OPTIONS_END,
 };
 
 static enum felloe_code run(struct cli *cli)
 {
-    const char *name = cli_option(cli, "name"), *listen = cli_option(cli, "listen");
+    const char *name = cli_option(cli, "name"), *listen = cli_option(cli, "listen"),
+               *advertise = cli_option(cli, "advertise");
     const char **sites = cli_option_all(cli, "site");
     size_t count = 0, at = 0;
     if (!name || !listen || !sites) {
@@ -24,7 +26,7 @@ static enum felloe_code run(struct cli *cli)
     }
     while (sites[count])
         count++;
-    const char **arguments = calloc(count * 2 + 6, sizeof *arguments);
+    const char **arguments = calloc(count * 2 + 8, sizeof *arguments);
     enum felloe_code code = FELLOE_OK;
     if (arguments) {
         arguments[at++] = "--init-hub";
@@ -32,6 +34,10 @@ static enum felloe_code run(struct cli *cli)
         arguments[at++] = name;
         arguments[at++] = "--listen";
         arguments[at++] = listen;
+        if (advertise) {
+            arguments[at++] = "--advertise";
+            arguments[at++] = advertise;
+        }
         for (size_t i = 0; i < count; i++) {
             arguments[at++] = "--site";
             arguments[at++] = sites[i];

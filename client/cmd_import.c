@@ -218,8 +218,9 @@ static enum felloe_code import_file(struct cli *cli, FILE *file)
     progress_end(&run.progress);
     if (code == FELLOE_OK)
         code = summary(&run);
-    else if (run.saved > 0 && !cli->json)
-        fprintf(stderr, "felloe: %" PRIu64 " events are saved; import the same file again to go on\n", run.saved);
+    else if (!cli->json)
+        fprintf(stderr, "%" PRIu64 " events are saved for certain; importing the same file again adds what is missing\n",
+                run.saved + run.known);
     release(&run);
     return code;
 }

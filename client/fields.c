@@ -41,7 +41,10 @@ static void print_value(FILE *to, const struct field_def *field, const struct fe
     case FELLOE_TEXT: {
         const char *own = felloe_value_text(value);
         const char *label = field && field->codes ? code_label(field->codes, bytes_str(own)) : NULL;
-        fputs(label ? label : field && field->kind == KIND_WORKER ? worker_name(context, own) : own, to);
+        if (field && field->kind == KIND_HEX)
+            fprintf(to, "%.*s", ID_SHORT, own);
+        else
+            fputs(label ? label : field && field->kind == KIND_WORKER ? worker_name(context, own) : own, to);
         break;
     }
     case FELLOE_NIL:

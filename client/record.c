@@ -37,23 +37,34 @@ void recording_release(struct recording *recording)
     *recording = (struct recording){0};
 }
 
-/* The one code whose label is, or else begins with, what was typed; the text itself when there is no such one. The
- * daemon says what the codes are. */
+/* The one code whose label begins with (or, with `within`, contains) the text; NULL for none or several. */
+static const char *only_code(const struct code_list *list, const char *text, bool within)
+{
+    const char *found = NULL;
+    for (size_t i = 0; i < list->count; i++) {
+        const char *at = strcasestr(list->codes[i].label, text);
+        if (!at || (!within && at != list->codes[i].label))
+            continue;
+        if (found)
+            return NULL;
+        found = list->codes[i].code;
+    }
+    return found;
+}
+
+/* What was typed is a code, its label, the beginning of one label, or in one label. The text itself when it is none of
+ * these: then the daemon says what the codes are. */
 static const char *code_of(const struct code_list *list, const char *text)
 {
-    const char *begins = NULL;
-    size_t count = 0;
     if (code_label(list, bytes_str(text)) || !*text)
         return text;
-    for (size_t i = 0; i < list->count; i++) {
+    for (size_t i = 0; i < list->count; i++)
         if (strcasecmp(list->codes[i].label, text) == 0 || strcasecmp(list->codes[i].code, text) == 0)
             return list->codes[i].code;
-        if (strncasecmp(list->codes[i].label, text, strlen(text)) == 0) {
-            begins = list->codes[i].code;
-            count++;
-        }
-    }
-    return count == 1 ? begins : text;
+    const char *code = only_code(list, text, false);
+    if (!code)
+        code = only_code(list, text, true);
+    return code ? code : text;
 }
 
 /* As the catalogue wants it, in `room` where it has to be written anew. */

@@ -231,7 +231,7 @@ enum felloe_code client_check_text(const char *what, const char *text, struct fe
 {
     if (!text || utf8_valid(bytes_str(text)))
         return FELLOE_OK;
-    return felloe_fail(error, FELLOE_INVALID, "%s is not UTF-8 text: save it as UTF-8, or type it in a UTF-8 terminal",
+    return felloe_fail(error, FELLOE_INVALID, "%s is not UTF-8: save it as UTF-8, or type it in a UTF-8 terminal",
                        what);
 }
 
