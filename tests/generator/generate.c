@@ -251,7 +251,7 @@ static bool option_of(int option, char *value, struct wanted *wanted)
 /* What was not asked for follows from how many events there are to be. */
 static void fill_in(struct wanted *wanted)
 {
-    uint64_t people = wanted->events / 16 + 1;
+    uint64_t people = wanted->events / 13 + 1; /* some are still to come when it ends */
     if (wanted->people == 0)
         wanted->people = people > 100000000 ? 100000000 : (uint32_t)people;
     if (wanted->workers == 0)
