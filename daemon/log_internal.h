@@ -171,6 +171,18 @@ int64_t log_oldest_waiting(struct event_log *log, struct store_txn *txn, uint32_
 uint64_t log_shared_seq(struct event_log *log, struct store_txn *txn, uint32_t site);
 bool log_own_event(struct store_txn *txn, uint32_t site, uint32_t incarnation, uint64_t seq, struct bytes *event);
 
+/* ---- entries of a FEED that are here already, at another position (log_second.c) ---- */
+
+struct log_seconds {
+    const struct entry **entries;
+    uint32_t count, cap;
+    bool failed; /* memory ran out */
+};
+void log_seconds_add(struct log_seconds *seconds, const struct entry *entry);
+/* Is each of them, byte for byte, what is here? */
+bool log_seconds_hold(struct event_log *log, uint32_t site, const struct batch *batch, struct log_seconds *seconds);
+void log_seconds_release(struct log_seconds *seconds);
+
 /* ---- the jobs: one function a kind, run in the writer's transaction ---- */
 
 typedef enum felloe_code (*log_job_run)(struct event_log *log, struct log_job *job);

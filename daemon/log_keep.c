@@ -97,15 +97,14 @@ static bool is_own(struct event_log *log, uint32_t site, const struct entry *ent
 }
 
 static enum felloe_code feed_entry(struct event_log *log, struct log_job *job, uint32_t site, struct head_row *head,
-                                   const struct entry *entry)
+                                   const struct entry *entry, struct log_seconds *seconds)
 {
     struct bytes raw = entry->event;
     bool own = (entry->flags & ENTRY_OWN) || device_id_equal(&entry->device, &log->identity->device);
     own = own && is_own(log, site, entry, &raw);
     if (!own && (entry->flags & ENTRY_OWN))
         return felloe_fail(&job->error, FELLOE_INVALID,
-                           "the hub names an own entry (%s, number %llu) that this device did "
-                           "not write",
+                           "the hub names an own entry (%s, number %llu) that this device did not write",
                            job->batch->site, (unsigned long long)entry->seq);
     struct event event;
     if (!event_decode(raw, &event) || !bytes_is(event.clear.site, job->batch->site))
@@ -119,6 +118,8 @@ static enum felloe_code feed_entry(struct event_log *log, struct log_job *job, u
     if (verdict == STREAM_NEXT)
         stream_advance(log_write_stream_change(log, site, &event.clear.device, event.clear.incarnation), &event.clear,
                        &entry->id);
+    else if (!own)
+        log_seconds_add(seconds, entry);
     struct log_put put = {.flags = entry->flags & ENTRY_FIRST_KEY, .id = entry->id, .event = raw};
     if (own) {
         put.flags |= ENTRY_OWN;
@@ -134,6 +135,19 @@ static enum felloe_code feed_entry(struct event_log *log, struct log_job *job, u
     return FELLOE_OK;
 }
 
+static enum felloe_code feed_entries(struct event_log *log, struct log_job *job, uint32_t site, struct head_row *head)
+{
+    struct log_seconds seconds = {0};
+    enum felloe_code code = FELLOE_OK;
+    for (uint32_t i = 0; i < job->batch->count && code == FELLOE_OK; i++)
+        code = feed_entry(log, job, site, head, &job->batch->entries[i], &seconds);
+    if (code == FELLOE_OK && !log_seconds_hold(log, site, job->batch, &seconds))
+        code = felloe_fail(&job->error, FELLOE_INVALID,
+                           "an entry for %s comes a second time and is not the one that is here", job->batch->site);
+    log_seconds_release(&seconds);
+    return code;
+}
+
 enum felloe_code log_run_feed(struct event_log *log, struct log_job *job)
 {
     const struct batch *batch = job->batch;
@@ -145,16 +159,13 @@ enum felloe_code log_run_feed(struct event_log *log, struct log_job *job)
         return felloe_fail(
             &job->error, FELLOE_INVALID, "what came for %s begins at %u.%llu and does not follow %u.%llu", batch->site,
             batch->epoch, (unsigned long long)batch->first_n, head->head.at.epoch, (unsigned long long)head->head.at.n);
-    for (uint32_t i = 0; i < batch->count; i++) {
-        enum felloe_code code = feed_entry(log, job, site, head, &batch->entries[i]);
-        if (code != FELLOE_OK)
-            return code;
-    }
+    enum felloe_code code = feed_entries(log, job, site, head);
+    if (code != FELLOE_OK)
+        return code;
     if (head->head.at.n != batch->head.at.n || memcmp(&head->head.hash, &batch->head.hash, sizeof head->head.hash) != 0)
         return felloe_fail(&job->error, FELLOE_INVALID,
-                           "what came for %s up to %u.%llu does not have the hash that the hub "
-                           "signed",
-                           batch->site, batch->epoch, (unsigned long long)head->head.at.n);
+                           "what came for %s up to %u.%llu does not have the hash that the hub signed", batch->site,
+                           batch->epoch, (unsigned long long)head->head.at.n);
     head->has_signature = true;
     head->signature = batch->head_signature;
     for (size_t i = 0; i < job->new_key_count; i++) /* the hub has these: they need not be brought to it */

@@ -535,6 +535,55 @@ static void an_older_incarnations_events_come_back_whole(void **state)
     pair_end(&p);
 }
 
+/* A hub that was restored gives what it lost together with the receipt a position in its next epoch; the first position
+ * comes back to it with somebody's offer. Both reach a laptop, in whatever order. */
+static void an_event_may_have_a_position_in_two_epochs_if_it_is_the_same(void **state)
+{
+    (void)state;
+    struct pair p = pair_with(5);
+    push_all(&p);
+    struct given_log *other = given_log(ROLE_SPOKE, p.hub);
+    feed_all(p.hub, other, BODY_TARGET);
+    for (int wrong = 1; wrong >= 0; wrong--) {
+        struct key_record keys[64];
+        uint32_t key_count;
+        struct batch *batch = read_feed(p.hub, other, (struct position){1, 3}, BODY_TARGET, keys, &key_count);
+        assert_int_equal(batch->count, 3);
+        struct buffer altered = {0};
+        if (wrong) { /* another event under the number of the first: not the last, so no head tells */
+            buffer_append(&altered, batch->entries[0].event.data, batch->entries[0].event.len);
+            altered.data[altered.len - 1] ^= 1;
+            batch->entries[0].event = buffer_bytes(&altered);
+            event_id_of(batch->entries[0].event, &batch->entries[0].id);
+        }
+        batch->epoch = 2;
+        batch->first_n = 1;
+        log_head_start(&batch->head, bytes_str(SITE), 2);
+        for (uint32_t i = 0; i < batch->count; i++)
+            log_head_advance(&batch->head, &batch->entries[i].id);
+        struct log_job job = {.kind = LOG_KEEP_FEED, .batch = batch};
+        assert_int_equal(run(other, &job), wrong ? FELLOE_INVALID : FELLOE_OK);
+        batch_free(batch);
+        buffer_release(&altered);
+    }
+    struct log_head heads[SEEN_MAX];
+    struct log_reader *reader = reader_of(other);
+    assert_int_equal(log_heads(reader, bytes_str(SITE), heads), 2);
+    assert_int_equal(heads[1].at.epoch, 2);
+    assert_int_equal(heads[1].at.n, 3);
+    struct log_walk walk;
+    struct log_item item;
+    unsigned count = 0;
+    log_walk_begin(&walk, reader, bytes_str(SITE), (struct position){1, 4});
+    for (; log_walk_next(&walk, &item); count++)
+        assert_true(item.event.len > 0);
+    assert_int_equal(count, 2 + 3);
+    log_walk_end(&walk);
+    log_reader_end(reader);
+    given_log_end(other);
+    pair_end(&p);
+}
+
 int main(void)
 {
     if (sodium_init() < 0)
@@ -555,6 +604,7 @@ int main(void)
         cmocka_unit_test(a_feed_that_does_not_fit_moves_no_cursor),
         cmocka_unit_test(any_positions_hash_can_be_asked_for),
         cmocka_unit_test(what_the_hub_records_is_placed_and_signed_at_once),
+        cmocka_unit_test(an_event_may_have_a_position_in_two_epochs_if_it_is_the_same),
         cmocka_unit_test(an_older_incarnations_events_come_back_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
