@@ -177,7 +177,7 @@ static enum verdict check_site(struct preparing *p, struct record_draft *draft, 
     if (asked.len == 0) {
         find_site(p, draft);
     } else {
-        if (scope_of(p->daemon, p->reading->log, asked, &one, error) != FELLOE_OK)
+        if (scope_of(p->daemon, p->reading->log, asked, true, &one, error) != FELLOE_OK)
             return CHECK_WRONG;
         memcpy(draft->site, one.sites[0], sizeof draft->site);
         size_t has = 0;
@@ -198,7 +198,7 @@ static enum verdict check_site(struct preparing *p, struct record_draft *draft, 
     }
     if (draft->site[0])
         return CHECK_OK;
-    return scope_of(p->daemon, p->reading->log, bytes_str("any"), &one, error) == FELLOE_OK ? CHECK_OK : CHECK_WRONG;
+    return scope_of(p->daemon, p->reading->log, bytes_str("any"), true, &one, error) == FELLOE_OK ? CHECK_OK : CHECK_WRONG;
 }
 
 /* As long as events wait under the key, what is here of the person is not all that came: nothing is written yet. */

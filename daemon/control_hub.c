@@ -52,7 +52,7 @@ static enum felloe_code add_site(struct control_request *request, struct log_rea
     struct scope scope;
     if (site.len == 0)
         return felloe_fail(error, FELLOE_INVALID, "A site's name is empty.");
-    enum felloe_code code = scope_of(request->daemon, reader, site, &scope, error);
+    enum felloe_code code = scope_of(request->daemon, reader, site, true, &scope, error);
     if (code != FELLOE_OK)
         return code;
     for (uint32_t i = 0; i < record->site_count; i++)

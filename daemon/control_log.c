@@ -150,8 +150,8 @@ static void read_chunk(struct control_request *request)
     struct log_reader *reader = log_reader_begin(request->daemon->log, &l->error);
     if (!reader)
         return;
-    if (l->has_scope || scope_of(request->daemon, reader, control_arg_text(request, "site"), &l->scope, &l->error) ==
-                            FELLOE_OK) {
+    if (l->has_scope || scope_of(request->daemon, reader, control_arg_text(request, "site"), false, &l->scope,
+                                 &l->error) == FELLOE_OK) {
         l->has_scope = true;
         for (size_t i = 0; i < l->scope.count && !full(request); i++) {
             struct bytes site = bytes_str(l->scope.sites[i]);

@@ -13,7 +13,7 @@ enum felloe_code reading_begin(struct reading *reading, struct daemon *daemon, s
     if (code != FELLOE_OK)
         return code;
     reading->log = log_reader_begin(daemon->log, error);
-    code = reading->log ? scope_of(daemon, reading->log, site, &reading->scope, error) : error->code;
+    code = reading->log ? scope_of(daemon, reading->log, site, false, &reading->scope, error) : error->code;
     if (code != FELLOE_OK)
         reading_end(reading);
     return code;

@@ -25,8 +25,8 @@ static void list_sites(const struct scope *scope, char *out, size_t size)
         len += (size_t)snprintf(out + len, size - len, "%s%s", i > 0 ? ", " : "", scope->sites[i]);
 }
 
-enum felloe_code scope_of(struct daemon *daemon, struct log_reader *reader, struct bytes site, struct scope *out,
-                          struct felloe_error *error)
+enum felloe_code scope_of(struct daemon *daemon, struct log_reader *reader, struct bytes site, bool for_writing,
+                          struct scope *out, struct felloe_error *error)
 {
     struct scope all = {0};
     while (all.count < SITES_MAX && log_site_at(reader, all.count, all.sites[all.count]))
@@ -48,7 +48,7 @@ enum felloe_code scope_of(struct daemon *daemon, struct log_reader *reader, stru
     if (all.count == 0)
         return felloe_fail(error, FELLOE_DENIED, "This device is not let into any site yet: the hub has not answered "
                                                  "its ticket so far. Connect it to the network once, then try again.");
-    return felloe_fail(error, FELLOE_DENIED,
+    return felloe_fail(error, for_writing ? FELLOE_DENIED : FELLOE_NOT_FOUND,
                        "This device is not let into the site %.*s (it is in: %s). Whoever keeps the hub can invite it.",
                        (int)site.len, (const char *)site.data, names);
 }

@@ -110,7 +110,7 @@ static void what_is_wrong_is_said_in_words(void **state)
     expect_error(client_record(&client, jo, "note.added", (const char *[]){"text", "x", NULL}), FELLOE_DENIED, "south");
     expect_error(client_ask(&client, CONTROL_VIEW, (const char *[]){"name", "weather", NULL}), FELLOE_USAGE, "weather");
     expect_error(client_ask(&client, CONTROL_VIEW, (const char *[]){"name", "caseload", "site", "south", NULL}),
-                 FELLOE_DENIED, "south");
+                 FELLOE_NOT_FOUND, "south");
     expect_error(client_ask(&client, CONTROL_LOG, (const char *[]){"from", "noon", NULL}), FELLOE_INVALID, "noon");
     expect_error(client_ask(&client, CONTROL_HUB_DEVICES, NULL), FELLOE_DENIED, "hub");
     assert_int_equal(story_length(&client, "Jo"), 1);
