@@ -218,14 +218,19 @@ static bool brings_something(enum message_kind kind)
     return kind == MSG_PUSH || kind == MSG_OFFER || kind == MSG_JOIN;
 }
 
-/* True when the driver itself has answered: a ticket's holder, or a disk that is full. */
+/* True when the driver itself has answered: a ticket's holder, a laptop that was revoked, a disk that is full. */
 static bool answer_here(struct hub_driver *h, uint64_t peer, const struct net_key *key, struct bytes header)
 {
     bool full = event_log_full(h->base.daemon->log);
-    if (key->kind != NET_KEY_TICKET && !full)
+    if (key->kind == NET_KEY_DEVICE && !full)
         return false;
     struct message *message = &h->message;
     bool well_formed = message_decode(header, message);
+    if (key->kind == NET_KEY_REVOKED) {
+        driver_hub_refuse(h, peer, message->request, REFUSED_REVOKED,
+                          "This laptop was revoked at the hub. What is on it stays; ask who looks after the hub.");
+        return true;
+    }
     if (full && brings_something(message->kind)) {
         probe_log(h);
         driver_hub_refuse(h, peer, message->request, REFUSED_BUSY,

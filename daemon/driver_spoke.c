@@ -401,7 +401,8 @@ static void status(struct driver *driver, struct link_status *out)
         notice = "What answers at the hub's address does not hold the hub's key. Check the address in felloe.conf; ask who "
                  "looks after the hub.";
     else if (s->link == NET_REFUSED)
-        notice = "The hub does not admit this laptop (any more). What is here stays; ask who looks after the hub.";
+        notice = "The hub does not admit this laptop: it was revoked, or is unknown there. What is here stays; ask who "
+                 "looks after the hub.";
     snprintf(out->notice, sizeof out->notice, "%s", notice);
 }
 
