@@ -265,7 +265,7 @@ static const struct {
 
 bool message_decode(struct bytes header, struct message *out)
 {
-    struct mp_reader r;
+    struct mp_reader r MP_UNSET;
     out->kind = (enum message_kind)0;
     out->request = 0;
     if (header.len == 0 || header.len > HEADER_MAX)

@@ -85,7 +85,7 @@ static enum entries_result decode_all(struct mp_reader *r, const struct entries_
 
 enum entries_result entries_decode(struct lent *body, const struct entries_form *form, struct batch **out)
 {
-    struct mp_reader r;
+    struct mp_reader r MP_UNSET;
     struct lent mine = *body;
     *body = (struct lent){0};
     *out = NULL;
@@ -112,14 +112,15 @@ enum entries_result entries_decode(struct lent *body, const struct entries_form 
 
 bool keys_check(struct bytes body, uint32_t count, void (*visit)(void *context, const struct key_id *id), void *context)
 {
-    struct mp_reader r;
+    struct mp_reader r MP_UNSET;
     if (body.len > BODY_MAX)
         return false;
     mp_reader_init(&r, body);
     for (uint32_t i = 0; i < count; i++) {
         if (!mp_next(&r))
             return false;
-        struct mp_reader id_only = {.in = mp_object(&r)};
+        struct mp_reader id_only MP_UNSET;
+        mp_reader_init(&id_only, mp_object(&r));
         if (!key_record_check(&r))
             return false;
         struct key_id id;
