@@ -67,11 +67,13 @@ static enum verdict check_type(struct preparing *p, struct record_draft *draft, 
     }
     draft->worker = text->worker.len > 0 ? text->worker : bytes_str(p->daemon->identity.worker);
     if (!slug_valid(draft->worker)) {
-        felloe_fail(error, FELLOE_INVALID,
-                    text->worker.len > 0 ? "%.*s is not a worker's id: a-z, 0-9 and -, at most 32 characters."
-                                         : "Say who records it%.*s: this device has no worker of its own (--worker ID).",
-                    text->worker.len > 0 ? (int)(text->worker.len < 60 ? text->worker.len : 60) : 0,
-                    text->worker.data ? (const char *)text->worker.data : "");
+        if (text->worker.len > 0)
+            felloe_fail(error, FELLOE_INVALID, "%.*s is not a worker's id: a-z, 0-9 and -, at most %d characters.",
+                        (int)(text->worker.len < 60 ? text->worker.len : 60), (const char *)text->worker.data,
+                        SLUG_MAX);
+        else
+            felloe_fail(error, FELLOE_INVALID,
+                        "Say who records it: this device has no worker of its own (--worker ID).");
         return CHECK_WRONG;
     }
     return CHECK_OK;
@@ -198,7 +200,8 @@ static enum verdict check_site(struct preparing *p, struct record_draft *draft, 
     }
     if (draft->site[0])
         return CHECK_OK;
-    return scope_of(p->daemon, p->reading->log, bytes_str("any"), true, &one, error) == FELLOE_OK ? CHECK_OK : CHECK_WRONG;
+    scope_of(p->daemon, p->reading->log, bytes_str("any"), true, &one, error); /* says that there is none yet */
+    return CHECK_WRONG;
 }
 
 /* As long as events wait under the key, what is here of the person is not all that came: nothing is written yet. */
@@ -214,7 +217,8 @@ static enum verdict check_key(struct preparing *p, struct record_draft *draft, s
     if (draft->has_person) {
         draft->key = key_id_of_person(draft->person);
         if (views_is_waiting(&p->reading->views, bytes_str(draft->site), &draft->key)) {
-            felloe_fail(error, FELLOE_NOT_FOUND, "This person's record has come, but not its key yet; try again in a while.");
+            felloe_fail(error, FELLOE_NOT_FOUND,
+                        "This person's record has come, but not its key yet; try again in a while.");
             return missing(p, FELLOE_NOT_FOUND);
         }
         return CHECK_OK; /* the writer refuses what it has no key for */
@@ -230,7 +234,8 @@ static enum verdict check_key(struct preparing *p, struct record_draft *draft, s
 
 /* ---- fields ---- */
 
-static enum felloe_code resolve_event(void *context, struct bytes text, struct event_id *out, struct felloe_error *error)
+static enum felloe_code resolve_event(void *context, struct bytes text, struct event_id *out,
+                                      struct felloe_error *error)
 {
     struct preparing *p = context;
     return finder_event(&p->finder, text, out, error);
@@ -320,8 +325,8 @@ static enum felloe_code check_length(size_t len, struct felloe_error *error)
     if (len <= EVENT_SIZE_MAX - EVENT_OVERHEAD)
         return FELLOE_OK;
     return felloe_fail(error, FELLOE_INVALID,
-                       "The entry is too long: %zu bytes, and one entry may have %d (some 20 pages). Shorten it, or divide "
-                       "it into several.",
+                       "The entry is too long: %zu bytes, and one entry may have %d (some 20 pages). Shorten it, or "
+                       "divide it into several.",
                        len, EVENT_SIZE_MAX - EVENT_OVERHEAD);
 }
 

@@ -11,8 +11,8 @@
  *     from any device by trying the devices known. Two laptops that import the same person before they hear of each
  *     other make two people, whom the team can link; they never make two keys for one.
  *   - A subject that is a person's id here stands for that person.
- *   - Source "/felloe/…", an export of any Felloe: ids and subjects are unique by themselves, so the rest of the source
- *     (site and device) does not count.
+ *   - Source "/felloe/…", an export of any Felloe: ids and subjects are unique by themselves, so the rest of the
+ *     source (site and device) does not count.
  * An event about a subject whom nobody has introduced yet makes the person all the same: the introduction may come
  * later in the file, or never. */
 #ifndef FELLOE_DAEMON_CONTROL_DRAFT_H

@@ -46,8 +46,8 @@ static enum felloe_code take_text(const struct control_request *request, const c
     return felloe_fail(error, FELLOE_INVALID, "The %s is too long: at most %d bytes.", name, LABEL_MAX);
 }
 
-static enum felloe_code add_site(struct control_request *request, struct log_reader *reader, struct ticket_record *record,
-                                 struct bytes site, struct felloe_error *error)
+static enum felloe_code add_site(struct control_request *request, struct log_reader *reader,
+                                 struct ticket_record *record, struct bytes site, struct felloe_error *error)
 {
     struct scope scope;
     if (site.len == 0)

@@ -55,7 +55,8 @@ static void put_body(struct buffer *out, const struct event_body *body)
     buffer_append(out, body->fields.data, body->fields.len);
 }
 
-static void tell(struct control_request *request, struct bytes site, const struct log_item *item, const struct event *event)
+static void tell(struct control_request *request, struct bytes site, const struct log_item *item,
+                 const struct event *event)
 {
     struct logging *l = request->state;
     struct buffer *out = &request->out;

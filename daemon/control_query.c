@@ -58,7 +58,8 @@ static int64_t lesser(int64_t a, int64_t b)
 
 /* Up to when all is shared: the last contact, or when the oldest that still waits was written. Up to when all is
  * received: the last contact when we are at the head, else the newest event that we have. */
-static void read_times(struct site_progress *site, const struct progress_table *table, struct reading *reading, bool hub)
+static void read_times(struct site_progress *site, const struct progress_table *table, struct reading *reading,
+                       bool hub)
 {
     int64_t contact = hub ? table->now_ms : table->link.last_contact_ms;
     site->shared_through_ms = site->received_through_ms = contact;

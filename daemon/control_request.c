@@ -109,8 +109,8 @@ void control_request_start(struct control_request *request)
     bool ok = r && read_request(request, r, &verb);
     free(r);
     if (!ok) {
-        felloe_fail(&error, FELLOE_USAGE, "The request is not one that this daemon can read; client and daemon may be of "
-                                          "different versions.");
+        felloe_fail(&error, FELLOE_USAGE, "The request is not one that this daemon can read; client and daemon may be "
+                                          "of different versions.");
         control_fail(request, &error);
     } else if (!control_verb_find(verb, &request->verb)) {
         felloe_fail(&error, FELLOE_USAGE, "The daemon does not know the verb %.*s.", (int)verb.len,

@@ -12,6 +12,7 @@
 
 #define KEPT_PER_EVENT 2048u
 #define KEPT_DOCUMENT (1024u * 1024)
+#define ARRIVED_AT_ONCE 256u
 
 struct fold_item {
     struct fold_event event;
@@ -91,7 +92,7 @@ static void fill_fold_event(struct fold_event *out, const struct event *event, s
     };
 }
 
-/* Must it wait for this key: because it is not here, or (unless it has waited already) because earlier ones still do? */
+/* Must it wait for this key: because it is not here, or (unless it has waited already) because earlier ones do? */
 static bool must_wait(struct fold_work *work, struct fold_step *step, const struct key_id *key, bool has_waited)
 {
     return !find_key(work, step->keyring, key) ||
@@ -145,9 +146,9 @@ static void gather(struct fold_work *work, struct fold_step *step, const struct 
 /* Takes events from the waiting list whose key has come. */
 static void gather_arrived(struct fold_work *work, struct fold_step *step, const struct key_id *key)
 {
-    struct views_ref refs[256];
+    struct views_ref refs[ARRIVED_AT_ONCE];
     size_t count;
-    while (has_room(work) && (count = views_waiting(step->views, step->site, key, refs, sizeof refs / sizeof *refs)) > 0)
+    while (has_room(work) && (count = views_waiting(step->views, step->site, key, refs, ARRIVED_AT_ONCE)) > 0)
         for (size_t i = 0; i < count && has_room(work); i++) {
             struct log_item item;
             views_drop_waiting(step->views, step->site, key, &refs[i]);

@@ -14,8 +14,8 @@ struct scope {
     char sites[SITES_MAX][SLUG_MAX + 1];
     size_t count;
 };
-/* All of the daemon's sites, or the one named. Says in words when it is not one of them (FELLOE_NOT_FOUND; to write there
- * from a laptop: FELLOE_DENIED). */
+/* All of the daemon's sites, or the one named. Says in words when it is not one of them (FELLOE_NOT_FOUND; to write
+ * there from a laptop: FELLOE_DENIED). */
 enum felloe_code scope_of(struct daemon *daemon, struct log_reader *reader, struct bytes site, bool for_writing,
                           struct scope *out, struct felloe_error *error);
 

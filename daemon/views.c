@@ -61,7 +61,7 @@ static void put_owner(const struct views *views, struct buffer *out)
     mp_put_uint(out, views->incarnation);
 }
 
-/* Is it of this version, and of this device and incarnation? (After a fork own events are made again: other numbers.) */
+/* Is it of this version, device and incarnation? (After a fork own events are made again, under other numbers.) */
 static bool owner_fits(struct views *views)
 {
     struct store_txn *txn;
@@ -149,7 +149,8 @@ static enum felloe_code begin(struct views *views, struct views_txn *txn, bool w
     pthread_rwlock_rdlock(&views->lock);
     enum felloe_code code;
     if (!views->store)
-        code = felloe_fail(error, FELLOE_STORAGE, "The views cannot be opened at the moment; the record itself is safe.");
+        code = felloe_fail(error, FELLOE_STORAGE,
+                           "The views cannot be opened at the moment; the record itself is safe.");
     else if (writing)
         code = store_begin_write(views->store, &txn->store, error);
     else

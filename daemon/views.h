@@ -13,10 +13,10 @@
  *   waiting   site key-id reference                    event whose key is not here yet
  *   origins   hash-of-origin site                      event id, subject: an import counts once
  *
- * "site" is the slug and a NUL; the subject a person's id, zeros for the site itself; numbers big-endian. What is personal
- * lies sealed (XChaCha20-Poly1305, random nonce, table and key as associated data) under the subject's own data key, so
- * that destroying the key empties the views too. Origins may be guessable, so they are hashed with a secret of this
- * device.
+ * "site" is the slug and a NUL; the subject a person's id, zeros for the site itself; numbers big-endian. What is
+ * personal lies sealed (XChaCha20-Poly1305, random nonce, table and key as associated data) under the subject's own
+ * data key, so that destroying the key empties the views too. Origins may be guessable, so they are hashed with a
+ * secret of this device.
  *
  * One thread writes (the projector's). Readers: begin and end on one thread, and do not nest. */
 #ifndef FELLOE_DAEMON_VIEWS_H
@@ -171,7 +171,8 @@ typedef bool (*views_device_visit)(void *context, const struct views_device *dev
 void views_devices(struct views_txn *txn, struct bytes site, views_device_visit visit, void *context);
 
 void views_put_waiting(struct views_txn *txn, struct bytes site, const struct key_id *key, const struct views_ref *ref);
-void views_drop_waiting(struct views_txn *txn, struct bytes site, const struct key_id *key, const struct views_ref *ref);
+void views_drop_waiting(struct views_txn *txn, struct bytes site, const struct key_id *key,
+                        const struct views_ref *ref);
 /* The first key at or after `from` that events wait for; false when there is none. */
 bool views_waiting_key(struct views_txn *txn, struct bytes site, const struct key_id *from, struct key_id *out);
 bool views_is_waiting(struct views_txn *txn, struct bytes site, const struct key_id *key);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A daemon without a network: log, projector and local socket, its loop on a thread of its own; and a client that speaks
- * the protocol by hand. */
+/* A daemon without a network: log, projector and local socket, its loop on a thread of its own; and a client that
+ * speaks the protocol by hand. */
 #ifndef FELLOE_TESTS_GIVEN_DAEMON_H
 #define FELLOE_TESTS_GIVEN_DAEMON_H
 
@@ -237,7 +237,7 @@ static inline void put_request(struct buffer *out, enum control_verb verb, const
         mp_put_text(out, pairs[2 * i]);
         const char *value = pairs[2 * i + 1];
         if (*value == '#')
-            mp_put_int(out, atoll(value + 1));
+            mp_put_int(out, strtoll(value + 1, NULL, 10));
         else if (strcmp(value, "!") == 0)
             mp_put_bool(out, true);
         else

@@ -127,7 +127,8 @@ static void an_entry_that_is_too_long_is_refused(void **state)
     memset(text, 'a', sizeof text - 1);
     introduce(&client, "Jo", (char[33]){0});
     struct control_draft jo = {.person = bytes_str("Jo")};
-    expect_error(client_record(&client, jo, "note.added", (const char *[]){"text", text, NULL}), FELLOE_INVALID, "long");
+    expect_error(client_record(&client, jo, "note.added", (const char *[]){"text", text, NULL}), FELLOE_INVALID,
+                 "long");
     text[60000] = '\0';
     save(&client, "Jo", NULL, "note.added", (const char *[]){"text", text, NULL});
     client_end(&client);
@@ -235,9 +236,9 @@ static void an_import_counts_once_and_finds_its_people_again(void **state)
     assert_string_equal(a, b);
 
     /* A line more about one of them. */
-    struct reply more = client_record(&client, (struct control_draft){.source = bytes_str("old"), .origin = bytes_str("5"),
-                                                                      .subject = bytes_str("p1")},
-                                      "note.added", (const char *[]){"text", "later", NULL});
+    const struct control_draft line = {.source = bytes_str("old"), .origin = bytes_str("5"),
+                                       .subject = bytes_str("p1")};
+    struct reply more = client_record(&client, line, "note.added", (const char *[]){"text", "later", NULL});
     hex_in(item_at(&more, 0), "person", b, sizeof b);
     assert_string_equal(a, b);
     reply_release(&first), reply_release(&second), reply_release(&more);
@@ -257,7 +258,8 @@ static void an_imported_strike_finds_its_entry(void **state)
     size_t begin = control_frame_begin(&out);
     put_request(&out, CONTROL_RECORD, (const char *[]){"partly", "!", NULL});
     put_import(&out, "/felloe/south/aa", there, "p1", "note.added", (const char *[]){"text", "a slip", NULL});
-    put_import(&out, "/felloe/south/bb", "2", "p1", "entry.struck", (const char *[]){"of", there, "why", "a slip", NULL});
+    put_import(&out, "/felloe/south/bb", "2", "p1", "entry.struck",
+               (const char *[]){"of", there, "why", "a slip", NULL});
     control_frame_end(&out, begin);
     client_send(&client, &out);
     struct reply reply = client_reply(&client);
