@@ -10,6 +10,7 @@
 
 #include <limits.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -27,6 +28,7 @@ static const char *const table_names[] = {"keys", "owners"};
 struct keyring {
     struct store *store;
     uint8_t key[32];
+    atomic_bool failed;
 };
 
 enum felloe_code keyring_open(struct keyring **out, const char *dir, const uint8_t keyring_key[32],
@@ -169,6 +171,9 @@ enum felloe_code keyring_add(struct keyring *keyring, const struct key_record *r
 {
     if (count == 0)
         return FELLOE_OK;
+    if (keyring_failed(keyring))
+        return felloe_fail(error, FELLOE_STORAGE,
+                           "the disk failed while keys were written. The daemon has to be started again");
     struct store_txn *txn;
     enum felloe_code code = store_begin_write(keyring->store, &txn, error);
     if (code != FELLOE_OK)
@@ -190,8 +195,11 @@ enum felloe_code keyring_add(struct keyring *keyring, const struct key_record *r
         return FELLOE_OK;
     }
     struct felloe_error why = {0};
-    if (store_commit(txn, &why) == STORE_DONE)
+    enum store_outcome outcome = store_commit(txn, &why);
+    if (outcome == STORE_DONE)
         return FELLOE_OK;
+    if (outcome == STORE_UNKNOWN)
+        atomic_store(&keyring->failed, true);
     return felloe_fail(error, why.code, "%s", why.message);
 }
 
@@ -247,6 +255,11 @@ enum felloe_code keyring_site_key(struct keyring *keyring, struct bytes site, st
     code = there ? get(keyring, txn, &id, out) : FELLOE_NOT_FOUND;
     store_abort(txn);
     return code;
+}
+
+bool keyring_failed(struct keyring *keyring)
+{
+    return atomic_load(&keyring->failed);
 }
 
 size_t keyring_count(struct keyring *keyring)

@@ -82,6 +82,11 @@ static enum felloe_code add_some(struct event_log *log, const struct key_record 
                                  struct felloe_error *error)
 {
     enum felloe_code code = keyring_add(log->keyring, records, count, error);
+    if (keyring_failed(log->keyring)) {
+        atomic_store(&log->failed, true);
+        report(LEVEL_ERROR, "%s", error->message);
+        return code;
+    }
     if (code != FELLOE_STORAGE || atomic_load(&log->full))
         return code;
     give_up_reserve(log);

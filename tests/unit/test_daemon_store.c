@@ -1,65 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store: what is committed is there, what fails is said in words, and no broken file is ever mapped. */
 #include "tests/unit/given_dir.h"
+#include "tests/unit/given_faults.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <sys/uio.h>
 
 #include "daemon/store.h"
 
 enum { WORDS, NUMBERS };
 static const char *const tables[] = {"words", "numbers"};
-
-/* ---- faults: this program's own pwrite and fdatasync, which the store's library uses too ---- */
-
-static int fail_write_with, fail_sync_with;
-static off_t fail_below = 1; /* only writes at or above this offset fail; of the meta pages (below 8192) when 0 */
-
-extern ssize_t __pwrite64(int fd, const void *data, size_t size, off_t at);
-static ssize_t faulty_write(int fd, const void *data, size_t size, off_t at)
-{
-    bool meta = at < 2 * (off_t)sysconf(_SC_PAGESIZE);
-    if (fail_write_with != 0 && meta == (fail_below == 0)) {
-        errno = fail_write_with;
-        return -1;
-    }
-    return __pwrite64(fd, data, size, at);
-}
-ssize_t pwrite(int fd, const void *data, size_t size, off_t at);
-ssize_t pwrite(int fd, const void *data, size_t size, off_t at)
-{
-    return faulty_write(fd, data, size, at);
-}
-ssize_t pwrite64(int fd, const void *data, size_t size, off_t at);
-ssize_t pwrite64(int fd, const void *data, size_t size, off_t at)
-{
-    return faulty_write(fd, data, size, at);
-}
-ssize_t writev(int fd, const struct iovec *parts, int count);
-ssize_t writev(int fd, const struct iovec *parts, int count)
-{
-    ssize_t sum = 0;
-    if (fail_write_with != 0 && fail_below > 0) {
-        errno = fail_write_with;
-        return -1;
-    }
-    for (int i = 0; i < count; i++) {
-        ssize_t put = write(fd, parts[i].iov_base, parts[i].iov_len);
-        if (put < 0)
-            return sum > 0 ? sum : put;
-        sum += put;
-    }
-    return sum;
-}
-int fdatasync(int fd);
-int fdatasync(int fd)
-{
-    if (fail_sync_with == 0)
-        return fsync(fd);
-    errno = fail_sync_with;
-    return -1;
-}
 
 /* ---- helpers ---- */
 
@@ -346,15 +295,15 @@ static void a_full_disk_takes_nothing_and_is_not_final(void **state)
     put_word(store, "before", "value");
     struct felloe_error error = {0};
     for (int sync = 0; sync < 2; sync++) {
-        fail_write_with = sync ? 0 : ENOSPC;
-        fail_sync_with = sync ? ENOSPC : 0;
+        atomic_store(&fault.data, sync ? 0 : ENOSPC);
+        atomic_store(&fault.sync, sync ? ENOSPC : 0);
         assert_int_equal(commit_one(store, "during", &error), STORE_FULL);
         assert_int_equal(error.code, FELLOE_STORAGE);
         assert_non_null(strstr(error.message, "the disk is full"));
         assert_true(has_word(store, "before", "value"));
         assert_false(has_word(store, "during", "value"));
     }
-    fail_sync_with = 0;
+    fault_clear();
     assert_int_equal(commit_one(store, "after", NULL), STORE_DONE);
     store_close(store);
     store = open_store(&dir);
@@ -369,19 +318,17 @@ static void a_commit_that_fails_otherwise_is_unknown(void **state)
     (void)state;
     /* An error on the data, an error of the sync, and any error on the meta page itself. */
     const struct {
-        int write, sync;
-        off_t below;
-    } faults[] = {{EIO, 0, 1}, {0, EIO, 1}, {EIO, 0, 0}, {ENOSPC, 0, 0}};
+        int data, sync, meta;
+    } faults[] = {{EIO, 0, 0}, {0, EIO, 0}, {0, 0, EIO}, {0, 0, ENOSPC}};
     for (unsigned i = 0; i < 4; i++) {
         struct given_dir dir = given_dir();
         struct store *store = open_store(&dir);
         put_word(store, "before", "value");
-        fail_write_with = faults[i].write;
-        fail_sync_with = faults[i].sync;
-        fail_below = faults[i].below;
+        atomic_store(&fault.data, faults[i].data);
+        atomic_store(&fault.sync, faults[i].sync);
+        atomic_store(&fault.meta, faults[i].meta);
         assert_int_equal(commit_one(store, "during", NULL), STORE_UNKNOWN);
-        fail_write_with = fail_sync_with = 0;
-        fail_below = 1;
+        fault_clear();
         store_close(store);
         store = open_store(&dir); /* closed, opened, compared: what was committed before is there in any case */
         assert_true(has_word(store, "before", "value"));
