@@ -192,7 +192,7 @@ static enum felloe_code record_one(struct recording *r, struct log_draft *draft)
     struct store_key key;
     key_own(&key, clear.incarnation, clear.seq);
     struct stream_head *head = log_write_own_change(log, r->site);
-    uint8_t *row = store_append_reserve(log->write.txn, T_OWN + r->site, key_bytes(&key), OWN_PREFIX + event.len);
+    uint8_t *row = store_reserve_last(log->write.txn, T_OWN + r->site, key_bytes(&key), OWN_PREFIX + event.len);
     if (row != NULL) {
         be_put_u64(row, time);
         memcpy(row + OWN_PREFIX, event.data, event.len);

@@ -185,7 +185,7 @@ void log_write_entry(struct event_log *log, uint32_t site, struct head_row *head
     struct store_key key;
     key_place(&key, head->head.at);
     size_t len = 1u + (put->flags & ENTRY_SIGNED ? 64u : 0u) + (put->flags & ENTRY_OWN ? 12u : put->event.len);
-    uint8_t *row = store_append_reserve(txn, T_LOG + site, key_bytes(&key), len);
+    uint8_t *row = store_reserve_last(txn, T_LOG + site, key_bytes(&key), len);
     if (row == NULL)
         return;
     *row++ = (uint8_t)put->flags;
@@ -229,7 +229,7 @@ void log_write_own_place(struct event_log *log, uint32_t site, uint32_t incarnat
     uint8_t row[12];
     be_put_u32(row, at.epoch);
     be_put_u64(row + 4, at.n);
-    store_append(log->write.txn, T_OWN_PLACES, key_bytes(&key), bytes_of(row, sizeof row));
+    store_put_last(log->write.txn, T_OWN_PLACES, key_bytes(&key), bytes_of(row, sizeof row));
 }
 
 /* ---- reading the own stream, also outside the writer ---- */

@@ -351,7 +351,7 @@ bool store_put(struct store_txn *txn, unsigned table, struct bytes key, struct b
     return put(txn, table, key, &v, 0);
 }
 
-bool store_append(struct store_txn *txn, unsigned table, struct bytes key, struct bytes value)
+bool store_put_last(struct store_txn *txn, unsigned table, struct bytes key, struct bytes value)
 {
     MDB_val v = val_of(value);
     return put(txn, table, key, &v, MDB_APPEND);
@@ -362,7 +362,7 @@ uint8_t *store_reserve(struct store_txn *txn, unsigned table, struct bytes key, 
     return reserve(txn, table, key, len, 0);
 }
 
-uint8_t *store_append_reserve(struct store_txn *txn, unsigned table, struct bytes key, size_t len)
+uint8_t *store_reserve_last(struct store_txn *txn, unsigned table, struct bytes key, size_t len)
 {
     return reserve(txn, table, key, len, MDB_APPEND);
 }

@@ -71,8 +71,8 @@ bool store_put(struct store_txn *txn, unsigned table, struct bytes key, struct b
 uint8_t *store_reserve(struct store_txn *txn, unsigned table, struct bytes key, size_t len);
 /* The same two for a key that is meant to be above all others of its table, without a search. Any other key goes in the
  * ordinary way. */
-bool store_append(struct store_txn *txn, unsigned table, struct bytes key, struct bytes value);
-uint8_t *store_append_reserve(struct store_txn *txn, unsigned table, struct bytes key, size_t len);
+bool store_put_last(struct store_txn *txn, unsigned table, struct bytes key, struct bytes value);
+uint8_t *store_reserve_last(struct store_txn *txn, unsigned table, struct bytes key, size_t len);
 /* False when it was not there. */
 bool store_delete(struct store_txn *txn, unsigned table, struct bytes key);
 /* Empties a table. */

@@ -97,9 +97,9 @@ static void a_key_that_is_not_the_last_is_appended_all_the_same(void **state)
     struct given_dir dir = given_dir();
     struct store *store = open_store(&dir);
     struct store_txn *txn = begin(store, true);
-    assert_true(store_append(txn, WORDS, text("b"), text("2")));
-    assert_true(store_append(txn, WORDS, text("a"), text("1")));
-    uint8_t *room = store_append_reserve(txn, WORDS, text("aa"), 3);
+    assert_true(store_put_last(txn, WORDS, text("b"), text("2")));
+    assert_true(store_put_last(txn, WORDS, text("a"), text("1")));
+    uint8_t *room = store_reserve_last(txn, WORDS, text("aa"), 3);
     assert_non_null(room);
     memcpy(room, "1.5", 3);
     assert_int_equal(store_count(txn, WORDS), 3);
