@@ -219,7 +219,8 @@ static enum felloe_code import_file(struct cli *cli, FILE *file)
     if (code == FELLOE_OK)
         code = summary(&run);
     else if (!cli->json)
-        fprintf(stderr, "%" PRIu64 " events are saved for certain; importing the same file again adds what is missing\n",
+        fprintf(stderr,
+                "%" PRIu64 " events are saved for certain; importing the same file again adds what is missing\n",
                 run.saved + run.known);
     release(&run);
     return code;

@@ -113,10 +113,10 @@ static enum felloe_code explain(const char *dir, int cause, struct felloe_error 
                            strerror(cause));
     snprintf(path, sizeof path, "%s/felloe.conf", dir);
     if (stat(path, &info) != 0 && (errno == ENOENT || errno == ENOTDIR))
-        return felloe_fail(error, FELLOE_NOT_FOUND,
-                           "%s is not a Felloe directory: make a hub of it with `felloe --dir %s hub init`, or a "
-                           "laptop with `felloe --dir %s join TICKET`",
-                           dir, dir, dir);
+        return felloe_fail(error, FELLOE_NO_DAEMON,
+                           "%s is not a Felloe directory: make a hub of it with `felloe hub init`, or a laptop with "
+                           "`felloe join TICKET`; or say --dir DIR if it is another",
+                           dir);
     if (cause == ENOENT || cause == ECONNREFUSED || cause == ENOTDIR)
         return felloe_fail(error, FELLOE_NO_DAEMON, "no daemon serves %s: start it with `felloed --dir %s`", dir, dir);
     return felloe_fail(error, FELLOE_NO_DAEMON, "cannot reach the daemon of %s: %s", dir, strerror(cause));

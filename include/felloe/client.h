@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libfelloe: speak to the daemon of a directory. This is all that the command line uses.
  *
- * One handle is used by one thread at a time. Calls block. Text is UTF-8. Times are milliseconds since 1970. What a call
- * hands out belongs to the handle or the result it names and lives until the next call on it, or its free. */
+ * One handle is used by one thread at a time. Calls block. Text is UTF-8. Times are milliseconds since 1970. What a
+ * call hands out belongs to the handle or the result it names and lives until the next call on it, or its free. */
 #ifndef FELLOE_CLIENT_H
 #define FELLOE_CLIENT_H
 
@@ -18,10 +18,11 @@ extern "C" {
 
 struct felloe_client;
 
-/* The directory that `dir` means: itself, or (NULL) FELLOE_DIR, else $XDG_DATA_HOME/felloe, else ~/.local/share/felloe. */
+/* The directory that `dir` means: itself, or (NULL) FELLOE_DIR, else $XDG_DATA_HOME/felloe, else
+ * ~/.local/share/felloe. */
 enum felloe_code felloe_directory(const char *dir, char *out, size_t size, struct felloe_error *error);
-/* Connects to the daemon that serves `dir` (as felloe_directory reads it). FELLOE_NO_DAEMON when none answers,
- * FELLOE_NOT_FOUND when the directory is not Felloe's. Free with felloe_close. */
+/* Connects to the daemon that serves `dir` (as felloe_directory reads it). FELLOE_NO_DAEMON when none answers.
+ * Free with felloe_close. */
 enum felloe_code felloe_connect(const char *dir, struct felloe_client **out, struct felloe_error *error);
 void felloe_close(struct felloe_client *client);
 
@@ -50,8 +51,8 @@ struct felloe_saved {
 
 /* Records a batch in one commit. With `partly` the drafts that are invalid are left out and say why in their result;
  * without it one invalid draft keeps the whole batch out (and is the error returned). results has count items. */
-enum felloe_code felloe_append(struct felloe_client *client, const struct felloe_draft *drafts, size_t count, bool partly,
-                               struct felloe_saved *results, struct felloe_error *error);
+enum felloe_code felloe_append(struct felloe_client *client, const struct felloe_draft *drafts, size_t count,
+                               bool partly, struct felloe_saved *results, struct felloe_error *error);
 
 /* The two halves of felloe_append, so that a long import need not wait after each batch: up to four batches may be
  * under way, and are waited for in the order in which they were sent. */
