@@ -17,7 +17,8 @@
 
 static const struct register_def registers[] = {
     {.id = REG_NONE, .name = ""},
-#define REGISTER(id_, label_, merge_, kind_, codes_, settle_) REGISTER_EACH(id_, label_, merge_, kind_, codes_, settle_, NULL)
+#define REGISTER(id_, label_, merge_, kind_, codes_, settle_) \
+    REGISTER_EACH(id_, label_, merge_, kind_, codes_, settle_, NULL)
 #define REGISTER_EACH(id_, label_, merge_, kind_, codes_, settle_, each_) \
     {REG_##id_, #id_, label_, merge_, kind_, codes_, settle_, each_},
 #include "proto/catalogue.def"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* catalogue_check: an event's fields as people give them, checked against the catalogue and brought into normal form. */
+/* catalogue_check: an event's fields as people give them, checked by the catalogue and brought into normal form. */
 #include "proto/catalogue.h"
 
 #include <assert.h>
@@ -310,7 +310,7 @@ static bool want_of(struct check *c, const struct field_def *field, struct want 
     return true;
 }
 
-/* A list: an array, one value, or the name several times; blanks are left out. Writes the array's items, counts them. */
+/* A list: an array, one value, or the name several times; blanks are left out. Writes and counts items. */
 static bool put_items(struct check *c, const struct field_def *field, const struct want *want, uint32_t *count)
 {
     for (uint32_t i = 0; i < c->pair_count; i++) {

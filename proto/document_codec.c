@@ -5,7 +5,7 @@
  *   item    array of 5 and more: type (uint, its place in the catalogue; nil: not known), unrecognised (bool),
  *           stamp (bin), worker (str), occurred (ms or nil), then for each kept field of the type its raw msgpack as a
  *           bin, or nil
- *   stamp   device 16, id 32, time 8, seq 8, incarnation 4, positions 1, seen 1, then each as epoch 4, n 8; big-endian */
+ *   stamp   device 16, id 32, time 8, seq 8, incarnation 4, positions 1, seen 1, then each: epoch 4, n 8; big-endian */
 #include "proto/document_data.h"
 #include "proto/endian.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of a document, shared by the fold (document.c), its bytes (document_codec.c) and its meaning (record.c). */
+/* The inside of a document: shared by fold (document.c), bytes (document_codec.c) and meaning (record.c). */
 #ifndef FELLOE_PROTO_DOCUMENT_DATA_H
 #define FELLOE_PROTO_DOCUMENT_DATA_H
 

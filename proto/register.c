@@ -192,7 +192,8 @@ static int by_rule(const void *left, const void *right, void *context)
     if (def->merge == MERGE_SETTLE)
         return stamp_compare(a->stamp, b->stamp);
     if (def->merge != MERGE_LATEST && def->codes) {
-        size_t first = code_rank(def->codes, value_text(a->value)), second = code_rank(def->codes, value_text(b->value));
+        size_t first = code_rank(def->codes, value_text(a->value));
+        size_t second = code_rank(def->codes, value_text(b->value));
         if (first != second)
             return first < second ? -1 : 1;
     }

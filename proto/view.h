@@ -6,7 +6,9 @@
 
 #include "proto/document.h"
 
-enum view { VIEW_CASELOAD = 1, VIEW_FRONT_DOOR = 2, VIEW_TO_SETTLE = 3, VIEW_PERSON = 4, VIEW_FRESHNESS = 5, VIEW_WORKERS = 6 };
+enum view {
+    VIEW_CASELOAD = 1, VIEW_FRONT_DOOR = 2, VIEW_TO_SETTLE = 3, VIEW_PERSON = 4, VIEW_FRESHNESS = 5, VIEW_WORKERS = 6
+};
 
 /* How a cell is stored (msgpack) and shown. Any cell may be nil. */
 enum cell_kind {
@@ -85,7 +87,7 @@ uint32_t document_not_recognised(const struct document *document);
 bool document_current_episode(const struct document *document, struct bytes *episode);
 /* Who the person is at a glance, as pairs of a map; returns how many it appended. known_as, pronouns, contact,
  * date_of_birth, nhs_number, key_workers, team: arrays of texts, all that are shown, left out when there is none;
- * support: "waiting", "active" or "ended", nil before an introduction; to_settle: how many; not_recognised: how many. */
+ * support: "waiting", "active" or "ended", nil before an introduction; to_settle and not_recognised: how many. */
 uint32_t document_summary(const struct document *document, struct buffer *out);
 /* The devices of a site: whose they are and what they sign with. `key` is NULL where it was not told. */
 typedef void (*device_visit)(void *context, const struct device_id *device, const uint8_t *key, struct bytes worker);

@@ -17,7 +17,8 @@
 #include "proto/validate.h"
 
 static const char usage[] =
-    "usage: felloe-generate --events N [--seed S] [--people P] [--workers W] [--sites A,B…] [--months M] [--start DATE]\n"
+    "usage: felloe-generate --events N [--seed S] [--people P] [--workers W] [--sites A,B…] [--months M] [--start "
+    "DATE]\n"
     "Writes N events about made-up people as CloudEvents lines; the same numbers give the same lines.\n";
 
 /* ---- lines ---- */
@@ -71,7 +72,8 @@ void line_begin(const struct line *line, const char *type)
     line_id(line->wanted, line->number, id);
     words_name(line->person, name);
     words_worker(line->worker, worker);
-    printf("{\"specversion\":\"1.0\",\"id\":\"%s\",\"source\":\"/generated/%" PRIu64 "-%" PRIu64 "-%" PRIu32 "\",\"type\":\"%s\",\"subject\":\"",
+    printf("{\"specversion\":\"1.0\",\"id\":\"%s\",\"source\":\"/generated/%" PRIu64 "-%" PRIu64 "-%" PRIu32
+           "\",\"type\":\"%s\",\"subject\":\"",
            id, line->wanted->seed, line->wanted->events, line->wanted->people, type); /* other numbers, other people */
     put_escaped(name);
     printf(" %" PRIu32 "\"", line->person + 1); /* names come twice, people do not */
@@ -220,7 +222,8 @@ static bool sites_of(char *text, struct wanted *wanted)
     char *rest = text;
     for (char *site; (site = strsep(&rest, ",")) != NULL;) {
         size_t len = strspn(site, "abcdefghijklmnopqrstuvwxyz0123456789-");
-        if (wanted->site_count == sizeof wanted->sites / sizeof wanted->sites[0] || len == 0 || len > SLUG_MAX || site[len])
+        if (wanted->site_count == sizeof wanted->sites / sizeof wanted->sites[0] || len == 0 || len > SLUG_MAX ||
+            site[len])
             return false;
         wanted->sites[wanted->site_count++] = site;
     }
@@ -237,14 +240,22 @@ static bool start_of(const char *text, int64_t *out)
 static bool option_of(int option, char *value, struct wanted *wanted)
 {
     switch (option) {
-    case 'e': return number_of(value, 1, UINT64_MAX / 2, &wanted->events);
-    case 's': return number_of(value, 0, UINT64_MAX, &wanted->seed);
-    case 'p': return number32_of(value, 100000000, &wanted->people);
-    case 'w': return number32_of(value, 1000000, &wanted->workers);
-    case 'm': return number32_of(value, 1200, &wanted->months);
-    case 'i': return sites_of(value, wanted);
-    case 't': return start_of(value, &wanted->start);
-    default: return false;
+    case 'e':
+        return number_of(value, 1, UINT64_MAX / 2, &wanted->events);
+    case 's':
+        return number_of(value, 0, UINT64_MAX, &wanted->seed);
+    case 'p':
+        return number32_of(value, 100000000, &wanted->people);
+    case 'w':
+        return number32_of(value, 1000000, &wanted->workers);
+    case 'm':
+        return number32_of(value, 1200, &wanted->months);
+    case 'i':
+        return sites_of(value, wanted);
+    case 't':
+        return start_of(value, &wanted->start);
+    default:
+        return false;
     }
 }
 
@@ -264,11 +275,15 @@ static void fill_in(struct wanted *wanted)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"events", required_argument, NULL, 'e'}, {"seed", required_argument, NULL, 's'},
-        {"people", required_argument, NULL, 'p'}, {"workers", required_argument, NULL, 'w'},
-        {"months", required_argument, NULL, 'm'}, {"sites", required_argument, NULL, 'i'},
-        {"start", required_argument, NULL, 't'},  {"help", no_argument, NULL, 'h'}, {0}};
+    static const struct option options[] = {{"events", required_argument, NULL, 'e'},
+                                            {"seed", required_argument, NULL, 's'},
+                                            {"people", required_argument, NULL, 'p'},
+                                            {"workers", required_argument, NULL, 'w'},
+                                            {"months", required_argument, NULL, 'm'},
+                                            {"sites", required_argument, NULL, 'i'},
+                                            {"start", required_argument, NULL, 't'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
     struct wanted wanted = {.seed = 1, .months = 12, .start = 1756684800000}; /* 2025-09-01 */
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (option == 'h') {

@@ -7,19 +7,24 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct weighted sources[] = {
-    {750, "A1"}, {40, "N1"}, {20, "N2"}, {30, "N4"}, {50, "B1"}, {20, "B2"}, {15, "C1"}, {10, "C3"},
-    {5, "E1"},   {20, "G4"}, {20, "H1"}, {10, "M7"}, {10, "Q1"}};
-static const struct weighted reasons[] = {
-    {150, "04"}, {140, "05"}, {122, "14"}, {90, "11"}, {60, "02"}, {50, "03"}, {40, "15"}, {40, "19"}, {40, "23"},
-    {30, "06"},  {30, "09"},  {30, "18"},  {30, "22"}, {30, "25"}, {20, "12"}, {20, "24"}, {20, "31"}, {10, "13"}};
+static const struct weighted sources[] = {{750, "A1"}, {40, "N1"}, {20, "N2"}, {30, "N4"}, {50, "B1"},
+                                          {20, "B2"},  {15, "C1"}, {10, "C3"}, {5, "E1"},  {20, "G4"},
+                                          {20, "H1"},  {10, "M7"}, {10, "Q1"}};
+static const struct weighted reasons[] = {{150, "04"}, {140, "05"}, {122, "14"}, {90, "11"}, {60, "02"}, {50, "03"},
+                                          {40, "15"},  {40, "19"},  {40, "23"},  {30, "06"}, {30, "09"}, {30, "18"},
+                                          {30, "22"},  {30, "25"},  {20, "12"},  {20, "24"}, {20, "31"}, {10, "13"}};
 static const struct weighted urgencies[] = {{780, "3"}, {170, "2"}, {40, "4"}, {10, "1"}};
 static const struct weighted mechanisms[] = {{550, "01"}, {330, "02"}, {50, "11"}, {40, "09"}, {20, "05"}, {10, "98"}};
-static const struct weighted places[] = {{400, "A01"}, {250, "N02"}, {150, "N03"}, {80, "C01"}, {60, "N01"}, {60, "J01"}};
+static const struct weighted places[] = {{400, "A01"}, {250, "N02"}, {150, "N03"},
+                                         {80, "C01"},  {60, "N01"},  {60, "J01"}};
 static const struct weighted attendances[] = {{800, "5"}, {50, "6"}, {10, "7"}, {50, "2"}, {70, "3"}, {20, "4"}};
 static const struct weighted closures[] = {{600, "02"}, {120, "08"}, {100, "07"}, {80, "03"}, {60, "05"}, {40, "04"}};
-static const struct weighted roles[] = {{300, "support worker"},         {200, "peer worker"}, {200, "nurse"},
-                                        {100, "occupational therapist"}, {80, "psychologist"}, {60, "psychiatrist"},
+static const struct weighted roles[] = {{300, "support worker"},
+                                        {200, "peer worker"},
+                                        {200, "nurse"},
+                                        {100, "occupational therapist"},
+                                        {80, "psychologist"},
+                                        {60, "psychiatrist"},
                                         {60, "community development worker"}};
 static const struct weighted agencies[] = {{400, "NHS trust"}, {350, "voluntary sector"}, {250, "council"}};
 static const struct weighted methods[] = {{700, "letter"}, {200, "email"}, {100, "phone"}};
@@ -312,11 +317,11 @@ static void returned(struct step *step)
 void life_step(struct person *person, const struct wanted *wanted, struct chance *chance, uint64_t number)
 {
     static void (*const stages[])(struct step *) = {
-        [STAGE_INTRODUCED] = introduced, [STAGE_DETAILS] = details,   [STAGE_ACKNOWLEDGED] = acknowledged,
-        [STAGE_WELCOME] = welcome,       [STAGE_STARTED] = started,   [STAGE_JOINED] = joined,
-        [STAGE_KEYWORKER] = keyworker,   [STAGE_CONTACT] = contact,   [STAGE_NOTE] = note,
-        [STAGE_STRUCK] = struck,         [STAGE_LEFT] = left,         [STAGE_SETTLED] = settled,
-        [STAGE_FAREWELL] = farewell,     [STAGE_ENDED] = ended,       [STAGE_RETURNED] = returned};
+        [STAGE_INTRODUCED] = introduced, [STAGE_DETAILS] = details, [STAGE_ACKNOWLEDGED] = acknowledged,
+        [STAGE_WELCOME] = welcome,       [STAGE_STARTED] = started, [STAGE_JOINED] = joined,
+        [STAGE_KEYWORKER] = keyworker,   [STAGE_CONTACT] = contact, [STAGE_NOTE] = note,
+        [STAGE_STRUCK] = struck,         [STAGE_LEFT] = left,       [STAGE_SETTLED] = settled,
+        [STAGE_FAREWELL] = farewell,     [STAGE_ENDED] = ended,     [STAGE_RETURNED] = returned};
     struct step step = {.person = person, .wanted = wanted, .chance = chance};
     bool with_us = person->stage >= STAGE_JOINED && chance_in(chance, 700);
     step.line = (struct line){.wanted = wanted, .number = number, .person = person->number, .time = person->next};

@@ -47,20 +47,24 @@ const char *pick(struct chance *chance, const struct weighted *table, size_t cou
 }
 
 static const char *const first_names[] = {
-    "Aaliyah", "Adam", "Aisha", "Alex", "Amara", "Andrzej", "Anna", "Ayo", "Bea", "Bilal", "Bronwen", "Callum", "Cerys",
-    "Chidi", "Chloë", "Connor", "Dae", "Dana", "Deepa", "Derek", "Dilys", "Ebony", "Eilidh", "Elif", "Emre", "Esther",
-    "Fatima", "Femi", "Frankie", "Gareth", "Gita", "Grace", "Hana", "Harpreet", "Hassan", "Ifan", "Imani", "Ines",
-    "Iris", "Ivy", "Jamal", "Jan", "Jasmin", "José", "Joyce", "Kamal", "Kayleigh", "Keir", "Kwame", "Lara", "Leroy",
-    "Lewis", "Łucja", "Mabel", "Mei", "Mohammed", "Morag", "Nadia", "Ned", "Niamh", "Noor", "Olu", "Owen", "Padma",
-    "Pearl", "Priya", "Quentin", "Rafał", "Reuben", "Rhys", "Rosa", "Ruth", "Sadia", "Siân", "Sinéad", "Siobhan",
-    "Tariq", "Thandi", "Tomos", "Ugo", "Una", "Vera", "Viktor", "Wanda", "Winston", "Xin", "Yasmin", "Yusuf", "Zoë"};
+    "Aaliyah", "Adam",   "Aisha",  "Alex",     "Amara",   "Andrzej",  "Anna",     "Ayo",    "Bea",     "Bilal",
+    "Bronwen", "Callum", "Cerys",  "Chidi",    "Chloë",   "Connor",   "Dae",      "Dana",   "Deepa",   "Derek",
+    "Dilys",   "Ebony",  "Eilidh", "Elif",     "Emre",    "Esther",   "Fatima",   "Femi",   "Frankie", "Gareth",
+    "Gita",    "Grace",  "Hana",   "Harpreet", "Hassan",  "Ifan",     "Imani",    "Ines",   "Iris",    "Ivy",
+    "Jamal",   "Jan",    "Jasmin", "José",     "Joyce",   "Kamal",    "Kayleigh", "Keir",   "Kwame",   "Lara",
+    "Leroy",   "Lewis",  "Łucja",  "Mabel",    "Mei",     "Mohammed", "Morag",    "Nadia",  "Ned",     "Niamh",
+    "Noor",    "Olu",    "Owen",   "Padma",    "Pearl",   "Priya",    "Quentin",  "Rafał",  "Reuben",  "Rhys",
+    "Rosa",    "Ruth",   "Sadia",  "Siân",     "Sinéad",  "Siobhan",  "Tariq",    "Thandi", "Tomos",   "Ugo",
+    "Una",     "Vera",   "Viktor", "Wanda",    "Winston", "Xin",      "Yasmin",   "Yusuf",  "Zoë"};
 static const char *const last_names[] = {
-    "Adeyemi", "Ahmed", "Baker", "Banerjee", "Bell", "Brown", "Campbell", "Carter", "Chen", "Clarke", "Cohen", "Cooper",
-    "D'Souza", "Davies", "Diaz", "Edwards", "Evans", "Farah", "Fernández", "Fox", "Gill", "Graham", "Gray", "Green",
-    "Hart", "Hassan", "Hill", "Hughes", "Hussain", "Islam", "Jackson", "James", "Kaur", "Kelly", "Khan", "King",
-    "Kowalski", "Lee", "Lewis", "Lloyd", "MacLeod", "Mensah", "Miller", "Moore", "Morgan", "Müller", "Murphy", "Nowak",
-    "O'Neill", "Okafor", "Owen", "Parker", "Patel", "Price", "Quinn", "Rahman", "Reid", "Roberts", "Rossi", "Scott",
-    "Shah", "Silva", "Singh", "Smith", "Stone", "Taylor", "Thomas", "Turner", "Vu", "Walker", "Ward", "Wood", "Young"};
+    "Adeyemi", "Ahmed",  "Baker",   "Banerjee", "Bell",   "Brown",   "Campbell", "Carter",  "Chen",      "Clarke",
+    "Cohen",   "Cooper", "D'Souza", "Davies",   "Diaz",   "Edwards", "Evans",    "Farah",   "Fernández", "Fox",
+    "Gill",    "Graham", "Gray",    "Green",    "Hart",   "Hassan",  "Hill",     "Hughes",  "Hussain",   "Islam",
+    "Jackson", "James",  "Kaur",    "Kelly",    "Khan",   "King",    "Kowalski", "Lee",     "Lewis",     "Lloyd",
+    "MacLeod", "Mensah", "Miller",  "Moore",    "Morgan", "Müller",  "Murphy",   "Nowak",   "O'Neill",   "Okafor",
+    "Owen",    "Parker", "Patel",   "Price",    "Quinn",  "Rahman",  "Reid",     "Roberts", "Rossi",     "Scott",
+    "Shah",    "Silva",  "Singh",   "Smith",    "Stone",  "Taylor",  "Thomas",   "Turner",  "Vu",        "Walker",
+    "Ward",    "Wood",   "Young"};
 
 void words_name(uint32_t person, char out[NAME_SIZE])
 {
@@ -82,41 +86,61 @@ void words_worker(uint32_t worker, char out[33])
 
 const char *words_own(struct chance *chance)
 {
-    static const char *const words[] = {
-        "To sleep through the night again", "Somebody to talk to who doesn't rush", "Help with letters about the rent",
-        "To get out of the flat more", "To feel less on edge in shops and on buses", "Back to work, in small steps",
-        "To be able to look after the children on bad days", "Not to be passed from one place to the next",
-        "Company, and something to do in the week", "To understand what is happening to me",
-        "Help to cut down drinking", "To have a \"normal\" day", "A plan for when it gets too much",
-        "Less pain, more energy", "To get through the anniversary", "Somewhere warm to go on Sundays ☕"};
+    static const char *const words[] = {"To sleep through the night again",
+                                        "Somebody to talk to who doesn't rush",
+                                        "Help with letters about the rent",
+                                        "To get out of the flat more",
+                                        "To feel less on edge in shops and on buses",
+                                        "Back to work, in small steps",
+                                        "To be able to look after the children on bad days",
+                                        "Not to be passed from one place to the next",
+                                        "Company, and something to do in the week",
+                                        "To understand what is happening to me",
+                                        "Help to cut down drinking",
+                                        "To have a \"normal\" day",
+                                        "A plan for when it gets too much",
+                                        "Less pain, more energy",
+                                        "To get through the anniversary",
+                                        "Somewhere warm to go on Sundays ☕"};
     return words[chance_below(chance, COUNT(words))];
 }
 
 const char *words_note(struct chance *chance)
 {
-    static const char *const words[] = {
-        "Prefers a text message before a call.", "Sister visits on Sundays; a good day to ring is Monday.",
-        "The housing letter came; we will read it together next time.", "Likes the allotment group, would go with somebody.",
-        "Asked about benefits: the PIP form is due at the end of the month.",
-        "Talked in the huddle: peer worker to go along to the first appointment.",
-        "Blood test done at the surgery; nothing new.", "Left a message with the voluntary sector link worker.",
-        "Would rather meet at the library than at home.", "Has a spare key with the neighbour at no. 14.",
-        "Medication changed by the GP on Tuesday; look out for sleep and appetite.",
-        "Said \"it's quieter now\" and meant it as good news.", "Bus fare is a worry; travel card form given.",
-        "Rang about the boiler: landlord promised a date.", "School meeting went well; the teacher will ring weekly.",
-        "Came to the drop-in with a friend and stayed for the whole hour."};
+    static const char *const words[] = {"Prefers a text message before a call.",
+                                        "Sister visits on Sundays; a good day to ring is Monday.",
+                                        "The housing letter came; we will read it together next time.",
+                                        "Likes the allotment group, would go with somebody.",
+                                        "Asked about benefits: the PIP form is due at the end of the month.",
+                                        "Talked in the huddle: peer worker to go along to the first appointment.",
+                                        "Blood test done at the surgery; nothing new.",
+                                        "Left a message with the voluntary sector link worker.",
+                                        "Would rather meet at the library than at home.",
+                                        "Has a spare key with the neighbour at no. 14.",
+                                        "Medication changed by the GP on Tuesday; look out for sleep and appetite.",
+                                        "Said \"it's quieter now\" and meant it as good news.",
+                                        "Bus fare is a worry; travel card form given.",
+                                        "Rang about the boiler: landlord promised a date.",
+                                        "School meeting went well; the teacher will ring weekly.",
+                                        "Came to the drop-in with a friend and stayed for the whole hour."};
     return words[chance_below(chance, COUNT(words))];
 }
 
 const char *words_contact(struct chance *chance)
 {
-    static const char *const words[] = {
-        "Talked about the tenancy and what to say to the landlord.", "Walked round the park; talked about sleep.",
-        "Went through the week, what helped and what didn't.", "Looked at the goals together; one of them is done.",
-        "Sorted letters into three piles.", "Cooked together; planned the shopping for the week.",
-        "Talked about going back to the choir.", "Short call to say hello before the weekend.",
-        "Practised the bus route to the college.", "Met with the daughter, who will help with the forms.",
-        "Breathing exercises, then a cup of tea.", "Talked through what happened at the weekend, and who to ring.",
-        "Filled in the application for the community fridge.", "Read the plan again and changed two lines of it."};
+    static const char *const words[] = {"Talked about the tenancy and what to say to the landlord.",
+                                        "Walked round the park; talked about sleep.",
+                                        "Went through the week, what helped and what didn't.",
+                                        "Looked at the goals together; one of them is done.",
+                                        "Sorted letters into three piles.",
+                                        "Cooked together; planned the shopping for the week.",
+                                        "Talked about going back to the choir.",
+                                        "Short call to say hello before the weekend.",
+                                        "Practised the bus route to the college.",
+                                        "Met with the daughter, who will help with the forms.",
+                                        "Breathing exercises, then a cup of tea.",
+                                        "Talked through what happened at the weekend, and who to ring.",
+                                        "Filled in the application for the community fridge.",
+                                        "Read the plan again and changed two lines of it."};
     return words[chance_below(chance, COUNT(words))];
 }

@@ -61,8 +61,9 @@ static const char *checked_texts(const char *const *texts)
 static void fields_come_out_in_the_catalogues_order_and_kinds(void **state)
 {
     (void)state;
-    assert_string_equal(CHECKED("contact.recorded", "text", "talked", "minutes", "30", "attendance", "5", "mechanism", "01"),
-                        "{mechanism: 01, attendance: 5, minutes: 30, text: talked}");
+    assert_string_equal(
+        CHECKED("contact.recorded", "text", "talked", "minutes", "30", "attendance", "5", "mechanism", "01"),
+        "{mechanism: 01, attendance: 5, minutes: 30, text: talked}");
     assert_string_equal(CHECKED("support.ended", "agreed", "Yes", "reason", "02"), "{reason: 02, agreed: yes}");
     assert_string_equal(CHECKED("support.started"), "{}");
 }
@@ -155,16 +156,17 @@ static void an_entry_is_named_by_what_people_type_or_in_full(void **state)
 static void a_settlement_takes_a_value_of_what_it_settles(void **state)
 {
     (void)state;
-    assert_string_equal(CHECKED("conflict.settled", "chosen", "1990-10-01", "what", "date_of_birth", "with", "Jo", "with",
-                                "Amy"),
-                        "{what: date_of_birth, chosen: 1990-10-01, with: [Jo, Amy]}");
+    assert_string_equal(
+        CHECKED("conflict.settled", "chosen", "1990-10-01", "what", "date_of_birth", "with", "Jo", "with", "Amy"),
+        "{what: date_of_birth, chosen: 1990-10-01, with: [Jo, Amy]}");
     assert_string_equal(CHECKED("conflict.settled", "what", "date_of_birth", "chosen", "in spring"),
                         "chosen must be a day that exists, like 2026-12-01, not \"in spring\".");
     assert_string_equal(CHECKED("conflict.settled", "what", "support", "chosen", "farewell"),
                         "{what: support, chosen: ended}");
     assert_string_equal(CHECKED("conflict.settled", "what", "nhs_number", "chosen", "943 476 5919"),
                         "{what: nhs_number, chosen: 9434765919}");
-    assert_non_null(strstr(CHECKED("conflict.settled", "what", "tea", "chosen", "mint"), "what must be one of: known_as"));
+    assert_non_null(
+        strstr(CHECKED("conflict.settled", "what", "tea", "chosen", "mint"), "what must be one of: known_as"));
     assert_string_equal(CHECKED("conflict.settled", "chosen", "mint"), "conflict.settled needs what: what.");
 }
 
@@ -182,7 +184,8 @@ static void programs_may_send_the_right_kinds(void **state)
     mp_put_nil(&given);
     mp_put_text(&given, "name");
     mp_put_text(&given, "Amy");
-    assert_string_equal(checked("worker.joined", given), "{worker: amy, name: Amy, device: ab000000000000000000000000000000}");
+    assert_string_equal(checked("worker.joined", given),
+                        "{worker: amy, name: Amy, device: ab000000000000000000000000000000}");
     given = (struct buffer){0};
     mp_put_map(&given, 2);
     mp_put_text(&given, "minutes");

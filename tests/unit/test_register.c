@@ -8,7 +8,8 @@
 
 #define WRITES_MAX 400
 
-/* A write as a story tells it: by laptop `who`, its number `seq`, at position n (0: none yet), having seen up to `seen`. */
+/* A write as a story tells it: by laptop `who`, its number `seq`, at position n (0: none yet), having seen up to
+ * `seen`. */
 struct story {
     struct stamp stamps[WRITES_MAX];
     struct position at[WRITES_MAX], seen[WRITES_MAX];
@@ -25,8 +26,12 @@ static struct write *add(struct story *story, uint8_t who, uint64_t seq, uint64_
     mp_put_text(&story->values[i], value);
     story->at[i] = (struct position){1, n};
     story->seen[i] = (struct position){1, seen};
-    *stamp = (struct stamp){.device = {{who}}, .incarnation = 1, .seq = seq, .time = 1000 + i,
-                            .at = {&story->at[i], n > 0}, .seen = {&story->seen[i], seen > 0}};
+    *stamp = (struct stamp){.device = {{who}},
+                            .incarnation = 1,
+                            .seq = seq,
+                            .time = 1000 + i,
+                            .at = {&story->at[i], n > 0},
+                            .seen = {&story->seen[i], seen > 0}};
     stamp->id.b[0] = (uint8_t)(i + 1);
     story->writes[i] = (struct write){.stamp = stamp, .value = buffer_bytes(&story->values[i])};
     return &story->writes[i];

@@ -7,9 +7,10 @@
 static void days_exist_or_do_not(void **state)
 {
     (void)state;
-    static const char *const there[] = {"2026-12-01", "2024-02-29", "2000-02-29", "1900-02-28", "1800-01-01", "2199-12-31"};
-    static const char *const not_there[] = {"2026-02-29", "1900-02-29", "2026-13-01", "2026-00-10", "2026-04-31",
-                                            "2026-1-1",   "01/12/2026", "2026-12-01 ", "",          "2026-12-0x",
+    static const char *const there[] = {"2026-12-01", "2024-02-29", "2000-02-29",
+                                        "1900-02-28", "1800-01-01", "2199-12-31"};
+    static const char *const not_there[] = {"2026-02-29", "1900-02-29", "2026-13-01",  "2026-00-10", "2026-04-31",
+                                            "2026-1-1",   "01/12/2026", "2026-12-01 ", "",           "2026-12-0x",
                                             "1799-12-31", "2200-01-01", "2026-12-001", "-026-12-01"};
     for (size_t i = 0; i < sizeof there / sizeof there[0]; i++)
         assert_true(date_valid(bytes_str(there[i])));
@@ -20,7 +21,10 @@ static void days_exist_or_do_not(void **state)
 static void times_are_read_to_the_millisecond(void **state)
 {
     (void)state;
-    static const struct { const char *text; int64_t ms; } times[] = {
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } times[] = {
         {"1970-01-01T00:00:00Z", 0},
         {"2026-11-21T14:30:00Z", 1795271400000},
         {"2026-11-21T15:30:00+01:00", 1795271400000},
@@ -31,9 +35,17 @@ static void times_are_read_to_the_millisecond(void **state)
         {"1969-12-31T23:59:59.999Z", -1},
         {"2000-03-01T00:00:00Z", 951868800000},
     };
-    static const char *const none[] = {"2026-11-21", "2026-11-21 14:30:00Z", "2026-11-21T24:00:00Z", "2026-11-21T14:60:00Z",
-                                       "2026-11-21T14:30:00", "2026-11-21T14:30:00.Z", "2026-02-30T14:30:00Z",
-                                       "2026-11-21T14:30:00+15:00", "2026-11-21T14:30:00Zx", "yesterday", ""};
+    static const char *const none[] = {"2026-11-21",
+                                       "2026-11-21 14:30:00Z",
+                                       "2026-11-21T24:00:00Z",
+                                       "2026-11-21T14:60:00Z",
+                                       "2026-11-21T14:30:00",
+                                       "2026-11-21T14:30:00.Z",
+                                       "2026-02-30T14:30:00Z",
+                                       "2026-11-21T14:30:00+15:00",
+                                       "2026-11-21T14:30:00Zx",
+                                       "yesterday",
+                                       ""};
     int64_t ms;
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
         assert_true(time_parse(bytes_str(times[i].text), &ms));
@@ -104,10 +116,8 @@ static void numbers_and_yes_and_no(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(days_exist_or_do_not),
-        cmocka_unit_test(times_are_read_to_the_millisecond),
-        cmocka_unit_test(nhs_numbers_check_themselves),
-        cmocka_unit_test(an_nhs_number_notices_every_single_slip),
+        cmocka_unit_test(days_exist_or_do_not),         cmocka_unit_test(times_are_read_to_the_millisecond),
+        cmocka_unit_test(nhs_numbers_check_themselves), cmocka_unit_test(an_nhs_number_notices_every_single_slip),
         cmocka_unit_test(numbers_and_yes_and_no),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

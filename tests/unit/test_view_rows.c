@@ -10,7 +10,8 @@ static void somebody_introduced_waits_at_the_front_door(void **state)
 {
     (void)state;
     struct team *team = team_new();
-    write_(team, 1, "person.introduced", "known_as", "Jo", "source", "B1", "own_words", "I can't sleep", "urgency", "2");
+    write_(team, 1, "person.introduced", "known_as", "Jo", "source", "B1", "own_words", "I can't sleep", "urgency",
+           "2");
     assert_rows(team, VIEW_FRONT_DOOR, "[Jo] | 70000000 | B1 | I can't sleep | 2 | 1795262400000 | -\n");
     assert_rows(team, VIEW_CASELOAD, "");
     assert_rows(team, VIEW_TO_SETTLE, "");
@@ -96,7 +97,7 @@ static uint64_t front_door_sort(const char *urgency, int64_t days_ago)
 static void the_front_door_is_most_urgent_first_then_longest(void **state)
 {
     (void)state;
-    const uint64_t order[] = {front_door_sort("1", 0), front_door_sort("4", 9), front_door_sort("4", 1),
+    const uint64_t order[] = {front_door_sort("1", 0),  front_door_sort("4", 9),   front_door_sort("4", 1),
                               front_door_sort("2", 99), front_door_sort("3", 500), front_door_sort(NULL, 1000)};
     for (size_t i = 1; i < sizeof order / sizeof order[0]; i++)
         assert_true(order[i - 1] < order[i]);

@@ -47,8 +47,9 @@ static void what_was_struck_stays_readable_with_its_reason(void **state)
     struct team *team = team_new();
     struct happened *note = write_(team, 1, "note.added", "text", "Wrong person");
     struct happened *strike = write_(team, 1, "entry.struck", "of", id_hex(note, id), "why", "that was Joanne");
-    assert_entry(team, note,
-                 "1795262400000 | 1795262400000 | w1 | note.added | {text: Wrong person} | no  | that was Joanne | no ");
+    assert_entry(
+        team, note,
+        "1795262400000 | 1795262400000 | w1 | note.added | {text: Wrong person} | no  | that was Joanne | no ");
     write_(team, 1, "entry.struck", "of", id_hex(strike, id), "why", "no, it was Jo");
     assert_entry(team, note, "1795262400000 | 1795262400000 | w1 | note.added | {text: Wrong person} | no  | - | no ");
     team_free(team);
@@ -88,7 +89,8 @@ static void entries_sort_by_when_they_happened(void **state)
 {
     (void)state;
     struct team *team = team_new();
-    struct happened *first = write_(team, 1, "note.added", "text", "a"), *second = write_(team, 1, "note.added", "text", "b");
+    struct happened *first = write_(team, 1, "note.added", "text", "a"),
+                    *second = write_(team, 1, "note.added", "text", "b");
     struct happened *earlier = happened_at(write_(team, 1, "note.added", "text", "c"), NOON - HOUR);
     struct happened *ancient = happened_at(write_(team, 1, "note.added", "text", "d"), -5);
     struct happened *never = happened_at(write_(team, 1, "note.added", "text", "e"), INT64_MAX);

@@ -9,8 +9,8 @@ static void workers_are_listed_with_their_devices(void **state)
 {
     (void)state;
     struct team *team = team_new();
-    write_(team, 1, "worker.joined", "worker", "bo", "name", "Bo Hart", "role", "nurse", "agency", "NHS trust", "device",
-           SECOND, "key", KEY);
+    write_(team, 1, "worker.joined", "worker", "bo", "name", "Bo Hart", "role", "nurse", "agency", "NHS trust",
+           "device", SECOND, "key", KEY);
     write_(team, 1, "worker.joined", "worker", "amy", "name", "Amy", "device", FIRST);
     write_(team, 1, "worker.joined", "worker", "amy", "name", "Amy Stone", "role", "peer worker", "device", SECOND);
     write_(team, 1, "worker.joined", "worker", "amy", "device", FIRST); /* told again */
