@@ -13,10 +13,10 @@ static const struct {
     const char *key, *heading;
     enum shown_as as;
 } columns[] = {
-    {"device", "device", SHOW_ID},     {"worker", "worker", SHOW_TEXT},   {"name", "name", SHOW_TEXT},
-    {"role", "role", SHOW_TEXT},       {"agency", "agency", SHOW_TEXT},   {"sites", "sites", SHOW_TEXTS},
-    {"joined", "joined", SHOW_TIME},   {"heard", "last heard", SHOW_TIME}, {"waiting", "waiting", SHOW_NUMBER},
-    {"revoked", "revoked", SHOW_TIME}, {"why", "why", SHOW_TEXT},
+    {"device", "device", SHOW_ID},      {"label", "called", SHOW_TEXT},      {"worker", "worker", SHOW_TEXT},
+    {"name", "name", SHOW_TEXT},        {"role", "role", SHOW_TEXT},         {"agency", "agency", SHOW_TEXT},
+    {"sites", "sites", SHOW_TEXTS},     {"joined", "joined", SHOW_TIME},     {"heard", "last heard", SHOW_TIME},
+    {"waiting", "waiting", SHOW_NUMBER}, {"revoked", "revoked", SHOW_TIME},  {"why", "why", SHOW_TEXT},
 };
 #define COLUMNS (sizeof columns / sizeof *columns)
 

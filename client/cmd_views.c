@@ -7,12 +7,15 @@
 static enum felloe_code run_view(struct cli *cli)
 {
     const struct view_def *view = view_find(bytes_str(cli->verb->name));
+    const char *site = cli_option(cli, "site");
+    if (view && view->view == VIEW_WORKERS && !site)
+        site = "commons"; /* where all are; each is in the other sites once more */
     if (!view)
         return cli_fail(cli, FELLOE_FAILED, "this version does not know the view %s", cli->verb->name);
     struct felloe_answer *answer;
     enum felloe_code code = cli_connect(cli);
     if (code == FELLOE_OK)
-        code = felloe_view(cli->client, view->name, cli_option(cli, "site"), NULL, &answer, &cli->error);
+        code = felloe_view(cli->client, view->name, site, NULL, &answer, &cli->error);
     if (code != FELLOE_OK)
         return code;
     code = cli->json ? view_json(cli, view, answer, NULL) : view_print(cli, view, answer);

@@ -28,7 +28,7 @@ json_t *json_of(const struct felloe_value *value);
 /* Bytes as hex, a text as it is; "" for other kinds. */
 void hex_of(const struct felloe_value *value, char *out, size_t size);
 
-/* ---- tables ---- */
+/* ---- tables; a column in which no row has anything is left out ---- */
 struct table;
 enum column_style { COLUMN_PLAIN, COLUMN_RIGHT, COLUMN_WRAP };
 struct table *table_new(void);

@@ -141,6 +141,38 @@ static bool add_rows(struct libscols_table *cols, struct table *table)
     return true;
 }
 
+/* A column in which no row has anything is left out. */
+static bool is_used(const struct table *table, size_t column)
+{
+    bool used = table->count == 0;
+    for (size_t i = 0; i < table->count && !used; i++)
+        used = table->rows[i].cells[column] && *table->rows[i].cells[column];
+    return used;
+}
+
+static void drop_unused(struct table *table)
+{
+    size_t kept = 0;
+    for (size_t c = 0; c < table->column_count; c++) {
+        if (!is_used(table, c))
+            continue;
+        table->headings[kept] = table->headings[c];
+        table->styles[kept] = table->styles[c];
+        for (size_t i = 0; i < table->count && kept != c; i++) {
+            free(table->rows[i].cells[kept]);
+            table->rows[i].cells[kept] = table->rows[i].cells[c];
+            table->rows[i].cells[c] = NULL;
+        }
+        kept++;
+    }
+    for (size_t c = kept; c < table->column_count; c++)
+        for (size_t i = 0; i < table->count; i++) {
+            free(table->rows[i].cells[c]);
+            table->rows[i].cells[c] = NULL;
+        }
+    table->column_count = kept;
+}
+
 enum felloe_code table_print(struct table *table, struct felloe_error *error)
 {
     size_t width = out_width();
@@ -150,6 +182,7 @@ enum felloe_code table_print(struct table *table, struct felloe_error *error)
         scols_table_set_column_separator(cols, "  ");
         scols_table_enable_noencoding(cols, 1); /* cells were made safe in table_cell */
         scols_table_set_termforce(cols, width ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
+        drop_unused(table);
         scols_table_enable_colors(cols, *out_style(STYLE_BOLD) != '\0');
         if (width) {
             scols_table_set_termwidth(cols, width);

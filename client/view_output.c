@@ -66,51 +66,22 @@ static enum column_style style_of(enum cell_kind kind)
                                                                                                  : COLUMN_PLAIN;
 }
 
-static bool is_empty(const struct felloe_value *cell)
-{
-    enum felloe_kind kind = felloe_value_kind(cell);
-    return kind == FELLOE_NIL || (kind == FELLOE_BOOL && !felloe_value_bool(cell)) ||
-           (kind == FELLOE_TEXT && !*felloe_value_text(cell)) ||
-           (kind == FELLOE_ARRAY && felloe_value_count(cell) == 0);
-}
-
-static bool any(const struct felloe_answer *answer, size_t column)
-{
-    for (size_t i = 0; i < felloe_answer_count(answer); i++)
-        if (!is_empty(felloe_value_at(felloe_answer_item(answer, i), column)))
-            return true;
-    return false;
-}
-
-/* Columns in which there is something. Returns how many. */
-static size_t choose_columns(const struct view_def *view, const struct felloe_answer *answer, size_t *chosen)
-{
-    size_t count = 0;
-    for (size_t c = 0; c < view->column_count; c++)
-        if (any(answer, c))
-            chosen[count++] = c;
-    return count;
-}
-
 enum felloe_code view_table(struct cli *cli, const struct view_def *view, const struct felloe_answer *answer)
 {
     struct cell_context context = context_of(answer);
     struct table *table = table_new();
-    size_t *chosen = calloc(view->column_count, sizeof *chosen);
-    size_t count = chosen ? choose_columns(view, answer, chosen) : 0;
-    for (size_t c = 0; c < count; c++)
-        table_column(table, view->columns[chosen[c]].label, style_of(view->columns[chosen[c]].kind));
+    for (size_t c = 0; c < view->column_count; c++)
+        table_column(table, view->columns[c].label, style_of(view->columns[c].kind));
     for (size_t i = 0; i < felloe_answer_count(answer); i++) {
         const struct felloe_value *cells = felloe_answer_item(answer, i);
         context.type = row_type(view, cells);
         table_row(table);
-        for (size_t c = 0; c < count; c++) {
-            char *text = cell_text(&view->columns[chosen[c]], felloe_value_at(cells, chosen[c]), &context);
+        for (size_t c = 0; c < view->column_count; c++) {
+            char *text = cell_text(&view->columns[c], felloe_value_at(cells, c), &context);
             table_cell(table, c, text);
             free(text);
         }
     }
-    free(chosen);
     return table_print(table, &cli->error);
 }
 
