@@ -298,6 +298,21 @@ static void a_range_that_cannot_be_read_is_asked_for_later(void **state)
     says(step(&failed), "REFUSED#2 9 to 2");
 }
 
+static void a_range_read_for_an_earlier_connection_is_for_nobody(void **state)
+{
+    (void)state;
+    a_wrote(2);
+    make_hub(1);
+    hello(&b, 2, &head_b);
+    says(pull(&b, 2, 2, 0), "read(1) 1.1 for 2");
+    struct hub_input gone = {.kind = HUB_PEER_GONE, .peer = 2};
+    step(&gone);
+    hello(&b, 2, &head_b); /* the same number again, and the same request */
+    says(pull(&b, 2, 2, 0), "read(2) 1.1 for 2");
+    says(range(1, (struct position){1, 1}, &b), "");
+    says(range(2, (struct position){1, 1}, &b), "FEED#2 1.1+2 to 2");
+}
+
 static void keys_are_read_for_the_device(void **state)
 {
     (void)state;
@@ -330,6 +345,7 @@ int main(void)
         TEST(a_pull_takes_the_place_of_the_one_before),
         TEST(spokes_are_served_in_turn),
         TEST(a_range_that_cannot_be_read_is_asked_for_later),
+        TEST(a_range_read_for_an_earlier_connection_is_for_nobody),
         TEST(keys_are_read_for_the_device),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

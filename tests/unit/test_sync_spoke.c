@@ -221,6 +221,17 @@ static void another_history_at_the_hub_is_a_fork(void **state)
     assert_int_equal(shared(), 0);
 }
 
+static void another_event_at_the_very_end_is_a_fork_too(void **state)
+{
+    (void)state;
+    write_own(2);
+    saved();
+    up();
+    says(welcome_of(1, SITE_OK, 2, (struct event_id){{9}}, 0), "read 1 max 16384; PULL#2 after 0 max 16384");
+    says(read_own(1, 16384), "notice fork; PUSH#3 1+2 keys 0");
+    assert_int_equal(shared(), 0);
+}
+
 static void a_hub_that_holds_more_than_was_written_is_a_fork(void **state)
 {
     (void)state;
@@ -352,6 +363,7 @@ int main(void)
         TEST(what_the_hub_holds_is_a_receipt_too),
         TEST(what_it_holds_in_the_middle_is_compared_first),
         TEST(another_history_at_the_hub_is_a_fork),
+        TEST(another_event_at_the_very_end_is_a_fork_too),
         TEST(a_hub_that_holds_more_than_was_written_is_a_fork),
         TEST(a_restored_hub_stops_the_upload_of_that_site_only),
         TEST(verdicts_stop_what_they_are_about),
