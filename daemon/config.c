@@ -73,7 +73,7 @@ static bool copy_text(struct parse *parse, char *out, size_t size, const char *v
         problem(parse, "the value is too long");
         return false;
     }
-    strcpy(out, value); /* NOLINT: measured above */
+    memcpy(out, value, strlen(value) + 1);
     return true;
 }
 
@@ -148,7 +148,8 @@ enum felloe_code config_add_site(struct config *config, const char *site, struct
     if (!slug_valid(bytes_str(site)))
         return felloe_fail(error, FELLOE_INVALID,
                            "a site's name has up to %d of a-z, 0-9 and -, and starts with a letter or digit; "
-                           "'%.60s' does not", SLUG_MAX, site);
+                           "'%.60s' does not",
+                           SLUG_MAX, site);
     for (uint32_t i = 0; i < config->site_count; i++)
         if (strcmp(config->sites[i], site) == 0)
             return FELLOE_OK;
@@ -193,11 +194,16 @@ static const struct setting {
     const char *section, *name;
     void (*set)(struct parse *parse, const char *value);
 } settings[] = {
-    {"felloe", "role", set_role},       {"felloe", "log", set_log},
-    {"felloe", "socket", set_socket},   {"hub", "listen", set_listen},
-    {"hub", "advertise", set_advertise}, {"hub", "site", set_site},
-    {"hub", "ticket_hours", set_ticket_hours}, {"spoke", "hub", set_hub},
-    {"spoke", "proxy", set_proxy},      {"spoke", "pull_wait", set_pull_wait},
+    {"felloe", "role", set_role},
+    {"felloe", "log", set_log},
+    {"felloe", "socket", set_socket},
+    {"hub", "listen", set_listen},
+    {"hub", "advertise", set_advertise},
+    {"hub", "site", set_site},
+    {"hub", "ticket_hours", set_ticket_hours},
+    {"spoke", "hub", set_hub},
+    {"spoke", "proxy", set_proxy},
+    {"spoke", "pull_wait", set_pull_wait},
 };
 
 static int handle(void *user, const char *section, const char *name, const char *value)
@@ -243,8 +249,10 @@ static void check_whole(struct parse *parse)
         if (config->listen[0] == '\0')
             problem(parse, "listen is missing in [hub]: the address at which laptops are heard");
         else if (address_is_wildcard(config->listen) && config->advertise[0] == '\0')
-            problem(parse, "advertise is missing in [hub]: with listen = %.60s, tickets need an address that laptops "
-                    "can reach", config->listen);
+            problem(parse,
+                    "advertise is missing in [hub]: with listen = %.60s, tickets need an address that laptops "
+                    "can reach",
+                    config->listen);
         config_add_site(config, "commons", NULL);
     } else if (config->hub[0] == '\0')
         problem(parse, "hub is missing in [spoke]: the hub's address");
@@ -283,7 +291,8 @@ enum felloe_code config_load(struct config *config, const char *dir, struct fell
     if (parse.file == NULL && (errno == ENOENT || errno == ENOTDIR))
         return felloe_fail(error, FELLOE_NOT_FOUND,
                            "nothing is set up in %s. Join a hub with: felloe --dir %s join TICKET, or make one with: "
-                           "felloe --dir %s hub init", dir, dir, dir);
+                           "felloe --dir %s hub init",
+                           dir, dir, dir);
     if (parse.file == NULL)
         return felloe_fail(error, errno == EACCES ? FELLOE_DENIED : FELLOE_FAILED, "%s cannot be read: %s", path,
                            strerror(errno));
@@ -307,7 +316,8 @@ enum felloe_code config_load(struct config *config, const char *dir, struct fell
 
 static void write_hub(FILE *out, const struct config *config)
 {
-    fprintf(out, "[hub]\n"
+    fprintf(out,
+            "[hub]\n"
             "; The address at which laptops are heard: tcp://ADDRESS:PORT, * for all addresses of this machine.\n"
             "listen = %s\n\n"
             "; The address that tickets carry, where it differs from listen (behind a router, or with *).\n"
@@ -323,7 +333,8 @@ static void write_hub(FILE *out, const struct config *config)
 
 static void write_spoke(FILE *out, const struct config *config)
 {
-    fprintf(out, "[spoke]\n"
+    fprintf(out,
+            "[spoke]\n"
             "; Where the hub is. Its key was pinned by the ticket, so another machine there is not believed.\n"
             "hub = %s\n\n"
             "; A SOCKS5 proxy on the way to the hub, HOST:PORT; empty for none.\n"
@@ -342,7 +353,8 @@ enum felloe_code config_write(const struct config *config, const char *dir, stru
     FILE *out = open_memstream(&text, &len);
     if (out == NULL)
         return felloe_fail(error, FELLOE_FAILED, "out of memory while writing the configuration");
-    fprintf(out, "; Felloe's configuration of this directory. Check it with: felloed --dir DIR --check\n"
+    fprintf(out,
+            "; Felloe's configuration of this directory. Check it with: felloed --dir DIR --check\n"
             "; After a change, kill -HUP the daemon (log, site, ticket_hours) or start it again (the rest).\n\n"
             "[felloe]\n"
             "; What this directory is: hub or spoke. Decided when it was made.\n"

@@ -120,7 +120,8 @@ static void on_hangup(void *context)
     tell_restart("pull_wait", next.pull_wait_s != now->pull_wait_s);
     for (uint32_t i = 0; i < now->site_count; i++)
         if (!has_site(&next, now->sites[i]))
-            report(LEVEL_WARNING, "felloe.conf: site %s is missing; a site that was used is never taken away", now->sites[i]);
+            report(LEVEL_WARNING, "felloe.conf: site %s is missing; a site that was used is never taken away",
+                   now->sites[i]);
     now->level = next.level;
     now->ticket_hours = next.ticket_hours;
     memcpy(now->advertise, next.advertise, sizeof now->advertise);
@@ -183,8 +184,10 @@ static enum felloe_code check_identity(const struct daemon *daemon, struct fello
                            daemon->config.role == ROLE_HUB ? "hub" : "spoke", daemon->dir,
                            me->role == ROLE_HUB ? "a hub" : "a laptop's");
     if (me->role == ROLE_SPOKE && !me->joined)
-        return felloe_fail(error, FELLOE_NOT_FOUND, "%s has not joined a hub yet. Run its join again: felloe --dir %s join "
-                           "TICKET", daemon->dir, daemon->dir);
+        return felloe_fail(error, FELLOE_NOT_FOUND,
+                           "%s has not joined a hub yet. Run its join again: felloe --dir %s join "
+                           "TICKET",
+                           daemon->dir, daemon->dir);
     return FELLOE_OK;
 }
 
@@ -200,16 +203,21 @@ static enum felloe_code open_store(struct daemon *daemon, struct felloe_error *e
     code = keyring_open(&daemon->keyring, daemon->dir, daemon->identity.keyring_key, error);
     if (code != FELLOE_OK)
         return code;
-    const struct event_log_config config = {.dir = daemon->dir, .identity = &daemon->identity,
-                                            .keyring = daemon->keyring, .completions = &daemon->completions};
+    const struct event_log_config config = {.dir = daemon->dir,
+                                            .identity = &daemon->identity,
+                                            .keyring = daemon->keyring,
+                                            .completions = &daemon->completions};
     return event_log_open(&daemon->log, &config, error);
 }
 
 static enum felloe_code open_views(struct running *running, struct felloe_error *error)
 {
     struct daemon *daemon = &running->daemon;
-    const struct projector_config config = {.dir = daemon->dir, .log = daemon->log, .keyring = daemon->keyring,
-                                            .identity = &daemon->identity, .changed = loop_wake_signal,
+    const struct projector_config config = {.dir = daemon->dir,
+                                            .log = daemon->log,
+                                            .keyring = daemon->keyring,
+                                            .identity = &daemon->identity,
+                                            .changed = loop_wake_signal,
                                             .context = running->changed};
     return projector_open(&daemon->projector, &config, error);
 }

@@ -8,9 +8,9 @@
 #include "daemon/report.h"
 
 /* A laptop that slept wakes with clocks that jumped; this finds out. */
-#define TICK_MAX_MS 30000
+#define TICK_MAX_MS      30000
 #define RESTART_FIRST_MS 500u
-#define RESTART_MAX_MS 30000u
+#define RESTART_MAX_MS   30000u
 
 /* ---- ticks ---- */
 

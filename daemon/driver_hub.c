@@ -122,8 +122,12 @@ static void kept(struct log_job *log_job)
         driver_restart(job->driver, log_job->error.message);
     } else {
         driver_works(job->driver);
-        struct hub_input done = {.kind = HUB_KEPT, .ticket = job->ticket, .ok = true, .at = log_job->at,
-                                 .missing = log_job->missing, .missing_count = log_job->missing_count};
+        struct hub_input done = {.kind = HUB_KEPT,
+                                 .ticket = job->ticket,
+                                 .ok = true,
+                                 .at = log_job->at,
+                                 .missing = log_job->missing,
+                                 .missing_count = log_job->missing_count};
         driver_hub_step(h, &done);
         if (log_job->kind == LOG_KEEP_PUSH) {
             struct hub_input grew = {.kind = HUB_GREW, .site = bytes_str(log_job->site), .head = log_job->head};
@@ -205,8 +209,8 @@ static void probed(struct log_job *log_job)
 static void probe_log(struct hub_driver *h)
 {
     uint64_t now = clock_steady_ms();
-    struct driver_job *job = now - h->probed_ms >= FULL_PROBE_MS
-                                 ? driver_job_new(&h->base, LOG_KEEP_KEYS, (struct bytes){0}, probed) : NULL;
+    struct driver_job *job =
+        now - h->probed_ms >= FULL_PROBE_MS ? driver_job_new(&h->base, LOG_KEEP_KEYS, (struct bytes){0}, probed) : NULL;
     if (job == NULL)
         return;
     h->probed_ms = now;
@@ -253,8 +257,12 @@ static void on_message(void *context, uint64_t peer, const struct net_key *key, 
     h->last_contact_ms = clock_wall_ms();
     if (h->machine == NULL || h->base.restarting || answer_here(h, peer, key, header))
         return;
-    struct hub_input input = {.kind = HUB_MESSAGE, .wall_ms = h->last_contact_ms, .peer = peer, .device = key->device,
-                              .header = header, .body = *body};
+    struct hub_input input = {.kind = HUB_MESSAGE,
+                              .wall_ms = h->last_contact_ms,
+                              .peer = peer,
+                              .device = key->device,
+                              .header = header,
+                              .body = *body};
     *body = (struct lent){0};
     driver_hub_step(h, &input);
 }
@@ -317,8 +325,8 @@ static enum felloe_code load(struct driver *driver, struct felloe_error *error)
 {
     struct hub_driver *h = hub_of(driver);
     const struct identity *me = &driver->daemon->identity;
-    const struct hub_config config = {.hub = me->device, .epoch = event_log_epoch(driver->daemon->log),
-                                      .sign = me->sign_secret};
+    const struct hub_config config = {
+        .hub = me->device, .epoch = event_log_epoch(driver->daemon->log), .sign = me->sign_secret};
     struct log_reader *reader = log_reader_begin(driver->daemon->log, error);
     if (reader == NULL)
         return FELLOE_STORAGE;
@@ -342,9 +350,13 @@ static enum felloe_code open_hub(struct driver *driver, struct felloe_error *err
 {
     struct hub_driver *h = hub_of(driver);
     const struct daemon *daemon = driver->daemon;
-    const struct net_hub_config config = {
-        .loop = daemon->loop, .listen = daemon->config.listen, .curve_public = daemon->identity.curve_public,
-        .curve_secret = daemon->identity.curve_secret, .context = h, .message = on_message, .gone = on_gone};
+    const struct net_hub_config config = {.loop = daemon->loop,
+                                          .listen = daemon->config.listen,
+                                          .curve_public = daemon->identity.curve_public,
+                                          .curve_secret = daemon->identity.curve_secret,
+                                          .context = h,
+                                          .message = on_message,
+                                          .gone = on_gone};
     enum felloe_code code = net_hub_open(&h->net, &config, error);
     if (code == FELLOE_OK)
         report(LEVEL_INFO, "listening at %s; the door was tried: strangers are refused", config.listen);
@@ -434,8 +446,17 @@ static bool device_heard(struct driver *driver, const struct device_id *device, 
 }
 
 const struct driver_role driver_hub_role = {
-    .open = open_hub, .close = close_hub, .hang_up = hang_up, .tick = tick, .deadline = deadline, .load = load,
-    .unload = unload, .recorded = recorded, .need_keys = need_keys, .status = status, .site_status = site_status,
+    .open = open_hub,
+    .close = close_hub,
+    .hang_up = hang_up,
+    .tick = tick,
+    .deadline = deadline,
+    .load = load,
+    .unload = unload,
+    .recorded = recorded,
+    .need_keys = need_keys,
+    .status = status,
+    .site_status = site_status,
     .device_heard = device_heard,
 };
 

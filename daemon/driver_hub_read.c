@@ -93,8 +93,8 @@ void driver_hub_read(struct hub_driver *h, struct hub_output *output)
     memcpy(read->positions, output->positions, sizeof read->positions);
     read->ids = output->keys;
     output->keys = NULL;
-    read->input = (struct hub_input){.kind = output->kind == HUB_HASH ? HUB_HASHES : HUB_RANGE, .ticket = output->ticket,
-                                     .hashes = read->hashes};
+    read->input = (struct hub_input){
+        .kind = output->kind == HUB_HASH ? HUB_HASHES : HUB_RANGE, .ticket = output->ticket, .hashes = read->hashes};
     if (!driver_work(&h->base, do_read, read_done, read)) {
         read_end(read);
         driver_restart(&h->base, "a read could not be started");

@@ -36,7 +36,7 @@ struct driver {
     const struct driver_role *role;
     struct daemon *daemon;
     struct loop_timer *ticker, *restarter;
-    unsigned under_way;      /* jobs and reads */
+    unsigned under_way; /* jobs and reads */
     bool closing;
     bool restarting;         /* the machine is of no use; a new one is made when nothing is under way */
     unsigned restarts;       /* in a row */

@@ -14,7 +14,7 @@ struct spoke_driver {
     struct spoke_outputs outputs;
     struct box_shared hub_shared;
     enum net_link link;
-    bool reconnect;        /* asked for by the step that is being performed */
+    bool reconnect; /* asked for by the step that is being performed */
     int64_t last_contact_ms, clock_skew_ms;
     char notice[200];
     struct {
@@ -70,8 +70,8 @@ static void do_read(void *context)
     struct event_log *log = read->s->base.daemon->log;
     struct spoke_input *in = &read->input;
     if (read->keys_only)
-        read->code = log_read_keys(log, bytes_str(read->site), read->ids, read->id_count, &read->s->hub_shared, &in->body,
-                                   &in->key_count, &read->error);
+        read->code = log_read_keys(log, bytes_str(read->site), read->ids, read->id_count, &read->s->hub_shared,
+                                   &in->body, &in->key_count, &read->error);
     else
         read->code = log_read_push(log, bytes_str(read->site), read->first_seq, read->max_bytes, &in->body, &in->count,
                                    &in->key_count, &in->last_id, &read->error);
@@ -113,7 +113,8 @@ static void start_read(struct spoke_driver *s, struct spoke_output *output)
     read->id_count = output->key_count;
     output->keys = NULL;
     read->input = (struct spoke_input){.kind = read->keys_only ? SPOKE_KEYS_READ : SPOKE_OWN_READ,
-                                       .site = bytes_str(read->site), .first_seq = output->first_seq};
+                                       .site = bytes_str(read->site),
+                                       .first_seq = output->first_seq};
     if (!driver_work(&s->base, do_read, read_done, read)) {
         read_end(read);
         driver_restart(&s->base, "a read could not be started");
@@ -304,7 +305,9 @@ static enum felloe_code load(struct driver *driver, struct felloe_error *error)
 {
     struct spoke_driver *s = spoke_of(driver);
     const struct identity *me = &driver->daemon->identity;
-    const struct spoke_config config = {.device = me->device, .incarnation = me->incarnation, .sign = me->sign_secret,
+    const struct spoke_config config = {.device = me->device,
+                                        .incarnation = me->incarnation,
+                                        .sign = me->sign_secret,
                                         .hub_sign = me->hub_sign,
                                         .pull_wait_ms = driver->daemon->config.pull_wait_s * 1000};
     struct log_reader *reader = log_reader_begin(driver->daemon->log, error);
@@ -340,10 +343,15 @@ static enum felloe_code open_spoke(struct driver *driver, struct felloe_error *e
     const struct identity *me = &daemon->identity;
     if (!box_shared_of(&s->hub_shared, &me->hub_box, &me->box_secret))
         return felloe_fail(error, FELLOE_DAMAGED, "the hub's key in the identity file is none");
-    const struct net_spoke_config config = {
-        .loop = daemon->loop, .address = daemon->config.hub, .proxy = daemon->config.proxy, .hub_curve = me->hub_curve,
-        .curve_public = me->curve_public, .curve_secret = me->curve_secret, .context = s, .message = on_message,
-        .link = on_link};
+    const struct net_spoke_config config = {.loop = daemon->loop,
+                                            .address = daemon->config.hub,
+                                            .proxy = daemon->config.proxy,
+                                            .hub_curve = me->hub_curve,
+                                            .curve_public = me->curve_public,
+                                            .curve_secret = me->curve_secret,
+                                            .context = s,
+                                            .message = on_message,
+                                            .link = on_link};
     return net_spoke_open(&s->net, &config, error);
 }
 
@@ -376,14 +384,18 @@ static uint64_t deadline(const struct driver *driver)
 
 static void recorded(struct driver *driver, const struct log_job *job)
 {
-    struct spoke_input input = {.kind = SPOKE_SAVED, .site = bytes_str(job->site), .own = job->own,
+    struct spoke_input input = {.kind = SPOKE_SAVED,
+                                .site = bytes_str(job->site),
+                                .own = job->own,
                                 .oldest_waiting_ms = job->oldest_waiting_ms};
     step(spoke_of(driver), &input);
 }
 
 static void need_keys(struct driver *driver, struct bytes site, const struct key_id *keys, size_t count)
 {
-    struct spoke_input input = {.kind = SPOKE_NEED_KEYS, .site = site, .keys = keys,
+    struct spoke_input input = {.kind = SPOKE_NEED_KEYS,
+                                .site = site,
+                                .keys = keys,
                                 .key_count = (uint32_t)(count < KEYS_MAX ? count : KEYS_MAX)};
     step(spoke_of(driver), &input);
 }
@@ -398,8 +410,9 @@ static void status(struct driver *driver, struct link_status *out)
     out->clock_skew_ms = s->clock_skew_ms;
     const char *notice = s->notice;
     if (s->link == NET_WRONG_KEY)
-        notice = "What answers at the hub's address does not hold the hub's key. Check the address in felloe.conf; ask who "
-                 "looks after the hub.";
+        notice =
+            "What answers at the hub's address does not hold the hub's key. Check the address in felloe.conf; ask who "
+            "looks after the hub.";
     else if (s->link == NET_REFUSED)
         notice = "The hub does not admit this laptop: it was revoked, or is unknown there. What is here stays; ask who "
                  "looks after the hub.";
@@ -432,7 +445,16 @@ static bool device_heard(struct driver *driver, const struct device_id *device, 
 }
 
 const struct driver_role driver_spoke_role = {
-    .open = open_spoke, .close = close_spoke, .hang_up = hang_up, .tick = tick, .deadline = deadline, .load = load,
-    .unload = unload, .recorded = recorded, .need_keys = need_keys, .status = status, .site_status = site_status,
+    .open = open_spoke,
+    .close = close_spoke,
+    .hang_up = hang_up,
+    .tick = tick,
+    .deadline = deadline,
+    .load = load,
+    .unload = unload,
+    .recorded = recorded,
+    .need_keys = need_keys,
+    .status = status,
+    .site_status = site_status,
     .device_heard = device_heard,
 };

@@ -56,8 +56,10 @@ static void answer_joined(struct enrolment *e)
     const struct box_shared *shared = driver_hub_box(h, &e->device.device);
     h->message.kind = MSG_JOINED;
     h->message.request = e->request;
-    *joined = (struct msg_joined){.device = e->device.device, .hub_name = bytes_str(me->label),
-                                  .worker = bytes_str(e->device.worker), .site_count = e->device.site_count,
+    *joined = (struct msg_joined){.device = e->device.device,
+                                  .hub_name = bytes_str(me->label),
+                                  .worker = bytes_str(e->device.worker),
+                                  .site_count = e->device.site_count,
                                   .hub_box = me->box_public};
     for (uint32_t i = 0; i < e->device.site_count; i++) {
         struct key_record key;
@@ -127,7 +129,7 @@ static struct joined_draft *draft_new(struct enrolment *e, const char *site)
     struct joined_draft *made = calloc(1, sizeof *made);
     struct buffer fields = {0};
     struct key_record key;
-    char origin[64 + SLUG_MAX];
+    char id[33], origin[sizeof id + 1 + SLUG_MAX];
     put_fields(&fields, &e->device);
     if (made == NULL || fields.failed || fields.len > sizeof made->fields ||
         keyring_site_key(daemon->keyring, bytes_str(site), &key) != FELLOE_OK) {
@@ -138,10 +140,12 @@ static struct joined_draft *draft_new(struct enrolment *e, const char *site)
     memcpy(made->fields, fields.data, fields.len);
     struct log_draft *draft = &made->draft;
     draft->key = key.id;
-    draft->body = (struct event_body){.type = bytes_str("worker.joined"), .worker = bytes_str(daemon->identity.worker),
-                                      .has_origin = true, .fields = bytes_of(made->fields, fields.len)};
-    hex_encode(bytes_of(e->device.device.b, sizeof e->device.device.b), origin);
-    strcat(strcat(origin, " "), site); /* NOLINT: 32 + 1 + SLUG_MAX fit */
+    draft->body = (struct event_body){.type = bytes_str("worker.joined"),
+                                      .worker = bytes_str(daemon->identity.worker),
+                                      .has_origin = true,
+                                      .fields = bytes_of(made->fields, fields.len)};
+    hex_encode(bytes_of(e->device.device.b, sizeof e->device.device.b), id);
+    snprintf(origin, sizeof origin, "%s %s", id, site);
     origin_id_of(bytes_str("felloe worker.joined"), bytes_str(origin), &draft->body.origin);
     projector_seen(daemon->projector, bytes_str(site), &draft->seen);
     sodium_memzero(&key, sizeof key);
@@ -273,8 +277,8 @@ static bool refuse_used(struct refused *out, struct log_reader *reader, const st
         strftime(when, sizeof when, "%d %B %H:%M", &parts);
     refuse(out, REFUSED_TICKET_USED, "");
     snprintf(out->text, sizeof out->text,
-             "This ticket was used on %s for “%.60s” of %.32s. A ticket is good for one laptop: ask for a new one.", when,
-             by.label, by.worker);
+             "This ticket was used on %s for “%.60s” of %.32s. A ticket is good for one laptop: ask for a new one.",
+             when, by.label, by.worker);
     return false;
 }
 
@@ -296,7 +300,8 @@ static bool check_records(struct enrolment *e, struct log_reader *reader, const 
         return refuse(why, REFUSED_TICKET_EXPIRED, "This ticket has expired. Ask for a new one: felloe hub invite.");
     if (known && (memcmp(&before.box, &e->device.box, sizeof before.box) != 0 ||
                   memcmp(before.curve, e->device.curve, sizeof before.curve) != 0))
-        return refuse(why, REFUSED_TICKET_USED, "This laptop joined before with other keys. Join from an empty directory.");
+        return refuse(why, REFUSED_TICKET_USED,
+                      "This laptop joined before with other keys. Join from an empty directory.");
     return true;
 }
 
@@ -341,7 +346,8 @@ static bool is_under_way(struct hub_driver *h, const struct device_id *device, u
 static bool check_join(const struct msg_join *join, struct refused *why)
 {
     if (join->version != PROTOCOL_VERSION)
-        return refuse(why, REFUSED_VERSION, "The laptop's felloe and the hub's do not speak the same version. Update both.");
+        return refuse(why, REFUSED_VERSION,
+                      "The laptop's felloe and the hub's do not speak the same version. Update both.");
     if (!join_verify(join) || join->label.len > LABEL_MAX)
         return refuse(why, REFUSED_MALFORMED, "The request to join is not signed as it should be.");
     return true;

@@ -21,8 +21,9 @@ static int refuse(const char *dir, int fd, struct felloe_error *error)
     if (fd >= 0)
         close(fd);
     if (cause == EWOULDBLOCK)
-        felloe_fail(error, FELLOE_IN_USE, "%s is in use: a felloed (process %s) works on it. Stop that one first: kill %s",
-                    dir, *text != '\0' ? text : "unknown", *text != '\0' ? text : "PROCESS");
+        felloe_fail(error, FELLOE_IN_USE,
+                    "%s is in use: a felloed (process %s) works on it. Stop that one first: kill %s", dir,
+                    *text != '\0' ? text : "unknown", *text != '\0' ? text : "PROCESS");
     else if (cause == EACCES || cause == EPERM || cause == EROFS)
         felloe_fail(error, FELLOE_DENIED, "%s may not be written to by this user. Check its owner and its mode", dir);
     else if (cause == ENOSPC || cause == EDQUOT)

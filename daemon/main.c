@@ -22,12 +22,14 @@ static const char help[] =
     "  felloed [--dir D] --check             check D's configuration\n"
     "  felloed [--dir D] --init-hub --name NAME --listen tcp://ADDRESS:PORT --site SITE [--site SITE]…\n"
     "                    [--advertise tcp://ADDRESS:PORT]\n"
-    "                                        make a hub of D; --advertise: the address that tickets carry, if it differs\n"
+    "                                        make a hub of D; --advertise: the address that tickets carry, if it "
+    "differs\n"
     "  felloed [--dir D] --join TICKET [--label NAME] [--proxy HOST:PORT]\n"
     "                                        make a laptop of D; TICKET may be -, to be read from stdin\n"
     "  felloed --help | --version\n"
     "\n"
-    "D is $FELLOE_DIR, else $XDG_DATA_HOME/felloe, else ~/.local/share/felloe. --json: confirmations and errors as JSON.\n"
+    "D is $FELLOE_DIR, else $XDG_DATA_HOME/felloe, else ~/.local/share/felloe. --json: confirmations and errors as "
+    "JSON.\n"
     "SIGHUP reads D/felloe.conf again. The exit code is 0, or says what kind of error it was (see the README).\n";
 
 enum mode { MODE_SERVE, MODE_CHECK, MODE_INIT_HUB, MODE_JOIN, MODE_HELP, MODE_VERSION };
@@ -130,7 +132,8 @@ static enum felloe_code check_arguments(struct arguments *arguments, struct fell
 {
     const struct setup_options *setup = &arguments->setup;
     if (arguments->mode == MODE_INIT_HUB && (setup->name == NULL || setup->listen == NULL || setup->site_count == 0))
-        return felloe_fail(error, FELLOE_USAGE, "--init-hub needs --name NAME, --listen tcp://ADDRESS:PORT and at least one "
+        return felloe_fail(error, FELLOE_USAGE,
+                           "--init-hub needs --name NAME, --listen tcp://ADDRESS:PORT and at least one "
                            "--site SITE");
     if (arguments->mode == MODE_JOIN)
         return read_ticket(arguments, error);
@@ -145,16 +148,34 @@ static enum felloe_code set_mode(struct arguments *arguments, enum mode mode, st
     return FELLOE_OK;
 }
 
-enum { OPT_INIT = 256, OPT_JOIN, OPT_NAME, OPT_LISTEN, OPT_ADVERTISE, OPT_SITE, OPT_LABEL, OPT_PROXY, OPT_JSON, OPT_CHECK };
+enum {
+    OPT_INIT = 256,
+    OPT_JOIN,
+    OPT_NAME,
+    OPT_LISTEN,
+    OPT_ADVERTISE,
+    OPT_SITE,
+    OPT_LABEL,
+    OPT_PROXY,
+    OPT_JSON,
+    OPT_CHECK
+};
 
 static const struct option long_options[] = {
-    {"dir", required_argument, NULL, 'd'},          {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},            {"check", no_argument, NULL, OPT_CHECK},
-    {"init-hub", no_argument, NULL, OPT_INIT},      {"join", required_argument, NULL, OPT_JOIN},
-    {"name", required_argument, NULL, OPT_NAME},    {"listen", required_argument, NULL, OPT_LISTEN},
-    {"advertise", required_argument, NULL, OPT_ADVERTISE}, {"site", required_argument, NULL, OPT_SITE},
-    {"label", required_argument, NULL, OPT_LABEL},  {"proxy", required_argument, NULL, OPT_PROXY},
-    {"json", no_argument, NULL, OPT_JSON},          {NULL, 0, NULL, 0},
+    {"dir", required_argument, NULL, 'd'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {"check", no_argument, NULL, OPT_CHECK},
+    {"init-hub", no_argument, NULL, OPT_INIT},
+    {"join", required_argument, NULL, OPT_JOIN},
+    {"name", required_argument, NULL, OPT_NAME},
+    {"listen", required_argument, NULL, OPT_LISTEN},
+    {"advertise", required_argument, NULL, OPT_ADVERTISE},
+    {"site", required_argument, NULL, OPT_SITE},
+    {"label", required_argument, NULL, OPT_LABEL},
+    {"proxy", required_argument, NULL, OPT_PROXY},
+    {"json", no_argument, NULL, OPT_JSON},
+    {NULL, 0, NULL, 0},
 };
 
 static enum felloe_code add_site(struct arguments *arguments, struct felloe_error *error)
@@ -175,21 +196,41 @@ static enum felloe_code take_option(struct arguments *arguments, int option, str
 {
     struct setup_options *setup = &arguments->setup;
     switch (option) {
-    case 'd': return set_dir(arguments, error);
-    case 'h': arguments->mode = MODE_HELP; break;
-    case 'V': arguments->mode = MODE_VERSION; break;
-    case OPT_CHECK: return set_mode(arguments, MODE_CHECK, error);
-    case OPT_INIT: return set_mode(arguments, MODE_INIT_HUB, error);
+    case 'd':
+        return set_dir(arguments, error);
+    case 'h':
+        arguments->mode = MODE_HELP;
+        break;
+    case 'V':
+        arguments->mode = MODE_VERSION;
+        break;
+    case OPT_CHECK:
+        return set_mode(arguments, MODE_CHECK, error);
+    case OPT_INIT:
+        return set_mode(arguments, MODE_INIT_HUB, error);
     case OPT_JOIN:
         setup->ticket = optarg;
         return set_mode(arguments, MODE_JOIN, error);
-    case OPT_NAME: setup->name = optarg; break;
-    case OPT_LISTEN: setup->listen = optarg; break;
-    case OPT_ADVERTISE: setup->advertise = optarg; break;
-    case OPT_SITE: return add_site(arguments, error);
-    case OPT_LABEL: setup->label = optarg; break;
-    case OPT_PROXY: setup->proxy = optarg; break;
-    case OPT_JSON: arguments->json = true; break;
+    case OPT_NAME:
+        setup->name = optarg;
+        break;
+    case OPT_LISTEN:
+        setup->listen = optarg;
+        break;
+    case OPT_ADVERTISE:
+        setup->advertise = optarg;
+        break;
+    case OPT_SITE:
+        return add_site(arguments, error);
+    case OPT_LABEL:
+        setup->label = optarg;
+        break;
+    case OPT_PROXY:
+        setup->proxy = optarg;
+        break;
+    case OPT_JSON:
+        arguments->json = true;
+        break;
     default:
         return felloe_fail(error, FELLOE_USAGE, "unknown option, or its value is missing. See felloed --help");
     }
@@ -208,7 +249,8 @@ static enum felloe_code read_arguments(int argc, char **argv, struct arguments *
     }
     if (code == FELLOE_OK && optind < argc)
         code = felloe_fail(error, FELLOE_USAGE, "'%.60s' is not an option. See felloed --help", argv[optind]);
-    if (code == FELLOE_OK && arguments->dir[0] == '\0' && arguments->mode != MODE_HELP && arguments->mode != MODE_VERSION)
+    if (code == FELLOE_OK && arguments->dir[0] == '\0' && arguments->mode != MODE_HELP &&
+        arguments->mode != MODE_VERSION)
         code = default_dir(arguments->dir, error);
     arguments->setup.dir = arguments->dir;
     return code == FELLOE_OK ? check_arguments(arguments, error) : code;

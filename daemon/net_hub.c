@@ -14,10 +14,10 @@
 
 /* What may wait for one peer beyond ZeroMQ's own pipe: a few answers of the largest size. */
 #define QUEUE_MESSAGES 64
-#define QUEUE_BYTES (4u * 1024 * 1024)
+#define QUEUE_BYTES    (4u * 1024 * 1024)
 /* A live spoke asks at least every PULL_WAIT_MAX_MS; one that is silent for this long has gone. */
 #define SILENCE_MS (3 * PULL_WAIT_MAX_MS)
-#define SWEEP_MS 30000
+#define SWEEP_MS   30000
 /* ZeroMQ names a connection with a zero byte and a number of four, unless the peer chose a name for itself. */
 #define ROUTING_SIZE 5
 
@@ -264,16 +264,19 @@ static enum felloe_code cannot_listen(const char *listen, struct felloe_error *e
     switch (errno) {
     case EADDRINUSE:
         return felloe_fail(error, FELLOE_IN_USE,
-                           "%s is taken: another program listens there. Stop it, or change listen in felloe.conf", listen);
+                           "%s is taken: another program listens there. Stop it, or change listen in felloe.conf",
+                           listen);
     case EACCES:
         return felloe_fail(error, FELLOE_DENIED,
                            "this user may not listen at %s (ports below 1024 need a privilege). Change listen in "
-                           "felloe.conf", listen);
+                           "felloe.conf",
+                           listen);
     case ENODEV:
     case EADDRNOTAVAIL:
         return felloe_fail(error, FELLOE_INVALID,
                            "%s is no address of this machine. Give one of its IP addresses, or * for all, as listen in "
-                           "felloe.conf", listen);
+                           "felloe.conf",
+                           listen);
     default:
         return felloe_fail(error, FELLOE_INVALID, "cannot listen at %s: %s", listen, net_error());
     }

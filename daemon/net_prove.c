@@ -2,7 +2,7 @@
 /* Before a hub listens it tries its own door: CURVE without a working ZAP handler would admit any key, and let a peer
  * call itself what it likes. Runs before the loop does, so it may wait. */
 #include <sodium.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <zmq.h>
 
 #include "daemon/daemon.h"
@@ -20,10 +20,9 @@ struct visitor {
 static bool visitor_open(struct visitor *visitor, void *zmq_context, const char *name, const uint8_t *hub_curve)
 {
     char endpoint[64];
-    strcpy(endpoint, "inproc://");
-    strncat(endpoint, name, sizeof endpoint - 16);
-    *visitor = (struct visitor){.socket = zmq_socket(zmq_context, ZMQ_DEALER),
-                                .monitor = zmq_socket(zmq_context, ZMQ_PAIR)};
+    snprintf(endpoint, sizeof endpoint, "inproc://%s", name);
+    *visitor =
+        (struct visitor){.socket = zmq_socket(zmq_context, ZMQ_DEALER), .monitor = zmq_socket(zmq_context, ZMQ_PAIR)};
     crypto_box_keypair(visitor->curve, visitor->secret);
     return visitor->socket != NULL && visitor->monitor != NULL && net_set_common(visitor->socket) &&
            net_set(visitor->monitor, ZMQ_LINGER, 0) &&
@@ -97,9 +96,11 @@ static bool judge(const struct proof *proof, struct felloe_error *error)
         why = "a key on the allow-list did not get through in time";
     if (why == NULL)
         return true;
-    felloe_fail(error, FELLOE_FAILED,
-                "the test of the hub's own door failed: %s. The hub does not start, so as not to stand open. Check that "
-                "libzmq is Debian's and that connections to 127.0.0.1 are allowed", why);
+    felloe_fail(
+        error, FELLOE_FAILED,
+        "the test of the hub's own door failed: %s. The hub does not start, so as not to stand open. Check that "
+        "libzmq is Debian's and that connections to 127.0.0.1 are allowed",
+        why);
     return false;
 }
 

@@ -9,9 +9,9 @@
 _Static_assert(sizeof(zmq_msg_t) == sizeof(((struct net_frame *)0)->raw), "a frame holds a zmq_msg_t");
 
 /* A slow link may need a minute for one frame, and ZeroMQ takes only a whole frame as a sign of life. */
-#define HEARTBEAT_EVERY_MS 15000
+#define HEARTBEAT_EVERY_MS   15000
 #define HEARTBEAT_TIMEOUT_MS 60000 /* as ZMQ_HEARTBEAT_TTL it must stay below 65,500 */
-#define HANDSHAKE_MS 5000
+#define HANDSHAKE_MS         5000
 /* Whole messages in ZeroMQ's pipes per peer: each may have BODY_MAX bytes, so few. */
 #define PIPE_MESSAGES 16
 /* The system's send buffer: larger ones put a minute's worth of bytes in front of a slow link. */

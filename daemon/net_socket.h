@@ -12,7 +12,7 @@
 #include "felloe/error.h"
 #include "proto/batch.h"
 
-#define NET_TURN 32
+#define NET_TURN       32
 #define NET_FRAMES_MAX 9
 
 struct net_pump;   /* one set of prepare, check and idle handles */

@@ -13,20 +13,20 @@
 #include "daemon/net.h"
 #include "daemon/net_socket.h"
 
-#define RECONNECT_MS 100
+#define RECONNECT_MS     100
 #define RECONNECT_MAX_MS 5000
 /* A connect to where packets vanish must end, so that it can be tried another way round. */
 #define CONNECT_TIMEOUT_MS 8000
-#define AFTER_REFUSAL_MS 30000
+#define AFTER_REFUSAL_MS   30000
 /* CURVE never changes the keys of a connection: a new one now and then. */
 #define RENEW_MS (12ull * 3600 * 1000)
 /* The sync machine keeps few requests under way; this only bounds a mistake. */
 #define QUEUE_MESSAGES 256
-#define QUEUE_BYTES (16u * 1024 * 1024)
+#define QUEUE_BYTES    (16u * 1024 * 1024)
 
-#define EVENTS (ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_DISCONNECTED | \
-                ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | \
-                ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
+#define EVENTS                                                                                                         \
+    (ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |        \
+     ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
 
 struct net_spoke {
     struct net_spoke_config config;
@@ -205,11 +205,11 @@ static enum felloe_code sockets_open(struct net_spoke *spoke, struct felloe_erro
                  zmq_setsockopt(dealer, ZMQ_CURVE_SECRETKEY, spoke->curve_secret, CURVE_KEY_SIZE) == 0 && watch(spoke);
     if (!ready)
         return felloe_fail(error, FELLOE_FAILED, "ZeroMQ could not be set up: %s", net_error());
-    if (*spoke->proxy != '\0' &&
-        zmq_setsockopt(dealer, ZMQ_SOCKS_PROXY, spoke->proxy, strlen(spoke->proxy)) != 0)
+    if (*spoke->proxy != '\0' && zmq_setsockopt(dealer, ZMQ_SOCKS_PROXY, spoke->proxy, strlen(spoke->proxy)) != 0)
         return felloe_fail(error, FELLOE_INVALID, "the proxy %s cannot be used: %s", spoke->proxy, net_error());
     if (zmq_connect(dealer, spoke->address) != 0)
-        return felloe_fail(error, FELLOE_INVALID, "the hub's address %s cannot be used: %s", spoke->address, net_error());
+        return felloe_fail(error, FELLOE_INVALID, "the hub's address %s cannot be used: %s", spoke->address,
+                           net_error());
     spoke->dealer_source = net_source_new(spoke->pump, dealer, receive, flush, spoke);
     spoke->monitor_source = net_source_new(spoke->pump, spoke->monitor, receive_event, NULL, spoke);
     if (spoke->dealer_source == NULL || spoke->monitor_source == NULL)

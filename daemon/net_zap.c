@@ -12,7 +12,7 @@
 /* ZMQ_ZAP_ENFORCE_DOMAIN is in the draft part of 4.3.4's header, and accepted at run time: without a handler nobody is
  * let in. */
 #define ZAP_ENFORCE_DOMAIN 93
-#define USER_SIZE (2 * CURVE_KEY_SIZE + 1)
+#define USER_SIZE          (2 * CURVE_KEY_SIZE + 1)
 
 /* ---- the list ---- */
 
@@ -132,9 +132,12 @@ bool net_zap_answer(void *socket, const struct net_keys *keys, uint64_t *refused
         hex_encode(request.at[ZAP_KEY].bytes, user);
     struct bytes id = request.count > ZAP_REQUEST ? request.at[ZAP_REQUEST].bytes : (struct bytes){0};
     /* 400 makes the other side stop trying, so that it can tell its user; 300 would have it retry in silence. */
-    const struct bytes answer[] = {bytes_str("1.0"), id,
-                                   bytes_str(admitted ? "200" : "400"), bytes_str(admitted ? "OK" : "not admitted"),
-                                   bytes_str(user), bytes_str("")};
+    const struct bytes answer[] = {bytes_str("1.0"),
+                                   id,
+                                   bytes_str(admitted ? "200" : "400"),
+                                   bytes_str(admitted ? "OK" : "not admitted"),
+                                   bytes_str(user),
+                                   bytes_str("")};
     const size_t frames = sizeof answer / sizeof *answer;
     for (size_t i = 0; i < frames; i++)
         (void)!zmq_send(socket, answer[i].data, answer[i].len, ZMQ_DONTWAIT | (i + 1 < frames ? ZMQ_SNDMORE : 0));

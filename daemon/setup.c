@@ -14,11 +14,13 @@
 static enum felloe_code cannot_make(const char *dir, int cause, struct felloe_error *error)
 {
     if (cause == EACCES || cause == EPERM || cause == EROFS)
-        return felloe_fail(error, FELLOE_DENIED, "%s may not be made by this user. Give another --dir, or check the mode "
-                           "of the directory above it", dir);
-    if (cause == ENOSPC || cause == EDQUOT)
-        return felloe_fail(error, FELLOE_STORAGE, "the disk is full: %s could not be made. Free some space, then try again",
+        return felloe_fail(error, FELLOE_DENIED,
+                           "%s may not be made by this user. Give another --dir, or check the mode "
+                           "of the directory above it",
                            dir);
+    if (cause == ENOSPC || cause == EDQUOT)
+        return felloe_fail(error, FELLOE_STORAGE,
+                           "the disk is full: %s could not be made. Free some space, then try again", dir);
     return felloe_fail(error, FELLOE_FAILED, "%s could not be made: %s", dir, strerror(cause));
 }
 
@@ -64,8 +66,8 @@ enum felloe_code setup_log_open(struct setup_log *setup, const char *dir, const 
     queue_init(&setup->queue, NULL, NULL);
     enum felloe_code code = keyring_open(&setup->keyring, dir, identity->keyring_key, error);
     if (code == FELLOE_OK) {
-        const struct event_log_config config = {.dir = dir, .identity = identity, .keyring = setup->keyring,
-                                                .completions = &setup->queue};
+        const struct event_log_config config = {
+            .dir = dir, .identity = identity, .keyring = setup->keyring, .completions = &setup->queue};
         code = event_log_open(&setup->log, &config, error);
     }
     if (code != FELLOE_OK)

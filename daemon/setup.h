@@ -10,14 +10,14 @@ struct setup_options {
     const char *dir, *name, *listen, *advertise; /* --init-hub; advertise may be NULL */
     const char *const *sites;
     size_t site_count;
-    const char *ticket, *label, *proxy;          /* --join; label NULL: the machine's name; proxy NULL: none */
+    const char *ticket, *label, *proxy; /* --join; label NULL: the machine's name; proxy NULL: none */
 };
 
 /* What was made, for the confirmation. */
 struct setup_result {
     struct device_id device;
-    char name[LABEL_MAX + 1];        /* the hub's */
-    char worker[SLUG_MAX + 1];       /* whose laptop it is */
+    char name[LABEL_MAX + 1];  /* the hub's */
+    char worker[SLUG_MAX + 1]; /* whose laptop it is */
     char sites[SITES_MAX][SLUG_MAX + 1];
     uint32_t site_count;
 };

@@ -33,7 +33,8 @@ static enum felloe_code take_identity(const struct setup_options *options, struc
 {
     struct config there;
     enum felloe_code code = setup_identity(options->dir, identity, error);
-    if (code == FELLOE_OK && (identity->role != ROLE_HUB || config_load(&there, options->dir, NULL) != FELLOE_NOT_FOUND))
+    if (code == FELLOE_OK &&
+        (identity->role != ROLE_HUB || config_load(&there, options->dir, NULL) != FELLOE_NOT_FOUND))
         return felloe_fail(error, FELLOE_IN_USE, "%s is %s already (%s). Give another --dir", options->dir,
                            identity->role == ROLE_HUB ? "a hub" : "a laptop's", identity->label);
     if (code != FELLOE_OK && code != FELLOE_NOT_FOUND)
@@ -64,8 +65,10 @@ static enum felloe_code add_site(struct setup_log *setup, const char *site, stru
 static enum felloe_code add_own_device(struct setup_log *setup, const struct identity *identity,
                                        const struct config *config, struct felloe_error *error)
 {
-    struct device_record device = {.device = identity->device, .sign = identity->sign_public,
-                                   .box = identity->box_public, .site_count = config->site_count,
+    struct device_record device = {.device = identity->device,
+                                   .sign = identity->sign_public,
+                                   .box = identity->box_public,
+                                   .site_count = config->site_count,
                                    .joined_ms = clock_wall_ms()};
     memcpy(device.curve, identity->curve_public, sizeof device.curve);
     memcpy(device.label, identity->label, sizeof device.label);

@@ -19,7 +19,7 @@
 #include "proto/ticket.h"
 
 /* An answer takes a commit or two at the hub; past this somebody should look. */
-#define GIVE_UP_MS 10000
+#define GIVE_UP_MS   10000
 #define ASK_AGAIN_MS 3000
 /* A hub that just starts, or a network that just came up, gets this long. */
 #define PATIENCE_MS 2000
@@ -56,8 +56,10 @@ static void ask(void *context)
     struct lent nothing = {0};
     j->message.kind = MSG_JOIN;
     j->message.request = 1;
-    *join = (struct msg_join){.version = PROTOCOL_VERSION, .sign = j->identity->sign_public,
-                              .box = j->identity->box_public, .label = bytes_str(j->label)};
+    *join = (struct msg_join){.version = PROTOCOL_VERSION,
+                              .sign = j->identity->sign_public,
+                              .box = j->identity->box_public,
+                              .label = bytes_str(j->label)};
     memcpy(join->curve, j->identity->curve_public, sizeof join->curve);
     join_sign(&j->identity->sign_secret, join);
     message_encode(&j->message, &header);
@@ -91,20 +93,26 @@ static void no_answer(void *context)
     struct joining *j = context;
     const char *address = j->identity->hub_address;
     if (j->link == NET_REFUSED)
-        finish(j, felloe_fail(j->error, FELLOE_REFUSED,
-                              "the hub at %s does not know this ticket. Ask for a new one: felloe hub invite", address));
+        finish(j,
+               felloe_fail(j->error, FELLOE_REFUSED,
+                           "the hub at %s does not know this ticket. Ask for a new one: felloe hub invite", address));
     else if (j->link == NET_WRONG_KEY)
-        finish(j, felloe_fail(j->error, FELLOE_REFUSED,
-                              "what answers at %s is not the hub of this ticket: it does not hold its key. Ask who looks "
-                              "after the hub; the ticket stays good until it expires", address));
+        finish(j,
+               felloe_fail(j->error, FELLOE_REFUSED,
+                           "what answers at %s is not the hub of this ticket: it does not hold its key. Ask who looks "
+                           "after the hub; the ticket stays good until it expires",
+                           address));
     else if (j->link == NET_UP)
-        finish(j, felloe_fail(j->error, FELLOE_UNREACHABLE,
-                              "the hub at %s was reached, and did not answer. The ticket stays good: run the same again",
-                              address));
+        finish(j,
+               felloe_fail(j->error, FELLOE_UNREACHABLE,
+                           "the hub at %s was reached, and did not answer. The ticket stays good: run the same again",
+                           address));
     else
-        finish(j, felloe_fail(j->error, FELLOE_UNREACHABLE,
-                              "the hub does not answer at %s. The ticket stays good until it expires: try again when the "
-                              "hub runs and this machine has a network", address));
+        finish(j,
+               felloe_fail(j->error, FELLOE_UNREACHABLE,
+                           "the hub does not answer at %s. The ticket stays good until it expires: try again when the "
+                           "hub runs and this machine has a network",
+                           address));
 }
 
 static void on_link(void *context, enum net_link link)
@@ -137,10 +145,15 @@ static enum felloe_code ask_hub(struct joining *j)
 {
     uint8_t ticket_public[CURVE_KEY_SIZE];
     crypto_scalarmult_base(ticket_public, j->identity->ticket_curve_secret);
-    const struct net_spoke_config config = {
-        .loop = &j->loop, .address = j->identity->hub_address, .proxy = j->proxy, .hub_curve = j->identity->hub_curve,
-        .curve_public = ticket_public, .curve_secret = j->identity->ticket_curve_secret, .context = j,
-        .message = on_message, .link = on_link};
+    const struct net_spoke_config config = {.loop = &j->loop,
+                                            .address = j->identity->hub_address,
+                                            .proxy = j->proxy,
+                                            .hub_curve = j->identity->hub_curve,
+                                            .curve_public = ticket_public,
+                                            .curve_secret = j->identity->ticket_curve_secret,
+                                            .context = j,
+                                            .message = on_message,
+                                            .link = on_link};
     if (uv_loop_init(&j->loop) != 0)
         return felloe_fail(j->error, FELLOE_FAILED, "no event loop can be had");
     j->give_up = loop_timer_new(&j->loop, no_answer, j);
@@ -174,7 +187,8 @@ static enum felloe_code unwrap_keys(const struct joining *j, struct key_record *
     free(r);
     sodium_memzero(&shared, sizeof shared);
     return fine ? FELLOE_OK
-                : felloe_fail(j->error, FELLOE_REFUSED, "the hub's answer cannot be read: its keys are not for this laptop");
+                : felloe_fail(j->error, FELLOE_REFUSED,
+                              "the hub's answer cannot be read: its keys are not for this laptop");
 }
 
 static enum felloe_code add_site(struct setup_log *setup, struct bytes site, struct key_record *keys, uint32_t count,
@@ -211,12 +225,14 @@ static enum felloe_code fill_log(struct joining *j)
 static enum felloe_code check_answer(const struct joining *j)
 {
     const struct msg_joined *joined = &j->message.joined;
-    bool fine = device_id_equal(&joined->device, &j->identity->device) && joined->site_count > 0 &&
-                slug_valid(joined->worker);
+    bool fine =
+        device_id_equal(&joined->device, &j->identity->device) && joined->site_count > 0 && slug_valid(joined->worker);
     for (uint32_t i = 0; fine && i < joined->site_count; i++)
         fine = slug_valid(joined->sites[i]);
-    return fine ? FELLOE_OK : felloe_fail(j->error, FELLOE_REFUSED, "the hub's answer does not follow the protocol. Update "
-                                          "felloe here and at the hub");
+    return fine ? FELLOE_OK
+                : felloe_fail(j->error, FELLOE_REFUSED,
+                              "the hub's answer does not follow the protocol. Update "
+                              "felloe here and at the hub");
 }
 
 static enum felloe_code become(struct joining *j)
@@ -278,8 +294,10 @@ static enum felloe_code read_ticket(const char *text, struct ticket *ticket, str
     time_t expired = (time_t)(ticket->expires_ms / 1000);
     if (localtime_r(&expired, &parts) != NULL)
         strftime(when, sizeof when, "%d %B %Y, %H:%M", &parts);
-    return felloe_fail(error, FELLOE_REFUSED, "this ticket expired on %s (if that is not past, set this machine's clock). "
-                       "Ask for a new one: felloe hub invite", when);
+    return felloe_fail(error, FELLOE_REFUSED,
+                       "this ticket expired on %s (if that is not past, set this machine's clock). "
+                       "Ask for a new one: felloe hub invite",
+                       when);
 }
 
 static void choose_label(const char *wanted, char out[LABEL_MAX + 1])

@@ -165,12 +165,9 @@ static void an_empty_directory_says_what_to_do(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_a_hub_writes_is_read_back),
-        cmocka_unit_test(what_a_spoke_writes_is_read_back),
-        cmocka_unit_test(commons_is_always_among_the_sites),
-        cmocka_unit_test(each_problem_is_named_with_its_line),
-        cmocka_unit_test(a_line_over_the_limit_is_named_not_cut),
-        cmocka_unit_test(an_empty_directory_says_what_to_do),
+        cmocka_unit_test(what_a_hub_writes_is_read_back),         cmocka_unit_test(what_a_spoke_writes_is_read_back),
+        cmocka_unit_test(commons_is_always_among_the_sites),      cmocka_unit_test(each_problem_is_named_with_its_line),
+        cmocka_unit_test(a_line_over_the_limit_is_named_not_cut), cmocka_unit_test(an_empty_directory_says_what_to_do),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

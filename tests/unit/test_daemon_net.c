@@ -71,8 +71,12 @@ static void hub_loses(void *context, uint64_t peer)
 
 static enum felloe_code hub_open(const char *listen, struct felloe_error *error)
 {
-    const struct net_hub_config config = {.loop = &loop, .listen = listen, .curve_public = hub_pair.open,
-                                          .curve_secret = hub_pair.secret, .message = hub_hears, .gone = hub_loses};
+    const struct net_hub_config config = {.loop = &loop,
+                                          .listen = listen,
+                                          .curve_public = hub_pair.open,
+                                          .curve_secret = hub_pair.secret,
+                                          .message = hub_hears,
+                                          .gone = hub_loses};
     return net_hub_open(&hub.net, &config, error);
 }
 
@@ -95,9 +99,14 @@ static void laptop_links(void *context, enum net_link link)
 
 static void laptop_open(struct laptop *laptop, const char *address, const struct pair *hub_key)
 {
-    const struct net_spoke_config config = {.loop = &loop, .address = address, .hub_curve = hub_key->open,
-                                            .curve_public = laptop->pair.open, .curve_secret = laptop->pair.secret,
-                                            .context = laptop, .message = laptop_hears, .link = laptop_links};
+    const struct net_spoke_config config = {.loop = &loop,
+                                            .address = address,
+                                            .hub_curve = hub_key->open,
+                                            .curve_public = laptop->pair.open,
+                                            .curve_secret = laptop->pair.secret,
+                                            .context = laptop,
+                                            .message = laptop_hears,
+                                            .link = laptop_links};
     struct felloe_error error;
     assert_int_equal(net_spoke_open(&laptop->net, &config, &error), FELLOE_OK);
 }
@@ -131,16 +140,16 @@ static void end_of_time(void *context)
 #define UNTIL(condition) RUN_UNTIL(condition, UV_RUN_ONCE)
 /* For conditions that change without the loop's knowing. */
 #define POLL_UNTIL(condition) RUN_UNTIL(condition, UV_RUN_NOWAIT)
-#define RUN_UNTIL(condition, mode) \
-    do { \
-        bool late_ = false; \
-        struct loop_timer *timer_ = loop_timer_new(&loop, end_of_time, &late_); \
-        loop_timer_set(timer_, DEADLINE_MS); \
-        while (!(condition) && !late_) \
-            uv_run(&loop, mode); \
-        loop_timer_free(timer_); \
-        if (late_) \
-            fail_msg("in vain waited for: %s", #condition); \
+#define RUN_UNTIL(condition, mode)                                                                                     \
+    do {                                                                                                               \
+        bool late_ = false;                                                                                            \
+        struct loop_timer *timer_ = loop_timer_new(&loop, end_of_time, &late_);                                        \
+        loop_timer_set(timer_, DEADLINE_MS);                                                                           \
+        while (!(condition) && !late_)                                                                                 \
+            uv_run(&loop, mode);                                                                                       \
+        loop_timer_free(timer_);                                                                                       \
+        if (late_)                                                                                                     \
+            fail_msg("in vain waited for: %s", #condition);                                                            \
     } while (0)
 
 static int begin(void **state)
@@ -396,11 +405,11 @@ static void malformed_messages_are_dropped_and_the_rest_heard(void **state)
     raw_open(&raw);
     static uint8_t large[HEADER_MAX + 1];
     struct net_hub_counts counts = {0};
-    zmq_send(raw.dealer, "alone", 5, 0);                     /* no body: dropped */
-    for (int i = 0; i < 500; i++)                             /* far too many parts: dropped */
+    zmq_send(raw.dealer, "alone", 5, 0); /* no body: dropped */
+    for (int i = 0; i < 500; i++)        /* far too many parts: dropped */
         zmq_send(raw.dealer, "part", 4, ZMQ_SNDMORE);
     zmq_send(raw.dealer, "part", 4, 0);
-    zmq_send(raw.dealer, large, sizeof large, ZMQ_SNDMORE);   /* a header over the limit: dropped */
+    zmq_send(raw.dealer, large, sizeof large, ZMQ_SNDMORE); /* a header over the limit: dropped */
     zmq_send(raw.dealer, "", 0, 0);
     zmq_send(raw.dealer, "good", 4, ZMQ_SNDMORE);
     zmq_send(raw.dealer, "body", 4, 0);
