@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one running felloed consists of. Everything in it lives on the loop's thread unless its header says so. */
+/* What one running felloed consists of. All of it lives on the loop's thread unless its header says otherwise. */
 #ifndef FELLOE_DAEMON_DAEMON_H
 #define FELLOE_DAEMON_DAEMON_H
 
