@@ -8,7 +8,8 @@
 
 #include "felloe/error.h"
 
-/* A file that is missing or empty is fine (it is about to be made). FELLOE_DAMAGED: it is not whole. */
+/* A file that is missing or empty is fine (it is about to be made). FELLOE_DAMAGED: it is not whole. One that is short
+ * of free pages only is made as long as it should be. */
 enum felloe_code store_check_file(const char *path, struct felloe_error *error);
 
 /* Tries: writes a little and takes it away again. */
