@@ -45,7 +45,7 @@ for d in l1 l2; do
     check "$d shows both dates of birth to settle" test "$(at $d to-settle | grep -cE '1990-01-02|1990-02-01')" -ge 1
     check_equal "$d counts one thing to settle" 1 "$(json $d '.sites[] | select(.site == "salford") | .to_settle' status)"
     check "$d shows it on the caseload or front door of the person" \
-        jq -e '[.. | objects | select(.to_settle? == 1)] | length > 0' <(at $d show Jo --json; at $d caseload --json; at $d front-door --json)
+        jq -se '[.. | objects | select(.to_settle? == 1)] | length > 0' <(at $d show Jo --json; at $d caseload --json; at $d front-door --json)
 done
 check_equal "the two laptops show the same story" "$(at l1 show Jo --json | jq -cS 'del(.as_of, .sites)')" "$(at l2 show Jo --json | jq -cS 'del(.as_of, .sites)')"
 

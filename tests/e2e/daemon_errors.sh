@@ -4,7 +4,6 @@
 # timeout: 120
 # short
 . "$(dirname "$0")/../lib/e2e.sh"
-felloed() { "$B/felloed" "$@"; }
 
 hub_new hub salford
 check_exit 6 "a verb without a daemon" at hub status

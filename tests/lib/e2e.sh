@@ -55,9 +55,12 @@ finish() {
 check() {
     local text=$1
     shift
-    if "$@" >"$work/check.out" 2>&1; then ok "$text"; else
+    "$@" >"$work/check.out" 2>&1
+    local code=$?
+    if [ $code = 0 ]; then ok "$text"; else
         fail "$text"
-        echo "    (exit $?) $*"
+        echo "    (exit $code) ${*:0:200}" | head -c 500
+        echo
         head -c 2000 "$work/check.out" | sed 's/^/    /' | head -20
     fi
 }
@@ -73,8 +76,10 @@ check_equal() {
 check_exit() {
     local want=$1 text=$2 code
     shift 2
-    timeout 60 "$@" >"$work/check.out" 2>"$work/check.err"
+    limit=(timeout 60)
+    "$@" >"$work/check.out" 2>"$work/check.err"
     code=$?
+    limit=()
     if [ $code != "$want" ]; then
         fail "$text: exit $want"
         echo "    found exit $code of: ${*:0:200}" | head -c 600
@@ -100,8 +105,10 @@ free_port() {
     echo "no free port" >&2
     return 1
 }
-felloe() { "$B/felloe" "$@"; }
-at() { local name=$1; shift; "$B/felloe" --dir "$work/$name" "$@"; }
+limit=() # words to run the client or the daemon under
+felloe() { "${limit[@]}" "$B/felloe" "$@"; }
+felloed() { "${limit[@]}" "$B/felloed" "$@"; }
+at() { local name=$1; shift; felloe --dir "$work/$name" "$@"; }
 json() { local name=$1 filter=$2; shift 2; at "$name" "$@" --json | jq -c "$filter"; }
 
 hub_new() {
