@@ -49,6 +49,7 @@ struct free_walk {
     int fd;
     size_t page;            /* its size */
     uint64_t there, wanted; /* pages */
+    uint64_t visits;        /* pages read so far: in a tree, each is read once */
     uint64_t missing;       /* not found in the list yet */
     uint8_t *found;         /* a bit for each page of there..wanted */
 };
@@ -119,7 +120,7 @@ static bool walk_node(struct free_walk *w, const uint8_t *page, size_t at, bool 
 /* False: the tree itself cannot be read. */
 static bool walk_free(struct free_walk *w, uint64_t number, unsigned depth)
 {
-    if (number >= w->there || depth > DEPTH_MAX)
+    if (number >= w->there || depth > DEPTH_MAX || w->visits++ >= w->there)
         return false;
     uint8_t *page = malloc(w->page);
     struct page_header header;

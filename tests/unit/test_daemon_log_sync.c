@@ -1,72 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What passes between a spoke's log and a hub's: pushes get positions, receipts share, feeds arrive with their keys;
  * and whatever does not fit what the disk has is refused and changes nothing. */
-#include "tests/unit/given_log.h"
-
-/* A spoke with `count` notes, and its hub. */
-struct pair {
-    struct given_log *spoke, *hub;
-};
-static struct pair pair_with(unsigned count)
-{
-    struct pair p;
-    p.hub = given_log(ROLE_HUB, NULL);
-    p.spoke = given_log(ROLE_SPOKE, p.hub);
-    if (count > 0)
-        record_notes(p.spoke, count);
-    return p;
-}
-static void pair_end(struct pair *p)
-{
-    given_log_end(p->spoke);
-    given_log_end(p->hub);
-}
-
-static void push_all(struct pair *p)
-{
-    struct log_job job;
-    for (uint64_t seq = 1; seq <= own_head(p->spoke, NULL).seq;) {
-        seq += push(p->spoke, p->hub, seq, &job);
-        assert_int_equal(job.code, FELLOE_OK);
-    }
-}
-
-static void feed_all(struct given_log *hub, struct given_log *spoke, uint32_t max_bytes)
-{
-    struct log_job job;
-    for (;;) {
-        uint64_t n = site_head(spoke).at.n;
-        if (feed(hub, spoke, (struct position){1, n + 1}, max_bytes, &job) == 0)
-            return;
-        if (job.code != FELLOE_OK)
-            fail_msg("%s", job.error.message);
-    }
-}
-
-static void assert_same_log(struct given_log *a, struct given_log *b)
-{
-    struct log_reader *ra = reader_of(a), *rb = reader_of(b);
-    struct log_walk wa, wb;
-    struct log_item ia, ib;
-    struct log_head ha = site_head(a), hb = site_head(b);
-    assert_memory_equal(&ha.hash, &hb.hash, sizeof ha.hash);
-    assert_int_equal(ha.at.n, hb.at.n);
-    log_walk_begin(&wa, ra, bytes_str(SITE), (struct position){0});
-    log_walk_begin(&wb, rb, bytes_str(SITE), (struct position){0});
-    uint64_t count = 0;
-    while (log_walk_next(&wa, &ia)) {
-        assert_true(log_walk_next(&wb, &ib));
-        assert_int_equal(position_compare(ia.at, ib.at), 0);
-        assert_true(bytes_equal(ia.event, ib.event));
-        count++;
-    }
-    assert_false(log_walk_next(&wb, &ib));
-    assert_int_equal(count, ha.at.n);
-    log_walk_end(&wa);
-    log_walk_end(&wb);
-    log_reader_end(ra);
-    log_reader_end(rb);
-}
+#include "tests/unit/given_pair.h"
 
 /* ---- PUSH ---- */
 
@@ -172,130 +107,6 @@ static void another_history_under_the_same_numbers_is_refused_and_the_good_one_n
     assert_int_equal(jobs[1].code, FELLOE_OK);
     assert_int_equal(jobs[1].head.at.n, 4);
     given_log_end(clone);
-    pair_end(&p);
-}
-
-/* ---- keys ---- */
-
-static void a_persons_key_travels_with_the_first_event_that_uses_it(void **state)
-{
-    (void)state;
-    struct pair p = pair_with(1);
-    struct given_log *other = given_log(ROLE_SPOKE, p.hub);
-    struct key_record person = new_person(SITE), got;
-    struct log_draft drafts[2] = {person_note(&person, "hello"), person_note(&person, "again")};
-    struct log_job job = record_job(SITE, drafts, 2);
-    job.new_keys = &person;
-    job.new_key_count = 1;
-    run_well(p.spoke, &job);
-    push_all(&p);
-    assert_int_equal(keyring_get(p.hub->keyring, &person.id, &got), FELLOE_OK);
-    assert_memory_equal(&got.key, &person.key, sizeof got.key);
-    feed_all(p.hub, other, BODY_TARGET);
-    assert_int_equal(keyring_get(other->keyring, &person.id, &got), FELLOE_OK);
-    assert_memory_equal(&got.key, &person.key, sizeof got.key);
-    assert_same_log(p.hub, other);
-
-    /* The other laptop got it from the hub, so it does not bring it back. */
-    struct log_draft reply = person_note(&person, "a reply");
-    job = record_job(SITE, &reply, 1);
-    run_well(other, &job);
-    struct key_record keys[64];
-    uint32_t key_count;
-    batch_free(read_push(other, p.hub, 1, BODY_TARGET, keys, &key_count));
-    assert_int_equal(key_count, 0);
-    given_log_end(other);
-    pair_end(&p);
-}
-
-static void the_hub_names_the_keys_it_lacks_and_hands_out_only_what_the_site_uses(void **state)
-{
-    (void)state;
-    struct pair p = pair_with(0);
-    struct key_record people[2] = {new_person(SITE), new_person(SITE)}, keys[64];
-    struct log_draft drafts[2] = {person_note(&people[0], "hello"), person_note(&people[1], "hello")};
-    struct log_job job = record_job(SITE, drafts, 2);
-    job.new_keys = people;
-    job.new_key_count = 2;
-    run_well(p.spoke, &job);
-    uint32_t key_count;
-    struct batch *batch = read_push(p.spoke, p.hub, 1, BODY_TARGET, keys, &key_count);
-    assert_int_equal(key_count, 2);
-    job = (struct log_job){.kind = LOG_KEEP_PUSH, .batch = batch}; /* the keys were lost on the way */
-    run_well(p.hub, &job);
-    batch_free(batch);
-    assert_int_equal(job.missing_count, 2);
-
-    struct box_shared shared;
-    struct lent body;
-    assert_true(box_shared_of(&shared, &p.hub->identity.box_public, &p.spoke->identity.box_secret));
-    assert_int_equal(log_read_keys(p.spoke->log, bytes_str(SITE), job.missing, 2, &shared, &body, &key_count, NULL),
-                     FELLOE_OK);
-    assert_int_equal(key_count, 2);
-    lent_return(&body);
-    struct log_job bring = {.kind = LOG_KEEP_KEYS, .new_keys = people, .new_key_count = 2};
-    run_well(p.hub, &bring);
-
-    struct key_record stranger = new_person("elsewhere");
-    bring = (struct log_job){.kind = LOG_KEEP_KEYS, .new_keys = &stranger, .new_key_count = 1};
-    run_well(p.hub, &bring);
-    const struct key_id ids[3] = {people[0].id, stranger.id, people[1].id};
-    assert_int_equal(log_read_keys(p.hub->log, bytes_str(SITE), ids, 3, &shared, &body, &key_count, NULL), FELLOE_OK);
-    assert_int_equal(key_count, 2);
-    lent_return(&body);
-    pair_end(&p);
-}
-
-/* Whoever sends a false key sends it again and again: it must not stand in the way of the events. */
-static void a_false_key_does_not_keep_the_events_out(void **state)
-{
-    (void)state;
-    struct pair p = pair_with(0);
-    struct key_record person = new_person(SITE), other = new_person(SITE), keys[64], got;
-    struct log_draft drafts[2] = {person_note(&person, "hello"), person_note(&other, "hello")};
-    struct log_job job = record_job(SITE, drafts, 2);
-    struct key_record both[2] = {person, other};
-    job.new_keys = both;
-    job.new_key_count = 2;
-    run_well(p.spoke, &job);
-    struct log_job known = {.kind = LOG_KEEP_KEYS, .new_keys = &person, .new_key_count = 1};
-    run_well(p.hub, &known);
-
-    uint32_t key_count;
-    struct batch *batch = read_push(p.spoke, p.hub, 1, BODY_TARGET, keys, &key_count);
-    assert_int_equal(key_count, 2);
-    for (unsigned i = 0; i < 2; i++)
-        if (memcmp(&keys[i].id, &person.id, sizeof person.id) == 0)
-            keys[i].key.b[0] ^= 1;
-    job = (struct log_job){.kind = LOG_KEEP_PUSH, .batch = batch, .new_keys = keys, .new_key_count = key_count};
-    run_well(p.hub, &job);
-    batch_free(batch);
-    assert_int_equal(site_head(p.hub).at.n, 2);
-    assert_int_equal(job.missing_count, 0);
-    assert_int_equal(keyring_get(p.hub->keyring, &person.id, &got), FELLOE_OK);
-    assert_memory_equal(&got.key, &person.key, sizeof got.key);
-    assert_true(keyring_has(p.hub->keyring, &other.id));
-    pair_end(&p);
-}
-
-static void a_restricted_key_goes_to_the_hub_and_not_out_with_the_feed(void **state)
-{
-    (void)state;
-    struct pair p = pair_with(0);
-    struct given_log *other = given_log(ROLE_SPOKE, p.hub);
-    struct key_record restricted = new_person(SITE);
-    restricted.kind = KEY_PERSON_AUDIENCE;
-    struct log_draft draft = person_note(&restricted, "for few");
-    struct log_job job = record_job(SITE, &draft, 1);
-    job.new_keys = &restricted;
-    job.new_key_count = 1;
-    run_well(p.spoke, &job);
-    push_all(&p);
-    assert_true(keyring_has(p.hub->keyring, &restricted.id));
-    feed_all(p.hub, other, BODY_TARGET);
-    assert_int_equal(site_head(other).at.n, 1);
-    assert_false(keyring_has(other->keyring, &restricted.id));
-    given_log_end(other);
     pair_end(&p);
 }
 
@@ -592,10 +403,6 @@ int main(void)
         cmocka_unit_test(a_push_gets_positions_in_order),
         cmocka_unit_test(a_push_that_was_kept_already_or_leaves_a_gap_changes_nothing),
         cmocka_unit_test(another_history_under_the_same_numbers_is_refused_and_the_good_one_next_to_it_kept),
-        cmocka_unit_test(a_persons_key_travels_with_the_first_event_that_uses_it),
-        cmocka_unit_test(the_hub_names_the_keys_it_lacks_and_hands_out_only_what_the_site_uses),
-        cmocka_unit_test(a_false_key_does_not_keep_the_events_out),
-        cmocka_unit_test(a_restricted_key_goes_to_the_hub_and_not_out_with_the_feed),
         cmocka_unit_test(a_receipt_shares_and_gives_positions),
         cmocka_unit_test(a_receipt_that_does_not_fit_shares_nothing),
         cmocka_unit_test(a_feed_brings_the_whole_log_in_pieces_of_any_size),
