@@ -71,6 +71,29 @@ static void put_result(struct buffer *out, const struct record_draft *draft)
     }
 }
 
+/* Without `partly` one wrong draft keeps all out: its error is the request's. (Only where a batch is for several sites
+ * can it be that one site's entries are saved and another's are not, when the disk fills up between the two: then each
+ * entry says what became of it.) */
+static bool keeps_all_out(struct recording *r)
+{
+    for (size_t i = 0; i < r->drafts.count; i++)
+        if (r->drafts.items[i].state == DRAFT_SAVED)
+            return false;
+    for (size_t i = 0; i < r->drafts.count && !r->partly; i++) {
+        const struct record_draft *draft = &r->drafts.items[i];
+        if (draft->state != DRAFT_WRONG)
+            continue;
+        const char *why = draft->error ? draft->error->message : "Memory ran out.";
+        enum felloe_code code = draft->error ? draft->error->code : FELLOE_FAILED;
+        if (r->drafts.count == 1)
+            felloe_fail(&r->error, code, "%s", why);
+        else
+            felloe_fail(&r->error, code, "Nothing was recorded. Entry %zu: %s", i + 1, why);
+        return true;
+    }
+    return false;
+}
+
 static void finish(struct control_request *request)
 {
     struct recording *r = request->state;
@@ -78,7 +101,7 @@ static void finish(struct control_request *request)
     uint64_t saved = 0, known = 0, failed = 0;
     if (r->has_imports)
         control_import_leave(request);
-    if (r->error.code != FELLOE_OK) {
+    if (r->error.code != FELLOE_OK || keeps_all_out(r)) {
         control_fail(request, &r->error);
         return;
     }
@@ -101,24 +124,6 @@ static void finish(struct control_request *request)
     mp_put_uint(&request->out, failed);
     control_frame_end(&request->out, begin);
     control_finish(request);
-}
-
-/* Without `partly` one wrong draft keeps all out: its error is the request's. */
-static bool keeps_all_out(struct recording *r)
-{
-    for (size_t i = 0; i < r->drafts.count && !r->partly; i++) {
-        const struct record_draft *draft = &r->drafts.items[i];
-        if (draft->state != DRAFT_WRONG)
-            continue;
-        const char *why = draft->error ? draft->error->message : "Memory ran out.";
-        enum felloe_code code = draft->error ? draft->error->code : FELLOE_FAILED;
-        if (r->drafts.count == 1)
-            felloe_fail(&r->error, code, "%s", why);
-        else
-            felloe_fail(&r->error, code, "Nothing was recorded. Entry %zu: %s", i + 1, why);
-        return true;
-    }
-    return false;
 }
 
 /* ---- jobs of the log ---- */

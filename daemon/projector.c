@@ -116,7 +116,7 @@ static void publish_missing(struct projector *p, struct views_txn *txn, struct b
             ;
     }
     pthread_mutex_lock(&p->mutex);
-    struct site_state *state = find_site(p, site);
+    struct site_state *state = add_site(p, site);
     if (state) {
         memcpy(state->missing, missing, count * sizeof *missing);
         state->missing_count = count;
@@ -126,7 +126,12 @@ static void publish_missing(struct projector *p, struct views_txn *txn, struct b
 
 /* ---- folding ---- */
 
-enum pass { PASS_DONE, PASS_MORE, PASS_FAILED };
+enum pass {
+    PASS_IDLE,   /* there was nothing to fold */
+    PASS_ALL,    /* all that the log had when it began is folded */
+    PASS_MORE,   /* some of it is left */
+    PASS_FAILED
+};
 
 /* Are the views ahead of the log? Then the log was put back from a backup, and they are of another history. */
 static bool is_ahead(struct log_reader *reader, struct bytes site, const struct views_cursor *cursor)
@@ -164,8 +169,8 @@ static enum felloe_code fold_in_txn(struct projector *p, struct log_reader *read
             return felloe_fail(error, FELLOE_FAILED, "Memory ran out while the views were brought up to date.");
         return outcome == STORE_FULL ? FELLOE_STORAGE : FELLOE_DAMAGED;
     }
+    publish_missing(p, &txn, site);
     if (step->taken == 0) {
-        publish_missing(p, &txn, site);
         views_end(&txn);
         return FELLOE_OK;
     }
@@ -189,11 +194,10 @@ static enum felloe_code fold_one_site(struct projector *p, struct bytes site, en
     if (code != FELLOE_OK)
         return code;
     publish(p, site, &step.cursor, total);
-    if (step.taken > 0) {
-        *pass = PASS_MORE; /* at the least to look at what waits for keys now */
-        if (p->config.changed)
-            p->config.changed(p->config.context);
-    }
+    if (step.more)
+        *pass = PASS_MORE;
+    else if (step.taken > 0 && *pass == PASS_IDLE)
+        *pass = PASS_ALL;
     return FELLOE_OK;
 }
 
@@ -220,7 +224,7 @@ static enum pass fold_all_sites(struct projector *p)
 {
     char sites[SITES_MAX][SLUG_MAX + 1];
     struct felloe_error error = {0};
-    enum pass pass = PASS_DONE;
+    enum pass pass = PASS_IDLE;
     struct log_reader *reader = log_reader_begin(p->config.log, &error);
     if (!reader) {
         set_stuck(p, &error);
@@ -229,7 +233,11 @@ static enum pass fold_all_sites(struct projector *p)
     size_t count = read_sites(reader, sites);
     log_reader_end(reader);
     for (size_t i = 0; i < count; i++) {
-        enum felloe_code code = fold_one_site(p, bytes_str(sites[i]), &pass, &error);
+        enum felloe_code code = FELLOE_DAMAGED;
+        if (views_are_open(p->views))
+            code = fold_one_site(p, bytes_str(sites[i]), &pass, &error);
+        else
+            felloe_fail(&error, code, "They could not be opened.");
         if (code == FELLOE_DAMAGED) {
             report(LEVEL_WARNING, "the views are made again from the log: %s", error.message);
             code = views_wipe(p->views, &error);
@@ -241,8 +249,7 @@ static enum pass fold_all_sites(struct projector *p)
             return PASS_FAILED;
         }
     }
-    if (pass == PASS_DONE)
-        set_stuck(p, &(struct felloe_error){0});
+    set_stuck(p, &(struct felloe_error){0});
     return pass;
 }
 
@@ -269,26 +276,33 @@ static void wipe_if_asked(struct projector *p)
         set_stuck(p, &error);
 }
 
+/* With the mutex held: a while before it is tried again. */
+static void wait_a_while(struct projector *p)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += RETRY_MS / 1000;
+    if (!p->stop)
+        pthread_cond_timedwait(&p->woken, &p->mutex, &until);
+    p->poked = true;
+}
+
+/* Until nothing is left. While events keep coming it never ends, and still says after each pass how far it is. */
 static void fold_until_done(struct projector *p)
 {
-    uint64_t commits = event_log_commits(p->config.log);
     enum pass pass;
     do {
+        uint64_t commits = event_log_commits(p->config.log);
         pass = fold_all_sites(p);
-    } while (pass == PASS_MORE && !stopping(p));
-    pthread_mutex_lock(&p->mutex);
-    if (pass == PASS_DONE && !p->wipe)
-        p->has_commits = commits;
-    if (pass == PASS_FAILED && !p->stop) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += RETRY_MS / 1000;
-        pthread_cond_timedwait(&p->woken, &p->mutex, &until);
-        p->poked = true;
-    }
-    pthread_mutex_unlock(&p->mutex);
-    if (pass == PASS_DONE && p->config.changed)
-        p->config.changed(p->config.context);
+        pthread_mutex_lock(&p->mutex);
+        if ((pass == PASS_IDLE || pass == PASS_ALL) && !p->wipe)
+            p->has_commits = commits;
+        if (pass == PASS_FAILED)
+            wait_a_while(p);
+        pthread_mutex_unlock(&p->mutex);
+        if (p->config.changed)
+            p->config.changed(p->config.context);
+    } while ((pass == PASS_ALL || pass == PASS_MORE) && !stopping(p));
 }
 
 static void *run(void *context)

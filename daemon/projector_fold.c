@@ -33,6 +33,7 @@ struct fold_work {
     struct buffer plain;
     struct key_record key;      /* the last one used */
     bool has_key;
+    bool has_site_key;
     bool failed;
 };
 
@@ -129,6 +130,10 @@ static void gather(struct fold_work *work, struct fold_step *step, const struct 
         return;
     }
     item->subject = item->body.has_subject ? item->body.subject : PERSON_ID_NONE;
+    if (person_id_is_none(&item->subject) && !work->has_site_key) {
+        complain(step, ref.at, "is about the site, whose key is not here,");
+        return;
+    }
     struct key_id own_key = key_id_of_person(item->subject);
     if (item->body.has_subject && memcmp(&own_key, &event.clear.key, sizeof own_key) != 0 &&
         must_wait(work, step, &own_key, has_waited)) {
@@ -328,7 +333,11 @@ static void fold_subject(struct fold_work *work, struct fold_step *step, const s
     struct document *document = work->document;
     document_clear(document);
     enum views_found found = views_get_document(step->views, step->site, subject, &work->encoded);
-    bool whole = !is_to_refold(work, subject) && found != VIEWS_BROKEN && found != VIEWS_LOCKED;
+    if (found == VIEWS_LOCKED) { /* their key was destroyed: they are to be forgotten */
+        views_drop_subject(step->views, step->site, subject);
+        return;
+    }
+    bool whole = !is_to_refold(work, subject) && found != VIEWS_BROKEN;
     if (whole && found == VIEWS_FOUND)
         whole = document_decode(document, buffer_bytes(&work->encoded));
     if (whole) {
@@ -419,6 +428,7 @@ bool fold_site(struct fold_work *work, struct fold_step *step)
     step->taken = 0;
     work->count = work->bytes = work->refold_count = 0;
     work->has_key = work->failed = false;
+    work->has_site_key = keyring_site_key(step->keyring, step->site, &work->key) == FELLOE_OK;
     gather_waiting(work, step);
     gather_log(work, step);
     gather_own(work, step);

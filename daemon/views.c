@@ -93,6 +93,11 @@ enum felloe_code views_wipe(struct views *views, struct felloe_error *error)
     return code;
 }
 
+bool views_are_open(struct views *views)
+{
+    return views->store != NULL; /* only the writing thread changes it */
+}
+
 static void derive_blind_key(struct views *views, const struct identity *identity)
 {
     static const char purpose[] = "felloe views blind index";

@@ -50,6 +50,9 @@ void views_close(struct views *views);
 /* Deletes the files and starts empty; waits for readers to end. On the writing thread. */
 enum felloe_code views_wipe(struct views *views, struct felloe_error *error);
 
+/* False after a wipe that could not open it again: wipe it once more. On the writing thread. */
+bool views_are_open(struct views *views);
+
 /* ---- transactions ---- */
 
 struct views_txn {
