@@ -13,7 +13,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/loop.h"
-#include "daemon/net.h"
+#include "daemon/net_zap.h"
 #include "daemon/report.h"
 
 #define DEADLINE_MS 8000
@@ -301,6 +301,27 @@ static void nobody_at_the_address_is_unreachable(void **state)
     net_spoke_close(laptop.net);
 }
 
+static void a_door_that_stands_open_is_found_before_the_hub_listens(void **state)
+{
+    (void)state;
+    void *zmq = zmq_ctx_new(), *nobody = zmq_socket(zmq, ZMQ_REP), *router = zmq_socket(zmq, ZMQ_ROUTER);
+    int on = 1, none = 0;
+    struct felloe_error error = {0};
+    zmq_setsockopt(router, ZMQ_LINGER, &none, sizeof none);
+    zmq_setsockopt(router, ZMQ_CURVE_SERVER, &on, sizeof on);
+    zmq_setsockopt(router, ZMQ_CURVE_SECRETKEY, hub_pair.secret, 32);
+    assert_false(net_zap_prove(zmq, nobody, router, hub_pair.open, &error)); /* CURVE alone, and no handler */
+    assert_non_null(strstr(error.message, "was let in"));
+    void *zap = net_zap_bind(zmq);
+    assert_non_null(zap);
+    assert_true(net_zap_guard(router, hub_pair.secret));
+    assert_true(net_zap_prove(zmq, zap, router, hub_pair.open, &error));
+    zmq_close(router);
+    zmq_close(zap);
+    zmq_close(nobody);
+    zmq_ctx_term(zmq);
+}
+
 /* ---- what arrives ---- */
 
 static void a_thousand_of_a_thousand_arrive(void **state)
@@ -537,6 +558,7 @@ int main(void)
         STORY(revocation_acts_at_once_on_a_living_connection),
         STORY(another_machine_at_the_hubs_address_is_not_believed),
         STORY(nobody_at_the_address_is_unreachable),
+        STORY(a_door_that_stands_open_is_found_before_the_hub_listens),
         STORY(a_thousand_of_a_thousand_arrive),
         STORY(a_laptop_comes_back_when_the_hub_was_restarted),
         STORY(a_taken_port_is_named),
