@@ -54,9 +54,7 @@ void hub_revoke(struct hub *hub, const struct device_id *device)
     if (at == NO_ONE)
         return;
     hub->devices[at].revoked = true;
-    for (uint32_t i = 0; i < hub->peer_count; i++)
-        if (hub->peers[i] && hub->peers[i]->device == at)
-            hub_peer_gone(hub, hub->peers[i]->id);
+    hub->due_ms = 0;
 }
 
 static uint64_t sum_waiting(const struct hub_device *d, int64_t *oldest)
@@ -217,6 +215,13 @@ struct peer *hub_peer_met(struct hub *hub, uint64_t id, uint32_t device)
     d->heard_ms = hub->now;
     d->heard_wall_ms = hub->wall_ms;
     return peer;
+}
+
+void hub_refuse_device(struct hub *hub, uint64_t peer, uint64_t request, bool revoked)
+{
+    hub_refuse(hub, peer, request, revoked ? REFUSED_REVOKED : REFUSED_UNKNOWN, (struct bytes){0},
+               revoked ? "This laptop was taken off the hub. What is on it stays; ask who looks after the hub."
+                       : "This laptop is not one of this hub's. Ask who looks after the hub for a ticket.");
 }
 
 uint32_t hub_site_for(struct hub *hub, const struct peer *peer, struct bytes name)

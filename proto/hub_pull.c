@@ -258,12 +258,25 @@ void hub_on_grew(struct hub *hub, uint32_t site)
 
 /* ---- time ---- */
 
+/* A device that was revoked hears so by what it waits for; then its connection is forgotten. */
+static void refuse_revoked(struct hub *hub, struct peer *peer)
+{
+    for (uint32_t site = 0; site < hub->site_count; site++)
+        if (peer->pulls[site] && peer->pulls[site]->active)
+            hub_refuse_device(hub, peer->id, peer->pulls[site]->request, true);
+    hub_peer_gone(hub, peer->id);
+}
+
 /* PULLs whose time is up get an empty FEED. One that is being read gets its answer anyway. */
 static void answer_due(struct hub *hub)
 {
     hub->due_ms = UINT64_MAX;
     for (uint32_t i = 0; i < hub->peer_count; i++) {
         struct peer *peer = hub->peers[i];
+        if (peer && hub->devices[peer->device].revoked) {
+            refuse_revoked(hub, peer);
+            continue;
+        }
         for (uint32_t site = 0; peer && site < hub->site_count; site++) {
             struct pull *pull = peer->pulls[site];
             struct position from;

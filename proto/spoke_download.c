@@ -202,10 +202,28 @@ void download_on_feed(struct spoke *s, struct lent *body)
         feed_bad(s, site, c.forked);
 }
 
-void download_on_kept(struct spoke *s, struct site *site, bool ok)
+/* Our own log says that we never wrote what the hub has under our name: a second history, though every chain is whole.
+ * The stream heads here are ahead of the log now, so this site's download is over for this machine. */
+static void contradicted(struct spoke *s, struct site *site)
 {
     struct download *down = &site->down;
-    if (!ok) {
+    down->contradicted = true;
+    down->committing = false;
+    down->request = 0;
+    batch_free(down->held);
+    down->held = NULL;
+    receipt_forked(s, site);
+    spoke_hello_soon(s);
+}
+
+void download_on_kept(struct spoke *s, struct site *site, const struct spoke_input *input)
+{
+    struct download *down = &site->down;
+    if (!input->ok && input->contradicts) {
+        contradicted(s, site);
+        return;
+    }
+    if (!input->ok) {
         s->dead = true;
         return;
     }
@@ -229,7 +247,7 @@ static uint64_t pull_deadline(const struct spoke *s, const struct download *down
 static bool may_pull(const struct spoke *s, const struct site *site)
 {
     return s->phase == SPOKE_PHASE_LIVE && site->greeted && site->verdict != SITE_DENIED &&
-           site->verdict != SITE_SPLIT && site->down.request == 0 && !site->down.held;
+           site->verdict != SITE_SPLIT && site->down.request == 0 && !site->down.held && !site->down.contradicted;
 }
 
 static void send_pull(struct spoke *s, struct site *site)

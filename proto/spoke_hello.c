@@ -107,7 +107,7 @@ static void tell_verdict(struct spoke *s, struct site *site)
 {
     switch (site->verdict) {
     case SITE_OK:
-        if (site->noticed && site->notice != NOTICE_BAD_FEED && !site->content_refused)
+        if (site->noticed && site->notice != NOTICE_BAD_FEED && !site->content_refused && !site->down.contradicted)
             spoke_notice_clear(s, site);
         break;
     case SITE_REWIND:

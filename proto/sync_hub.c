@@ -124,9 +124,6 @@ bool hub_load_stream(struct hub *hub, struct bytes site, const struct device_id 
 
 /* ---- the step ---- */
 
-static const char refused_unknown[] = "This laptop is not one of this hub's. Ask who looks after the hub for a ticket.";
-static const char refused_revoked[] =
-    "This laptop was taken off the hub. What is on it stays; ask who looks after the hub.";
 static const char refused_malformed[] = "The message does not follow the protocol. Update felloe on this laptop.";
 static const char refused_hello[] = "Say HELLO first.";
 
@@ -166,9 +163,7 @@ static void on_message(struct hub *hub, struct hub_input *input)
     uint32_t device = hub_device_index(hub, &input->device);
     hub->wall_ms = input->wall_ms;
     if (device == NO_ONE || hub->devices[device].revoked) {
-        bool revoked = device != NO_ONE;
-        hub_refuse(hub, input->peer, request, revoked ? REFUSED_REVOKED : REFUSED_UNKNOWN, (struct bytes){0},
-                   revoked ? refused_revoked : refused_unknown);
+        hub_refuse_device(hub, input->peer, request, device != NO_ONE);
         return;
     }
     struct peer *peer = hub_peer_met(hub, input->peer, device);

@@ -33,6 +33,7 @@ bool hub_load_stream(struct hub *hub, struct bytes site, const struct device_id 
 /* Sites may be added later too. Devices: who may do what. Replaces what was known of the device. */
 bool hub_admit(struct hub *hub, const struct device_id *device, const struct sign_public *sign,
                const struct bytes *sites, size_t site_count);
+/* Its held-back PULLs are refused in the next step: tick at once. */
 void hub_revoke(struct hub *hub, const struct device_id *device);
 
 enum hub_input_kind {

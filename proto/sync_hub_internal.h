@@ -174,6 +174,8 @@ uint32_t hub_next_incarnation(struct hub *hub, struct peer *peer);
 /* The site that a request is about, if the peer may use it; otherwise refuses and returns NO_ONE. */
 uint32_t hub_site_for(struct hub *hub, const struct peer *peer, struct bytes name);
 
+void hub_refuse_device(struct hub *hub, uint64_t peer, uint64_t request, bool revoked);
+
 /* ---- hub_hello.c ---- */
 void hub_on_hello(struct hub *hub, struct peer *peer);
 void hub_on_hashes(struct hub *hub, const struct hub_input *input);

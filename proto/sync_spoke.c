@@ -154,7 +154,7 @@ static void on_input(struct spoke *s, struct spoke_input *input)
         upload_on_read(s, site, input);
         break;
     case SPOKE_FEED_KEPT:
-        download_on_kept(s, site, input->ok);
+        download_on_kept(s, site, input);
         break;
     case SPOKE_RECEIPT_KEPT:
         receipt_on_kept(s, site, input);

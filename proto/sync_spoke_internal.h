@@ -75,6 +75,7 @@ struct download {
     bool committing;
     struct log_head committing_head;
     struct batch *held;             /* verified; waits for the present commit */
+    bool contradicted;              /* what the hub sends cannot be ours: no more, until the machine is made anew */
     struct streams streams;
 };
 
@@ -175,7 +176,7 @@ void receipt_on_kept(struct spoke *s, struct site *site, const struct spoke_inpu
 bool cursors_set(struct cursors *cursors, const struct log_head *head); /* false: too many epochs */
 void download_reset(struct site *site);
 void download_on_feed(struct spoke *s, struct lent *body);
-void download_on_kept(struct spoke *s, struct site *site, bool ok);
+void download_on_kept(struct spoke *s, struct site *site, const struct spoke_input *input);
 void download_turn(struct spoke *s, struct site *site);
 uint64_t download_deadline(const struct spoke *s, const struct site *site);
 

@@ -12,6 +12,11 @@ static void strangers_and_revoked_ones_are_refused(void **state)
     says(hello(&a, 1, &head_a), "REFUSED#1 4 to 1");
     admit(&a);
     says(hello(&a, 1, &head_a), "WELCOME#1 ok held 0 head 0 to 1");
+    says(pull(&a, 1, 2, 0), "");
+    hub_revoke(hub, &a.device);
+    assert_true(hub_deadline(hub) <= now);
+    says(after(0), "REFUSED#2 4 to 1"); /* what it waits for tells it at once */
+    says(after(60000), "");
 }
 
 static void hello_comes_first(void **state)

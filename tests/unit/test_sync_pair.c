@@ -268,7 +268,9 @@ static void after_any_storm_all_is_the_same(void **state)
     struct storm storm;
     for (uint64_t seed = 1; seed <= 60; seed++) {
         struct world *world = weather(&storm, seed);
+        uint64_t cleared = world_now(world);
         must_settle(world, "a storm of seed", seed);
+        assert_true(world_now(world) - cleared < 5 * 60 * 1000); /* and soon */
         world_free(world);
     }
 }

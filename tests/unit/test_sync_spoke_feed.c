@@ -167,6 +167,23 @@ static void a_bad_feed_is_asked_again_ever_more_slowly(void **state)
     }
 }
 
+static void what_contradicts_the_own_log_stops_that_site_only(void **state)
+{
+    (void)state;
+    others_write(5);
+    write_own(1);
+    saved();
+    up();
+    says(welcome(1, 0), "read 1 max 16384; PULL#2 after 0 max 16384");
+    says(feed(2, 1, 2), "keep-feed 1+2; PULL#3 after 2 max 16384");
+    says(feed(3, 3, 2), "");
+    struct spoke_input refused = {.kind = SPOKE_FEED_KEPT, .contradicts = true};
+    says(step(&refused), "notice fork");
+    says(after(1000), "HELLO#4 own 1 waiting 1");
+    says(welcome(4, 0), ""); /* the hub knows of no fork: no PULL all the same, and the notice stays */
+    says(read_own(1, 16384), "PUSH#5 1+1 keys 0");
+}
+
 static void a_commit_that_failed_ends_the_machine(void **state)
 {
     (void)state;
@@ -241,6 +258,7 @@ int main(void)
         TEST(no_news_is_asked_again_at_once_unless_the_hub_did_not_wait),
         TEST(a_feed_that_does_not_verify_is_not_taken_in),
         TEST(a_bad_feed_is_asked_again_ever_more_slowly),
+        TEST(what_contradicts_the_own_log_stops_that_site_only),
         TEST(a_commit_that_failed_ends_the_machine),
         TEST(keys_that_are_lacking_are_asked_for),
         TEST(keys_that_the_hub_lacks_are_brought),
