@@ -474,6 +474,7 @@ void driver_device_changed(struct driver *driver, const struct device_record *de
 {
     if (!driver_hub_admit(hub_of(driver), device))
         driver_restart(driver, "out of memory");
+    driver_retick(driver); /* what a revoked device waits for is refused now */
 }
 
 void driver_site_added(struct driver *driver, struct bytes site)

@@ -135,7 +135,11 @@ static void kept(struct log_job *log_job)
         input.seq = log_job->receipt->seq;
         input.oldest_waiting_ms = log_job->oldest_waiting_ms;
     }
-    if (!input.ok)
+    /* The log refused it, alone and for certain: that site stops, and nothing has to start afresh. */
+    input.contradicts = log_job->kind == LOG_KEEP_FEED && log_job->code == FELLOE_INVALID;
+    if (input.contradicts)
+        report(LEVEL_ERROR, "%s: %s", log_job->site, log_job->error.message);
+    if (!input.ok && !input.contradicts)
         driver_restart(job->driver, log_job->error.message);
     else if (log_job->kind != LOG_KEEP_KEYS) {
         driver_works(job->driver);
