@@ -87,15 +87,19 @@ static inline struct given_daemon *given_daemon(enum role role, struct given_log
     assert_non_null(d);
     d->log = log;
     d->daemon = (struct daemon){.dir = log->dir.path, .identity = log->identity, .loop = calloc(1, sizeof(uv_loop_t)),
-                                .keyring = log->keyring, .log = log->log, .driver = &d->driver};
+                                .driver = &d->driver};
     d->daemon.config = (struct config){.role = role, .listen = "tcp://127.0.0.1:7000", .ticket_hours = 24};
     d->driver = (struct driver){.role = &offline_role, .daemon = &d->daemon};
     uv_loop_init(d->daemon.loop);
     d->completed = loop_wake_new(d->daemon.loop, complete_jobs, d);
     d->changed = loop_wake_new(d->daemon.loop, views_changed, d);
     d->ended = loop_wake_new(d->daemon.loop, stop_loop, d);
+    given_log_close(log); /* its writer must not be there while the queue learns whom to wake */
     log->completions.wake = loop_wake_signal;
     log->completions.context = d->completed;
+    given_log_reopen(log);
+    d->daemon.keyring = log->keyring;
+    d->daemon.log = log->log;
     const struct projector_config config = {.dir = log->dir.path, .log = log->log, .keyring = log->keyring,
                                             .identity = &d->daemon.identity, .changed = wake_changed, .context = d};
     if (projector_open(&d->daemon.projector, &config, &error) != FELLOE_OK ||
@@ -112,7 +116,9 @@ static inline void given_daemon_end(struct given_daemon *d)
     pthread_join(d->thread, NULL);
     control_server_close(d->daemon.control);
     projector_close(d->daemon.projector);
+    given_log_close(d->log);
     d->log->completions.wake = NULL;
+    given_log_reopen(d->log);
     loop_wake_free(d->completed);
     loop_wake_free(d->changed);
     loop_wake_free(d->ended);
