@@ -220,7 +220,7 @@ struct peer *hub_peer_met(struct hub *hub, uint64_t id, uint32_t device)
 void hub_refuse_device(struct hub *hub, uint64_t peer, uint64_t request, bool revoked)
 {
     hub_refuse(hub, peer, request, revoked ? REFUSED_REVOKED : REFUSED_UNKNOWN, (struct bytes){0},
-               revoked ? "This laptop was taken off the hub. What is on it stays; ask who looks after the hub."
+               revoked ? "This laptop was revoked at the hub. What is on it stays; ask who looks after the hub."
                        : "This laptop is not one of this hub's. Ask who looks after the hub for a ticket.");
 }
 
