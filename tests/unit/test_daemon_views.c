@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The views' environment by itself: what is put in comes out, only where it was put, and only with its key. */
+#include "tests/unit/given_dir.h"
+
+#include <sodium.h>
+
+#include "daemon/views.h"
+
+#define NORTH bytes_str("north")
+#define SOUTH bytes_str("south")
+
+struct given_views {
+    struct given_dir dir;
+    struct identity identity;
+    struct keyring *keyring;
+    struct views *views;
+    struct key_record ann, bea, site;
+};
+
+static void open_views(struct given_views *g)
+{
+    struct felloe_error error = {0};
+    const struct views_options options = {g->dir.path, g->keyring, &g->identity};
+    if (views_open(&g->views, &options, &error) != FELLOE_OK)
+        fail_msg("%s", error.message);
+}
+
+static void given(struct given_views *g)
+{
+    *g = (struct given_views){.dir = given_dir()};
+    identity_generate(&g->identity, ROLE_SPOKE);
+    assert_int_equal(keyring_open(&g->keyring, g->dir.path, g->identity.keyring_key, NULL), FELLOE_OK);
+    g->ann = (struct key_record){.id = {{1}}, .kind = KEY_PERSON, .owner = {{1}}, .site = "north", .key = {{11}}};
+    g->bea = (struct key_record){.id = {{2}}, .kind = KEY_PERSON, .owner = {{2}}, .site = "north", .key = {{22}}};
+    g->site = (struct key_record){.id = {{3}}, .kind = KEY_SITE, .site = "north", .key = {{33}}};
+    assert_int_equal(keyring_add(g->keyring, &g->ann, 1, NULL), FELLOE_OK);
+    assert_int_equal(keyring_add(g->keyring, &g->site, 1, NULL), FELLOE_OK);
+    open_views(g);
+}
+
+static void end(struct given_views *g)
+{
+    views_close(g->views);
+    keyring_close(g->keyring);
+    given_dir_end(&g->dir);
+}
+
+static struct views_txn write_txn(struct given_views *g)
+{
+    struct views_txn txn;
+    assert_int_equal(views_write(g->views, &txn, NULL), FELLOE_OK);
+    return txn;
+}
+
+static struct views_txn read_txn(struct given_views *g)
+{
+    struct views_txn txn;
+    assert_int_equal(views_read(g->views, &txn, NULL), FELLOE_OK);
+    return txn;
+}
+
+static void commit(struct views_txn *txn)
+{
+    assert_int_equal(views_commit(txn, NULL), STORE_DONE);
+}
+
+static void documents_lie_under_their_persons_key(void **state)
+{
+    (void)state;
+    struct given_views g;
+    struct buffer plain = {0};
+    given(&g);
+    struct views_txn txn = write_txn(&g);
+    assert_true(views_put_document(&txn, NORTH, &g.ann.owner, bytes_str("about Ann")));
+    assert_true(views_put_document(&txn, NORTH, &PERSON_ID_NONE, bytes_str("about the site")));
+    assert_false(views_put_document(&txn, NORTH, &g.bea.owner, bytes_str("Bea's key is not here")));
+    assert_false(views_put_document(&txn, SOUTH, &PERSON_ID_NONE, bytes_str("nor is that of south")));
+    commit(&txn);
+    txn = read_txn(&g);
+    assert_int_equal(views_get_document(&txn, NORTH, &g.ann.owner, &plain), VIEWS_FOUND);
+    assert_true(bytes_is(buffer_bytes(&plain), "about Ann"));
+    assert_int_equal(views_get_document(&txn, NORTH, &PERSON_ID_NONE, &plain), VIEWS_FOUND);
+    assert_true(bytes_is(buffer_bytes(&plain), "about the site"));
+    assert_int_equal(views_get_document(&txn, SOUTH, &g.ann.owner, &plain), VIEWS_ABSENT);
+    views_end(&txn);
+    buffer_release(&plain);
+    end(&g);
+}
+
+/* What lies sealed at one place does not open at another, nor after its key is gone. */
+static void a_sealed_value_opens_at_its_place_and_with_its_key_only(void **state)
+{
+    (void)state;
+    struct given_views g;
+    struct buffer plain = {0};
+    struct bytes sealed;
+    given(&g);
+    struct views_txn txn = write_txn(&g);
+    views_put_document(&txn, NORTH, &g.ann.owner, bytes_str("about Ann"));
+    struct store_key here, there;
+    key_start(&here), key_put(&here, "north", 6), key_put(&here, g.ann.owner.b, 16);
+    key_start(&there), key_put(&there, "south", 6), key_put(&there, g.ann.owner.b, 16);
+    assert_true(store_get(txn.store, VIEWS_DOCS, key_bytes(&here), &sealed));
+    uint8_t copy[200];
+    assert_true(sealed.len < sizeof copy);
+    memcpy(copy, sealed.data, sealed.len);
+    store_put(txn.store, VIEWS_DOCS, key_bytes(&there), bytes_of(copy, sealed.len));
+    commit(&txn);
+    txn = read_txn(&g);
+    assert_int_equal(views_get_document(&txn, SOUTH, &g.ann.owner, &plain), VIEWS_BROKEN);
+    views_end(&txn);
+
+    views_close(g.views);
+    keyring_close(g.keyring);
+    remove(given_path(&g.dir, "keys/data.mdb"));
+    assert_int_equal(keyring_open(&g.keyring, g.dir.path, g.identity.keyring_key, NULL), FELLOE_OK);
+    open_views(&g);
+    txn = read_txn(&g);
+    assert_int_equal(views_get_document(&txn, NORTH, &g.ann.owner, &plain), VIEWS_LOCKED);
+    views_end(&txn);
+    buffer_release(&plain);
+    end(&g);
+}
+
+static bool note_place(void *context, const struct event_id *id, uint64_t sort, const struct views_ref *ref)
+{
+    char *order = context;
+    size_t len = strlen(order);
+    (void)sort, (void)ref;
+    order[len] = (char)id->b[0];
+    order[len + 1] = '\0';
+    return true;
+}
+
+static void put_event(struct views_txn *txn, char name, const struct person_id *person, uint64_t sort, unsigned flags)
+{
+    struct event_id id = {{(uint8_t)name}};
+    const struct views_event event = {.subject = *person, .sort = sort, .ref = {{1, sort}}, .flags = flags};
+    views_put_event(txn, &id, NORTH, &event);
+}
+
+static void a_timeline_is_in_order_and_one_persons_alone(void **state)
+{
+    (void)state;
+    struct given_views g;
+    given(&g);
+    struct views_txn txn = write_txn(&g);
+    put_event(&txn, 'c', &g.ann.owner, 300, 0);
+    put_event(&txn, 'a', &g.ann.owner, 100, 0);
+    put_event(&txn, 'b', &g.ann.owner, 300, 0);
+    put_event(&txn, 'x', &g.bea.owner, 200, 0);
+    put_event(&txn, 'd', &g.ann.owner, 400, 0);
+    put_event(&txn, 'd', &g.ann.owner, 400, VIEWS_DUPLICATE); /* it turned out to be another's double */
+    char order[10] = "";
+    views_timeline(&txn, NORTH, &g.ann.owner, NULL, note_place, order);
+    assert_string_equal(order, "abc");
+    order[0] = '\0';
+    const struct views_place after = {100, {{'a'}}};
+    views_timeline(&txn, NORTH, &g.ann.owner, &after, note_place, order);
+    assert_string_equal(order, "bc");
+    struct views_event event;
+    assert_true(views_get_event(&txn, &(struct event_id){{'d'}}, NORTH, &event));
+    assert_int_equal(event.flags, VIEWS_DUPLICATE);
+    assert_false(views_get_event(&txn, &(struct event_id){{'d'}}, SOUTH, &event));
+    commit(&txn);
+    end(&g);
+}
+
+static void events_wait_by_key(void **state)
+{
+    (void)state;
+    struct given_views g;
+    struct key_id key;
+    struct views_ref refs[8];
+    given(&g);
+    struct views_txn txn = write_txn(&g);
+    for (uint64_t n = 1; n <= 3; n++)
+        views_put_waiting(&txn, NORTH, &g.bea.id, &(struct views_ref){{1, n}});
+    views_put_waiting(&txn, SOUTH, &g.ann.id, &(struct views_ref){{1, 9}});
+    assert_true(views_waiting_key(&txn, NORTH, &(struct key_id){{0}}, &key));
+    assert_memory_equal(&key, &g.bea.id, sizeof key);
+    assert_int_equal(views_waiting(&txn, NORTH, &key, refs, 8), 3);
+    assert_int_equal(refs[2].at.n, 3);
+    assert_int_equal(views_waiting(&txn, NORTH, &key, refs, 2), 2);
+    assert_false(views_is_waiting(&txn, NORTH, &g.ann.id));
+    for (uint64_t n = 1; n <= 3; n++)
+        views_drop_waiting(&txn, NORTH, &g.bea.id, &(struct views_ref){{1, n}});
+    assert_false(views_waiting_key(&txn, NORTH, &(struct key_id){{0}}, &key));
+    assert_true(views_waiting_key(&txn, SOUTH, &(struct key_id){{0}}, &key));
+    commit(&txn);
+    end(&g);
+}
+
+static void an_origin_is_found_in_its_site_and_in_any(void **state)
+{
+    (void)state;
+    struct given_views g;
+    struct origin_id origin = {{5}}, other = {{6}};
+    struct event_id id;
+    struct person_id person;
+    given(&g);
+    struct views_txn txn = write_txn(&g);
+    views_put_origin(&txn, &origin, NORTH, &(struct event_id){{7}}, &g.ann.owner);
+    assert_true(views_get_origin(&txn, &origin, NORTH, &id, &person));
+    assert_int_equal(id.b[0], 7);
+    assert_true(person_id_equal(&person, &g.ann.owner));
+    assert_false(views_get_origin(&txn, &origin, SOUTH, &id, &person));
+    assert_true(views_get_origin(&txn, &origin, (struct bytes){0}, &id, &person));
+    assert_false(views_get_origin(&txn, &other, (struct bytes){0}, &id, &person));
+    commit(&txn);
+    end(&g);
+}
+
+static bool last_of_device(void *context, const struct views_device *device)
+{
+    *(struct views_device *)context = *device;
+    return true;
+}
+
+static void a_device_is_known_by_its_last_event_whatever_came_first(void **state)
+{
+    (void)state;
+    struct given_views g;
+    struct views_device heard = {0};
+    given(&g);
+    struct views_txn txn = write_txn(&g);
+    views_heard_device(&txn, NORTH, &(struct views_device){{{1}}, 1, 7, 700});
+    views_heard_device(&txn, NORTH, &(struct views_device){{{1}}, 1, 3, 300});
+    views_devices(&txn, NORTH, last_of_device, &heard);
+    assert_int_equal(heard.seq, 7);
+    assert_int_equal(heard.time, 700);
+    commit(&txn);
+    end(&g);
+}
+
+static bool kept_cursor(struct given_views *g)
+{
+    struct views_txn txn = read_txn(g);
+    struct views_cursor cursor;
+    views_get_cursor(&txn, NORTH, &cursor);
+    views_end(&txn);
+    return cursor.own_seq == 12 && seen_in(&cursor.seen, 1) == 5 && seen_in(&cursor.seen, 3) == 8;
+}
+
+static void the_cursor_is_kept_and_another_incarnation_begins_afresh(void **state)
+{
+    (void)state;
+    struct given_views g;
+    given(&g);
+    assert_false(kept_cursor(&g));
+    struct views_txn txn = write_txn(&g);
+    struct views_cursor cursor = {.own_seq = 12};
+    seen_advance(&cursor.seen, (struct position){1, 5});
+    seen_advance(&cursor.seen, (struct position){3, 8});
+    views_put_cursor(&txn, NORTH, &cursor);
+    views_end(&txn); /* given up */
+    assert_false(kept_cursor(&g));
+    txn = write_txn(&g);
+    views_put_cursor(&txn, NORTH, &cursor);
+    commit(&txn);
+    assert_true(kept_cursor(&g));
+    views_close(g.views);
+    open_views(&g);
+    assert_true(kept_cursor(&g));
+    views_close(g.views);
+    g.identity.incarnation++;
+    open_views(&g);
+    assert_false(kept_cursor(&g));
+    end(&g);
+}
+
+int main(void)
+{
+    if (sodium_init() < 0)
+        return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(documents_lie_under_their_persons_key),
+        cmocka_unit_test(a_sealed_value_opens_at_its_place_and_with_its_key_only),
+        cmocka_unit_test(a_timeline_is_in_order_and_one_persons_alone),
+        cmocka_unit_test(events_wait_by_key),
+        cmocka_unit_test(an_origin_is_found_in_its_site_and_in_any),
+        cmocka_unit_test(a_device_is_known_by_its_last_event_whatever_came_first),
+        cmocka_unit_test(the_cursor_is_kept_and_another_incarnation_begins_afresh),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
