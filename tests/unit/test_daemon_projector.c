@@ -217,10 +217,11 @@ static void events_wait_for_their_key(void **state)
 }
 
 /* One import, by two laptops that have not heard of each other. */
-static void import_note(struct given_node *node, const struct key_record *person, const char *id)
+static void import_name(struct given_node *node, const struct key_record *person, const char *id)
 {
     struct buffer fields = {0};
-    struct log_draft draft = person_draft(person, "note.added", &fields, (const char *[]){"text", "imported", NULL});
+    struct log_draft draft = person_draft(person, "person.details.recorded", &fields,
+                                          (const char *[]){"known_as", id, NULL});
     draft.body.has_origin = true;
     origin_id_of(bytes_str("old system"), bytes_str(id), &draft.body.origin);
     struct log_job job = record_job(SITE, &draft, 1);
@@ -237,8 +238,8 @@ static void one_import_by_two_laptops_counts_once(void **state)
     char id[8];
     for (int i = 0; i < 20; i++) {
         snprintf(id, sizeof id, "%d", i);
-        import_note(t.amy, &jo, id);
-        import_note(t.ben, &jo, id);
+        import_name(t.amy, &jo, id);
+        import_name(t.ben, &jo, id);
     }
     struct node_digest alone = node_digest(t.ben);
     assert_int_equal(rows_in(&alone, "timeline"), 21);
