@@ -120,7 +120,12 @@ $B/libfuzzer/fuzz_%: tests/fuzz/fuzz_%.c $(wildcard proto/*.c)
 	@mkdir -p $(@D); echo "  FUZZ  $@"
 	$Qclang $(CPPFLAGS) $(PKG_CFLAGS) $(CSTD) -O1 -g -fsanitize=fuzzer,address,undefined -o $@ $^ $(PROTO_LIBS)
 
-TEST_PROGRAMS := $(UNIT) $(SIM) $(FUZZ)
+# Preloaded into a daemon whose clock is to be wrong.
+$B/later.so: tests/preload/later.c $B/.flags
+	@echo "  LINK  $@"
+	$Q$(CC) $(CPPFLAGS) $(CSTD) -O2 $(WARN) -Wno-pedantic -fPIC -shared -o $@ $<
+
+TEST_PROGRAMS := $(UNIT) $(SIM) $(FUZZ) $B/later.so
 # A recursive make: only after `make deps` can this file ask pkg-config, and the jobs run beside each other.
 SUBMAKE = +$Q$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 

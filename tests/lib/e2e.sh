@@ -5,7 +5,7 @@
 #   hub_new NAME SITE…                a hub that listens on a free port
 #   invite HUB WORKER SITE…           prints a ticket; further options in $invite_options
 #   laptop_new NAME HUB WORKER SITE…  invited and joined (the hub has to run)
-#   start NAME   stop NAME   kill_9 NAME   freeze NAME   thaw NAME   is_up NAME
+#   start NAME   start_later NAME SECONDS   stop NAME   kill_9 NAME   freeze NAME   thaw NAME   is_up NAME
 #   at NAME VERB…                     felloe on that directory          json NAME JQ VERB…   the same, through jq
 #   wait_until SECONDS COMMAND…       polls until the command succeeds
 #   check TEXT COMMAND…   check_exit CODE TEXT COMMAND…   check_equal TEXT A B   skip TEXT
@@ -140,6 +140,11 @@ end() {
     wait "${pid[$name]}" 2>/dev/null
     exit_code=$?
     unset "pid[$name]"
+}
+# The daemon NAME with a clock that is so many seconds ahead. False where that cannot be had (under sanitizers).
+start_later() {
+    grep -q -- -fsanitize "$B/.flags" && return 1
+    prefix="env LD_PRELOAD=$B/later.so FELLOE_LATER=$2" start "$1"
 }
 stop() { end "$1" TERM; }
 kill_9() { end "$1" KILL; }
