@@ -116,6 +116,19 @@ static void print_notice(const char *site, const char *notice)
     putchar('\n');
 }
 
+/* Clocks decide nothing, but people read times. */
+#define SKEW_SHOWN_MS 60000
+
+static void print_skew(int64_t skew)
+{
+    char span[WHEN_MAX];
+    if (skew > -SKEW_SHOWN_MS && skew < SKEW_SHOWN_MS)
+        return;
+    when_span(skew < 0 ? -skew : skew, span);
+    printf("This laptop's clock is %s %s the hub's: set it, so that the times of what is recorded here read true\n", span,
+           skew < 0 ? "behind" : "ahead of");
+}
+
 static void print_hub(const struct felloe_value *status, bool is_hub, int64_t now)
 {
     const struct felloe_value *hub = felloe_value_get(status, "hub");
@@ -125,6 +138,7 @@ static void print_hub(const struct felloe_value *status, bool is_hub, int64_t no
         printf("Connected laptops: %" PRId64 "\n", number(hub, "connected"));
     } else if (felloe_value_bool(felloe_value_get(hub, "reachable"))) {
         printf("The hub is reachable\n");
+        print_skew(number(hub, "clock_skew_ms"));
     } else {
         when_friendly(contact, now, time);
         printf("%sOffline: the hub was %s%s. Everything is saved here, and shared when the hub is back%s\n",
