@@ -20,7 +20,8 @@ struct visitor {
 static bool visitor_open(struct visitor *visitor, void *zmq_context, const char *name, const uint8_t *hub_curve)
 {
     char endpoint[64];
-    snprintf(endpoint, sizeof endpoint, "inproc://%s", name);
+    static _Atomic unsigned serial; /* ZeroMQ lets go of a name some time after the socket was closed */
+    snprintf(endpoint, sizeof endpoint, "inproc://felloe.%s.%u", name, serial++);
     *visitor =
         (struct visitor){.socket = zmq_socket(zmq_context, ZMQ_DEALER), .monitor = zmq_socket(zmq_context, ZMQ_PAIR)};
     crypto_box_keypair(visitor->curve, visitor->secret);
@@ -110,8 +111,8 @@ bool net_zap_prove(void *zmq_context, void *zap, void *router, const uint8_t hub
     char endpoint[256] = "";
     size_t size = sizeof endpoint;
     struct proof proof = {.zap = zap, .router = router};
-    bool ready = visitor_open(&proof.known, zmq_context, "felloe.proof.known", hub_curve) &&
-                 visitor_open(&proof.unknown, zmq_context, "felloe.proof.unknown", hub_curve) &&
+    bool ready = visitor_open(&proof.known, zmq_context, "known", hub_curve) &&
+                 visitor_open(&proof.unknown, zmq_context, "unknown", hub_curve) &&
                  zmq_bind(router, "tcp://127.0.0.1:*") == 0 &&
                  zmq_getsockopt(router, ZMQ_LAST_ENDPOINT, endpoint, &size) == 0;
     if (ready) {
@@ -125,7 +126,8 @@ bool net_zap_prove(void *zmq_context, void *zap, void *router, const uint8_t hub
     if (!ready)
         felloe_fail(error, FELLOE_FAILED, "the test of the hub's own door could not be set up: %s", net_error());
     uint64_t until = clock_steady_ms() + PROOF_MS;
-    while (ready && clock_steady_ms() < until && !(proof.known_heard && proof.unknown.refused))
+    while (ready && clock_steady_ms() < until && !proof.other_heard && !proof.unknown.admitted &&
+           !(proof.known_heard && proof.unknown.refused))
         listen_once(&proof);
     ready = ready && judge(&proof, error);
     if (*endpoint != '\0')

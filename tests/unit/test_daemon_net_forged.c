@@ -211,7 +211,7 @@ static void run_forger(struct forger *f, bool until_heard)
     pthread_t thread;
     bool late = false;
     struct loop_timer *timer = loop_timer_new(&loop, too_late, &late);
-    f->port = (uint16_t)atoi(strrchr(net_hub_endpoint(net), ':') + 1);
+    f->port = (uint16_t)strtoul(strrchr(net_hub_endpoint(net), ':') + 1, NULL, 10);
     f->over = loop_wake_new(&loop, woken, NULL);
     loop_timer_set(timer, DEADLINE_MS);
     assert_int_equal(pthread_create(&thread, NULL, forge, f), 0);
