@@ -8,8 +8,7 @@
 #include "daemon/control_query.h"
 #include "proto/ticket.h"
 
-#define HOURS_MAX (24 * 365)
-#define MS_PER_HOUR (3600ll * 1000)
+#define SECONDS_MAX (366ll * 24 * 3600)
 
 static bool is_hub(struct control_request *request)
 {
@@ -106,13 +105,13 @@ static enum felloe_code make_ticket(struct control_request *request, struct invi
 {
     const struct daemon *daemon = request->daemon;
     struct bytes worker = control_arg_text(request, "worker");
-    int64_t hours = control_arg_integer(request, "hours", daemon->config.ticket_hours);
+    int64_t seconds = control_arg_integer(request, "seconds", daemon->config.ticket_hours * 3600ll);
     enum felloe_code code = take_sites(request, &v->record, error);
     if (code == FELLOE_OK && (!slug_valid(worker) || !bytes_to_text(worker, v->record.worker, sizeof v->record.worker)))
         code = felloe_fail(error, FELLOE_INVALID, "Say whose laptop it is: a worker's id of a-z, 0-9 and -, at most %d "
                                                   "characters.", SLUG_MAX);
-    if (code == FELLOE_OK && (hours < 1 || hours > HOURS_MAX))
-        code = felloe_fail(error, FELLOE_INVALID, "A ticket is good for 1 to %d hours.", HOURS_MAX);
+    if (code == FELLOE_OK && (seconds < 1 || seconds > SECONDS_MAX))
+        code = felloe_fail(error, FELLOE_INVALID, "A ticket is good for a second to %lld days.", SECONDS_MAX / 86400);
     if (code == FELLOE_OK)
         code = take_text(request, "name", v->record.name, error);
     if (code == FELLOE_OK)
@@ -127,7 +126,7 @@ static enum felloe_code make_ticket(struct control_request *request, struct invi
     memcpy(v->ticket.hub_curve, daemon->identity.curve_public, sizeof v->ticket.hub_curve);
     v->ticket.hub_sign = daemon->identity.sign_public;
     v->record.made_ms = clock_wall_ms();
-    v->record.expires_ms = v->ticket.expires_ms = v->record.made_ms + hours * MS_PER_HOUR;
+    v->record.expires_ms = v->ticket.expires_ms = v->record.made_ms + seconds * 1000;
     return FELLOE_OK;
 }
 

@@ -33,7 +33,7 @@
     V(VERIFY, "verify")         /* PROGRESS. END {sites: [map], events, problems: [text]} */ \
     V(REBUILD, "rebuild")       /* PROGRESS. END {events, seconds} */ \
     V(DIGEST, "digest")         /* END {sites: [[site, view, rows, hex]]} */ \
-    V(HUB_INVITE, "hub.invite") /* sites* (array), worker*, name, role, agency, hours. END {ticket, expires} */ \
+    V(HUB_INVITE, "hub.invite") /* sites* (array), worker*, name, role, agency, seconds. END {ticket, expires} */ \
     V(HUB_DEVICES, "hub.devices") /* DATA maps. END {} */ \
     V(HUB_REVOKE, "hub.revoke") /* device* (id, prefix or label), why. END {device} */
 

@@ -21,13 +21,22 @@ check_exit 9 "the same ticket on another laptop" at l2 join "$ticket"
 check_exit 7 "joining twice from one directory" at l1 join "$(invite hub amy salford)"
 check_exit 4 "an invitation to a site that the hub does not have" at hub hub invite --site nowhere --worker amy
 
-# Expired, by the hub's clock; a ticket is good for at least an hour.
+# Expired, by the laptop's clock: it does not even ask the hub.
+invite_options=(--valid 1s --json)
+invited=$(invite hub amy salford)
+is_past() { [ "$(date +%s%N)" -gt "$(date -d "$(jq -r .expires <<<"$invited")" +%s%N)" ]; }
+check "a ticket's time runs out" wait_until 20 is_past
+freeze hub
+check_exit 9 "an expired ticket" at l3 join "$(jq -r .ticket <<<"$invited")"
+thaw hub
+check_exit 3 "an invitation for no time at all" at hub hub invite --site salford --worker amy --valid 0s
+# Expired, by the hub's clock alone.
 invite_options=(--hours 1)
 expired=$(invite hub amy salford)
 invite_options=()
 stop hub
 if start_later hub 3700; then
-    check_exit 9 "an expired ticket" at l3 join "$expired"
+    check_exit 9 "a ticket that the hub says is expired" at l3 join "$expired"
     stop hub
 else
     skip "an expired ticket: no other clock under sanitizers"
