@@ -238,7 +238,13 @@ static enum felloe_code resolve_event(void *context, struct bytes text, struct e
                                       struct felloe_error *error)
 {
     struct preparing *p = context;
-    return finder_event(&p->finder, text, out, error);
+    const struct control_draft *draft = &p->drafts->items[p->at].text;
+    enum felloe_code code = finder_event(&p->finder, text, out, error);
+    if (code == FELLOE_OK || draft->origin.len == 0)
+        return code;
+    return felloe_fail(error, code, "No entry of the source %.*s that is here or came before has the id %.*s.",
+                       (int)(draft->source.len < 80 ? draft->source.len : 80), (const char *)draft->source.data,
+                       (int)(text.len < 80 ? text.len : 80), (const char *)text.data);
 }
 
 static enum felloe_code resolve_person(void *context, struct bytes text, struct person_id *out,
@@ -267,24 +273,28 @@ static bool is_entry(void *context, const struct event_id *id, struct bytes site
     return false;
 }
 
-/* An imported field that names an entry by its id there: here it has another one. Fields are copied with such ids put
- * right. An id that nothing is known of stands as it is. */
+/* An imported field that names an entry by its id there, which may be any text: here it has another one. Fields are
+ * copied with such ids put right. What nothing is known of stands as it is: an id whose entry is still to come, or the
+ * beginning of one. */
 static enum verdict translate_event(struct preparing *p, struct record_draft *draft, struct bytes text)
 {
     struct event_id id;
     struct origin_id origin;
     struct person_id person;
-    bool here = false;
-    if (text.len != 2 * sizeof id.b || !hex_decode(text, id.b, sizeof id.b)) {
-        mp_put_str(&p->rewritten, text);
+    origin_id_of(draft_source(&draft->text), text, &origin);
+    if (views_get_origin(&p->reading->views, &origin, (struct bytes){0}, &id, &person)) {
+        mp_put_bin(&p->rewritten, id.b, sizeof id.b);
         return CHECK_OK;
     }
-    views_events(&p->reading->views, bytes_of(id.b, sizeof id.b), is_entry, &here);
-    origin_id_of(draft_source(&draft->text), text, &origin);
-    if (!here && !views_get_origin(&p->reading->views, &origin, (struct bytes){0}, &id, &person) &&
-        p->at >= p->final && (p->behind || is_pending(p, &origin)))
+    bool is_id = text.len == 2 * sizeof id.b && hex_decode(text, id.b, sizeof id.b), here = false;
+    if (is_id)
+        views_events(&p->reading->views, bytes_of(id.b, sizeof id.b), is_entry, &here);
+    if (!here && p->at >= p->final && (p->behind || is_pending(p, &origin)))
         return CHECK_LATER;
-    mp_put_bin(&p->rewritten, id.b, sizeof id.b);
+    if (is_id)
+        mp_put_bin(&p->rewritten, id.b, sizeof id.b);
+    else
+        mp_put_str(&p->rewritten, text);
     return CHECK_OK;
 }
 
