@@ -56,6 +56,8 @@ void world_spoke_input(struct world *world, uint32_t spoke, struct spoke_input *
     struct node *node = &world->spokes[spoke];
     input->now_ms = world->now;
     spoke_step(node->spoke, input, &node->outputs);
+    node->due = spoke_deadline(node->spoke);
+    world->earliest = node->due < world->earliest ? node->due : world->earliest;
     perform_spoke(world, spoke);
 }
 
@@ -91,6 +93,8 @@ void world_hub_input(struct world *world, struct hub_input *input)
     input->now_ms = world->now;
     input->wall_ms = 1767225600000 + (int64_t)world->now;
     hub_step(world->hub, input, &world->hub_outputs);
+    world->hub_due = hub_deadline(world->hub);
+    world->earliest = world->hub_due < world->earliest ? world->hub_due : world->earliest;
     perform_hub(world);
 }
 
@@ -118,6 +122,7 @@ static void start_spoke(struct world *world, uint32_t at)
     struct node *node = &world->spokes[at];
     spoke_free(node->spoke);
     node->spoke = spoke_new(&node->config);
+    node->due = UINT64_MAX;
     for (uint32_t i = 0; i < node->store.site_count; i++) {
         struct store_site *site = &node->store.sites[i];
         struct bytes name = bytes_str(site->name);
@@ -135,6 +140,7 @@ static void start_hub(struct world *world)
 {
     hub_free(world->hub);
     world->hub = hub_new(&world->hub_config);
+    world->hub_due = UINT64_MAX;
     for (uint32_t i = 0; i < world->hub_store.site_count; i++) {
         struct store_site *site = &world->hub_store.sites[i];
         (void)hub_load_site(world->hub, bytes_str(site->name));
@@ -280,27 +286,33 @@ void world_crash(struct world *world, uint32_t node)
 
 /* ---- time ---- */
 
+static void find_earliest(struct world *world)
+{
+    world->earliest = world->hub_due;
+    for (uint32_t i = 0; i < world->config.spokes; i++)
+        if (world->spokes[i].due < world->earliest)
+            world->earliest = world->spokes[i].due;
+}
+
 static void tick_all(struct world *world)
 {
+    if (world->now < world->earliest)
+        return;
     for (uint32_t i = 0; i < world->config.spokes; i++) {
         struct spoke_input tick = {.kind = SPOKE_TICK};
-        if (spoke_deadline(world->spokes[i].spoke) <= world->now)
+        if (world->spokes[i].due <= world->now)
             world_spoke_input(world, i, &tick);
     }
     struct hub_input tick = {.kind = HUB_TICK};
-    if (hub_deadline(world->hub) <= world->now)
+    if (world->hub_due <= world->now)
         world_hub_input(world, &tick);
+    find_earliest(world);
 }
 
 static void pass_time(struct world *world)
 {
-    uint64_t due = hub_deadline(world->hub);
-    for (uint32_t i = 0; i < world->config.spokes; i++) {
-        uint64_t d = spoke_deadline(world->spokes[i].spoke);
-        due = d < due ? d : due;
-    }
-    if (due == UINT64_MAX)
-        due = world->now + 1000;
+    find_earliest(world);
+    uint64_t due = world->earliest == UINT64_MAX ? world->now + 1000 : world->earliest;
     world->now = due > world->now ? due : world->now + 1;
     tick_all(world);
 }

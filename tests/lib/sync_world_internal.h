@@ -27,7 +27,7 @@ struct node {
     struct spoke_config config;
     struct sign_public sign;
     bool connected;
-    uint64_t peer;
+    uint64_t peer, due; /* due: its machine's deadline */
 };
 
 struct world {
@@ -40,6 +40,7 @@ struct world {
     struct hub_config hub_config;
     struct sign_public hub_sign;
     struct hub_outputs hub_outputs;
+    uint64_t hub_due, earliest; /* no machine is due before `earliest` */
     struct item *items;
     uint32_t item_count, item_cap;
     struct buffer trace;
