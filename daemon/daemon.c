@@ -22,6 +22,7 @@ struct running {
     uv_loop_t loop;
     int lock;
     enum felloe_code code;
+    bool ending;
     struct loop_wake *completed, *changed;
     struct loop_signal *term, *interrupt, *hangup;
     struct loop_timer *watchdog;
@@ -38,13 +39,16 @@ static struct running *running_of(struct daemon *daemon)
 void daemon_stop(struct daemon *daemon, enum felloe_code code)
 {
     struct running *running = running_of(daemon);
-    running->code = code;
+    if (!running->ending)
+        running->code = code;
+    running->ending = true;
     uv_stop(&running->loop);
 }
 
 /* ---- what other threads have done ---- */
 
-/* Finished jobs go back to their makers, then the projector hears that the log has news. */
+/* Finished jobs go back to their makers, then the projector hears that the log has news. A log that has failed cannot
+ * be opened anew under readers on other threads, so the daemon ends. */
 static void complete_jobs(void *context)
 {
     struct running *running = context;
@@ -58,6 +62,11 @@ static void complete_jobs(void *context)
     }
     if (any && running->daemon.projector != NULL)
         projector_poke(running->daemon.projector);
+    if (any && !running->ending && running->daemon.log != NULL && event_log_failed(running->daemon.log)) {
+        report(LEVEL_ERROR, "the log takes nothing more in: ending, so that whoever looks after this daemon starts it "
+                            "again and the log is compared with the disk");
+        daemon_stop(&running->daemon, FELLOE_STORAGE);
+    }
 }
 
 static void ask_for_keys(struct daemon *daemon)

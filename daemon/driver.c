@@ -54,11 +54,8 @@ void driver_restart(struct driver *driver, const char *why)
 {
     if (driver->closing || driver->restarting)
         return;
-    if (event_log_failed(driver->daemon->log)) {
-        report(LEVEL_ERROR, "the log failed for good; ending, to be started again: %s", why);
-        daemon_stop(driver->daemon, FELLOE_STORAGE);
+    if (event_log_failed(driver->daemon->log)) /* then the daemon ends (complete_jobs) */
         return;
-    }
     driver->restarting = true;
     if (strcmp(driver->trouble, why) != 0)
         report(LEVEL_WARNING, "sync starts afresh from the log: %s", why);

@@ -51,8 +51,7 @@ size_t driver_spoke_size(void);
 /* After each step: when the machine is to be asked again. */
 void driver_retick(struct driver *driver);
 /* The machine cannot go on (a commit failed, memory ran out): afresh from the log, after a pause that grows. When the
- * log itself has failed the daemon ends with FELLOE_STORAGE instead, and whoever looks after it (systemd) starts it
- * again: readers on other threads hold the log's map, so it cannot be opened anew underneath them. */
+ * log itself has failed, the daemon ends with FELLOE_STORAGE instead. */
 void driver_restart(struct driver *driver, const char *why);
 /* It works (again). */
 void driver_works(struct driver *driver);
