@@ -68,9 +68,9 @@ static void put_site(struct buffer *out, const struct verify_site *site)
     const struct {
         const char *name;
         uint64_t value;
-    } numbers[] = {{"own", site->own}, {"entries", site->entries}, {"signatures", site->signatures},
-                   {"sealed", site->sealed}, {"problems", site->problems}};
-    mp_put_map(out, 6);
+    } numbers[] = {{"events", site->events}, {"own", site->own}, {"entries", site->entries},
+                   {"signatures", site->signatures}, {"sealed", site->sealed}, {"problems", site->problems}};
+    mp_put_map(out, 1 + sizeof numbers / sizeof *numbers);
     mp_put_text(out, "site");
     mp_put_text(out, site->site);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {

@@ -35,7 +35,6 @@ enum felloe_code verify_renew(struct verify_run *run)
 bool verify_counts(struct verify_run *run)
 {
     run->done++;
-    run->result->events++;
     return ++run->in_turn >= VERIFY_TURN;
 }
 
@@ -75,6 +74,8 @@ bool verify_event(struct verify_run *run, const char *where, struct bytes raw, b
                   struct event_id *id, uint64_t *time)
 {
     *time = 0;
+    run->site->events += content;
+    run->result->events += content;
     event_id_of(raw, id);
     if (!event_decode(raw, event)) {
         verify_problem(run, "%s: the event is malformed", where);
@@ -85,13 +86,12 @@ bool verify_event(struct verify_run *run, const char *where, struct bytes raw, b
     if (!content)
         return true;
     const struct data_key *key = key_of(run, &event->clear.key);
-    struct event_body body;
     if (key == NULL)
         run->site->sealed++;
-    else if (!event_open(event, key, &run->plain, &body))
+    else if (!event_open(event, key, &run->plain, &run->body))
         verify_problem(run, "%s: the event's content was altered, or its key is not the one it was sealed with", where);
     else
-        *time = body.time;
+        *time = run->body.time;
     return true;
 }
 

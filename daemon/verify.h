@@ -10,6 +10,7 @@
 
 struct verify_site {
     char site[SLUG_MAX + 1];
+    uint64_t events;      /* that are here, each counted once: own ones, and those of others */
     uint64_t own;         /* events of this device's streams */
     uint64_t entries;     /* positions of the site's log */
     uint64_t signatures;  /* that were checked: authors', the hub's over heads and receipts */
@@ -20,7 +21,7 @@ struct verify_site {
 struct verify_result {
     struct verify_site sites[SITES_MAX];
     size_t site_count;
-    uint64_t events, problems; /* sums: own events and entries; problems */
+    uint64_t events, problems; /* sums */
 };
 
 struct verify_options {

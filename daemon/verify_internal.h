@@ -20,6 +20,7 @@ struct verify_run {
     struct verify_site *site;
     uint32_t number;
     struct buffer plain;
+    struct event_body body;    /* of the event that verify_event opened last; lies in plain */
     struct cached_key *keys;   /* KEY_CACHE of them */
 };
 
@@ -30,7 +31,8 @@ bool verify_counts(struct verify_run *run);
 enum felloe_code verify_turn(struct verify_run *run); /* progress, and the reader afresh */
 void verify_problem(struct verify_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* An event's own bytes: form, site, and with `content` also that, where the key is here (*time is then the event's,
- * else 0). `where` names it in problems. False: it cannot be read at all. */
+ * else 0, and run->body what it says). `where` names it in problems. Counts the event where its content is looked at,
+ * which is once. False: it cannot be read at all. */
 bool verify_event(struct verify_run *run, const char *where, struct bytes raw, bool content, struct event *event,
                   struct event_id *id, uint64_t *time);
 
