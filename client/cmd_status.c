@@ -125,8 +125,8 @@ static void print_skew(int64_t skew)
     if (skew > -SKEW_SHOWN_MS && skew < SKEW_SHOWN_MS)
         return;
     when_span(skew < 0 ? -skew : skew, span);
-    printf("This laptop's clock is %s %s the hub's: set it, so that the times of what is recorded here read true\n", span,
-           skew < 0 ? "behind" : "ahead of");
+    printf("This laptop's clock is %s %s the hub's: set it, so that the times of what is recorded here read true\n",
+           span, skew < 0 ? "behind" : "ahead of");
 }
 
 static void print_hub(const struct felloe_value *status, bool is_hub, int64_t now)

@@ -37,7 +37,7 @@ static inline bool bytes_is(struct bytes a, const char *text)
 /* Copies into `out` (capacity `size`) as a C string; false, and an empty string, if it does not fit. */
 bool bytes_to_text(struct bytes in, char *out, size_t size);
 
-/* Starts as {0}. After an allocation has failed, `failed` stays true (until clear or release) and every further write is
+/* Starts as {0}. After an allocation has failed, `failed` stays true (until clear or release), every further write is
  * a no-op: check once at the end. */
 struct buffer {
     uint8_t *data;

@@ -10,7 +10,8 @@
  *
  * An event item is an array of 12:
  *   id (bin 32), site (str), position ([epoch, n] or nil), device (bin 16), incarnation, seq, time (HLC), type (str or
- *   nil when it cannot be opened), person (bin 16 or nil), worker (str or nil), occurred (ms or nil), fields (map or nil)
+ *   nil when it cannot be opened), person (bin 16 or nil), worker (str or nil), occurred (ms or nil),
+ *   fields (map or nil)
  * A draft is a map; see control_draft below. */
 #ifndef FELLOE_PROTO_CONTROL_H
 #define FELLOE_PROTO_CONTROL_H
@@ -28,7 +29,7 @@
                                    END {saved, known, failed} */ \
     V(VIEW, "view")             /* name*, site, person (for "person"), limit, after. DATA rows. END {as_of (ms), sites:
                                    [[site, folded, head]], total, names: {worker: name}, person, known_as, …} */ \
-    V(STATUS, "status")         /* END {role, name, device, worker, hub {…}, sites: [map]} as status --json shows it */ \
+    V(STATUS, "status")         /* END {role, name, device, worker, hub {…}, sites: [map]}: see status --json */ \
     V(LOG, "log")               /* site, from (text), follow, opened (default true), limit. DATA events */ \
     V(VERIFY, "verify")         /* PROGRESS. END {sites: [map], events, problems: [text]} */ \
     V(REBUILD, "rebuild")       /* PROGRESS. END {events, seconds} */ \
@@ -55,7 +56,7 @@ struct control_draft {
     struct bytes worker;      /* default: the device's */
     bool has_occurred;
     int64_t occurred;         /* ms since 1970 */
-    struct bytes source, origin; /* of an import: CloudEvents source and id; and "subject" is then the person's name there */
+    struct bytes source, origin; /* of an import: CloudEvents source and id; "subject" is the person's name there */
     struct bytes subject;
     struct bytes fields;      /* a msgpack map: name -> str | int | bool | array of str */
 };

@@ -82,7 +82,7 @@ void event_id_of(struct bytes raw, struct event_id *out);
  * is wrong, the event was altered, or the body is malformed. */
 bool event_open(const struct event *event, const struct data_key *key, struct buffer *plain, struct event_body *out);
 
-/* Appends the event's bytes to `out`. `nonce` is 24 fresh random bytes. False when it would be over EVENT_SIZE_MAX, when
+/* Appends the event's bytes to `out`. `nonce` is 24 fresh random bytes. False when it is over EVENT_SIZE_MAX, when
  * it breaks a rule above (event_decode and event_open accept what this makes), or when memory ran out; then out holds
  * what it held before. Nothing of clear and body may point into out. */
 bool event_seal(const struct event_clear *clear, const struct event_body *body, const struct data_key *key,

@@ -74,8 +74,9 @@ struct spoke_input {
     struct event_id last_id;     /* SPOKE_OWN_READ: id of the last event read */
     uint64_t seq;                /* SPOKE_RECEIPT_KEPT */
     bool ok;                     /* false: not durable, or unknown; the driver starts afresh from the log */
-    bool contradicts;            /* SPOKE_FEED_KEPT with ok false: for certain nothing was kept, since the batch contradicts
-                                    the log (a marker is another event's…). That site stops; nothing has to start afresh */
+    bool contradicts;            /* SPOKE_FEED_KEPT with ok false: for certain nothing was kept, since the batch
+                                    contradicts the log (a marker is another event's…). That site stops; nothing has
+                                    to start afresh */
     const struct key_id *keys;   /* SPOKE_NEED_KEYS, key_count of them */
 };
 

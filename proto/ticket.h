@@ -23,7 +23,7 @@ struct ticket {
 
 /* False when the address is empty, too long or not UTF-8, or the time negative. */
 bool ticket_format(const struct ticket *ticket, char out[TICKET_TEXT_MAX]);
-/* White space around and within it is ignored: mails wrap lines. Says in words what is wrong with it (FELLOE_INVALID). */
+/* White space around and within it is ignored: mails wrap lines. Says in words what is wrong (FELLOE_INVALID). */
 enum felloe_code ticket_parse(struct bytes text, struct ticket *out, struct felloe_error *error);
 
 #endif

@@ -18,7 +18,8 @@ static void spoke_asks(enum message_kind kind)
     struct bytes site = bytes_str("dale-east");
     switch (kind) {
     case MSG_HELLO:
-        message.hello = (struct msg_hello){.version = PROTOCOL_VERSION, .device = {{1}}, .incarnation = 2, .site_count = 2};
+        message.hello = (struct msg_hello){.version = PROTOCOL_VERSION, .device = {{1}}, .incarnation = 2,
+                                          .site_count = 2};
         message.hello.sites[0] = (struct hello_site){.site = site, .own_seq = 5, .own_id = {{2}}, .waiting = 3,
                                                      .oldest_waiting_ms = 1767225600000, .cursor_count = 2,
                                                      .cursors = {a_head(1), a_head(3)}};

@@ -4,9 +4,9 @@
  *   fuzz_TARGET [-n COUNT] [-s SEED] [FILE]...
  *   fuzz_TARGET -w FOLDER
  *
- * runs the files given, then the target's own seeds, then COUNT (20,000) pseudo-random mutations of those. The same SEED
- * gives the same inputs everywhere, so a failure repeats; the failing input is left in fuzz-failed.bin when FUZZ_KEEP is
- * set. With -w it writes its seeds to the folder, one file each, for libFuzzer to begin with. */
+ * runs the files given, then the target's own seeds, then COUNT (20,000) pseudo-random mutations of those. The same
+ * SEED gives the same inputs everywhere, so a failure repeats; the failing input is left in fuzz-failed.bin when
+ * FUZZ_KEEP is set. With -w it writes its seeds to the folder, one file each, for libFuzzer to begin with. */
 #include "tests/fuzz/fuzz.h"
 
 #include <signal.h>

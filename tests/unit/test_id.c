@@ -120,7 +120,8 @@ static void slugs(void **state)
 {
     (void)state;
     static const char *const good[] = {"a", "7", "dale-east", "a--", "abcdefghijklmnopqrstuvwxyz012345"};
-    static const char *const bad[] = {"", "-a", "A", "a_b", "a.b", "a b", "\xc3\xa9", "abcdefghijklmnopqrstuvwxyz0123456"};
+    static const char *const bad[] = {"", "-a", "A", "a_b", "a.b", "a b", "\xc3\xa9",
+                                      "abcdefghijklmnopqrstuvwxyz0123456"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         assert_true(slug_valid(bytes_str(good[i])));
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
