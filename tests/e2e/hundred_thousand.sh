@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # EVENTS (100,000) generated events imported on one laptop, shared, and present at the hub and on a second laptop.
 # Prints the seconds and the memory of each daemon.
-# timeout: 240
+# timeout: 300
 . "$(dirname "$0")/../lib/e2e.sh"
 events=${EVENTS:-100000}
 
