@@ -3,8 +3,8 @@
  *
  * Even: as a document's bytes. What is accepted is written and read again to the same bytes, and every view of it can
  * be made. Odd: as a history, a sequence of pairs of objects: an array (laptop, how far it had seen, time, type) and a
- * map of fields. Whatever it is, folding it forwards, backwards, twice, and before positions are known must give the same
- * bytes and the same rows. */
+ * map of fields. Whatever it is, folding it forwards, backwards, twice, and before positions are known must give the
+ * same bytes and the same rows. */
 #include "tests/fuzz/fuzz.h"
 
 #include "proto/view.h"
