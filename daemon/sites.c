@@ -53,13 +53,43 @@ static void add(struct daemon *daemon, const char *name)
     event_log_submit(daemon->log, &job->job);
 }
 
+static void updated(struct log_job *log_job)
+{
+    struct site_job *job = (struct site_job *)((char *)log_job - offsetof(struct site_job, job));
+    free(log_job->device);
+    free(job);
+}
+
+/* The hub's own record says which sites it has. */
+static void update_own_record(struct daemon *daemon, struct log_reader *reader)
+{
+    struct site_job *job = calloc(1, sizeof *job);
+    struct device_record *device = malloc(sizeof *device);
+    if (job == NULL || device == NULL || !log_device(reader, &daemon->identity.device, device)) {
+        free(job);
+        free(device);
+        return;
+    }
+    memcpy(device->sites, daemon->config.sites, sizeof device->sites);
+    device->site_count = daemon->config.site_count;
+    job->job.kind = LOG_PUT_DEVICE;
+    job->job.device = device;
+    job->job.done = updated;
+    event_log_submit(daemon->log, &job->job);
+}
+
 void sites_add_new(struct daemon *daemon)
 {
     if (daemon->config.role != ROLE_HUB)
         return;
+    bool any = false;
     struct log_reader *reader = log_reader_begin(daemon->log, NULL);
     for (uint32_t i = 0; reader != NULL && i < daemon->config.site_count; i++)
-        if (!is_in_log(reader, daemon->config.sites[i]))
+        if (!is_in_log(reader, daemon->config.sites[i])) {
             add(daemon, daemon->config.sites[i]);
+            any = true;
+        }
+    if (any)
+        update_own_record(daemon, reader);
     log_reader_end(reader);
 }
