@@ -110,6 +110,9 @@ static enum felloe_code make_ticket(struct control_request *request, struct invi
     if (code == FELLOE_OK && (!slug_valid(worker) || !bytes_to_text(worker, v->record.worker, sizeof v->record.worker)))
         code = felloe_fail(error, FELLOE_INVALID, "Say whose laptop it is: a worker's id of a-z, 0-9 and -, at most %d "
                                                   "characters.", SLUG_MAX);
+    if (code == FELLOE_OK && strcmp(v->record.worker, HUB_WORKER) == 0)
+        code = felloe_fail(error, FELLOE_INVALID, "%s is who the hub itself records as: give the worker another id.",
+                           HUB_WORKER);
     if (code == FELLOE_OK && (seconds < 1 || seconds > SECONDS_MAX))
         code = felloe_fail(error, FELLOE_INVALID, "A ticket is good for a second to %lld days.", SECONDS_MAX / 86400);
     if (code == FELLOE_OK)

@@ -17,7 +17,10 @@ struct logging {
     struct felloe_error error;
     struct scope scope;
     struct site_place places[SITES_MAX];
-    bool has_scope, follow, opened, all_told;
+    bool has_scope, follow, opened, names, all_told;
+    struct views_txn *views;            /* during a chunk, where persons are to be named */
+    struct person_id named;             /* whom `name` is of: entries about one person often come together */
+    struct buffer name;
     struct position from;
     uint64_t limit, told, commits;
     struct buffer plain;
@@ -28,6 +31,7 @@ static void release(void *state)
 {
     struct logging *l = state;
     buffer_release(&l->plain);
+    buffer_release(&l->name);
     free(l);
 }
 
@@ -55,6 +59,19 @@ static void put_body(struct buffer *out, const struct event_body *body)
     buffer_append(out, body->fields.data, body->fields.len);
 }
 
+/* The person's name as the views show it; a moment's delay behind the log is no harm here. */
+static void put_name(struct logging *l, struct buffer *out, struct bytes site, const struct person_id *person)
+{
+    if (l->views && !person_id_equal(&l->named, person)) {
+        views_get_name(l->views, site, person, &l->name);
+        l->named = *person;
+    }
+    if (l->views && l->name.len > 0)
+        mp_put_str(out, buffer_bytes(&l->name));
+    else
+        mp_put_nil(out);
+}
+
 static void tell(struct control_request *request, struct bytes site, const struct log_item *item,
                  const struct event *event)
 {
@@ -65,7 +82,7 @@ static void tell(struct control_request *request, struct bytes site, const struc
     struct key_record key;
     control_data_item(&l->data, out);
     event_id_of(item->event, &id);
-    mp_put_array(out, 12);
+    mp_put_array(out, l->names ? 13 : 12);
     mp_put_bin(out, id.b, sizeof id.b);
     mp_put_str(out, site);
     if (item->at.epoch != 0) {
@@ -81,9 +98,11 @@ static void tell(struct control_request *request, struct bytes site, const struc
     if (l->opened && keyring_get(request->daemon->keyring, &event->clear.key, &key) == FELLOE_OK &&
         event_open(event, &key.key, &l->plain, &body)) {
         put_body(out, &body);
+        if (l->names)
+            put_name(l, out, site, body.has_subject ? &body.subject : &PERSON_ID_NONE);
     } else {
         mp_put_uint(out, 0);
-        for (int i = 0; i < 5; i++)
+        for (int i = 0; i < (l->names ? 6 : 5); i++)
             mp_put_nil(out);
     }
     explicit_bzero(&key, sizeof key);
@@ -148,9 +167,15 @@ static void tell_own(struct control_request *request, struct log_reader *reader,
 static void read_chunk(struct control_request *request)
 {
     struct logging *l = request->state;
+    struct views_txn views = {0};
+    struct felloe_error unnamed;
     struct log_reader *reader = log_reader_begin(request->daemon->log, &l->error);
     if (!reader)
         return;
+    bool has_views = l->names && views_read(projector_views(request->daemon->projector), &views, &unnamed) == FELLOE_OK;
+    l->views = has_views ? &views : NULL;
+    l->named = PERSON_ID_NONE;
+    buffer_clear(&l->name);
     if (l->has_scope || scope_of(request->daemon, reader, control_arg_text(request, "site"), false, &l->scope,
                                  &l->error) == FELLOE_OK) {
         l->has_scope = true;
@@ -164,6 +189,9 @@ static void read_chunk(struct control_request *request)
     }
     control_data_end(&l->data);
     log_reader_end(reader);
+    l->views = NULL;
+    if (has_views)
+        views_end(&views);
 }
 
 static void next_chunk(struct control_request *request);
@@ -217,6 +245,7 @@ void control_verb_LOG(struct control_request *request)
     request->release = release;
     l->follow = control_arg_bool(request, "follow", false);
     l->opened = control_arg_bool(request, "opened", true);
+    l->names = control_arg_bool(request, "names", false);
     l->limit = limit > 0 ? (uint64_t)limit : 0;
     if (from.len > 0 && !position_parse(from, &l->from)) {
         felloe_fail(&error, FELLOE_INVALID, "%.*s is not a position: write 15, or 2.15 in the second epoch.",

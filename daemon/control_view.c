@@ -133,6 +133,7 @@ static void hear_from_driver(struct control_request *request, struct fresh *fres
         memcpy(fresh->worker, identity->worker, sizeof fresh->worker);
     } else if (device_id_equal(&fresh->device, &identity->hub_device)) {
         fresh->heard_ms = v->table.link.last_contact_ms;
+        memcpy(fresh->worker, HUB_WORKER, sizeof HUB_WORKER);
     } else if (driver_device_heard(request->daemon->driver, &fresh->device, &heard)) {
         fresh->heard_ms = heard.heard_ms;
         fresh->has_waiting = true;
@@ -248,7 +249,7 @@ static void read_view(struct control_request *request)
     if (reading_begin(&reading, request->daemon, control_arg_text(request, "site"), &v->error) != FELLOE_OK)
         return;
     progress_read(&v->table, request->daemon, &reading);
-    query_put_worker_names(&reading.views, &reading.scope, &v->names);
+    query_put_worker_names(&reading.views, &reading.scope, &request->daemon->identity, &v->names);
     if (v->view->view == VIEW_PERSON) {
         read_story(request, &reading);
     } else if (v->view->view == VIEW_FRESHNESS) {

@@ -9,6 +9,7 @@
 #include "proto/signature.h"
 
 enum role { ROLE_HUB, ROLE_SPOKE };
+#define HUB_WORKER "hub" /* the worker's id under which a hub records what it writes itself */
 
 struct identity {
     enum role role;

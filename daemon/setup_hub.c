@@ -9,8 +9,6 @@
 #include "daemon/daemon.h"
 #include "daemon/setup.h"
 
-#define HUB_WORKER "hub" /* who records what the hub itself writes */
-
 static enum felloe_code plan(const struct setup_options *options, struct config *config, struct felloe_error *error)
 {
     config_start(config, ROLE_HUB);

@@ -260,11 +260,19 @@ static bool name_worker(void *context, const struct views_row *row)
     return true;
 }
 
-void query_put_worker_names(struct views_txn *txn, const struct scope *scope, struct buffer *out)
+void query_put_worker_names(struct views_txn *txn, const struct scope *scope, const struct identity *identity,
+                            struct buffer *out)
 {
+    const struct bytes hub = bytes_str(HUB_WORKER);
+    const char *hub_name = identity->role == ROLE_HUB ? identity->label : identity->hub_name;
     struct naming n = {.r = malloc(sizeof *n.r)};
     for (size_t i = 0; n.r && i < scope->count; i++)
         views_rows(txn, bytes_str(scope->sites[i]), VIEW_WORKERS, (struct bytes){0}, name_worker, &n);
+    if (*hub_name && !already_named(&n, hub)) {
+        mp_put_str(&n.pairs, hub);
+        mp_put_text(&n.pairs, hub_name);
+        n.count++;
+    }
     if (n.pairs.failed)
         n.count = 0, buffer_clear(&n.pairs);
     mp_put_map(out, n.count);

@@ -35,8 +35,9 @@ struct heard_device {
 };
 size_t query_devices(struct views_txn *txn, const struct scope *scope, struct heard_device *out, size_t max);
 
-/* A map of worker id -> name, appended to `out`. */
-void query_put_worker_names(struct views_txn *txn, const struct scope *scope, struct buffer *out);
+/* A map of worker id -> name, appended to `out`; what the hub writes is by its own worker id, and under its name. */
+void query_put_worker_names(struct views_txn *txn, const struct scope *scope, const struct identity *identity,
+                            struct buffer *out);
 
 /* A digest of what one site's view says: the same on every node that has folded the same events. */
 struct view_digest {

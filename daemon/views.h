@@ -120,6 +120,8 @@ void views_rows(struct views_txn *txn, struct bytes site, enum view view, struct
                 void *context);
 uint64_t views_count_rows(struct views_txn *txn, struct bytes site, enum view view);
 
+/* The name that a person is shown by; `name` is cleared first, and stays empty when none is known. */
+void views_get_name(struct views_txn *txn, struct bytes site, const struct person_id *subject, struct buffer *name);
 typedef bool (*views_name_visit)(void *context, const struct person_id *subject, struct bytes name);
 void views_names(struct views_txn *txn, struct bytes site, views_name_visit visit, void *context);
 /* Every subject that has a document in the site, in the order of ids. */

@@ -174,6 +174,23 @@ uint64_t views_count_rows(struct views_txn *txn, struct bytes site, enum view vi
     return count;
 }
 
+void views_get_name(struct views_txn *txn, struct bytes site, const struct person_id *subject, struct buffer *name)
+{
+    struct store_key key;
+    struct bytes sealed;
+    struct buffer plain = {0};
+    struct mp_reader r MP_UNSET;
+    buffer_clear(name);
+    views_key_subject(&key, site, subject);
+    if (store_get(txn->store, VIEWS_NAMES, key_bytes(&key), &sealed) &&
+        views_unseal(txn, site, subject, VIEWS_NAMES, key_bytes(&key), sealed, &plain) == VIEWS_FOUND) {
+        mp_reader_init(&r, buffer_bytes(&plain));
+        struct bytes first = mp_next(&r) ? mp_str(&r, 0, EVENT_SIZE_MAX) : (struct bytes){0};
+        buffer_append(name, first.data, first.len);
+    }
+    buffer_release(&plain);
+}
+
 void views_names(struct views_txn *txn, struct bytes site, views_name_visit visit, void *context)
 {
     struct store_key prefix;

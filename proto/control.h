@@ -30,7 +30,8 @@
     V(VIEW, "view")             /* name*, site, person (for "person"), limit, after. DATA rows. END {as_of (ms), sites:
                                    [[site, folded, head]], total, names: {worker: name}, person, known_as, …} */ \
     V(STATUS, "status")         /* END {role, name, device, worker, hub {…}, sites: [map]}: see status --json */ \
-    V(LOG, "log")               /* site, from (text), follow, opened (default true), limit. DATA events */ \
+    V(LOG, "log")               /* site, from (text), follow, opened (default true), names, limit. DATA events;
+                                   with names each has a 13th item: the person's name (str or nil) */ \
     V(VERIFY, "verify")         /* PROGRESS. END {sites: [map], events, problems: [text]} */ \
     V(REBUILD, "rebuild")       /* PROGRESS. END {events, seconds} */ \
     V(DIGEST, "digest")         /* END {sites: [[site, view, rows, hex]]} */ \
