@@ -45,6 +45,7 @@ struct push_check {
     const struct msg_push *push;
     struct stream_head head; /* runs along */
     uint64_t expected;       /* seq of the next entry */
+    struct event_id last;    /* of the entry before */
     uint32_t old;            /* leading entries that are there already */
     enum push_fault fault;
 };
@@ -60,12 +61,21 @@ static bool held_here(struct hub_site *site, const struct seen *seen)
     return true;
 }
 
-static enum push_fault judge(struct push_check *c, const struct entry *entry, const struct event_clear *event)
+/* Does the batch hold together, whatever it follows? Then the signature over its last event is over all of it. */
+static bool coheres(struct push_check *c, const struct entry *entry, const struct event_clear *event)
 {
     if (!device_id_equal(&entry->device, &c->device->id) || entry->incarnation != c->push->incarnation ||
         entry->seq != c->expected)
-        return PUSH_WRONG;
+        return false;
+    if (entry->seq != c->push->first_seq && !event_id_equal(&event->prev, &c->last))
+        return false;
+    c->last = entry->id;
     c->expected++;
+    return true;
+}
+
+static enum push_fault judge(struct push_check *c, const struct entry *entry, const struct event_clear *event)
+{
     switch (stream_check(&c->head, event, &entry->id)) {
     case STREAM_OLD:
         c->old++;
@@ -85,11 +95,15 @@ static enum push_fault judge(struct push_check *c, const struct entry *entry, co
     return PUSH_FINE;
 }
 
+/* A fork, and what has seen too much, count only if the device signed them: the batch is read on to its end. */
 static enum entries_result check_entry(void *context, const struct entry *entry, const struct event_clear *event)
 {
     struct push_check *c = context;
-    c->fault = judge(c, entry, event);
-    return c->fault == PUSH_FINE ? ENTRIES_OK : ENTRIES_BAD;
+    if (!coheres(c, entry, event))
+        c->fault = PUSH_WRONG;
+    else if (c->fault == PUSH_FINE)
+        c->fault = judge(c, entry, event);
+    return c->fault == PUSH_WRONG || c->fault == PUSH_GAP ? ENTRIES_BAD : ENTRIES_OK;
 }
 
 static void refuse_push(struct hub *hub, struct peer *peer, uint32_t site, enum push_fault fault)
@@ -228,16 +242,19 @@ static struct batch *check_push(struct hub *hub, struct peer *peer, uint32_t sit
         send_receipt(hub, peer->id, hub->in.request, site, &c->device->id, peer->incarnation, NULL, NULL);
         return NULL;
     }
+    enum push_fault fault = PUSH_WRONG;
     if (result == ENTRIES_OK) {
         const struct entry *last = &batch->entries[batch->count - 1];
         if (verify_stream(&c->device->sign, push->site, &c->device->id, push->incarnation, last->seq, &last->id,
                           &push->signature))
-            return batch;
-        batch_free(batch);
+            fault = c->fault;
     }
-    if (c->fault == PUSH_FORK && stream)
+    if (fault == PUSH_FINE)
+        return batch;
+    batch_free(batch);
+    if (fault == PUSH_FORK)
         stream->forked = true;
-    refuse_push(hub, peer, site, c->fault == PUSH_FINE ? PUSH_WRONG : c->fault);
+    refuse_push(hub, peer, site, fault);
     return NULL;
 }
 

@@ -11,7 +11,13 @@
 
 #define WORLD_HUB UINT32_MAX /* as a node's number */
 
-enum frame_fate { FRAME_PASSES, FRAME_LOST, FRAME_DOUBLED, FRAME_SWAPPED /* with the next one the same way */ };
+enum frame_fate {
+    FRAME_PASSES,
+    FRAME_LOST,
+    FRAME_DOUBLED,
+    FRAME_SWAPPED, /* with the next one the same way */
+    FRAME_SPOILT   /* one bit of it is another */
+};
 enum commit_fate {
     COMMIT_OK,
     COMMIT_LOST,   /* it failed, and nothing of it is there */

@@ -43,6 +43,7 @@ struct world {
     uint64_t hub_due, earliest; /* no machine is due before `earliest` */
     struct item *items;
     uint32_t item_count, item_cap;
+    bool spoilt; /* some frame was: what no signature covers may then be wrong */
     struct buffer trace;
     struct message message;
     char problem[200];

@@ -56,6 +56,20 @@ static void add_copy(struct world *world, const struct item *like)
     copy->body = (struct lent){.bytes = buffer_bytes(&body), .release = free, .owner = body.data};
 }
 
+/* One bit, that depends on the frame's number alone. */
+static void spoil(struct world *world, struct item *frame)
+{
+    world->spoilt = true;
+    uint64_t place = world->frames * 0x9e3779b97f4a7c15u;
+    struct buffer body = {0};
+    buffer_append(&body, frame->body.bytes.data, frame->body.bytes.len);
+    lent_return(&frame->body);
+    size_t at = (size_t)((place >> 3) % (frame->header.len + body.len));
+    uint8_t *byte = at < frame->header.len ? &frame->header.data[at] : &body.data[at - frame->header.len];
+    *byte ^= (uint8_t)(1u << (place >> 61));
+    frame->body = (struct lent){.bytes = buffer_bytes(&body), .release = free, .owner = body.data};
+}
+
 static void note_frame(struct world *world, bool up, uint32_t spoke, struct bytes header, struct bytes body)
 {
     char line[64];
@@ -85,6 +99,8 @@ void queue_frame(struct world *world, bool up, uint32_t spoke, uint64_t peer, st
         item_release(&frame);
         return;
     }
+    if (fate == FRAME_SPOILT)
+        spoil(world, &frame);
     frame.held = fate == FRAME_SWAPPED;
     *queue_add(world, frame.kind, spoke) = frame;
     if (fate == FRAME_DOUBLED)

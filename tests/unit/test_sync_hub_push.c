@@ -162,8 +162,7 @@ static void a_push_that_lies_is_refused_and_nothing_of_it_kept(void **state)
         hello(&a, 1, &head_a);
         lie((enum lie)how);
         says(send(&a, 1, MSG_PUSH, 2, &push_body), "incident; REFUSED#2 10 to 1");
-        if (how != LIE_PREV) /* that one is a fork, and stays one */
-            says(push(&a, 1, 3, five, 5), "keep(1) 1+5");
+        says(push(&a, 1, 3, five, 5), "keep(1) 1+5");
         forget_kept();
         tear_down(state);
         set_up(state);

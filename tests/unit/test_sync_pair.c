@@ -117,7 +117,7 @@ static void a_quiet_hour_is_quiet(void **state)
     world_free(world);
 }
 
-static void a_frame_may_be_lost_doubled_or_swapped_anywhere(void **state)
+static void a_frame_may_be_lost_doubled_swapped_or_spoilt_anywhere(void **state)
 {
     (void)state;
     struct fault fault = NO_FAULT;
@@ -126,9 +126,9 @@ static void a_frame_may_be_lost_doubled_or_swapped_anywhere(void **state)
     uint64_t frames = world_frames(world);
     world_free(world);
     assert_true(frames > 20);
-    for (int fate = FRAME_LOST; fate <= FRAME_SWAPPED; fate++)
+    for (int fate = FRAME_LOST; fate <= FRAME_SPOILT; fate++)
         for (uint64_t at = 0; at < frames; at++) {
-            static const char *const names[] = {"", "lost", "doubled", "swapped"};
+            static const char *const names[] = {"", "lost", "doubled", "swapped", "spoilt"};
             fault = NO_FAULT;
             fault.frame = at;
             fault.frame_fate = (enum frame_fate)fate;
@@ -223,7 +223,7 @@ static enum frame_fate storm_frame(void *context, uint64_t index, bool up, uint3
     (void)kind;
     if (roll(storm) >= storm->percent)
         return FRAME_PASSES;
-    return (enum frame_fate)(FRAME_LOST + roll(storm) % 3);
+    return (enum frame_fate)(FRAME_LOST + roll(storm) % 4);
 }
 
 static enum commit_fate storm_commit(void *context, uint64_t index, uint32_t node)
@@ -294,7 +294,7 @@ int main(void)
         cmocka_unit_test(all_logs_become_the_same),
         cmocka_unit_test(one_event_takes_one_push_and_one_feed),
         cmocka_unit_test(a_quiet_hour_is_quiet),
-        cmocka_unit_test(a_frame_may_be_lost_doubled_or_swapped_anywhere),
+        cmocka_unit_test(a_frame_may_be_lost_doubled_swapped_or_spoilt_anywhere),
         cmocka_unit_test(a_commit_may_fail_anywhere),
         cmocka_unit_test(a_blow_may_fall_between_any_two_steps),
         cmocka_unit_test(after_any_storm_all_is_the_same),
