@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every page of a database file looked at before it is mapped. LMDB has no checksums and believes its pages: one bit
+ * turned over in a page's head makes it read outside the file (SIGBUS, SIGSEGV), stop the process, or give a page that
+ * is in use out again. Knows LMDB 0.9's pages, and reads them with bounds. */
+#ifndef FELLOE_DAEMON_STORE_WALK_H
+#define FELLOE_DAEMON_STORE_WALK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A tree as a meta page or a row of the table of tables describes it. */
+struct tree_on_disk {
+    uint32_t pad; /* of the first: the page size */
+    uint16_t flags, depth;
+    uint64_t branch, leaf, overflow, entries, root;
+};
+
+/* The file, as its newest meta page says it is. */
+struct store_walk {
+    int fd;
+    size_t page;                   /* its size */
+    uint64_t there, wanted;        /* pages in the file; pages it should have */
+    struct tree_on_disk free, all; /* the list of free pages; the table of tables */
+    const char *what;              /* out: what is wrong */
+    uint64_t where;                /* out: on which page */
+};
+
+/* False: a page is damaged, is used twice, or is missing though it is in use (see `what`; NULL: memory ran out). A
+ * transaction that takes pages and gives them back before its commit never writes them: where they were the last ones,
+ * the file is shorter than its meta page says, and whole all the same. */
+bool store_walk(struct store_walk *walk);
+
+#endif
