@@ -30,6 +30,12 @@ enum commit_fate world_commit(struct world *world, uint32_t node)
 
 /* ---- machines and their outputs ---- */
 
+static void around(const struct world *world, bool begins)
+{
+    if (world->config.around)
+        world->config.around(world->config.context, begins);
+}
+
 static void perform_spoke(struct world *world, uint32_t at)
 {
     struct node *node = &world->spokes[at];
@@ -55,7 +61,9 @@ void world_spoke_input(struct world *world, uint32_t spoke, struct spoke_input *
 {
     struct node *node = &world->spokes[spoke];
     input->now_ms = world->now;
+    around(world, true);
     spoke_step(node->spoke, input, &node->outputs);
+    around(world, false);
     node->due = spoke_deadline(node->spoke);
     world->earliest = node->due < world->earliest ? node->due : world->earliest;
     perform_spoke(world, spoke);
@@ -92,7 +100,9 @@ void world_hub_input(struct world *world, struct hub_input *input)
 {
     input->now_ms = world->now;
     input->wall_ms = 1767225600000 + (int64_t)world->now;
+    around(world, true);
     hub_step(world->hub, input, &world->hub_outputs);
+    around(world, false);
     world->hub_due = hub_deadline(world->hub);
     world->earliest = world->hub_due < world->earliest ? world->hub_due : world->earliest;
     perform_hub(world);

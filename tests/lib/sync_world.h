@@ -32,6 +32,8 @@ struct world_config {
     /* Asked for each frame as it is sent, and each commit as it is done; indexes count from 0. NULL: all is well. */
     enum frame_fate (*frame)(void *context, uint64_t index, bool up, uint32_t spoke, enum message_kind kind);
     enum commit_fate (*commit)(void *context, uint64_t index, uint32_t node);
+    /* Called right before and right after each step of a machine. */
+    void (*around)(void *context, bool begins);
     void *context;
     bool silent_cuts;        /* the hub is not told that a connection is gone */
 };
