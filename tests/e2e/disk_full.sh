@@ -6,7 +6,7 @@
 if [ "${1:-}" != inside ]; then
     if [ "$(id -u)" = 0 ]; then unshare=(unshare -m); else unshare=(unshare -rm); fi
     if ! "${unshare[@]}" mount -t tmpfs -o size=1m none /mnt 2>/dev/null; then
-        echo "skip no small disk can be mounted here (user namespaces are not permitted)"
+        echo "skip no small disk can be mounted here (as in a chroot or a container)"
         exit 77
     fi
     exec "${unshare[@]}" "$0" inside
