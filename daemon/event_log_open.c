@@ -66,13 +66,15 @@ static enum felloe_code load_meta(struct event_log *log, struct store_txn *txn, 
     const struct device_id *device = &log->identity->device;
     uint32_t version;
     struct bytes row;
-    if (!meta_u32(txn, "version", &version)) {
+    if (store_count(txn, T_META) == 0 && store_count(txn, T_SITES) == 0) {
         put_meta_u32(txn, "version", LOG_VERSION);
         put_meta_u32(txn, "epoch", 1);
         store_put(txn, T_META, bytes_str("device"), bytes_of(device->b, sizeof device->b));
         log->epoch = 1;
         return FELLOE_OK;
     }
+    if (!meta_u32(txn, "version", &version))
+        return felloe_fail(error, FELLOE_DAMAGED, "the log in %s is damaged: it does not say what wrote it", log->dir);
     if (version != LOG_VERSION)
         return felloe_fail(error, FELLOE_DAMAGED,
                            "the log in %s was written by another version of Felloe (its layout is %u, "
@@ -86,16 +88,24 @@ static enum felloe_code load_meta(struct event_log *log, struct store_txn *txn, 
     return FELLOE_OK;
 }
 
-static void load_sites(struct event_log *log, struct store_txn *txn)
+/* A site's number is its place: were one left out, the next one's events would go under its name. */
+static bool load_sites(struct event_log *log, struct store_txn *txn)
 {
     unsigned count = 0;
+    bool fine = true;
     struct store_item item;
     struct store_cursor *cursor = store_cursor_open(txn, T_SITES);
     bool more = store_seek(cursor, (struct bytes){0}, &item);
-    for (; more && count < SITES_MAX; more = store_next(cursor, &item))
-        bytes_to_text(item.value, log->sites[count++], sizeof log->sites[0]);
+    for (; more && fine && count < SITES_MAX; more = store_next(cursor, &item)) {
+        fine = item.key.len == 2 && be_u16(item.key.data) == count && slug_valid(item.value) &&
+               bytes_to_text(item.value, log->sites[count], sizeof log->sites[0]);
+        for (unsigned i = 0; i < count; i++)
+            fine = fine && !bytes_is(item.value, log->sites[i]);
+        count++;
+    }
     store_cursor_close(cursor);
     atomic_store(&log->site_count, count);
+    return fine;
 }
 
 /* The clock goes on from the last thing written here, even if the wall clock went back meanwhile. */
@@ -120,11 +130,15 @@ static enum felloe_code load(struct event_log *log, struct felloe_error *error)
     if (code != FELLOE_OK)
         return code;
     code = load_meta(log, txn, error);
+    if (code == FELLOE_OK && !load_sites(log, txn))
+        code = felloe_fail(error, FELLOE_DAMAGED,
+                           "the log in %s is damaged: its list of sites cannot be read. Put it back from a copy; "
+                           "nothing was changed",
+                           log->dir);
     if (code != FELLOE_OK) {
         store_abort(txn);
         return code;
     }
-    load_sites(log, txn);
     load_time(log, txn);
     struct felloe_error why = {0};
     return store_commit(txn, &why) == STORE_DONE ? FELLOE_OK : felloe_fail(error, why.code, "%s", why.message);

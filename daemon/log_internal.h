@@ -109,6 +109,7 @@ struct log_write {
     struct store_txn *txn;
     uint32_t site_count;      /* with those that this transaction adds */
     bool touched;             /* the job at hand has changed something: if it fails, the transaction is done again */
+    bool damaged;             /* the job at hand met a head that cannot be: it fails, whatever it made of it */
     struct cached_stream streams[STREAM_CACHE];
     unsigned stream_count, stream_last;
     struct cached_head heads[SITES_MAX];

@@ -115,7 +115,11 @@ static void place_at_hub(struct recording *r, const struct event_clear *clear, c
     if (log_write_first_use(log, r->site, &clear->key, at))
         r->marker.flags |= ENTRY_FIRST_KEY;
     log_write_own_place(log, r->site, clear->incarnation, clear->seq, at);
-    stream_advance(log_write_stream_change(log, r->site, &clear->device, clear->incarnation), clear, id);
+    struct stream_head *stream = log_write_stream_change(log, r->site, &clear->device, clear->incarnation);
+    if (stream_check(stream, clear, id) == STREAM_NEXT)
+        stream_advance(stream, clear, id);
+    else
+        log->write.damaged = true; /* at a hub the site's log has the own stream as far as it goes */
     if (r->job->at.epoch == 0)
         r->job->at = at;
 }

@@ -8,7 +8,7 @@ void log_write_start(struct event_log *log, struct store_txn *txn)
     struct log_write *w = &log->write;
     w->txn = txn;
     w->site_count = atomic_load(&log->site_count);
-    w->touched = false;
+    w->touched = w->damaged = false;
     w->stream_count = w->stream_last = 0;
     memset(w->heads, 0, sizeof w->heads);
     memset(w->own, 0, sizeof w->own);
@@ -39,6 +39,18 @@ uint32_t log_write_site(struct event_log *log, const char *site, struct felloe_e
 
 /* ---- the heads of site logs ---- */
 
+/* A head and what it is the head of have to end together. Where a damaged head were believed, or taken for none, the
+ * next entry would be put in the place of one that is there. */
+static bool ends_at(struct log_write *w, unsigned table, struct position last)
+{
+    struct store_key at, after;
+    key_place(&at, last);
+    key_place(&after, (struct position){last.epoch, last.n + 1});
+    bool fits = last.n < UINT64_MAX && (last.n == 0 || store_get(w->txn, table, key_bytes(&at), NULL)) &&
+                !store_get(w->txn, table, key_bytes(&after), NULL);
+    return fits || store_failed(w->txn, NULL) != STORE_DONE;
+}
+
 static void write_head(struct log_write *w, uint32_t site)
 {
     struct cached_head *cached = &w->heads[site];
@@ -62,10 +74,13 @@ struct head_row *log_write_head(struct event_log *log, uint32_t site, uint32_t e
     struct store_key key;
     struct bytes row;
     key_site_epoch(&key, site, epoch);
-    if (!store_get(w->txn, T_HEADS, key_bytes(&key), &row) || !head_row_read(row, epoch, &cached->row)) {
+    bool there = store_get(w->txn, T_HEADS, key_bytes(&key), &row);
+    if (!there || !head_row_read(row, epoch, &cached->row)) {
+        w->damaged |= there;
         cached->row = (struct head_row){0};
         log_head_start(&cached->row.head, bytes_str(log->sites[site]), epoch);
     }
+    w->damaged |= !ends_at(w, T_LOG + site, cached->row.head.at);
     cached->loaded = true;
     return &cached->row;
 }
@@ -81,13 +96,19 @@ struct head_row *log_write_head_change(struct event_log *log, uint32_t site, uin
 
 struct stream_head *log_write_own(struct event_log *log, uint32_t site)
 {
-    struct cached_own *cached = &log->write.own[site];
+    struct log_write *w = &log->write;
+    struct cached_own *cached = &w->own[site];
     if (!cached->loaded) {
+        const uint32_t incarnation = log->identity->incarnation;
         struct store_key key;
         struct bytes row;
-        key_site_incarnation(&key, site, log->identity->incarnation);
-        if (!store_get(log->write.txn, T_OWN_HEADS, key_bytes(&key), &row) || !stream_row_read(row, &cached->head))
+        key_site_incarnation(&key, site, incarnation);
+        bool there = store_get(w->txn, T_OWN_HEADS, key_bytes(&key), &row);
+        if (!there || !stream_row_read(row, &cached->head)) {
+            w->damaged |= there;
             cached->head = (struct stream_head){0};
+        }
+        w->damaged |= !ends_at(w, T_OWN + site, (struct position){incarnation, cached->head.seq});
         cached->loaded = true;
     }
     return &cached->head;
@@ -136,8 +157,11 @@ static struct cached_stream *cached_stream(struct log_write *w, uint32_t site, c
     struct store_key key;
     struct bytes row;
     key_stream(&key, site, device, incarnation);
-    if (!store_get(w->txn, T_STREAMS, key_bytes(&key), &row) || !stream_row_read(row, &cached->head))
+    bool there = store_get(w->txn, T_STREAMS, key_bytes(&key), &row);
+    if (!there || !stream_row_read(row, &cached->head)) {
+        w->damaged |= there;
         cached->head = (struct stream_head){0};
+    }
     return cached;
 }
 

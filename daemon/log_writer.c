@@ -152,12 +152,19 @@ static bool run_jobs(struct event_log *log, struct log_job *jobs)
     for (struct log_job *job = jobs; job != NULL; job = next_job(job)) {
         if (job->code != FELLOE_OK)
             continue;
-        log->write.touched = false;
+        log->write.touched = log->write.damaged = false;
         job->code = kinds[job->kind].run(log, job);
-        if (job->code != FELLOE_OK && log->write.touched)
-            return true;
-        if (store_failed(log->write.txn, NULL) != STORE_DONE)
+        if (store_failed(log->write.txn, NULL) != STORE_DONE) {
+            job->code = FELLOE_OK; /* what it made of answers that failed says nothing about the job */
             return false;
+        }
+        if (log->write.damaged)
+            job->code = felloe_fail(&job->error, FELLOE_DAMAGED,
+                                    "the log in %s is damaged where this was to be added: nothing was changed. `felloe "
+                                    "verify` tells more",
+                                    log->dir);
+        if (job->code != FELLOE_OK && (log->write.touched || log->write.damaged))
+            return true;
     }
     return false;
 }
@@ -170,7 +177,7 @@ static enum store_outcome transact(struct event_log *log, struct log_job *jobs, 
             return STORE_REFUSED;
         log_write_start(log, txn);
         bool again = run_jobs(log, jobs);
-        if (again && store_failed(txn, NULL) == STORE_DONE) {
+        if (again) {
             store_abort(txn);
             continue;
         }

@@ -49,6 +49,14 @@ static bool metas_fit(const struct meta_on_disk *first, const struct meta_on_dis
            newest->dbs[0].pad == first->dbs[0].pad;
 }
 
+static enum felloe_code cut_short(const char *path, uint64_t there, uint64_t wanted, struct felloe_error *error)
+{
+    return felloe_fail(error, FELLOE_DAMAGED,
+                       "%s was cut short: it has %llu pages and should have %llu. Put it back from a copy; nothing was "
+                       "changed",
+                       path, (unsigned long long)there, (unsigned long long)wanted);
+}
+
 static bool walk(const char *path, int fd, const struct meta_on_disk *meta, uint64_t there, size_t page,
                  struct felloe_error *error)
 {
@@ -60,13 +68,10 @@ static bool walk(const char *path, int fd, const struct meta_on_disk *meta, uint
                            .all = meta->dbs[1]};
     if (store_walk(&w))
         return true;
-    if (w.what == NULL)
-        felloe_fail(error, FELLOE_FAILED, "out of memory");
-    else
-        felloe_fail(error, FELLOE_DAMAGED,
-                    "%s is damaged: page %llu of it %s. Put it back from a copy; nothing was "
-                    "changed",
-                    path, (unsigned long long)w.where, w.what);
+    felloe_fail(error, FELLOE_DAMAGED,
+                "%s is damaged: page %llu of it %s. Put it back from a copy; nothing was "
+                "changed",
+                path, (unsigned long long)w.where, w.what != NULL ? w.what : "needs more memory than there is");
     return false;
 }
 
@@ -95,13 +100,9 @@ static enum felloe_code check_meta(const char *path, int fd, uint64_t size, stru
     const uint64_t there = size / page, wanted = newest->last_page + 1;
     /* What is missing has to be named in the list of free pages; it could not even name so many. */
     if (wanted < 2 || (wanted > there && wanted - there > there * (page / sizeof(uint64_t))))
-        return felloe_fail(error, FELLOE_DAMAGED,
-                           "%s was cut short: it has %llu pages and should have %llu. Put it back from a copy; nothing "
-                           "was changed",
-                           path, (unsigned long long)there, (unsigned long long)wanted);
-    struct felloe_error why = {0};
-    if (!walk(path, fd, newest, there, (size_t)page, &why))
-        return felloe_fail(error, why.code, "%s", why.message);
+        return cut_short(path, there, wanted, error);
+    if (!walk(path, fd, newest, there, (size_t)page, error))
+        return there < wanted ? cut_short(path, there, wanted, error) : FELLOE_DAMAGED;
     if (there >= wanted)
         return FELLOE_OK;
     if (truncate(path, (off_t)(wanted * page)) != 0) /* makes it longer: a hole, so that no touch of the map can fail */
