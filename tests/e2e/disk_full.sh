@@ -13,6 +13,11 @@ if [ "${1:-}" != inside ]; then
 fi
 . "$(dirname "$0")/../lib/e2e.sh"
 
+# The daemons end before their disks can go, and those before their mount points can.
+unmount() {
+    cd / && for d in hub l1; do umount -l "$work/$d"; done 2>/dev/null
+}
+trap 'code=$?; kill -9 "${pid[@]}" 2>/dev/null; unmount; (exit $code); cleanup' EXIT
 for d in hub l1; do
     mkdir "$work/$d"
     mount -t tmpfs -o size=80m,mode=700 none "$work/$d"
