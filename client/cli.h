@@ -4,6 +4,7 @@
 #define FELLOE_CLIENT_CLI_H
 
 #include <limits.h>
+#include <stdio.h>
 
 #include "felloe/client.h"
 
@@ -51,8 +52,9 @@ const struct verb *verb_at(size_t index);
 size_t verb_find(const char *const *words, size_t count, const struct verb **out);
 /* The verb that is spelled most like this, NULL when none is near. */
 const char *verb_nearest(const char *word);
-void help_overview(void);
-void help_verb(const struct verb *verb);
+void help_overview(FILE *to);
+/* One verb, or all of them (NULL), for people or as JSON. */
+enum felloe_code help_tell(struct cli *cli, const struct verb *verb);
 /* Options that every verb takes. */
 const struct option_def *global_options(void);
 

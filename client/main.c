@@ -19,28 +19,24 @@ static void tell(const struct cli *cli, enum felloe_code code)
     }
     json_t *error = json_pack("{s:{s:i,s:s,s:s}}", "error", "code", (int)code, "name", felloe_code_name(code),
                               "message", cli->error.message);
-    if (error)
-        json_dumpf(error, stderr, JSON_COMPACT);
-    fputc('\n', stderr);
+    out_json_line(stderr, error, JSON_COMPACT);
     json_decref(error);
 }
 
 static enum felloe_code run(struct cli *cli)
 {
     if (cli_option(cli, "version")) {
+        if (cli->json)
+            return out_json(json_pack("{s:s}", "version", FELLOE_VERSION), &cli->error);
         puts("felloe " FELLOE_VERSION);
         return FELLOE_OK;
     }
-    if (cli_option(cli, "help") && cli->verb) {
-        help_verb(cli->verb);
-        return FELLOE_OK;
-    }
-    if (cli_option(cli, "help")) {
-        help_overview();
-        return FELLOE_OK;
-    }
+    if (cli_option(cli, "help"))
+        return help_tell(cli, cli->verb);
+    if (!cli->verb && cli->json)
+        return cli_fail(cli, FELLOE_USAGE, "say what to do: `felloe help` lists the verbs");
     if (!cli->verb) {
-        help_overview();
+        help_overview(stderr);
         return FELLOE_USAGE;
     }
     return cli->verb->run(cli);

@@ -68,8 +68,9 @@ static enum felloe_code take_option(struct cli *cli, int argc, char **argv, int 
     if (!def)
         def = find(globals, text);
     if (!def)
-        return cli_fail(cli, FELLOE_USAGE, "there is no option --%.*s here: `felloe help%s%s` lists them",
-                        (int)strcspn(text, "="), text, cli->verb ? " " : "", cli->verb ? cli->verb->name : "");
+        return cli_fail(cli, FELLOE_USAGE, "there is no option --%.*s here: `felloe help%s%s` lists them%s",
+                        (int)strcspn(text, "="), text, cli->verb ? " " : "", cli->verb ? cli->verb->name : "",
+                        strchr(text, ' ') ? "; put -- before a text that begins with --" : "");
     struct option_value *value = &cli->options[cli->option_count++];
     value->def = def;
     value->value = equals ? equals + 1 : "";
@@ -80,6 +81,8 @@ static enum felloe_code take_option(struct cli *cli, int argc, char **argv, int 
             return cli_fail(cli, FELLOE_USAGE, "--%s needs a value: --%s %s", def->name, def->name, def->meta);
         value->value = argv[++*i];
     }
+    if (def->meta && !*value->value && find(globals, def->name) == def) /* a variable that was empty, most likely */
+        return cli_fail(cli, FELLOE_USAGE, "--%s is empty: give it a %s, or leave it out", def->name, def->meta);
     return FELLOE_OK;
 }
 
@@ -101,6 +104,8 @@ enum felloe_code cli_parse(struct cli *cli, int argc, char **argv)
     if (!cli->options || !cli->words)
         return cli_fail(cli, FELLOE_FAILED, "out of memory");
     bool ended = false;
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) /* also what is wrong before it is told as JSON */
+        cli->json |= strcmp(argv[i], "--json") == 0;
     for (int i = 1; i < argc; i++) {
         enum felloe_code code = FELLOE_OK;
         if (taken > 0 && (i == at[0] || (taken == 2 && i == at[1])))

@@ -18,25 +18,27 @@ void out_init(void)
         setlocale(LC_CTYPE, "C.UTF-8");
 }
 
-/* C0 controls, DEL, and C1 controls (U+0080 to U+009F, two bytes in UTF-8). */
+/* What a terminal would obey: C0 controls, DEL, C1 controls (U+0080 to U+009F), and what turns the direction of the
+ * text around it (U+202A to U+202E, U+2066 to U+2069). Bytes, or 0. */
 static size_t control_length(const char *at)
 {
     const unsigned char *u = (const unsigned char *)at;
     if (u[0] < 0x20 || u[0] == 0x7f)
         return 1;
-    return u[0] == 0xc2 && u[1] >= 0x80 && u[1] <= 0x9f ? 2 : 0;
+    if (u[0] == 0xc2)
+        return u[1] >= 0x80 && u[1] <= 0x9f ? 2 : 0;
+    if (u[0] != 0xe2 || (u[1] != 0x80 && u[1] != 0x81))
+        return 0;
+    bool turns = u[1] == 0x80 ? u[2] >= 0xaa && u[2] <= 0xae : u[2] >= 0xa6 && u[2] <= 0xa9;
+    return turns ? 3 : 0;
 }
 
 void out_text(FILE *file, const char *text)
 {
     while (*text) {
         size_t len = control_length(text);
-        if (len == 0)
-            fputc(*text++, file);
-        else {
-            fputc(*text == '\n' ? '\n' : ' ', file);
-            text += len;
-        }
+        fputc(len ? ' ' : *text, file);
+        text += len ? len : 1;
     }
 }
 
@@ -90,15 +92,35 @@ const char *out_style(enum out_style style)
     return sequences[style];
 }
 
+/* jansson escapes what JSON says has to be; a terminal obeys more. All of it lies in strings, where escapes may stand. */
+static bool put_json(FILE *file, const char *text)
+{
+    while (*text) {
+        size_t len = *text == '\n' ? 0 : control_length(text);
+        const unsigned char *u = (const unsigned char *)text;
+        if (len == 0)
+            fputc(*text++, file);
+        else
+            fprintf(file, "\\u%04x", len == 1 ? u[0] : len == 2 ? u[1] : 0x2000u + (u[1] - 0x80u) * 64 + (u[2] - 0x80u));
+        text += len;
+    }
+    return fputc('\n', file) != EOF && !ferror(file);
+}
+
+bool out_json_line(FILE *file, const json_t *value, size_t flags)
+{
+    char *text = value ? json_dumps(value, flags) : NULL;
+    bool done = text && put_json(file, text);
+    free(text);
+    return done;
+}
+
 enum felloe_code out_json(json_t *value, struct felloe_error *error)
 {
-    if (!value || json_dumpf(value, stdout, out_terminal() ? JSON_INDENT(2) : JSON_COMPACT) != 0) {
-        json_decref(value);
-        return felloe_fail(error, FELLOE_FAILED, value ? "the answer could not be written" : "out of memory");
-    }
-    fputc('\n', stdout);
+    bool made = value != NULL, done = out_json_line(stdout, value, out_terminal() ? JSON_INDENT(2) : JSON_COMPACT);
     json_decref(value);
-    return FELLOE_OK;
+    return done ? FELLOE_OK
+                : felloe_fail(error, FELLOE_FAILED, made ? "the answer could not be written" : "out of memory");
 }
 
 void hex_of(const struct felloe_value *value, char *out, size_t size)

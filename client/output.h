@@ -10,7 +10,7 @@
 
 /* Makes sure that text is UTF-8 here, whatever the locale says. Once, at the start. */
 void out_init(void);
-/* Text that others wrote: control characters, which a terminal would obey, become spaces. */
+/* Text that others wrote: what a terminal would obey, line ends too, becomes a space each. */
 void out_text(FILE *file, const char *text);
 /* The same into a new string, of one line; NULL when memory ran out. */
 char *out_one_line(const char *text);
@@ -21,7 +21,9 @@ enum out_style { STYLE_PLAIN, STYLE_BOLD, STYLE_GREY };
 /* The sequence that begins a style on stdout; "" without colours (not a terminal, NO_COLOR, TERM=dumb). */
 const char *out_style(enum out_style style);
 
-/* Prints the value with a newline and lets go of it. NULL says that memory ran out. */
+/* The value as JSON and a newline; what a terminal would obey stands escaped. False: not written, or `value` is NULL. */
+bool out_json_line(FILE *file, const json_t *value, size_t flags);
+/* The same on stdout, laid out where that is a terminal; lets go of the value. NULL says that memory ran out. */
 enum felloe_code out_json(json_t *value, struct felloe_error *error);
 /* Any value of an answer as JSON, bytes in hex. */
 json_t *json_of(const struct felloe_value *value);

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/output.h"
+
 #define V(name) &verb_##name,
 static const struct verb *const verbs[] = {VERBS(V)};
 #undef V
@@ -81,16 +83,16 @@ const char *verb_nearest(const char *word)
     return nearest;
 }
 
-static void print_options(const struct option_def *options, const char *heading)
+static void print_options(FILE *to, const struct option_def *options, const char *heading)
 {
     if (!options || !options->name)
         return;
-    printf("\n%s\n", heading);
+    fprintf(to, "\n%s\n", heading);
     for (; options->name; options++) {
         char left[48];
         snprintf(left, sizeof left, "--%s%s%s", options->name, options->meta ? " " : "",
                  options->meta ? options->meta : "");
-        printf("  %-24s %s\n", left, options->help);
+        fprintf(to, "  %-24s %s\n", left, options->help);
     }
 }
 
@@ -103,34 +105,66 @@ static int letters(const char *text)
     return count;
 }
 
-void help_overview(void)
+void help_overview(FILE *to)
 {
     const char *group = "";
-    printf("felloe: the shared record of a community team, on every worker's laptop\n\n"
-           "  felloe [--dir DIR] VERB …\n");
+    fprintf(to, "felloe: the shared record of a community team, on every worker's laptop\n\n"
+                "  felloe [--dir DIR] VERB …\n");
     for (size_t i = 0; i < verb_count(); i++) {
         if (strcmp(group, verbs[i]->group) != 0)
-            printf("\n%s\n", verbs[i]->group);
+            fprintf(to, "\n%s\n", verbs[i]->group);
         group = verbs[i]->group;
         char left[64];
         snprintf(left, sizeof left, "%s %s", verbs[i]->name, verbs[i]->arguments);
         int gap = 34 - letters(left);
         if (gap < 0)
-            printf("  %s\n  %-34s %s\n", left, "", verbs[i]->help);
+            fprintf(to, "  %s\n  %-34s %s\n", left, "", verbs[i]->help);
         else
-            printf("  %s%*s %s\n", left, gap, "", verbs[i]->help);
+            fprintf(to, "  %s%*s %s\n", left, gap, "", verbs[i]->help);
     }
-    print_options(global_options(), "Options that every verb takes");
-    printf("\n`felloe help VERB` says more. PERSON is an id, a unique prefix of it, or a name that only one person "
-           "has.\n");
+    print_options(to, global_options(), "Options that every verb takes");
+    fprintf(to, "\n`felloe help VERB` says more. PERSON is an id, a unique prefix of it, or a name that only one person "
+                "has.\n");
 }
 
-void help_verb(const struct verb *verb)
+static void help_verb(const struct verb *verb)
 {
     printf("felloe %s%s%s\n\n%c%s\n", verb->name, *verb->arguments ? " " : "", verb->arguments,
            toupper((unsigned char)verb->help[0]), verb->help + 1);
     if (verb->more)
         printf("\n%s\n", verb->more);
-    print_options(verb->options, "Options");
-    print_options(global_options(), "Options that every verb takes");
+    print_options(stdout, verb->options, "Options");
+    print_options(stdout, global_options(), "Options that every verb takes");
+}
+
+static json_t *options_json(const struct option_def *options)
+{
+    json_t *list = json_array();
+    for (; options && options->name; options++)
+        json_array_append_new(list, json_pack("{s:s,s:s?,s:s}", "name", options->name, "value", options->meta, "help",
+                                              options->help));
+    return list;
+}
+
+static json_t *verb_json(const struct verb *verb)
+{
+    return json_pack("{s:s,s:s,s:s,s:s?,s:o}", "verb", verb->name, "arguments", verb->arguments, "help", verb->help,
+                     "more", verb->more, "options", options_json(verb->options));
+}
+
+enum felloe_code help_tell(struct cli *cli, const struct verb *verb)
+{
+    if (cli->json && verb)
+        return out_json(verb_json(verb), &cli->error);
+    if (cli->json) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < verb_count(); i++)
+            json_array_append_new(list, verb_json(verbs[i]));
+        return out_json(json_pack("{s:o,s:o}", "verbs", list, "options", options_json(global_options())), &cli->error);
+    }
+    if (verb)
+        help_verb(verb);
+    else
+        help_overview(stdout);
+    return FELLOE_OK;
 }

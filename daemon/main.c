@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "daemon/daemon.h"
+#include "daemon/report.h"
 #include "daemon/setup.h"
 #include "felloe/version.h"
 #include "proto/ticket.h"
@@ -61,7 +62,9 @@ static void put_json_text(FILE *out, const char *text)
 static void print_error(const struct arguments *arguments, const struct felloe_error *error)
 {
     if (!arguments->json) {
-        fprintf(stderr, "felloed: %s\n", error->message);
+        struct felloe_error clean = *error;
+        report_clean(clean.message);
+        fprintf(stderr, "felloed: %s\n", clean.message);
         return;
     }
     fprintf(stderr, "{\"error\":{\"code\":%d,\"name\":\"%s\",\"message\":", (int)error->code,
@@ -92,10 +95,13 @@ static void print_made(const struct arguments *arguments, const struct setup_res
         print_made_json(arguments, made);
         return;
     }
+    char name[sizeof made->name];
+    memcpy(name, made->name, sizeof name);
+    report_clean(name);
     if (arguments->mode == MODE_INIT_HUB)
-        printf("%s is now the hub “%s”. Its sites:", arguments->dir, made->name);
+        printf("%s is now the hub “%s”. Its sites:", arguments->dir, name);
     else
-        printf("%s is now a laptop of %s, at the hub “%s”. Its sites:", arguments->dir, made->worker, made->name);
+        printf("%s is now a laptop of %s, at the hub “%s”. Its sites:", arguments->dir, made->worker, name);
     for (uint32_t i = 0; i < made->site_count; i++)
         printf(" %s", made->sites[i]);
     printf(".\nStart it: felloed --dir %s\n", arguments->dir);

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,6 +32,28 @@ static int write_prefix(char *line, size_t size, enum log_level level)
     return snprintf(line, size, "%s felloed: %s", when, words[level]);
 }
 
+/* Control characters (C0, DEL, C1), and what turns the direction of the text around it. */
+static size_t driving(const unsigned char *at)
+{
+    if (at[0] < 0x20 || at[0] == 0x7f)
+        return 1;
+    if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f)
+        return 2;
+    bool turns = at[0] == 0xe2 && ((at[1] == 0x80 && at[2] >= 0xaa && at[2] <= 0xae) ||
+                                   (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9));
+    return turns ? 3 : 0;
+}
+
+void report_clean(char *text)
+{
+    while (*text) {
+        size_t len = driving((const unsigned char *)text);
+        if (len > 0)
+            memset(text, ' ', len);
+        text += len ? len : 1;
+    }
+}
+
 void report(enum log_level level, const char *format, ...)
 {
     if ((int)level > atomic_load(&limit))
@@ -47,10 +70,7 @@ void report(enum log_level level, const char *format, ...)
     used += (size_t)text;
     if (used > sizeof line - 2)
         used = sizeof line - 2;
-    /* What comes from outside must not be able to fake a line or drive a terminal. */
-    for (size_t i = (size_t)prefix; i < used; i++)
-        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-            line[i] = ' ';
+    report_clean(line + prefix);
     line[used] = '\n';
     ssize_t written = write(STDERR_FILENO, line, used + 1);
     (void)written; /* nowhere to complain to */

@@ -9,4 +9,7 @@
 void report_level(enum log_level level);
 void report(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Text that came from outside must not be able to fake a line or drive a terminal: what could becomes spaces. */
+void report_clean(char *text);
+
 #endif

@@ -284,7 +284,7 @@ static enum felloe_code decide_person(struct finder *finder, struct bytes text, 
         return tell_ambiguous(finder, text, c, error);
     if (c->count == 0)
         return felloe_fail(error, FELLOE_NOT_FOUND,
-                           "Nobody here is called %.*s, and no person's id begins so. (A name has to be whole; an id "
+                           "Nobody here is called “%.*s”, and no person's id begins so. (A name has to be whole; an id "
                            "needs its first %d characters at least.)",
                            (int)(text.len < 60 ? text.len : 60), (const char *)text.data, ID_PREFIX_MIN);
     *out = c->id[0];

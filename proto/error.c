@@ -7,18 +7,32 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Shortens a text that was cut in the middle of a UTF-8 character to its last whole character. */
-static void cut_at_character(char *text, size_t len)
+#include "proto/mp.h"
+
+/* Bytes of the UTF-8 character that this one begins; 0 when it begins none. */
+static size_t character_length(unsigned char first)
 {
-    size_t start = len;
-    while (start > 0 && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
-        start--;
-    if (start == 0)
-        return;
-    unsigned char first = (unsigned char)text[start - 1];
-    size_t want = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
-    if (len - (start - 1) < want)
-        text[start - 1] = '\0';
+    if (first < 0x80)
+        return 1;
+    return first >= 0xf5 || first < 0xc2 ? 0 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+}
+
+/* What people gave may be cut in the middle of a character, or be no UTF-8 at all, and the message has to be: it is
+ * sent on and becomes JSON. The beginning of a character goes; another byte becomes a question mark. */
+static void mend_characters(char *text)
+{
+    char *to = text;
+    for (const char *at = text; *at;) {
+        size_t want = character_length((unsigned char)*at), have = 1;
+        while (have < want && ((unsigned char)at[have] & 0xc0) == 0x80)
+            have++;
+        if (have == want && utf8_valid(bytes_of(at, want)))
+            to = (char *)memmove(to, at, want) + want;
+        else if (have >= want)
+            *to++ = '?';
+        at += have;
+    }
+    *to = '\0';
 }
 
 enum felloe_code felloe_fail(struct felloe_error *error, enum felloe_code code, const char *format, ...)
@@ -33,8 +47,7 @@ enum felloe_code felloe_fail(struct felloe_error *error, enum felloe_code code, 
     va_end(arguments);
     if (len < 0)
         message[0] = '\0';
-    else if ((size_t)len >= sizeof message)
-        cut_at_character(message, sizeof message - 1);
+    mend_characters(message);
     error->code = code;
     memcpy(error->message, message, sizeof message);
     return code;

@@ -68,7 +68,7 @@ static void the_widest_columns_give_way(void **state)
 static void what_others_wrote_cannot_drive_the_terminal(void **state)
 {
     (void)state;
-    char *line = out_one_line("  red \033[31m\tand\r\n\xc2\x9b" "more\x7f  ");
+    char *line = out_one_line("  red \033[31m\tand\r\n\xc2\x9b" "more\x7f \xe2\x80\xae\xe2\x81\xa6 ");
     assert_string_equal(line, "red [31m and more");
     free(line);
 }

@@ -51,6 +51,18 @@ static void long_texts_are_cut_at_a_whole_character(void **state)
     assert_string_equal(error.message, fits);
 }
 
+/* What people gave, as it was cut or typed: the message is UTF-8 all the same, for it is sent on and becomes JSON. */
+static void a_message_is_always_utf8(void **state)
+{
+    (void)state;
+    struct felloe_error error;
+    felloe_fail(&error, FELLOE_NOT_FOUND, "“%.*s” is not here", 6, "\xf0\x9f\x9a\xb2\xf0\x9f\x9a\xb2");
+    assert_string_equal(error.message, "“\xf0\x9f\x9a\xb2” is not here");
+    felloe_fail(&error, FELLOE_NOT_FOUND, "caf\xe9 \xff\x80 \xc0\xaf \xed\xa0\x80.");
+    assert_string_equal(error.message, "caf ?? ?? ?.");
+    assert_true(utf8_valid(bytes_str(error.message)));
+}
+
 static void every_code_has_a_name(void **state)
 {
     (void)state;
@@ -71,6 +83,7 @@ int main(void)
         cmocka_unit_test(an_error_says_what_happened),
         cmocka_unit_test(an_error_may_quote_itself),
         cmocka_unit_test(long_texts_are_cut_at_a_whole_character),
+        cmocka_unit_test(a_message_is_always_utf8),
         cmocka_unit_test(every_code_has_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
