@@ -73,6 +73,10 @@ void cell_print(FILE *to, const struct column_def *column, const struct felloe_v
     case CELL_TEXTS:
         print_list(to, column, cell, context);
         break;
+    case CELL_DEVICES:
+        for (size_t i = 0; i < felloe_value_count(cell); i++)
+            fprintf(to, "%s%.*s", i ? ", " : "", ID_SHORT, felloe_value_text(felloe_value_at(cell, i)));
+        break;
     case CELL_NUMBER:
         fprintf(to, "%lld", (long long)felloe_value_integer(cell));
         break;

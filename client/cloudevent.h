@@ -10,7 +10,8 @@
 /* The items of an event as the daemon gives it; see proto/control.h. */
 enum event_item {
     ITEM_ID, ITEM_SITE, ITEM_POSITION, ITEM_DEVICE, ITEM_INCARNATION, ITEM_SEQ, ITEM_TIME, ITEM_TYPE, ITEM_PERSON,
-    ITEM_WORKER, ITEM_OCCURRED, ITEM_FIELDS, ITEM_COUNT
+    ITEM_WORKER, ITEM_OCCURRED, ITEM_FIELDS, ITEM_COUNT,
+    ITEM_NAME = ITEM_COUNT /* the person's; where names were asked for */
 };
 
 /* What stands for the type of an event that this device cannot open. */

@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* digest: one hash a site and view. The same events give the same digests on every device. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "client/output.h"
 #include "client/upkeep.h"
 #include "client/verbs.h"
+
+/* Is the line of the site that was asked for? */
+static bool is_wanted(const struct cli *cli, const struct felloe_value *line)
+{
+    const char *site = cli_option(cli, "site");
+    return !site || strcmp(site, felloe_value_text(felloe_value_at(line, 0))) == 0;
+}
 
 static enum felloe_code print_json(struct cli *cli, const struct felloe_value *sites)
 {
@@ -12,6 +20,8 @@ static enum felloe_code print_json(struct cli *cli, const struct felloe_value *s
     for (size_t i = 0; i < felloe_value_count(sites); i++) {
         const struct felloe_value *line = felloe_value_at(sites, i);
         char hex[130];
+        if (!is_wanted(cli, line))
+            continue;
         hex_of(felloe_value_at(line, 3), hex, sizeof hex);
         json_array_append_new(all, json_pack("{s:s,s:s,s:I,s:s}", "site", felloe_value_text(felloe_value_at(line, 0)),
                                              "view", felloe_value_text(felloe_value_at(line, 1)), "rows",
@@ -31,6 +41,8 @@ static enum felloe_code print_table(struct cli *cli, const struct felloe_value *
     for (size_t i = 0; i < felloe_value_count(sites); i++) {
         const struct felloe_value *line = felloe_value_at(sites, i);
         char hex[130], rows[32];
+        if (!is_wanted(cli, line))
+            continue;
         hex_of(felloe_value_at(line, 3), hex, sizeof hex);
         snprintf(rows, sizeof rows, "%" PRId64, felloe_value_integer(felloe_value_at(line, 2)));
         table_row(table);

@@ -7,6 +7,7 @@
 #include "client/output.h"
 #include "client/verbs.h"
 #include "client/when.h"
+#include "client/wrap.h"
 #include "proto/hlc.h"
 
 static const struct option_def options[] = {
@@ -17,38 +18,59 @@ static const struct option_def options[] = {
 
 struct logging {
     bool json, failed;
+    const struct felloe_value *names; /* of workers */
     int64_t now;
 };
 
-static void print_event(const struct logging *log, const struct felloe_value *event)
+/* A text of one line, filled up to `width` columns; safe for the terminal. */
+static void print_cell(const char *text, size_t width)
 {
-    char position[40], time[WHEN_MAX], id[80], person[80], *line = NULL, *safe;
+    char *safe = out_one_line(text);
+    size_t used = safe ? text_width(safe) : 0;
+    printf("%s%*s  ", safe ? safe : "", used < width ? (int)(width - used) : 0, "");
+    free(safe);
+}
+
+static void print_words(const struct felloe_value *event, const struct cell_context *context)
+{
+    char *line = NULL, *safe;
     size_t len;
     const char *type = felloe_value_text(felloe_value_at(event, ITEM_TYPE));
-    struct cell_context context = {.now = log->now};
+    FILE *to = open_memstream(&line, &len);
+    if (to) {
+        fputs(type_label(type), to);
+        fputs(felloe_value_count(felloe_value_at(event, ITEM_FIELDS)) > 0 ? ": " : "", to);
+        fields_print(to, type, felloe_value_at(event, ITEM_FIELDS), context);
+        fclose(to);
+    }
+    safe = line ? out_one_line(line) : NULL;
+    puts(safe ? safe : "");
+    free(safe);
+    free(line);
+}
+
+static void print_event(const struct logging *log, const struct felloe_value *event)
+{
+    char position[40], time[WHEN_MAX], id[80], person[80];
+    const char *name = felloe_value_text(felloe_value_at(event, ITEM_NAME));
+    struct cell_context context = {.now = log->now, .names = log->names};
     position_text(felloe_value_at(event, ITEM_POSITION), position);
     hex_of(felloe_value_at(event, ITEM_ID), id, sizeof id);
-    when_friendly((int64_t)hlc_ms((uint64_t)felloe_value_integer(felloe_value_at(event, ITEM_TIME))), log->now, time);
-    printf("%-10s %-8s %.*s  ", felloe_value_text(felloe_value_at(event, ITEM_SITE)), *position ? position : "waiting",
-           ID_SHORT, id);
+    id[ID_SHORT] = '\0';
+    print_cell(felloe_value_text(felloe_value_at(event, ITEM_SITE)), 8);
+    print_cell(*position ? position : "waiting", 7);
+    print_cell(id, ID_SHORT);
     if (felloe_value_kind(felloe_value_at(event, ITEM_TYPE)) == FELLOE_NIL) {
         printf("%s(sealed: its key is not on this device)%s\n", out_style(STYLE_GREY), out_style(STYLE_PLAIN));
         return;
     }
-    printf("%-12s %-10s ", time, felloe_value_text(felloe_value_at(event, ITEM_WORKER)));
+    when_friendly((int64_t)hlc_ms((uint64_t)felloe_value_integer(felloe_value_at(event, ITEM_TIME))), log->now, time);
     hex_of(felloe_value_at(event, ITEM_PERSON), person, sizeof person);
-    printf("%-*.*s  ", ID_SHORT, ID_SHORT, person);
-    FILE *to = open_memstream(&line, &len);
-    if (to) {
-        fputs(type_label(type), to);
-        fputs(": ", to);
-        fields_print(to, type, felloe_value_at(event, ITEM_FIELDS), &context);
-        fclose(to);
-    }
-    safe = line ? out_one_line(line) : NULL;
-    puts(safe ? safe : type);
-    free(safe);
-    free(line);
+    person[ID_SHORT] = '\0';
+    print_cell(time, 12);
+    print_cell(worker_name(&context, felloe_value_text(felloe_value_at(event, ITEM_WORKER))), 14);
+    print_cell(*name ? name : person, 10);
+    print_words(event, &context);
 }
 
 static bool show_event(void *context, const struct felloe_value *event)
@@ -56,7 +78,7 @@ static bool show_event(void *context, const struct felloe_value *event)
     struct logging *log = context;
     if (log->json) {
         json_t *json = cloudevent_of(event);
-        log->failed |= !json || json_dumpf(json, stdout, JSON_COMPACT) != 0 || putchar('\n') == EOF;
+        log->failed |= !out_json_line(stdout, json, JSON_COMPACT);
         json_decref(json);
     } else {
         log->now = when_now();
@@ -74,17 +96,24 @@ static enum felloe_code run(struct cli *cli)
         {.name = "site", .kind = FELLOE_TEXT, .text = cli_option(cli, "site")},
         {.name = "from", .kind = FELLOE_TEXT, .text = from},
         {.name = "follow", .kind = FELLOE_BOOL, .integer = cli_option(cli, "follow") != NULL},
+        {.name = "names", .kind = FELLOE_BOOL, .integer = !cli->json},
     };
+    struct felloe_answer *workers = NULL;
     if (from && !position_parse(bytes_str(from), &position))
         return cli_fail(cli, FELLOE_INVALID, "--from %s is not a position: write 15, or 2.15 in the second epoch",
                         from);
     if (arguments[2].integer)
         setvbuf(stdout, NULL, _IOLBF, 0); /* each event is seen as it comes, in a pipe too */
     enum felloe_code code = cli_connect(cli);
+    if (code == FELLOE_OK && !cli->json) /* for their names; without them there are their ids */
+        (void)felloe_view(cli->client, "workers", cli_option(cli, "site"), NULL, &workers, NULL);
+    if (workers)
+        log.names = felloe_value_get(felloe_answer_summary(workers), "names");
     if (code == FELLOE_OK)
-        code = felloe_stream(cli->client, "log", arguments, 3, show_event, &log, NULL, NULL, &cli->error);
+        code = felloe_stream(cli->client, "log", arguments, 4, show_event, &log, NULL, NULL, &cli->error);
     if (code == FELLOE_OK && log.failed)
         code = cli_fail(cli, FELLOE_FAILED, "the log could not be written whole");
+    felloe_answer_free(workers);
     return code;
 }
 

@@ -59,6 +59,13 @@ static enum felloe_code all_types(struct cli *cli)
     return table_print(table, &cli->error);
 }
 
+/* A code that is its own label is told once. */
+static void print_code(const struct code *code)
+{
+    bool same = strcmp(code->code, code->label) == 0;
+    printf("    %-4s%s%s\n", code->code, same ? "" : " ", same ? "" : code->label);
+}
+
 static enum felloe_code one_type(struct cli *cli, const struct type_def *type)
 {
     if (cli->json)
@@ -75,7 +82,7 @@ static enum felloe_code one_type(struct cli *cli, const struct type_def *type)
             printf(" from %" PRId64 " to %" PRId64, field->min, field->max);
         printf("; %s\n", merge_rule_words(field->merge));
         for (size_t c = 0; field->codes && c < field->codes->count; c++)
-            printf("    %-4s %s\n", field->codes->codes[c].code, field->codes->codes[c].label);
+            print_code(&field->codes->codes[c]);
     }
     return FELLOE_OK;
 }

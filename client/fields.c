@@ -65,13 +65,16 @@ static bool needs_label(const struct field_def *field, const char *name)
 
 void fields_print(FILE *to, const char *type, const struct felloe_value *fields, const struct cell_context *context)
 {
+    struct cell_context own = *context;
+    if (felloe_value_get(fields, "name")) /* says itself who the worker's id is */
+        own.names = NULL;
     for (size_t i = 0; i < felloe_value_count(fields); i++) {
         const char *name = felloe_value_key(fields, i);
         const struct field_def *field = field_of(type, name);
         fputs(i ? " · " : "", to);
         if (needs_label(field, name))
             fprintf(to, "%s: ", field ? field->label : name);
-        print_value(to, field, felloe_value_at(fields, i), context);
+        print_value(to, field, felloe_value_at(fields, i), &own);
     }
 }
 

@@ -136,7 +136,7 @@ static void hear_from_driver(struct control_request *request, struct fresh *fres
         memcpy(fresh->worker, HUB_WORKER, sizeof HUB_WORKER);
     } else if (driver_device_heard(request->daemon->driver, &fresh->device, &heard)) {
         fresh->heard_ms = heard.heard_ms;
-        fresh->has_waiting = true;
+        fresh->has_waiting = heard.heard_ms > 0;
         fresh->waiting = heard.waiting;
     }
 }

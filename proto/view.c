@@ -59,7 +59,7 @@ static const struct column_def workers[WORKER_COLUMNS] = {
     [WORKER_NAME] = {"name", "name", CELL_TEXT, NULL},
     [WORKER_ROLE] = {"role", "role", CELL_TEXT, NULL},
     [WORKER_AGENCY] = {"agency", "agency", CELL_TEXT, NULL},
-    [WORKER_DEVICES] = {"devices", "laptops", CELL_TEXTS, NULL},
+    [WORKER_DEVICES] = {"devices", "laptops", CELL_DEVICES, NULL},
 };
 
 static const struct view_def views[] = {

@@ -23,6 +23,7 @@ enum cell_kind {
     CELL_TEXTS,   /* array of str: all values of a register that is to be settled; one when it is not */
     CELL_EVENT,   /* bin 32 */
     CELL_DEVICE,  /* bin 16 */
+    CELL_DEVICES, /* array of str, ids in hex; shown as their short prefixes */
     CELL_FIELDS,  /* map of an event's fields */
     CELL_YESNO    /* bool */
 };

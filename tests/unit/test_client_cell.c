@@ -97,6 +97,8 @@ static void each_kind_of_cell_has_its_form(void **state)
     assert_cell(CELL_WORKER, NULL, amy, "Amy Okafor", "{\"c\":\"amy\"}");
     assert_cell(CELL_WORKERS, NULL, texts("amy", "ben"), "Amy Okafor, ben", "{\"c\":[\"amy\",\"ben\"]}");
     assert_cell(CELL_TEXTS, NULL, texts("Jo", "Joey"), "Jo / Joey", "{\"c\":[\"Jo\",\"Joey\"]}");
+    assert_cell(CELL_DEVICES, NULL, texts("0123456789abcdef", "fedcba9876543210"), "01234567, fedcba98",
+                "{\"c\":[\"0123456789abcdef\",\"fedcba9876543210\"]}");
     assert_cell(CELL_PERSON, NULL, person, "abcd0000", "{\"c\":\"abcd0000000000000000000000000000\"}");
     assert_cell(CELL_YESNO, NULL, yes, "yes", "{\"c\":true}");
     assert_cell(CELL_TEXT, NULL, nil, "", "{\"c\":null}");

@@ -45,6 +45,7 @@ static bool is_of_kind(struct mp_reader *r, enum cell_kind kind)
     case CELL_DEVICE: return type == MP_BIN && size == 16;
     case CELL_EVENT: return type == MP_BIN && size == 32;
     case CELL_WORKERS:
+    case CELL_DEVICES:
     case CELL_TEXTS: return type == MP_ARRAY;
     case CELL_FIELDS: return type == MP_MAP;
     case CELL_YESNO: return type == MP_BOOL;
