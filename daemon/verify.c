@@ -24,8 +24,17 @@ void verify_problem(struct verify_run *run, const char *format, ...)
     run->options->problem(run->options->context, text);
 }
 
+/* A reader that has failed finds nothing any more, which must not be taken for nothing being there. */
+static void check_reader(struct verify_run *run)
+{
+    struct felloe_error why;
+    if (run->reader != NULL && run->site != NULL && store_failed(run->reader->txn, &why) != STORE_DONE)
+        verify_problem(run, "cannot be read to its end: %s", why.message);
+}
+
 enum felloe_code verify_renew(struct verify_run *run)
 {
+    check_reader(run);
     log_reader_end(run->reader);
     run->in_turn = 0;
     run->reader = log_reader_begin(run->options->log, run->error);

@@ -258,6 +258,18 @@ static void check_stream(struct site_run *s, const char *where, const struct eve
     stream->read = (struct stream_head){event->clear.seq, *id, event->clear.seen};
 }
 
+/* The other way round: the own event has to know this position, or (it may have one per epoch) an earlier one. */
+static void check_place(struct verify_run *run, const char *where, struct position at, const struct log_row *row)
+{
+    struct store_key key;
+    struct bytes place;
+    key_own_place(&key, run->number, row->incarnation, row->seq);
+    if (!store_get(run->reader->txn, T_OWN_PLACES, key_bytes(&key), &place) || place.len != 12)
+        verify_problem(run, "%s: the own event that it names does not know its position", where);
+    else if (be_u32(place.data) == at.epoch && be_u64(place.data + 4) != at.n)
+        verify_problem(run, "%s: the own event that it names has another position", where);
+}
+
 static void check_entry(struct site_run *s, struct position at, struct bytes value)
 {
     struct verify_run *run = s->run;
@@ -284,6 +296,8 @@ static void check_entry(struct site_run *s, struct position at, struct bytes val
     }
     if (own && (event.clear.incarnation != row.incarnation || event.clear.seq != row.seq))
         verify_problem(run, "%s: names another own event than it stands for", where);
+    if (own)
+        check_place(run, where, at, &row);
     log_head_advance(&s->hash, &id);
     check_stream(s, where, &event, &id);
     if (row.flags & ENTRY_SIGNED)
@@ -351,7 +365,12 @@ static void check_strays(struct site_run *s)
     struct store_cursor *cursor = store_cursor_open(s->run->reader->txn, T_LOG + s->run->number);
     bool more = store_seek(cursor, key_bytes(&key), &item);
     while (more) {
-        uint32_t epoch = item.key.len == 12 ? be_u32(item.key.data) : 0;
+        if (item.key.len != 12) {
+            verify_problem(s->run, "a row of the site's log has a damaged key");
+            more = store_next(cursor, &item);
+            continue;
+        }
+        uint32_t epoch = be_u32(item.key.data);
         bool known = false;
         for (size_t i = 0; i < s->head_count; i++)
             known |= s->heads[i].head.at.epoch == epoch;
