@@ -32,7 +32,8 @@ struct projector {
     pthread_mutex_t mutex;      /* guards what follows */
     pthread_cond_t woken;
     bool poked, stop, wipe;
-    uint64_t has_commits;       /* everything up to this commit of the log is folded */
+    bool has_any;               /* all that the log held was folded once, since the start or the last wipe */
+    uint64_t has_commits;       /* with it: everything up to this commit of the log is folded */
     struct felloe_error stuck;  /* FELLOE_OK: all is well */
     struct site_state *sites;
     size_t site_count;
@@ -234,12 +235,17 @@ static enum pass fold_all_sites(struct projector *p)
     log_reader_end(reader);
     for (size_t i = 0; i < count; i++) {
         enum felloe_code code = FELLOE_DAMAGED;
-        if (views_are_open(p->views))
+        if (views_damaged(p->views))
+            felloe_fail(&error, code, "Something in them cannot be read.");
+        else if (views_are_open(p->views))
             code = fold_one_site(p, bytes_str(sites[i]), &pass, &error);
         else
             felloe_fail(&error, code, "They could not be opened.");
         if (code == FELLOE_DAMAGED) {
             report(LEVEL_WARNING, "the views are made again from the log: %s", error.message);
+            pthread_mutex_lock(&p->mutex);
+            p->has_any = false;
+            pthread_mutex_unlock(&p->mutex);
             code = views_wipe(p->views, &error);
             pass = PASS_MORE;
         }
@@ -296,7 +302,7 @@ static void fold_until_done(struct projector *p)
         pass = fold_all_sites(p);
         pthread_mutex_lock(&p->mutex);
         if ((pass == PASS_IDLE || pass == PASS_ALL) && !p->wipe)
-            p->has_commits = commits;
+            p->has_commits = commits, p->has_any = true;
         if (pass == PASS_FAILED)
             wait_a_while(p);
         pthread_mutex_unlock(&p->mutex);
@@ -412,7 +418,7 @@ void projector_rebuild(struct projector *p)
 {
     pthread_mutex_lock(&p->mutex);
     p->wipe = true;
-    p->has_commits = 0;
+    p->has_any = false;
     for (size_t i = 0; i < p->site_count; i++)
         p->sites[i].folded = 0;
     pthread_cond_signal(&p->woken);
@@ -443,7 +449,7 @@ void projector_seen(struct projector *p, struct bytes site, struct seen *out)
 bool projector_has(struct projector *p, uint64_t commits)
 {
     pthread_mutex_lock(&p->mutex);
-    bool has = !p->wipe && p->has_commits >= commits;
+    bool has = !p->wipe && p->has_any && p->has_commits >= commits;
     pthread_mutex_unlock(&p->mutex);
     return has;
 }

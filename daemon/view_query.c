@@ -89,6 +89,7 @@ void query_view(struct views_txn *txn, const struct scope *scope, enum view view
 
 struct telling {
     struct daemon *daemon;
+    struct views *views;
     struct log_reader *reader;
     struct bytes site;
     uint32_t site_index;
@@ -104,8 +105,15 @@ static bool tell_event(void *context, const struct event_id *id, uint64_t sort, 
     struct event event;
     struct event_body body;
     struct key_record key;
-    if (!fold_fetch(t->reader, t->site, ref, &item) || !event_decode(item.event, &event) ||
-        keyring_get(t->daemon->keyring, &event.clear.key, &key) != FELLOE_OK)
+    struct event_id found;
+    if (!fold_fetch(t->reader, t->site, ref, &item)) {
+        views_found_damage(t->views);
+        return true;
+    }
+    event_id_of(item.event, &found);
+    if (!event_id_equal(&found, id))
+        views_found_damage(t->views);
+    if (!event_decode(item.event, &event) || keyring_get(t->daemon->keyring, &event.clear.key, &key) != FELLOE_OK)
         return true;
     bool opened = event_open(&event, &key.key, &t->plain, &body);
     explicit_bzero(&key, sizeof key);
@@ -149,7 +157,7 @@ void query_story(struct daemon *daemon, struct views_txn *txn, struct log_reader
     struct buffer encoded = {0};
     out->failed |= document == NULL;
     for (uint32_t i = 0; i < scope->count && !out->failed; i++) {
-        struct telling t = {.daemon = daemon, .reader = reader, .site = bytes_str(scope->sites[i]), .site_index = i,
+        struct telling t = {.daemon = daemon, .views = txn->views, .reader = reader, .site = bytes_str(scope->sites[i]), .site_index = i,
                             .document = document, .rows = out};
         document_clear(document);
         if (views_get_document(txn, t.site, person, &encoded) != VIEWS_FOUND ||

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@ static const char *const table_names[VIEWS_TABLE_COUNT] = {"meta",     "docs",  
 struct views {
     pthread_rwlock_t lock;   /* readers share; making it anew excludes them */
     struct store *store;     /* NULL after a failed wipe */
+    atomic_bool damaged;
     struct keyring *keyring;
     char dir[4096];
     uint8_t blind_key[32];
@@ -82,6 +84,7 @@ static enum felloe_code wipe_locked(struct views *views, struct felloe_error *er
     store_close(views->store);
     views->store = NULL;
     delete_files(views->dir);
+    atomic_store(&views->damaged, false);
     return open_store(views, error);
 }
 
@@ -96,6 +99,16 @@ enum felloe_code views_wipe(struct views *views, struct felloe_error *error)
 bool views_are_open(struct views *views)
 {
     return views->store != NULL; /* only the writing thread changes it */
+}
+
+bool views_damaged(struct views *views)
+{
+    return atomic_load(&views->damaged);
+}
+
+void views_found_damage(struct views *views)
+{
+    atomic_store(&views->damaged, true);
 }
 
 static void derive_blind_key(struct views *views, const struct identity *identity)
@@ -200,6 +213,8 @@ void views_end(struct views_txn *txn)
 {
     if (!txn->views)
         return;
+    if (!txn->writing && store_failed(txn->store, NULL) == STORE_REFUSED)
+        views_found_damage(txn->views);
     store_abort(txn->store);
     forget_txn(txn);
 }
@@ -253,20 +268,25 @@ enum views_found views_unseal(struct views_txn *txn, struct bytes site, const st
                               enum views_table table, struct bytes key, struct bytes sealed, struct buffer *plain)
 {
     buffer_clear(plain);
-    if (!subject_key(txn, site, subject))
+    if (!subject_key(txn, site, subject)) {
+        if (!txn->writing && !person_id_is_none(subject)) /* nothing is folded without its key */
+            views_found_damage(txn->views);
         return VIEWS_LOCKED;
-    if (sealed.len < NONCE_SIZE + TAG_SIZE)
-        return VIEWS_BROKEN;
-    size_t len = sealed.len - NONCE_SIZE - TAG_SIZE;
+    }
     uint8_t ad[1 + STORE_KEY_MAX];
     size_t ad_len = sealed_for(ad, table, key);
-    if (!buffer_reserve(plain, len + 1) ||
-        crypto_aead_xchacha20poly1305_ietf_decrypt(plain->data, NULL, NULL, sealed.data + NONCE_SIZE,
-                                                   sealed.len - NONCE_SIZE, ad, ad_len, sealed.data,
-                                                   txn->key.key.b) != 0)
-        return VIEWS_BROKEN;
-    plain->len = len;
-    return VIEWS_FOUND;
+    bool whole = sealed.len >= NONCE_SIZE + TAG_SIZE && buffer_reserve(plain, sealed.len) &&
+                 crypto_aead_xchacha20poly1305_ietf_decrypt(plain->data, NULL, NULL, sealed.data + NONCE_SIZE,
+                                                            sealed.len - NONCE_SIZE, ad, ad_len, sealed.data,
+                                                            txn->key.key.b) == 0;
+    if (whole) {
+        plain->len = sealed.len - NONCE_SIZE - TAG_SIZE;
+        return VIEWS_FOUND;
+    }
+    /* A site's newest key may be newer than what lies here; a person has one key. */
+    if (!plain->failed && !person_id_is_none(subject))
+        views_found_damage(txn->views);
+    return VIEWS_BROKEN;
 }
 
 void views_blind(struct views *views, const void *data, size_t len, uint8_t out[16])

@@ -53,6 +53,11 @@ enum felloe_code views_wipe(struct views *views, struct felloe_error *error);
 /* False after a wipe that could not open it again: wipe it once more. On the writing thread. */
 bool views_are_open(struct views *views);
 
+/* Something in them did not open though its key is here, could not be read, or was not what it should be: answers from
+ * them may lack something. True until they are wiped. From any thread. */
+bool views_damaged(struct views *views);
+void views_found_damage(struct views *views);
+
 /* ---- transactions ---- */
 
 struct views_txn {

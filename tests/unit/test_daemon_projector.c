@@ -288,6 +288,28 @@ static void no_name_lies_in_the_clear(void **state)
     given_node_end(amy);
 }
 
+/* A daemon that starts with views that lag, or with none, has committed nothing yet: that is no sign of being done. */
+static void after_a_start_nothing_is_said_to_be_folded_before_it_is(void **state)
+{
+    (void)state;
+    struct given_node *amy = given_node(ROLE_SPOKE, NULL);
+    node_introduce(amy, "Jo");
+    record_notes(amy->log, 2000);
+    projector_close(amy->projector);
+    given_log_close(amy->log);
+    assert_int_equal(remove(given_path(&amy->log->dir, "views/data.mdb")), 0);
+    given_log_reopen(amy->log);
+    node_open_views(amy);
+    assert_int_equal(event_log_commits(amy->log->log), 0);
+    while (!projector_has(amy->projector, 0))
+        continue;
+    uint64_t folded, total;
+    projector_progress(amy->projector, &folded, &total);
+    assert_int_equal(total, 2001);
+    assert_int_equal(folded, total);
+    given_node_end(amy);
+}
+
 int main(void)
 {
     if (sodium_init() < 0)
@@ -302,6 +324,7 @@ int main(void)
         cmocka_unit_test(events_wait_for_their_key),
         cmocka_unit_test(one_import_by_two_laptops_counts_once),
         cmocka_unit_test(no_name_lies_in_the_clear),
+        cmocka_unit_test(after_a_start_nothing_is_said_to_be_folded_before_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
