@@ -61,7 +61,14 @@ static enum felloe_code run(struct cli *cli)
     if (code != FELLOE_OK)
         return code;
     const struct felloe_value *sites = felloe_value_get(felloe_answer_summary(answer), "sites");
-    code = cli->json ? print_json(cli, sites) : print_table(cli, sites);
+    bool any = false;
+    for (size_t i = 0; i < felloe_value_count(sites); i++)
+        any |= is_wanted(cli, felloe_value_at(sites, i));
+    if (!any && cli_option(cli, "site"))
+        code = cli_fail(cli, FELLOE_NOT_FOUND, "the site %s is not here: `felloe status` lists those that are",
+                        cli_option(cli, "site"));
+    else
+        code = cli->json ? print_json(cli, sites) : print_table(cli, sites);
     felloe_answer_free(answer);
     return code;
 }

@@ -6,6 +6,7 @@
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "client/cloudevent.h"
@@ -19,6 +20,13 @@ struct exporting {
     int cause; /* errno of the write that failed */
     struct progress progress;
 };
+
+static enum felloe_code cannot_write(struct cli *cli, const char *name, int cause)
+{
+    bool disk = cause == ENOSPC || cause == EDQUOT || cause == EIO;
+    enum felloe_code code = disk ? FELLOE_STORAGE : FELLOE_DENIED;
+    return cli_fail(cli, code, "cannot write %s: %s", name, strerror(cause));
+}
 
 static bool write_event(void *context, const struct felloe_value *event)
 {
@@ -48,7 +56,7 @@ static enum felloe_code write_events(struct cli *cli, struct exporting *run, con
     if (code == FELLOE_OK && run->cause == 0 && fflush(run->file) != 0)
         run->cause = errno;
     if (code == FELLOE_OK && run->cause != 0)
-        code = cli_fail(cli, FELLOE_STORAGE, "cannot write %s: %s", name, strerror(run->cause));
+        code = cannot_write(cli, name, run->cause);
     return code;
 }
 
@@ -66,7 +74,7 @@ static void sync_folder(const char *path)
 static enum felloe_code put_in_place(struct cli *cli, struct exporting *run, const char *temporary, const char *name)
 {
     if (fsync(fileno(run->file)) != 0 || rename(temporary, name) != 0)
-        return cli_fail(cli, FELLOE_STORAGE, "cannot write %s: %s", name, strerror(errno));
+        return cannot_write(cli, name, errno);
     sync_folder(name);
     if (cli->json)
         return out_json(json_pack("{s:s,s:I}", "file", name, "events", (json_int_t)run->count), &cli->error);
@@ -78,13 +86,16 @@ static enum felloe_code put_in_place(struct cli *cli, struct exporting *run, con
 static enum felloe_code export_to(struct cli *cli, const char *name)
 {
     struct exporting run = {0};
+    struct stat info;
     char temporary[4200];
+    if (stat(name, &info) == 0 && S_ISDIR(info.st_mode))
+        return cannot_write(cli, name, EISDIR);
     if ((size_t)snprintf(temporary, sizeof temporary, "%s.XXXXXX", name) >= sizeof temporary)
         return cli_fail(cli, FELLOE_USAGE, "the file's name is too long");
     int fd = mkostemp(temporary, O_CLOEXEC); /* mode 0600 */
     run.file = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (!run.file)
-        return cli_fail(cli, FELLOE_DENIED, "cannot write %s: %s", name, strerror(errno));
+        return cannot_write(cli, name, errno);
     interrupt_watch();
     enum felloe_code code = write_events(cli, &run, name);
     if (code == FELLOE_OK)

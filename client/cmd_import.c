@@ -238,7 +238,11 @@ static enum felloe_code run_import(struct cli *cli)
     if (!file)
         return cli_fail(cli, errno == ENOENT ? FELLOE_NOT_FOUND : FELLOE_DENIED, "cannot read %s: %s", name,
                         strerror(errno));
-    code = import_file(cli, file);
+    struct stat info;
+    if (fstat(fileno(file), &info) == 0 && S_ISDIR(info.st_mode))
+        code = cli_fail(cli, FELLOE_INVALID, "%s is a directory: import reads a file", name);
+    else
+        code = import_file(cli, file);
     fclose(file);
     return code;
 }

@@ -130,7 +130,7 @@ static enum felloe_code story(struct cli *cli, const struct view_def *view, cons
     const struct cell_context context = context_of(answer);
     struct table *table = table_new();
     table_column(table, "when", COLUMN_PLAIN);
-    table_column(table, "who", COLUMN_PLAIN);
+    table_column(table, "who", COLUMN_WRAP);
     table_column(table, "what", COLUMN_PLAIN);
     table_column(table, "entry", COLUMN_PLAIN);
     table_column(table, "in words", COLUMN_WRAP);

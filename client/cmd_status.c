@@ -66,11 +66,20 @@ static void lower(int64_t *to, int64_t value)
         *to = value;
 }
 
-static void add_up(const struct felloe_value *sites, struct sums *sums)
+/* With --site: is it the one that was asked for? */
+static bool is_wanted(const struct cli *cli, const struct felloe_value *site)
+{
+    const char *name = cli_option(cli, "site");
+    return !name || strcmp(name, felloe_value_text(felloe_value_get(site, "site"))) == 0;
+}
+
+static void add_up(const struct cli *cli, const struct felloe_value *sites, struct sums *sums)
 {
     *sums = (struct sums){0};
     for (size_t i = 0; i < felloe_value_count(sites); i++) {
         const struct felloe_value *site = felloe_value_at(sites, i);
+        if (!is_wanted(cli, site))
+            continue;
         sums->waiting += number(site, "waiting");
         sums->to_settle += number(site, "to_settle");
         sums->saved += number(site, "saved");
@@ -133,6 +142,7 @@ static void print_hub(const struct felloe_value *status, bool is_hub, int64_t no
 {
     const struct felloe_value *hub = felloe_value_get(status, "hub");
     int64_t contact = number(hub, "last_contact");
+    const char *notice = felloe_value_text(felloe_value_get(hub, "notice"));
     char time[WHEN_MAX];
     if (is_hub) {
         printf("Connected laptops: %" PRId64 "\n", number(hub, "connected"));
@@ -141,11 +151,11 @@ static void print_hub(const struct felloe_value *status, bool is_hub, int64_t no
         print_skew(number(hub, "clock_skew_ms"));
     } else {
         when_friendly(contact, now, time);
-        printf("%sOffline: the hub was %s%s. Everything is saved here, and shared when the hub is back%s\n",
-               out_style(STYLE_GREY), contact > 0 ? "last reached at " : "not reached yet", contact > 0 ? time : "",
-               out_style(STYLE_PLAIN));
+        printf("%sOffline: the hub was %s%s.%s%s\n", out_style(STYLE_GREY),
+               contact > 0 ? "last reached at " : "not reached yet", contact > 0 ? time : "",
+               *notice ? "" : " Everything is saved here, and shared when the hub is back", out_style(STYLE_PLAIN));
     }
-    print_notice("", felloe_value_text(felloe_value_get(hub, "notice")));
+    print_notice("", notice);
 }
 
 static enum felloe_code print_sites(struct cli *cli, const struct felloe_value *sites)
@@ -158,6 +168,8 @@ static enum felloe_code print_sites(struct cli *cli, const struct felloe_value *
         table_column(table, headings[c], c == 0 ? COLUMN_PLAIN : COLUMN_RIGHT);
     for (size_t i = 0; i < felloe_value_count(sites); i++) {
         const struct felloe_value *site = felloe_value_at(sites, i);
+        if (!is_wanted(cli, site))
+            continue;
         table_row(table);
         for (size_t c = 0; c < columns; c++) {
             const struct felloe_value *value = felloe_value_get(site, keys[c]);
@@ -175,7 +187,7 @@ static enum felloe_code print_status(struct cli *cli, const struct felloe_value 
     bool is_hub = strcmp(felloe_value_text(felloe_value_get(status, "role")), "hub") == 0;
     int64_t now = when_now();
     struct sums sums;
-    add_up(sites, &sums);
+    add_up(cli, sites, &sums);
     print_line(&sums, is_hub, now);
     print_hub(status, is_hub, now);
     int64_t folded = number(status, "folded"), total = number(status, "total");
@@ -186,7 +198,8 @@ static enum felloe_code print_status(struct cli *cli, const struct felloe_value 
     enum felloe_code code = print_sites(cli, sites);
     for (size_t i = 0; i < felloe_value_count(sites); i++) {
         const struct felloe_value *site = felloe_value_at(sites, i);
-        print_notice(felloe_value_text(felloe_value_get(site, "site")),
+        if (is_wanted(cli, site))
+            print_notice(felloe_value_text(felloe_value_get(site, "site")),
                      felloe_value_text(felloe_value_get(site, "notice")));
     }
     return code;
@@ -237,6 +250,23 @@ static enum felloe_code ask_status(struct cli *cli, struct felloe_answer **answe
     return code;
 }
 
+static enum felloe_code print_json(struct cli *cli, const struct felloe_value *status)
+{
+    json_t *json = status_json(status), *sites = json_object_get(json, "sites");
+    for (size_t i = felloe_value_count(felloe_value_get(status, "sites")); i > 0; i--)
+        if (!is_wanted(cli, felloe_value_at(felloe_value_get(status, "sites"), i - 1)))
+            json_array_remove(sites, i - 1);
+    return out_json(json, &cli->error);
+}
+
+static bool has_wanted(const struct cli *cli, const struct felloe_value *sites)
+{
+    bool any = cli_option(cli, "site") == NULL;
+    for (size_t i = 0; i < felloe_value_count(sites); i++)
+        any |= is_wanted(cli, felloe_value_at(sites, i));
+    return any;
+}
+
 static enum felloe_code run(struct cli *cli)
 {
     struct felloe_answer *answer;
@@ -244,7 +274,11 @@ static enum felloe_code run(struct cli *cli)
     if (code != FELLOE_OK)
         return code;
     const struct felloe_value *status = felloe_answer_summary(answer);
-    code = cli->json ? out_json(status_json(status), &cli->error) : print_status(cli, status);
+    if (!has_wanted(cli, felloe_value_get(status, "sites")))
+        code = cli_fail(cli, FELLOE_NOT_FOUND, "the site %s is not here: `felloe status` lists those that are",
+                        cli_option(cli, "site"));
+    else
+        code = cli->json ? print_json(cli, status) : print_status(cli, status);
     felloe_answer_free(answer);
     return code;
 }

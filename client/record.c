@@ -86,8 +86,12 @@ static const char *normal_value(const struct field_def *field, const char *value
 enum felloe_code recording_add(struct recording *recording, struct cli *cli, const char *name, const char *value)
 {
     const struct type_def *type = catalogue_find(bytes_str(recording->draft.type));
+    const struct field_def *field = type ? catalogue_field(type, bytes_str(name)) : NULL;
     char room[WHEN_MAX];
-    const char *normal = normal_value(type ? catalogue_field(type, bytes_str(name)) : NULL, value, room);
+    const char *normal = normal_value(field, value, room);
+    for (size_t i = 0; field && !field->list && i < recording->count; i++)
+        if (strcmp(recording->fields[i].name, name) == 0)
+            return cli_fail(cli, FELLOE_INVALID, "%s is given twice, and takes one value", name);
     struct felloe_field *fields = reallocarray(recording->fields, recording->count + 1, sizeof *fields);
     if (fields)
         recording->fields = fields;
@@ -120,6 +124,28 @@ enum felloe_code recording_options(struct recording *recording, struct cli *cli)
     return FELLOE_OK;
 }
 
+/* How a day or a code was understood: both may have been typed in short. */
+static void tell_understood(const struct felloe_draft *draft)
+{
+    const struct type_def *type = catalogue_find(bytes_str(draft->type));
+    const char *between = " (";
+    for (size_t i = 0; type && i < draft->field_count; i++) {
+        const struct field_def *field = catalogue_field(type, bytes_str(draft->fields[i].name));
+        const char *label = field && field->codes ? code_label(field->codes, bytes_str(draft->fields[i].value)) : NULL;
+        if (label)
+            printf("%s%s: %s", between, field->label, label);
+        between = label ? ", " : between;
+    }
+    if (draft->has_occurred) {
+        char when[WHEN_MAX];
+        when_friendly(draft->occurred, when_now(), when);
+        printf("%s%s", between, when);
+        between = ", ";
+    }
+    if (*between == ',')
+        putchar(')');
+}
+
 static enum felloe_code tell_saved(struct cli *cli, const struct felloe_draft *draft, const struct felloe_saved *saved)
 {
     if (cli->json)
@@ -128,6 +154,7 @@ static enum felloe_code tell_saved(struct cli *cli, const struct felloe_draft *d
     printf("Saved: %s %.*s", type_label(draft->type), ID_SHORT, saved->id);
     if (*saved->person)
         printf(", person %.*s", ID_SHORT, saved->person);
+    tell_understood(draft);
     putchar('\n');
     return FELLOE_OK;
 }
