@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who this daemon is: D/identity, a msgpack array of 2: version, map. Names are short and stable; a reader ignores
- * those that it does not know. */
+/* Who this daemon is: D/identity, a msgpack array of 2: version, map; then a bin 32, the BLAKE2b-256 of the array's
+ * bytes: what was sealed under a key that is wrong by one bit, nobody could open once the file has been put back. Names
+ * are short and stable; a reader ignores those that it does not know. */
 #include "daemon/identity.h"
 
 #include <sodium.h>
@@ -12,6 +13,7 @@
 #define FILE_NAME    "identity"
 #define FILE_VERSION 1
 #define FILE_MAX     16384
+#define HASH_SIZE    32
 
 void identity_generate(struct identity *identity, enum role role)
 {
@@ -84,6 +86,9 @@ enum felloe_code identity_save(const struct identity *identity, const char *dir,
         else
             mp_put_bin(&out, at, fields[i].size);
     }
+    uint8_t hash[HASH_SIZE];
+    crypto_generichash(hash, sizeof hash, out.data, out.len, NULL, 0);
+    mp_put_bin(&out, hash, sizeof hash);
     enum felloe_code code = out.failed ? felloe_fail(error, FELLOE_FAILED, "out of memory")
                                        : file_write(dir, FILE_NAME, buffer_bytes(&out), error);
     if (out.data != NULL)
@@ -106,6 +111,18 @@ static uint32_t read_field(struct mp_reader *r, struct bytes name, struct identi
         return 1u << i;
     }
     return 0;
+}
+
+/* After the array: its hash, and no more. */
+static bool is_whole(struct mp_reader *r)
+{
+    uint8_t want[HASH_SIZE], found[HASH_SIZE];
+    struct bytes array = mp_object(r);
+    crypto_generichash(want, sizeof want, array.data, array.len, NULL, 0);
+    if (!mp_next(r))
+        return false;
+    mp_fixed(r, found, sizeof found);
+    return mp_done(r) && sodium_memcmp(want, found, sizeof want) == 0;
 }
 
 static bool read_identity(struct mp_reader *r, struct identity *out)
@@ -136,7 +153,7 @@ static bool read_identity(struct mp_reader *r, struct identity *out)
             mp_skip(r);
         }
     }
-    return mp_done(r) && there == (1u << FIELD_COUNT) - 1 && has_role && has_joined && out->incarnation > 0;
+    return is_whole(r) && there == (1u << FIELD_COUNT) - 1 && has_role && has_joined && out->incarnation > 0;
 }
 
 enum felloe_code identity_load(struct identity *identity, const char *dir, struct felloe_error *error)

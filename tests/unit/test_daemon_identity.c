@@ -140,6 +140,30 @@ static void one_that_was_cut_short_or_made_longer_is_refused(void **state)
     given_dir_end(&dir);
 }
 
+/* A key that is wrong by one bit would seal what nobody can open once the file has been put back. */
+static void one_with_any_bit_turned_over_is_refused(void **state)
+{
+    (void)state;
+    struct given_dir dir = given_dir();
+    struct identity identity = full_identity(), read;
+    struct stat st;
+    assert_int_equal(identity_save(&identity, dir.path, NULL), FELLOE_OK);
+    assert_int_equal(stat(given_path(&dir, "identity"), &st), 0);
+    int fd = open(given_path(&dir, "identity"), O_RDWR);
+    for (off_t at = 0; at < st.st_size; at++) {
+        uint8_t was, is;
+        assert_int_equal(pread(fd, &was, 1, at), 1);
+        is = (uint8_t)(was ^ 1u << at % 8);
+        assert_int_equal(pwrite(fd, &is, 1, at), 1);
+        if (identity_load(&read, dir.path, NULL) != FELLOE_DAMAGED)
+            fail_msg("byte %ld", (long)at);
+        assert_int_equal(pwrite(fd, &was, 1, at), 1);
+    }
+    close(fd);
+    assert_int_equal(identity_load(&read, dir.path, NULL), FELLOE_OK);
+    given_dir_end(&dir);
+}
+
 int main(void)
 {
     if (sodium_init() < 0)
@@ -152,6 +176,7 @@ int main(void)
         cmocka_unit_test(saving_again_replaces_it_whole),
         cmocka_unit_test(a_missing_one_is_said_in_words),
         cmocka_unit_test(one_that_was_cut_short_or_made_longer_is_refused),
+        cmocka_unit_test(one_with_any_bit_turned_over_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -235,7 +235,7 @@ static void one_import_by_two_laptops_counts_once(void **state)
     struct trio t = trio_new();
     struct key_record jo = node_introduce(t.amy, "Jo");
     sync_all(&t);
-    char id[8];
+    char id[16];
     for (int i = 0; i < 20; i++) {
         snprintf(id, sizeof id, "%d", i);
         import_name(t.amy, &jo, id);

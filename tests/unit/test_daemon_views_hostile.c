@@ -46,7 +46,7 @@ static size_t make_odd_values(void)
     mp_put_text(&odd_values[n++], "");
     mp_put_text(&odd_values[n++], "\x1b[2J\x07\r\n\t\x01\x7f");
     mp_put_str(&odd_values[n++], bytes_of("\xff\xfe\xc0\x80\xed\xa0\x80\xf4\x90\x80\x80", 11)); /* no UTF-8 */
-    mp_put_str(&odd_values[n++], bytes_of("\xe2\x80\xae\xe2\x81\xa6\xcc\x81\xcc\x81\xcc\x81\0x", 17));
+    mp_put_str(&odd_values[n++], bytes_of("\xe2\x80\xae\xe2\x81\xa6\xcc\x81\xcc\x81\xcc\x81\0x", 14));
     mp_put_str(&odd_values[n++], bytes_of(huge, sizeof huge));
     mp_put_bin(&odd_values[n++], (const uint8_t *)huge, sizeof huge);
     mp_put_bin(&odd_values[n++], (const uint8_t *)huge, 32);
