@@ -46,7 +46,7 @@ const struct box_shared *driver_hub_box(const struct hub_driver *h, const struct
     return NULL;
 }
 
-static bool put_box(struct hub_driver *h, const struct device_record *device)
+static bool put_box(struct hub_driver *h, const struct device_record *device, const struct box_shared *shared)
 {
     size_t at = 0;
     while (at < h->box_count && !device_id_equal(&h->boxes[at].device, &device->device))
@@ -59,10 +59,7 @@ static bool put_box(struct hub_driver *h, const struct device_record *device)
         h->boxes = boxes;
         h->box_cap = cap;
     }
-    struct hub_box *box = &h->boxes[at];
-    if (!box_shared_of(&box->shared, &device->box, &h->base.daemon->identity.box_secret))
-        return false;
-    box->device = device->device;
+    h->boxes[at] = (struct hub_box){device->device, *shared};
     if (at == h->box_count)
         h->box_count++;
     return true;
@@ -73,6 +70,7 @@ bool driver_hub_admit(struct hub_driver *h, const struct device_record *device)
     bool revoked = device->revoked_ms != 0;
     struct net_key key = {.kind = revoked ? NET_KEY_REVOKED : NET_KEY_DEVICE, .device = device->device};
     memcpy(key.curve, device->curve, sizeof key.curve);
+    struct box_shared shared;
     struct bytes sites[SITES_MAX];
     for (uint32_t i = 0; i < device->site_count; i++)
         sites[i] = bytes_str(device->sites[i]);
@@ -80,7 +78,14 @@ bool driver_hub_admit(struct hub_driver *h, const struct device_record *device)
         return true;
     if (h->net == NULL) /* closing */
         return true;
-    if (!net_hub_admit(h->net, &key) || !put_box(h, device))
+    /* A key that nothing can be sealed to must not keep the hub from serving all the others. */
+    if (!box_shared_of(&shared, &device->box, &h->base.daemon->identity.box_secret)) {
+        report(LEVEL_ERROR, "a device's record holds a key that is none: it is not let in");
+        return true;
+    }
+    bool fine = put_box(h, device, &shared) && net_hub_admit(h->net, &key);
+    sodium_memzero(&shared, sizeof shared);
+    if (!fine)
         return false;
     if (h->machine == NULL)
         return true; /* the one that is made afresh reads the records */
@@ -137,6 +142,20 @@ static void kept(struct log_job *log_job)
     driver_job_end(job);
 }
 
+/* A device speaks for the site it pushes to: a key "of" another site would come to be used, or handed out, there. */
+static void leave_out_other_sites(struct log_job *job)
+{
+    size_t kept_keys = 0;
+    for (size_t i = 0; i < job->new_key_count; i++)
+        if (strcmp(job->new_keys[i].site, job->site) == 0)
+            job->new_keys[kept_keys++] = job->new_keys[i];
+    if (kept_keys < job->new_key_count) {
+        report(LEVEL_WARNING, "%s: keys of another site came along, and were left out", job->site);
+        sodium_memzero(job->new_keys + kept_keys, (job->new_key_count - kept_keys) * sizeof *job->new_keys);
+    }
+    job->new_key_count = kept_keys;
+}
+
 static void keep(struct hub_driver *h, struct hub_output *output, enum log_job_kind kind)
 {
     struct driver_job *job = driver_job_new(&h->base, kind, output->site, kept);
@@ -156,6 +175,7 @@ static void keep(struct hub_driver *h, struct hub_output *output, enum log_job_k
     job->job.batch = output->batch;
     output->batch = NULL;
     job->job.new_keys = driver_unwrap(&h->base, keys, key_count, shared, &job->job.new_key_count);
+    leave_out_other_sites(&job->job);
     driver_job_submit(job);
 }
 

@@ -213,8 +213,8 @@ static void admitted(struct log_job *log_job)
         record(e);
         return;
     }
-    if (code == FELLOE_REFUSED)
-        answer_refused(e, REFUSED_TICKET_USED, log_job->error.message);
+    if (code == FELLOE_REFUSED || code == FELLOE_DENIED)
+        answer_refused(e, code == FELLOE_DENIED ? REFUSED_REVOKED : REFUSED_TICKET_USED, log_job->error.message);
     else
         answer_refused(e, REFUSED_BUSY, "The hub could not write it down. Run the same join again in a minute.");
     driver_job_end(job);
@@ -282,6 +282,19 @@ static bool refuse_used(struct refused *out, struct log_reader *reader, const st
     return false;
 }
 
+/* The allow-list goes by the CURVE key: whoever brought another's would put that laptop out. */
+static bool is_other(void *context, const struct device_record *device)
+{
+    const struct device_record *asking = context;
+    return memcmp(device->curve, asking->curve, sizeof device->curve) != 0 ||
+           device_id_equal(&device->device, &asking->device);
+}
+
+static bool is_key_free(struct log_reader *reader, struct device_record *asking)
+{
+    return log_devices(reader, is_other, asking);
+}
+
 /* What was there before decides: the ticket, whoever used it, and the device. Fills e. */
 static bool check_records(struct enrolment *e, struct log_reader *reader, const uint8_t *curve, struct refused *why)
 {
@@ -298,6 +311,8 @@ static bool check_records(struct enrolment *e, struct log_reader *reader, const 
         return refuse(why, REFUSED_REVOKED, "This laptop was taken off the hub. Join from an empty directory.");
     if (!again && e->ticket.expires_ms <= clock_wall_ms())
         return refuse(why, REFUSED_TICKET_EXPIRED, "This ticket has expired. Ask for a new one: felloe hub invite.");
+    if (!is_key_free(reader, &e->device))
+        return refuse(why, REFUSED_MALFORMED, "Another laptop has this key. Join from an empty directory.");
     if (known && (memcmp(&before.box, &e->device.box, sizeof before.box) != 0 ||
                   memcmp(before.curve, e->device.curve, sizeof before.curve) != 0))
         return refuse(why, REFUSED_TICKET_USED,
@@ -343,14 +358,18 @@ static bool is_under_way(struct hub_driver *h, const struct device_id *device, u
     return false;
 }
 
-static bool check_join(const struct msg_join *join, struct refused *why)
+static bool check_join(const struct hub_driver *h, const struct msg_join *join, struct refused *why)
 {
+    struct box_shared shared;
     if (join->version != PROTOCOL_VERSION)
         return refuse(why, REFUSED_VERSION,
                       "The laptop's felloe and the hub's do not speak the same version. Update both.");
     if (!join_verify(join) || join->label.len > LABEL_MAX)
         return refuse(why, REFUSED_MALFORMED, "The request to join is not signed as it should be.");
-    return true;
+    /* Not every 32 bytes are a key that something can be sealed to. */
+    bool is_key = box_shared_of(&shared, &join->box, &h->base.daemon->identity.box_secret);
+    sodium_memzero(&shared, sizeof shared);
+    return is_key || refuse(why, REFUSED_MALFORMED, "The request to join brings a key that is none.");
 }
 
 void enrol(struct hub_driver *h, uint64_t peer, const struct net_key *ticket)
@@ -376,7 +395,7 @@ void enrol(struct hub_driver *h, uint64_t peer, const struct net_key *ticket)
     e->next = h->enrolments;
     h->enrolments = e;
     struct log_reader *reader = log_reader_begin(h->base.daemon->log, NULL);
-    bool fine = reader != NULL ? check_join(join, &why) && check_records(e, reader, ticket->curve, &why)
+    bool fine = reader != NULL ? check_join(h, join, &why) && check_records(e, reader, ticket->curve, &why)
                                : refuse(&why, REFUSED_BUSY, "The hub cannot read its log. Try again in a minute.");
     log_reader_end(reader);
     if (!fine) {

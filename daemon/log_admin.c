@@ -162,7 +162,8 @@ enum felloe_code log_run_ticket(struct event_log *log, struct log_job *job)
     return put_row(log, job, T_TICKETS, bytes_of(job->ticket->curve, sizeof job->ticket->curve), &row);
 }
 
-/* Two joins with one ticket can be under way at once: the second is refused here, whatever anybody saw before. */
+/* Two joins with one ticket can be under way at once, and a join while its device is revoked: the second is refused
+ * here, whatever anybody saw before. */
 enum felloe_code log_run_admit(struct event_log *log, struct log_job *job)
 {
     struct bytes key = bytes_of(job->ticket->curve, sizeof job->ticket->curve), value;
@@ -173,10 +174,16 @@ enum felloe_code log_run_admit(struct event_log *log, struct log_job *job)
     bool used = store_get(log->write.txn, T_TICKETS, key, &value) &&
                 read_ticket(reader, (struct store_item){key, value}, &there) && there.used_ms != 0 &&
                 !device_id_equal(&there.used_by, &job->device->device);
+    struct device_record before;
+    key = bytes_of(job->device->device.b, sizeof job->device->device.b);
+    bool revoked = store_get(log->write.txn, T_DEVICES, key, &value) &&
+                   read_device(reader, (struct store_item){key, value}, &before) && before.revoked_ms != 0;
     free(reader);
     if (used)
         return felloe_fail(&job->error, FELLOE_REFUSED,
                            "this ticket was used by another device already. Ask for a new one");
+    if (revoked)
+        return felloe_fail(&job->error, FELLOE_DENIED, "This laptop was taken off the hub. Join from an empty directory.");
     enum felloe_code code = log_run_device(log, job);
     return code == FELLOE_OK ? log_run_ticket(log, job) : code;
 }

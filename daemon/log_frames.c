@@ -31,13 +31,14 @@ static bool frame_has_room(const struct frame *f, size_t more)
 }
 
 /* One that is not here cannot go along; whoever lacks it asks for it. A hub hands out no key of a restricted audience:
- * who is in an audience is not decided by being in the site. */
-static void frame_add_key(struct frame *f, const struct key_id *id)
+ * who is in an audience is not decided by being in the site; and none of another site, which an event could name
+ * without its writer having it. */
+static void frame_add_key(struct frame *f, struct bytes site, const struct key_id *id)
 {
     struct key_record record;
     if (keyring_get(f->log->keyring, id, &record) != FELLOE_OK)
         return;
-    bool open_to_site = record.kind == KEY_PERSON || record.kind == KEY_SITE;
+    bool open_to_site = (record.kind == KEY_PERSON || record.kind == KEY_SITE) && bytes_is(site, record.site);
     if (open_to_site || f->log->identity->role == ROLE_SPOKE) {
         uint8_t nonce[BOX_NONCE_SIZE];
         random_bytes(nonce, sizeof nonce);
@@ -83,7 +84,7 @@ static void add_owed_keys(struct frame *f, struct log_reader *reader, uint32_t s
             be_u64(item.key.data + 2) >= end)
             break;
         memcpy(id.b, item.key.data + 10, sizeof id.b);
-        frame_add_key(f, &id);
+        frame_add_key(f, (struct bytes){0}, &id);
     }
     store_cursor_close(cursor);
 }
@@ -151,7 +152,7 @@ enum felloe_code log_read_keys(struct event_log *log, struct bytes site, const s
     struct frame f = {.log = log, .shared = shared};
     for (size_t i = 0; i < count; i++)
         if (log->identity->role == ROLE_SPOKE || log_site_uses_key(reader, site, &ids[i]))
-            frame_add_key(&f, &ids[i]);
+            frame_add_key(&f, site, &ids[i]);
     log_reader_end(reader);
     *key_count = f.key_count;
     return frame_finish(&f, body, error);
@@ -203,7 +204,7 @@ static void add_entry(struct feeding *g, const struct log_row *row, struct bytes
     if (event_decode(raw, &event)) {
         own = event.clear.incarnation == g->incarnation && device_id_equal(&event.clear.device, g->device);
         if (!own && (row->flags & ENTRY_FIRST_KEY))
-            frame_add_key(f, &event.clear.key);
+            frame_add_key(f, g->site, &event.clear.key);
     }
     if (own) {
         struct event_id id;

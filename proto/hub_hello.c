@@ -5,6 +5,9 @@
 
 #include "proto/sync_hub_internal.h"
 
+/* A laptop says HELLO again only after a time-out; more of them would fill the queue of readings for everybody. */
+#define CHECKS_PER_PEER_MAX (2 * SITES_MAX)
+
 /* ---- comparing cursors ---- */
 
 static bool check_add(struct hub *hub, const struct hash_check *check)
@@ -162,6 +165,15 @@ static void send_welcome(struct hub *hub, struct peer *peer)
 
 /* ---- inputs ---- */
 
+/* Hashes that are being read for HELLOs of this connection. */
+static uint32_t checks_of(const struct hub *hub, const struct peer *peer)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < hub->check_count; i++)
+        count += hub->checks[i].peer == peer->id;
+    return count;
+}
+
 void hub_on_hello(struct hub *hub, struct peer *peer)
 {
     const struct msg_hello *hello = &hub->in.hello;
@@ -175,6 +187,11 @@ void hub_on_hello(struct hub *hub, struct peer *peer)
         hub_incident(hub, peer->device, "it claims to be another device than its key says");
         hub_refuse(hub, peer->id, hub->in.request, REFUSED_UNKNOWN, (struct bytes){0},
                    "The name in the message is not that of this laptop's key.");
+        return;
+    }
+    if (checks_of(hub, peer) >= CHECKS_PER_PEER_MAX) {
+        hub_refuse(hub, peer->id, hub->in.request, REFUSED_BUSY, (struct bytes){0},
+                   "The hub still reads what earlier HELLOs asked for.");
         return;
     }
     struct greeting *g = calloc(1, sizeof *g);

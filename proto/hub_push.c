@@ -252,7 +252,7 @@ static struct batch *check_push(struct hub *hub, struct peer *peer, uint32_t sit
     if (fault == PUSH_FINE)
         return batch;
     batch_free(batch);
-    if (fault == PUSH_FORK)
+    if (fault == PUSH_FORK && stream)
         stream->forked = true;
     refuse_push(hub, peer, site, fault);
     return NULL;
@@ -285,21 +285,26 @@ void hub_on_push(struct hub *hub, struct peer *peer, struct lent *body)
         return;
     }
     const struct hub_device *d = &hub->devices[peer->device];
-    struct stream *stream = streams_get(&hub->sites[site]->streams, &d->id, peer->incarnation);
-    if (!stream) {
-        hub_out_of_memory(hub);
-        return;
-    }
+    /* Not added before it is known that something follows: false ones of any number of incarnations leave nothing. */
+    struct streams *streams = &hub->sites[site]->streams;
+    struct stream *stream = streams_find(streams, &d->id, peer->incarnation);
     struct push_check c = {.hub = hub,
                            .site = hub->sites[site],
                            .device = d,
                            .push = push,
-                           .head = stream->head,
+                           .head = stream ? stream->head : (struct stream_head){0},
                            .expected = push->first_seq};
     struct batch *batch = check_push(hub, peer, site, &c, stream, body);
     if (!batch)
         return;
     uint64_t last_seq = batch->entries[batch->count - 1].seq;
+    if (!stream)
+        stream = streams_get(streams, &d->id, peer->incarnation);
+    if (!stream) {
+        hub_out_of_memory(hub);
+        batch_free(batch);
+        return;
+    }
     if (c.old < batch->count) {
         keep_batch(hub, peer, site, stream, &c, batch);
         return;
