@@ -22,6 +22,28 @@ struct rebuilding {
     uint64_t commits, began_ms;
 };
 
+/* Events that are here, each once: what the projector counts is its work, and own events are work twice. */
+static uint64_t events_here(struct daemon *daemon)
+{
+    struct felloe_error error;
+    struct log_reader *reader = log_reader_begin(daemon->log, &error);
+    char name[SLUG_MAX + 1];
+    uint64_t count = 0;
+    for (size_t i = 0; reader && log_site_at(reader, i, name); i++) {
+        struct log_head heads[SEEN_MAX];
+        struct stream_head own = {0};
+        uint64_t shared = 0;
+        int64_t oldest;
+        size_t epochs = log_heads(reader, bytes_str(name), heads);
+        for (size_t e = 0; e < epochs; e++)
+            count += heads[e].at.n;
+        if (daemon->config.role != ROLE_HUB && log_own(reader, bytes_str(name), &own, &shared, &oldest))
+            count += own.seq - shared;
+    }
+    log_reader_end(reader);
+    return count;
+}
+
 static void rebuild_on(struct control_request *request)
 {
     struct rebuilding *r = request->state;
@@ -44,7 +66,7 @@ static void rebuild_on(struct control_request *request)
     size_t begin = control_frame_begin(&request->out);
     control_put_end(&request->out, 2);
     mp_put_text(&request->out, "events");
-    mp_put_uint(&request->out, folded);
+    mp_put_uint(&request->out, events_here(request->daemon));
     mp_put_text(&request->out, "seconds");
     mp_put_uint(&request->out, (clock_steady_ms() - r->began_ms + 500) / 1000);
     control_frame_end(&request->out, begin);
