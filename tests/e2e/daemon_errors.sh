@@ -40,7 +40,11 @@ laptop_new l1 hub amy salford
 start l1 || exit 1
 person=$(at l1 introduce --known-as Jo --source Q1 --json | jq -r .person)
 touch "$work/saved"
-(for i in {1..400}; do at l1 note "$person" "$i" --json 2>/dev/null | jq -r .id >>"$work/saved" || break; done) &
+load() {
+    local i=0 answer
+    while answer=$(at l1 note "$person" "$((++i))" --json 2>/dev/null); do jq -r .id <<<"$answer" >>"$work/saved"; done
+}
+load &
 load=$!
 enough() { [ "$(wc -l <"$work/saved")" -ge 20 ]; }
 wait_until 20 enough
