@@ -279,7 +279,7 @@ enum felloe_code config_check(const struct config *config, struct felloe_error *
         if (*addresses[i] != '\0' && !address_valid(addresses[i]))
             problem(&parse, "%s is to be tcp://HOST:PORT, not '%.60s'", names[i], addresses[i]);
     check_whole(&parse);
-    return parse.problems == 0 ? FELLOE_OK : felloe_fail(error, FELLOE_INVALID, "not possible: %s", parse.text);
+    return parse.problems == 0 ? FELLOE_OK : felloe_fail(error, FELLOE_INVALID, "%s", parse.text);
 }
 
 enum felloe_code config_load(struct config *config, const char *dir, struct felloe_error *error)

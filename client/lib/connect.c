@@ -170,11 +170,11 @@ void felloe_close(struct felloe_client *client)
 
 static enum felloe_code went_away(struct felloe_client *client, struct felloe_error *error)
 {
+    bool recording = client->appends > 0;
     client_drop(client);
-    return felloe_fail(error, FELLOE_NO_DAEMON,
-                       "the daemon of %s went away before it answered; start it again, and look before you repeat: "
-                       "what was being recorded may be saved",
-                       client->dir);
+    return felloe_fail(error, FELLOE_NO_DAEMON, "the daemon of %s went away before it had answered; start it again%s",
+                       client->dir,
+                       recording ? ", and look before you repeat: what was being recorded may be saved" : "");
 }
 
 enum felloe_code client_send(struct felloe_client *client, struct felloe_error *error)
