@@ -19,6 +19,9 @@ enum felloe_code recording_init(struct recording *recording, struct cli *cli, co
                                               .person = person,
                                               .site = cli_option(cli, "site"),
                                               .worker = cli_option(cli, "worker")}};
+    if (person && *person == '@' && strcmp(type, "person.introduced") != 0)
+        return cli_fail(cli, FELLOE_INVALID, "%s is not a person: give an id, the beginning of it, or a name; "
+                        "`felloe introduce` makes a new person", person);
     if (!occurred)
         return FELLOE_OK;
     recording->draft.has_occurred = true;

@@ -81,7 +81,8 @@ void finder_release(struct finder *finder)
     *finder = (struct finder){0};
 }
 
-/* Lower case, without white space around it. NULL when memory ran out. */
+/* Lower case, without white space around it, and one space where there are several: a table shows it so. NULL when
+ * memory ran out. */
 static char *fold_name(const struct finder *finder, struct bytes name)
 {
     while (name.len > 0 && name.data[0] <= ' ')
@@ -99,6 +100,12 @@ static char *fold_name(const struct finder *finder, struct bytes name)
     mbstate_t in = {0}, to = {0};
     for (const char *at = text; *at && len <= name.len * 2;) {
         wchar_t c;
+        if ((unsigned char)*at <= ' ') {
+            if (len > 0 && out[len - 1] != ' ')
+                out[len++] = ' ';
+            at++;
+            continue;
+        }
         size_t used = mbrtowc(&c, at, (size_t)(text + name.len - at), &in);
         if (used == 0 || used == (size_t)-1 || used == (size_t)-2) {
             in = (mbstate_t){0};

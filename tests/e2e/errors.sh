@@ -34,6 +34,9 @@ check_exit 3 "a day that is none" at l1 record person.details.recorded --person 
 check_exit 3 "a number out of range" at l1 record contact.recorded --person Jo minutes=5000
 check_exit 4 "an unknown person" at l1 note Nobody "x"
 check_exit 5 "two people of one name" at l1 note Sam "x"
+check_exit 3 "a note about somebody new" at l1 note @new "x"
+check_exit 0 "a name with more space in it" at l1 introduce --known-as "Bo  de  Groot"
+check_exit 0 "is found as a table shows it" at l1 note "bo de groot" "x"
 check_exit 4 "an id that nobody has" at l1 show 00000000000000000000000000000000
 check_exit 0 "a prefix of an id" at l1 note "${jo:0:8}" "by prefix"
 check_exit 8 "a site that one is not let into" at l1 introduce --known-as Kim --source Q1 --site lambeth
@@ -59,7 +62,7 @@ check "help is JSON, too" jq -e '[.verbs[].verb] | index("hub invite")' <(at l1 
 check "errors with --json are JSON" jq -e '.error.code == 4 and (.error.message | length > 10)' \
     <(at l1 note Nobody x --json 2>&1)
 added=$(($(at l1 log --json | wc -l) - events))
-check_equal "only what was right was added" 4 "$added"
+check_equal "only what was right was added" 6 "$added"
 check "verify" verified l1
 check_exit 0 "a note that would drive a terminal" at l1 note Jo $'red \e[31m \u009b31m \u202e'
 raw=$'\e|\u009b|\u202e'
