@@ -30,6 +30,8 @@ struct meaning {
     bool valid;
     struct strike *strikes;    /* those that hold, by target, then by stamp */
     size_t strike_count, strike_room;
+    struct strike **by_id;     /* scratch: strikes by their own ids; then those that are decided, in that order */
+    size_t by_id_room;
     struct write_at *pending;  /* scratch */
     size_t pending_room;
     struct write *writes;

@@ -97,41 +97,79 @@ static bool collect_strikes(struct meaning *meaning, const struct document *docu
     return true;
 }
 
-/* A strike holds when no strike of it holds. True when this one could be decided. */
-static bool decide_strike(const struct meaning *meaning, struct strike *strike)
+static int striker_order(const void *left, const void *right)
 {
-    const uint8_t *id = strike->by->stamp.id.b;
-    bool open = false;
-    strike->state = STRIKE_HOLDS;
-    for (size_t s = strike_find(meaning, id); strikes_it(meaning, s, id); s++) {
-        const struct strike *striker = &meaning->strikes[s];
-        if (striker->state == STRIKE_HOLDS && striker != strike) {
-            strike->state = STRIKE_VOID;
-            return true;
-        }
-        open = open || striker->state == STRIKE_OPEN;
-    }
-    if (open)
-        strike->state = STRIKE_OPEN;
-    return !open;
+    const struct strike *const *a = left, *const *b = right;
+    return memcmp(&(*a)->by->stamp.id, &(*b)->by->stamp.id, sizeof(struct event_id));
 }
 
-/* Rounds, because a strike may wait for the strike that strikes it. They end: a strike names its target by a hash, so
- * there is no circle. Afterwards only those that hold are left. */
-static void decide_strikes(struct meaning *meaning)
+/* The strike that is the event `id`; NULL when that is none. */
+static struct strike *strike_that_is(const struct meaning *meaning, const uint8_t *id)
 {
-    bool more = true;
-    while (more) {
-        more = false;
-        for (size_t i = 0; i < meaning->strike_count; i++)
-            if (meaning->strikes[i].state == STRIKE_OPEN && decide_strike(meaning, &meaning->strikes[i]))
-                more = true;
+    size_t low = 0, high = meaning->strike_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = memcmp(meaning->by_id[middle]->by->stamp.id.b, id, sizeof(struct event_id));
+        if (order == 0)
+            return meaning->by_id[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+/* How many strikes there are of each strike; those with none hold, and are put into `decided`. */
+static size_t count_strikers(struct meaning *meaning, struct strike **decided)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < meaning->strike_count; i++) {
+        struct strike *struck = strike_that_is(meaning, meaning->strikes[i].target);
+        if (struck)
+            struck->strikers++;
+    }
+    for (size_t i = 0; i < meaning->strike_count; i++)
+        if (meaning->strikes[i].strikers == 0) {
+            meaning->strikes[i].state = STRIKE_HOLDS;
+            decided[count++] = &meaning->strikes[i];
+        }
+    return count;
+}
+
+/* A strike holds when no strike of it holds. Each is decided once, when the last one that strikes it is, or the first of
+ * them that holds. There is no circle, because a strike names its target by a hash. Afterwards only those that hold are
+ * left. */
+static bool decide_strikes(struct meaning *meaning)
+{
+    const size_t all = meaning->strike_count;
+    if (!grow((void **)&meaning->by_id, &meaning->by_id_room, 2 * all, sizeof(struct strike *)))
+        return false;
+    struct strike **decided = meaning->by_id + all;
+    for (size_t i = 0; i < all; i++)
+        meaning->by_id[i] = &meaning->strikes[i];
+    if (all > 1)
+        qsort(meaning->by_id, all, sizeof(struct strike *), striker_order);
+    size_t count = count_strikers(meaning, decided);
+    for (size_t next = 0; next < count; next++) {
+        struct strike *struck = strike_that_is(meaning, decided[next]->target);
+        if (!struck || struck->state != STRIKE_OPEN)
+            continue;
+        struck->strikers--;
+        if (decided[next]->state == STRIKE_HOLDS)
+            struck->state = STRIKE_VOID;
+        else if (struck->strikers == 0)
+            struck->state = STRIKE_HOLDS;
+        else
+            continue;
+        decided[count++] = struck;
     }
     size_t kept = 0;
-    for (size_t i = 0; i < meaning->strike_count; i++)
+    for (size_t i = 0; i < all; i++)
         if (meaning->strikes[i].state == STRIKE_HOLDS)
             meaning->strikes[kept++] = meaning->strikes[i];
     meaning->strike_count = kept;
+    return true;
 }
 
 static const struct item *struck_by(const struct meaning *meaning, const struct event_id *id)
@@ -286,6 +324,7 @@ bool meaning_init(struct meaning *meaning)
 void meaning_release(struct meaning *meaning)
 {
     free(meaning->strikes);
+    free(meaning->by_id);
     free(meaning->pending);
     free(meaning->writes);
     free(meaning->readings);
@@ -299,9 +338,8 @@ static const struct meaning *meaning_of(const struct document *document)
     if (meaning->valid)
         return meaning;
     meaning->reading_count = 0;
-    if (!collect_strikes(meaning, document))
+    if (!collect_strikes(meaning, document) || !decide_strikes(meaning))
         return NULL;
-    decide_strikes(meaning);
     if (!collect_writes(meaning, document, &count) || !read_registers(meaning, count))
         return NULL;
     meaning->valid = true;

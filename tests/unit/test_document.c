@@ -423,6 +423,33 @@ static void what_is_not_recognised_is_counted_once(void **state)
     team_free(team);
 }
 
+/* Each strikes the one before, and the first one a note. It has to be decided from the far end, and at once: one laptop
+ * that writes such a row must not keep the views of all the others busy. */
+static void a_long_row_of_strikes_is_decided_at_once(void **state)
+{
+    (void)state;
+    const size_t lengths[] = {1, 2, 3, 60000, 60001};
+    for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
+        struct document *document = document_new();
+        struct event_id note = {{1}}, last = note;
+        struct buffer fields = {0};
+        for (size_t i = 1; i <= lengths[l]; i++) {
+            buffer_clear(&fields);
+            mp_put_map(&fields, 1);
+            mp_put_text(&fields, "of");
+            mp_put_bin(&fields, last.b, sizeof last.b);
+            event_id_of(bytes_of(&last, sizeof last), &last); /* ids as they are: in no order */
+            const struct event_body body = {.time = (uint64_t)i << 16, .type = bytes_str("entry.struck"),
+                                            .worker = bytes_str("ash"), .fields = buffer_bytes(&fields)};
+            const struct fold_event event = {.incarnation = 1, .seq = i, .id = last, .body = &body};
+            assert_true(document_fold(document, &event));
+        }
+        assert_int_equal(record_struck_by(document, &note) != NULL, lengths[l] % 2);
+        buffer_release(&fields);
+        document_free(document);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -435,6 +462,7 @@ int main(void)
         cmocka_unit_test(an_event_may_have_a_position_in_two_epochs),
         cmocka_unit_test(against_all_rules_two_positions_in_one_epoch_still_give_one_document),
         cmocka_unit_test(what_is_not_recognised_is_counted_once),
+        cmocka_unit_test(a_long_row_of_strikes_is_decided_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
