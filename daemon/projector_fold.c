@@ -326,6 +326,31 @@ static bool is_to_refold(const struct fold_work *work, const struct person_id *s
     return false;
 }
 
+struct counting {
+    size_t count, enough;
+};
+
+static bool count_event(void *context, const struct event_id *id, uint64_t sort, const struct views_ref *ref)
+{
+    struct counting *counting = context;
+    (void)id, (void)sort, (void)ref;
+    return ++counting->count < counting->enough;
+}
+
+/* No document, and more in the timeline than these: one that was dropped while its key could not be had. */
+static bool was_dropped(struct fold_step *step, const struct person_id *subject, size_t items)
+{
+    struct counting counting = {0, items + 1};
+    views_timeline(step->views, step->site, subject, NULL, count_event, &counting);
+    return counting.count > items;
+}
+
+static bool is_locked(struct fold_work *work, struct fold_step *step, const struct person_id *subject)
+{
+    struct key_id key = key_id_of_person(*subject);
+    return !person_id_is_none(subject) && !find_key(work, step->keyring, &key);
+}
+
 /* Brings one subject up to date with the items from..to, which are all about it. */
 static void fold_subject(struct fold_work *work, struct fold_step *step, const struct person_id *subject, size_t from,
                          size_t to)
@@ -333,11 +358,13 @@ static void fold_subject(struct fold_work *work, struct fold_step *step, const s
     struct document *document = work->document;
     document_clear(document);
     enum views_found found = views_get_document(step->views, step->site, subject, &work->encoded);
-    if (found == VIEWS_LOCKED) { /* their key was destroyed: they are to be forgotten */
+    if (found == VIEWS_LOCKED || (found == VIEWS_ABSENT && is_locked(work, step, subject))) {
+        /* Their key was destroyed: they are to be forgotten. */
         views_drop_subject(step->views, step->site, subject);
         return;
     }
-    bool whole = !is_to_refold(work, subject) && found != VIEWS_BROKEN;
+    bool whole = !is_to_refold(work, subject) && found != VIEWS_BROKEN &&
+                 (found != VIEWS_ABSENT || !was_dropped(step, subject, to - from));
     if (whole && found == VIEWS_FOUND)
         whole = document_decode(document, buffer_bytes(&work->encoded));
     if (whole) {

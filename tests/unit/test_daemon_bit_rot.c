@@ -11,7 +11,7 @@
 #include "daemon/report.h"
 #include "daemon/verify.h"
 
-#define FLIPS_DEFAULT 500
+#define FLIPS_DEFAULT 300
 
 /* ---- files, held in memory between flips ---- */
 

@@ -288,6 +288,33 @@ static void no_name_lies_in_the_clear(void **state)
     given_node_end(amy);
 }
 
+/* Left out once because its key could not be had, a person comes back whole and not from the next event on. */
+static void a_person_that_was_dropped_comes_back_whole(void **state)
+{
+    (void)state;
+    struct given_node *amy = given_node(ROLE_SPOKE, NULL);
+    struct key_record jo = node_introduce(amy, "Jo");
+    node_name(amy, &jo, "Joe");
+    struct node_digest whole;
+    node_digest(amy);
+    projector_close(amy->projector);
+    struct views *views;
+    struct views_txn txn;
+    const struct views_options options = {amy->log->dir.path, amy->log->keyring, &amy->log->identity};
+    assert_int_equal(views_open(&views, &options, NULL), FELLOE_OK);
+    assert_int_equal(views_write(views, &txn, NULL), FELLOE_OK);
+    views_drop_subject(&txn, bytes_str(SITE), &jo.owner);
+    assert_int_equal(views_commit(&txn, NULL), STORE_DONE);
+    views_close(views);
+    node_open_views(amy);
+    node_name(amy, &jo, "Joseph");
+    struct node_digest healed = node_digest(amy);
+    projector_rebuild(amy->projector);
+    whole = node_digest(amy);
+    assert_same_digest(&whole, &healed);
+    given_node_end(amy);
+}
+
 /* A daemon that starts with views that lag, or with none, has committed nothing yet: that is no sign of being done. */
 static void after_a_start_nothing_is_said_to_be_folded_before_it_is(void **state)
 {
@@ -324,6 +351,7 @@ int main(void)
         cmocka_unit_test(events_wait_for_their_key),
         cmocka_unit_test(one_import_by_two_laptops_counts_once),
         cmocka_unit_test(no_name_lies_in_the_clear),
+        cmocka_unit_test(a_person_that_was_dropped_comes_back_whole),
         cmocka_unit_test(after_a_start_nothing_is_said_to_be_folded_before_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
