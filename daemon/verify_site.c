@@ -182,7 +182,11 @@ static void learn_author(struct site_run *s, const struct event_body *body)
     uint32_t count = mp_next(s->r) ? mp_map(s->r, MP_TAPE_MAX) : 0;
     for (uint32_t i = 0; i < count && !s->r->failed; i++) {
         struct bytes name = mp_str(s->r, 0, EVENT_SIZE_MAX);
-        struct bytes text = mp_peek(s->r) == MP_STR ? mp_str(s->r, 0, EVENT_SIZE_MAX) : (mp_skip(s->r), (struct bytes){0});
+        struct bytes text = {0};
+        if (mp_peek(s->r) == MP_STR)
+            text = mp_str(s->r, 0, EVENT_SIZE_MAX);
+        else
+            mp_skip(s->r);
         if (bytes_is(name, "device"))
             has_device = hex_decode(text, author.device.b, sizeof author.device.b);
         else if (bytes_is(name, "key"))

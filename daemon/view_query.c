@@ -157,8 +157,8 @@ void query_story(struct daemon *daemon, struct views_txn *txn, struct log_reader
     struct buffer encoded = {0};
     out->failed |= document == NULL;
     for (uint32_t i = 0; i < scope->count && !out->failed; i++) {
-        struct telling t = {.daemon = daemon, .views = txn->views, .reader = reader, .site = bytes_str(scope->sites[i]), .site_index = i,
-                            .document = document, .rows = out};
+        struct telling t = {.daemon = daemon, .views = txn->views, .reader = reader, .document = document, .rows = out,
+                            .site = bytes_str(scope->sites[i]), .site_index = i};
         document_clear(document);
         if (views_get_document(txn, t.site, person, &encoded) != VIEWS_FOUND ||
             !document_decode(document, buffer_bytes(&encoded)))

@@ -137,9 +137,9 @@ static size_t count_strikers(struct meaning *meaning, struct strike **decided)
     return count;
 }
 
-/* A strike holds when no strike of it holds. Each is decided once, when the last one that strikes it is, or the first of
- * them that holds. There is no circle, because a strike names its target by a hash. Afterwards only those that hold are
- * left. */
+/* A strike holds when no strike of it holds. Each is decided once: when the last one that strikes it is, or the first
+ * of them that holds. There is no circle, because a strike names its target by a hash. Afterwards only those that hold
+ * are left. */
 static bool decide_strikes(struct meaning *meaning)
 {
     const size_t all = meaning->strike_count;
