@@ -55,7 +55,6 @@ UNIT      := $(patsubst tests/unit/%.c,$B/tests/%,$(wildcard tests/unit/test_*.c
 SIM       := $(patsubst tests/sim/%.c,$B/tests/%,$(wildcard tests/sim/test_*.c))
 SIM_O     := $(call obj,$(filter-out tests/sim/test_%,$(wildcard tests/sim/*.c)))
 FUZZ      := $(patsubst tests/fuzz/fuzz_%.c,$B/tests/fuzz_%,$(wildcard tests/fuzz/fuzz_*.c))
-LIBFUZZER := $(patsubst $B/tests/%,$B/libfuzzer/%,$(FUZZ))
 SOURCES   := $(wildcard include/felloe/*.h proto/*.[ch] daemon/*.[ch] client/*.[ch] client/*/*.[ch] tests/*/*.[ch])
 VERSION    = $(shell sed -n 's/.*FELLOE_VERSION "\(.*\)".*/\1/p' include/felloe/version.h)
 SOVERSION := 0
@@ -112,14 +111,10 @@ $B/tests/test_client_%: $B/tests/unit/test_client_%.o $(filter-out $B/client/mai
 $B/tests/test_sim%: $B/tests/sim/test_sim%.o $(SIM_O) $(TESTLIB_O) $B/libproto.a
 	@mkdir -p $(@D); echo "  LINK  $@"
 	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(PROTO_LIBS) $(TEST_LIBS)
-# A fuzz target, with a main that replays its corpus and a number of seeded mutations; and the same with libFuzzer.
+# A fuzz target, with a main that replays its seeds and a number of mutations of them; `make fuzz` is libFuzzer's turn.
 $B/tests/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/tests/fuzz/replay_main.o $B/libproto.a
 	@mkdir -p $(@D); echo "  LINK  $@"
 	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(PROTO_LIBS)
-$B/libfuzzer/fuzz_%: tests/fuzz/fuzz_%.c $(wildcard proto/*.c)
-	@mkdir -p $(@D); echo "  FUZZ  $@"
-	$Qclang $(CPPFLAGS) $(PKG_CFLAGS) $(CSTD) -O1 -g -fsanitize=fuzzer,address,undefined -o $@ $^ $(PROTO_LIBS)
-
 # Preloaded into a daemon whose clock is to be wrong.
 $B/later.so: tests/preload/later.c $B/.flags
 	@echo "  LINK  $@"
@@ -152,10 +147,16 @@ tsan:  ## the daemon's unit tests and short end-to-end tests under the thread sa
 	@B=$B/tsan TSAN_OPTIONS="suppressions=$(CURDIR)/tests/tsan.supp $(TSAN_OPTIONS)" tests/run daemon short
 fuzz:  ## libFuzzer over every fuzz target, FUZZ_SECONDS (20) each
 	+@$(MAKE) -s --no-print-directory deps EXTRA="clang libclang-rt-14-dev"
-	$(SUBMAKE) $(LIBFUZZER)
-	$Qset -e; for f in $(LIBFUZZER); do n=$${f##*/}; echo "  RUN   $$n"; mkdir -p $B/libfuzzer/corpus/$$n; \
-	    $$f -max_total_time=$(or $(FUZZ_SECONDS),20) -max_len=70000 -verbosity=0 -print_final_stats=1 \
-	        -artifact_prefix=$B/libfuzzer/ $B/libfuzzer/corpus/$$n $$(ls -d tests/fuzz/corpus/$$n 2>/dev/null); done
+	$(SUBMAKE) B=$B $(FUZZ)
+	$(SUBMAKE) B=$B/libfuzzer CC=clang OPT="-O1 -g" SANITIZE="-fsanitize=fuzzer-no-link,address,undefined" libfuzzer
+	$Qset -e; for f in $(notdir $(FUZZ)); do corpus=$B/libfuzzer/corpus/$$f; mkdir -p $$corpus; $B/tests/$$f -w $$corpus; \
+	    $B/libfuzzer/$$f -max_total_time=$(or $(FUZZ_SECONDS),20) -max_len=70000 -print_final_stats=1 \
+	        -artifact_prefix=$B/libfuzzer/ $$corpus >$B/libfuzzer/$$f.log 2>&1 || { tail -40 $B/libfuzzer/$$f.log; exit 1; }; \
+	    sed -n "s/^stat::number_of_executed_units: */  $$f: inputs /p" $B/libfuzzer/$$f.log; done
+libfuzzer: $(FUZZ:$B/tests/%=$B/%)
+$B/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/libproto.a
+	@echo "  LINK  $@"
+	$Q$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(PROTO_LIBS)
 format:  ## clang-format over FILES (default: the .c files changed since the last commit)
 	+@$(MAKE) -s --no-print-directory deps EXTRA=clang-format
 	$Qclang-format -i $(or $(FILES),$$(git diff --name-only --diff-filter=d HEAD -- '*.c') /dev/null)
@@ -211,7 +212,7 @@ help:  ## list these targets
 	@echo 'make TARGET [CC=clang] [V=1] [B=build] [PREFIX=/usr/local] [DESTDIR=]'
 	@sed -n 's/^\([a-z_.]*\):[^#]*  ## \(.*\)/\1	\2/p' Makefile | awk -F '\t' '{ printf "  %-24s%s\n", $$1, $$2 }'
 
-.PHONY: all lib test test-programs unit demo asan tsan fuzz format tidy deps install clean help FORCE
+.PHONY: all lib test test-programs unit demo asan tsan fuzz libfuzzer format tidy deps install clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
--include $(shell find $B -name '*.d' -not -path '$B/?san/*' 2>/dev/null)
+-include $(shell find $B -name '*.d' -not -path '$B/?san/*' -not -path '$B/libfuzzer/*' 2>/dev/null)
