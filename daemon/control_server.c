@@ -5,6 +5,7 @@
  * client is read on only up to a bound, and an answer is produced only as fast as the client takes it: whoever does not
  * read is slowed, and holds no more memory here than a frame and a chunk. */
 #include <assert.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <uv.h>
@@ -12,11 +13,13 @@
 #include "daemon/control.h"
 #include "daemon/control_inside.h"
 #include "daemon/control_socket.h"
+#include "daemon/loop.h"
 #include "daemon/report.h"
 
 #define BACKLOG 128
 #define CLIENTS_MAX 512u
 #define READ_SIZE (64u * 1024)
+#define SWEEP_MS 2000
 
 struct control_client {
     uv_pipe_t pipe;
@@ -40,6 +43,8 @@ struct control_server {
     struct daemon *daemon;
     uv_pipe_t listener;
     struct control_client *clients;
+    struct loop_timer *sweep;
+    struct report_often turned_away;
     unsigned client_count, handles, requests;
     struct control_request *waiting; /* for the projector */
     struct control_request *importing; /* the first has its turn */
@@ -91,7 +96,7 @@ static void has_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
 {
     struct control_client *client = stream->data;
     (void)buf;
-    if (got == UV_EOF && (client->request || client->in.len > 0)) {
+    if (got == UV_EOF && (client->request || client->in.len > 0 || client->unsent > 0)) {
         client->ended = true; /* it may still want its answers */
         uv_read_stop(stream);
         take_requests(client);
@@ -117,6 +122,36 @@ static void control_reading(struct control_client *client)
         uv_read_start((uv_stream_t *)&client->pipe, give_memory, has_read);
     else
         uv_read_stop((uv_stream_t *)&client->pipe);
+    if (!want && !client->closing)
+        loop_timer_set(client->server->sweep, SWEEP_MS);
+}
+
+/* Closed altogether, not only for writing. */
+static bool has_left(const struct control_client *client)
+{
+    uv_os_fd_t fd;
+    if (uv_fileno((const uv_handle_t *)&client->pipe, &fd) != 0)
+        return true;
+    struct pollfd look = {.fd = fd};
+    return poll(&look, 1, 0) == 1 && (look.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+/* Whoever is not read on could leave unnoticed: a follower that waits for news would stay for ever. What a client has
+ * asked to be done is done all the same. */
+static void sweep(void *context)
+{
+    struct control_server *server = context;
+    bool any = false;
+    for (struct control_client *client = server->clients, *next; client; client = next) {
+        next = client->next;
+        bool waits = client->request && (client->request->waiting == STEP_WAITING ||
+                                         client->request->waiting == STEP_SENDING);
+        any |= !client->reading;
+        if (!client->reading && waits && has_left(client))
+            close_client(client);
+    }
+    if (any)
+        loop_timer_set(server->sweep, SWEEP_MS);
 }
 
 static void take_requests(struct control_client *client)
@@ -127,11 +162,9 @@ static void take_requests(struct control_client *client)
     while (!client->closing && !client->request && client->unsent < CONTROL_CHUNK) {
         struct bytes payload;
         size_t size = control_frame_parse(buffer_bytes(&client->in), &payload);
-        if (size == SIZE_MAX || (size == 0 && client->ended)) {
+        if (size == SIZE_MAX || (size == 0 && client->ended && client->unsent == 0))
             close_client(client); /* not our protocol, or the end */
-            break;
-        }
-        if (size == 0)
+        if (size == SIZE_MAX || size == 0)
             break;
         struct control_request *request = control_request_new(client->server->daemon, client, payload);
         client->in.len -= size;
@@ -167,7 +200,8 @@ static void new_client(uv_stream_t *listener, int status)
     if (uv_accept(listener, (uv_stream_t *)&client->pipe) != 0 ||
         uv_fileno((const uv_handle_t *)&client->pipe, &fd) != 0 || !control_socket_peer_allowed(fd) ||
         server->client_count > CLIENTS_MAX) {
-        report(LEVEL_WARNING, "a local client was turned away (another user's, or one too many)");
+        if (report_again(&server->turned_away, clock_steady_ms()))
+            report(LEVEL_WARNING, "a local client was turned away (another user's, or one too many)");
         close_client(client);
         return;
     }
@@ -292,9 +326,15 @@ enum felloe_code control_server_open(struct control_server **out, struct daemon 
     if (!server)
         return felloe_fail(error, FELLOE_FAILED, "Memory ran out while opening the local socket.");
     server->daemon = daemon;
+    server->sweep = loop_timer_new(daemon->loop, sweep, server);
+    if (!server->sweep) {
+        free(server);
+        return felloe_fail(error, FELLOE_FAILED, "Memory ran out while opening the local socket.");
+    }
     config_socket_path(&daemon->config, daemon->dir, server->path, sizeof server->path);
     int fd = control_socket_bind(server->path, error);
     if (fd < 0) {
+        loop_timer_free(server->sweep);
         free(server);
         return error ? error->code : FELLOE_FAILED;
     }
@@ -328,6 +368,7 @@ void control_server_close(struct control_server *server)
         close_client(server->clients);
     while (server->requests > 0 || server->handles > 0)
         uv_run(server->daemon->loop, UV_RUN_ONCE);
+    loop_timer_free(server->sweep);
     unlink(server->path);
     free(server);
 }

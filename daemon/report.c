@@ -54,6 +54,22 @@ void report_clean(char *text)
     }
 }
 
+bool report_again(struct report_often *often, uint64_t now_ms)
+{
+    if (often->told == 0 || now_ms - often->since_ms >= REPORT_SPAN_MS) {
+        unsigned left_out = often->left_out;
+        *often = (struct report_often){.since_ms = now_ms};
+        if (left_out > 0)
+            report(LEVEL_INFO, "%u more lines like the next were left out", left_out);
+    }
+    if (often->told < REPORT_BURST) {
+        often->told++;
+        return true;
+    }
+    often->left_out++;
+    return false;
+}
+
 void report(enum log_level level, const char *format, ...)
 {
     if ((int)level > atomic_load(&limit))
