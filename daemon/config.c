@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <ini.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -284,9 +285,10 @@ enum felloe_code config_check(const struct config *config, struct felloe_error *
 
 enum felloe_code config_load(struct config *config, const char *dir, struct felloe_error *error)
 {
-    char path[512];
-    snprintf(path, sizeof path, "%s/%s", dir, CONFIG_NAME);
+    char path[PATH_MAX];
     defaults(config);
+    if (snprintf(path, sizeof path, "%s/%s", dir, CONFIG_NAME) >= (int)sizeof path)
+        return felloe_fail(error, FELLOE_USAGE, "the directory's name is too long");
     struct parse parse = {.config = config, .file = fopen(path, "re")};
     if (parse.file == NULL && (errno == ENOENT || errno == ENOTDIR))
         return felloe_fail(error, FELLOE_NOT_FOUND,

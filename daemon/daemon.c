@@ -284,6 +284,7 @@ static void close_all(struct running *running)
     loop_timer_free(running->watchdog);
     if (daemon->log != NULL)
         event_log_close(daemon->log);
+    daemon->log = NULL;
     complete_jobs(running); /* what the log finished at last */
     if (daemon->keyring != NULL)
         keyring_close(daemon->keyring);

@@ -32,7 +32,9 @@ static void answer_refused(struct enrolment *e, enum refusal reason, const char 
 {
     char device[33];
     hex_encode(bytes_of(e->device.device.b, sizeof e->device.device.b), device);
-    report(LEVEL_INFO, "device %.8s was not let in: %s", device, text);
+    static struct report_often often; /* a ticket's holder may ask as often as it likes */
+    if (report_again(&often, clock_steady_ms()))
+        report(LEVEL_INFO, "device %.8s was not let in: %s", device, text);
     driver_hub_refuse(e->h, e->peer, e->request, reason, text);
 }
 

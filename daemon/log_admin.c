@@ -183,7 +183,8 @@ enum felloe_code log_run_admit(struct event_log *log, struct log_job *job)
         return felloe_fail(&job->error, FELLOE_REFUSED,
                            "this ticket was used by another device already. Ask for a new one");
     if (revoked)
-        return felloe_fail(&job->error, FELLOE_DENIED, "This laptop was taken off the hub. Join from an empty directory.");
+        return felloe_fail(&job->error, FELLOE_DENIED,
+                           "This laptop was taken off the hub. Join from an empty directory.");
     enum felloe_code code = log_run_device(log, job);
     return code == FELLOE_OK ? log_run_ticket(log, job) : code;
 }

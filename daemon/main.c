@@ -41,6 +41,7 @@ struct arguments {
     char dir[PATH_MAX];
     struct setup_options setup;
     const char *sites[SITES_MAX];
+    char *visible_ticket; /* in argv */
     char ticket[TICKET_TEXT_MAX + 64];
 };
 
@@ -124,10 +125,21 @@ static enum felloe_code default_dir(char out[PATH_MAX], struct felloe_error *err
     return used < PATH_MAX ? FELLOE_OK : felloe_fail(error, FELLOE_USAGE, "the directory's name is too long");
 }
 
+/* A ticket among the arguments can be seen by every user of the machine: it is copied, and wiped there. */
+static enum felloe_code hide_ticket(struct arguments *arguments, char *visible, struct felloe_error *error)
+{
+    if (strlen(visible) >= sizeof arguments->ticket)
+        return felloe_fail(error, FELLOE_INVALID, "this is no ticket: it is too long");
+    memcpy(arguments->ticket, visible, strlen(visible) + 1);
+    sodium_memzero(visible, strlen(visible));
+    arguments->setup.ticket = arguments->ticket;
+    return FELLOE_OK;
+}
+
 static enum felloe_code read_ticket(struct arguments *arguments, struct felloe_error *error)
 {
     if (strcmp(arguments->setup.ticket, "-") != 0)
-        return FELLOE_OK;
+        return hide_ticket(arguments, arguments->visible_ticket, error);
     size_t got = fread(arguments->ticket, 1, sizeof arguments->ticket - 1, stdin);
     arguments->ticket[got] = '\0';
     arguments->setup.ticket = arguments->ticket;
@@ -215,7 +227,7 @@ static enum felloe_code take_option(struct arguments *arguments, int option, str
     case OPT_INIT:
         return set_mode(arguments, MODE_INIT_HUB, error);
     case OPT_JOIN:
-        setup->ticket = optarg;
+        setup->ticket = arguments->visible_ticket = optarg;
         return set_mode(arguments, MODE_JOIN, error);
     case OPT_NAME:
         setup->name = optarg;

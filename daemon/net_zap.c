@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <zmq.h>
 
+#include "daemon/daemon.h"
 #include "daemon/net_socket.h"
 #include "daemon/report.h"
 
@@ -111,6 +112,9 @@ static bool is_admitted(const struct net_frames *request, const struct net_keys 
 
 static void report_refusal(const struct net_frames *request)
 {
+    static struct report_often often; /* strangers may knock as often as they like; on the loop's thread alone */
+    if (!report_again(&often, clock_steady_ms()))
+        return;
     char address[64] = "?";
     if (request->count > ZAP_ADDRESS)
         bytes_to_text(request->at[ZAP_ADDRESS].bytes, address, sizeof address);
