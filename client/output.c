@@ -92,7 +92,7 @@ const char *out_style(enum out_style style)
     return sequences[style];
 }
 
-/* jansson escapes what JSON says has to be; a terminal obeys more. All of it lies in strings, where escapes may stand. */
+/* jansson escapes what JSON says has to be; a terminal obeys more. All of it lies in strings, where escapes stand. */
 static bool put_json(FILE *file, const char *text)
 {
     while (*text) {
@@ -101,7 +101,8 @@ static bool put_json(FILE *file, const char *text)
         if (len == 0)
             fputc(*text++, file);
         else
-            fprintf(file, "\\u%04x", len == 1 ? u[0] : len == 2 ? u[1] : 0x2000u + (u[1] - 0x80u) * 64 + (u[2] - 0x80u));
+            fprintf(file, "\\u%04x",
+                    len == 1 ? u[0] : len == 2 ? u[1] : 0x2000u + (u[1] - 0x80u) * 64 + (u[2] - 0x80u));
         text += len;
     }
     return fputc('\n', file) != EOF && !ferror(file);

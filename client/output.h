@@ -21,7 +21,7 @@ enum out_style { STYLE_PLAIN, STYLE_BOLD, STYLE_GREY };
 /* The sequence that begins a style on stdout; "" without colours (not a terminal, NO_COLOR, TERM=dumb). */
 const char *out_style(enum out_style style);
 
-/* The value as JSON and a newline; what a terminal would obey stands escaped. False: not written, or `value` is NULL. */
+/* The value as JSON and a newline; what a terminal would obey stands escaped. False: not written, or value is NULL. */
 bool out_json_line(FILE *file, const json_t *value, size_t flags);
 /* The same on stdout, laid out where that is a terminal; lets go of the value. NULL says that memory ran out. */
 enum felloe_code out_json(json_t *value, struct felloe_error *error);

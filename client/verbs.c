@@ -123,8 +123,8 @@ void help_overview(FILE *to)
             fprintf(to, "  %s%*s %s\n", left, gap, "", verbs[i]->help);
     }
     print_options(to, global_options(), "Options that every verb takes");
-    fprintf(to, "\n`felloe help VERB` says more. PERSON is an id, a unique prefix of it, or a name that only one person "
-                "has.\n");
+    fprintf(to, "\n`felloe help VERB` says more. PERSON is an id, a unique prefix of it, or a name that only one "
+                "person has.\n");
 }
 
 static void help_verb(const struct verb *verb)

@@ -272,7 +272,7 @@ static int in_a_process_of_its_own(struct rot *r, int file)
     assert_true(child >= 0);
     if (child == 0) {
         alarm(20);
-        _exit(look(r->log, file, &r->reference));
+        _exit((int)look(r->log, file, &r->reference));
     }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
