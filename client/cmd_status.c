@@ -230,10 +230,23 @@ static bool is_up_to_date(const struct felloe_value *status, uint64_t *done, uin
     return told && *done >= *total;
 }
 
+/* Whoever waits is told once what for, when it is the hub. */
+static bool tell_waiting(const struct felloe_value *status)
+{
+    const struct felloe_value *hub = felloe_value_get(status, "hub");
+    const char *notice = felloe_value_text(felloe_value_get(hub, "notice"));
+    if (felloe_value_bool(felloe_value_get(hub, "reachable")))
+        return false;
+    fprintf(stderr, "Waiting for the hub, which is not reachable%s", *notice ? ": " : "");
+    out_text(stderr, notice);
+    fputc('\n', stderr);
+    return true;
+}
+
 static enum felloe_code ask_status(struct cli *cli, struct felloe_answer **answer)
 {
     const struct timespec pause = {.tv_nsec = 200 * 1000000};
-    bool wait = cli_option(cli, "wait") != NULL;
+    bool wait = cli_option(cli, "wait") != NULL, told = cli->json;
     struct progress progress;
     progress_init(&progress, "syncing", cli->json);
     enum felloe_code code = cli_connect(cli);
@@ -242,6 +255,7 @@ static enum felloe_code ask_status(struct cli *cli, struct felloe_answer **answe
         code = felloe_status(cli->client, answer, &cli->error);
         if (code != FELLOE_OK || is_up_to_date(felloe_answer_summary(*answer), &done, &total) || !wait)
             break;
+        told = told || tell_waiting(felloe_answer_summary(*answer));
         progress_show(&progress, done, total, NULL);
         felloe_answer_free(*answer);
         nanosleep(&pause, NULL);
