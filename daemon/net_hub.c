@@ -3,6 +3,7 @@
  * read waits in a short queue of its own, so that memory is bounded by the number of keys. */
 #include <endian.h>
 #include <errno.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <zmq.h>
 
@@ -282,11 +283,20 @@ static enum felloe_code cannot_listen(const char *listen, struct felloe_error *e
     }
 }
 
+/* ZeroMQ numbers its connections from what rand() gives, which nobody has seeded. A peer may call itself what it likes,
+ * also by a number; when the connection whose turn it is gets a number that is taken, ZeroMQ aborts. So nobody may know
+ * where the numbers start. */
+static void hide_numbers(void)
+{
+    srand(randombytes_random());
+}
+
 static enum felloe_code listen_at(struct net_hub *hub, struct felloe_error *error)
 {
     const struct net_hub_config *config = &hub->config;
     hub->zmq = zmq_ctx_new();
     hub->zap = hub->zmq != NULL ? net_zap_bind(hub->zmq) : NULL; /* first of all sockets */
+    hide_numbers();
     hub->router = hub->zap != NULL ? zmq_socket(hub->zmq, ZMQ_ROUTER) : NULL;
     if (hub->router == NULL || !net_set_common(hub->router) || !net_set(hub->router, ZMQ_ROUTER_MANDATORY, 1) ||
         !net_zap_guard(hub->router, config->curve_secret))
