@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A real hub in a process of its own, and what ticket holders and admitted laptops might do to it. After each attack the
+ * hub serves an honest laptop, ends cleanly, and can be started again. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <arpa/inet.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <uv.h>
+
+#include "daemon/daemon.h"
+#include "daemon/loop.h"
+#include "daemon/net.h"
+#include "daemon/report.h"
+#include "daemon/setup.h"
+#include "tests/unit/given_dir.h"
+
+#define DEADLINE_MS 8000
+
+/* ---- the hub ---- */
+
+static struct given_dir dir;
+static char address[64];
+static pid_t hub_process;
+static struct identity hub_identity;
+static struct key_record north_key; /* the key of a site that the attacker is not in */
+static uv_loop_t loop;
+
+static void choose_address(void)
+{
+    struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof any;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&any, sizeof any), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&any, &len), 0);
+    close(fd);
+    snprintf(address, sizeof address, "tcp://127.0.0.1:%u", ntohs(any.sin_port));
+}
+
+static void hub_start(void)
+{
+    hub_process = fork();
+    assert_true(hub_process >= 0);
+    if (hub_process > 0)
+        return;
+    struct felloe_error error;
+    report_level(LEVEL_ERROR);
+    _exit((int)daemon_run(dir.path, &error));
+}
+
+/* It has not crashed, and ends when it is asked to. */
+static void hub_stop(void)
+{
+    int status = -1;
+    kill(hub_process, SIGTERM);
+    assert_int_equal(waitpid(hub_process, &status, 0), hub_process);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* ---- those who connect ---- */
+
+struct caller {
+    struct identity me; /* its keys */
+    uint8_t curve[32], secret[32]; /* what it connects with: its own, or a ticket's */
+    struct net_spoke *net;
+    struct message *answer; /* the latest */
+    struct buffer header, body;
+    unsigned answers;
+    bool up;
+};
+
+static void heard(void *context, struct bytes header, struct lent *body)
+{
+    struct caller *c = context;
+    buffer_clear(&c->header);
+    buffer_clear(&c->body);
+    buffer_append(&c->header, header.data, header.len);
+    buffer_append(&c->body, body->bytes.data, body->bytes.len);
+    assert_true(message_decode(buffer_bytes(&c->header), c->answer));
+    c->answers++;
+}
+
+static void linked(void *context, enum net_link link)
+{
+    ((struct caller *)context)->up = link == NET_UP;
+}
+
+static struct caller *caller_new(void)
+{
+    struct caller *c = calloc(1, sizeof *c);
+    assert_non_null(c);
+    c->answer = calloc(1, sizeof *c->answer);
+    identity_generate(&c->me, ROLE_SPOKE);
+    memcpy(c->curve, c->me.curve_public, 32);
+    memcpy(c->secret, c->me.curve_secret, 32);
+    return c;
+}
+
+static void caller_free(struct caller *c)
+{
+    net_spoke_close(c->net);
+    uv_run(&loop, UV_RUN_NOWAIT);
+    buffer_release(&c->header);
+    buffer_release(&c->body);
+    free(c->answer);
+    free(c);
+}
+
+static void too_late(void *context)
+{
+    *(bool *)context = true;
+}
+
+static bool run_until(const struct caller *c, bool (*there)(const struct caller *c, unsigned count), unsigned count)
+{
+    bool late = false;
+    struct loop_timer *timer = loop_timer_new(&loop, too_late, &late);
+    loop_timer_set(timer, DEADLINE_MS);
+    while (!late && !there(c, count))
+        uv_run(&loop, UV_RUN_ONCE);
+    loop_timer_free(timer);
+    return !late;
+}
+
+static bool is_up(const struct caller *c, unsigned count)
+{
+    (void)count;
+    return c->up;
+}
+
+static bool has_answers(const struct caller *c, unsigned count)
+{
+    return c->answers >= count;
+}
+
+static void call(struct caller *c)
+{
+    const struct net_spoke_config config = {.loop = &loop,
+                                            .address = address,
+                                            .hub_curve = hub_identity.curve_public,
+                                            .curve_public = c->curve,
+                                            .curve_secret = c->secret,
+                                            .context = c,
+                                            .message = heard,
+                                            .link = linked};
+    assert_int_equal(net_spoke_open(&c->net, &config, NULL), FELLOE_OK);
+    assert_true(run_until(c, is_up, 0));
+}
+
+static void say(struct caller *c, const struct message *message, struct bytes bytes)
+{
+    struct buffer header = {0}, copy = {0};
+    message_encode(message, &header);
+    buffer_append(&copy, bytes.data, bytes.len);
+    struct lent body = {buffer_bytes(&copy), free, copy.data};
+    if (copy.data == NULL)
+        body = (struct lent){0};
+    net_spoke_send(c->net, &header, &body);
+}
+
+/* The answer's kind. */
+static enum message_kind ask(struct caller *c, struct message *message, struct bytes body)
+{
+    unsigned before = c->answers;
+    message->request = before + 1;
+    say(c, message, body);
+    assert_true(run_until(c, has_answers, before + 1));
+    return c->answer->kind;
+}
+
+static void hello(struct message *m, const struct caller *c, const char *site, uint32_t incarnation)
+{
+    m->kind = MSG_HELLO;
+    m->hello = (struct msg_hello){
+        .version = PROTOCOL_VERSION, .device = c->me.device, .incarnation = incarnation, .site_count = 1};
+    m->hello.sites[0].site = bytes_str(site);
+}
+
+static void join(struct message *m, const struct caller *c, const uint8_t *curve)
+{
+    m->kind = MSG_JOIN;
+    m->join = (struct msg_join){.version = PROTOCOL_VERSION,
+                                .sign = c->me.sign_public,
+                                .box = c->me.box_public,
+                                .label = bytes_str("a laptop")};
+    memcpy(m->join.curve, curve, sizeof m->join.curve);
+    join_sign(&c->me.sign_secret, &m->join);
+}
+
+/* ---- what the hub knows before it is started ---- */
+
+static struct caller *honest, *evil; /* in north; in south */
+static struct caller *holders[3];    /* of tickets for south; the last two of one ticket */
+
+static void put_device(struct setup_log *log, const struct caller *c, const char *site)
+{
+    struct device_record device = {.device = c->me.device,
+                                   .sign = c->me.sign_public,
+                                   .box = c->me.box_public,
+                                   .label = "laptop",
+                                   .worker = "anna",
+                                   .site_count = 1,
+                                   .joined_ms = 1};
+    memcpy(device.curve, c->me.curve_public, sizeof device.curve);
+    snprintf(device.sites[0], sizeof device.sites[0], "%s", site);
+    struct log_job job = {.kind = LOG_PUT_DEVICE, .device = &device};
+    assert_int_equal(setup_log_do(log, &job, NULL), FELLOE_OK);
+}
+
+static void put_ticket(struct setup_log *log, struct caller *holder, const char *site)
+{
+    struct ticket_record ticket = {
+        .worker = "ben", .site_count = 1, .made_ms = 1, .expires_ms = clock_wall_ms() + 3600000};
+    crypto_box_keypair(holder->curve, holder->secret);
+    memcpy(ticket.curve, holder->curve, sizeof ticket.curve);
+    snprintf(ticket.sites[0], sizeof ticket.sites[0], "%s", site);
+    struct log_job job = {.kind = LOG_PUT_TICKET, .ticket = &ticket};
+    assert_int_equal(setup_log_do(log, &job, NULL), FELLOE_OK);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    struct felloe_error error = {0};
+    struct setup_result made;
+    struct setup_log log;
+    dir = given_dir();
+    choose_address();
+    const char *const sites[] = {"north", "south"};
+    const struct setup_options options = {
+        .dir = dir.path, .name = "hub", .listen = address, .sites = sites, .site_count = 2};
+    if (setup_hub(&options, &made, &error) != FELLOE_OK)
+        fail_msg("%s", error.message);
+    assert_int_equal(identity_load(&hub_identity, dir.path, &error), FELLOE_OK);
+    assert_int_equal(setup_log_open(&log, dir.path, &hub_identity, &error), FELLOE_OK);
+    assert_int_equal(keyring_site_key(log.keyring, bytes_str("north"), &north_key), FELLOE_OK);
+    put_device(&log, honest = caller_new(), "north");
+    put_device(&log, evil = caller_new(), "south");
+    for (int i = 0; i < 3; i++)
+        holders[i] = caller_new();
+    put_ticket(&log, holders[0], "south");
+    put_ticket(&log, holders[1], "north");
+    memcpy(holders[2]->curve, holders[1]->curve, 32);
+    memcpy(holders[2]->secret, holders[1]->secret, 32);
+    setup_log_close(&log);
+    hub_start();
+    return uv_loop_init(&loop);
+}
+
+/* An honest laptop is served, now and after a restart of the hub. */
+static int end(void **state)
+{
+    (void)state;
+    static struct message m;
+    for (int start = 0; start < 2; start++) {
+        if (start == 1)
+            hub_start();
+        call(honest);
+        hello(&m, honest, "north", 1);
+        assert_int_equal(ask(honest, &m, (struct bytes){0}), MSG_WELCOME);
+        assert_int_equal(honest->answer->welcome.sites[0].verdict, SITE_OK);
+        net_spoke_close(honest->net);
+        honest->net = NULL;
+        honest->up = false;
+        hub_stop();
+    }
+    caller_free(honest);
+    caller_free(evil);
+    for (int i = 0; i < 3; i++)
+        caller_free(holders[i]);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+    given_dir_end(&dir);
+    return 0;
+}
+
+/* ---- the attacks ---- */
+
+static struct message m;
+
+static void a_join_with_a_key_that_is_none(void **state)
+{
+    (void)state;
+    memset(&holders[0]->me.box_public, 0, sizeof holders[0]->me.box_public);
+    call(holders[0]);
+    join(&m, holders[0], holders[0]->me.curve_public);
+    assert_int_equal(ask(holders[0], &m, (struct bytes){0}), MSG_REFUSED);
+    assert_int_equal(holders[0]->answer->refused.reason, REFUSED_MALFORMED);
+}
+
+static void a_join_with_another_laptops_key(void **state)
+{
+    (void)state;
+    call(holders[0]);
+    join(&m, holders[0], honest->me.curve_public);
+    assert_int_equal(ask(holders[0], &m, (struct bytes){0}), MSG_REFUSED);
+    join(&m, holders[0], hub_identity.curve_public);
+    assert_int_equal(ask(holders[0], &m, (struct bytes){0}), MSG_REFUSED);
+    join(&m, holders[0], holders[0]->me.curve_public); /* the ticket is still good */
+    assert_int_equal(ask(holders[0], &m, (struct bytes){0}), MSG_JOINED);
+}
+
+/* One ticket, many laptops at the same moment over one connection: one of them gets in, the same each time it asks. */
+static void a_ticket_used_many_times_at_once(void **state)
+{
+    (void)state;
+    enum { MANY = 20 };
+    struct caller *c = holders[1], *laptops[MANY];
+    unsigned joined = 0;
+    call(c);
+    for (unsigned i = 0; i < MANY; i++) {
+        laptops[i] = caller_new();
+        join(&m, laptops[i], laptops[i]->me.curve_public);
+        m.request = i + 1;
+        say(c, &m, (struct bytes){0});
+    }
+    for (unsigned i = 0; i < MANY; i++) {
+        assert_true(run_until(c, has_answers, i + 1));
+        joined += c->answer->kind == MSG_JOINED;
+    }
+    unsigned again = 0;
+    for (unsigned i = 0; i < MANY; i++) {
+        join(&m, laptops[i], laptops[i]->me.curve_public);
+        again += ask(c, &m, (struct bytes){0}) == MSG_JOINED;
+        caller_free(laptops[i]);
+    }
+    assert_true(joined <= 1); /* several answers may have come in one turn of the loop; the last was looked at */
+    assert_int_equal(again, 1);
+}
+
+/* A laptop of south brings a key "of north", and writes an event that names north's key. */
+static void keys_of_a_site_one_is_not_in(void **state)
+{
+    (void)state;
+    struct box_shared shared;
+    struct buffer body = {0}, event = {0};
+    struct key_record forged = {.kind = KEY_SITE, .site = "north", .id = {{7}}, .key = {{7}}};
+    uint8_t nonce[BOX_NONCE_SIZE] = {1}, event_nonce[EVENT_NONCE_SIZE] = {2};
+    assert_true(box_shared_of(&shared, &hub_identity.box_public, &evil->me.box_secret));
+    call(evil);
+    hello(&m, evil, "south", 1);
+    assert_int_equal(ask(evil, &m, (struct bytes){0}), MSG_WELCOME);
+    key_record_wrap(&forged, &shared, nonce, &body);
+    const struct event_clear clear = {
+        .device = evil->me.device, .incarnation = 1, .site = bytes_str("south"), .seq = 1, .key = north_key.id};
+    struct data_key guess = {{9}};
+    struct buffer fields = {0};
+    mp_put_map(&fields, 0);
+    const struct event_body said = {
+        .time = 1, .type = bytes_str("note.added"), .worker = bytes_str("eve"), .fields = buffer_bytes(&fields)};
+    assert_true(event_seal(&clear, &said, &guess, event_nonce, &event));
+    buffer_append(&body, event.data, event.len);
+    struct event_id id;
+    event_id_of(buffer_bytes(&event), &id);
+    m.kind = MSG_PUSH;
+    m.push = (struct msg_push){.site = bytes_str("south"), .incarnation = 1, .first_seq = 1, .count = 1, .key_count = 1};
+    sign_stream(&evil->me.sign_secret, m.push.site, &evil->me.device, 1, 1, &id, &m.push.signature);
+    assert_int_equal(ask(evil, &m, buffer_bytes(&body)), MSG_RECEIPT);
+    assert_int_equal(evil->answer->receipt.seq, 1);
+    /* North's key is not handed out for it, … */
+    m.kind = MSG_KEYS;
+    m.keys = (struct msg_keys){.site = bytes_str("south"), .count = 1, .ids = {north_key.id}};
+    assert_int_equal(ask(evil, &m, (struct bytes){0}), MSG_KEYRING);
+    assert_int_equal(evil->answer->keyring.key_count, 0);
+    m.keys.site = bytes_str("north");
+    assert_int_equal(ask(evil, &m, (struct bytes){0}), MSG_REFUSED);
+    /* … and who joins north gets north's own. */
+    struct caller *newcomer = holders[1];
+    call(newcomer);
+    join(&m, newcomer, newcomer->me.curve_public);
+    assert_int_equal(ask(newcomer, &m, (struct bytes){0}), MSG_JOINED);
+    static struct mp_reader r;
+    bool found = false;
+    assert_true(box_shared_of(&shared, &hub_identity.box_public, &newcomer->me.box_secret));
+    mp_reader_init(&r, buffer_bytes(&newcomer->body));
+    for (uint32_t i = 0; i < newcomer->answer->joined.key_count; i++) {
+        struct key_record key;
+        assert_true(mp_next(&r) && key_record_unwrap(&r, &shared, &key));
+        if (strcmp(key.site, "north") == 0)
+            found = memcmp(&key.id, &north_key.id, sizeof key.id) == 0;
+    }
+    assert_true(found);
+    buffer_release(&body);
+    buffer_release(&event);
+    buffer_release(&fields);
+}
+
+/* HELLOs and PULLs without pause, of ever new incarnations, and answers that are not read: the honest one, whom end()
+ * lets call, is served all the same. */
+static void a_flood(void **state)
+{
+    (void)state;
+    call(evil);
+    for (uint32_t i = 1; i <= 3000; i++) {
+        hello(&m, evil, "south", i);
+        m.request = i;
+        m.hello.sites[0].cursor_count = 1;
+        m.hello.sites[0].cursors[0] = (struct log_head){.at = {1, 1}};
+        say(evil, &m, (struct bytes){0});
+        m.kind = MSG_PULL;
+        m.pull = (struct msg_pull){.site = bytes_str("south"), .max_bytes = 1, .wait_ms = UINT32_MAX};
+        say(evil, &m, (struct bytes){0});
+        uv_run(&loop, UV_RUN_NOWAIT);
+    }
+    assert_true(run_until(evil, has_answers, 1));
+}
+
+/* Bytes that mean nothing, in every frame, and every message that only a hub sends. */
+static void rubbish(void **state)
+{
+    (void)state;
+    uint8_t bytes[256];
+    call(evil);
+    hello(&m, evil, "south", 1);
+    assert_int_equal(ask(evil, &m, (struct bytes){0}), MSG_WELCOME);
+    for (uint32_t i = 0; i < 2000; i++) {
+        struct buffer header = {0};
+        struct lent body = {0};
+        const uint8_t seed[randombytes_SEEDBYTES] = {(uint8_t)i, (uint8_t)(i >> 8)};
+        randombytes_buf_deterministic(bytes, sizeof bytes, seed);
+        m.kind = (enum message_kind)(1 + i % 13);
+        m.request = i;
+        memset(&m.hello, 0, sizeof m.hello);
+        message_encode(&m, &header);
+        for (uint32_t j = 0; header.len > 0 && j < i % 4; j++)
+            header.data[bytes[j] % header.len] ^= bytes[j + 8];
+        if (i % 5 == 0)
+            buffer_append(&header, bytes, bytes[0]);
+        body.bytes = bytes_of(bytes, i % 3 == 0 ? sizeof bytes : 0);
+        struct buffer copy = {0};
+        buffer_append(&copy, body.bytes.data, body.bytes.len);
+        if (copy.data != NULL)
+            body = (struct lent){buffer_bytes(&copy), free, copy.data};
+        net_spoke_send(evil->net, &header, &body);
+        uv_run(&loop, UV_RUN_NOWAIT);
+    }
+    hello(&m, evil, "south", 1);
+    ask(evil, &m, (struct bytes){0});
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_join_with_a_key_that_is_none, begin, end),
+        cmocka_unit_test_setup_teardown(a_join_with_another_laptops_key, begin, end),
+        cmocka_unit_test_setup_teardown(a_ticket_used_many_times_at_once, begin, end),
+        cmocka_unit_test_setup_teardown(keys_of_a_site_one_is_not_in, begin, end),
+        cmocka_unit_test_setup_teardown(a_flood, begin, end),
+        cmocka_unit_test_setup_teardown(rubbish, begin, end),
+    };
+    report_level(LEVEL_ERROR);
+    return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+}
