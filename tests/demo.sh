@@ -34,7 +34,9 @@ start hub || exit 1
 tell "hub: sites salford and lambeth, at tcp://127.0.0.1:${port[hub]}"
 invite_for() { # invite_for WORKER SITE NAME ROLE
     invite_options=(--name "$3" --role "$4")
-    laptop_new "$1" hub "$1" "$2" && start "$1" && tell "$1: $3, $4, $2"
+    laptop_new "$1" hub "$1" "$2" || return 1
+    sed -i 's/^pull_wait *=.*/pull_wait = 2/' "$work/$1/felloe.conf" # seconds; so that the hub hears of them often
+    start "$1" && tell "$1: $3, $4, $2"
 }
 invite_for amy salford "Amy Okafor" "support worker" || exit 1
 invite_for ben salford "Ben Shaw" "nurse" || exit 1
@@ -107,6 +109,8 @@ check "nothing is left to settle" test "$(json amy '[.sites[].to_settle] | add' 
 check "the caseload names the key worker" grep -q "Amy Okafor" <(at ben caseload)
 
 step "7. What don't we know? When each laptop was last heard, and what waits"
+heard_all() { [ "$(at hub freshness --json | jq '[.. | objects | .waiting? // empty] | add')" = 0 ]; }
+check "the hub has heard that nothing waits" wait_until 15 heard_all
 show hub freshness
 show dan status
 check "the hub has heard all four" test "$(at hub freshness --json | jq '[.. | objects | select(has("device"))] | length')" -ge 4
@@ -116,7 +120,7 @@ check "Dan, who did nothing, has Lambeth's 2,000" test "$(at dan log --site lamb
 step "8. Every chain, hash, signature and position, from the first event on"
 for d in hub "${laptops[@]}"; do
     check "verify on $d" verified $d
-    tell "$(printf '%-4s' $d) $(at $d verify | tail -1)"
+    tell "$(printf '%-4s' $d) $(at $d verify | head -1)"
 done
 
 printf '\n'
