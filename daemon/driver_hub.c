@@ -142,15 +142,19 @@ static void kept(struct log_job *log_job)
     driver_job_end(job);
 }
 
-/* A device speaks for the site it pushes to: a key "of" another site would come to be used, or handed out, there. */
-static void leave_out_other_sites(struct log_job *job)
+/* A device speaks for the site it pushes to: a key "of" another site would come to be used, or handed out, there. And
+ * it brings keys of people: the site's own are the hub's to make, or whoever is in the site could replace them. */
+static void leave_out_foreign_keys(struct log_job *job)
 {
     size_t kept_keys = 0;
-    for (size_t i = 0; i < job->new_key_count; i++)
-        if (strcmp(job->new_keys[i].site, job->site) == 0)
-            job->new_keys[kept_keys++] = job->new_keys[i];
+    for (size_t i = 0; i < job->new_key_count; i++) {
+        const struct key_record *key = &job->new_keys[i];
+        bool of_person = key->kind == KEY_PERSON || key->kind == KEY_PERSON_AUDIENCE;
+        if (of_person && strcmp(key->site, job->site) == 0)
+            job->new_keys[kept_keys++] = *key;
+    }
     if (kept_keys < job->new_key_count) {
-        report(LEVEL_WARNING, "%s: keys of another site came along, and were left out", job->site);
+        report(LEVEL_WARNING, "%s: keys that a laptop may not bring came along, and were left out", job->site);
         sodium_memzero(job->new_keys + kept_keys, (job->new_key_count - kept_keys) * sizeof *job->new_keys);
     }
     job->new_key_count = kept_keys;
@@ -175,7 +179,7 @@ static void keep(struct hub_driver *h, struct hub_output *output, enum log_job_k
     job->job.batch = output->batch;
     output->batch = NULL;
     job->job.new_keys = driver_unwrap(&h->base, keys, key_count, shared, &job->job.new_key_count);
-    leave_out_other_sites(&job->job);
+    leave_out_foreign_keys(&job->job);
     driver_job_submit(job);
 }
 

@@ -2,7 +2,7 @@
 /* The data keys at rest, in D/keys:
  *
  *   keys    key id (16) -> kind (1), owner (16), length of site (1), site, nonce (24), sealed key (32 + 16)
- *   owners  kind (1), owner (16), site, NUL, number (4) -> key id; the highest number is the newest key
+ *   owners  kind (1), owner (16), site, NUL, number (4) -> key id; numbers from 0 in the order in which they came
  *
  * Sealed with XChaCha20-Poly1305 under the keyring key; the key id and all that stands before the nonce is associated
  * data, so that no key can be passed off as another's. */
@@ -245,12 +245,12 @@ enum felloe_code keyring_site_key(struct keyring *keyring, struct bytes site, st
         return code;
     struct store_key key;
     owner_key(&key, KEY_SITE, &PERSON_ID_NONE, site);
-    struct store_item last;
+    struct store_item first;
     struct key_id id;
     struct store_cursor *cursor = store_cursor_open(txn, T_OWNERS);
-    bool there = store_last_prefix(cursor, key_bytes(&key), &last) && last.value.len == sizeof id.b;
+    bool there = store_seek_prefix(cursor, key_bytes(&key), &first) && first.value.len == sizeof id.b;
     if (there)
-        memcpy(id.b, last.value.data, sizeof id.b);
+        memcpy(id.b, first.value.data, sizeof id.b);
     store_cursor_close(cursor);
     code = there ? get(keyring, txn, &id, out) : FELLOE_NOT_FOUND;
     store_abort(txn);

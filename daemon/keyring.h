@@ -21,7 +21,8 @@ enum felloe_code keyring_add(struct keyring *keyring, const struct key_record *r
 enum felloe_code keyring_get(struct keyring *keyring, const struct key_id *id, struct key_record *out);
 /* Is it there? Opens nothing. */
 bool keyring_has(struct keyring *keyring, const struct key_id *id);
-/* The key that seals what is about no person in a site: the newest. FELLOE_NOT_FOUND (no message): none. */
+/* The key that seals what is about no person in a site: the first that came, which none after it replaces.
+ * FELLOE_NOT_FOUND (no message): none. */
 enum felloe_code keyring_site_key(struct keyring *keyring, struct bytes site, struct key_record *out);
 /* A commit of it has failed: nothing more is added until it is opened again. (A full disk is no such failure.) */
 bool keyring_failed(struct keyring *keyring);

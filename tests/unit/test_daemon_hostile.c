@@ -29,7 +29,7 @@ static struct given_dir dir;
 static char address[64];
 static pid_t hub_process;
 static struct identity hub_identity;
-static struct key_record north_key; /* the key of a site that the attacker is not in */
+static struct key_record north_key, south_key; /* of the sites; the attacker is in south */
 static uv_loop_t loop;
 
 static void choose_address(void)
@@ -196,10 +196,10 @@ static void join(struct message *m, const struct caller *c, const uint8_t *curve
 
 /* ---- what the hub knows before it is started ---- */
 
-static struct caller *honest, *evil; /* in north; in south */
+static struct caller *honest, *evil, *both; /* in north; in south; in both */
 static struct caller *holders[3];    /* of tickets for south; the last two of one ticket */
 
-static void put_device(struct setup_log *log, const struct caller *c, const char *site)
+static void put_device(struct setup_log *log, const struct caller *c, const char *site, const char *second)
 {
     struct device_record device = {.device = c->me.device,
                                    .sign = c->me.sign_public,
@@ -210,6 +210,8 @@ static void put_device(struct setup_log *log, const struct caller *c, const char
                                    .joined_ms = 1};
     memcpy(device.curve, c->me.curve_public, sizeof device.curve);
     snprintf(device.sites[0], sizeof device.sites[0], "%s", site);
+    if (second != NULL)
+        snprintf(device.sites[device.site_count++], sizeof device.sites[0], "%s", second);
     struct log_job job = {.kind = LOG_PUT_DEVICE, .device = &device};
     assert_int_equal(setup_log_do(log, &job, NULL), FELLOE_OK);
 }
@@ -241,8 +243,10 @@ static int begin(void **state)
     assert_int_equal(identity_load(&hub_identity, dir.path, &error), FELLOE_OK);
     assert_int_equal(setup_log_open(&log, dir.path, &hub_identity, &error), FELLOE_OK);
     assert_int_equal(keyring_site_key(log.keyring, bytes_str("north"), &north_key), FELLOE_OK);
-    put_device(&log, honest = caller_new(), "north");
-    put_device(&log, evil = caller_new(), "south");
+    assert_int_equal(keyring_site_key(log.keyring, bytes_str("south"), &south_key), FELLOE_OK);
+    put_device(&log, honest = caller_new(), "north", NULL);
+    put_device(&log, evil = caller_new(), "south", NULL);
+    put_device(&log, both = caller_new(), "north", "south");
     for (int i = 0; i < 3; i++)
         holders[i] = caller_new();
     put_ticket(&log, holders[0], "south");
@@ -273,6 +277,7 @@ static int end(void **state)
     }
     caller_free(honest);
     caller_free(evil);
+    caller_free(both);
     for (int i = 0; i < 3; i++)
         caller_free(holders[i]);
     uv_run(&loop, UV_RUN_DEFAULT);
@@ -293,6 +298,27 @@ static void a_join_with_a_key_that_is_none(void **state)
     join(&m, holders[0], holders[0]->me.curve_public);
     assert_int_equal(ask(holders[0], &m, (struct bytes){0}), MSG_REFUSED);
     assert_int_equal(holders[0]->answer->refused.reason, REFUSED_MALFORMED);
+}
+
+/* Zeros, one, and the other points of small order: what is agreed with them, anybody can work out. */
+static void a_join_with_a_curve_key_that_is_none(void **state)
+{
+    (void)state;
+    static const uint8_t none[][32] = {
+        {0},
+        {1},
+        {0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f, 0xc4, 0x6a,
+         0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00},
+        {0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}};
+    call(holders[0]);
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        join(&m, holders[0], none[i]);
+        assert_int_equal(ask(holders[0], &m, (struct bytes){0}), MSG_REFUSED);
+        assert_int_equal(holders[0]->answer->refused.reason, REFUSED_MALFORMED);
+    }
+    join(&m, holders[0], holders[0]->me.curve_public); /* the ticket is still good */
+    assert_int_equal(ask(holders[0], &m, (struct bytes){0}), MSG_JOINED);
 }
 
 static void a_join_with_another_laptops_key(void **state)
@@ -335,61 +361,159 @@ static void a_ticket_used_many_times_at_once(void **state)
     assert_int_equal(again, 1);
 }
 
-/* A laptop of south brings a key "of north", and writes an event that names north's key. */
-static void keys_of_a_site_one_is_not_in(void **state)
+/* One event, with keys, pushed as the next one of the caller's stream of that site. */
+struct stream {
+    const char *site;
+    uint64_t seq;
+    struct event_id last;
+};
+
+static void push(struct caller *c, struct stream *stream, const struct key_id *under, const struct key_record *keys,
+                 uint32_t key_count)
 {
-    (void)state;
     struct box_shared shared;
-    struct buffer body = {0}, event = {0};
-    struct key_record forged = {.kind = KEY_SITE, .site = "north", .id = {{7}}, .key = {{7}}};
-    uint8_t nonce[BOX_NONCE_SIZE] = {1}, event_nonce[EVENT_NONCE_SIZE] = {2};
-    assert_true(box_shared_of(&shared, &hub_identity.box_public, &evil->me.box_secret));
-    call(evil);
-    hello(&m, evil, "south", 1);
-    assert_int_equal(ask(evil, &m, (struct bytes){0}), MSG_WELCOME);
-    key_record_wrap(&forged, &shared, nonce, &body);
-    const struct event_clear clear = {
-        .device = evil->me.device, .incarnation = 1, .site = bytes_str("south"), .seq = 1, .key = north_key.id};
-    struct data_key guess = {{9}};
-    struct buffer fields = {0};
+    struct buffer body = {0}, event = {0}, fields = {0};
+    const uint8_t event_nonce[EVENT_NONCE_SIZE] = {2, (uint8_t)stream->seq};
+    assert_true(box_shared_of(&shared, &hub_identity.box_public, &c->me.box_secret));
+    for (uint32_t i = 0; i < key_count; i++) {
+        const uint8_t nonce[BOX_NONCE_SIZE] = {1, (uint8_t)i, (uint8_t)stream->seq};
+        key_record_wrap(&keys[i], &shared, nonce, &body);
+    }
+    const struct event_clear clear = {.device = c->me.device, .incarnation = 1, .site = bytes_str(stream->site),
+                                      .seq = ++stream->seq, .prev = stream->last, .key = *under};
+    const struct data_key guess = {{9}};
     mp_put_map(&fields, 0);
     const struct event_body said = {
         .time = 1, .type = bytes_str("note.added"), .worker = bytes_str("eve"), .fields = buffer_bytes(&fields)};
     assert_true(event_seal(&clear, &said, &guess, event_nonce, &event));
     buffer_append(&body, event.data, event.len);
-    struct event_id id;
-    event_id_of(buffer_bytes(&event), &id);
+    event_id_of(buffer_bytes(&event), &stream->last);
     m.kind = MSG_PUSH;
-    m.push = (struct msg_push){.site = bytes_str("south"), .incarnation = 1, .first_seq = 1, .count = 1, .key_count = 1};
-    sign_stream(&evil->me.sign_secret, m.push.site, &evil->me.device, 1, 1, &id, &m.push.signature);
-    assert_int_equal(ask(evil, &m, buffer_bytes(&body)), MSG_RECEIPT);
-    assert_int_equal(evil->answer->receipt.seq, 1);
-    /* North's key is not handed out for it, … */
+    m.push = (struct msg_push){.site = bytes_str(stream->site), .incarnation = 1, .first_seq = stream->seq, .count = 1,
+                               .key_count = key_count};
+    sign_stream(&c->me.sign_secret, m.push.site, &c->me.device, 1, stream->seq, &stream->last, &m.push.signature);
+    assert_int_equal(ask(c, &m, buffer_bytes(&body)), MSG_RECEIPT);
+    assert_int_equal(c->answer->receipt.seq, stream->seq);
+    buffer_release(&body);
+    buffer_release(&event);
+    buffer_release(&fields);
+}
+
+/* How many keys the caller is given for this one, of a site: by asking, and with the site's entries. */
+static uint32_t keys_given(struct caller *c, const char *site, const struct key_id *id)
+{
     m.kind = MSG_KEYS;
-    m.keys = (struct msg_keys){.site = bytes_str("south"), .count = 1, .ids = {north_key.id}};
-    assert_int_equal(ask(evil, &m, (struct bytes){0}), MSG_KEYRING);
-    assert_int_equal(evil->answer->keyring.key_count, 0);
-    m.keys.site = bytes_str("north");
-    assert_int_equal(ask(evil, &m, (struct bytes){0}), MSG_REFUSED);
-    /* … and who joins north gets north's own. */
-    struct caller *newcomer = holders[1];
+    m.keys = (struct msg_keys){.site = bytes_str(site), .count = 1, .ids = {*id}};
+    assert_int_equal(ask(c, &m, (struct bytes){0}), MSG_KEYRING);
+    uint32_t given = c->answer->keyring.key_count;
+    m.kind = MSG_PULL;
+    m.pull = (struct msg_pull){.site = bytes_str(site), .max_bytes = 65536};
+    assert_int_equal(ask(c, &m, (struct bytes){0}), MSG_FEED);
+    return given + c->answer->feed.key_count;
+}
+
+/* Whoever joins the site now gets its own key, and none else. */
+static void assert_joins_with(struct caller *newcomer, const char *site, const struct key_record *own)
+{
+    static struct mp_reader r;
+    struct box_shared shared;
+    unsigned found = 0;
     call(newcomer);
     join(&m, newcomer, newcomer->me.curve_public);
     assert_int_equal(ask(newcomer, &m, (struct bytes){0}), MSG_JOINED);
-    static struct mp_reader r;
-    bool found = false;
     assert_true(box_shared_of(&shared, &hub_identity.box_public, &newcomer->me.box_secret));
     mp_reader_init(&r, buffer_bytes(&newcomer->body));
     for (uint32_t i = 0; i < newcomer->answer->joined.key_count; i++) {
         struct key_record key;
         assert_true(mp_next(&r) && key_record_unwrap(&r, &shared, &key));
-        if (strcmp(key.site, "north") == 0)
-            found = memcmp(&key.id, &north_key.id, sizeof key.id) == 0;
+        if (strcmp(key.site, site) == 0) {
+            found++;
+            assert_memory_equal(&key.id, &own->id, sizeof key.id);
+            assert_memory_equal(&key.key, &own->key, sizeof key.key);
+        }
     }
-    assert_true(found);
-    buffer_release(&body);
-    buffer_release(&event);
-    buffer_release(&fields);
+    assert_int_equal(found, 1);
+}
+
+/* A laptop of south brings a key "of north", and writes an event that names north's key. */
+static void keys_of_a_site_one_is_not_in(void **state)
+{
+    (void)state;
+    const struct key_record forged = {.kind = KEY_SITE, .site = "north", .id = {{7}}, .key = {{7}}};
+    struct stream south = {.site = "south"};
+    call(evil);
+    hello(&m, evil, "south", 1);
+    assert_int_equal(ask(evil, &m, (struct bytes){0}), MSG_WELCOME);
+    push(evil, &south, &north_key.id, &forged, 1);
+    assert_int_equal(keys_given(evil, "south", &north_key.id), 0); /* north's key is not handed out for it, … */
+    m.kind = MSG_KEYS;
+    m.keys = (struct msg_keys){.site = bytes_str("north"), .count = 1, .ids = {north_key.id}};
+    assert_int_equal(ask(evil, &m, (struct bytes){0}), MSG_REFUSED);
+    assert_joins_with(holders[1], "north", &north_key); /* … and who joins north gets north's own */
+}
+
+/* The site's key is the hub's: who is in the site cannot put another in its place, alone or among others. */
+static void a_key_of_ones_own_site(void **state)
+{
+    (void)state;
+    const struct key_record brought[] = {
+        {.kind = KEY_SITE, .site = "south", .id = {{7}}, .key = {{7}}},
+        {.kind = KEY_PERSON, .site = "south", .id = {{8}}, .owner = {{8}}, .key = {{8}}},
+        {.kind = KEY_SITE_AUDIENCE, .site = "south", .id = {{6}}, .key = {{6}}},
+        {.kind = KEY_PERSON, .site = "south", .id = south_key.id, .owner = {{5}}, .key = {{5}}}};
+    struct stream south = {.site = "south"};
+    call(evil);
+    hello(&m, evil, "south", 1);
+    assert_int_equal(ask(evil, &m, (struct bytes){0}), MSG_WELCOME);
+    push(evil, &south, &brought[1].id, brought, 4);
+    push(evil, &south, &brought[0].id, NULL, 0);
+    push(evil, &south, &brought[2].id, NULL, 0);
+    assert_int_equal(evil->answer->receipt.missing_count, 1); /* the hub has no such key … */
+    assert_int_equal(keys_given(evil, "south", &brought[0].id), 0);
+    assert_int_equal(keys_given(evil, "south", &brought[2].id), 0);
+    assert_int_equal(keys_given(evil, "south", &brought[1].id), 1); /* … and the person's beside it was kept */
+    assert_joins_with(holders[0], "south", &south_key);
+}
+
+/* A laptop that is in both sites brings a key of north's again as one of south's, first alone and then with an event
+ * under it: south's others are not given it. */
+static void a_persons_key_under_two_sites(void **state)
+{
+    (void)state;
+    struct key_record person = {.kind = KEY_PERSON, .site = "north", .id = {{4}}, .owner = {{4}}, .key = {{4}}};
+    struct stream north = {.site = "north"}, south = {.site = "south"};
+    call(both);
+    hello(&m, both, "north", 1);
+    assert_int_equal(ask(both, &m, (struct bytes){0}), MSG_WELCOME);
+    push(both, &north, &person.id, &person, 1);
+    memcpy(person.site, "south", sizeof "south");
+    push(both, &south, &person.id, &person, 1);
+    push(both, &south, &north_key.id, NULL, 0);
+    call(evil);
+    hello(&m, evil, "south", 1);
+    assert_int_equal(ask(evil, &m, (struct bytes){0}), MSG_WELCOME);
+    assert_int_equal(keys_given(evil, "south", &person.id), 0);
+    assert_int_equal(keys_given(evil, "south", &north_key.id), 0);
+}
+
+/* A used ticket gives again what it gave, and a laptop that is let in has nothing to join with. */
+static void joining_again_for_more(void **state)
+{
+    (void)state;
+    assert_joins_with(holders[0], "south", &south_key);
+    join(&m, holders[0], holders[0]->me.curve_public);
+    assert_int_equal(ask(holders[0], &m, (struct bytes){0}), MSG_JOINED);
+    for (uint32_t i = 0; i < holders[0]->answer->joined.site_count; i++)
+        assert_false(bytes_is(holders[0]->answer->joined.sites[i], "north"));
+    call(evil);
+    join(&m, evil, evil->me.curve_public);
+    assert_int_equal(ask(evil, &m, (struct bytes){0}), MSG_REFUSED);
+    hello(&m, evil, "north", 1);
+    assert_int_equal(ask(evil, &m, (struct bytes){0}), MSG_WELCOME);
+    assert_int_equal(evil->answer->welcome.sites[0].verdict, SITE_DENIED);
+    m.kind = MSG_PULL;
+    m.pull = (struct msg_pull){.site = bytes_str("north"), .max_bytes = 65536};
+    assert_int_equal(ask(evil, &m, (struct bytes){0}), MSG_REFUSED);
 }
 
 /* HELLOs and PULLs without pause, of ever new incarnations, and answers that are not read: the honest one, whom end()
@@ -449,9 +573,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_join_with_a_key_that_is_none, begin, end),
+        cmocka_unit_test_setup_teardown(a_join_with_a_curve_key_that_is_none, begin, end),
         cmocka_unit_test_setup_teardown(a_join_with_another_laptops_key, begin, end),
         cmocka_unit_test_setup_teardown(a_ticket_used_many_times_at_once, begin, end),
         cmocka_unit_test_setup_teardown(keys_of_a_site_one_is_not_in, begin, end),
+        cmocka_unit_test_setup_teardown(a_key_of_ones_own_site, begin, end),
+        cmocka_unit_test_setup_teardown(a_persons_key_under_two_sites, begin, end),
+        cmocka_unit_test_setup_teardown(joining_again_for_more, begin, end),
         cmocka_unit_test_setup_teardown(a_flood, begin, end),
         cmocka_unit_test_setup_teardown(rubbish, begin, end),
     };

@@ -80,7 +80,7 @@ static void adding_again_is_fine_and_another_key_of_that_name_is_not(void **stat
     given_dir_end(&dir);
 }
 
-static void the_newest_key_of_a_site_is_found(void **state)
+static void the_first_key_of_a_site_is_found_and_stands(void **state)
 {
     (void)state;
     struct given_dir dir = given_dir();
@@ -90,7 +90,7 @@ static void the_newest_key_of_a_site_is_found(void **state)
     const struct key_record records[] = {site_key(3, "north"), site_key(9, "northern"), site_key(1, "north")};
     assert_int_equal(keyring_add(ring, records, 3, NULL), FELLOE_OK);
     assert_int_equal(keyring_site_key(ring, bytes_str("north"), &got), FELLOE_OK);
-    assert_int_equal(got.key.b[0], 1);
+    assert_int_equal(got.key.b[0], 3);
     assert_int_equal(keyring_site_key(ring, bytes_str("northern"), &got), FELLOE_OK);
     assert_int_equal(got.key.b[0], 9);
     assert_int_equal(keyring_site_key(ring, bytes_str("nor"), &got), FELLOE_NOT_FOUND);
@@ -179,7 +179,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_are_there_again_after_opening),
         cmocka_unit_test(adding_again_is_fine_and_another_key_of_that_name_is_not),
-        cmocka_unit_test(the_newest_key_of_a_site_is_found),
+        cmocka_unit_test(the_first_key_of_a_site_is_found_and_stands),
         cmocka_unit_test(no_key_lies_open_in_the_file),
         cmocka_unit_test(another_wrapping_key_opens_nothing),
         cmocka_unit_test(a_flipped_bit_is_noticed),
