@@ -53,7 +53,7 @@ TESTLIB_O := $(call obj,tests/lib/*.c)
 GENERATE_O := $(call obj,tests/generator/*.c)
 UNIT      := $(patsubst tests/unit/%.c,$B/tests/%,$(wildcard tests/unit/test_*.c))
 SIM       := $(patsubst tests/sim/%.c,$B/tests/%,$(wildcard tests/sim/test_*.c))
-SIM_O     := $(call obj,$(filter-out tests/sim/test_%,$(wildcard tests/sim/*.c)))
+SIM_O     := $(call obj,$(filter-out tests/sim/test_% tests/sim/main.c,$(wildcard tests/sim/*.c)))
 FUZZ      := $(patsubst tests/fuzz/fuzz_%.c,$B/tests/fuzz_%,$(wildcard tests/fuzz/fuzz_*.c))
 SOURCES   := $(wildcard include/felloe/*.h proto/*.[ch] daemon/*.[ch] client/*.[ch] client/*/*.[ch] tests/*/*.[ch])
 VERSION    = $(shell sed -n 's/.*FELLOE_VERSION "\(.*\)".*/\1/p' include/felloe/version.h)
@@ -111,6 +111,9 @@ $B/tests/test_client_%: $B/tests/unit/test_client_%.o $(filter-out $B/client/mai
 $B/tests/test_sim%: $B/tests/sim/test_sim%.o $(SIM_O) $(TESTLIB_O) $B/libproto.a
 	@mkdir -p $(@D); echo "  LINK  $@"
 	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(PROTO_LIBS) $(TEST_LIBS)
+$B/felloe-sim: $B/tests/sim/main.o $(SIM_O) $(TESTLIB_O) $B/libproto.a
+	@echo "  LINK  $@"
+	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(PROTO_LIBS)
 # A fuzz target, with a main that replays its seeds and a number of mutations of them; `make fuzz` is libFuzzer's turn.
 $B/tests/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/tests/fuzz/replay_main.o $B/libproto.a
 	@mkdir -p $(@D); echo "  LINK  $@"
@@ -131,6 +134,8 @@ test:  ## install what is missing, build, run every test; ends with "N passed, N
 test-programs: all lib $(GENERATOR) $(TEST_PROGRAMS)
 unit: $(UNIT) $(SIM)  ## build and run the unit tests alone
 	@B=$B tests/run unit
+sim: $B/felloe-sim  ## the simulator: SEEDS=N (1000) from FROM=S on, or one SEED=S with TRACE=LINES of what happened
+	$Q$B/felloe-sim $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000) --from $(or $(FROM),1)) --trace $(or $(TRACE),60)
 demo:  ## install what is missing, build, show one hub and four laptops at work (KEEP=1: leave them running)
 	+@$(MAKE) -s --no-print-directory deps
 	$(SUBMAKE) B=$B all $(GENERATOR)
@@ -212,7 +217,7 @@ help:  ## list these targets
 	@echo 'make TARGET [CC=clang] [V=1] [B=build] [PREFIX=/usr/local] [DESTDIR=]'
 	@sed -n 's/^\([a-z_.]*\):[^#]*  ## \(.*\)/\1	\2/p' Makefile | awk -F '\t' '{ printf "  %-24s%s\n", $$1, $$2 }'
 
-.PHONY: all lib test test-programs unit demo asan tsan fuzz libfuzzer format tidy deps install clean help FORCE
+.PHONY: all lib test test-programs unit sim demo asan tsan fuzz libfuzzer format tidy deps install clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $B -name '*.d' -not -path '$B/?san/*' -not -path '$B/libfuzzer/*' 2>/dev/null)

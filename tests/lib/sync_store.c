@@ -54,8 +54,8 @@ static bool seal(struct pool_event *event, struct bytes site, const struct event
     return ok;
 }
 
-const struct pool_event *pool_make(struct pool *pool, struct bytes site, const struct device_id *device,
-                                   uint32_t incarnation, struct stream_head *head, const struct seen *seen)
+/* An empty place at the pool's end. */
+static struct pool_event *pool_place(struct pool *pool)
 {
     if (pool->count == pool->cap) {
         uint32_t cap = pool->cap ? pool->cap * 2 : 64;
@@ -66,6 +66,28 @@ const struct pool_event *pool_make(struct pool *pool, struct bytes site, const s
         pool->cap = cap;
     }
     struct pool_event *event = calloc(1, sizeof *event);
+    if (event)
+        event->index = pool->count;
+    return event;
+}
+
+static const struct pool_event *pool_put(struct pool *pool, struct pool_event *event, struct stream_head *head)
+{
+    event_id_of(buffer_bytes(&event->raw), &event->id);
+    if (event->raw.failed || !table_put(&pool->by_id, event->id.b, pool->count)) {
+        buffer_release(&event->raw);
+        free(event);
+        return NULL;
+    }
+    pool->items[pool->count++] = event;
+    *head = (struct stream_head){event->seq, event->id, event->seen};
+    return event;
+}
+
+const struct pool_event *pool_make(struct pool *pool, struct bytes site, const struct device_id *device,
+                                   uint32_t incarnation, struct stream_head *head, const struct seen *seen)
+{
+    struct pool_event *event = pool_place(pool);
     if (!event)
         return NULL;
     event->device = *device;
@@ -74,16 +96,24 @@ const struct pool_event *pool_make(struct pool *pool, struct bytes site, const s
     event->seen = head->seen; /* never goes back along a stream */
     for (uint8_t i = 0; i < seen->count; i++)
         seen_advance(&event->seen, seen->at[i]);
-    bool sealed = seal(event, site, &head->id, pool->count);
-    event_id_of(buffer_bytes(&event->raw), &event->id);
-    if (!sealed || !table_put(&pool->by_id, event->id.b, pool->count)) {
-        buffer_release(&event->raw);
-        free(event);
+    if (!seal(event, site, &head->id, pool->count))
+        event->raw.failed = true;
+    return pool_put(pool, event, head);
+}
+
+const struct pool_event *pool_add(struct pool *pool, struct buffer *raw, const struct event_clear *clear,
+                                  struct stream_head *head)
+{
+    struct pool_event *event = pool_place(pool);
+    if (!event)
         return NULL;
-    }
-    pool->items[pool->count++] = event;
-    *head = (struct stream_head){event->seq, event->id, event->seen};
-    return event;
+    event->raw = *raw;
+    *raw = (struct buffer){0};
+    event->device = clear->device;
+    event->incarnation = clear->incarnation;
+    event->seq = clear->seq;
+    event->seen = clear->seen;
+    return pool_put(pool, event, head);
 }
 
 /* ---- sites ---- */

@@ -16,6 +16,7 @@ struct pool_event {
     uint32_t incarnation;
     uint64_t seq;
     struct seen seen;
+    uint32_t index; /* in the pool */
 };
 struct pool {
     struct pool_event **items;
@@ -28,6 +29,10 @@ const struct pool_event *pool_find(const struct pool *pool, const struct event_i
 /* Makes the event that follows `head` in a stream, and moves the head. */
 const struct pool_event *pool_make(struct pool *pool, struct bytes site, const struct device_id *device,
                                    uint32_t incarnation, struct stream_head *head, const struct seen *seen);
+
+/* Takes over an event's bytes that somebody else has sealed, as they follow `head`, and moves it. */
+const struct pool_event *pool_add(struct pool *pool, struct buffer *raw, const struct event_clear *clear,
+                                  struct stream_head *head);
 
 struct store_entry {
     const struct pool_event *event;

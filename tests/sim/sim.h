@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The deterministic simulator: one hub and some laptops in one virtual world (clock, network, disks, workers, faults),
+ * all of it decided by one seed. The machines, the codecs, the seal and the fold are the product's own objects; what is
+ * here takes the place of daemon/. See README.md beside this file for what is simulated, and what not yet. */
+#ifndef FELLOE_TESTS_SIM_H
+#define FELLOE_TESTS_SIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Deliberate breakages of the driver's side, each of which the simulator has to catch: the test of the test. */
+enum breakage {
+    BREAK_NOTHING,
+    BREAK_HUB_ACKS_EARLY,    /* the hub says "kept" before its commit: a crash then loses what was acknowledged */
+    BREAK_SAVED_EARLY,       /* a laptop says "saved" before its commit */
+    BREAK_RECEIPT_VOLATILE,  /* a laptop forgets to make a receipt durable */
+    BREAK_CURSOR_ALONE,      /* a cursor is made durable in another transaction than its entries */
+    BREAK_POSITION_REUSED,   /* the hub gives a position again after a crash */
+    BREAK_UNKNOWN_IS_FAILED, /* an unknown commit is taken for a failed one, and done again */
+    BREAK_CHAIN_UNCHECKED,   /* after a restart the hub takes a stream from where one event is missing */
+    BREAK_FEED_SKIPS,        /* the hub's reader leaves an entry out */
+    BREAK_KEYS_DROPPED,      /* the hub keeps a PUSH's events and forgets the keys that came along */
+    BREAK_VIEW_SKIPS,        /* the views' cursor moves past an event that was not folded */
+    BREAK_SEEN_TOO_MUCH,     /* `seen` says what was received, not what was shown */
+    BREAK_LAST_WINS,         /* the fold lets each write overwrite all that came before it: edits vanish */
+    BREAK_COUNT
+};
+const char *breakage_name(enum breakage breakage);
+
+struct sim_result {
+    bool held; /* every invariant did */
+    char problem[400];
+    uint64_t fingerprint; /* of all that happened: equal for equal seeds */
+    uint64_t steps, frames, events, crashes;
+    uint64_t healed_ms; /* virtual time from the end of all faults to convergence */
+};
+
+/* Runs one seed to its end. When something did not hold, the last `trace` steps are told on stderr. */
+void sim_run(uint64_t seed, enum breakage breakage, uint32_t trace, struct sim_result *out);
+
+#endif

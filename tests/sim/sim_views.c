@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The views of a simulated laptop: every event that its log has is opened and folded into the document of its person,
+ * some time later, as the daemon's projector does it. What they have folded is what their worker has seen. */
+#include <stdlib.h>
+
+#include "tests/sim/sim_internal.h"
+
+#define ASK_AGAIN_MS 60000u
+
+void views_due(struct sim *sim, uint32_t node)
+{
+    struct sim_node *n = &sim->nodes[node];
+    if (n->view_due || !n->machine)
+        return;
+    n->view_due = true;
+    uint32_t lag = sim_chance(sim, 1000) ? 20000 : 300; /* the projector is behind, now and then */
+    (void)sim_later(sim, sim->now + sim_below(sim, lag), ITEM_VIEW, node, n->life);
+}
+
+bool fold_into(struct sim *sim, struct document *document, const struct sim_event *event, struct position at)
+{
+    struct event opened;
+    struct event_body body;
+    if (!event_decode(buffer_bytes(&event->sealed->raw), &opened) ||
+        !event_open(&opened, &sim->key_bytes[event->key], &sim->plain, &body))
+        return false;
+    struct fold_event fold = {.at = at,
+                              .device = opened.clear.device,
+                              .incarnation = opened.clear.incarnation,
+                              .seq = opened.clear.seq,
+                              .seen = opened.clear.seen,
+                              .id = event->sealed->id,
+                              .body = &body};
+    if (sim->breakage == BREAK_LAST_WINS && at.epoch != 0 && at.n > 1) {
+        seen_advance(&fold.seen, (struct position){at.epoch, at.n - 1});
+    }
+    return document_fold(document, &fold);
+}
+
+/* False: there is no key for it yet. */
+static bool fold(struct sim *sim, uint32_t node, const struct pool_event *event, struct position at)
+{
+    struct sim_node *n = &sim->nodes[node];
+    const struct sim_event *known = &sim->events[event->index];
+    if (!n->keys[known->key]) {
+        n->folded_without_key[known->key] = true;
+        return false;
+    }
+    if (!n->documents[known->key])
+        n->documents[known->key] = document_new();
+    if (!fold_into(sim, n->documents[known->key], known, at))
+        sim_fail(sim, "laptop %u: an event could not be opened or folded", node);
+    return true;
+}
+
+/* A key came late: the person is folded again, as far as the views have read. */
+static void refold(struct sim *sim, uint32_t node, uint32_t key)
+{
+    struct sim_node *n = &sim->nodes[node];
+    struct store_site *site = store_site(&n->store, bytes_str(sim_site(sim->key_site[key])));
+    struct site_view *view = &n->views[sim->key_site[key]];
+    n->folded_without_key[key] = false;
+    for (uint32_t e = 0; e < site->epoch_count; e++)
+        for (uint32_t i = 0; i < site->epochs[e].count && i < seen_in(&view->folded, site->epochs[e].epoch); i++) {
+            const struct pool_event *event = site->epochs[e].entries[i].event;
+            if (sim->events[event->index].key == key)
+                (void)fold(sim, node, event, (struct position){site->epochs[e].epoch, i + 1});
+        }
+    for (uint64_t i = 0; i < view->own; i++)
+        if (sim->events[site->own[i]->index].key == key)
+            (void)fold(sim, node, site->own[i], (struct position){0});
+}
+
+static void fold_site(struct sim *sim, uint32_t node, struct store_site *site, struct site_view *view)
+{
+    uint32_t most = 1 + sim_below(sim, 30);
+    for (; view->own < site->own_count; view->own++)
+        (void)fold(sim, node, site->own[view->own], (struct position){0});
+    for (uint32_t e = 0; e < site->epoch_count; e++) {
+        uint32_t epoch = site->epochs[e].epoch;
+        for (uint64_t n = seen_in(&view->folded, epoch) + 1; n <= site->epochs[e].count && most > 0; n++, most--) {
+            if (sim->breakage != BREAK_VIEW_SKIPS || !sim_chance(sim, 50))
+                (void)fold(sim, node, site->epochs[e].entries[n - 1].event, (struct position){epoch, n});
+            seen_advance(&view->folded, (struct position){epoch, n});
+        }
+    }
+}
+
+static void ask_keys(struct sim *sim, uint32_t node)
+{
+    struct sim_node *n = &sim->nodes[node];
+    for (uint32_t k = 0; k < sim->key_count; k++) {
+        if (n->folded_without_key[k] && n->keys[k])
+            refold(sim, node, k);
+        if (!n->folded_without_key[k] || n->ask_again[k] > sim->now || !n->machine)
+            continue;
+        n->ask_again[k] = sim->now + ASK_AGAIN_MS;
+        sim_note(sim, node, "lacks key %", k, 0, 0);
+        struct spoke_input need = {.kind = SPOKE_NEED_KEYS,
+                                   .site = bytes_str(sim_site(sim->key_site[k])),
+                                   .keys = &sim->key_ids[k],
+                                   .key_count = 1};
+        spoke_input(sim, node, &need);
+        if (n->look_again <= sim->now) {
+            n->look_again = sim->now + ASK_AGAIN_MS;
+            (void)sim_later(sim, n->look_again, ITEM_VIEW, node, n->life);
+        }
+    }
+}
+
+void views_look(struct sim *sim, uint32_t node)
+{
+    struct sim_node *n = &sim->nodes[node];
+    n->view_due = false;
+    for (uint32_t i = 0; i < n->store.site_count; i++)
+        fold_site(sim, node, &n->store.sites[i], &n->views[sim_site_number(bytes_str(n->store.sites[i].name))]);
+    ask_keys(sim, node);
+    if (!views_current(sim, node))
+        views_due(sim, node);
+    if (sim->key_count > 0 && sim_chance(sim, 300))
+        check_view(sim, node, sim_below(sim, sim->key_count));
+}
+
+void views_drop(struct sim *sim, uint32_t node)
+{
+    struct sim_node *n = &sim->nodes[node];
+    sim_note(sim, node, "makes its views again", 0, 0, 0);
+    for (uint32_t k = 0; k < SIM_KEYS; k++) {
+        document_free(n->documents[k]);
+        n->documents[k] = NULL;
+        n->folded_without_key[k] = false;
+    }
+    memset(n->views, 0, sizeof n->views);
+}
+
+void views_reload(struct sim *sim, uint32_t node)
+{
+    struct sim_node *n = &sim->nodes[node];
+    struct buffer bytes = {0};
+    for (uint32_t k = 0; k < sim->key_count; k++) {
+        if (!n->documents[k])
+            continue;
+        buffer_clear(&bytes);
+        document_encode(n->documents[k], &bytes);
+        if (!document_decode(n->documents[k], buffer_bytes(&bytes)))
+            sim_fail(sim, "laptop %u: a document cannot be read back", node);
+    }
+    buffer_release(&bytes);
+}
+
+bool views_current(const struct sim *sim, uint32_t node)
+{
+    const struct sim_node *n = &sim->nodes[node];
+    for (uint32_t i = 0; i < n->store.site_count; i++) {
+        const struct store_site *site = &n->store.sites[i];
+        const struct site_view *view = &n->views[sim_site_number(bytes_str(site->name))];
+        if (view->own != site->own_count)
+            return false;
+        for (uint32_t e = 0; e < site->epoch_count; e++)
+            if (seen_in(&view->folded, site->epochs[e].epoch) != site->epochs[e].count)
+                return false;
+    }
+    for (uint32_t k = 0; k < sim->key_count; k++)
+        if (n->folded_without_key[k] && n->keys[k])
+            return false;
+    return true;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The simulator in `make test`: 2,000 worlds in which everything holds, and a test of that test: each deliberate
+ * breakage is found. `make sim` runs as many seeds as one likes. */
+#include <sodium.h>
+
+#include "tests/sim/sim.h"
+#include "tests/unit/given.h"
+
+#define SEEDS       2000u
+#define BREAK_SEEDS 10000u /* within which a breakage has to be found; most take one or two */
+
+static struct sim_result result, again;
+
+static void everything_holds(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        sim_run(seed, BREAK_NOTHING, 60, &result);
+        if (!result.held)
+            fail_msg("seed %llu: %s; replay it with: make sim SEED=%llu", (unsigned long long)seed, result.problem,
+                     (unsigned long long)seed);
+    }
+}
+
+static void the_same_seed_is_the_same_world(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 100; seed <= SEEDS; seed += 100) {
+        sim_run(seed, BREAK_NOTHING, 0, &result);
+        sim_run(seed, BREAK_NOTHING, 0, &again);
+        assert_true(result.held && result.steps > 0);
+        assert_true(result.fingerprint == again.fingerprint);
+    }
+    sim_run(1, BREAK_NOTHING, 0, &again);
+    assert_true(result.fingerprint != again.fingerprint);
+}
+
+static void every_breakage_is_found(void **state)
+{
+    (void)state;
+    for (int b = BREAK_NOTHING + 1; b < BREAK_COUNT; b++) {
+        uint64_t seed = 1;
+        for (;; seed++) {
+            sim_run(seed, (enum breakage)b, 0, &result);
+            if (!result.held)
+                break;
+            if (seed == BREAK_SEEDS)
+                fail_msg("%s: not found in %u seeds", breakage_name((enum breakage)b), BREAK_SEEDS);
+        }
+        print_message("%s: found by seed %llu: %s\n", breakage_name((enum breakage)b), (unsigned long long)seed,
+                      result.problem);
+    }
+}
+
+int main(void)
+{
+    if (sodium_init() < 0)
+        return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(everything_holds),
+        cmocka_unit_test(the_same_seed_is_the_same_world),
+        cmocka_unit_test(every_breakage_is_found),
+    };
+    return cmocka_run_group_tests_name("sim", tests, NULL, NULL);
+}
