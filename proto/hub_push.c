@@ -333,6 +333,16 @@ static struct keep *keep_take(struct hub *hub, uint64_t ticket)
     return NULL;
 }
 
+/* What is kept waits at its laptop no longer, whether or not that has told us since. */
+static void fewer_waiting(struct hub *hub, const struct keep *keep)
+{
+    struct hub_device *d = &hub->devices[keep->device];
+    uint64_t *waiting = &d->waiting[keep->site];
+    *waiting = *waiting > keep->count ? *waiting - keep->count : 0;
+    if (*waiting == 0)
+        d->oldest_waiting_ms[keep->site] = 0;
+}
+
 void hub_on_kept(struct hub *hub, const struct hub_input *input)
 {
     if (!input->ok) { /* unknown, never "not saved": nothing is answered, and the driver starts afresh */
@@ -347,6 +357,7 @@ void hub_on_kept(struct hub *hub, const struct hub_input *input)
         struct stream *stream = streams_find(&hub->sites[keep->site]->streams, &d->id, keep->incarnation);
         assert(stream && keep->first_seq == stream->durable.seq + 1);
         stream->durable = keep->head;
+        fewer_waiting(hub, keep);
     }
     for (uint32_t i = 0; i < keep->waiter_count; i++)
         if (hub_peer(hub, keep->waiters[i].peer))

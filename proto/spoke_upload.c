@@ -13,7 +13,9 @@ static bool going(const struct spoke *s, const struct site *site)
 
 uint64_t upload_waiting(const struct site *site)
 {
-    return site->own.seq > site->shared_seq ? site->own.seq - site->shared_seq : 0;
+    /* the hub is told what it does not know yet: a receipt that is just being made durable counts */
+    uint64_t held = site->up.acked_seq > site->shared_seq ? site->up.acked_seq : site->shared_seq;
+    return site->own.seq > held ? site->own.seq - held : 0;
 }
 
 void upload_restart(struct site *site)

@@ -162,7 +162,7 @@ void upload_restart(struct site *site);         /* go on from what is acknowledg
 void upload_remember(struct site *site, uint64_t seq, const struct event_id *id);
 void upload_on_read(struct spoke *s, struct site *site, struct spoke_input *input);
 void upload_turn(struct spoke *s, struct site *site);
-uint64_t upload_waiting(const struct site *site);
+uint64_t upload_waiting(const struct site *site); /* saved, and not acknowledged by the hub */
 uint64_t upload_deadline(const struct spoke *s, const struct site *site);
 
 /* ---- spoke_receipt.c ---- */

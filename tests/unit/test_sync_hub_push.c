@@ -28,6 +28,28 @@ static void a_push_is_answered_after_its_commit(void **state)
     assert_int_equal(receipt.runs[0].at.n, 4);
 }
 
+static void what_is_kept_waits_no_longer(void **state)
+{
+    (void)state;
+    struct hub_device_status status;
+    a_writes_five();
+    fill_hello(&a, 1)->waiting = 4; /* the fifth is written later */
+    message.hello.sites[0].oldest_waiting_ms = 77;
+    send(&a, 1, MSG_HELLO, 1, NULL);
+    push(&a, 1, 2, five, 3);
+    push(&a, 1, 3, five + 3, 2);
+    hub_device_status(hub, 0, &status);
+    assert_int_equal(status.waiting, 4); /* nothing is durable yet */
+    keep_done(1);
+    hub_device_status(hub, 0, &status);
+    assert_int_equal(status.waiting, 1);
+    assert_int_equal(status.oldest_waiting_ms, 77);
+    keep_done(2);
+    hub_device_status(hub, 0, &status);
+    assert_int_equal(status.waiting, 0);
+    assert_int_equal(status.oldest_waiting_ms, 0);
+}
+
 static void doubled_pushes_are_answered_by_what_is_durable(void **state)
 {
     (void)state;
@@ -330,6 +352,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_push_is_answered_after_its_commit),
+        TEST(what_is_kept_waits_no_longer),
         TEST(doubled_pushes_are_answered_by_what_is_durable),
         TEST(a_gap_is_answered_by_where_to_go_on),
         TEST(a_failed_commit_ends_the_machine),

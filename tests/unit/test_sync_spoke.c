@@ -72,6 +72,21 @@ static void saved_events_are_pushed_and_shared_only_when_the_receipt_is_kept(voi
     says(read_own(3, 32768), "PUSH#4 3+1 keys 0");
 }
 
+static void what_the_hub_acknowledged_is_not_told_as_waiting(void **state)
+{
+    (void)state;
+    write_own(2);
+    saved();
+    up();
+    welcome(1, 0);
+    read_own(1, 16384);
+    says(receipt(3, 2), "keep-receipt 2 runs 0");
+    others_write(1);
+    says(feed(2, 1, 1), "keep-feed 1+1; PULL#4 after 1 max 16384");
+    says(after(60000), "HELLO#5 own 2 waiting 0; PULL#6 after 1 max 8192"); /* the receipt is still being kept */
+    assert_int_equal(shared(), 0);
+}
+
 static void receipts_may_be_doubled_and_reordered(void **state)
 {
     (void)state;
@@ -354,6 +369,7 @@ int main(void)
         TEST(silence_while_live_is_probed),
         TEST(it_greets_again_every_minute),
         TEST(saved_events_are_pushed_and_shared_only_when_the_receipt_is_kept),
+        TEST(what_the_hub_acknowledged_is_not_told_as_waiting),
         TEST(receipts_may_be_doubled_and_reordered),
         TEST(positions_of_receipts_that_wait_are_kept_together),
         TEST(a_receipt_without_the_hubs_signature_is_nothing),

@@ -239,7 +239,7 @@ static void keys_that_the_hub_lacks_are_brought(void **state)
     given_key_record(&body, 4);
     keys.body = lend_buffer(&body);
     says(step(&keys), "PUSH#4 0+0 keys 1");
-    says(after(10000), "HELLO#5 own 1 waiting 1");
+    says(after(10000), "HELLO#5 own 1 waiting 0");
     says(welcome(5, 1), "");
     says(after(5000), "read-keys 2"); /* unanswered: brought again */
     given_key_record(&body, 4);
