@@ -96,7 +96,7 @@ static void an_error_gets_through_in_any_encoding(void **state)
     assert_int_equal(mp_array(&reader, 3, 3), 3);
     assert_true(bytes_is(mp_str(&reader, 0, 10), "error"));
     assert_int_equal(mp_uint(&reader, 200), FELLOE_NOT_FOUND);
-    assert_true(bytes_is(mp_str(&reader, 0, 500), "No file caf?."));
+    assert_true(bytes_is(mp_str(&reader, 0, 500), "No file caf."));
     assert_true(mp_done(&reader));
     buffer_release(&b);
 }
