@@ -52,6 +52,7 @@ void plan_make(struct sim *sim)
     plan->faults &= (1u << FAULT_COUNT) - 1;
     plan->fault_pause_ms = between(sim, 500, 40000);
     plan->disk_ms = sim_chance(sim, 1000) ? between(sim, 100, 3000) : between(sim, 1, 30);
+    plan->long_notes = sim_chance(sim, 1000) ? between(sim, 1000, 8000) : 0;
     if (has(sim, FAULT_COMMIT)) {
         plan->commit_lost = between(sim, 0, 400);
         plan->commit_unknown = between(sim, 0, 400);

@@ -76,11 +76,21 @@ static void write_settled(struct sim *sim, struct sim_event *event)
         put(event, "chosen", which == 5 ? workers[sim_below(sim, 3)] : sim_chance(sim, 5000) ? "active" : "ended");
 }
 
+/* A page and more, up to nearly the largest event: windows and batches fill up. */
+static const char *long_note(struct sim *sim)
+{
+    static char text[60001];
+    if (text[0] == '\0')
+        memset(text, 'a', sizeof text - 1);
+    size_t most = sizeof text - 1;
+    return text + most - sim_below(sim, sim_chance(sim, 500) ? (uint32_t)most : 12000);
+}
+
 static void write_note(struct sim *sim, struct sim_event *event)
 {
-    (void)sim;
     event->type = "note.added";
-    put(event, "text", "prefers to be called after four o'clock");
+    put(event, "text",
+        sim_chance(sim, sim->plan.long_notes) ? long_note(sim) : "prefers to be called after four o'clock");
 }
 
 static void write_introduced(struct sim *sim, struct sim_event *event)
@@ -165,6 +175,8 @@ void work(struct sim *sim, uint32_t node)
         write_introduced(sim, event);
     else if (sim_chance(sim, 1200))
         write_struck(sim, event, n);
+    else if (sim_chance(sim, sim->plan.long_notes))
+        write_note(sim, event);
     else
         writes[sim_below(sim, sizeof writes / sizeof writes[0])](sim, event);
     uint64_t now = wall_ms(sim, n) << 16;
