@@ -368,14 +368,15 @@ static bool check_join(const struct hub_driver *h, const struct msg_join *join, 
                       "The laptop's felloe and the hub's do not speak the same version. Update both.");
     if (!join_verify(join) || join->label.len > LABEL_MAX)
         return refuse(why, REFUSED_MALFORMED, "The request to join is not signed as it should be.");
-    /* Not every 32 bytes are a key: with some (a point of small order) anybody knows the shared secret, or there is none.
-     */
+    /* Not every 32 bytes are a key: with some (a point of small order) anybody knows the shared secret, or there is
+     * none. */
     const struct identity *me = &h->base.daemon->identity;
     struct box_public curve;
     struct box_secret curve_secret;
     memcpy(curve.b, join->curve, sizeof curve.b);
     memcpy(curve_secret.b, me->curve_secret, sizeof curve_secret.b);
-    bool are_keys = box_shared_of(&shared, &join->box, &me->box_secret) && box_shared_of(&shared, &curve, &curve_secret);
+    bool are_keys = box_shared_of(&shared, &join->box, &me->box_secret) &&
+                    box_shared_of(&shared, &curve, &curve_secret);
     sodium_memzero(&shared, sizeof shared);
     sodium_memzero(&curve_secret, sizeof curve_secret);
     return are_keys || refuse(why, REFUSED_MALFORMED, "The request to join brings a key that is none.");

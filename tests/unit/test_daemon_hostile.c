@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A real hub in a process of its own, and what ticket holders and admitted laptops might do to it. After each attack the
- * hub serves an honest laptop, ends cleanly, and can be started again. */
+/* A real hub in a process of its own, and what ticket holders and admitted laptops might do to it. After each attack
+ * the hub serves an honest laptop, ends cleanly, and can be started again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

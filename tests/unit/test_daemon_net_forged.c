@@ -327,7 +327,8 @@ static bool hear(unsigned messages)
 }
 
 /* ZeroMQ 4.3.4 aborts when the number that it would give a connection is another's name already. It must be the first
- * test: without a seed rand() gives this number, the second, to the second router of every process (the first is ZAP's). */
+ * test: without a seed rand() gives this number, the second, to the second router of every process (the first is
+ * ZAP's). */
 static void nobody_can_take_the_number_of_the_next_connection(void **state)
 {
     (void)state;

@@ -129,7 +129,8 @@ static void rubbish(void **state)
     send_raw("\0\0\0\11\222\246status\200", 13, true);
     send_raw("\0\0\0\6\335\377\377\377\377\300", 10, true);
     struct given_client client = given_client(daemon_given);
-    const char *const odd[] = {"site", "../../etc", "person", "#-9223372036854775807", "limit", "#-1", "from", "1.1.1", NULL};
+    const char *const odd[] = {"site", "../../etc", "person", "#-9223372036854775807", "limit", "#-1", "from",
+                               "1.1.1", NULL};
     for (unsigned verb = 0; verb < CONTROL_VERB_COUNT; verb++) {
         if (verb == CONTROL_RECORD)
             continue; /* what follows them would be taken for drafts */
