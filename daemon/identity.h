@@ -35,6 +35,12 @@ struct identity {
     uint8_t ticket_curve_secret[32];
 };
 
+/* Is it the hub's own device? */
+static inline bool identity_is_hub(const struct identity *me, const struct device_id *device)
+{
+    return device_id_equal(device, me->role == ROLE_HUB ? &me->device : &me->hub_device);
+}
+
 /* Fresh random keys; everything else is zero. */
 void identity_generate(struct identity *identity, enum role role);
 enum felloe_code identity_save(const struct identity *identity, const char *dir, struct felloe_error *error);

@@ -157,7 +157,7 @@ static enum felloe_code fold_in_txn(struct projector *p, struct log_reader *read
     if (code != FELLOE_OK)
         return code;
     *step = (struct fold_step){.log = p->config.log, .keyring = p->config.keyring, .reader = reader, .views = &txn,
-                               .site = site};
+                               .identity = p->config.identity, .site = site};
     views_get_cursor(&txn, site, &step->cursor);
     if (is_ahead(reader, site, &step->cursor)) {
         views_end(&txn);

@@ -80,12 +80,13 @@ static bool has_room(const struct fold_work *work)
     return work->count < FOLD_EVENTS_MAX && work->bytes < FOLD_BYTES_MAX;
 }
 
-static void fill_fold_event(struct fold_event *out, const struct event *event, struct position at,
-                            const struct event_id *id)
+static void fill_fold_event(struct fold_event *out, const struct fold_step *step, const struct event *event,
+                            struct position at, const struct event_id *id)
 {
     *out = (struct fold_event){
         .at = at,
         .device = event->clear.device,
+        .by_hub = identity_is_hub(step->identity, &event->clear.device),
         .incarnation = event->clear.incarnation,
         .seq = event->clear.seq,
         .seen = event->clear.seen,
@@ -140,7 +141,7 @@ static void gather(struct fold_work *work, struct fold_step *step, const struct 
         views_put_waiting(step->views, step->site, &own_key, &ref);
         return;
     }
-    fill_fold_event(&item->event, &event, ref.at.epoch != 0 ? ref.at : found->at, &id);
+    fill_fold_event(&item->event, step, &event, ref.at.epoch != 0 ? ref.at : found->at, &id);
     item->ref = ref;
     item->order = (uint32_t)work->count;
     work->count++;
@@ -238,23 +239,32 @@ static void want_refold(struct fold_work *work, const struct person_id *subject)
     work->refold[work->refold_count++] = *subject;
 }
 
+/* Of two events with one origin, below 0: the item counts; above: the other. What the hub wrote, no laptop can put aside. */
+static int compare_origins(const struct fold_item *item, const struct event_id *first, const struct views_event *other)
+{
+    bool other_by_hub = (other->flags & VIEWS_BY_HUB) != 0;
+    if (item->event.by_hub != other_by_hub)
+        return item->event.by_hub ? -1 : 1;
+    return memcmp(&item->event.id, first, sizeof *first);
+}
+
 /* Two laptops that import the same file before they hear of each other write each event twice. The one with the lower
  * id counts, everywhere. Is this item the other one? */
 static bool is_duplicate(struct fold_work *work, struct fold_step *step, const struct fold_item *item)
 {
     struct event_id first;
     struct person_id subject;
-    struct views_event other;
+    struct views_event other = {0};
     const struct event_body *body = &item->body;
     if (!body->has_origin)
         return false;
     if (views_get_origin(step->views, &body->origin, step->site, &first, &subject)) {
-        int order = memcmp(&item->event.id, &first, sizeof first);
-        if (order == 0)
+        if (event_id_equal(&item->event.id, &first))
             return false;
-        if (order > 0)
+        bool there = views_get_event(step->views, &first, step->site, &other);
+        if (compare_origins(item, &first, &other) > 0)
             return true;
-        if (views_get_event(step->views, &first, step->site, &other)) {
+        if (there) {
             other.flags |= VIEWS_DUPLICATE;
             views_put_event(step->views, &first, step->site, &other);
             want_refold(work, &other.subject);
@@ -274,7 +284,7 @@ static void note_items(struct fold_work *work, struct fold_step *step)
             .subject = item->subject,
             .sort = view_timeline_sort(&item->body),
             .ref = item->ref,
-            .flags = is_duplicate(work, step, item) ? VIEWS_DUPLICATE : 0,
+            .flags = (is_duplicate(work, step, item) ? VIEWS_DUPLICATE : 0u) | (item->event.by_hub ? VIEWS_BY_HUB : 0u),
         };
         struct views_device device = {item->event.device, item->event.incarnation, item->event.seq, item->body.time};
         views_put_event(step->views, &item->event.id, step->site, &event);
@@ -311,7 +321,7 @@ static bool refold_one(void *context, const struct event_id *id, uint64_t sort, 
     const struct data_key *key = find_key(r->work, r->step->keyring, &event.clear.key);
     if (!key || !event_open(&event, key, &r->work->plain, &body))
         return true;
-    fill_fold_event(&fold, &event, ref->at.epoch != 0 ? ref->at : item.at, id);
+    fill_fold_event(&fold, r->step, &event, ref->at.epoch != 0 ? ref->at : item.at, id);
     fold.body = &body;
     if (!document_fold(r->work->document, &fold))
         r->work->failed = true;

@@ -19,6 +19,7 @@ void fold_work_free(struct fold_work *work);
 struct fold_step {
     struct event_log *log;
     struct keyring *keyring;
+    const struct identity *identity;
     struct log_reader *reader;
     struct views_txn *views;
     struct bytes site;

@@ -122,6 +122,7 @@ static bool tell_event(void *context, const struct event_id *id, uint64_t sort, 
     const struct fold_event fold = {
         .at = item.at,
         .device = event.clear.device,
+        .by_hub = identity_is_hub(&t->daemon->identity, &event.clear.device),
         .incarnation = event.clear.incarnation,
         .seq = event.clear.seq,
         .seen = event.clear.seen,

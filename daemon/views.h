@@ -136,7 +136,10 @@ void views_subjects(struct views_txn *txn, struct bytes site, struct bytes id_pr
 
 /* ---- events ---- */
 
-enum views_event_flag { VIEWS_DUPLICATE = 1 }; /* of an import that another event brought already: not folded */
+enum views_event_flag {
+    VIEWS_DUPLICATE = 1, /* of an import that another event brought already: not folded */
+    VIEWS_BY_HUB = 2
+};
 
 struct views_event {
     struct person_id subject;

@@ -193,10 +193,20 @@ static bool type_matters(const struct type_def *type)
     return type->effect_count > 0;
 }
 
+/* NULL: not known, or not as its writer had it: a type of the hub's from a laptop, a person's about the site. */
+static const struct type_def *type_of(const struct fold_event *event)
+{
+    const struct event_body *body = event->body;
+    const struct type_def *type = catalogue_find(body->type);
+    bool about_person = body->has_subject && !person_id_is_none(&body->subject);
+    bool fits = type && (event->by_hub || !type->by_hub) && about_person == (type->about == ABOUT_PERSON);
+    return fits ? type : NULL;
+}
+
 bool document_fold(struct document *document, const struct fold_event *event)
 {
     const struct event_body *body = event->body;
-    struct item *item = document_item(document, catalogue_find(body->type)), *found;
+    struct item *item = document_item(document, type_of(event)), *found;
     if (!item)
         return false;
     item->stamp = (struct stamp){.device = event->device, .incarnation = event->incarnation, .seq = event->seq,

@@ -17,7 +17,9 @@
  *              that did not know of each other are again to settle.
  *
  * Texts that no view needs (notes) are not kept: the timeline reads them from the log. An event of a type or with a
- * field that this version does not know is kept as a stamp and counted. A document is used by one thread at a time. */
+ * field that this version does not know is kept as a stamp and counted. So is one that its writer had no say in: of a
+ * type that only the hub writes and from another device, or about the site where the type is about a person (and the
+ * other way round). A document is used by one thread at a time. */
 #ifndef FELLOE_PROTO_DOCUMENT_H
 #define FELLOE_PROTO_DOCUMENT_H
 
@@ -27,6 +29,7 @@
 struct fold_event {
     struct position at;          /* epoch 0: an own event that has no position yet */
     struct device_id device;
+    bool by_hub;                 /* that device is the hub itself */
     uint32_t incarnation;
     uint64_t seq;
     struct seen seen;

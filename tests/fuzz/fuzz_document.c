@@ -32,7 +32,9 @@ static bool line_make(struct line *line, const struct event_clear *clear, uint64
 {
     static const struct data_key key;
     static const uint8_t nonce[EVENT_NONCE_SIZE];
-    struct event_body body = {.time = time, .type = type, .has_subject = true, .subject = subject,
+    const struct type_def *known = catalogue_find(type);
+    struct event_body body = {.time = time, .type = type, .has_subject = !known || known->about == ABOUT_PERSON,
+                              .subject = subject,
                               .worker = bytes_str("ash-grey"), .fields = fields};
     struct buffer raw = {0};
     struct event event;
@@ -40,7 +42,8 @@ static bool line_make(struct line *line, const struct event_clear *clear, uint64
     if (ok) {
         MUST(event_decode(buffer_bytes(&raw), &event) && event_open(&event, &key, &line->plain, &line->body));
         line->event = (struct fold_event){.device = clear->device, .incarnation = clear->incarnation, .seq = clear->seq,
-                                          .seen = clear->seen, .body = &line->body};
+                                          .seen = clear->seen, .by_hub = clear->device.b[0] != 1,
+                                          .body = &line->body};
         event_id_of(buffer_bytes(&raw), &line->event.id);
     }
     buffer_release(&raw);

@@ -99,12 +99,15 @@ static inline struct happened *write_raw(struct team *team, unsigned who, const 
     struct laptop *laptop = &team->laptops[who - 1];
     assert_true(team->count < EVENTS_MAX);
     struct happened *happened = &team->events[team->count++];
+    const struct type_def *known = catalogue_find(bytes_str(type));
     *happened = (struct happened){.fields = fields, .laptop = who - 1};
     happened->body = (struct event_body){.time = (uint64_t)laptop->clock << 16 | (team->count & 0xffff),
-                                         .type = bytes_str(type), .has_subject = true,
+                                         .type = bytes_str(type), .has_subject = !known || known->about == ABOUT_PERSON,
+                                         .subject = {{1}},
                                          .worker = bytes_str(laptop->worker), .fields = buffer_bytes(&fields)};
     struct fold_event *event = &happened->event;
     event->device = laptop->device;
+    event->by_hub = known && known->by_hub;
     event->incarnation = laptop->incarnation;
     event->seq = ++laptop->seq;
     event->seen = laptop->seen;

@@ -115,6 +115,69 @@ static void a_long_row_of_strikes(void **state)
     given_node_end(node);
 }
 
+static void tell_who_joined(struct given_node *node, const char *name, const struct origin_id *origin,
+                            const char *type)
+{
+    struct buffer fields = {0};
+    mp_put_map(&fields, 2);
+    mp_put_text(&fields, "worker");
+    mp_put_text(&fields, "bo");
+    mp_put_text(&fields, "name");
+    mp_put_text(&fields, name);
+    struct log_draft draft = {.body = {.type = bytes_str(type), .worker = bytes_str("hub"), .has_origin = true,
+                                       .origin = *origin, .fields = buffer_bytes(&fields)},
+                              .key = node->log->site_key.id};
+    struct log_job job = record_job(SITE, &draft, 1);
+    run_well(node->log, &job);
+    buffer_release(&fields);
+}
+
+static bool see_row(void *context, const struct views_row *row)
+{
+    buffer_append(context, row->cells.data, row->cells.len);
+    return true;
+}
+
+/* A laptop says that others joined, some of it under the origin that the hub's own word has: of two with one origin the
+ * lower id counts, and it can try as often as it likes. The hub's word stands, whatever comes first. */
+static void a_laptop_that_speaks_for_the_hub(void **state)
+{
+    (void)state;
+    const struct origin_id origin = {{7}};
+    struct given_node *hub = given_node(ROLE_HUB, NULL), *liar = given_node(ROLE_SPOKE, hub);
+    struct given_node *honest = given_node(ROLE_SPOKE, hub);
+    for (unsigned i = 0; i < 8; i++)
+        tell_who_joined(liar, "Eve", &origin, i % 2 ? "worker.joined" : "note.added");
+    node_share(liar, hub);
+    node_fold(hub);
+    tell_who_joined(hub, "Bo Hart", &origin, "worker.joined");
+    for (unsigned i = 0; i < 8; i++)
+        tell_who_joined(liar, "Eve", &origin, i % 2 ? "worker.joined" : "note.added");
+    node_share(liar, hub);
+    node_receive(hub, liar);
+    node_receive(hub, honest);
+    struct given_node *all[] = {hub, liar, honest};
+    struct node_digest digests[3];
+    for (unsigned i = 0; i < 3; i++) {
+        struct buffer cells = {0};
+        struct views_txn txn;
+        digests[i] = node_digest(all[i]);
+        assert_int_equal(rows_in(&digests[i], "workers"), 1);
+        assert_int_equal(views_read(projector_views(all[i]->projector), &txn, NULL), FELLOE_OK);
+        views_rows(&txn, bytes_str(SITE), VIEW_WORKERS, (struct bytes){0}, see_row, &cells);
+        views_end(&txn);
+        assert_non_null(memmem(cells.data, cells.len, "Bo Hart", 7));
+        assert_null(memmem(cells.data, cells.len, "Eve", 3));
+        buffer_release(&cells);
+        assert_same_digest(&digests[0], &digests[i]);
+        projector_rebuild(all[i]->projector);
+        struct node_digest again = node_digest(all[i]);
+        assert_same_digest(&digests[0], &again);
+    }
+    for (unsigned i = 3; i > 0; i--)
+        given_node_end(all[i - 1]);
+}
+
 int main(void)
 {
     if (sodium_init() < 0)
@@ -123,6 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_of_every_type_with_odd_values),
         cmocka_unit_test(a_long_row_of_strikes),
+        cmocka_unit_test(a_laptop_that_speaks_for_the_hub),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -440,6 +440,7 @@ static void a_long_row_of_strikes_is_decided_at_once(void **state)
             mp_put_bin(&fields, last.b, sizeof last.b);
             event_id_of(bytes_of(&last, sizeof last), &last); /* ids as they are: in no order */
             const struct event_body body = {.time = (uint64_t)i << 16, .type = bytes_str("entry.struck"),
+                                            .has_subject = true, .subject = {{1}},
                                             .worker = bytes_str("ash"), .fields = buffer_bytes(&fields)};
             const struct fold_event event = {.incarnation = 1, .seq = i, .id = last, .body = &body};
             assert_true(document_fold(document, &event));

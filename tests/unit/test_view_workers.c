@@ -54,11 +54,38 @@ static void a_device_leads_to_its_worker_and_key(void **state)
     team_free(team);
 }
 
+/* Any laptop can write what looks like the hub's word, and strike the hub's as if it were about a person. */
+static void only_the_hub_says_who_joined(void **state)
+{
+    (void)state;
+    struct told told = {0};
+    struct team *team = team_new();
+    char hubs[65];
+    write_(team, 1, "worker.joined", "worker", "bo", "name", "Bo Hart", "device", SECOND, "key", KEY);
+    hex_encode(bytes_of(team->events[0].event.id.b, 32), hubs);
+    write_(team, 2, "worker.joined", "worker", "eve", "name", "Eve", "device", SECOND)->event.by_hub = false;
+    write_(team, 2, "worker.joined", "worker", "bo", "name", "Eve", "device", FIRST)->event.by_hub = false;
+    write_(team, 2, "entry.struck", "of", hubs, "why", "not so")->body.has_subject = false;
+    write_(team, 2, "entry.struck", "of", hubs, "why", "not so")->body.subject = PERSON_ID_NONE;
+    struct document *document = fold_all(team);
+    char *text = rows_text(document, VIEW_WORKERS, &PERSON_ID_NONE);
+    assert_string_equal(text, "bo | Bo Hart | - | - | [ff112233445566778899aabbccddeeff]\n");
+    document_devices(document, hear, &told);
+    assert_int_equal(told.count, 1);
+    assert_int_equal(record_count(document), 5); /* kept and counted, as what is not recognised */
+    for (size_t i = 1; i < 5; i++)
+        assert_true(record_at(document, i)->unrecognised && !record_at(document, i)->type);
+    free(text);
+    document_free(document);
+    team_free(team);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(workers_are_listed_with_their_devices),
         cmocka_unit_test(a_device_leads_to_its_worker_and_key),
+        cmocka_unit_test(only_the_hub_says_who_joined),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
