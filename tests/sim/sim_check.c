@@ -181,6 +181,18 @@ static bool key_lost(const struct sim *sim, uint32_t key)
     return false;
 }
 
+/* What the hub tells of its devices has come to be true. */
+static bool hub_waits_for_nothing(const struct sim *sim)
+{
+    for (uint32_t i = 0; sim->hub.machine && i < hub_device_count(sim->hub.machine); i++) {
+        struct hub_device_status status;
+        hub_device_status(sim->hub.machine, i, &status);
+        if (status.waiting > 0 && !sim->nodes[i].revoked)
+            return false;
+    }
+    return sim->hub.machine != NULL;
+}
+
 bool check_settled(struct sim *sim)
 {
     for (uint32_t i = 0; i < sim->plan.spokes; i++) {
@@ -202,7 +214,7 @@ bool check_settled(struct sim *sim)
             if (n->folded_without_key[k] && !key_lost(sim, k))
                 return false;
     }
-    return true;
+    return hub_waits_for_nothing(sim);
 }
 
 /* ---- the end ---- */

@@ -53,6 +53,10 @@ void plan_make(struct sim *sim)
     plan->fault_pause_ms = between(sim, 500, 40000);
     plan->disk_ms = sim_chance(sim, 1000) ? between(sim, 100, 3000) : between(sim, 1, 30);
     plan->long_notes = sim_chance(sim, 1000) ? between(sim, 1000, 8000) : 0;
+    uint32_t harmless = 1u << FAULT_DOUBLE | 1u << FAULT_REORDER | 1u << FAULT_SLOW | 1u << FAULT_THIN |
+                        1u << FAULT_CLOCK | 1u << FAULT_HUB_WRITES;
+    if (!(plan->faults & ~harmless)) /* see README.md: it takes the RECEIPT that names the key */
+        plan->keys_late = 5000;
     if (has(sim, FAULT_COMMIT)) {
         plan->commit_lost = between(sim, 0, 400);
         plan->commit_unknown = between(sim, 0, 400);

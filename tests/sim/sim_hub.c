@@ -121,7 +121,7 @@ void simhub_crash(struct sim *sim, uint64_t pause_ms)
     hub->due = UINT64_MAX;
     hub->life = ++sim->last_life;
     for (uint32_t i = 0; i < sim->plan.spokes; i++)
-        if (sim->nodes[i].peer) {
+        if (sim->nodes[i].peer && !sim_chance(sim, 3000)) { /* some do not notice: the hub knows them no more */
             net_cut(sim, i, false);
             net_reconnect_later(sim, i, 100 + sim_below(sim, 5000));
         }
@@ -286,6 +286,18 @@ void simhub_record(struct sim *sim, uint32_t site_at, uint32_t node)
 
 /* ---- reads ---- */
 
+/* The log could not be read just now: the machine says so, and is asked again. */
+static bool read_fails(struct sim *sim, const struct hub_output *asked)
+{
+    if (sim->healing || !sim_chance(sim, sim->plan.commit_lost))
+        return false;
+    struct task *done = sim_later(sim, sim->now + sim_below(sim, 3), ITEM_HUB_DONE, SIM_HUB, sim->hub.life);
+    done->hub_done =
+        (struct hub_input){.kind = asked->kind == HUB_HASH ? HUB_HASHES : HUB_RANGE, .ticket = asked->ticket};
+    sim_note(sim, SIM_HUB, "a read failed", 0, 0, 0);
+    return true;
+}
+
 static void put_key(struct sim *sim, uint32_t key, struct bytes site, uint32_t node, struct buffer *out,
                     uint32_t *count)
 {
@@ -371,6 +383,8 @@ void simhub_ask(struct sim *sim, struct task *item)
         keep_push(sim, site, asked);
     else if (asked->kind == HUB_KEEP_KEYS)
         keep_keys(sim, asked);
+    else if (read_fails(sim, asked))
+        return;
     else if (asked->kind == HUB_READ)
         read_feed(sim, site, asked);
     else if (asked->kind == HUB_READ_KEYS)

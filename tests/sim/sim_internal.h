@@ -152,6 +152,7 @@ struct sim_plan {
     uint64_t chaos_ms;
     uint32_t faults, fault_pause_ms;      /* faults: a bit per enum fault */
     uint32_t commit_lost, commit_unknown; /* in 10,000 */
+    uint32_t keys_late;                   /* in 10,000: a key that does not come along with its first event */
     uint32_t disk_ms, long_notes;         /* long_notes: in 10,000 of all notes; they fill windows and thin links */
 };
 

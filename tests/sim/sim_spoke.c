@@ -194,8 +194,8 @@ static void read_own(struct sim *sim, uint32_t node, struct store_site *site, co
     in->count = store_read_own(site, asked->first_seq, asked->max_bytes, &events, &in->last_id);
     for (uint32_t i = 0; i < in->count; i++) {
         const struct sim_event *event = &sim->events[site->own[asked->first_seq - 1 + i]->index];
-        if (!event->brings_key)
-            continue;
+        if (!event->brings_key || sim_chance(sim, sim->plan.keys_late))
+            continue; /* left out: the RECEIPT names it, and it is brought after all */
         struct key_record record = {
             .id = sim->key_ids[event->key], .kind = KEY_PERSON, .key = sim->key_bytes[event->key]};
         uint8_t nonce[BOX_NONCE_SIZE] = {(uint8_t)event->key, (uint8_t)node};
