@@ -26,6 +26,7 @@ bool fold_into(struct sim *sim, struct document *document, const struct sim_even
         return false;
     struct fold_event fold = {.at = at,
                               .device = opened.clear.device,
+                              .by_hub = device_id_equal(&opened.clear.device, &sim->hub.config.hub),
                               .incarnation = opened.clear.incarnation,
                               .seq = opened.clear.seq,
                               .seen = opened.clear.seen,
