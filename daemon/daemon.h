@@ -23,6 +23,8 @@ struct daemon {
     struct projector *projector;
     struct driver *driver;
     struct control_server *control;
+    unsigned sites_adding; /* jobs under way; and whether the configuration was read again meanwhile */
+    bool sites_again;
 };
 
 /* Wall clock, ms since 1970; and a clock that only goes forward, ms. The only places that ask. */

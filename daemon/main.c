@@ -33,6 +33,8 @@ static const char help[] =
     "JSON.\n"
     "SIGHUP reads D/felloe.conf again. The exit code is 0, or says what kind of error it was (see the README).\n";
 
+#define FILES_MIN 128u
+
 enum mode { MODE_SERVE, MODE_CHECK, MODE_INIT_HUB, MODE_JOIN, MODE_HELP, MODE_VERSION };
 
 struct arguments {
@@ -291,6 +293,18 @@ static void prepare_process(void)
     }
 }
 
+/* ZeroMQ and libuv abort where they cannot have a descriptor of their own, and ZeroMQ spins where it cannot accept. */
+static enum felloe_code serve(const struct arguments *arguments, struct felloe_error *error)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < FILES_MIN)
+        return felloe_fail(error, FELLOE_FAILED,
+                           "this process may open %llu files, and needs %u: raise ulimit -n (systemd: LimitNOFILE)",
+                           (unsigned long long)files.rlim_cur, FILES_MIN);
+    signal(SIGHUP, SIG_IGN); /* until the loop takes it: a reload while starting is no reason to end */
+    return daemon_run(arguments->dir, error);
+}
+
 static enum felloe_code check(const struct arguments *arguments, struct felloe_error *error)
 {
     struct config config;
@@ -306,7 +320,7 @@ static enum felloe_code run(const struct arguments *arguments, struct felloe_err
     enum felloe_code code = FELLOE_OK;
     switch (arguments->mode) {
     case MODE_SERVE:
-        return daemon_run(arguments->dir, error);
+        return serve(arguments, error);
     case MODE_CHECK:
         return check(arguments, error);
     case MODE_INIT_HUB:

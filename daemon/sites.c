@@ -23,8 +23,12 @@ static void added(struct log_job *log_job)
     } else {
         report(LEVEL_ERROR, "site %s could not be added: %s", log_job->site, log_job->error.message);
     }
+    struct daemon *daemon = job->daemon;
+    bool done = log_job->code == FELLOE_OK;
     sodium_memzero(&job->key, sizeof job->key);
     free(job);
+    if (--daemon->sites_adding == 0 && daemon->sites_again && done && daemon->driver != NULL)
+        sites_add_new(daemon);
 }
 
 static bool is_in_log(struct log_reader *reader, const char *name)
@@ -50,6 +54,7 @@ static void add(struct daemon *daemon, const char *name)
         job->job.new_keys = &job->key;
         job->job.new_key_count = 1;
     }
+    daemon->sites_adding++;
     event_log_submit(daemon->log, &job->job);
 }
 
@@ -81,6 +86,9 @@ static void update_own_record(struct daemon *daemon, struct log_reader *reader)
 void sites_add_new(struct daemon *daemon)
 {
     if (daemon->config.role != ROLE_HUB)
+        return;
+    daemon->sites_again = daemon->sites_adding > 0; /* one key a site: what is under way is waited for */
+    if (daemon->sites_again)
         return;
     bool any = false;
     struct log_reader *reader = log_reader_begin(daemon->log, NULL);
