@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verify: every chain, hash, signature and position of the log, from the first event on. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "client/output.h"
 #include "client/upkeep.h"
@@ -21,7 +22,7 @@ static enum felloe_code print_sites(struct cli *cli, const struct felloe_value *
 {
     static const struct { const char *key, *heading; } columns[] = {
         {"events", "events"}, {"own", "written here"}, {"signatures", "signatures"}, {"sealed", "without a key here"},
-        {"problems", "problems"}};
+        {"unreadable", "unreadable"}, {"problems", "problems"}};
     size_t count = sizeof columns / sizeof *columns;
     struct table *table = table_new();
     table_column(table, "site", COLUMN_PLAIN);
@@ -41,7 +42,31 @@ static enum felloe_code print_sites(struct cli *cli, const struct felloe_value *
     return table_print(table, &cli->error);
 }
 
-static enum felloe_code print_result(struct cli *cli, const struct felloe_value *summary, int64_t events)
+/* What was written so that it cannot be read is no damage, and nothing that this device could mend. */
+static void print_unreadable(const struct felloe_value *unreadable, bool at_hub)
+{
+    static const struct { const char *why, *here, *hub; } words[] = {
+        {"no-key", "the key is not here yet; it comes from the hub where this device may have it",
+         "the key is not here yet; the laptop that wrote them brings it when it is online"},
+        {"does-not-open", "sealed under another key than they name; ask who looks after that device",
+         "sealed under another key than they name; look into that device: felloe hub devices"},
+        {"not-well-formed", "they open, but this version cannot make sense of them; ask who looks after that device",
+         "they open, but this version cannot make sense of them; look into that device: felloe hub devices"}};
+    for (size_t i = 0; i < felloe_value_count(unreadable); i++) {
+        const struct felloe_value *one = felloe_value_at(unreadable, i);
+        const char *why = felloe_value_text(felloe_value_get(one, "why"));
+        int64_t events = felloe_value_integer(felloe_value_get(one, "events"));
+        const char *first = felloe_value_text(felloe_value_get(one, "first")), *text = "";
+        for (size_t w = 0; w < sizeof words / sizeof *words; w++)
+            if (strcmp(words[w].why, why) == 0)
+                text = at_hub ? words[w].hub : words[w].here;
+        printf("%" PRId64 " event%s of device %.8s in %s cannot be read (%s%s): %s\n", events, events == 1 ? "" : "s",
+               felloe_value_text(felloe_value_get(one, "device")), felloe_value_text(felloe_value_get(one, "site")),
+               events == 1 ? "" : "from ", first, text);
+    }
+}
+
+static enum felloe_code print_result(struct cli *cli, const struct felloe_value *summary, int64_t events, bool at_hub)
 {
     const struct felloe_value *problems = felloe_value_get(summary, "problems");
     for (size_t i = 0; i < felloe_value_count(problems); i++) {
@@ -50,6 +75,7 @@ static enum felloe_code print_result(struct cli *cli, const struct felloe_value 
     }
     if (felloe_value_count(problems) == 0)
         printf("All %" PRId64 " events verify: every chain, hash, signature and position\n", events);
+    print_unreadable(felloe_value_get(summary, "unreadable"), at_hub);
     putchar('\n');
     return print_sites(cli, felloe_value_get(summary, "sites"));
 }
@@ -63,13 +89,16 @@ static enum felloe_code run(struct cli *cli)
     const struct felloe_value *summary = felloe_answer_summary(answer);
     size_t count = felloe_value_count(felloe_value_get(summary, "problems"));
     int64_t events = felloe_value_integer(felloe_value_get(summary, "events"));
-    code = cli->json ? out_json(json_of(summary), &cli->error) : print_result(cli, summary, events);
+    bool at_hub = strcmp(felloe_value_text(felloe_value_get(summary, "role")), "hub") == 0;
+    code = cli->json ? out_json(json_of(summary), &cli->error) : print_result(cli, summary, events, at_hub);
     felloe_answer_free(answer);
     if (code == FELLOE_OK && count > 0)
-        return cli_fail(cli, FELLOE_DAMAGED,
-                        "%zu problem%s in %" PRId64 " events: keep a copy of the directory, and let this device join "
-                        "anew; what it had shared is at the hub",
-                        count, count == 1 ? "" : "s", events);
+        return cli_fail(cli, FELLOE_DAMAGED, "%zu problem%s in %" PRId64 " events: %s",
+                        count, count == 1 ? "" : "s", events,
+                        at_hub ? "stop the hub, keep a copy of its directory, and put back a backup that verifies; the "
+                                 "laptops keep what is on them"
+                               : "keep a copy of the directory, and let this device join anew; what it had shared is at "
+                                 "the hub");
     return code;
 }
 

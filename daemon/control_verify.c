@@ -16,12 +16,15 @@ struct verifying {
     struct verify_result result;
     struct buffer problems; /* texts, packed */
     uint32_t problem_count;
+    struct buffer unreadable; /* maps, packed */
+    uint32_t unreadable_count;
 };
 
 static void release(void *state)
 {
     struct verifying *v = state;
     buffer_release(&v->problems);
+    buffer_release(&v->unreadable);
     free(v);
 }
 
@@ -32,6 +35,28 @@ static void note_problem(void *context, const char *text)
         return;
     mp_put_text(&v->problems, text);
     v->problem_count++;
+}
+
+static void note_unreadable(void *context, const struct verify_unreadable *unreadable)
+{
+    static const char *const whys[] = {
+        [UNREAD_NO_KEY] = "no-key", [UNREAD_SEALED] = "does-not-open", [UNREAD_FORM] = "not-well-formed"};
+    struct verifying *v = context;
+    struct buffer *out = &v->unreadable;
+    char device[33];
+    if (v->unreadable_count >= PROBLEMS_MAX)
+        return;
+    hex_encode(bytes_of(unreadable->device.b, sizeof unreadable->device.b), device);
+    const char *const texts[][2] = {
+        {"site", unreadable->site}, {"device", device}, {"why", whys[unreadable->why]}, {"first", unreadable->first}};
+    mp_put_map(out, 1 + sizeof texts / sizeof *texts);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        mp_put_text(out, texts[i][0]);
+        mp_put_text(out, texts[i][1]);
+    }
+    mp_put_text(out, "events");
+    mp_put_uint(out, unreadable->count);
+    v->unreadable_count++;
 }
 
 static bool note_progress(void *context, uint64_t done, uint64_t total)
@@ -50,6 +75,7 @@ static void verify(struct control_request *request)
         .keyring = request->daemon->keyring,
         .identity = &request->daemon->identity,
         .problem = note_problem,
+        .unreadable = note_unreadable,
         .progress = note_progress,
         .context = v,
     };
@@ -69,7 +95,8 @@ static void put_site(struct buffer *out, const struct verify_site *site)
         const char *name;
         uint64_t value;
     } numbers[] = {{"events", site->events}, {"own", site->own}, {"entries", site->entries},
-                   {"signatures", site->signatures}, {"sealed", site->sealed}, {"problems", site->problems}};
+                   {"signatures", site->signatures}, {"sealed", site->sealed}, {"unreadable", site->unreadable},
+                   {"problems", site->problems}};
     mp_put_map(out, 1 + sizeof numbers / sizeof *numbers);
     mp_put_text(out, "site");
     mp_put_text(out, site->site);
@@ -89,7 +116,9 @@ static void answer(struct control_request *request)
     }
     buffer_clear(out); /* a bar that was not sent */
     size_t begin = control_frame_begin(out);
-    control_put_end(out, 3);
+    control_put_end(out, 5);
+    mp_put_text(out, "role");
+    mp_put_text(out, request->daemon->config.role == ROLE_HUB ? "hub" : "spoke");
     mp_put_text(out, "sites");
     mp_put_array(out, (uint32_t)v->result.site_count);
     for (size_t i = 0; i < v->result.site_count; i++)
@@ -99,7 +128,10 @@ static void answer(struct control_request *request)
     mp_put_text(out, "problems");
     mp_put_array(out, v->problem_count);
     buffer_append(out, v->problems.data, v->problems.len);
-    out->failed |= v->problems.failed;
+    mp_put_text(out, "unreadable");
+    mp_put_array(out, v->unreadable_count);
+    buffer_append(out, v->unreadable.data, v->unreadable.len);
+    out->failed |= v->problems.failed || v->unreadable.failed;
     control_frame_end(out, begin);
     control_finish(request);
 }

@@ -79,6 +79,36 @@ static const struct data_key *key_of(struct verify_run *run, const struct key_id
     return &cached->key;
 }
 
+/* Counted by device and why, so that one that writes thousands of them does not drown what matters. */
+static void note_unreadable(struct verify_run *run, const char *where, const struct device_id *device,
+                            enum verify_unread why)
+{
+    *(why == UNREAD_NO_KEY ? &run->site->sealed : &run->site->unreadable) += 1;
+    for (size_t i = 0; i < run->unreadable_count; i++)
+        if (run->unreadable[i].why == why && device_id_equal(&run->unreadable[i].device, device)) {
+            run->unreadable[i].count++;
+            return;
+        }
+    if (run->unreadable_count == run->unreadable_cap) {
+        size_t cap = run->unreadable_cap ? 2 * run->unreadable_cap : 16;
+        struct verify_unreadable *more = realloc(run->unreadable, cap * sizeof *more);
+        if (more == NULL)
+            return; /* still in the sums */
+        run->unreadable = more;
+        run->unreadable_cap = cap;
+    }
+    struct verify_unreadable *new = &run->unreadable[run->unreadable_count++];
+    *new = (struct verify_unreadable){.site = run->site->site, .device = *device, .why = why, .count = 1};
+    snprintf(new->first, sizeof new->first, "%s", where);
+}
+
+static void tell_unreadable(struct verify_run *run)
+{
+    for (size_t i = 0; i < run->unreadable_count && run->options->unreadable != NULL; i++)
+        run->options->unreadable(run->options->context, &run->unreadable[i]);
+    run->unreadable_count = 0;
+}
+
 bool verify_event(struct verify_run *run, const char *where, struct bytes raw, bool content, struct event *event,
                   struct event_id *id, uint64_t *time)
 {
@@ -96,9 +126,9 @@ bool verify_event(struct verify_run *run, const char *where, struct bytes raw, b
         return true;
     const struct data_key *key = key_of(run, &event->clear.key);
     if (key == NULL)
-        run->site->sealed++;
+        note_unreadable(run, where, &event->clear.device, UNREAD_NO_KEY);
     else if (!event_open(event, key, &run->plain, &run->body))
-        verify_problem(run, "%s: the event's content was altered, or its key is not the one it was sealed with", where);
+        note_unreadable(run, where, &event->clear.device, run->plain.len > 0 ? UNREAD_FORM : UNREAD_SEALED);
     else
         *time = run->body.time;
     return true;
@@ -133,6 +163,7 @@ static enum felloe_code verify_sites(struct verify_run *run)
             code = verify_turn(run);
         if (code != FELLOE_OK)
             return code;
+        tell_unreadable(run);
     }
     return FELLOE_OK;
 }
@@ -148,6 +179,7 @@ enum felloe_code verify_log(const struct verify_options *options, struct verify_
     enum felloe_code code = verify_sites(&run);
     log_reader_end(run.reader);
     sodium_free(run.keys);
+    free(run.unreadable);
     if (run.plain.data != NULL)
         sodium_memzero(run.plain.data, run.plain.cap);
     buffer_release(&run.plain);

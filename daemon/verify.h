@@ -15,7 +15,23 @@ struct verify_site {
     uint64_t entries;     /* positions of the site's log */
     uint64_t signatures;  /* that were checked: authors', the hub's over heads and receipts */
     uint64_t sealed;      /* events whose key is not here: everything but their content was checked */
+    uint64_t unreadable;  /* events that do not open, or are not well-formed */
     uint64_t problems;
+};
+
+/* Events that are as their device wrote them (chains and hashes hold), and cannot be read all the same. Nothing of what
+ * is stored here is damaged: a device may write what it likes. */
+enum verify_unread {
+    UNREAD_NO_KEY,  /* its key is not here (yet) */
+    UNREAD_SEALED,  /* does not open under its key */
+    UNREAD_FORM     /* opens, but is not well-formed */
+};
+struct verify_unreadable {
+    const char *site;
+    struct device_id device;
+    enum verify_unread why;
+    uint64_t count;
+    char first[80];       /* where the first of them is: "1.30" */
 };
 
 struct verify_result {
@@ -30,6 +46,8 @@ struct verify_options {
     const struct identity *identity;
     /* Each problem in words: where, what. May be NULL. */
     void (*problem)(void *context, const char *text);
+    /* At the end of each site, for each device that wrote such, and each why. May be NULL. */
+    void (*unreadable)(void *context, const struct verify_unreadable *unreadable);
     /* Now and then; false stops (FELLOE_INTERRUPTED). May be NULL. */
     bool (*progress)(void *context, uint64_t done, uint64_t total);
     void *context;

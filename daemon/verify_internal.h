@@ -22,6 +22,8 @@ struct verify_run {
     struct buffer plain;
     struct event_body body;    /* of the event that verify_event opened last; lies in plain */
     struct cached_key *keys;   /* KEY_CACHE of them */
+    struct verify_unreadable *unreadable; /* of the site at hand */
+    size_t unreadable_count, unreadable_cap;
 };
 
 /* Begins the run's reader, or begins it afresh. */
@@ -30,8 +32,8 @@ enum felloe_code verify_renew(struct verify_run *run);
 bool verify_counts(struct verify_run *run);
 enum felloe_code verify_turn(struct verify_run *run); /* progress, and the reader afresh */
 void verify_problem(struct verify_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* An event's own bytes: form, site, and with `content` also that, where the key is here (*time is then the event's,
- * else 0, and run->body what it says). `where` names it in problems. Counts the event where its content is looked at,
+/* An event's own bytes: form, site, and with `content` also that (*time is then the event's, and run->body what it says;
+ * 0 when it cannot be read, which is no problem: its id is in the chain, so its device wrote it so). `where` names it in problems. Counts the event where its content is looked at,
  * which is once. False: it cannot be read at all. */
 bool verify_event(struct verify_run *run, const char *where, struct bytes raw, bool content, struct event *event,
                   struct event_id *id, uint64_t *time);

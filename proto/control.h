@@ -32,7 +32,7 @@
     V(STATUS, "status")         /* END {role, name, device, worker, hub {…}, sites: [map]}: see status --json */ \
     V(LOG, "log")               /* site, from (text), follow, opened (default true), names, limit. DATA events;
                                    with names each has a 13th item: the person's name (str or nil) */ \
-    V(VERIFY, "verify")         /* PROGRESS. END {sites: [map], events, problems: [text]} */ \
+    V(VERIFY, "verify")         /* PROGRESS. END {role, sites: [map], events, problems: [text], unreadable: [map]} */ \
     V(REBUILD, "rebuild")       /* PROGRESS. END {events, seconds} */ \
     V(DIGEST, "digest")         /* END {sites: [[site, view, rows, hex]]} */ \
     V(HUB_INVITE, "hub.invite") /* sites* (array), worker*, name, role, agency, seconds. END {ticket, expires} */ \

@@ -79,7 +79,7 @@ bool event_decode(struct bytes raw, struct event *out);
 void event_id_of(struct bytes raw, struct event_id *out);
 
 /* Decrypts into `plain` (cleared first) and reads the body; the body's pointers point into plain. False when the key
- * is wrong, the event was altered, or the body is malformed. */
+ * is wrong or the event was altered (plain is empty then), or the body is malformed (plain is what was sealed). */
 bool event_open(const struct event *event, const struct data_key *key, struct buffer *plain, struct event_body *out);
 
 /* Appends the event's bytes to `out`. `nonce` is 24 fresh random bytes. False when it is over EVENT_SIZE_MAX, when
