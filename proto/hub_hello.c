@@ -106,8 +106,14 @@ static void welcome_stream(struct hub *hub, struct peer *peer, uint32_t at, cons
     if (forked && w->verdict != SITE_SPLIT) {
         w->verdict = SITE_FORK;
         w->next_incarnation = hub_next_incarnation(hub, peer);
-        hub_incident(hub, peer->device, "its stream of '%s' has two histories; it goes on as incarnation %u",
-                     site->name, w->next_incarnation);
+        if (w->next_incarnation != 0)
+            hub_incident(hub, peer->device, "its stream of '%s' has two histories; it goes on as incarnation %u",
+                         site->name, w->next_incarnation);
+        else
+            hub_incident(hub, peer->device,
+                         "its stream of '%s' has two histories, and no incarnation is left for it: revoke it, and let "
+                         "the laptop join anew",
+                         site->name);
     }
 }
 

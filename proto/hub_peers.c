@@ -92,7 +92,8 @@ void hub_device_status(const struct hub *hub, size_t index, struct hub_device_st
 }
 
 /* One more than any that is known or was named: two clones must never be given the same. A connection that asks again
- * is told the same again. */
+ * is told the same again. 0 when none is left, because the device said (or wrote) the last there is: it has to join
+ * anew. */
 uint32_t hub_next_incarnation(struct hub *hub, struct peer *peer)
 {
     struct hub_device *d = &hub->devices[peer->device];
@@ -105,6 +106,8 @@ uint32_t hub_next_incarnation(struct hub *hub, struct peer *peer)
             if (device_id_equal(&streams->items[j].device, &d->id) && streams->items[j].incarnation > highest)
                 highest = streams->items[j].incarnation;
     }
+    if (highest == UINT32_MAX)
+        return 0;
     return peer->named = d->named = highest + 1;
 }
 

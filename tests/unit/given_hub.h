@@ -17,6 +17,7 @@ static struct hub *hub;
 static struct hub_outputs outputs;
 static struct message message;
 static struct line line;
+static char incident[256]; /* the latest's words */
 static uint64_t now;
 static struct hub_output taken; /* the latest output that waits for a completion */
 static struct batch *kept[8];   /* batches of HUB_KEEPs under way, by ticket % 8 */
@@ -139,6 +140,7 @@ static inline void tell_output(struct hub_output *o)
         return;
     case HUB_INCIDENT:
         line_add(&line, "incident");
+        snprintf(incident, sizeof incident, "%s", o->text);
         return;
     }
     taken = *o;

@@ -139,6 +139,24 @@ static void an_overtaken_hello_is_not_answered(void **state)
     says(step(&answer), "");
 }
 
+/* It said the last one that there is, by mistake or to make trouble: it is not named 0, as if that were one. */
+static void a_laptop_at_the_last_incarnation_is_named_none(void **state)
+{
+    (void)state;
+    a_wrote(3);
+    make_hub(1);
+    struct stream_head back = {1, {{1}}, {0}};
+    fill_hello(&a, UINT32_MAX);
+    says(send(&a, 1, MSG_HELLO, 1, NULL), "WELCOME#1 ok held 0 head 3 to 1");
+    for (unsigned i = 2; i < 4; i++) {
+        char expected[80];
+        snprintf(expected, sizeof expected, "%sWELCOME#1 fork held 3 head 3 to %u", i == 2 ? "incident; " : "", i);
+        says(hello(&a, i, &back), expected);
+        assert_int_equal(welcomed.sites[0].next_incarnation, 0);
+        assert_non_null(strstr(incident, "no incarnation is left"));
+    }
+}
+
 static void a_laptop_that_was_set_back_learns_its_next_incarnation(void **state)
 {
     (void)state;
@@ -262,6 +280,7 @@ int main(void)
         TEST(cursors_are_compared_with_the_log),
         TEST(an_overtaken_hello_is_not_answered),
         TEST(a_laptop_that_was_set_back_learns_its_next_incarnation),
+        TEST(a_laptop_at_the_last_incarnation_is_named_none),
         TEST(of_many_connections_the_quietest_is_forgotten),
         TEST(devices_are_told_as_heard),
         TEST(a_restored_hub_takes_back_what_it_signed),
