@@ -40,12 +40,13 @@ start l2
 at l1 import "$work/events.jsonl" >"$work/out" 2>"$work/err"
 check_equal "no progress in a pipe" "" "$(cat "$work/err")"
 check_equal "one line says what was done" "Saved 3000 events" "$(cat "$work/out")"
-if command -v script >/dev/null; then
-    "$B/felloe-generate" --seed 6 --events 6000 >"$work/events.jsonl"
+"$B/felloe-generate" --seed 6 --events 6000 >"$work/events.jsonl"
+if script -qec true /dev/null >/dev/null 2>&1; then
     script -qec "'$B/felloe' --dir '$work/l1' import '$work/events.jsonl'" /dev/null >"$work/typescript" 2>&1
     check "a progress bar on a terminal" grep -q 'importing' "$work/typescript"
 else
-    skip "a progress bar on a terminal: there is no script(1)"
+    at l1 import "$work/events.jsonl" >/dev/null
+    skip "a progress bar on a terminal: no terminal can be made here"
 fi
 check_equal "a reader that goes away is no error" "0 0" \
     "$(at l1 log --json 2>"$work/err" | head -1 >/dev/null; echo "${PIPESTATUS[1]} $(wc -l <"$work/err")")"
