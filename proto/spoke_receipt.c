@@ -177,7 +177,7 @@ void spoke_on_receipt(struct spoke *s)
             push = up->flight[i];
             answered = true;
         }
-    if (answered && !debt)
+    if (!debt) /* also when another RECEIPT, or a WELCOME, was quicker: this one alone may name them */
         wanted_add(&site->debts, receipt->missing, receipt->missing_count);
     if (answered) {
         up->progress_ms = s->now;

@@ -22,6 +22,18 @@ static void everything_holds(void **state)
     }
 }
 
+/* Seeds that once failed; what they found is in README.md. */
+static void what_was_found_stays_mended(void **state)
+{
+    (void)state;
+    static const uint64_t seeds[] = {9332, 9961, 312022, 314273, 324192, 344386, 347272};
+    for (size_t i = 0; i < sizeof seeds / sizeof seeds[0]; i++) {
+        sim_run(seeds[i], BREAK_NOTHING, 60, &result);
+        if (!result.held)
+            fail_msg("seed %llu: %s", (unsigned long long)seeds[i], result.problem);
+    }
+}
+
 static void the_same_seed_is_the_same_world(void **state)
 {
     (void)state;
@@ -58,6 +70,7 @@ int main(void)
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_holds),
+        cmocka_unit_test(what_was_found_stays_mended),
         cmocka_unit_test(the_same_seed_is_the_same_world),
         cmocka_unit_test(every_breakage_is_found),
     };

@@ -249,6 +249,22 @@ static void keys_that_the_hub_lacks_are_brought(void **state)
     says(after(10000), "");
 }
 
+/* Two PUSHes of the same event, as after a timeout: the second one's RECEIPT was quicker, and names no key. */
+static void a_receipt_that_comes_late_still_names_keys(void **state)
+{
+    (void)state;
+    write_own(1);
+    saved();
+    up();
+    welcome(1, 0);
+    says(read_own(1, 1), "PUSH#3 1+1 keys 0");
+    says(receipt(9, 1), "keep-receipt 1 runs 0");
+    fill_receipt(1);
+    message.receipt.missing_count = 1;
+    memset(message.receipt.missing, 4, sizeof message.receipt.missing[0]);
+    says(hub_sends(MSG_RECEIPT, 3, NULL), "read-keys 1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +278,7 @@ int main(void)
         TEST(a_commit_that_failed_ends_the_machine),
         TEST(keys_that_are_lacking_are_asked_for),
         TEST(keys_that_the_hub_lacks_are_brought),
+        TEST(a_receipt_that_comes_late_still_names_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
