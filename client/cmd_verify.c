@@ -97,8 +97,8 @@ static enum felloe_code run(struct cli *cli)
                         count, count == 1 ? "" : "s", events,
                         at_hub ? "stop the hub, keep a copy of its directory, and put back a backup that verifies; the "
                                  "laptops keep what is on them"
-                               : "keep a copy of the directory, and let this device join anew; what it had shared is at "
-                                 "the hub");
+                               : "keep a copy of the directory, and let this device join anew; what it had shared is "
+                                 "at the hub");
     return code;
 }
 

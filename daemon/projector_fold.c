@@ -239,7 +239,7 @@ static void want_refold(struct fold_work *work, const struct person_id *subject)
     work->refold[work->refold_count++] = *subject;
 }
 
-/* Of two events with one origin, below 0: the item counts; above: the other. What the hub wrote, no laptop can put aside. */
+/* Of two events with one origin, below 0: the item counts; above: the other. What the hub wrote, no laptop puts aside. */
 static int compare_origins(const struct fold_item *item, const struct event_id *first, const struct views_event *other)
 {
     bool other_by_hub = (other->flags & VIEWS_BY_HUB) != 0;

@@ -33,8 +33,8 @@ bool verify_counts(struct verify_run *run);
 enum felloe_code verify_turn(struct verify_run *run); /* progress, and the reader afresh */
 void verify_problem(struct verify_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* An event's own bytes: form, site, and with `content` also that (*time is then the event's, and run->body what it says;
- * 0 when it cannot be read, which is no problem: its id is in the chain, so its device wrote it so). `where` names it in problems. Counts the event where its content is looked at,
- * which is once. False: it cannot be read at all. */
+ * 0 when it cannot be read, which is no problem: its id is in the chain, so its device wrote it so). `where` names it in problems.
+ * Counts the event where its content is looked at, which is once. False: it cannot be read at all. */
 bool verify_event(struct verify_run *run, const char *where, struct bytes raw, bool content, struct event *event,
                   struct event_id *id, uint64_t *time);
 
