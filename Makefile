@@ -45,8 +45,8 @@ TEST_LIBS    = -lcmocka
 # ---- what there is to build ------------------------------------------------------------------------------------------
 
 obj       = $(patsubst %.c,$B/%.o,$(wildcard $1))
-PROTO_O   := $(call obj,proto/*.c)
-DAEMON_O  := $(call obj,daemon/*.c)
+PROTO_O   := $(call obj,proto/*.c proto/*/*.c)
+DAEMON_O  := $(call obj,daemon/*.c daemon/*/*.c)
 CLIENT_O  := $(call obj,client/*.c client/*/*.c)
 LIB_O     := $(call obj,client/lib/*.c)
 TESTLIB_O := $(call obj,tests/lib/*.c)
@@ -55,7 +55,7 @@ UNIT      := $(patsubst tests/unit/%.c,$B/tests/%,$(wildcard tests/unit/test_*.c
 SIM       := $(patsubst tests/sim/%.c,$B/tests/%,$(wildcard tests/sim/test_*.c))
 SIM_O     := $(call obj,$(filter-out tests/sim/test_% tests/sim/main.c,$(wildcard tests/sim/*.c)))
 FUZZ      := $(patsubst tests/fuzz/fuzz_%.c,$B/tests/fuzz_%,$(wildcard tests/fuzz/fuzz_*.c))
-SOURCES   := $(wildcard include/felloe/*.h proto/*.[ch] daemon/*.[ch] client/*.[ch] client/*/*.[ch] tests/*/*.[ch])
+SOURCES   := $(wildcard include/felloe/*.h proto/*.[ch] proto/*/*.[ch] daemon/*.[ch] daemon/*/*.[ch] client/*.[ch] client/*/*.[ch] tests/*/*.[ch])
 VERSION    = $(shell sed -n 's/.*FELLOE_VERSION "\(.*\)".*/\1/p' include/felloe/version.h)
 SOVERSION := 0
 GENERATOR := $(if $(GENERATE_O),$B/felloe-generate)

@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "felloe/client.h"
-#include "proto/view.h"
+#include "proto/domain/view.h"
 
 #define ID_SHORT 8 /* hex digits of an id that people see: unique among some ten thousand, and easy to type */
 

@@ -10,7 +10,7 @@
 #include "client/cell.h"
 #include "client/output.h"
 #include "client/when.h"
-#include "proto/hlc.h"
+#include "proto/event/hlc.h"
 
 void position_text(const struct felloe_value *position, char *out)
 {

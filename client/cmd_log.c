@@ -8,7 +8,7 @@
 #include "client/verbs.h"
 #include "client/when.h"
 #include "client/wrap.h"
-#include "proto/hlc.h"
+#include "proto/event/hlc.h"
 
 static const struct option_def options[] = {
     {"from", "POSITION", "begin at this position: 15, or 2.15 in the second epoch"},

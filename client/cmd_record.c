@@ -5,7 +5,7 @@
 
 #include "client/record.h"
 #include "client/verbs.h"
-#include "proto/catalogue.h"
+#include "proto/domain/catalogue.h"
 
 static const struct option_def options[] = {
     {"person", "PERSON", "whom it is about"},

@@ -6,7 +6,7 @@
 
 #include "client/output.h"
 #include "client/verbs.h"
-#include "proto/catalogue.h"
+#include "proto/domain/catalogue.h"
 
 static json_t *codes_json(const struct code_list *list)
 {

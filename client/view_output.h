@@ -7,7 +7,7 @@
 
 #include "client/cell.h"
 #include "client/cli.h"
-#include "proto/view.h"
+#include "proto/domain/view.h"
 
 /* What an answer's cells are shown with: the workers' names, and the time now. */
 struct cell_context context_of(const struct felloe_answer *answer);

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/file.h"
+#include "daemon/store/file.h"
 
 #define CONFIG_NAME "felloe.conf"
 /* inih's own limit (its buffer of 200 holds the line's end too); a longer line would be cut into two. */

@@ -3,7 +3,7 @@
 #ifndef FELLOE_DAEMON_CONFIG_H
 #define FELLOE_DAEMON_CONFIG_H
 
-#include "daemon/identity.h"
+#include "daemon/store/identity.h"
 
 enum log_level { LEVEL_ERROR, LEVEL_WARNING, LEVEL_INFO, LEVEL_DEBUG };
 

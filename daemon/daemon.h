@@ -4,9 +4,9 @@
 #define FELLOE_DAEMON_DAEMON_H
 
 #include "daemon/config.h"
-#include "daemon/driver.h"
-#include "daemon/event_log.h"
-#include "daemon/projector.h"
+#include "daemon/sync/driver.h"
+#include "daemon/log/event_log.h"
+#include "daemon/views/projector.h"
 #include "daemon/queue.h"
 
 struct uv_loop_s;

@@ -12,9 +12,9 @@
 
 #include "daemon/daemon.h"
 #include "daemon/report.h"
-#include "daemon/setup.h"
+#include "daemon/setup/setup.h"
 #include "felloe/version.h"
-#include "proto/ticket.h"
+#include "proto/event/ticket.h"
 
 static const char help[] =
     "felloed: keeps a team's record on this machine and shares it through a hub.\n"

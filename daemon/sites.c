@@ -5,7 +5,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/report.h"
-#include "daemon/setup.h"
+#include "daemon/setup/setup.h"
 
 struct site_job {
     struct log_job job;

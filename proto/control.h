@@ -18,7 +18,7 @@
 
 #include "felloe/error.h"
 #include "proto/mp.h"
-#include "proto/view.h"
+#include "proto/domain/view.h"
 
 #define CONTROL_VERSION 1
 

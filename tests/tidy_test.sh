@@ -11,6 +11,7 @@ head='/* SPDX-License-Identifier: Apache-2.0 */
 failed=0
 
 put() { # put FILE BODY: a file with the usual head
+    mkdir -p "$tree/$(dirname "$1")"
     printf '%s\n%s\n' "$head" "$2" >"$tree/$1"
 }
 outcome() { # outcome ok|FAIL TEXT
@@ -50,10 +51,10 @@ cases=(
     'proto has no mutable globals|proto/state.c|static int counter = 0;'
     'lmdb.h only|daemon/other.c|#include <lmdb.h>'
     'zmq.h only|daemon/wire.c|#include <zmq.h>'
-    'uv.h only|daemon/projector.c|#include <uv.h>'
+    'uv.h only|daemon/views/projector.c|#include <uv.h>'
     'the daemon never includes the client|daemon/mixed.c|#include "client/output.h"'
     'the client never includes the daemon|client/mixed.c|#include "daemon/config.h"'
-    'public headers include only|include/felloe/wide.h|#include "proto/event.h"'
+    'public headers include only|include/felloe/wide.h|#include "proto/event/event.h"'
     'headers of the daemon include no library|daemon/heavy.h|#include <uv.h>'
     'every header is included|daemon/lonely.h|'
     'every header has a guard|daemon/bare.h|'

@@ -3,7 +3,7 @@
  * What is accepted is in normal form: checked again, it stays as it is. */
 #include "tests/fuzz/fuzz.h"
 
-#include "proto/catalogue.h"
+#include "proto/domain/catalogue.h"
 
 unsigned long fuzz_accepted;
 

@@ -7,7 +7,7 @@
  * same bytes and the same rows. */
 #include "tests/fuzz/fuzz.h"
 
-#include "proto/view.h"
+#include "proto/domain/view.h"
 
 unsigned long fuzz_accepted;
 

@@ -3,9 +3,9 @@
  * keys the header claims; the rest is the body. Whatever comes, the body is given back exactly once. */
 #include "tests/fuzz/fuzz.h"
 
-#include "proto/key_record.h"
-#include "proto/message.h"
-#include "proto/sync_entries.h"
+#include "proto/event/key_record.h"
+#include "proto/sync/message.h"
+#include "proto/sync/sync_entries.h"
 
 unsigned long fuzz_accepted;
 

@@ -6,7 +6,7 @@
 
 #include <sodium.h>
 
-#include "proto/event.h"
+#include "proto/event/event.h"
 #include "proto/mp.h"
 
 unsigned long fuzz_accepted;

@@ -2,7 +2,7 @@
 /* Fuzzes key records: what unwraps is wrapped again to the same bytes, or to shorter ones that unwrap to the same. */
 #include "tests/fuzz/fuzz.h"
 
-#include "proto/key_record.h"
+#include "proto/event/key_record.h"
 
 unsigned long fuzz_accepted;
 

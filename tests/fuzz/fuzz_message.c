@@ -2,7 +2,7 @@
 /* Fuzzes message headers: what is accepted is written, read and written again to the same bytes. */
 #include "tests/fuzz/fuzz.h"
 
-#include "proto/message.h"
+#include "proto/sync/message.h"
 
 unsigned long fuzz_accepted;
 

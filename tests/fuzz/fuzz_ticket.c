@@ -6,7 +6,7 @@
 #include <sodium.h>
 
 #include "proto/mp.h"
-#include "proto/ticket.h"
+#include "proto/event/ticket.h"
 
 unsigned long fuzz_accepted;
 

@@ -14,7 +14,7 @@
 #include <sodium.h>
 
 #include "proto/id.h"
-#include "proto/validate.h"
+#include "proto/domain/validate.h"
 
 static const char usage[] =
     "usage: felloe-generate --events N [--seed S] [--people P] [--workers W] [--sites A,B…] [--months M] [--start "

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "proto/event.h"
+#include "proto/event/event.h"
 #include "proto/mp.h"
 
 /* ---- the pool ---- */

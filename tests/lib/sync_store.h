@@ -4,9 +4,9 @@
 #ifndef FELLOE_TESTS_SYNC_STORE_H
 #define FELLOE_TESTS_SYNC_STORE_H
 
-#include "proto/batch.h"
-#include "proto/message.h"
-#include "proto/sync_table.h"
+#include "proto/event/batch.h"
+#include "proto/sync/message.h"
+#include "proto/sync/sync_table.h"
 
 /* An event as it was made; one pool holds each once, and stores point to it. */
 struct pool_event {

@@ -5,8 +5,8 @@
 #ifndef FELLOE_TESTS_SYNC_WORLD_H
 #define FELLOE_TESTS_SYNC_WORLD_H
 
-#include "proto/sync_hub.h"
-#include "proto/sync_spoke.h"
+#include "proto/sync/sync_hub.h"
+#include "proto/sync/sync_spoke.h"
 #include "tests/lib/sync_store.h"
 
 #define WORLD_HUB UINT32_MAX /* as a node's number */

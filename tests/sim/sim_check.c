@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "proto/endian.h"
-#include "proto/record.h"
+#include "proto/domain/record.h"
 #include "tests/sim/sim_internal.h"
 
 typedef unsigned long long ull;

@@ -15,9 +15,9 @@
 #ifndef FELLOE_TESTS_SIM_INTERNAL_H
 #define FELLOE_TESTS_SIM_INTERNAL_H
 
-#include "proto/document.h"
-#include "proto/sync_hub.h"
-#include "proto/sync_spoke.h"
+#include "proto/domain/document.h"
+#include "proto/sync/sync_hub.h"
+#include "proto/sync/sync_spoke.h"
 #include "tests/lib/sync_store.h"
 #include "tests/sim/naive.h"
 #include "tests/sim/sim.h"

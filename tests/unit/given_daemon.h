@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "daemon/driver_inside.h"
+#include "daemon/sync/driver_inside.h"
 #include "daemon/loop.h"
 #include "proto/control.h"
 

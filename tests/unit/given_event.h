@@ -7,7 +7,7 @@
 
 #include <sodium.h>
 
-#include "proto/event.h"
+#include "proto/event/event.h"
 #include "proto/mp.h"
 
 #define GIVEN_EVENTS 3

@@ -14,9 +14,9 @@
 #include <cmocka.h>
 
 #include "proto/endian.h"
-#include "proto/hlc.h"
-#include "proto/record.h"
-#include "proto/view.h"
+#include "proto/event/hlc.h"
+#include "proto/domain/record.h"
+#include "proto/domain/view.h"
 
 #define LAPTOPS_MAX 8
 #define EVENTS_MAX 4096

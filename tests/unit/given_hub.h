@@ -3,7 +3,7 @@
 #ifndef FELLOE_TESTS_GIVEN_HUB_H
 #define FELLOE_TESTS_GIVEN_HUB_H
 
-#include "proto/sync_hub.h"
+#include "proto/sync/sync_hub.h"
 #include "tests/unit/given_sync.h"
 
 /* ---- the scene: a hub with one site, two laptops (a and b), and one that it does not know ---- */

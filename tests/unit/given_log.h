@@ -8,9 +8,9 @@
 
 #include <sodium.h>
 
-#include "daemon/event_log.h"
+#include "daemon/log/event_log.h"
 #include "proto/mp.h"
-#include "proto/sync_entries.h"
+#include "proto/sync/sync_entries.h"
 
 #define SITE "north"
 

@@ -3,7 +3,7 @@
 #ifndef FELLOE_TESTS_GIVEN_SPOKE_H
 #define FELLOE_TESTS_GIVEN_SPOKE_H
 
-#include "proto/sync_spoke.h"
+#include "proto/sync/sync_spoke.h"
 #include "tests/unit/given_sync.h"
 
 /* ---- the scene: one laptop with one site, its own log, and the log of a hub ---- */

@@ -6,7 +6,7 @@
 #include <sodium.h>
 #include <stdio.h>
 
-#include "proto/message.h"
+#include "proto/sync/message.h"
 #include "tests/lib/sync_store.h"
 #include "tests/unit/given.h"
 

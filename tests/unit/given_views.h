@@ -6,7 +6,7 @@
 #include "tests/unit/given_log.h"
 
 #include "daemon/daemon.h"
-#include "daemon/view_query.h"
+#include "daemon/views/view_query.h"
 
 struct given_node {
     struct given_log *log;

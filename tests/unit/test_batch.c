@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What was lent is given back exactly once. */
-#include "proto/batch.h"
+#include "proto/event/batch.h"
 #include "tests/unit/given.h"
 
 static void count_return(void *owner)

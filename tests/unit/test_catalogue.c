@@ -2,8 +2,8 @@
 /* The catalogue's rows are consistent with each other, and with what others rely on. */
 #include "tests/unit/given.h"
 
-#include "proto/catalogue.h"
-#include "proto/codelists.h"
+#include "proto/domain/catalogue.h"
+#include "proto/domain/codelists.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Streams grow by one event at a time, and a site's log has one hash per history. */
-#include "proto/chain.h"
+#include "proto/event/chain.h"
 #include "tests/unit/given.h"
 
 static struct event_id id_of(uint8_t name)

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 
 #include "daemon/report.h"
-#include "daemon/verify.h"
+#include "daemon/log/verify.h"
 
 #define FLIPS_DEFAULT 300
 

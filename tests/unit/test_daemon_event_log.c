@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "proto/hlc.h"
+#include "proto/event/hlc.h"
 
 /* ---- recording ---- */
 

@@ -17,9 +17,9 @@
 
 #include "daemon/daemon.h"
 #include "daemon/loop.h"
-#include "daemon/net.h"
+#include "daemon/net/net.h"
 #include "daemon/report.h"
-#include "daemon/setup.h"
+#include "daemon/setup/setup.h"
 #include "tests/unit/given_dir.h"
 
 #define DEADLINE_MS 8000

@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <sodium.h>
 
-#include "daemon/identity.h"
+#include "daemon/store/identity.h"
 #include "proto/mp.h"
 
 static struct identity full_identity(void)

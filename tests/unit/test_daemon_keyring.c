@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <sodium.h>
 
-#include "daemon/keyring.h"
+#include "daemon/store/keyring.h"
 
 static const uint8_t wrapping[32] = {1, 2, 3};
 

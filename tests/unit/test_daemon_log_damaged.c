@@ -3,7 +3,7 @@
  * that is damaged does not keep the others from going on. */
 #include "tests/unit/given_log.h"
 
-#include "daemon/store.h"
+#include "daemon/store/store.h"
 
 #define OTHER "south"
 

@@ -5,7 +5,7 @@
 #include "tests/unit/given_log.h"
 
 #include "daemon/report.h"
-#include "daemon/verify.h"
+#include "daemon/log/verify.h"
 
 static void assert_verifies(struct given_log *g)
 {

@@ -7,7 +7,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 
-#include "daemon/verify.h"
+#include "daemon/log/verify.h"
 
 #define DISK "size=12m,mode=0700"
 

@@ -13,7 +13,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/loop.h"
-#include "daemon/net_zap.h"
+#include "daemon/net/net_zap.h"
 #include "daemon/report.h"
 
 #define DEADLINE_MS 8000

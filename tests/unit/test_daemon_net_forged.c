@@ -17,7 +17,7 @@
 #include <zmq.h>
 
 #include "daemon/loop.h"
-#include "daemon/net.h"
+#include "daemon/net/net.h"
 #include "daemon/report.h"
 #include "proto/id.h"
 

@@ -5,7 +5,7 @@
 
 #include <fcntl.h>
 
-#include "daemon/store.h"
+#include "daemon/store/store.h"
 
 enum { WORDS, NUMBERS };
 static const char *const tables[] = {"words", "numbers"};

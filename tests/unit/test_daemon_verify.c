@@ -5,7 +5,7 @@
 
 #include <fcntl.h>
 
-#include "daemon/verify.h"
+#include "daemon/log/verify.h"
 
 #define TEXTS 64
 struct heard {

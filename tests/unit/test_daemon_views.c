@@ -4,7 +4,7 @@
 
 #include <sodium.h>
 
-#include "daemon/views.h"
+#include "daemon/views/views.h"
 
 #define NORTH bytes_str("north")
 #define SOUTH bytes_str("south")

@@ -2,7 +2,7 @@
 /* A data key goes from one device to its hub and to nobody else. */
 #include <sodium.h>
 
-#include "proto/key_record.h"
+#include "proto/event/key_record.h"
 #include "tests/unit/given.h"
 
 struct pair {

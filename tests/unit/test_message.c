@@ -3,9 +3,9 @@
 #include <sodium.h>
 #include <stdio.h>
 
-#include "proto/message.h"
+#include "proto/sync/message.h"
 #include "proto/mp.h"
-#include "proto/sync_entries.h"
+#include "proto/sync/sync_entries.h"
 #include "tests/unit/given.h"
 #include "tests/unit/vectors_message.h"
 

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "proto/register.h"
+#include "proto/domain/register.h"
 
 #define WRITES_MAX 400
 

@@ -2,7 +2,7 @@
 /* Signatures are the known answers, hold for exactly what was signed, and are not taken for one another. */
 #include <sodium.h>
 
-#include "proto/signature.h"
+#include "proto/event/signature.h"
 #include "tests/unit/given.h"
 
 struct signer {

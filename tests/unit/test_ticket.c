@@ -2,7 +2,7 @@
 /* A ticket survives being mailed; one that did not says so in words. */
 #define GIVEN_FAILING_REALLOC
 #include "proto/mp.h"
-#include "proto/ticket.h"
+#include "proto/event/ticket.h"
 #include "tests/unit/given.h"
 
 static struct ticket known(void)

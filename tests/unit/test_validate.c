@@ -2,7 +2,7 @@
 /* Single values as people write them. */
 #include "tests/unit/given.h"
 
-#include "proto/validate.h"
+#include "proto/domain/validate.h"
 
 static void days_exist_or_do_not(void **state)
 {

@@ -2,7 +2,7 @@
 /* Stories of teams, and what the views of people show of them. */
 #include "tests/unit/given_history.h"
 
-#include "proto/view_person.h"
+#include "proto/domain/view_person.h"
 
 /* ---- front door ---- */
 

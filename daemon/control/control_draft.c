@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checking drafts, one after the other; see control_draft.h. */
+#include "daemon/control/control_draft.h"
+
+#include <stdlib.h>
+
+/* What an event has besides its fields, at most: clear part, nonce, tag, and the body's other parts. */
+#define EVENT_OVERHEAD 1024
+
+/* What a step of the checking came to. */
+enum verdict { CHECK_OK, CHECK_WRONG, CHECK_KNOWN, CHECK_LATER };
+
+/* Not found: perhaps only not yet. */
+static enum verdict missing(const struct preparing *p, enum felloe_code code)
+{
+    bool later = p->behind && p->at >= p->final && (code == FELLOE_NOT_FOUND || code == FELLOE_AMBIGUOUS);
+    return later ? CHECK_LATER : CHECK_WRONG;
+}
+
+/* ---- imports: was it here before? ---- */
+
+static bool event_is_here(void *context, const struct event_id *id, struct bytes site, const struct views_event *event)
+{
+    struct record_draft *draft = context;
+    (void)site;
+    draft->id = *id;
+    draft->person = event->subject;
+    draft->has_person = !person_id_is_none(&event->subject);
+    draft->state = DRAFT_KNOWN;
+    return false;
+}
+
+static enum verdict check_origin(struct preparing *p, struct record_draft *draft)
+{
+    struct event_id id;
+    const struct control_draft *text = &draft->text;
+    if (text->origin.len == 0)
+        return CHECK_OK;
+    if (text->origin.len == 2 * sizeof id.b && hex_decode(text->origin, id.b, sizeof id.b)) {
+        views_events(&p->reading->views, bytes_of(id.b, sizeof id.b), event_is_here, draft);
+        if (draft->state == DRAFT_KNOWN)
+            return CHECK_KNOWN;
+    }
+    draft->has_origin = true;
+    origin_id_of(draft_source(text), text->origin, &draft->origin);
+    if (!views_get_origin(&p->reading->views, &draft->origin, (struct bytes){0}, &draft->id, &draft->person))
+        return CHECK_OK;
+    draft->has_person = !person_id_is_none(&draft->person);
+    return CHECK_KNOWN;
+}
+
+/* ---- type and worker ---- */
+
+static enum verdict check_type(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
+{
+    const struct control_draft *text = &draft->text;
+    int shown = (int)(text->type.len < TYPE_MAX ? text->type.len : TYPE_MAX);
+    draft->type = catalogue_find(text->type);
+    if (!draft->type) {
+        felloe_fail(error, FELLOE_INVALID, "There is no type %.*s. `felloe types` lists them.", shown,
+                    (const char *)text->type.data);
+        return CHECK_WRONG;
+    }
+    if (draft->type->by_hub && p->daemon->config.role != ROLE_HUB) {
+        felloe_fail(error, FELLOE_DENIED, "%s is recorded by the hub only.", draft->type->name);
+        return CHECK_WRONG;
+    }
+    draft->worker = text->worker.len > 0 ? text->worker : bytes_str(p->daemon->identity.worker);
+    if (!slug_valid(draft->worker)) {
+        if (text->worker.len > 0)
+            felloe_fail(error, FELLOE_INVALID, "%.*s is not a worker's id: a-z, 0-9 and -, at most %d characters.",
+                        (int)(text->worker.len < 60 ? text->worker.len : 60), (const char *)text->worker.data,
+                        SLUG_MAX);
+        else
+            felloe_fail(error, FELLOE_INVALID,
+                        "Say who records it: this device has no worker of its own (--worker ID).");
+        return CHECK_WRONG;
+    }
+    return CHECK_OK;
+}
+
+/* ---- person ---- */
+
+static enum verdict same_person(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
+{
+    const struct record_draft *before = p->at > 0 ? &p->drafts->items[p->at - 1] : NULL;
+    if (!before || !before->has_person || before->state == DRAFT_WRONG) {
+        felloe_fail(error, FELLOE_INVALID, "@same stands for the person of the entry before, and there is none.");
+        return CHECK_WRONG;
+    }
+    draft->person = before->person;
+    draft->has_person = true;
+    return CHECK_OK;
+}
+
+static enum verdict check_person(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
+{
+    const struct control_draft *text = &draft->text;
+    size_t site;
+    if (draft->type->about == ABOUT_SITE) {
+        if (text->person.len == 0)
+            return CHECK_OK;
+        felloe_fail(error, FELLOE_INVALID, "%s is about no person: leave the person out.", draft->type->name);
+        return CHECK_WRONG;
+    }
+    if (bytes_is(text->person, "@new")) {
+        draft_new_person(draft);
+        return CHECK_OK;
+    }
+    if (bytes_is(text->person, "@same"))
+        return same_person(p, draft, error);
+    if (text->person.len > 0) {
+        enum felloe_code code = finder_person(&p->finder, text->person, &draft->person, &site, error);
+        draft->has_person = code == FELLOE_OK;
+        return code == FELLOE_OK ? CHECK_OK : missing(p, code);
+    }
+    if (text->subject.len > 0)
+        return draft_person_of_subject(p, draft, text->subject, error) ? CHECK_OK : CHECK_WRONG;
+    felloe_fail(error, FELLOE_INVALID, "%s is about a person: say whom.", draft->type->name);
+    return CHECK_WRONG;
+}
+
+/* ---- site and key ---- */
+
+static bool in_scope(const struct scope *scope, struct bytes site)
+{
+    for (size_t i = 0; i < scope->count; i++)
+        if (bytes_is(site, scope->sites[i]))
+            return true;
+    return false;
+}
+
+/* Where nothing says otherwise: the first site that is a team's. */
+static const char *default_site(const struct scope *scope)
+{
+    for (size_t i = 0; i < scope->count; i++)
+        if (strcmp(scope->sites[i], "commons") != 0)
+            return scope->sites[i];
+    return scope->count > 0 ? scope->sites[0] : "";
+}
+
+/* The site of a person who was new a moment ago: of the draft that makes them. */
+static const char *site_before(const struct preparing *p, const struct person_id *person)
+{
+    for (size_t i = p->at; i-- > 0;)
+        if (p->drafts->items[i].has_person && person_id_equal(&p->drafts->items[i].person, person))
+            return p->drafts->items[i].site;
+    return "";
+}
+
+static void find_site(struct preparing *p, struct record_draft *draft)
+{
+    const struct scope *scope = &p->reading->scope;
+    size_t index;
+    const char *site = "";
+    if (draft->has_person && !draft->has_new_key) {
+        if (finder_site_of(&p->finder, &draft->person, &index))
+            site = scope->sites[index];
+        else
+            site = site_before(p, &draft->person);
+        struct key_record record;
+        struct key_id key = key_id_of_person(draft->person);
+        if (!*site && keyring_get(p->daemon->keyring, &key, &record) == FELLOE_OK &&
+            in_scope(scope, bytes_str(record.site)))
+            memcpy(draft->site, record.site, sizeof draft->site);
+        explicit_bzero(&record, sizeof record);
+    }
+    if (!*site && !draft->site[0])
+        site = default_site(scope);
+    if (*site)
+        memcpy(draft->site, site, strlen(site) + 1);
+}
+
+static enum verdict check_site(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
+{
+    const struct scope *scope = &p->reading->scope;
+    struct bytes asked = draft->text.site;
+    struct scope one;
+    if (asked.len == 0) {
+        find_site(p, draft);
+    } else {
+        if (scope_of(p->daemon, p->reading->log, asked, true, &one, error) != FELLOE_OK)
+            return CHECK_WRONG;
+        memcpy(draft->site, one.sites[0], sizeof draft->site);
+        size_t has = 0;
+        if (draft->text.source.len == 0 && draft->has_person && !draft->has_new_key &&
+            finder_site_of(&p->finder, &draft->person, &has) && strcmp(scope->sites[has], draft->site) != 0) {
+            struct scope there = {.count = 1};
+            memcpy(there.sites[0], draft->site, sizeof there.sites[0]);
+            struct finder finder;
+            finder_init(&finder, p->daemon, &p->reading->views, p->reading->log, &there);
+            bool is_there = finder_site_of(&finder, &draft->person, &(size_t){0});
+            finder_release(&finder);
+            if (!is_there) {
+                felloe_fail(error, FELLOE_INVALID, "This person's record is in the site %s, not in %s.",
+                            scope->sites[has], draft->site);
+                return CHECK_WRONG;
+            }
+        }
+    }
+    if (draft->site[0])
+        return CHECK_OK;
+    scope_of(p->daemon, p->reading->log, bytes_str("any"), true, &one, error); /* says that there is none yet */
+    return CHECK_WRONG;
+}
+
+/* As long as events wait under the key, what is here of the person is not all that came: nothing is written yet. */
+static enum verdict check_key(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
+{
+    struct key_record record;
+    enum felloe_code code;
+    if (draft->has_new_key) {
+        draft->key = draft->new_key.id;
+        memcpy(draft->new_key.site, draft->site, sizeof draft->new_key.site);
+        return CHECK_OK;
+    }
+    if (draft->has_person) {
+        draft->key = key_id_of_person(draft->person);
+        if (views_is_waiting(&p->reading->views, bytes_str(draft->site), &draft->key)) {
+            felloe_fail(error, FELLOE_NOT_FOUND,
+                        "This person's record has come, but not its key yet; try again in a while.");
+            return missing(p, FELLOE_NOT_FOUND);
+        }
+        return CHECK_OK; /* the writer refuses what it has no key for */
+    }
+    code = keyring_site_key(p->daemon->keyring, bytes_str(draft->site), &record);
+    draft->key = record.id;
+    explicit_bzero(&record, sizeof record);
+    if (code == FELLOE_OK)
+        return CHECK_OK;
+    felloe_fail(error, FELLOE_DENIED, "The key of the site %s is not on this device.", draft->site);
+    return CHECK_WRONG;
+}
+
+/* ---- fields ---- */
+
+static enum felloe_code resolve_event(void *context, struct bytes text, struct event_id *out,
+                                      struct felloe_error *error)
+{
+    struct preparing *p = context;
+    const struct control_draft *draft = &p->drafts->items[p->at].text;
+    enum felloe_code code = finder_event(&p->finder, text, out, error);
+    if (code == FELLOE_OK || draft->origin.len == 0)
+        return code;
+    return felloe_fail(error, code, "No entry of the source %.*s that is here or came before has the id %.*s.",
+                       (int)(draft->source.len < 80 ? draft->source.len : 80), (const char *)draft->source.data,
+                       (int)(text.len < 80 ? text.len : 80), (const char *)text.data);
+}
+
+static enum felloe_code resolve_person(void *context, struct bytes text, struct person_id *out,
+                                       struct felloe_error *error)
+{
+    struct preparing *p = context;
+    size_t site;
+    return finder_person(&p->finder, text, out, &site, error);
+}
+
+/* Is it an entry of this very request, which has no id here yet? */
+static bool is_pending(const struct preparing *p, const struct origin_id *origin)
+{
+    for (size_t i = 0; i < p->at; i++) {
+        const struct record_draft *before = &p->drafts->items[i];
+        if (before->state == DRAFT_READY && before->has_origin && memcmp(&before->origin, origin, sizeof *origin) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_entry(void *context, const struct event_id *id, struct bytes site, const struct views_event *event)
+{
+    (void)id, (void)site, (void)event;
+    *(bool *)context = true;
+    return false;
+}
+
+/* An imported field that names an entry by its id there, which may be any text: here it has another one. Fields are
+ * copied with such ids put right. What nothing is known of stands as it is: an id whose entry is still to come, or the
+ * beginning of one. */
+static enum verdict translate_event(struct preparing *p, struct record_draft *draft, struct bytes text)
+{
+    struct event_id id;
+    struct origin_id origin;
+    struct person_id person;
+    origin_id_of(draft_source(&draft->text), text, &origin);
+    if (views_get_origin(&p->reading->views, &origin, (struct bytes){0}, &id, &person)) {
+        mp_put_bin(&p->rewritten, id.b, sizeof id.b);
+        return CHECK_OK;
+    }
+    bool is_id = text.len == 2 * sizeof id.b && hex_decode(text, id.b, sizeof id.b), here = false;
+    if (is_id)
+        views_events(&p->reading->views, bytes_of(id.b, sizeof id.b), is_entry, &here);
+    if (!here && p->at >= p->final && (p->behind || is_pending(p, &origin)))
+        return CHECK_LATER;
+    if (is_id)
+        mp_put_bin(&p->rewritten, id.b, sizeof id.b);
+    else
+        mp_put_str(&p->rewritten, text);
+    return CHECK_OK;
+}
+
+static enum verdict translate_fields(struct preparing *p, struct record_draft *draft)
+{
+    enum verdict verdict = CHECK_OK;
+    buffer_clear(&p->rewritten);
+    mp_reader_init(p->r, draft->text.fields);
+    if (!mp_next(p->r))
+        return CHECK_OK; /* the check says what is wrong */
+    uint32_t count = mp_map(p->r, MP_TAPE_MAX);
+    mp_put_map(&p->rewritten, count);
+    for (uint32_t i = 0; i < count && verdict == CHECK_OK && !p->r->failed; i++) {
+        struct bytes name = mp_str(p->r, 0, EVENT_SIZE_MAX);
+        const struct field_def *field = catalogue_field(draft->type, name);
+        mp_put_str(&p->rewritten, name);
+        if (field && field->kind == KIND_EVENT && mp_peek(p->r) == MP_STR)
+            verdict = translate_event(p, draft, mp_str(p->r, 0, EVENT_SIZE_MAX));
+        else
+            mp_copy(p->r, &p->rewritten);
+    }
+    if (verdict == CHECK_OK && !p->r->failed && !p->rewritten.failed)
+        draft->text.fields = buffer_bytes(&p->rewritten);
+    return verdict;
+}
+
+static bool has_event_field(const struct type_def *type)
+{
+    for (size_t i = 0; i < type->field_count; i++)
+        if (type->fields[i].kind == KIND_EVENT)
+            return true;
+    return false;
+}
+
+/* Said before anything is read, and again of the normal form. */
+static enum felloe_code check_length(size_t len, struct felloe_error *error)
+{
+    if (len <= EVENT_SIZE_MAX - EVENT_OVERHEAD)
+        return FELLOE_OK;
+    return felloe_fail(error, FELLOE_INVALID,
+                       "The entry is too long: %zu bytes, and one entry may have %d (some 20 pages). Shorten it, or "
+                       "divide it into several.",
+                       len, EVENT_SIZE_MAX - EVENT_OVERHEAD);
+}
+
+static enum verdict check_fields(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
+{
+    const struct resolver resolver = {.context = p, .event = resolve_event, .person = resolve_person};
+    struct bytes given = draft->text.fields;
+    if (check_length(given.len, error) != FELLOE_OK)
+        return CHECK_WRONG;
+    if (draft->has_origin && has_event_field(draft->type)) {
+        enum verdict verdict = translate_fields(p, draft);
+        if (verdict != CHECK_OK)
+            return verdict;
+    }
+    mp_reader_init(p->r, draft->text.fields);
+    enum felloe_code code = FELLOE_INVALID;
+    buffer_clear(&draft->fields);
+    if (!mp_next(p->r))
+        felloe_fail(error, code, "The fields of %s cannot be read: too many values, or not a map.", draft->type->name);
+    else
+        code = catalogue_check(draft->type, p->r, &resolver, &draft->fields, error);
+    draft->text.fields = given;
+    if (code == FELLOE_OK && draft->fields.failed)
+        code = felloe_fail(error, FELLOE_FAILED, "Memory ran out.");
+    if (code == FELLOE_OK)
+        code = check_length(draft->fields.len, error);
+    return code == FELLOE_OK ? CHECK_OK : missing(p, code);
+}
+
+/* ---- all of it ---- */
+
+static enum verdict check_draft(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
+{
+    enum verdict verdict = check_origin(p, draft);
+    if (verdict == CHECK_OK)
+        verdict = check_type(p, draft, error);
+    if (verdict == CHECK_OK)
+        verdict = check_person(p, draft, error);
+    if (verdict == CHECK_OK)
+        verdict = check_site(p, draft, error);
+    if (verdict == CHECK_OK)
+        verdict = check_key(p, draft, error);
+    if (verdict == CHECK_OK)
+        verdict = check_fields(p, draft, error);
+    return verdict;
+}
+
+static void refuse(struct record_draft *draft, const struct felloe_error *error)
+{
+    draft->state = DRAFT_WRONG;
+    draft->has_person = draft->has_new_key = false;
+    draft->error = malloc(sizeof *draft->error);
+    if (draft->error)
+        *draft->error = *error;
+}
+
+/* True: it is put off, and everything after it. */
+static bool prepare_one(struct preparing *p, struct record_draft *draft)
+{
+    struct felloe_error error = {FELLOE_FAILED, "Memory ran out."};
+    if (draft->state != DRAFT_OPEN)
+        return false;
+    switch (check_draft(p, draft, &error)) {
+    case CHECK_OK: draft->state = DRAFT_READY; break;
+    case CHECK_KNOWN: draft->state = DRAFT_KNOWN; break;
+    case CHECK_WRONG: refuse(draft, &error); break;
+    case CHECK_LATER:
+        draft->has_person = draft->has_new_key = draft->has_origin = false;
+        draft->site[0] = '\0';
+        return true;
+    }
+    return false;
+}
+
+size_t drafts_prepare(struct preparing *p, size_t from)
+{
+    finder_init(&p->finder, p->daemon, &p->reading->views, p->reading->log, &p->reading->scope);
+    p->must_wait = false;
+    for (p->at = from; p->at < p->drafts->count; p->at++)
+        if (prepare_one(p, &p->drafts->items[p->at])) {
+            p->must_wait = true;
+            break;
+        }
+    finder_release(&p->finder);
+    return p->at;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a draft, as somebody wants it recorded, to what the log's writer takes: type and fields checked, person, site,
+ * worker and key found. Works on a thread of the pool; what is new (keys of new people) is only noted here.
+ *
+ * Imports. An event is named by (source, id), a person there by (source, subject). So that importing again, here or on
+ * another laptop once it has synced, adds nothing and finds the same people:
+ *   - An event counts as known when its origin is in the log or the views, or when its id is that of an entry that is
+ *     here (the record's own export).
+ *   - A person's id is a hash of (device and incarnation that first imported them, source, subject) keyed with the
+ *     commons key, which every device has and nobody else: the mapping needs no table, survives restarts, and is found
+ *     from any device by trying the devices known. Two laptops that import the same person before they hear of each
+ *     other make two people, whom the team can link; they never make two keys for one.
+ *   - A subject that is a person's id here stands for that person.
+ *   - Source "/felloe/…", an export of any Felloe: ids and subjects are unique by themselves, so the rest of the
+ *     source (site and device) does not count.
+ * An event about a subject whom nobody has introduced yet makes the person all the same: the introduction may come
+ * later in the file, or never. */
+#ifndef FELLOE_DAEMON_CONTROL_DRAFT_H
+#define FELLOE_DAEMON_CONTROL_DRAFT_H
+
+#include "daemon/control/control_query.h"
+
+enum draft_state {
+    DRAFT_OPEN,   /* not looked at yet */
+    DRAFT_READY,  /* to be recorded */
+    DRAFT_GIVEN,  /* in a job of the log */
+    DRAFT_SAVED,
+    DRAFT_KNOWN,  /* imported before */
+    DRAFT_WRONG
+};
+
+struct record_draft {
+    enum draft_state state;
+    struct control_draft text;      /* points into the request */
+    const struct type_def *type;
+    struct event_id id;
+    bool has_person, has_new_key;
+    struct person_id person;
+    char site[SLUG_MAX + 1];
+    struct bytes worker;
+    struct key_id key;
+    struct key_record new_key;
+    bool has_origin;
+    struct origin_id origin;
+    struct buffer fields;           /* normal form */
+    struct felloe_error *error;     /* DRAFT_WRONG; malloc'd */
+};
+
+struct record_drafts {
+    struct record_draft *items;
+    size_t count;
+};
+
+/* One pass over drafts that are still open. */
+struct preparing {
+    struct daemon *daemon;
+    struct record_drafts *drafts;
+    struct reading *reading;
+    struct finder finder;
+    struct mp_reader *r;
+    struct buffer rewritten;
+    bool behind;                    /* in: the views have not folded all yet */
+    size_t final;                   /* in: drafts before this one are not put off a second time */
+    bool must_wait;                 /* out: it stopped at a draft that names what may be found later */
+    size_t at;                      /* the draft being looked at */
+};
+/* Prepares drafts from `from` on; returns the index at which it stopped (count: all done). */
+size_t drafts_prepare(struct preparing *p, size_t from);
+
+/* The person that (source, subject) of an import names. Fills in the draft's person, and a new key where there is
+ * none. False: there is no commons key, or memory ran out. */
+bool draft_person_of_subject(struct preparing *p, struct record_draft *draft, struct bytes subject,
+                             struct felloe_error *error);
+/* A random person with a fresh key. */
+void draft_new_person(struct record_draft *draft);
+/* Of a `source` that is an export of Felloe only that is kept. */
+struct bytes draft_source(const struct control_draft *text);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between the server of the local socket (clients, frames) and the life of a request (steps, waits, work). */
+#ifndef FELLOE_DAEMON_CONTROL_INSIDE_H
+#define FELLOE_DAEMON_CONTROL_INSIDE_H
+
+#include "daemon/control/control.h"
+
+/* The payload is copied. NULL when memory ran out. */
+struct control_request *control_request_new(struct daemon *daemon, struct control_client *client, struct bytes payload);
+/* Finds the verb and begins it, or answers what is wrong with the request. */
+void control_request_start(struct control_request *request);
+void control_request_free(struct control_request *request);
+/* What it waits for has happened, or never will: it goes on. Nothing happens while it is at work. */
+void control_wake(struct control_request *request);
+/* Sends what is in `out` without waiting, or drops it when the client is behind: for progress. */
+void control_put_now(struct control_request *request);
+/* Imports go one at a time, so that two of them cannot make one person twice. Calls `then` when it is this request's
+ * turn (at once, or later); leave it exactly once. */
+void control_import_enter(struct control_request *request, control_step then);
+void control_import_leave(struct control_request *request);
+/* Is this the first import of this client? Says so once. */
+bool control_import_first(struct control_request *request);
+/* The list of those that wait for the projector. */
+struct control_request **control_waiting(struct control_server *server);
+
+#endif

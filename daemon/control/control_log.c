@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log: a site's events in the order of its log, own ones that have no place in it yet at the end; with `follow` it goes
+ * on as they come. Read in chunks, each in a short reading of the log. */
+#include <stdlib.h>
+
+#include "daemon/control/control_query.h"
+
+/* How long a follower waits before it looks again although nothing was announced. */
+#define FOLLOW_MS 30000u
+
+struct site_place {
+    struct seen walked;     /* told up to here, per epoch */
+    uint64_t own_seq;       /* own events told without a position, or passed over */
+};
+
+struct logging {
+    struct felloe_error error;
+    struct scope scope;
+    struct site_place places[SITES_MAX];
+    bool has_scope, follow, opened, names, all_told;
+    struct views_txn *views;            /* during a chunk, where persons are to be named */
+    struct person_id named;             /* whom `name` is of: entries about one person often come together */
+    struct buffer name;
+    struct position from;
+    uint64_t limit, told, commits;
+    struct buffer plain;
+    struct control_data data;
+};
+
+static void release(void *state)
+{
+    struct logging *l = state;
+    buffer_release(&l->plain);
+    buffer_release(&l->name);
+    free(l);
+}
+
+static bool full(const struct control_request *request)
+{
+    const struct logging *l = request->state;
+    return request->out.len >= CONTROL_CHUNK || (l->limit > 0 && l->told >= l->limit);
+}
+
+/* ---- one event ---- */
+
+static void put_body(struct buffer *out, const struct event_body *body)
+{
+    mp_put_uint(out, body->time);
+    mp_put_str(out, body->type);
+    if (body->has_subject)
+        mp_put_bin(out, body->subject.b, sizeof body->subject.b);
+    else
+        mp_put_nil(out);
+    mp_put_str(out, body->worker);
+    if (body->has_occurred)
+        mp_put_int(out, body->occurred);
+    else
+        mp_put_nil(out);
+    buffer_append(out, body->fields.data, body->fields.len);
+}
+
+/* The person's name as the views show it; a moment's delay behind the log is no harm here. */
+static void put_name(struct logging *l, struct buffer *out, struct bytes site, const struct person_id *person)
+{
+    if (l->views && !person_id_equal(&l->named, person)) {
+        views_get_name(l->views, site, person, &l->name);
+        l->named = *person;
+    }
+    if (l->views && l->name.len > 0)
+        mp_put_str(out, buffer_bytes(&l->name));
+    else
+        mp_put_nil(out);
+}
+
+static void tell(struct control_request *request, struct bytes site, const struct log_item *item,
+                 const struct event *event)
+{
+    struct logging *l = request->state;
+    struct buffer *out = &request->out;
+    struct event_id id;
+    struct event_body body;
+    struct key_record key;
+    control_data_item(&l->data, out);
+    event_id_of(item->event, &id);
+    mp_put_array(out, l->names ? 13 : 12);
+    mp_put_bin(out, id.b, sizeof id.b);
+    mp_put_str(out, site);
+    if (item->at.epoch != 0) {
+        mp_put_array(out, 2);
+        mp_put_uint(out, item->at.epoch);
+        mp_put_uint(out, item->at.n);
+    } else {
+        mp_put_nil(out);
+    }
+    mp_put_bin(out, event->clear.device.b, sizeof event->clear.device.b);
+    mp_put_uint(out, event->clear.incarnation);
+    mp_put_uint(out, event->clear.seq);
+    if (l->opened && keyring_get(request->daemon->keyring, &event->clear.key, &key) == FELLOE_OK &&
+        event_open(event, &key.key, &l->plain, &body)) {
+        put_body(out, &body);
+        if (l->names)
+            put_name(l, out, site, body.has_subject ? &body.subject : &PERSON_ID_NONE);
+    } else {
+        mp_put_uint(out, 0);
+        for (int i = 0; i < (l->names ? 6 : 5); i++)
+            mp_put_nil(out);
+    }
+    explicit_bzero(&key, sizeof key);
+    l->told++;
+}
+
+/* ---- one site ---- */
+
+/* An own event that a follower was told before it had a position is not told again. */
+static bool is_told(const struct control_request *request, const struct site_place *place, const struct event *event)
+{
+    const struct identity *me = &request->daemon->identity;
+    return device_id_equal(&event->clear.device, &me->device) && event->clear.incarnation == me->incarnation &&
+           event->clear.seq <= place->own_seq;
+}
+
+static void tell_log(struct control_request *request, struct log_reader *reader, struct bytes site,
+                     struct site_place *place)
+{
+    struct logging *l = request->state;
+    struct log_head heads[SEEN_MAX];
+    size_t count = log_heads(reader, site, heads);
+    for (size_t i = 0; i < count && !full(request); i++) {
+        struct position from = {heads[i].at.epoch, seen_in(&place->walked, heads[i].at.epoch) + 1};
+        if (position_compare(from, l->from) < 0)
+            from.n = from.epoch < l->from.epoch ? heads[i].at.n + 1 : l->from.n;
+        if (from.n > heads[i].at.n)
+            continue;
+        struct log_walk walk;
+        struct log_item item;
+        struct event event;
+        log_walk_begin(&walk, reader, site, from);
+        while (!full(request) && log_walk_next(&walk, &item) && item.at.epoch == from.epoch) {
+            seen_advance(&place->walked, item.at);
+            if (event_decode(item.event, &event) && !is_told(request, place, &event))
+                tell(request, site, &item, &event);
+        }
+        log_walk_end(&walk);
+    }
+}
+
+static void tell_own(struct control_request *request, struct log_reader *reader, struct bytes site,
+                     struct site_place *place)
+{
+    struct stream_head own = {0};
+    uint64_t shared;
+    int64_t oldest;
+    log_own(reader, site, &own, &shared, &oldest);
+    while (place->own_seq < own.seq && !full(request)) {
+        struct log_item item;
+        struct event event;
+        if (log_get_own(reader, site, place->own_seq + 1, &item) && !seen_covers(&place->walked, item.at) &&
+            (item.at.epoch == 0 || position_compare(item.at, ((struct logging *)request->state)->from) >= 0) &&
+            event_decode(item.event, &event))
+            tell(request, site, &item, &event);
+        place->own_seq++;
+    }
+}
+
+/* ---- chunks ---- */
+
+static void read_chunk(struct control_request *request)
+{
+    struct logging *l = request->state;
+    struct views_txn views = {0};
+    struct felloe_error unnamed;
+    struct log_reader *reader = log_reader_begin(request->daemon->log, &l->error);
+    if (!reader)
+        return;
+    bool has_views = l->names && views_read(projector_views(request->daemon->projector), &views, &unnamed) == FELLOE_OK;
+    l->views = has_views ? &views : NULL;
+    l->named = PERSON_ID_NONE;
+    buffer_clear(&l->name);
+    if (l->has_scope || scope_of(request->daemon, reader, control_arg_text(request, "site"), false, &l->scope,
+                                 &l->error) == FELLOE_OK) {
+        l->has_scope = true;
+        for (size_t i = 0; i < l->scope.count && !full(request); i++) {
+            struct bytes site = bytes_str(l->scope.sites[i]);
+            tell_log(request, reader, site, &l->places[i]);
+            if (!full(request))
+                tell_own(request, reader, site, &l->places[i]);
+        }
+        l->all_told = !full(request);
+    }
+    control_data_end(&l->data);
+    log_reader_end(reader);
+    l->views = NULL;
+    if (has_views)
+        views_end(&views);
+}
+
+static void next_chunk(struct control_request *request);
+
+static void chunk_sent(struct control_request *request)
+{
+    struct logging *l = request->state;
+    bool enough = l->limit > 0 && l->told >= l->limit;
+    if (control_gone(request) || enough || (l->all_told && !l->follow)) {
+        size_t begin = control_frame_begin(&request->out);
+        control_put_end(&request->out, 1);
+        mp_put_text(&request->out, "events");
+        mp_put_uint(&request->out, l->told);
+        control_frame_end(&request->out, begin);
+        control_finish(request);
+    } else if (l->all_told) {
+        control_wait_commits(request, l->commits + 1, FOLLOW_MS, next_chunk);
+    } else {
+        next_chunk(request);
+    }
+}
+
+static void chunk_read(struct control_request *request)
+{
+    struct logging *l = request->state;
+    if (l->error.code != FELLOE_OK)
+        control_fail(request, &l->error);
+    else
+        control_send(request, chunk_sent);
+}
+
+static void next_chunk(struct control_request *request)
+{
+    struct logging *l = request->state;
+    l->commits = event_log_commits(request->daemon->log);
+    l->all_told = false;
+    control_work(request, read_chunk, chunk_read, NULL);
+}
+
+void control_verb_LOG(struct control_request *request)
+{
+    struct bytes from = control_arg_text(request, "from");
+    int64_t limit = control_arg_integer(request, "limit", 0);
+    struct felloe_error error = {FELLOE_FAILED, "Memory ran out."};
+    struct logging *l = calloc(1, sizeof *l);
+    if (!l) {
+        control_fail(request, &error);
+        return;
+    }
+    request->state = l;
+    request->release = release;
+    l->follow = control_arg_bool(request, "follow", false);
+    l->opened = control_arg_bool(request, "opened", true);
+    l->names = control_arg_bool(request, "names", false);
+    l->limit = limit > 0 ? (uint64_t)limit : 0;
+    if (from.len > 0 && !position_parse(from, &l->from)) {
+        felloe_fail(&error, FELLOE_INVALID, "%.*s is not a position: write 15, or 2.15 in the second epoch.",
+                    (int)(from.len < 60 ? from.len : 60), (const char *)from.data);
+        control_fail(request, &error);
+        return;
+    }
+    next_chunk(request);
+}

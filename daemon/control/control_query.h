@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the verbs that read share: a reading of log and views together, and how far each site is. */
+#ifndef FELLOE_DAEMON_CONTROL_QUERY_H
+#define FELLOE_DAEMON_CONTROL_QUERY_H
+
+#include "daemon/control/control.h"
+#include "daemon/views/view_query.h"
+
+/* One reading of both; views first, so that whatever the views refer to is in the log. */
+struct reading {
+    struct log_reader *log;
+    struct views_txn views;
+    struct scope scope;
+};
+/* For the request's "site", or all. Ends itself when it fails. */
+enum felloe_code reading_begin(struct reading *reading, struct daemon *daemon, struct bytes site,
+                               struct felloe_error *error);
+void reading_end(struct reading *reading);
+
+/* How far a site is. What the driver knows is taken down on the loop, before the work begins. */
+struct site_progress {
+    char site[SLUG_MAX + 1];
+    struct site_link link;       /* the driver's */
+    /* read from log and views */
+    struct stream_head own;
+    uint64_t shared_seq;
+    int64_t oldest_waiting_ms;
+    struct position received, head;
+    uint64_t received_sum, head_sum, folded_sum; /* over all epochs */
+    int64_t shared_through_ms, received_through_ms; /* 0: nothing yet */
+    uint64_t to_settle;
+};
+struct progress_table {
+    struct site_progress sites[SITES_MAX];
+    size_t count;
+    struct link_status link;
+    int64_t now_ms;
+};
+/* On the loop. */
+void progress_note_links(struct progress_table *table, struct daemon *daemon);
+/* Within a reading, for its scope. */
+void progress_read(struct progress_table *table, struct daemon *daemon, struct reading *reading);
+
+#endif

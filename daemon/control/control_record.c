@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* record: drafts in, ids out, once they survive power loss.
+ *
+ *   wait for the views when somebody is named by name -> prepare (pool) -> one job of the log a site -> answer
+ *
+ * A draft that names what is not there yet (an entry of this very request, or of the last moment) is put off once: what
+ * comes before it is recorded and folded first. */
+#include <stdlib.h>
+
+#include "daemon/control/control_draft.h"
+#include "daemon/control/control_inside.h"
+
+#define DRAFTS_MAX 4096u
+/* How long an import waits for the views to have folded what came from elsewhere, so that it is recognised. */
+#define IMPORT_WAIT_MS 60000u
+
+struct recording {
+    struct record_drafts drafts;
+    bool partly, has_imports;
+    bool behind;                /* the views were, when the pass began */
+    size_t next, final;         /* where to go on; drafts before `final` are not put off again */
+    bool must_wait;
+    struct felloe_error error;  /* of the request as a whole */
+    struct site_seen {
+        char site[SLUG_MAX + 1];
+        struct seen seen;
+    } seen[SITES_MAX];          /* what the views had folded when the pass began to look at them */
+    size_t seen_count;
+    unsigned jobs;              /* under way */
+    struct control_request *request;
+};
+
+struct record_job {
+    struct log_job log;
+    struct recording *recording;
+    size_t *index;              /* which drafts, in the order of log.drafts */
+};
+
+static void release(void *state)
+{
+    struct recording *r = state;
+    for (size_t i = 0; i < r->drafts.count; i++) {
+        buffer_release(&r->drafts.items[i].fields);
+        free(r->drafts.items[i].error);
+        explicit_bzero(&r->drafts.items[i].new_key, sizeof r->drafts.items[i].new_key);
+    }
+    free(r->drafts.items);
+    free(r);
+}
+
+/* ---- the answer ---- */
+
+static void put_result(struct buffer *out, const struct record_draft *draft)
+{
+    const struct felloe_error no_memory = {FELLOE_FAILED, "Memory ran out."};
+    if (draft->state == DRAFT_WRONG) {
+        const struct felloe_error *error = draft->error ? draft->error : &no_memory;
+        mp_put_map(out, 2);
+        mp_put_text(out, "error");
+        mp_put_text(out, error->message);
+        mp_put_text(out, "code");
+        mp_put_uint(out, (uint64_t)error->code);
+        return;
+    }
+    mp_put_map(out, draft->has_person ? 2 : 1);
+    mp_put_text(out, draft->state == DRAFT_KNOWN ? "known" : "id");
+    mp_put_bin(out, draft->id.b, sizeof draft->id.b);
+    if (draft->has_person) {
+        mp_put_text(out, "person");
+        mp_put_bin(out, draft->person.b, sizeof draft->person.b);
+    }
+}
+
+/* Without `partly` one wrong draft keeps all out: its error is the request's. (Only where a batch is for several sites
+ * can it be that one site's entries are saved and another's are not, when the disk fills up between the two: then each
+ * entry says what became of it.) */
+static bool keeps_all_out(struct recording *r)
+{
+    for (size_t i = 0; i < r->drafts.count; i++)
+        if (r->drafts.items[i].state == DRAFT_SAVED)
+            return false;
+    for (size_t i = 0; i < r->drafts.count && !r->partly; i++) {
+        const struct record_draft *draft = &r->drafts.items[i];
+        if (draft->state != DRAFT_WRONG)
+            continue;
+        const char *why = draft->error ? draft->error->message : "Memory ran out.";
+        enum felloe_code code = draft->error ? draft->error->code : FELLOE_FAILED;
+        if (r->drafts.count == 1)
+            felloe_fail(&r->error, code, "%s", why);
+        else
+            felloe_fail(&r->error, code, "Nothing was recorded. Entry %zu: %s", i + 1, why);
+        return true;
+    }
+    return false;
+}
+
+static void finish(struct control_request *request)
+{
+    struct recording *r = request->state;
+    struct control_data data = {0};
+    uint64_t saved = 0, known = 0, failed = 0;
+    if (r->has_imports)
+        control_import_leave(request);
+    if (r->error.code != FELLOE_OK || keeps_all_out(r)) {
+        control_fail(request, &r->error);
+        return;
+    }
+    for (size_t i = 0; i < r->drafts.count; i++) {
+        const struct record_draft *draft = &r->drafts.items[i];
+        saved += draft->state == DRAFT_SAVED;
+        known += draft->state == DRAFT_KNOWN;
+        failed += draft->state == DRAFT_WRONG;
+        control_data_item(&data, &request->out);
+        put_result(&request->out, draft);
+    }
+    control_data_end(&data);
+    size_t begin = control_frame_begin(&request->out);
+    control_put_end(&request->out, 3);
+    mp_put_text(&request->out, "saved");
+    mp_put_uint(&request->out, saved);
+    mp_put_text(&request->out, "known");
+    mp_put_uint(&request->out, known);
+    mp_put_text(&request->out, "failed");
+    mp_put_uint(&request->out, failed);
+    control_frame_end(&request->out, begin);
+    control_finish(request);
+}
+
+/* ---- jobs of the log ---- */
+
+static void go_on(struct control_request *request);
+
+static void free_job(struct record_job *job)
+{
+    if (job->log.new_keys)
+        explicit_bzero(job->log.new_keys, job->log.new_key_count * sizeof *job->log.new_keys);
+    free(job->log.new_keys);
+    free(job->log.drafts);
+    free(job->index);
+    free(job);
+}
+
+static void take_outcome(struct record_job *job)
+{
+    struct recording *r = job->recording;
+    for (size_t i = 0; i < job->log.draft_count; i++) {
+        struct record_draft *draft = &r->drafts.items[job->index[i]];
+        const struct log_draft *given = &job->log.drafts[i];
+        if (job->log.code != FELLOE_OK) {
+            draft->state = DRAFT_WRONG;
+            draft->error = malloc(sizeof *draft->error);
+            if (draft->error)
+                felloe_fail(draft->error, job->log.code, "%s", job->log.error.message);
+            continue;
+        }
+        draft->state = given->known ? DRAFT_KNOWN : DRAFT_SAVED;
+        draft->id = given->id;
+        draft->person = given->person;
+        draft->has_person = !person_id_is_none(&given->person);
+    }
+}
+
+static void job_done(struct log_job *log)
+{
+    struct record_job *job = (struct record_job *)log;
+    struct recording *r = job->recording;
+    struct daemon *daemon = r->request->daemon;
+    take_outcome(job);
+    if (log->code == FELLOE_OK) {
+        driver_recorded(daemon->driver, log);
+        projector_poke(daemon->projector);
+    }
+    free_job(job);
+    if (--r->jobs == 0)
+        go_on(r->request);
+}
+
+static void fill_draft(struct log_draft *out, const struct record_draft *draft, const struct seen *seen)
+{
+    *out = (struct log_draft){
+        .body = {
+            .type = bytes_str(draft->type->name),
+            .has_subject = draft->has_person,
+            .subject = draft->person,
+            .worker = draft->worker,
+            .has_occurred = draft->text.has_occurred,
+            .occurred = draft->text.occurred,
+            .has_origin = draft->has_origin,
+            .origin = draft->origin,
+            .fields = buffer_bytes(&draft->fields),
+        },
+        .key = draft->key,
+        .seen = *seen,
+    };
+}
+
+/* All ready drafts of one site, in their order. NULL when memory ran out. */
+static struct record_job *make_job(struct recording *r, const char *site)
+{
+    struct seen seen = {0};
+    for (size_t i = 0; i < r->seen_count; i++)
+        if (strcmp(r->seen[i].site, site) == 0)
+            seen = r->seen[i].seen;
+    size_t count = r->drafts.count;
+    struct record_job *job = calloc(1, sizeof *job);
+    if (!job)
+        return NULL;
+    job->recording = r;
+    job->log.kind = LOG_RECORD;
+    job->log.done = job_done;
+    memcpy(job->log.site, site, sizeof job->log.site);
+    job->log.drafts = calloc(count, sizeof *job->log.drafts);
+    job->log.new_keys = calloc(count, sizeof *job->log.new_keys);
+    job->index = calloc(count, sizeof *job->index);
+    if (!job->log.drafts || !job->log.new_keys || !job->index) {
+        free_job(job);
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct record_draft *draft = &r->drafts.items[i];
+        if (draft->state != DRAFT_READY || strcmp(draft->site, site) != 0)
+            continue;
+        draft->state = DRAFT_GIVEN;
+        fill_draft(&job->log.drafts[job->log.draft_count], draft, &seen);
+        job->index[job->log.draft_count++] = i;
+        if (draft->has_new_key)
+            job->log.new_keys[job->log.new_key_count++] = draft->new_key;
+    }
+    return job;
+}
+
+/* Gives what is ready to the log; false when there was nothing. */
+static bool submit_ready(struct recording *r)
+{
+    struct daemon *daemon = r->request->daemon;
+    r->jobs = 1; /* ours, until all are given */
+    for (size_t i = 0; i < r->drafts.count; i++) {
+        struct record_draft *draft = &r->drafts.items[i];
+        if (draft->state != DRAFT_READY)
+            continue;
+        struct record_job *job = make_job(r, draft->site);
+        if (!job) {
+            draft->state = DRAFT_WRONG;
+            continue;
+        }
+        r->jobs++;
+        event_log_submit(daemon->log, &job->log);
+    }
+    return --r->jobs > 0;
+}
+
+/* ---- passes ---- */
+
+/* Before the views are looked at: an event never claims to have seen more than what it was checked against. */
+static void note_seen(struct control_request *request)
+{
+    struct recording *r = request->state;
+    struct felloe_error error;
+    struct log_reader *reader = log_reader_begin(request->daemon->log, &error);
+    r->seen_count = 0;
+    while (reader && r->seen_count < SITES_MAX && log_site_at(reader, r->seen_count, r->seen[r->seen_count].site)) {
+        struct site_seen *entry = &r->seen[r->seen_count++];
+        projector_seen(request->daemon->projector, bytes_str(entry->site), &entry->seen);
+    }
+    if (reader)
+        log_reader_end(reader);
+}
+
+static void prepare(struct control_request *request)
+{
+    struct recording *r = request->state;
+    struct reading reading;
+    struct preparing p = {.daemon = request->daemon, .drafts = &r->drafts, .reading = &reading, .behind = r->behind,
+                          .final = r->final, .r = malloc(sizeof *p.r)};
+    if (!p.r) {
+        felloe_fail(&r->error, FELLOE_FAILED, "Memory ran out.");
+        return;
+    }
+    note_seen(request);
+    if (reading_begin(&reading, request->daemon, (struct bytes){0}, &r->error) == FELLOE_OK) {
+        r->next = drafts_prepare(&p, r->next);
+        r->must_wait = p.must_wait;
+        reading_end(&reading);
+    }
+    buffer_release(&p.rewritten);
+    free(p.r);
+}
+
+static void prepared(struct control_request *request);
+
+static void begin_pass(struct control_request *request)
+{
+    struct recording *r = request->state;
+    struct daemon *daemon = request->daemon;
+    r->behind = !projector_has(daemon->projector, event_log_commits(daemon->log));
+    control_work(request, prepare, prepared, NULL);
+}
+
+/* After a pass, and after the jobs that it gave are done. */
+static void go_on(struct control_request *request)
+{
+    struct recording *r = request->state;
+    if (!r->must_wait || control_gone(request)) {
+        finish(request);
+        return;
+    }
+    r->must_wait = false;
+    r->final = r->next + 1;
+    control_wait_views(request, begin_pass);
+}
+
+static void prepared(struct control_request *request)
+{
+    struct recording *r = request->state;
+    if (r->error.code != FELLOE_OK || keeps_all_out(r)) {
+        finish(request);
+        return;
+    }
+    if ((r->must_wait && !r->partly) || !submit_ready(r))
+        go_on(request);
+}
+
+/* ---- the verb ---- */
+
+/* Is a person named in a way that needs the views to be up to date? A whole id does not. */
+static bool needs_views(const struct control_draft *text)
+{
+    struct person_id id;
+    return text->person.len > 0 && !bytes_is(text->person, "@new") && !bytes_is(text->person, "@same") &&
+           !hex_decode(text->person, id.b, sizeof id.b);
+}
+
+static bool read_drafts(struct control_request *request, struct recording *r, bool *by_name)
+{
+    struct mp_reader *reader = malloc(sizeof *reader);
+    size_t cap = 0;
+    bool ok = reader != NULL;
+    if (ok)
+        mp_reader_init(reader, request->items);
+    while (ok && mp_next(reader)) {
+        if (r->drafts.count == cap) {
+            cap = cap ? cap * 2 : 16;
+            struct record_draft *grown = cap > DRAFTS_MAX ? NULL : realloc(r->drafts.items, cap * sizeof *grown);
+            ok = grown != NULL;
+            r->drafts.items = ok ? grown : r->drafts.items;
+        }
+        struct record_draft *draft = ok ? &r->drafts.items[r->drafts.count++] : NULL;
+        if (!draft)
+            break;
+        *draft = (struct record_draft){0};
+        ok = control_read_draft(reader, &draft->text);
+        r->has_imports |= draft->text.source.len > 0;
+        *by_name |= needs_views(&draft->text);
+    }
+    ok = ok && mp_done(reader);
+    free(reader);
+    return ok;
+}
+
+static void import_begins(struct control_request *request)
+{
+    if (control_gone(request))
+        finish(request);
+    else if (control_import_first(request))
+        control_wait_commits(request, event_log_commits(request->daemon->log), IMPORT_WAIT_MS, begin_pass);
+    else
+        begin_pass(request);
+}
+
+void control_verb_RECORD(struct control_request *request)
+{
+    struct recording *r = calloc(1, sizeof *r);
+    struct felloe_error error;
+    bool by_name = false;
+    if (!r) {
+        control_fail(request, &(struct felloe_error){FELLOE_FAILED, "Memory ran out."});
+        return;
+    }
+    r->request = request;
+    request->state = r;
+    request->release = release;
+    r->partly = control_arg_bool(request, "partly", false);
+    if (!read_drafts(request, r, &by_name)) {
+        felloe_fail(&error, FELLOE_INVALID, "Entry %zu of the batch cannot be read%s.", r->drafts.count,
+                    r->drafts.count >= DRAFTS_MAX ? ": too many entries at once (at most 4,096)" : "");
+        control_fail(request, &error);
+    } else if (r->has_imports) {
+        control_import_enter(request, import_begins);
+    } else if (by_name) {
+        control_wait_views(request, begin_pass);
+    } else {
+        begin_pass(request);
+    }
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of one request: its arguments, its steps, what it waits for, its end. */
+#include <stdlib.h>
+
+#include "daemon/control/control_inside.h"
+#include "daemon/loop.h"
+
+/* How often a progress bar moves. */
+#define PROGRESS_MS 200
+
+/* ---- arguments ---- */
+
+static bool read_texts(struct control_request *request, struct mp_reader *r, struct control_arg *arg, uint32_t *used)
+{
+    arg->type = MP_ARRAY;
+    arg->first_text = *used;
+    arg->text_count = mp_array(r, 0, CONTROL_TEXTS_MAX - *used);
+    for (uint32_t i = 0; i < arg->text_count && !r->failed; i++)
+        request->texts[(*used)++] = mp_str(r, 0, CONTROL_FRAME_MAX);
+    return !r->failed;
+}
+
+static bool read_arg(struct control_request *request, struct mp_reader *r, struct control_arg *arg, uint32_t *used)
+{
+    arg->name = mp_str(r, 1, SLUG_MAX);
+    arg->type = mp_peek(r);
+    switch (arg->type) {
+    case MP_STR: arg->text = mp_str(r, 0, CONTROL_FRAME_MAX); break;
+    case MP_UINT:
+    case MP_INT: arg->integer = mp_int(r, INT64_MIN, INT64_MAX); break;
+    case MP_BOOL: arg->integer = mp_bool(r); break;
+    case MP_ARRAY: return read_texts(request, r, arg, used);
+    case MP_NIL: mp_skip(r); break;
+    default: mp_fail(r);
+    }
+    return !r->failed;
+}
+
+static bool read_request(struct control_request *request, struct mp_reader *r, struct bytes *verb)
+{
+    mp_reader_init(r, buffer_bytes(&request->frame));
+    if (!mp_next(r) || mp_array(r, 2, 2) != 2)
+        return false;
+    *verb = mp_str(r, 1, SLUG_MAX);
+    uint32_t used = 0;
+    request->arg_count = mp_map(r, CONTROL_ARGS_MAX);
+    for (uint32_t i = 0; i < request->arg_count; i++)
+        if (!read_arg(request, r, &request->args[i], &used))
+            return false;
+    request->items = bytes_of(r->in.data + r->off, r->in.len - r->off);
+    return !r->failed && mp_peek(r) == MP_NONE;
+}
+
+const struct control_arg *control_arg(const struct control_request *request, const char *name)
+{
+    for (uint32_t i = 0; i < request->arg_count; i++)
+        if (request->args[i].type != MP_NIL && bytes_is(request->args[i].name, name))
+            return &request->args[i];
+    return NULL;
+}
+
+struct bytes control_arg_text(const struct control_request *request, const char *name)
+{
+    const struct control_arg *arg = control_arg(request, name);
+    return arg && arg->type == MP_STR ? arg->text : (struct bytes){0};
+}
+
+int64_t control_arg_integer(const struct control_request *request, const char *name, int64_t otherwise)
+{
+    const struct control_arg *arg = control_arg(request, name);
+    return arg && (arg->type == MP_UINT || arg->type == MP_INT) ? arg->integer : otherwise;
+}
+
+bool control_arg_bool(const struct control_request *request, const char *name, bool otherwise)
+{
+    const struct control_arg *arg = control_arg(request, name);
+    return arg && arg->type == MP_BOOL ? arg->integer != 0 : otherwise;
+}
+
+/* ---- beginning and end ---- */
+
+typedef void (*verb_function)(struct control_request *request);
+static const verb_function verb_functions[CONTROL_VERB_COUNT] = {
+#define V(id, name) [CONTROL_##id] = control_verb_##id,
+    CONTROL_VERBS(V)
+#undef V
+};
+
+struct control_request *control_request_new(struct daemon *daemon, struct control_client *client, struct bytes payload)
+{
+    struct control_request *request = calloc(1, sizeof *request);
+    if (!request)
+        return NULL;
+    request->daemon = daemon;
+    request->client = client;
+    buffer_append(&request->frame, payload.data, payload.len);
+    if (request->frame.failed) {
+        control_request_free(request);
+        return NULL;
+    }
+    return request;
+}
+
+void control_request_start(struct control_request *request)
+{
+    struct felloe_error error;
+    struct bytes verb = {0};
+    struct mp_reader *r = malloc(sizeof *r);
+    bool ok = r && read_request(request, r, &verb);
+    free(r);
+    if (!ok) {
+        felloe_fail(&error, FELLOE_USAGE, "The request is not one that this daemon can read; client and daemon may be "
+                                          "of different versions.");
+        control_fail(request, &error);
+    } else if (!control_verb_find(verb, &request->verb)) {
+        felloe_fail(&error, FELLOE_USAGE, "The daemon does not know the verb %.*s.", (int)verb.len,
+                    (const char *)verb.data);
+        control_fail(request, &error);
+    } else {
+        verb_functions[request->verb](request);
+    }
+}
+
+void control_request_free(struct control_request *request)
+{
+    if (request->release)
+        request->release(request->state);
+    loop_timer_free(request->timer);
+    buffer_release(&request->frame);
+    buffer_release(&request->out);
+    free(request);
+}
+
+bool control_gone(const struct control_request *request)
+{
+    return request->client == NULL;
+}
+
+void control_fail(struct control_request *request, const struct felloe_error *error)
+{
+    size_t begin = control_frame_begin(&request->out);
+    control_put_error(&request->out, error->code, error->message);
+    control_frame_end(&request->out, begin);
+    control_finish(request);
+}
+
+/* ---- steps ---- */
+
+static void leave_list(struct control_request *request)
+{
+    struct control_request **at = control_waiting(request->daemon->control);
+    while (*at && *at != request)
+        at = &(*at)->next_waiting;
+    if (*at)
+        *at = request->next_waiting;
+}
+
+void control_wake(struct control_request *request)
+{
+    if (request->waiting != STEP_SENDING && request->waiting != STEP_WAITING)
+        return;
+    if (request->waiting == STEP_WAITING) {
+        leave_list(request);
+        loop_timer_stop(request->timer);
+    }
+    request->waiting = STEP_NONE;
+    request->step(request);
+}
+
+static void tell_progress(struct control_request *request)
+{
+    size_t begin = control_frame_begin(&request->out);
+    control_put_progress(&request->out, atomic_load(&request->done), atomic_load(&request->total),
+                         request->progress_of);
+    control_frame_end(&request->out, begin);
+    control_put_now(request);
+    loop_timer_set(request->timer, PROGRESS_MS);
+}
+
+static void timer_fired(void *context)
+{
+    struct control_request *request = context;
+    if (request->waiting == STEP_WAITING)
+        control_wake(request);
+    else if (request->waiting == STEP_WORKING && request->progress_of)
+        tell_progress(request);
+}
+
+static bool has_timer(struct control_request *request)
+{
+    if (!request->timer)
+        request->timer = loop_timer_new(request->daemon->loop, timer_fired, request);
+    return request->timer != NULL;
+}
+
+static void do_work(void *context)
+{
+    struct control_request *request = context;
+    request->work(request);
+}
+
+static void work_done(void *context)
+{
+    struct control_request *request = context;
+    if (request->timer)
+        loop_timer_stop(request->timer);
+    request->waiting = STEP_NONE;
+    request->step(request);
+}
+
+void control_work(struct control_request *request, control_step work, control_step then, const char *what)
+{
+    request->work = work;
+    request->step = then;
+    request->waiting = STEP_WORKING;
+    request->progress_of = what;
+    if (what && has_timer(request))
+        loop_timer_set(request->timer, PROGRESS_MS);
+    if (loop_work(request->daemon->loop, do_work, work_done, request))
+        return;
+    /* No thread to be had: the loop does it itself rather than not at all. */
+    work(request);
+    work_done(request);
+}
+
+void control_wait_commits(struct control_request *request, uint64_t commits, uint64_t wait_ms, control_step then)
+{
+    request->step = then;
+    if (control_gone(request) || projector_has(request->daemon->projector, commits) || !has_timer(request)) {
+        then(request);
+        return;
+    }
+    request->waiting = STEP_WAITING;
+    request->wait_commits = commits;
+    struct control_request **list = control_waiting(request->daemon->control);
+    request->next_waiting = *list;
+    *list = request;
+    loop_timer_set(request->timer, wait_ms);
+}
+
+void control_wait_views(struct control_request *request, control_step then)
+{
+    /* Views that do not get on (a full disk) will not in ten seconds either: the answer says how far they are. */
+    uint64_t wait_ms = projector_stuck(request->daemon->projector, NULL) ? 0 : CONTROL_VIEW_WAIT_MS;
+    control_wait_commits(request, event_log_commits(request->daemon->log), wait_ms, then);
+}
+
+void control_server_changed(struct control_server *server)
+{
+    struct control_request **at = control_waiting(server);
+    while (*at) {
+        struct control_request *request = *at;
+        if (!projector_has(request->daemon->projector, request->wait_commits)) {
+            at = &request->next_waiting;
+            continue;
+        }
+        control_wake(request);
+        at = control_waiting(server); /* the list may have changed altogether */
+    }
+}
+
+/* ---- DATA frames ---- */
+
+void control_data_item(struct control_data *data, struct buffer *out)
+{
+    if (data->open && data->out->len - data->begin >= CONTROL_DATA_TARGET)
+        control_data_end(data);
+    if (data->open)
+        return;
+    data->out = out;
+    data->begin = control_frame_begin(out);
+    control_put_data(out);
+    data->open = true;
+}
+
+void control_data_end(struct control_data *data)
+{
+    if (data->open)
+        control_frame_end(data->out, data->begin);
+    data->open = false;
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The local socket's server: clients, frames, and the order of answers. What the answers say is in control_*.c.
+ *
+ * A client may send requests without waiting; they are taken one by one, in order. While one is being answered the
+ * client is read on only up to a bound, and an answer is produced only as fast as the client takes it: whoever does not
+ * read is slowed, and holds no more memory here than a frame and a chunk. */
+#include <assert.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "daemon/control/control.h"
+#include "daemon/control/control_inside.h"
+#include "daemon/control/control_socket.h"
+#include "daemon/loop.h"
+#include "daemon/report.h"
+
+#define BACKLOG 128
+#define CLIENTS_MAX 512u
+#define READ_SIZE (64u * 1024)
+#define SWEEP_MS 2000
+
+struct control_client {
+    uv_pipe_t pipe;
+    struct control_server *server;
+    struct control_client *next;
+    struct buffer in;
+    struct control_request *request; /* the one being answered */
+    size_t unsent;                   /* bytes of answers that it has not taken yet */
+    bool reading, closing, taking;
+    bool ended;                      /* it has said that it sends no more */
+    bool imports;
+};
+
+struct writing {
+    uv_write_t request;
+    struct control_client *client;
+    struct buffer data;
+};
+
+struct control_server {
+    struct daemon *daemon;
+    uv_pipe_t listener;
+    struct control_client *clients;
+    struct loop_timer *sweep;
+    struct report_often turned_away;
+    unsigned client_count, handles, requests;
+    struct control_request *waiting; /* for the projector */
+    struct control_request *importing; /* the first has its turn */
+    char path[4096];
+};
+
+static void take_requests(struct control_client *client);
+
+/* ---- clients ---- */
+
+static void client_closed(uv_handle_t *handle)
+{
+    struct control_client *client = handle->data;
+    buffer_release(&client->in);
+    client->server->handles--;
+    free(client);
+}
+
+static void close_client(struct control_client *client)
+{
+    if (client->closing)
+        return;
+    client->closing = true;
+    struct control_client **at = &client->server->clients;
+    while (*at && *at != client)
+        at = &(*at)->next;
+    if (*at)
+        *at = client->next;
+    client->server->client_count--;
+    struct control_request *request = client->request;
+    client->request = NULL;
+    uv_close((uv_handle_t *)&client->pipe, client_closed);
+    if (request) {
+        request->client = NULL;
+        atomic_store(&request->cancelled, true);
+        control_wake(request);
+    }
+}
+
+static void give_memory(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+    struct control_client *client = handle->data;
+    (void)suggested;
+    bool room = buffer_reserve(&client->in, READ_SIZE);
+    *out = uv_buf_init(room ? (char *)client->in.data + client->in.len : NULL, room ? READ_SIZE : 0);
+}
+
+static void has_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
+{
+    struct control_client *client = stream->data;
+    (void)buf;
+    if (got == UV_EOF && (client->request || client->in.len > 0 || client->unsent > 0)) {
+        client->ended = true; /* it may still want its answers */
+        uv_read_stop(stream);
+        take_requests(client);
+        return;
+    }
+    if (got < 0) {
+        close_client(client);
+        return;
+    }
+    client->in.len += (size_t)got;
+    take_requests(client);
+}
+
+/* Reads on while there is room for more than is being answered. */
+static void control_reading(struct control_client *client)
+{
+    size_t bound = client->request ? CONTROL_CHUNK : CONTROL_FRAME_MAX + READ_SIZE;
+    bool want = !client->closing && !client->ended && client->in.len < bound;
+    if (want == client->reading)
+        return;
+    client->reading = want;
+    if (want)
+        uv_read_start((uv_stream_t *)&client->pipe, give_memory, has_read);
+    else
+        uv_read_stop((uv_stream_t *)&client->pipe);
+    if (!want && !client->closing)
+        loop_timer_set(client->server->sweep, SWEEP_MS);
+}
+
+/* Closed altogether, not only for writing. */
+static bool has_left(const struct control_client *client)
+{
+    uv_os_fd_t fd;
+    if (uv_fileno((const uv_handle_t *)&client->pipe, &fd) != 0)
+        return true;
+    struct pollfd look = {.fd = fd};
+    return poll(&look, 1, 0) == 1 && (look.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+/* Whoever is not read on could leave unnoticed: a follower that waits for news would stay for ever. What a client has
+ * asked to be done is done all the same. */
+static void sweep(void *context)
+{
+    struct control_server *server = context;
+    bool any = false;
+    for (struct control_client *client = server->clients, *next; client; client = next) {
+        next = client->next;
+        bool waits = client->request && (client->request->waiting == STEP_WAITING ||
+                                         client->request->waiting == STEP_SENDING);
+        any |= !client->reading;
+        if (!client->reading && waits && has_left(client))
+            close_client(client);
+    }
+    if (any)
+        loop_timer_set(server->sweep, SWEEP_MS);
+}
+
+static void take_requests(struct control_client *client)
+{
+    if (client->taking)
+        return;
+    client->taking = true;
+    while (!client->closing && !client->request && client->unsent < CONTROL_CHUNK) {
+        struct bytes payload;
+        size_t size = control_frame_parse(buffer_bytes(&client->in), &payload);
+        if (size == SIZE_MAX || (size == 0 && client->ended && client->unsent == 0))
+            close_client(client); /* not our protocol, or the end */
+        if (size == SIZE_MAX || size == 0)
+            break;
+        struct control_request *request = control_request_new(client->server->daemon, client, payload);
+        client->in.len -= size;
+        memmove(client->in.data, client->in.data + size, client->in.len);
+        if (!request) {
+            close_client(client);
+            break;
+        }
+        client->request = request;
+        client->server->requests++;
+        control_request_start(request);
+    }
+    client->taking = false;
+    if (!client->closing && client->in.len == 0 && client->in.cap > CONTROL_CHUNK)
+        buffer_release(&client->in);
+    control_reading(client);
+}
+
+static void new_client(uv_stream_t *listener, int status)
+{
+    struct control_server *server = listener->data;
+    struct control_client *client = status == 0 ? calloc(1, sizeof *client) : NULL;
+    if (!client)
+        return;
+    client->server = server;
+    client->pipe.data = client;
+    uv_pipe_init(listener->loop, &client->pipe, 0);
+    server->handles++;
+    client->next = server->clients;
+    server->clients = client;
+    server->client_count++;
+    uv_os_fd_t fd;
+    if (uv_accept(listener, (uv_stream_t *)&client->pipe) != 0 ||
+        uv_fileno((const uv_handle_t *)&client->pipe, &fd) != 0 || !control_socket_peer_allowed(fd) ||
+        server->client_count > CLIENTS_MAX) {
+        if (report_again(&server->turned_away, clock_steady_ms()))
+            report(LEVEL_WARNING, "a local client was turned away (another user's, or one too many)");
+        close_client(client);
+        return;
+    }
+    control_reading(client);
+}
+
+/* ---- writing ---- */
+
+static void has_written(uv_write_t *done, int status)
+{
+    struct writing *writing = (struct writing *)done;
+    struct control_client *client = writing->client;
+    client->unsent -= writing->data.len;
+    buffer_release(&writing->data);
+    free(writing);
+    if (client->closing)
+        return;
+    if (status != 0)
+        close_client(client);
+    else if (client->request && client->request->waiting == STEP_SENDING)
+        control_wake(client->request);
+    else
+        take_requests(client);
+}
+
+/* What cannot be sent closes the client. */
+static void write_out(struct control_client *client, struct buffer *out)
+{
+    struct writing *writing = out->failed ? NULL : calloc(1, sizeof *writing);
+    if (writing) {
+        writing->client = client;
+        writing->data = *out;
+        *out = (struct buffer){0};
+        uv_buf_t buf = uv_buf_init((char *)writing->data.data, (unsigned)writing->data.len);
+        client->unsent += writing->data.len;
+        if (uv_write(&writing->request, (uv_stream_t *)&client->pipe, &buf, 1, has_written) == 0)
+            return;
+        client->unsent -= writing->data.len;
+        buffer_release(&writing->data);
+        free(writing);
+    }
+    close_client(client);
+}
+
+void control_send(struct control_request *request, control_step then)
+{
+    struct control_client *client = request->client;
+    request->step = then;
+    request->waiting = STEP_SENDING;
+    if (client && (request->out.len > 0 || request->out.failed)) {
+        write_out(client, &request->out);
+        return;
+    }
+    buffer_clear(&request->out);
+    control_wake(request);
+}
+
+void control_put_now(struct control_request *request)
+{
+    if (request->client && request->client->unsent < CONTROL_CHUNK && request->out.len > 0)
+        write_out(request->client, &request->out);
+    buffer_clear(&request->out);
+}
+
+void control_finish(struct control_request *request)
+{
+    struct control_client *client = request->client;
+    struct control_server *server = request->daemon->control;
+    if (client) {
+        client->request = NULL;
+        if (request->out.len > 0 || request->out.failed)
+            write_out(client, &request->out);
+    }
+    control_request_free(request);
+    server->requests--;
+    if (client && !client->closing)
+        take_requests(client);
+}
+
+/* ---- imports take turns ---- */
+
+void control_import_enter(struct control_request *request, control_step then)
+{
+    struct control_request **at = &request->daemon->control->importing;
+    bool first = *at == NULL;
+    while (*at)
+        at = &(*at)->next_importing;
+    *at = request;
+    request->next_importing = NULL;
+    request->step = then;
+    if (first)
+        then(request);
+}
+
+void control_import_leave(struct control_request *request)
+{
+    struct control_server *server = request->daemon->control;
+    assert(server->importing == request);
+    server->importing = request->next_importing;
+    if (server->importing)
+        server->importing->step(server->importing);
+}
+
+bool control_import_first(struct control_request *request)
+{
+    bool first = request->client && !request->client->imports;
+    if (request->client)
+        request->client->imports = true;
+    return first;
+}
+
+/* ---- the server ---- */
+
+struct control_request **control_waiting(struct control_server *server)
+{
+    return &server->waiting;
+}
+
+enum felloe_code control_server_open(struct control_server **out, struct daemon *daemon, struct felloe_error *error)
+{
+    struct control_server *server = calloc(1, sizeof *server);
+    if (!server)
+        return felloe_fail(error, FELLOE_FAILED, "Memory ran out while opening the local socket.");
+    server->daemon = daemon;
+    server->sweep = loop_timer_new(daemon->loop, sweep, server);
+    if (!server->sweep) {
+        free(server);
+        return felloe_fail(error, FELLOE_FAILED, "Memory ran out while opening the local socket.");
+    }
+    config_socket_path(&daemon->config, daemon->dir, server->path, sizeof server->path);
+    int fd = control_socket_bind(server->path, error);
+    if (fd < 0) {
+        loop_timer_free(server->sweep);
+        free(server);
+        return error ? error->code : FELLOE_FAILED;
+    }
+    uv_pipe_init(daemon->loop, &server->listener, 0);
+    server->listener.data = server;
+    server->handles = 1;
+    int rc = uv_pipe_open(&server->listener, fd);
+    if (rc == 0)
+        rc = uv_listen((uv_stream_t *)&server->listener, BACKLOG, new_client);
+    *out = server;
+    if (rc == 0)
+        return FELLOE_OK;
+    control_server_close(server);
+    *out = NULL;
+    return felloe_fail(error, FELLOE_FAILED, "Cannot listen on the local socket: %s.", uv_strerror(rc));
+}
+
+static void listener_closed(uv_handle_t *handle)
+{
+    struct control_server *server = handle->data;
+    server->handles--;
+}
+
+/* Requests that are at work end first: they use the log and the views, which are closed after this. */
+void control_server_close(struct control_server *server)
+{
+    if (!server)
+        return;
+    uv_close((uv_handle_t *)&server->listener, listener_closed);
+    while (server->clients)
+        close_client(server->clients);
+    while (server->requests > 0 || server->handles > 0)
+        uv_run(server->daemon->loop, UV_RUN_ONCE);
+    loop_timer_free(server->sweep);
+    unlink(server->path);
+    free(server);
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* status: who this is, what is saved, shared and received, and whether the hub is there. */
+#include <stdlib.h>
+
+#include "daemon/control/control_query.h"
+
+struct status {
+    struct progress_table table;
+    struct felloe_error error;
+    uint64_t folded, total;
+    bool full, failed;
+};
+
+static void put_position(struct buffer *out, struct position at)
+{
+    char text[40] = "";
+    if (at.epoch != 0)
+        position_format(at, text);
+    mp_put_text(out, text);
+}
+
+static void put_time(struct buffer *out, int64_t ms)
+{
+    if (ms > 0)
+        mp_put_int(out, ms);
+    else
+        mp_put_nil(out);
+}
+
+static void put_named(struct buffer *out, const char *name, const char *text)
+{
+    mp_put_text(out, name);
+    mp_put_text(out, text);
+}
+
+static void put_site(struct buffer *out, const struct site_progress *site)
+{
+    mp_put_map(out, 12);
+    put_named(out, "site", site->site);
+    mp_put_text(out, "saved");
+    mp_put_uint(out, site->own.seq);
+    mp_put_text(out, "shared");
+    mp_put_uint(out, site->shared_seq);
+    mp_put_text(out, "waiting");
+    mp_put_uint(out, site->own.seq > site->shared_seq ? site->own.seq - site->shared_seq : 0);
+    mp_put_text(out, "oldest_waiting");
+    put_time(out, site->own.seq > site->shared_seq ? site->oldest_waiting_ms : 0);
+    mp_put_text(out, "received");
+    put_position(out, site->received);
+    mp_put_text(out, "head");
+    put_position(out, site->head);
+    mp_put_text(out, "folded");
+    mp_put_uint(out, site->folded_sum);
+    mp_put_text(out, "to_settle");
+    mp_put_uint(out, site->to_settle);
+    mp_put_text(out, "shared_through");
+    put_time(out, site->shared_through_ms);
+    mp_put_text(out, "received_through");
+    put_time(out, site->received_through_ms);
+    put_named(out, "notice", site->link.notice);
+}
+
+/* Above all notices: what keeps things from being saved. */
+static const char *own_notice(const struct status *status)
+{
+    if (status->failed)
+        return "The log failed and takes nothing more in; what was said to be saved is safe. Restart felloed.";
+    if (status->full)
+        return "The disk is full: nothing more can be saved until there is room. What was saved is safe.";
+    return status->error.code != FELLOE_OK ? status->error.message : "";
+}
+
+static void put_hub(struct buffer *out, const struct control_request *request, const struct link_status *link)
+{
+    const struct identity *identity = &request->daemon->identity;
+    bool hub = request->daemon->config.role == ROLE_HUB;
+    mp_put_map(out, 7);
+    put_named(out, "name", hub ? identity->label : identity->hub_name);
+    put_named(out, "address", hub ? request->daemon->config.listen : request->daemon->config.hub);
+    mp_put_text(out, "reachable");
+    mp_put_bool(out, link->reachable);
+    mp_put_text(out, "last_contact");
+    put_time(out, link->last_contact_ms);
+    mp_put_text(out, "clock_skew_ms");
+    mp_put_int(out, link->clock_skew_ms);
+    mp_put_text(out, "connected");
+    mp_put_uint(out, link->connected);
+    put_named(out, "notice", link->notice);
+}
+
+static void answer(struct control_request *request)
+{
+    struct status *status = request->state;
+    const struct identity *identity = &request->daemon->identity;
+    struct buffer *out = &request->out;
+    size_t begin = control_frame_begin(out);
+    control_put_end(out, 13);
+    put_named(out, "role", request->daemon->config.role == ROLE_HUB ? "hub" : "spoke");
+    put_named(out, "name", identity->label);
+    mp_put_text(out, "device");
+    mp_put_bin(out, identity->device.b, sizeof identity->device.b);
+    mp_put_text(out, "incarnation");
+    mp_put_uint(out, identity->incarnation);
+    put_named(out, "worker", identity->worker);
+    mp_put_text(out, "joined");
+    mp_put_bool(out, request->daemon->config.role == ROLE_HUB || identity->joined);
+    mp_put_text(out, "now");
+    mp_put_int(out, status->table.now_ms);
+    mp_put_text(out, "hub");
+    put_hub(out, request, &status->table.link);
+    mp_put_text(out, "folded");
+    mp_put_uint(out, status->folded);
+    mp_put_text(out, "total");
+    mp_put_uint(out, status->total);
+    mp_put_text(out, "disk_full");
+    mp_put_bool(out, status->full);
+    put_named(out, "notice", own_notice(status));
+    mp_put_text(out, "sites");
+    mp_put_array(out, (uint32_t)status->table.count);
+    for (size_t i = 0; i < status->table.count; i++)
+        put_site(out, &status->table.sites[i]);
+    control_frame_end(out, begin);
+    control_finish(request);
+}
+
+static void read_progress(struct control_request *request)
+{
+    struct status *status = request->state;
+    struct reading reading;
+    struct felloe_error error;
+    if (reading_begin(&reading, request->daemon, (struct bytes){0}, &error) != FELLOE_OK) {
+        status->error = error;
+        return;
+    }
+    progress_read(&status->table, request->daemon, &reading);
+    reading_end(&reading);
+}
+
+/* Status answers at once, also when the views are behind: it says how far they are. */
+void control_verb_STATUS(struct control_request *request)
+{
+    struct status *status = calloc(1, sizeof *status);
+    if (!status) {
+        control_fail(request, &(struct felloe_error){FELLOE_FAILED, "Memory ran out."});
+        return;
+    }
+    request->state = status;
+    request->release = free;
+    progress_note_links(&status->table, request->daemon);
+    projector_progress(request->daemon->projector, &status->folded, &status->total);
+    projector_stuck(request->daemon->projector, &status->error);
+    status->full = event_log_full(request->daemon->log);
+    status->failed = event_log_failed(request->daemon->log);
+    control_work(request, read_progress, answer, NULL);
+}

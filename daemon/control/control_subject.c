@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whom the subject of an imported event stands for; see control_draft.h. */
+#include <sodium.h>
+
+#include "daemon/control/control_draft.h"
+
+#define FELLOE_SOURCE "/felloe/"
+
+struct bytes draft_source(const struct control_draft *text)
+{
+    size_t len = sizeof FELLOE_SOURCE - 1;
+    if (text->source.len >= len && memcmp(text->source.data, FELLOE_SOURCE, len) == 0)
+        return bytes_of(text->source.data, len - 1);
+    return text->source;
+}
+
+/* BLAKE2b-128, keyed with the commons key, of "felloe person" NUL device(16) incarnation(4) source NUL subject. */
+static struct person_id derive(const struct data_key *commons, const struct device_id *device, uint32_t incarnation,
+                               struct bytes source, struct bytes subject)
+{
+    static const char purpose[] = "felloe person";
+    crypto_generichash_state state;
+    struct person_id id;
+    uint8_t number[4];
+    be_put_u32(number, incarnation);
+    crypto_generichash_init(&state, commons->b, sizeof commons->b, sizeof id.b);
+    crypto_generichash_update(&state, (const uint8_t *)purpose, sizeof purpose);
+    crypto_generichash_update(&state, device->b, sizeof device->b);
+    crypto_generichash_update(&state, number, sizeof number);
+    crypto_generichash_update(&state, source.data, source.len);
+    crypto_generichash_update(&state, (const uint8_t *)"", 1);
+    crypto_generichash_update(&state, subject.data, subject.len);
+    crypto_generichash_final(&state, id.b, sizeof id.b);
+    return id;
+}
+
+static bool has_key(struct daemon *daemon, const struct person_id *person)
+{
+    struct key_id id = key_id_of_person(*person);
+    return keyring_has(daemon->keyring, &id);
+}
+
+/* A draft before this one makes the same person: its key is theirs. */
+static bool made_before(const struct preparing *p, const struct person_id *person)
+{
+    for (size_t i = p->at; i-- > 0;) {
+        const struct record_draft *before = &p->drafts->items[i];
+        if (before->has_new_key && before->state != DRAFT_WRONG && person_id_equal(&before->person, person))
+            return true;
+    }
+    return false;
+}
+
+struct trying {
+    const struct preparing *p;
+    const struct data_key *commons;
+    struct bytes source, subject;
+    struct person_id *found;
+    bool has_found;
+};
+
+static bool try_device(void *context, const struct views_device *device)
+{
+    struct trying *t = context;
+    struct person_id id = derive(t->commons, &device->device, device->incarnation, t->source, t->subject);
+    t->has_found = has_key(t->p->daemon, &id);
+    if (t->has_found)
+        *t->found = id;
+    return !t->has_found;
+}
+
+static bool known_subject(struct preparing *p, const struct data_key *commons, struct bytes source,
+                          struct bytes subject, struct person_id *out)
+{
+    struct trying t = {.p = p, .commons = commons, .source = source, .subject = subject, .found = out};
+    const struct identity *me = &p->daemon->identity;
+    *out = derive(commons, &me->device, me->incarnation, source, subject);
+    if (has_key(p->daemon, out) || made_before(p, out))
+        return true;
+    const struct person_id own = *out;
+    for (size_t i = 0; i < p->reading->scope.count && !t.has_found; i++)
+        views_devices(&p->reading->views, bytes_str(p->reading->scope.sites[i]), try_device, &t);
+    if (!t.has_found)
+        *out = own;
+    return t.has_found;
+}
+
+static void make_key(struct record_draft *draft)
+{
+    draft->has_new_key = true;
+    draft->new_key = (struct key_record){.id = key_id_of_person(draft->person), .kind = KEY_PERSON,
+                                         .owner = draft->person};
+    random_bytes(draft->new_key.key.b, sizeof draft->new_key.key.b);
+}
+
+void draft_new_person(struct record_draft *draft)
+{
+    random_bytes(draft->person.b, sizeof draft->person.b);
+    draft->has_person = true;
+    make_key(draft);
+}
+
+bool draft_person_of_subject(struct preparing *p, struct record_draft *draft, struct bytes subject,
+                             struct felloe_error *error)
+{
+    struct key_record commons;
+    draft->has_person = true;
+    if (subject.len == 2 * sizeof draft->person.b && hex_decode(subject, draft->person.b, sizeof draft->person.b) &&
+        has_key(p->daemon, &draft->person))
+        return true;
+    if (keyring_site_key(p->daemon->keyring, bytes_str("commons"), &commons) != FELLOE_OK) {
+        felloe_fail(error, FELLOE_DENIED, "People can be imported once this device has joined its hub: the key of the "
+                                          "site commons is not here yet.");
+        return false;
+    }
+    if (!known_subject(p, &commons.key, draft_source(&draft->text), subject, &draft->person))
+        make_key(draft);
+    sodium_memzero(&commons, sizeof commons);
+    return true;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verify: the log checked from the first event on, on a thread of the pool, while everything else goes on. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/control/control.h"
+#include "daemon/log/verify.h"
+
+/* Problems that are told one by one; a log that is damaged throughout would fill the screen without telling more. */
+#define PROBLEMS_MAX 200u
+
+struct verifying {
+    struct control_request *request;
+    struct felloe_error error;
+    enum felloe_code code;
+    struct verify_result result;
+    struct buffer problems; /* texts, packed */
+    uint32_t problem_count;
+    struct buffer unreadable; /* maps, packed */
+    uint32_t unreadable_count;
+};
+
+static void release(void *state)
+{
+    struct verifying *v = state;
+    buffer_release(&v->problems);
+    buffer_release(&v->unreadable);
+    free(v);
+}
+
+static void note_problem(void *context, const char *text)
+{
+    struct verifying *v = context;
+    if (v->problem_count >= PROBLEMS_MAX)
+        return;
+    mp_put_text(&v->problems, text);
+    v->problem_count++;
+}
+
+static void note_unreadable(void *context, const struct verify_unreadable *unreadable)
+{
+    static const char *const whys[] = {
+        [UNREAD_NO_KEY] = "no-key", [UNREAD_SEALED] = "does-not-open", [UNREAD_FORM] = "not-well-formed"};
+    struct verifying *v = context;
+    struct buffer *out = &v->unreadable;
+    char device[33];
+    if (v->unreadable_count >= PROBLEMS_MAX)
+        return;
+    hex_encode(bytes_of(unreadable->device.b, sizeof unreadable->device.b), device);
+    const char *const texts[][2] = {
+        {"site", unreadable->site}, {"device", device}, {"why", whys[unreadable->why]}, {"first", unreadable->first}};
+    mp_put_map(out, 1 + sizeof texts / sizeof *texts);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        mp_put_text(out, texts[i][0]);
+        mp_put_text(out, texts[i][1]);
+    }
+    mp_put_text(out, "events");
+    mp_put_uint(out, unreadable->count);
+    v->unreadable_count++;
+}
+
+static bool note_progress(void *context, uint64_t done, uint64_t total)
+{
+    struct verifying *v = context;
+    atomic_store(&v->request->done, done);
+    atomic_store(&v->request->total, total);
+    return !atomic_load(&v->request->cancelled);
+}
+
+static void verify(struct control_request *request)
+{
+    struct verifying *v = request->state;
+    const struct verify_options options = {
+        .log = request->daemon->log,
+        .keyring = request->daemon->keyring,
+        .identity = &request->daemon->identity,
+        .problem = note_problem,
+        .unreadable = note_unreadable,
+        .progress = note_progress,
+        .context = v,
+    };
+    v->code = verify_log(&options, &v->result, &v->error);
+    if (v->result.problems > v->problem_count) {
+        char text[80];
+        snprintf(text, sizeof text, "and %llu more",
+                 (unsigned long long)(v->result.problems - v->problem_count));
+        mp_put_text(&v->problems, text);
+        v->problem_count++;
+    }
+}
+
+static void put_site(struct buffer *out, const struct verify_site *site)
+{
+    const struct {
+        const char *name;
+        uint64_t value;
+    } numbers[] = {{"events", site->events}, {"own", site->own}, {"entries", site->entries},
+                   {"signatures", site->signatures}, {"sealed", site->sealed}, {"unreadable", site->unreadable},
+                   {"problems", site->problems}};
+    mp_put_map(out, 1 + sizeof numbers / sizeof *numbers);
+    mp_put_text(out, "site");
+    mp_put_text(out, site->site);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        mp_put_text(out, numbers[i].name);
+        mp_put_uint(out, numbers[i].value);
+    }
+}
+
+static void answer(struct control_request *request)
+{
+    struct verifying *v = request->state;
+    struct buffer *out = &request->out;
+    if (v->code != FELLOE_OK) {
+        control_fail(request, &v->error);
+        return;
+    }
+    buffer_clear(out); /* a bar that was not sent */
+    size_t begin = control_frame_begin(out);
+    control_put_end(out, 5);
+    mp_put_text(out, "role");
+    mp_put_text(out, request->daemon->config.role == ROLE_HUB ? "hub" : "spoke");
+    mp_put_text(out, "sites");
+    mp_put_array(out, (uint32_t)v->result.site_count);
+    for (size_t i = 0; i < v->result.site_count; i++)
+        put_site(out, &v->result.sites[i]);
+    mp_put_text(out, "events");
+    mp_put_uint(out, v->result.events);
+    mp_put_text(out, "problems");
+    mp_put_array(out, v->problem_count);
+    buffer_append(out, v->problems.data, v->problems.len);
+    mp_put_text(out, "unreadable");
+    mp_put_array(out, v->unreadable_count);
+    buffer_append(out, v->unreadable.data, v->unreadable.len);
+    out->failed |= v->problems.failed || v->unreadable.failed;
+    control_frame_end(out, begin);
+    control_finish(request);
+}
+
+void control_verb_VERIFY(struct control_request *request)
+{
+    struct verifying *v = calloc(1, sizeof *v);
+    if (!v) {
+        control_fail(request, &(struct felloe_error){FELLOE_FAILED, "Memory ran out."});
+        return;
+    }
+    v->request = request;
+    request->state = v;
+    request->release = release;
+    control_work(request, verify, answer, "verifying");
+}

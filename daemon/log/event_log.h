@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The log: the truth of one daemon, in D/log (LMDB, default durability). Own streams, the site logs, heads, cursors,
+ * receipts, and at the hub its devices and tickets.
+ *
+ * Writing: jobs are queued to one writer thread, the only one that ever begins a write transaction here. It takes all
+ * that have gathered, does them in one transaction, commits, and then completes them (group commit): done(job) runs on
+ * the loop's thread, by way of the completion queue. Every cursor moves in the transaction of what it counts.
+ *
+ * An error of the commit means "unknown": the log fails for good (every later job gets FELLOE_STORAGE), and the daemon
+ * closes, opens it again and compares. A full disk is found before the commit where possible, and is not final.
+ *
+ * Reading: short read transactions from any thread; what a reader returns points into the map and is valid until
+ * log_reader_end. */
+#ifndef FELLOE_DAEMON_EVENT_LOG_H
+#define FELLOE_DAEMON_EVENT_LOG_H
+
+#include "daemon/store/identity.h"
+#include "daemon/store/keyring.h"
+#include "daemon/queue.h"
+#include "proto/event/batch.h"
+#include "proto/sync/message.h"
+
+struct event_log;
+
+struct event_log_config {
+    const char *dir;                 /* the daemon's directory */
+    const struct identity *identity;
+    struct keyring *keyring;
+    struct queue *completions;       /* where finished jobs go; the loop calls job->done */
+    size_t reserve_bytes;            /* size of D/log/reserve; 0: the default, 16 MiB */
+                                     /* dir is copied; the others outlive the log */
+};
+
+/* Checks the files' sizes against LMDB's meta pages before mapping them. */
+enum felloe_code event_log_open(struct event_log **out, const struct event_log_config *config,
+                                struct felloe_error *error);
+/* Finishes what is queued, commits, stops the writer, closes. */
+void event_log_close(struct event_log *log);
+
+/* ---- writing ---- */
+
+/* One event to be recorded on this device's stream of `site`. The body's pointers must stay valid until done. */
+struct log_draft {
+    struct event_body body;     /* time 0: given by the writer */
+    struct key_id key;
+    struct seen seen;           /* what the views had folded; raised to the stream's last where it was below */
+    /* results */
+    struct event_id id;
+    uint64_t seq;
+    bool known;                 /* its origin was here already: nothing was added, id is the earlier event's */
+    struct person_id person;    /* as recorded; for a known one, the earlier event's */
+};
+
+/* A laptop or the hub itself as the hub knows it. */
+struct device_record {
+    struct device_id device;
+    struct sign_public sign;
+    struct box_public box;
+    uint8_t curve[32];
+    char label[LABEL_MAX + 1], worker[SLUG_MAX + 1], name[LABEL_MAX + 1], role[LABEL_MAX + 1], agency[LABEL_MAX + 1];
+    char sites[SITES_MAX][SLUG_MAX + 1];
+    uint32_t site_count;
+    int64_t joined_ms, revoked_ms; /* revoked_ms 0: it is not */
+    char why[LABEL_MAX + 1];
+};
+
+/* An invitation. Kept after use, so that a second use can be told from a wrong ticket. */
+struct ticket_record {
+    uint8_t curve[32];          /* public half of the ticket's key: its name */
+    char worker[SLUG_MAX + 1], name[LABEL_MAX + 1], role[LABEL_MAX + 1], agency[LABEL_MAX + 1];
+    char sites[SITES_MAX][SLUG_MAX + 1];
+    uint32_t site_count;
+    int64_t made_ms, expires_ms, used_ms;
+    struct device_id used_by;
+};
+
+enum log_job_kind {
+    LOG_RECORD,       /* site, drafts, new_keys: append to the own stream; at the hub they get positions at once */
+    LOG_KEEP_PUSH,    /* hub: batch from a device -> at, missing */
+    LOG_KEEP_FEED,    /* spoke: batch, its cursor and its new keys (already unwrapped into new_keys) */
+    LOG_KEEP_RECEIPT, /* spoke: receipt */
+    LOG_KEEP_KEYS,    /* new_keys */
+    LOG_ADD_SITE,     /* site (and its key in new_keys, at the hub) */
+    LOG_PUT_DEVICE,   /* hub: device */
+    LOG_PUT_TICKET,   /* hub: ticket */
+    LOG_ADMIT         /* hub: device and ticket in one transaction: a join */
+};
+
+struct log_job {
+    struct queue_item link;
+    enum log_job_kind kind;
+    void (*done)(struct log_job *job); /* on the loop's thread; frees the job */
+    void *context;
+    /* outcome */
+    enum felloe_code code;
+    struct felloe_error error;
+    /* parameters, owned by the job's maker and valid until done */
+    char site[SLUG_MAX + 1];
+    struct log_draft *drafts;
+    size_t draft_count;
+    struct key_record *new_keys;
+    size_t new_key_count;         /* with any kind; durable before the log's commit. At a spoke a key that came from
+                                     the hub (LOG_KEEP_FEED, LOG_ADD_SITE, LOG_KEEP_KEYS with site) is not brought
+                                     back to it */
+    struct batch *batch;
+    struct msg_receipt *receipt;
+    struct device_record *device;
+    struct ticket_record *ticket;
+    /* results */
+    struct stream_head own;       /* LOG_RECORD: the own stream's new head */
+    int64_t oldest_waiting_ms;    /* LOG_RECORD, LOG_KEEP_RECEIPT at a spoke: 0 none */
+    struct position at;           /* LOG_KEEP_PUSH, LOG_RECORD at the hub: position of the first */
+    struct log_head head;         /* … and the site's head afterwards */
+    struct key_id missing[RECEIPT_KEYS_MAX];
+    uint32_t missing_count;
+};
+
+/* Takes the job; done runs exactly once, also when the log is closed or has failed. */
+void event_log_submit(struct event_log *log, struct log_job *job);
+
+/* ---- reading ---- */
+
+struct log_reader;
+/* NULL with error set when no transaction can be had. One thread uses a reader. */
+struct log_reader *log_reader_begin(struct event_log *log, struct felloe_error *error);
+void log_reader_end(struct log_reader *reader);
+
+/* Sites this daemon has, in the order they were added; index from 0. False past the last. */
+bool log_site_at(struct log_reader *reader, size_t index, char site[SLUG_MAX + 1]);
+/* Own stream of this incarnation: head, how far it is shared (receipt; at the hub all of it), when the oldest waiting
+ * was written. False: no such site. */
+bool log_own(struct log_reader *reader, struct bytes site, struct stream_head *head, uint64_t *shared_seq,
+             int64_t *oldest_waiting_ms);
+/* The site's log per epoch, ascending: at a spoke the cursors, at the hub the heads; epochs with entries only. Returns
+ * how many. */
+size_t log_heads(struct log_reader *reader, struct bytes site, struct log_head out[SEEN_MAX]);
+/* The hub's signature over the last head of an epoch; false when none is kept. */
+bool log_head_signature(struct log_reader *reader, struct bytes site, uint32_t epoch, struct signature *out);
+/* The stored log hash at a position (computed from the nearest checkpoint). False: not that far. */
+bool log_hash_at(struct log_reader *reader, struct bytes site, struct position at, struct log_hash *out);
+
+/* All streams of a site as far as its log has them, one after the other; at a spoke without its own of this incarnation
+ * (see log_own). */
+typedef bool (*log_stream_visit)(void *context, const struct device_id *device, uint32_t incarnation,
+                                 const struct stream_head *head);
+bool log_streams(struct log_reader *reader, struct bytes site, log_stream_visit visit, void *context);
+
+/* Walks a site's log upward from `from` (that position first, then the next epochs too). The entry's event is filled in
+ * also for own events (from the own stream); flags as kept; id, seen and prev come from decoding, on request. */
+struct log_walk {
+    struct log_reader *reader;
+    char site[SLUG_MAX + 1];
+    struct position next;
+    uint32_t number;            /* the site's, for the log */
+    bool started;
+    void *cursor;               /* the store's */
+};
+struct log_item {
+    struct position at;         /* epoch 0 for own events without a position */
+    struct bytes event;         /* the bytes, in the map; empty only where the log is damaged (`felloe verify` tells) */
+    unsigned flags;             /* entry_flag */
+    const struct signature *signature; /* with ENTRY_SIGNED */
+};
+void log_walk_begin(struct log_walk *walk, struct log_reader *reader, struct bytes site, struct position from);
+bool log_walk_next(struct log_walk *walk, struct log_item *out);
+void log_walk_end(struct log_walk *walk);
+
+/* One event by its position; false when it is not there. */
+bool log_get(struct log_reader *reader, struct bytes site, struct position at, struct log_item *out);
+/* One own event of this incarnation, with its position when it has one. */
+bool log_get_own(struct log_reader *reader, struct bytes site, uint64_t seq, struct log_item *out);
+
+/* Own events with seq >= first_seq in PUSH's body layout (keys that the hub lacks first, wrapped for it), up to
+ * max_bytes but at least one. Fills body (malloc'd), count, key_count, last_id; count 0 when there is none. A
+ * key goes along with the first event of this stream that uses it, unless it came from the hub. */
+enum felloe_code log_read_push(struct event_log *log, struct bytes site, uint64_t first_seq, uint32_t max_bytes,
+                               struct lent *body, uint32_t *count, uint32_t *key_count, struct event_id *last_id,
+                               struct felloe_error *error);
+/* A range of a site's log in FEED's body layout for `device` (own events of its incarnation as markers; keys first used
+ * here wrapped with `shared`). Of one epoch: the lowest at or after `from` that has entries. Ends at a checkpoint or at
+ * the head where it can. */
+enum felloe_code log_read_feed(struct event_log *log, struct bytes site, struct position from, uint32_t max_bytes,
+                               const struct device_id *device, uint32_t incarnation, const struct box_shared *shared,
+                               struct lent *body, struct position *first, uint32_t *count, uint32_t *key_count,
+                               struct log_head *head, struct felloe_error *error);
+/* Those of the keys that are here, as key records wrapped with `shared`, back to back: for a hub's KEYRING to a spoke
+ * (only keys that this site's log uses, none of a restricted audience), and for a spoke's PUSH of keys to its hub. */
+enum felloe_code log_read_keys(struct event_log *log, struct bytes site, const struct key_id *ids, size_t count,
+                               const struct box_shared *shared, struct lent *body, uint32_t *key_count,
+                               struct felloe_error *error);
+/* Is this key used in that site's log? (Who may have a key.) */
+bool log_site_uses_key(struct log_reader *reader, struct bytes site, const struct key_id *key);
+
+/* Hub administration. Visits return false to stop. */
+bool log_devices(struct log_reader *reader, bool (*visit)(void *context, const struct device_record *device),
+                 void *context);
+bool log_device(struct log_reader *reader, const struct device_id *id, struct device_record *out);
+bool log_tickets(struct log_reader *reader, bool (*visit)(void *context, const struct ticket_record *ticket),
+                 void *context);
+
+/* ---- state that threads share ---- */
+
+/* Latest HLC known; the projector teaches it what it reads. */
+uint64_t event_log_time(struct event_log *log);
+void event_log_heard_time(struct event_log *log, uint64_t time);
+/* How many commits there have been since the log was opened (those that only brought keys count too). Grows before the
+ * commit's jobs are completed. */
+uint64_t event_log_commits(struct event_log *log);
+/* True while the disk is too full to record. */
+bool event_log_full(struct event_log *log);
+bool event_log_failed(struct event_log *log);
+/* The epoch in which this hub gives positions; 1 until it is restored for the first time. */
+uint32_t event_log_epoch(struct event_log *log);
+
+#endif

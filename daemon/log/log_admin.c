@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sites, devices and tickets: LOG_ADD_SITE, LOG_PUT_DEVICE, LOG_PUT_TICKET, LOG_ADMIT, and their readers.
+ *
+ *   device  array of 13: version, sign, box, curve, label, worker, name, role, agency, sites (array), joined, revoked,
+ * why ticket  array of 10: version, worker, name, role, agency, sites (array), made, expires, used, used by */
+#include <stdlib.h>
+
+#include "daemon/log/log_internal.h"
+#include "proto/mp.h"
+
+#define ROW_VERSION 1
+
+/* ---- rows ---- */
+
+static void put_sites(struct buffer *b, const char sites[][SLUG_MAX + 1], uint32_t count)
+{
+    mp_put_array(b, count);
+    for (uint32_t i = 0; i < count; i++)
+        mp_put_text(b, sites[i]);
+}
+
+static uint32_t read_sites(struct mp_reader *r, char sites[][SLUG_MAX + 1])
+{
+    uint32_t count = mp_array(r, 0, SITES_MAX);
+    for (uint32_t i = 0; i < count; i++)
+        if (!bytes_to_text(mp_str(r, 1, SLUG_MAX), sites[i], SLUG_MAX + 1))
+            mp_fail(r);
+    return count;
+}
+
+static void read_label(struct mp_reader *r, char *out, size_t size)
+{
+    if (!bytes_to_text(mp_str(r, 0, size - 1), out, size))
+        mp_fail(r);
+}
+
+static void write_device(const struct device_record *d, struct buffer *b)
+{
+    mp_put_array(b, 13);
+    mp_put_uint(b, ROW_VERSION);
+    mp_put_bin(b, d->sign.b, sizeof d->sign.b);
+    mp_put_bin(b, d->box.b, sizeof d->box.b);
+    mp_put_bin(b, d->curve, sizeof d->curve);
+    mp_put_text(b, d->label);
+    mp_put_text(b, d->worker);
+    mp_put_text(b, d->name);
+    mp_put_text(b, d->role);
+    mp_put_text(b, d->agency);
+    put_sites(b, d->sites, d->site_count);
+    mp_put_int(b, d->joined_ms);
+    mp_put_int(b, d->revoked_ms);
+    mp_put_text(b, d->why);
+}
+
+static bool read_device(struct mp_reader *r, struct store_item item, struct device_record *d)
+{
+    *d = (struct device_record){0};
+    mp_reader_init(r, item.value);
+    if (item.key.len != sizeof d->device.b || !mp_next(r))
+        return false;
+    memcpy(d->device.b, item.key.data, sizeof d->device.b);
+    mp_array(r, 13, 13);
+    mp_uint(r, ROW_VERSION);
+    mp_fixed(r, d->sign.b, sizeof d->sign.b);
+    mp_fixed(r, d->box.b, sizeof d->box.b);
+    mp_fixed(r, d->curve, sizeof d->curve);
+    read_label(r, d->label, sizeof d->label);
+    read_label(r, d->worker, sizeof d->worker);
+    read_label(r, d->name, sizeof d->name);
+    read_label(r, d->role, sizeof d->role);
+    read_label(r, d->agency, sizeof d->agency);
+    d->site_count = read_sites(r, d->sites);
+    d->joined_ms = mp_int(r, INT64_MIN, INT64_MAX);
+    d->revoked_ms = mp_int(r, INT64_MIN, INT64_MAX);
+    read_label(r, d->why, sizeof d->why);
+    return mp_done(r);
+}
+
+static void write_ticket(const struct ticket_record *t, struct buffer *b)
+{
+    mp_put_array(b, 10);
+    mp_put_uint(b, ROW_VERSION);
+    mp_put_text(b, t->worker);
+    mp_put_text(b, t->name);
+    mp_put_text(b, t->role);
+    mp_put_text(b, t->agency);
+    put_sites(b, t->sites, t->site_count);
+    mp_put_int(b, t->made_ms);
+    mp_put_int(b, t->expires_ms);
+    mp_put_int(b, t->used_ms);
+    mp_put_bin(b, t->used_by.b, sizeof t->used_by.b);
+}
+
+static bool read_ticket(struct mp_reader *r, struct store_item item, struct ticket_record *t)
+{
+    *t = (struct ticket_record){0};
+    mp_reader_init(r, item.value);
+    if (item.key.len != sizeof t->curve || !mp_next(r))
+        return false;
+    memcpy(t->curve, item.key.data, sizeof t->curve);
+    mp_array(r, 10, 10);
+    mp_uint(r, ROW_VERSION);
+    read_label(r, t->worker, sizeof t->worker);
+    read_label(r, t->name, sizeof t->name);
+    read_label(r, t->role, sizeof t->role);
+    read_label(r, t->agency, sizeof t->agency);
+    t->site_count = read_sites(r, t->sites);
+    t->made_ms = mp_int(r, INT64_MIN, INT64_MAX);
+    t->expires_ms = mp_int(r, INT64_MIN, INT64_MAX);
+    t->used_ms = mp_int(r, INT64_MIN, INT64_MAX);
+    mp_fixed(r, t->used_by.b, sizeof t->used_by.b);
+    return mp_done(r);
+}
+
+/* ---- jobs ---- */
+
+enum felloe_code log_run_add_site(struct event_log *log, struct log_job *job)
+{
+    struct log_write *w = &log->write;
+    if (!slug_valid(bytes_str(job->site)))
+        return felloe_fail(&job->error, FELLOE_INVALID,
+                           "'%s' cannot be a site's name: small letters, digits and '-', at most "
+                           "%d",
+                           job->site, SLUG_MAX);
+    uint32_t site = log_write_site(log, job->site, NULL);
+    if (site == SITES_MAX) {
+        if (w->site_count == SITES_MAX)
+            return felloe_fail(&job->error, FELLOE_INVALID, "a daemon can be in %u sites at most", SITES_MAX);
+        site = w->site_count++;
+        struct store_key key;
+        key_start(&key);
+        key_put_u16(&key, (uint16_t)site);
+        store_put(w->txn, T_SITES, key_bytes(&key), bytes_str(job->site));
+        bytes_to_text(bytes_str(job->site), log->sites[site], sizeof log->sites[site]);
+        w->touched = true;
+    }
+    return log_run_keys(log, job);
+}
+
+static enum felloe_code put_row(struct event_log *log, struct log_job *job, unsigned table, struct bytes key,
+                                struct buffer *row)
+{
+    bool failed = row->failed;
+    if (!failed)
+        store_put(log->write.txn, table, key, buffer_bytes(row));
+    log->write.touched = true;
+    buffer_release(row);
+    return failed ? felloe_fail(&job->error, FELLOE_FAILED, "out of memory") : FELLOE_OK;
+}
+
+enum felloe_code log_run_device(struct event_log *log, struct log_job *job)
+{
+    struct buffer row = {0};
+    write_device(job->device, &row);
+    return put_row(log, job, T_DEVICES, bytes_of(job->device->device.b, sizeof job->device->device.b), &row);
+}
+
+enum felloe_code log_run_ticket(struct event_log *log, struct log_job *job)
+{
+    struct buffer row = {0};
+    write_ticket(job->ticket, &row);
+    return put_row(log, job, T_TICKETS, bytes_of(job->ticket->curve, sizeof job->ticket->curve), &row);
+}
+
+/* Two joins with one ticket can be under way at once, and a join while its device is revoked: the second is refused
+ * here, whatever anybody saw before. */
+enum felloe_code log_run_admit(struct event_log *log, struct log_job *job)
+{
+    struct bytes key = bytes_of(job->ticket->curve, sizeof job->ticket->curve), value;
+    struct mp_reader *reader = malloc(sizeof *reader);
+    if (reader == NULL)
+        return felloe_fail(&job->error, FELLOE_FAILED, "out of memory");
+    struct ticket_record there;
+    bool used = store_get(log->write.txn, T_TICKETS, key, &value) &&
+                read_ticket(reader, (struct store_item){key, value}, &there) && there.used_ms != 0 &&
+                !device_id_equal(&there.used_by, &job->device->device);
+    struct device_record before;
+    key = bytes_of(job->device->device.b, sizeof job->device->device.b);
+    bool revoked = store_get(log->write.txn, T_DEVICES, key, &value) &&
+                   read_device(reader, (struct store_item){key, value}, &before) && before.revoked_ms != 0;
+    free(reader);
+    if (used)
+        return felloe_fail(&job->error, FELLOE_REFUSED,
+                           "this ticket was used by another device already. Ask for a new one");
+    if (revoked)
+        return felloe_fail(&job->error, FELLOE_DENIED,
+                           "This laptop was taken off the hub. Join from an empty directory.");
+    enum felloe_code code = log_run_device(log, job);
+    return code == FELLOE_OK ? log_run_ticket(log, job) : code;
+}
+
+/* ---- reading ---- */
+
+bool log_device(struct log_reader *reader, const struct device_id *id, struct device_record *out)
+{
+    struct store_item item = {.key = bytes_of(id->b, sizeof id->b)};
+    struct mp_reader *r = malloc(sizeof *r);
+    bool found = r != NULL && store_get(reader->txn, T_DEVICES, item.key, &item.value) && read_device(r, item, out);
+    free(r);
+    return found;
+}
+
+bool log_devices(struct log_reader *reader, bool (*visit)(void *context, const struct device_record *device),
+                 void *context)
+{
+    struct mp_reader *r = malloc(sizeof *r);
+    struct device_record *record = malloc(sizeof *record);
+    struct store_cursor *cursor = store_cursor_open(reader->txn, T_DEVICES);
+    struct store_item item;
+    bool going = r != NULL && record != NULL && cursor != NULL;
+    bool more = going && store_seek(cursor, (struct bytes){0}, &item);
+    for (; going && more; more = store_next(cursor, &item))
+        if (read_device(r, item, record))
+            going = visit(context, record);
+    store_cursor_close(cursor);
+    free(record);
+    free(r);
+    return going;
+}
+
+bool log_tickets(struct log_reader *reader, bool (*visit)(void *context, const struct ticket_record *ticket),
+                 void *context)
+{
+    struct mp_reader *r = malloc(sizeof *r);
+    struct ticket_record *record = malloc(sizeof *record);
+    struct store_cursor *cursor = store_cursor_open(reader->txn, T_TICKETS);
+    struct store_item item;
+    bool going = r != NULL && record != NULL && cursor != NULL;
+    bool more = going && store_seek(cursor, (struct bytes){0}, &item);
+    for (; going && more; more = store_next(cursor, &item))
+        if (read_ticket(r, item, record))
+            going = visit(context, record);
+    store_cursor_close(cursor);
+    free(record);
+    free(r);
+    return going;
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ranges of the log as the bodies of PUSH and FEED: one buffer, keys first, then events or entries. */
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "daemon/daemon.h"
+#include "daemon/log/log_internal.h"
+
+/* A body under way. */
+struct frame {
+    struct buffer keys, entries;
+    uint32_t key_count, count;
+    uint32_t max_bytes;
+    struct event_log *log;
+    const struct box_shared *shared;
+};
+
+/* The smallest wish is still one entry. The largest leaves room for one entry over it, and for a PUSH's keys, which are
+ * counted after its events: an event is larger than the record of the key it brings. */
+static void frame_start(struct frame *f, struct event_log *log, const struct box_shared *shared, uint32_t max_bytes)
+{
+    *f = (struct frame){.log = log, .shared = shared};
+    const uint32_t most = (BODY_MAX - EVENT_SIZE_MAX) / 2 - 4096;
+    f->max_bytes = max_bytes < most ? max_bytes : most;
+    buffer_reserve(&f->entries, f->max_bytes < 16384 ? f->max_bytes : 16384);
+}
+
+static bool frame_has_room(const struct frame *f, size_t more)
+{
+    return f->count < BATCH_ENTRIES_MAX && (f->count == 0 || f->keys.len + f->entries.len + more <= f->max_bytes);
+}
+
+/* One that is not here cannot go along; whoever lacks it asks for it. A hub hands out no key of a restricted audience:
+ * who is in an audience is not decided by being in the site; and none of another site, which an event could name
+ * without its writer having it. */
+static void frame_add_key(struct frame *f, struct bytes site, const struct key_id *id)
+{
+    struct key_record record;
+    if (keyring_get(f->log->keyring, id, &record) != FELLOE_OK)
+        return;
+    bool open_to_site = (record.kind == KEY_PERSON || record.kind == KEY_SITE) && bytes_is(site, record.site);
+    if (open_to_site || f->log->identity->role == ROLE_SPOKE) {
+        uint8_t nonce[BOX_NONCE_SIZE];
+        random_bytes(nonce, sizeof nonce);
+        key_record_wrap(&record, f->shared, nonce, &f->keys);
+        f->key_count++;
+    }
+    sodium_memzero(&record, sizeof record);
+}
+
+/* Hands the body over; the buffers are empty afterwards. */
+static enum felloe_code frame_finish(struct frame *f, struct lent *body, struct felloe_error *error)
+{
+    struct buffer *first = f->keys.len > 0 ? &f->keys : &f->entries;
+    if (f->keys.len > 0)
+        buffer_append(&f->keys, f->entries.data, f->entries.len);
+    enum felloe_code code = FELLOE_OK;
+    if (f->keys.failed || f->entries.failed) {
+        code = felloe_fail(error, FELLOE_FAILED, "out of memory");
+    } else {
+        *body = (struct lent){.bytes = buffer_bytes(first), .release = free, .owner = first->data};
+        *first = (struct buffer){0};
+    }
+    buffer_release(&f->keys);
+    buffer_release(&f->entries);
+    return code;
+}
+
+/* ---- PUSH ---- */
+
+static void add_owed_keys(struct frame *f, struct log_reader *reader, uint32_t site, uint64_t first, uint64_t end)
+{
+    struct store_key key, prefix;
+    key_start(&prefix);
+    key_put_u16(&prefix, (uint16_t)site);
+    key = prefix;
+    key_put_u64(&key, first);
+    struct store_item item;
+    struct store_cursor *cursor = store_cursor_open(reader->txn, T_OWN_KEYS);
+    bool more = store_seek(cursor, key_bytes(&key), &item);
+    for (; more; more = store_next(cursor, &item)) {
+        struct key_id id;
+        if (item.key.len != 10 + sizeof id.b || memcmp(item.key.data, prefix.b, prefix.len) != 0 ||
+            be_u64(item.key.data + 2) >= end)
+            break;
+        memcpy(id.b, item.key.data + 10, sizeof id.b);
+        frame_add_key(f, (struct bytes){0}, &id);
+    }
+    store_cursor_close(cursor);
+}
+
+static void add_own_events(struct frame *f, struct log_reader *reader, uint32_t site, uint64_t first)
+{
+    const uint32_t incarnation = reader->log->identity->incarnation;
+    struct store_key key;
+    struct store_item item;
+    key_own(&key, incarnation, first);
+    struct store_cursor *cursor = store_cursor_open(reader->txn, T_OWN + site);
+    bool more = store_seek(cursor, key_bytes(&key), &item);
+    for (; more; more = store_next(cursor, &item)) {
+        uint64_t seq = first + f->count;
+        if (item.key.len != 12 || be_u32(item.key.data) != incarnation || be_u64(item.key.data + 4) != seq ||
+            item.value.len <= OWN_PREFIX || !frame_has_room(f, item.value.len))
+            break;
+        buffer_append(&f->entries, item.value.data + OWN_PREFIX, item.value.len - OWN_PREFIX);
+        f->count++;
+    }
+    store_cursor_close(cursor);
+}
+
+enum felloe_code log_read_push(struct event_log *log, struct bytes site, uint64_t first_seq, uint32_t max_bytes,
+                               struct lent *body, uint32_t *count, uint32_t *key_count, struct event_id *last_id,
+                               struct felloe_error *error)
+{
+    *body = (struct lent){0};
+    *count = *key_count = 0;
+    *last_id = (struct event_id){0};
+    uint32_t number = log_site_number(log, site);
+    struct box_shared shared;
+    if (number == SITES_MAX || first_seq == 0)
+        return FELLOE_OK;
+    if (!box_shared_of(&shared, &log->identity->hub_box, &log->identity->box_secret))
+        return felloe_fail(error, FELLOE_DAMAGED, "the hub's key in this device's identity is not a valid key");
+    struct log_reader *reader = log_reader_begin(log, error);
+    if (reader == NULL)
+        return FELLOE_STORAGE;
+    struct frame f;
+    frame_start(&f, log, &shared, max_bytes);
+    add_own_events(&f, reader, number, first_seq);
+    add_owed_keys(&f, reader, number, first_seq, first_seq + f.count);
+    struct bytes last;
+    if (f.count > 0 && log_own_event(reader->txn, number, log->identity->incarnation, first_seq + f.count - 1, &last))
+        event_id_of(last, last_id);
+    log_reader_end(reader);
+    sodium_memzero(&shared, sizeof shared);
+    *count = f.count;
+    *key_count = f.key_count;
+    return frame_finish(&f, body, error);
+}
+
+/* ---- keys alone ---- */
+
+enum felloe_code log_read_keys(struct event_log *log, struct bytes site, const struct key_id *ids, size_t count,
+                               const struct box_shared *shared, struct lent *body, uint32_t *key_count,
+                               struct felloe_error *error)
+{
+    *body = (struct lent){0};
+    *key_count = 0;
+    struct log_reader *reader = log_reader_begin(log, error);
+    if (reader == NULL)
+        return FELLOE_STORAGE;
+    struct frame f = {.log = log, .shared = shared};
+    for (size_t i = 0; i < count; i++)
+        if (log->identity->role == ROLE_SPOKE || log_site_uses_key(reader, site, &ids[i]))
+            frame_add_key(&f, site, &ids[i]);
+    log_reader_end(reader);
+    *key_count = f.key_count;
+    return frame_finish(&f, body, error);
+}
+
+/* ---- FEED ---- */
+
+/* Where the body was at the last checkpoint, to end there. */
+struct mark {
+    size_t keys_len, entries_len;
+    uint32_t key_count, count;
+};
+
+struct feeding {
+    struct frame frame;
+    struct log_reader *reader;
+    struct bytes site;
+    uint32_t number;
+    const struct device_id *device;
+    uint32_t incarnation;
+    struct position first;
+    struct log_head end; /* the epoch's head */
+    struct mark mark;
+};
+
+/* The epoch to read from: the lowest at or after `from` that has entries there. */
+static bool find_epoch(struct feeding *g, struct position from)
+{
+    struct log_head heads[SEEN_MAX];
+    size_t count = log_heads(g->reader, g->site, heads);
+    for (size_t i = 0; i < count; i++) {
+        if (heads[i].at.epoch < from.epoch)
+            continue;
+        uint64_t n = heads[i].at.epoch == from.epoch && from.n > 0 ? from.n : 1;
+        if (n > heads[i].at.n)
+            continue;
+        g->first = (struct position){heads[i].at.epoch, n};
+        g->end = heads[i];
+        return true;
+    }
+    return false;
+}
+
+static void add_entry(struct feeding *g, const struct log_row *row, struct bytes raw)
+{
+    struct frame *f = &g->frame;
+    struct event event;
+    bool own = false;
+    if (event_decode(raw, &event)) {
+        own = event.clear.incarnation == g->incarnation && device_id_equal(&event.clear.device, g->device);
+        if (!own && (row->flags & ENTRY_FIRST_KEY))
+            frame_add_key(f, g->site, &event.clear.key);
+    }
+    if (own) {
+        struct event_id id;
+        event_id_of(raw, &id);
+        feed_put_marker(&f->entries, event.clear.incarnation, event.clear.seq, &id);
+    } else {
+        feed_put_event(&f->entries, raw, row->signature);
+    }
+    f->count++;
+}
+
+static void add_entries(struct feeding *g)
+{
+    struct frame *f = &g->frame;
+    struct store_key key;
+    struct store_item item;
+    key_place(&key, g->first);
+    struct store_cursor *cursor = store_cursor_open(g->reader->txn, T_LOG + g->number);
+    bool more = store_seek(cursor, key_bytes(&key), &item);
+    for (; more; more = store_next(cursor, &item)) {
+        struct log_row row;
+        uint64_t n = g->first.n + f->count;
+        if (item.key.len != 12 || be_u32(item.key.data) != g->first.epoch || be_u64(item.key.data + 4) != n ||
+            !log_row_read(item.value, &row))
+            break;
+        if ((row.flags & ENTRY_OWN) && !log_own_event(g->reader->txn, g->number, row.incarnation, row.seq, &row.event))
+            break;
+        if (!frame_has_room(f, row.event.len + 64 + 16))
+            break;
+        add_entry(g, &row, row.event);
+        if (n % CHECKPOINT_EVERY == 0)
+            g->mark = (struct mark){f->keys.len, f->entries.len, f->key_count, f->count};
+    }
+    store_cursor_close(cursor);
+}
+
+/* Ends where the log's hash is at hand: at the head or a checkpoint, else it is computed. */
+static bool end_range(struct feeding *g, struct log_head *head)
+{
+    struct frame *f = &g->frame;
+    if (g->first.n + f->count - 1 != g->end.at.n && g->mark.count > 0) {
+        f->keys.len = g->mark.keys_len;
+        f->entries.len = g->mark.entries_len;
+        f->key_count = g->mark.key_count;
+        f->count = g->mark.count;
+    }
+    head->at = (struct position){g->first.epoch, g->first.n + f->count - 1};
+    return log_hash_at(g->reader, g->site, head->at, &head->hash);
+}
+
+enum felloe_code log_read_feed(struct event_log *log, struct bytes site, struct position from, uint32_t max_bytes,
+                               const struct device_id *device, uint32_t incarnation, const struct box_shared *shared,
+                               struct lent *body, struct position *first, uint32_t *count, uint32_t *key_count,
+                               struct log_head *head, struct felloe_error *error)
+{
+    *body = (struct lent){0};
+    *first = (struct position){0};
+    *count = *key_count = 0;
+    *head = (struct log_head){0};
+    struct feeding g = {
+        .site = site, .number = log_site_number(log, site), .device = device, .incarnation = incarnation};
+    if (g.number == SITES_MAX)
+        return FELLOE_OK;
+    g.reader = log_reader_begin(log, error);
+    if (g.reader == NULL)
+        return FELLOE_STORAGE;
+    if (!find_epoch(&g, from)) {
+        log_reader_end(g.reader);
+        return FELLOE_OK;
+    }
+    frame_start(&g.frame, log, shared, max_bytes);
+    add_entries(&g);
+    bool whole = g.frame.count > 0 && end_range(&g, head);
+    log_reader_end(g.reader);
+    if (!whole) {
+        buffer_release(&g.frame.keys);
+        buffer_release(&g.frame.entries);
+        return felloe_fail(error, FELLOE_DAMAGED,
+                           "the log of %s cannot be read at %u.%llu: it is damaged. `felloe verify` "
+                           "tells more",
+                           log->sites[g.number], g.first.epoch, (unsigned long long)g.first.n);
+    }
+    *first = g.first;
+    *count = g.frame.count;
+    *key_count = g.frame.key_count;
+    return frame_finish(&g.frame, body, error);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the log (event_log_open.c, log_*.c) share and nobody else sees: tables, rows, the writer's state.
+ *
+ * Tables; numbers in keys and rows are big-endian, S is a site's number (2 bytes), I an incarnation (4):
+ *
+ *   meta         "version", "device", "epoch"
+ *   sites        S -> name
+ *   heads        S, epoch -> n, hash, and the hub's signature over it where one is known
+ *   checkpoints  S, epoch, n -> hash, at each multiple of CHECKPOINT_EVERY
+ *   streams      S, device, I -> head; as far as the site's log has it
+ *   own-heads    S, I -> head; as far as this device has written it
+ *   own-places   S, I, seq -> position
+ *   own-keys     S, seq, key -> nothing; a key that goes along with the PUSH of this event (spoke)
+ *   key-uses     S, key -> position of the first use (hub), or a mark that the hub has it or will be brought it (spoke)
+ *   receipts     S, I -> shared seq, id, signature
+ *   origins      origin -> event id, whether about a person, person
+ *   devices, tickets  id, curve key -> msgpack, see log_admin.c
+ *   own.NN       I, seq -> time (8), event; one table a site, so that new keys are always its last
+ *   log.NN       epoch, n -> flags (1), signature (64) where ENTRY_SIGNED, then the event; where ENTRY_OWN: I, seq */
+#ifndef FELLOE_DAEMON_LOG_INTERNAL_H
+#define FELLOE_DAEMON_LOG_INTERNAL_H
+
+#include <limits.h>
+#include <stdatomic.h>
+
+#include "daemon/log/event_log.h"
+#include "daemon/store/store.h"
+
+#define LOG_VERSION 1
+
+enum log_table {
+    T_META, T_SITES, T_HEADS, T_CHECKPOINTS, T_STREAMS, T_OWN_HEADS, T_OWN_PLACES, T_OWN_KEYS, T_KEY_USES, T_RECEIPTS,
+    T_ORIGINS, T_DEVICES, T_TICKETS,
+    T_OWN, T_LOG = T_OWN + SITES_MAX, T_COUNT = T_LOG + SITES_MAX
+};
+
+#define OWN_PREFIX 8 /* the time before an own event's bytes */
+
+/* ---- rows ---- */
+
+#define HEAD_ROW_MAX (8 + 32 + 64)
+#define STREAM_ROW_MAX (8 + 32 + 1 + SEEN_MAX * 12)
+
+struct head_row {
+    struct log_head head;
+    bool has_signature;
+    struct signature signature;
+};
+size_t head_row_write(const struct head_row *row, uint8_t out[HEAD_ROW_MAX]);
+bool head_row_read(struct bytes in, uint32_t epoch, struct head_row *out);
+size_t stream_row_write(const struct stream_head *head, uint8_t out[STREAM_ROW_MAX]);
+bool stream_row_read(struct bytes in, struct stream_head *out);
+
+struct receipt_row {
+    uint64_t seq;
+    struct event_id id;
+    struct signature signature;
+};
+#define RECEIPT_ROW (8 + 32 + 64)
+void receipt_row_write(const struct receipt_row *row, uint8_t out[RECEIPT_ROW]);
+bool receipt_row_read(struct bytes in, struct receipt_row *out);
+
+void key_site_epoch(struct store_key *key, uint32_t site, uint32_t epoch);
+void key_place(struct store_key *key, struct position at);                       /* log.NN */
+void key_own(struct store_key *key, uint32_t incarnation, uint64_t seq);         /* own.NN */
+void key_own_place(struct store_key *key, uint32_t site, uint32_t incarnation, uint64_t seq);
+void key_stream(struct store_key *key, uint32_t site, const struct device_id *device, uint32_t incarnation);
+void key_checkpoint(struct store_key *key, uint32_t site, struct position at);
+void key_site_incarnation(struct store_key *key, uint32_t site, uint32_t incarnation);
+void key_use(struct store_key *key, uint32_t site, const struct key_id *id);
+
+/* What a row of log.NN says. */
+struct log_row {
+    unsigned flags;
+    const struct signature *signature;
+    struct bytes event;                /* without ENTRY_OWN */
+    uint32_t incarnation;              /* with it */
+    uint64_t seq;
+};
+bool log_row_read(struct bytes in, struct log_row *out);
+
+/* ---- the log ---- */
+
+#define STREAM_CACHE 16
+struct cached_stream {
+    uint32_t site;
+    bool dirty;
+    struct device_id device;
+    uint32_t incarnation;
+    struct stream_head head;
+};
+struct cached_head {
+    bool loaded, dirty;
+    struct head_row row;
+};
+struct cached_own {
+    bool loaded, dirty;
+    struct stream_head head;
+};
+#define KEY_CACHE 64
+struct cached_key {
+    bool filled;
+    struct key_id id;
+    struct data_key key;
+};
+
+/* The writer thread's; all but the buffers is of one transaction, so nothing stale outlives an abort. */
+struct log_write {
+    struct store_txn *txn;
+    uint32_t site_count;      /* with those that this transaction adds */
+    bool touched;             /* the job at hand has changed something: if it fails, the transaction is done again */
+    bool damaged;             /* the job at hand met a head that cannot be: it fails, whatever it made of it */
+    struct cached_stream streams[STREAM_CACHE];
+    unsigned stream_count, stream_last;
+    struct cached_head heads[SITES_MAX];
+    struct cached_own own[SITES_MAX];
+    struct cached_key *keys;  /* KEY_CACHE of them, locked in memory; emptied after each group of jobs */
+    struct buffer event;
+};
+
+struct event_log {
+    struct store *store;
+    char dir[PATH_MAX], reserve_path[PATH_MAX];
+    const struct identity *identity;
+    struct keyring *keyring;
+    struct queue jobs, *completions;
+    pthread_t writer;
+    bool writing;             /* the thread was started */
+    size_t reserve_bytes;
+    uint32_t epoch;           /* hub: the current one */
+    char sites[SITES_MAX][SLUG_MAX + 1];
+    atomic_uint site_count;   /* committed ones; names below it never change */
+    atomic_uint_fast64_t commits, time;
+    atomic_bool full, failed;
+    struct log_write write;
+};
+
+/* The site's number; SITES_MAX when this daemon does not have it. */
+uint32_t log_site_number(const struct event_log *log, struct bytes site);
+
+/* ---- the writer's tools (log_txn.c); failures are sticky in the transaction ---- */
+
+void log_write_start(struct event_log *log, struct store_txn *txn); /* forgets all that was cached */
+void log_write_flush(struct event_log *log);                        /* writes the cached heads; before the commit */
+/* The site's number, also one added in this transaction; SITES_MAX and an error in words when there is none. */
+uint32_t log_write_site(struct event_log *log, const char *site, struct felloe_error *error);
+/* Heads, to be read; for changing them, the _change form, which marks them as to be written. */
+struct head_row *log_write_head(struct event_log *log, uint32_t site, uint32_t epoch);
+struct head_row *log_write_head_change(struct event_log *log, uint32_t site, uint32_t epoch);
+struct stream_head *log_write_own(struct event_log *log, uint32_t site);
+struct stream_head *log_write_own_change(struct event_log *log, uint32_t site);
+/* Valid until the next call. */
+struct stream_head *log_write_stream(struct event_log *log, uint32_t site, const struct device_id *device,
+                                     uint32_t incarnation);
+struct stream_head *log_write_stream_change(struct event_log *log, uint32_t site, const struct device_id *device,
+                                            uint32_t incarnation);
+/* One entry to be appended at the next position of the head's epoch; moves the head, keeps the checkpoint. */
+struct log_put {
+    unsigned flags;            /* as to be kept */
+    struct event_id id;
+    const struct signature *signature; /* with ENTRY_SIGNED */
+    struct bytes event;        /* without ENTRY_OWN */
+    uint32_t incarnation;      /* with it */
+    uint64_t seq;
+};
+void log_write_entry(struct event_log *log, uint32_t site, struct head_row *head, const struct log_put *put);
+/* Notes the key's first use in the site's log; true when this is it. */
+bool log_write_first_use(struct event_log *log, uint32_t site, const struct key_id *key, struct position at);
+void log_write_own_place(struct event_log *log, uint32_t site, uint32_t incarnation, uint64_t seq, struct position at);
+/* When the oldest own event that is not shared was written; 0 none. Works in read transactions too. */
+int64_t log_oldest_waiting(struct event_log *log, struct store_txn *txn, uint32_t site, uint64_t shared, uint64_t head);
+uint64_t log_shared_seq(struct event_log *log, struct store_txn *txn, uint32_t site);
+bool log_own_event(struct store_txn *txn, uint32_t site, uint32_t incarnation, uint64_t seq, struct bytes *event);
+
+/* ---- entries of a FEED that are here already, at another position (log_second.c) ---- */
+
+struct log_seconds {
+    const struct entry **entries;
+    uint32_t count, cap;
+    bool failed; /* memory ran out */
+};
+void log_seconds_add(struct log_seconds *seconds, const struct entry *entry);
+/* Is each of them, byte for byte, what is here? */
+bool log_seconds_hold(struct event_log *log, uint32_t site, const struct batch *batch, struct log_seconds *seconds);
+void log_seconds_release(struct log_seconds *seconds);
+
+/* ---- the jobs: one function a kind, run in the writer's transaction ---- */
+
+typedef enum felloe_code (*log_job_run)(struct event_log *log, struct log_job *job);
+enum felloe_code log_run_record(struct event_log *log, struct log_job *job);
+enum felloe_code log_run_push(struct event_log *log, struct log_job *job);
+enum felloe_code log_run_feed(struct event_log *log, struct log_job *job);
+enum felloe_code log_run_receipt(struct event_log *log, struct log_job *job);
+enum felloe_code log_run_keys(struct event_log *log, struct log_job *job);
+enum felloe_code log_run_add_site(struct event_log *log, struct log_job *job);
+enum felloe_code log_run_device(struct event_log *log, struct log_job *job);
+enum felloe_code log_run_ticket(struct event_log *log, struct log_job *job);
+enum felloe_code log_run_admit(struct event_log *log, struct log_job *job);
+
+/* ---- the writer (log_writer.c) and its reserve (log_reserve.c) ---- */
+
+void *log_writer_main(void *log);
+bool log_reserve_make(struct event_log *log);    /* false: there is no room */
+void log_reserve_free(struct event_log *log);
+bool log_reserve_has_room(struct event_log *log); /* room on the disk to make it again, and some more */
+
+/* ---- readers ---- */
+
+struct log_reader {
+    struct event_log *log;
+    struct store_txn *txn;
+};
+
+#endif

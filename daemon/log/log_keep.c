@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What sync brings is made durable here: LOG_KEEP_PUSH at the hub; LOG_KEEP_FEED and LOG_KEEP_RECEIPT at a spoke. The
+ * sync machines have checked it all already; what is checked again is that it follows what the disk has, so that a
+ * mistake anywhere above cannot put a wrong history into the log. */
+#include "daemon/log/log_internal.h"
+
+static enum felloe_code does_not_follow(struct log_job *job, const struct entry *entry, enum stream_verdict verdict)
+{
+    static const char *const words[] = {[STREAM_NEXT] = "follows",
+                                        [STREAM_OLD] = "is here already",
+                                        [STREAM_GAP] = "leaves a gap",
+                                        [STREAM_FORK] = "belongs to another history",
+                                        [STREAM_BAD] = "has seen less than the one before"};
+    char hex[33];
+    hex_encode(bytes_of(entry->device.b, sizeof entry->device.b), hex);
+    return felloe_fail(&job->error, FELLOE_INVALID,
+                       "an entry of device %.8s for %s was not taken: number %llu of its stream "
+                       "%s",
+                       hex, job->batch->site, (unsigned long long)entry->seq, words[verdict]);
+}
+
+/* ---- PUSH ---- */
+
+/* The keys that were asked about last, so that the keyring is asked once a key and not once an event. */
+struct asked {
+    struct key_id ids[KEY_CACHE];
+    bool filled[KEY_CACHE];
+};
+
+static void note_missing(struct event_log *log, struct log_job *job, struct asked *asked, const struct key_id *id)
+{
+    unsigned slot = id->b[0] % KEY_CACHE;
+    if (asked->filled[slot] && memcmp(&asked->ids[slot], id, sizeof *id) == 0)
+        return;
+    asked->filled[slot] = true;
+    asked->ids[slot] = *id;
+    if (keyring_has(log->keyring, id) || job->missing_count == RECEIPT_KEYS_MAX)
+        return;
+    for (uint32_t i = 0; i < job->missing_count; i++)
+        if (memcmp(&job->missing[i], id, sizeof *id) == 0)
+            return;
+    job->missing[job->missing_count++] = *id;
+}
+
+static enum felloe_code push_entry(struct event_log *log, struct log_job *job, uint32_t site, const struct entry *entry)
+{
+    struct event event;
+    if (!event_decode(entry->event, &event) || !bytes_is(event.clear.site, job->batch->site))
+        return felloe_fail(&job->error, FELLOE_INVALID, "an entry for %s is malformed", job->batch->site);
+    struct stream_head *stream = log_write_stream(log, site, &event.clear.device, event.clear.incarnation);
+    enum stream_verdict verdict = stream_check(stream, &event.clear, &entry->id);
+    if (verdict != STREAM_NEXT)
+        return does_not_follow(job, entry, verdict);
+    stream_advance(log_write_stream_change(log, site, &event.clear.device, event.clear.incarnation), &event.clear,
+                   &entry->id);
+    struct head_row *head = log_write_head_change(log, site, log->epoch);
+    struct position at = {log->epoch, head->head.at.n + 1};
+    struct log_put put = {
+        .flags = entry->flags & ENTRY_SIGNED, .id = entry->id, .signature = &entry->signature, .event = entry->event};
+    if (log_write_first_use(log, site, &event.clear.key, at))
+        put.flags |= ENTRY_FIRST_KEY;
+    log_write_entry(log, site, head, &put);
+    if (job->at.epoch == 0)
+        job->at = at;
+    return FELLOE_OK;
+}
+
+enum felloe_code log_run_push(struct event_log *log, struct log_job *job)
+{
+    struct asked asked = {0};
+    uint32_t site = log_write_site(log, job->batch->site, &job->error);
+    if (site == SITES_MAX)
+        return job->error.code;
+    job->at = (struct position){0};
+    job->missing_count = 0;
+    for (uint32_t i = 0; i < job->batch->count; i++) {
+        const struct entry *entry = &job->batch->entries[i];
+        enum felloe_code code = push_entry(log, job, site, entry);
+        if (code != FELLOE_OK)
+            return code;
+        note_missing(log, job, &asked, &entry->key);
+    }
+    job->head = log_write_head(log, site, log->epoch)->head;
+    return FELLOE_OK;
+}
+
+/* ---- FEED ---- */
+
+/* The entry's event is in the own stream; does it say what the hub says it says? */
+static bool is_own(struct event_log *log, uint32_t site, const struct entry *entry, struct bytes *event)
+{
+    if (!log_own_event(log->write.txn, site, entry->incarnation, entry->seq, event))
+        return false;
+    struct event_id id;
+    event_id_of(*event, &id);
+    return event_id_equal(&id, &entry->id);
+}
+
+static enum felloe_code feed_entry(struct event_log *log, struct log_job *job, uint32_t site, struct head_row *head,
+                                   const struct entry *entry, struct log_seconds *seconds)
+{
+    struct bytes raw = entry->event;
+    bool own = (entry->flags & ENTRY_OWN) || device_id_equal(&entry->device, &log->identity->device);
+    own = own && is_own(log, site, entry, &raw);
+    if (!own && (entry->flags & ENTRY_OWN))
+        return felloe_fail(&job->error, FELLOE_INVALID,
+                           "the hub names an own entry (%s, number %llu) that this device did not write",
+                           job->batch->site, (unsigned long long)entry->seq);
+    struct event event;
+    if (!event_decode(raw, &event) || !bytes_is(event.clear.site, job->batch->site))
+        return felloe_fail(&job->error, FELLOE_INVALID, "an entry for %s is malformed", job->batch->site);
+
+    /* An event that is here already may come at a second position: it then has both, and is folded once. */
+    struct stream_head *stream = log_write_stream(log, site, &event.clear.device, event.clear.incarnation);
+    enum stream_verdict verdict = stream_check(stream, &event.clear, &entry->id);
+    if (verdict != STREAM_NEXT && verdict != STREAM_OLD)
+        return does_not_follow(job, entry, verdict);
+    if (verdict == STREAM_NEXT)
+        stream_advance(log_write_stream_change(log, site, &event.clear.device, event.clear.incarnation), &event.clear,
+                       &entry->id);
+    else if (!own)
+        log_seconds_add(seconds, entry);
+    struct log_put put = {.flags = entry->flags & ENTRY_FIRST_KEY, .id = entry->id, .event = raw};
+    if (own) {
+        put.flags |= ENTRY_OWN;
+        put.incarnation = event.clear.incarnation;
+        put.seq = event.clear.seq;
+    } else if (entry->flags & ENTRY_SIGNED) {
+        put.flags |= ENTRY_SIGNED;
+        put.signature = &entry->signature;
+    }
+    log_write_entry(log, site, head, &put);
+    if (own)
+        log_write_own_place(log, site, put.incarnation, put.seq, head->head.at);
+    return FELLOE_OK;
+}
+
+static enum felloe_code feed_entries(struct event_log *log, struct log_job *job, uint32_t site, struct head_row *head)
+{
+    struct log_seconds seconds = {0};
+    enum felloe_code code = FELLOE_OK;
+    for (uint32_t i = 0; i < job->batch->count && code == FELLOE_OK; i++)
+        code = feed_entry(log, job, site, head, &job->batch->entries[i], &seconds);
+    if (code == FELLOE_OK && !log_seconds_hold(log, site, job->batch, &seconds))
+        code = felloe_fail(&job->error, FELLOE_INVALID,
+                           "an entry for %s comes a second time and is not the one that is here", job->batch->site);
+    log_seconds_release(&seconds);
+    return code;
+}
+
+enum felloe_code log_run_feed(struct event_log *log, struct log_job *job)
+{
+    const struct batch *batch = job->batch;
+    uint32_t site = log_write_site(log, batch->site, &job->error);
+    if (site == SITES_MAX)
+        return job->error.code;
+    struct head_row *head = log_write_head_change(log, site, batch->epoch);
+    if (batch->epoch == 0 || head->head.at.n + 1 != batch->first_n)
+        return felloe_fail(
+            &job->error, FELLOE_INVALID, "what came for %s begins at %u.%llu and does not follow %u.%llu", batch->site,
+            batch->epoch, (unsigned long long)batch->first_n, head->head.at.epoch, (unsigned long long)head->head.at.n);
+    enum felloe_code code = feed_entries(log, job, site, head);
+    if (code != FELLOE_OK)
+        return code;
+    if (head->head.at.n != batch->head.at.n || memcmp(&head->head.hash, &batch->head.hash, sizeof head->head.hash) != 0)
+        return felloe_fail(&job->error, FELLOE_INVALID,
+                           "what came for %s up to %u.%llu does not have the hash that the hub signed", batch->site,
+                           batch->epoch, (unsigned long long)head->head.at.n);
+    head->has_signature = true;
+    head->signature = batch->head_signature;
+    for (size_t i = 0; i < job->new_key_count; i++) /* the hub has these: they need not be brought to it */
+        log_write_first_use(log, site, &job->new_keys[i].id, (struct position){batch->epoch, batch->first_n});
+    job->head = head->head;
+    return FELLOE_OK;
+}
+
+/* ---- RECEIPT ---- */
+
+static bool receipt_fits(struct event_log *log, uint32_t site, const struct msg_receipt *receipt)
+{
+    if (receipt->incarnation != log->identity->incarnation || receipt->seq > log_write_own(log, site)->seq)
+        return false;
+    struct bytes event;
+    struct event_id id;
+    if (receipt->seq == 0)
+        return true;
+    if (!log_own_event(log->write.txn, site, receipt->incarnation, receipt->seq, &event))
+        return false;
+    event_id_of(event, &id);
+    return event_id_equal(&id, &receipt->id);
+}
+
+enum felloe_code log_run_receipt(struct event_log *log, struct log_job *job)
+{
+    const struct msg_receipt *receipt = job->receipt;
+    char name[SLUG_MAX + 1];
+    if (!bytes_to_text(receipt->site, name, sizeof name))
+        return felloe_fail(&job->error, FELLOE_INVALID, "a receipt names no site");
+    uint32_t site = log_write_site(log, name, &job->error);
+    if (site == SITES_MAX)
+        return job->error.code;
+    if (!receipt_fits(log, site, receipt))
+        return felloe_fail(&job->error, FELLOE_INVALID,
+                           "the hub's receipt for %s does not fit what this device has written", name);
+    uint64_t head = log_write_own(log, site)->seq, shared = log_shared_seq(log, log->write.txn, site);
+    for (uint32_t run = 0; run < receipt->run_count; run++) {
+        const struct position_run *r = &receipt->runs[run];
+        for (uint64_t i = 0; i < r->count && r->at.epoch != 0 && r->first_seq > 0 && r->first_seq + i <= head; i++)
+            log_write_own_place(log, site, receipt->incarnation, r->first_seq + i,
+                                (struct position){r->at.epoch, r->at.n + i});
+    }
+    if (receipt->seq > shared) {
+        const struct receipt_row row = {receipt->seq, receipt->id, receipt->signature};
+        uint8_t value[RECEIPT_ROW];
+        struct store_key key;
+        receipt_row_write(&row, value);
+        key_site_incarnation(&key, site, receipt->incarnation);
+        store_put(log->write.txn, T_RECEIPTS, key_bytes(&key), bytes_of(value, sizeof value));
+        log->write.touched = true;
+        shared = receipt->seq;
+    }
+    job->own = *log_write_own(log, site);
+    job->oldest_waiting_ms = log_oldest_waiting(log, log->write.txn, site, shared, head);
+    return FELLOE_OK;
+}
+
+/* ---- keys ---- */
+
+/* They are in the keyring already. Named with a site at a spoke, they came from the hub: it need not be brought them.
+ */
+enum felloe_code log_run_keys(struct event_log *log, struct log_job *job)
+{
+    if (job->site[0] == '\0' || log->identity->role == ROLE_HUB)
+        return FELLOE_OK;
+    uint32_t site = log_write_site(log, job->site, &job->error);
+    if (site == SITES_MAX)
+        return job->error.code;
+    for (size_t i = 0; i < job->new_key_count; i++)
+        log_write_first_use(log, site, &job->new_keys[i].id, (struct position){0});
+    return FELLOE_OK;
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The writer's tools: heads that are read once a transaction, changed in memory, and written before its commit; and
+ * what every kind of job appends. All of it is forgotten with the transaction, so an abort needs no undoing. */
+#include "daemon/log/log_internal.h"
+
+void log_write_start(struct event_log *log, struct store_txn *txn)
+{
+    struct log_write *w = &log->write;
+    w->txn = txn;
+    w->site_count = atomic_load(&log->site_count);
+    w->touched = w->damaged = false;
+    w->stream_count = w->stream_last = 0;
+    memset(w->heads, 0, sizeof w->heads);
+    memset(w->own, 0, sizeof w->own);
+}
+
+/* ---- sites ---- */
+
+static uint32_t find_site(const struct event_log *log, struct bytes site, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (bytes_is(site, log->sites[i]))
+            return i;
+    return SITES_MAX;
+}
+
+uint32_t log_site_number(const struct event_log *log, struct bytes site)
+{
+    return find_site(log, site, atomic_load_explicit(&log->site_count, memory_order_acquire));
+}
+
+uint32_t log_write_site(struct event_log *log, const char *site, struct felloe_error *error)
+{
+    uint32_t number = find_site(log, bytes_str(site), log->write.site_count);
+    if (number == SITES_MAX)
+        felloe_fail(error, FELLOE_NOT_FOUND, "this device is not in a site named %s", site);
+    return number;
+}
+
+/* ---- the heads of site logs ---- */
+
+/* A head and what it is the head of have to end together. Where a damaged head were believed, or taken for none, the
+ * next entry would be put in the place of one that is there. */
+static bool ends_at(struct log_write *w, unsigned table, struct position last)
+{
+    struct store_key at, after;
+    key_place(&at, last);
+    key_place(&after, (struct position){last.epoch, last.n + 1});
+    bool fits = last.n < UINT64_MAX && (last.n == 0 || store_get(w->txn, table, key_bytes(&at), NULL)) &&
+                !store_get(w->txn, table, key_bytes(&after), NULL);
+    return fits || store_failed(w->txn, NULL) != STORE_DONE;
+}
+
+static void write_head(struct log_write *w, uint32_t site)
+{
+    struct cached_head *cached = &w->heads[site];
+    if (!cached->dirty)
+        return;
+    struct store_key key;
+    uint8_t row[HEAD_ROW_MAX];
+    key_site_epoch(&key, site, cached->row.head.at.epoch);
+    size_t len = head_row_write(&cached->row, row);
+    store_put(w->txn, T_HEADS, key_bytes(&key), bytes_of(row, len));
+    cached->dirty = false;
+}
+
+struct head_row *log_write_head(struct event_log *log, uint32_t site, uint32_t epoch)
+{
+    struct log_write *w = &log->write;
+    struct cached_head *cached = &w->heads[site];
+    if (cached->loaded && cached->row.head.at.epoch == epoch)
+        return &cached->row;
+    write_head(w, site);
+    struct store_key key;
+    struct bytes row;
+    key_site_epoch(&key, site, epoch);
+    bool there = store_get(w->txn, T_HEADS, key_bytes(&key), &row);
+    if (!there || !head_row_read(row, epoch, &cached->row)) {
+        w->damaged |= there;
+        cached->row = (struct head_row){0};
+        log_head_start(&cached->row.head, bytes_str(log->sites[site]), epoch);
+    }
+    w->damaged |= !ends_at(w, T_LOG + site, cached->row.head.at);
+    cached->loaded = true;
+    return &cached->row;
+}
+
+struct head_row *log_write_head_change(struct event_log *log, uint32_t site, uint32_t epoch)
+{
+    struct head_row *row = log_write_head(log, site, epoch);
+    log->write.heads[site].dirty = log->write.touched = true;
+    return row;
+}
+
+/* ---- the own stream ---- */
+
+struct stream_head *log_write_own(struct event_log *log, uint32_t site)
+{
+    struct log_write *w = &log->write;
+    struct cached_own *cached = &w->own[site];
+    if (!cached->loaded) {
+        const uint32_t incarnation = log->identity->incarnation;
+        struct store_key key;
+        struct bytes row;
+        key_site_incarnation(&key, site, incarnation);
+        bool there = store_get(w->txn, T_OWN_HEADS, key_bytes(&key), &row);
+        if (!there || !stream_row_read(row, &cached->head)) {
+            w->damaged |= there;
+            cached->head = (struct stream_head){0};
+        }
+        w->damaged |= !ends_at(w, T_OWN + site, (struct position){incarnation, cached->head.seq});
+        cached->loaded = true;
+    }
+    return &cached->head;
+}
+
+struct stream_head *log_write_own_change(struct event_log *log, uint32_t site)
+{
+    struct stream_head *head = log_write_own(log, site);
+    log->write.own[site].dirty = log->write.touched = true;
+    return head;
+}
+
+/* ---- streams as the site's log has them ---- */
+
+static void write_stream(struct log_write *w, struct cached_stream *cached)
+{
+    if (!cached->dirty)
+        return;
+    struct store_key key;
+    uint8_t row[STREAM_ROW_MAX];
+    key_stream(&key, cached->site, &cached->device, cached->incarnation);
+    size_t len = stream_row_write(&cached->head, row);
+    store_put(w->txn, T_STREAMS, key_bytes(&key), bytes_of(row, len));
+    cached->dirty = false;
+}
+
+static struct cached_stream *cached_stream(struct log_write *w, uint32_t site, const struct device_id *device,
+                                           uint32_t incarnation)
+{
+    for (unsigned i = 0; i < w->stream_count; i++) {
+        unsigned at = (w->stream_last + i) % w->stream_count; /* runs of one stream are common */
+        struct cached_stream *s = &w->streams[at];
+        if (s->site == site && s->incarnation == incarnation && device_id_equal(&s->device, device)) {
+            w->stream_last = at;
+            return s;
+        }
+    }
+    if (w->stream_count < STREAM_CACHE) {
+        w->stream_last = w->stream_count++;
+    } else {
+        w->stream_last = (w->stream_last + 1) % STREAM_CACHE;
+        write_stream(w, &w->streams[w->stream_last]);
+    }
+    struct cached_stream *cached = &w->streams[w->stream_last];
+    *cached = (struct cached_stream){.site = site, .device = *device, .incarnation = incarnation};
+    struct store_key key;
+    struct bytes row;
+    key_stream(&key, site, device, incarnation);
+    bool there = store_get(w->txn, T_STREAMS, key_bytes(&key), &row);
+    if (!there || !stream_row_read(row, &cached->head)) {
+        w->damaged |= there;
+        cached->head = (struct stream_head){0};
+    }
+    return cached;
+}
+
+struct stream_head *log_write_stream(struct event_log *log, uint32_t site, const struct device_id *device,
+                                     uint32_t incarnation)
+{
+    return &cached_stream(&log->write, site, device, incarnation)->head;
+}
+
+struct stream_head *log_write_stream_change(struct event_log *log, uint32_t site, const struct device_id *device,
+                                            uint32_t incarnation)
+{
+    struct cached_stream *cached = cached_stream(&log->write, site, device, incarnation);
+    cached->dirty = log->write.touched = true;
+    return &cached->head;
+}
+
+void log_write_flush(struct event_log *log)
+{
+    struct log_write *w = &log->write;
+    for (uint32_t site = 0; site < w->site_count; site++) {
+        write_head(w, site);
+        struct cached_own *own = &w->own[site];
+        if (own->dirty) {
+            struct store_key key;
+            uint8_t row[STREAM_ROW_MAX];
+            key_site_incarnation(&key, site, log->identity->incarnation);
+            size_t len = stream_row_write(&own->head, row);
+            store_put(w->txn, T_OWN_HEADS, key_bytes(&key), bytes_of(row, len));
+            own->dirty = false;
+        }
+    }
+    for (unsigned i = 0; i < w->stream_count; i++)
+        write_stream(w, &w->streams[i]);
+}
+
+/* ---- appending ---- */
+
+void log_write_entry(struct event_log *log, uint32_t site, struct head_row *head, const struct log_put *put)
+{
+    struct store_txn *txn = log->write.txn;
+    log->write.touched = true;
+    log_head_advance(&head->head, &put->id);
+    head->has_signature = false;
+    struct store_key key;
+    key_place(&key, head->head.at);
+    size_t len = 1u + (put->flags & ENTRY_SIGNED ? 64u : 0u) + (put->flags & ENTRY_OWN ? 12u : put->event.len);
+    uint8_t *row = store_reserve_last(txn, T_LOG + site, key_bytes(&key), len);
+    if (row == NULL)
+        return;
+    *row++ = (uint8_t)put->flags;
+    if (put->flags & ENTRY_SIGNED) {
+        memcpy(row, put->signature->b, 64);
+        row += 64;
+    }
+    if (put->flags & ENTRY_OWN) {
+        be_put_u32(row, put->incarnation);
+        be_put_u64(row + 4, put->seq);
+    } else {
+        memcpy(row, put->event.data, put->event.len);
+    }
+    if (head->head.at.n % CHECKPOINT_EVERY == 0) {
+        key_checkpoint(&key, site, head->head.at);
+        store_put(txn, T_CHECKPOINTS, key_bytes(&key), bytes_of(head->head.hash.b, sizeof head->head.hash.b));
+    }
+}
+
+bool log_write_first_use(struct event_log *log, uint32_t site, const struct key_id *id, struct position at)
+{
+    struct store_key key;
+    key_use(&key, site, id);
+    if (store_get(log->write.txn, T_KEY_USES, key_bytes(&key), NULL))
+        return false;
+    uint8_t row[12];
+    be_put_u32(row, at.epoch);
+    be_put_u64(row + 4, at.n);
+    log->write.touched = true;
+    return store_put(log->write.txn, T_KEY_USES, key_bytes(&key), bytes_of(row, sizeof row));
+}
+
+/* The first position given is kept: a second one comes only where a receipt was lost together with the hub. */
+void log_write_own_place(struct event_log *log, uint32_t site, uint32_t incarnation, uint64_t seq, struct position at)
+{
+    struct store_key key;
+    key_own_place(&key, site, incarnation, seq);
+    if (store_get(log->write.txn, T_OWN_PLACES, key_bytes(&key), NULL))
+        return;
+    log->write.touched = true;
+    uint8_t row[12];
+    be_put_u32(row, at.epoch);
+    be_put_u64(row + 4, at.n);
+    store_put_last(log->write.txn, T_OWN_PLACES, key_bytes(&key), bytes_of(row, sizeof row));
+}
+
+/* ---- reading the own stream, also outside the writer ---- */
+
+bool log_own_event(struct store_txn *txn, uint32_t site, uint32_t incarnation, uint64_t seq, struct bytes *event)
+{
+    struct store_key key;
+    struct bytes row;
+    key_own(&key, incarnation, seq);
+    if (!store_get(txn, T_OWN + site, key_bytes(&key), &row) || row.len <= OWN_PREFIX)
+        return false;
+    *event = bytes_of(row.data + OWN_PREFIX, row.len - OWN_PREFIX);
+    return true;
+}
+
+uint64_t log_shared_seq(struct event_log *log, struct store_txn *txn, uint32_t site)
+{
+    struct store_key key;
+    struct bytes row;
+    struct receipt_row receipt;
+    key_site_incarnation(&key, site, log->identity->incarnation);
+    return store_get(txn, T_RECEIPTS, key_bytes(&key), &row) && receipt_row_read(row, &receipt) ? receipt.seq : 0;
+}
+
+int64_t log_oldest_waiting(struct event_log *log, struct store_txn *txn, uint32_t site, uint64_t shared, uint64_t head)
+{
+    struct store_key key;
+    struct bytes row;
+    if (log->identity->role == ROLE_HUB || shared >= head)
+        return 0;
+    key_own(&key, log->identity->incarnation, shared + 1);
+    if (!store_get(txn, T_OWN + site, key_bytes(&key), &row) || row.len <= OWN_PREFIX)
+        return 0;
+    return (int64_t)(be_u64(row.data) >> 16);
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The writer thread: the only one that begins write transactions on the log. It takes all jobs that have gathered, does
+ * them in one transaction, commits, and then completes them.
+ *
+ *   take all -> keys into the keyring -> transaction: each job -> commit -> complete all
+ *                     |                       |                     |
+ *             a job whose keys         a job fails:        full: give the reserve up, once more from the start;
+ *             are refused fails        alone; if it had    still full: all fail, and may be tried again
+ *             alone                    changed something,  unknown: all fail, and so does every later job
+ *                                      once more without it */
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "daemon/log/log_internal.h"
+#include "daemon/report.h"
+
+/* How each kind is run, and whether it waits while the disk is full (what people write does; sync does not). */
+static const struct {
+    log_job_run run;
+    bool needs_room;
+} kinds[] = {
+    [LOG_RECORD] = {log_run_record, true},      [LOG_KEEP_PUSH] = {log_run_push, false},
+    [LOG_KEEP_FEED] = {log_run_feed, false},    [LOG_KEEP_RECEIPT] = {log_run_receipt, false},
+    [LOG_KEEP_KEYS] = {log_run_keys, false},    [LOG_ADD_SITE] = {log_run_add_site, false},
+    [LOG_PUT_DEVICE] = {log_run_device, false}, [LOG_PUT_TICKET] = {log_run_ticket, false},
+    [LOG_ADMIT] = {log_run_admit, false},
+};
+
+/* NULL for NULL. */
+static struct log_job *job_of(struct queue_item *item)
+{
+    return item == NULL ? NULL : (struct log_job *)((char *)item - offsetof(struct log_job, link));
+}
+
+static struct log_job *next_job(const struct log_job *job)
+{
+    return job_of(job->link.next);
+}
+
+static void fail_job(struct log_job *job, const struct felloe_error *why)
+{
+    job->error = *why;
+    job->code = why->code;
+}
+
+static void fail_all(struct log_job *jobs, const struct felloe_error *why)
+{
+    for (struct log_job *job = jobs; job != NULL; job = next_job(job))
+        if (job->code == FELLOE_OK)
+            fail_job(job, why);
+}
+
+/* ---- before the transaction ---- */
+
+static void refuse_while_full(struct event_log *log, struct log_job *jobs)
+{
+    if (!atomic_load(&log->full))
+        return;
+    if (log_reserve_has_room(log) && log_reserve_make(log)) {
+        atomic_store(&log->full, false);
+        report(LEVEL_INFO, "there is room on the disk again: recording goes on");
+        return;
+    }
+    struct felloe_error why;
+    felloe_fail(&why, FELLOE_STORAGE,
+                "the disk is full, so nothing new can be saved. What was saved is safe and is still "
+                "shared. Free some space (%s), then try again",
+                log->dir);
+    for (struct log_job *job = jobs; job != NULL; job = next_job(job))
+        if (kinds[job->kind].needs_room)
+            fail_job(job, &why);
+}
+
+static void give_up_reserve(struct event_log *log)
+{
+    report(LEVEL_WARNING, "the disk is full: the reserve is given up; nothing new is recorded until there is room");
+    atomic_store(&log->full, true);
+    log_reserve_free(log);
+}
+
+static enum felloe_code add_some(struct event_log *log, const struct key_record *records, size_t count,
+                                 struct felloe_error *error)
+{
+    enum felloe_code code = keyring_add(log->keyring, records, count, error);
+    if (keyring_failed(log->keyring)) {
+        atomic_store(&log->failed, true);
+        report(LEVEL_ERROR, "%s", error->message);
+        return code;
+    }
+    if (code != FELLOE_STORAGE || atomic_load(&log->full))
+        return code;
+    give_up_reserve(log);
+    return keyring_add(log->keyring, records, count, error);
+}
+
+/* A false key that sync brought is left out, and must not keep the events that came with it from being kept: the device
+ * that sent it would send it for ever. */
+static void add_without_false_ones(struct event_log *log, struct log_job *job)
+{
+    job->code = FELLOE_OK;
+    for (size_t i = 0; i < job->new_key_count && job->code == FELLOE_OK; i++) {
+        job->code = add_some(log, &job->new_keys[i], 1, &job->error);
+        if (job->code != FELLOE_DAMAGED)
+            continue;
+        report(LEVEL_WARNING, "%s", job->error.message);
+        job->code = FELLOE_OK;
+    }
+}
+
+static void add_keys_singly(struct event_log *log, struct log_job *jobs)
+{
+    for (struct log_job *job = jobs; job != NULL; job = next_job(job)) {
+        if (job->code != FELLOE_OK || job->new_key_count == 0)
+            continue;
+        job->code = add_some(log, job->new_keys, job->new_key_count, &job->error);
+        if (job->code == FELLOE_DAMAGED && job->kind != LOG_RECORD)
+            add_without_false_ones(log, job);
+    }
+}
+
+/* Durable before any event that is sealed under them. All in one commit where that works. */
+static void add_keys(struct event_log *log, struct log_job *jobs)
+{
+    size_t count = 0, bringing = 0;
+    for (struct log_job *job = jobs; job != NULL; job = next_job(job))
+        if (job->code == FELLOE_OK && job->new_key_count > 0) {
+            count += job->new_key_count;
+            bringing++;
+        }
+    struct key_record *all = bringing > 1 ? malloc(count * sizeof *all) : NULL;
+    if (all == NULL) {
+        add_keys_singly(log, jobs);
+        return;
+    }
+    size_t at = 0;
+    for (struct log_job *job = jobs; job != NULL; job = next_job(job))
+        if (job->code == FELLOE_OK && job->new_key_count > 0) {
+            memcpy(all + at, job->new_keys, job->new_key_count * sizeof *all);
+            at += job->new_key_count;
+        }
+    if (keyring_add(log->keyring, all, count, NULL) != FELLOE_OK)
+        add_keys_singly(log, jobs);
+    sodium_memzero(all, count * sizeof *all);
+    free(all);
+}
+
+/* ---- the transaction ---- */
+
+/* True when a job failed after it had changed something: the transaction has to be done again without it. */
+static bool run_jobs(struct event_log *log, struct log_job *jobs)
+{
+    for (struct log_job *job = jobs; job != NULL; job = next_job(job)) {
+        if (job->code != FELLOE_OK)
+            continue;
+        log->write.touched = log->write.damaged = false;
+        job->code = kinds[job->kind].run(log, job);
+        if (store_failed(log->write.txn, NULL) != STORE_DONE) {
+            job->code = FELLOE_OK; /* what it made of answers that failed says nothing about the job */
+            return false;
+        }
+        if (log->write.damaged)
+            job->code = felloe_fail(&job->error, FELLOE_DAMAGED,
+                                    "the log in %s is damaged where this was to be added: nothing was changed. `felloe "
+                                    "verify` tells more",
+                                    log->dir);
+        if (job->code != FELLOE_OK && (log->write.touched || log->write.damaged))
+            return true;
+    }
+    return false;
+}
+
+static enum store_outcome transact(struct event_log *log, struct log_job *jobs, struct felloe_error *error)
+{
+    for (;;) {
+        struct store_txn *txn;
+        if (store_begin_write(log->store, &txn, error) != FELLOE_OK)
+            return STORE_REFUSED;
+        log_write_start(log, txn);
+        bool again = run_jobs(log, jobs);
+        if (again) {
+            store_abort(txn);
+            continue;
+        }
+        log_write_flush(log);
+        enum store_outcome outcome = store_commit(txn, error);
+        if (outcome == STORE_DONE)
+            atomic_store_explicit(&log->site_count, log->write.site_count, memory_order_release);
+        return outcome;
+    }
+}
+
+static bool any_left(struct log_job *jobs)
+{
+    for (struct log_job *job = jobs; job != NULL; job = next_job(job))
+        if (job->code == FELLOE_OK)
+            return true;
+    return false;
+}
+
+static void run_group(struct event_log *log, struct log_job *jobs)
+{
+    struct felloe_error error = {0};
+    if (atomic_load(&log->failed)) {
+        felloe_fail(&error, FELLOE_STORAGE,
+                    "the disk failed while it was written to. The daemon has to be started again; "
+                    "what was said to be saved is safe");
+        fail_all(jobs, &error);
+        return;
+    }
+    refuse_while_full(log, jobs);
+    add_keys(log, jobs);
+    if (!any_left(jobs))
+        return;
+    enum store_outcome outcome = transact(log, jobs, &error);
+    if (outcome == STORE_FULL && !atomic_load(&log->full)) {
+        give_up_reserve(log);
+        outcome = transact(log, jobs, &error);
+    }
+    if (outcome == STORE_UNKNOWN) {
+        atomic_store(&log->failed, true);
+        report(LEVEL_ERROR, "%s", error.message);
+    }
+    if (outcome != STORE_DONE)
+        fail_all(jobs, &error);
+    else
+        atomic_fetch_add(&log->commits, 1);
+}
+
+/* ---- the thread ---- */
+
+static void complete(struct event_log *log, struct queue_item *items)
+{
+    while (items != NULL) {
+        struct queue_item *next = items->next; /* the job is its maker's again once it is pushed */
+        queue_push(log->completions, items);
+        items = next;
+    }
+}
+
+void *log_writer_main(void *context)
+{
+    struct event_log *log = context;
+    struct queue_item *items;
+    while ((items = queue_wait_all(&log->jobs)) != NULL) {
+        for (struct log_job *job = job_of(items); job != NULL; job = next_job(job)) {
+            job->code = FELLOE_OK;
+            job->error = (struct felloe_error){0};
+        }
+        run_group(log, job_of(items));
+        sodium_memzero(log->write.keys, KEY_CACHE * sizeof *log->write.keys);
+        complete(log, items);
+    }
+    return NULL;
+}

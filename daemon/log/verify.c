@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The run of verify: all sites, what is counted, what is said. */
+#include "daemon/log/verify.h"
+
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/log/verify_internal.h"
+
+void verify_problem(struct verify_run *run, const char *format, ...)
+{
+    run->result->problems++;
+    run->site->problems++;
+    if (run->options->problem == NULL)
+        return;
+    char text[400];
+    int len = snprintf(text, sizeof text, "%s: ", run->site->site);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text + len, sizeof text - (size_t)len, format, arguments);
+    va_end(arguments);
+    run->options->problem(run->options->context, text);
+}
+
+/* A reader that has failed finds nothing any more, which must not be taken for nothing being there. */
+static void check_reader(struct verify_run *run)
+{
+    struct felloe_error why;
+    if (run->reader != NULL && run->site != NULL && store_failed(run->reader->txn, &why) != STORE_DONE)
+        verify_problem(run, "cannot be read to its end: %s", why.message);
+}
+
+enum felloe_code verify_renew(struct verify_run *run)
+{
+    check_reader(run);
+    log_reader_end(run->reader);
+    run->in_turn = 0;
+    run->reader = log_reader_begin(run->options->log, run->error);
+    return run->reader != NULL ? FELLOE_OK : FELLOE_STORAGE;
+}
+
+bool verify_counts(struct verify_run *run)
+{
+    run->done++;
+    return ++run->in_turn >= VERIFY_TURN;
+}
+
+enum felloe_code verify_turn(struct verify_run *run)
+{
+    const struct verify_options *o = run->options;
+    if (run->total < run->done)
+        run->total = run->done;
+    if (o->progress != NULL && !o->progress(o->context, run->done, run->total))
+        return felloe_fail(run->error, FELLOE_INTERRUPTED, "verifying was stopped after %llu events",
+                           (unsigned long long)run->done);
+    return verify_renew(run);
+}
+
+/* ---- one event ---- */
+
+static const struct data_key *key_of(struct verify_run *run, const struct key_id *id)
+{
+    struct cached_key *cached = &run->keys[id->b[0] % KEY_CACHE];
+    if (cached->filled && memcmp(&cached->id, id, sizeof *id) == 0)
+        return &cached->key;
+    struct key_record record;
+    enum felloe_code code = keyring_get(run->options->keyring, id, &record);
+    if (code == FELLOE_DAMAGED) {
+        char hex[33];
+        hex_encode(bytes_of(id->b, sizeof id->b), hex);
+        verify_problem(run, "the key %s in the keyring is damaged", hex);
+    }
+    if (code != FELLOE_OK)
+        return NULL;
+    *cached = (struct cached_key){.filled = true, .id = *id, .key = record.key};
+    sodium_memzero(&record, sizeof record);
+    return &cached->key;
+}
+
+/* Counted by device and why, so that one that writes thousands of them does not drown what matters. */
+static void note_unreadable(struct verify_run *run, const char *where, const struct device_id *device,
+                            enum verify_unread why)
+{
+    *(why == UNREAD_NO_KEY ? &run->site->sealed : &run->site->unreadable) += 1;
+    for (size_t i = 0; i < run->unreadable_count; i++)
+        if (run->unreadable[i].why == why && device_id_equal(&run->unreadable[i].device, device)) {
+            run->unreadable[i].count++;
+            return;
+        }
+    if (run->unreadable_count == run->unreadable_cap) {
+        size_t cap = run->unreadable_cap ? 2 * run->unreadable_cap : 16;
+        struct verify_unreadable *more = realloc(run->unreadable, cap * sizeof *more);
+        if (more == NULL)
+            return; /* still in the sums */
+        run->unreadable = more;
+        run->unreadable_cap = cap;
+    }
+    struct verify_unreadable *new = &run->unreadable[run->unreadable_count++];
+    *new = (struct verify_unreadable){.site = run->site->site, .device = *device, .why = why, .count = 1};
+    snprintf(new->first, sizeof new->first, "%s", where);
+}
+
+static void tell_unreadable(struct verify_run *run)
+{
+    for (size_t i = 0; i < run->unreadable_count && run->options->unreadable != NULL; i++)
+        run->options->unreadable(run->options->context, &run->unreadable[i]);
+    run->unreadable_count = 0;
+}
+
+bool verify_event(struct verify_run *run, const char *where, struct bytes raw, bool content, struct event *event,
+                  struct event_id *id, uint64_t *time)
+{
+    *time = 0;
+    run->site->events += content;
+    run->result->events += content;
+    event_id_of(raw, id);
+    if (!event_decode(raw, event)) {
+        verify_problem(run, "%s: the event is malformed", where);
+        return false;
+    }
+    if (!bytes_is(event->clear.site, run->site->site))
+        verify_problem(run, "%s: the event belongs to another site", where);
+    if (!content)
+        return true;
+    const struct data_key *key = key_of(run, &event->clear.key);
+    if (key == NULL)
+        note_unreadable(run, where, &event->clear.device, UNREAD_NO_KEY);
+    else if (!event_open(event, key, &run->plain, &run->body))
+        note_unreadable(run, where, &event->clear.device, run->plain.len > 0 ? UNREAD_FORM : UNREAD_SEALED);
+    else
+        *time = run->body.time;
+    return true;
+}
+
+/* ---- all ---- */
+
+static uint64_t count_events(struct verify_run *run)
+{
+    uint64_t total = 0;
+    for (uint32_t site = 0; site < atomic_load(&run->options->log->site_count); site++)
+        total += store_count(run->reader->txn, T_OWN + site) + store_count(run->reader->txn, T_LOG + site);
+    return total;
+}
+
+static enum felloe_code verify_sites(struct verify_run *run)
+{
+    enum felloe_code code = verify_renew(run);
+    if (code != FELLOE_OK)
+        return code;
+    run->total = count_events(run);
+    struct verify_result *result = run->result;
+    char name[SLUG_MAX + 1];
+    while (result->site_count < SITES_MAX && log_site_at(run->reader, result->site_count, name)) {
+        run->number = (uint32_t)result->site_count;
+        run->site = &result->sites[result->site_count++];
+        memcpy(run->site->site, name, sizeof name);
+        code = verify_own(run);
+        if (code == FELLOE_OK)
+            code = verify_site_log(run);
+        if (code == FELLOE_OK)
+            code = verify_turn(run);
+        if (code != FELLOE_OK)
+            return code;
+        tell_unreadable(run);
+    }
+    return FELLOE_OK;
+}
+
+enum felloe_code verify_log(const struct verify_options *options, struct verify_result *out, struct felloe_error *error)
+{
+    *out = (struct verify_result){0};
+    struct verify_run run = {.options = options, .result = out, .error = error};
+    run.keys = sodium_malloc(KEY_CACHE * sizeof *run.keys);
+    if (run.keys == NULL)
+        return felloe_fail(error, FELLOE_FAILED, "out of memory");
+    memset(run.keys, 0, KEY_CACHE * sizeof *run.keys);
+    enum felloe_code code = verify_sites(&run);
+    log_reader_end(run.reader);
+    sodium_free(run.keys);
+    free(run.unreadable);
+    if (run.plain.data != NULL)
+        sodium_memzero(run.plain.data, run.plain.cap);
+    buffer_release(&run.plain);
+    return code;
+}

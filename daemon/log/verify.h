@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Verifying the log, from the first event on: that every own stream and every stream in the sites' logs is one chain,
+ * that positions have no gap, that running hashes are what checkpoints and heads say, that signatures of the hub and of
+ * authors hold, and that what is sealed under keys that are here opens. Reads only; runs in the caller's thread, for
+ * about a second per 100,000 events; recording and sync go on meanwhile. */
+#ifndef FELLOE_DAEMON_VERIFY_H
+#define FELLOE_DAEMON_VERIFY_H
+
+#include "daemon/log/event_log.h"
+
+struct verify_site {
+    char site[SLUG_MAX + 1];
+    uint64_t events;      /* that are here, each counted once: own ones, and those of others */
+    uint64_t own;         /* events of this device's streams */
+    uint64_t entries;     /* positions of the site's log */
+    uint64_t signatures;  /* that were checked: authors', the hub's over heads and receipts */
+    uint64_t sealed;      /* events whose key is not here: everything but their content was checked */
+    uint64_t unreadable;  /* events that do not open, or are not well-formed */
+    uint64_t problems;
+};
+
+/* Events that are as their device wrote them (chains and hashes hold), and cannot be read all the same. Nothing of what
+ * is stored here is damaged: a device may write what it likes. */
+enum verify_unread {
+    UNREAD_NO_KEY,  /* its key is not here (yet) */
+    UNREAD_SEALED,  /* does not open under its key */
+    UNREAD_FORM     /* opens, but is not well-formed */
+};
+struct verify_unreadable {
+    const char *site;
+    struct device_id device;
+    enum verify_unread why;
+    uint64_t count;
+    char first[80];       /* where the first of them is: "1.30" */
+};
+
+struct verify_result {
+    struct verify_site sites[SITES_MAX];
+    size_t site_count;
+    uint64_t events, problems; /* sums */
+};
+
+struct verify_options {
+    struct event_log *log;
+    struct keyring *keyring;
+    const struct identity *identity;
+    /* Each problem in words: where, what. May be NULL. */
+    void (*problem)(void *context, const char *text);
+    /* At the end of each site, for each device that wrote such, and each why. May be NULL. */
+    void (*unreadable)(void *context, const struct verify_unreadable *unreadable);
+    /* Now and then; false stops (FELLOE_INTERRUPTED). May be NULL. */
+    bool (*progress)(void *context, uint64_t done, uint64_t total);
+    void *context;
+};
+
+/* FELLOE_OK: verified; there may be problems in the result. Other codes: it could not be done. */
+enum felloe_code verify_log(const struct verify_options *options, struct verify_result *out,
+                            struct felloe_error *error);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What verify.c (the run), verify_own.c (own streams) and verify_site.c (a site's log) share. */
+#ifndef FELLOE_DAEMON_VERIFY_INTERNAL_H
+#define FELLOE_DAEMON_VERIFY_INTERNAL_H
+
+#include "daemon/log/log_internal.h"
+#include "daemon/log/verify.h"
+
+/* A reader is begun afresh after so many events, so that a long run keeps no old pages from being used again. */
+#define VERIFY_TURN 2000
+
+struct verify_run {
+    const struct verify_options *options;
+    struct verify_result *result;
+    struct felloe_error *error;
+    struct log_reader *reader;
+    unsigned in_turn;          /* events since the reader was begun */
+    uint64_t done, total;
+    /* the site at hand */
+    struct verify_site *site;
+    uint32_t number;
+    struct buffer plain;
+    struct event_body body;    /* of the event that verify_event opened last; lies in plain */
+    struct cached_key *keys;   /* KEY_CACHE of them */
+    struct verify_unreadable *unreadable; /* of the site at hand */
+    size_t unreadable_count, unreadable_cap;
+};
+
+/* Begins the run's reader, or begins it afresh. */
+enum felloe_code verify_renew(struct verify_run *run);
+/* One more event is done. Says so when a turn is over: then cursors have to be closed and the reader renewed. */
+bool verify_counts(struct verify_run *run);
+enum felloe_code verify_turn(struct verify_run *run); /* progress, and the reader afresh */
+void verify_problem(struct verify_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* An event's own bytes: form, site, and with `content` also that (*time is then the event's, and run->body what it
+ * says; 0 when it cannot be read, which is no problem: its id is in the chain, so its device wrote it so). `where`
+ * names it in problems. Counts the event where its content is looked at, which is once. False: it cannot be read. */
+bool verify_event(struct verify_run *run, const char *where, struct bytes raw, bool content, struct event *event,
+                  struct event_id *id, uint64_t *time);
+
+enum felloe_code verify_own(struct verify_run *run);
+enum felloe_code verify_site_log(struct verify_run *run);
+
+#endif

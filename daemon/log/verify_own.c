@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Verifying this device's own streams in one site: numbers, chains, heads, receipts. */
+#include <stdio.h>
+
+#include "daemon/log/verify_internal.h"
+
+/* What has been read of one incarnation. */
+struct own_state {
+    uint32_t incarnation;
+    struct stream_head head;
+    struct receipt_row receipt;
+    bool has_receipt;
+};
+
+static void load_receipt(struct verify_run *run, struct own_state *own)
+{
+    const struct identity *identity = run->options->identity;
+    struct store_key key;
+    struct bytes row;
+    key_site_incarnation(&key, run->number, own->incarnation);
+    own->has_receipt = store_get(run->reader->txn, T_RECEIPTS, key_bytes(&key), &row);
+    if (!own->has_receipt)
+        return;
+    if (!receipt_row_read(row, &own->receipt)) {
+        verify_problem(run, "the receipt for this device's events (incarnation %u) is damaged", own->incarnation);
+        own->has_receipt = false;
+        return;
+    }
+    run->site->signatures++;
+    if (!verify_receipt(&identity->hub_sign, bytes_str(run->site->site), &identity->device, own->incarnation,
+                        own->receipt.seq, &own->receipt.id, &own->receipt.signature))
+        verify_problem(run, "the hub's signature on the receipt up to number %llu (incarnation %u) does not hold",
+                       (unsigned long long)own->receipt.seq, own->incarnation);
+}
+
+/* All of an incarnation was read: does its end fit what is kept about it? */
+static void end_stream(struct verify_run *run, const struct own_state *own)
+{
+    if (own->incarnation == 0)
+        return;
+    struct store_key key;
+    struct bytes row;
+    struct stream_head kept;
+    key_site_incarnation(&key, run->number, own->incarnation);
+    if (!store_get(run->reader->txn, T_OWN_HEADS, key_bytes(&key), &row) || !stream_row_read(row, &kept))
+        verify_problem(run, "the head of this device's events (incarnation %u) is missing or damaged",
+                       own->incarnation);
+    else if (kept.seq == own->head.seq && !event_id_equal(&kept.id, &own->head.id))
+        verify_problem(run,
+                       "this device's events (incarnation %u) end at number %llu with another event than its head says",
+                       own->incarnation, (unsigned long long)own->head.seq);
+    else if (kept.seq != own->head.seq)
+        verify_problem(run,
+                       "this device's events (incarnation %u) end at number %llu and not at %llu, as their head says",
+                       own->incarnation, (unsigned long long)own->head.seq, (unsigned long long)kept.seq);
+    if (own->has_receipt && own->receipt.seq > own->head.seq)
+        verify_problem(run, "the hub's receipt reaches number %llu, and the own events end at %llu",
+                       (unsigned long long)own->receipt.seq, (unsigned long long)own->head.seq);
+}
+
+static void check_own(struct verify_run *run, struct own_state *own, uint64_t seq, struct bytes value)
+{
+    char where[80];
+    snprintf(where, sizeof where, "own event %u.%llu", own->incarnation, (unsigned long long)seq);
+    struct event event;
+    struct event_id id;
+    uint64_t time;
+    run->site->own++;
+    if (value.len <= OWN_PREFIX || !verify_event(run, where, bytes_of(value.data + OWN_PREFIX, value.len - OWN_PREFIX),
+                                                 true, &event, &id, &time)) {
+        if (value.len <= OWN_PREFIX)
+            verify_problem(run, "%s: the event is empty", where);
+        own->head.seq = seq; /* the next one then says that its chain is broken */
+        return;
+    }
+    if (!device_id_equal(&event.clear.device, &run->options->identity->device) ||
+        event.clear.incarnation != own->incarnation || event.clear.seq != seq)
+        verify_problem(run, "%s: stands in another event's place", where);
+    else if (stream_check(&own->head, &event.clear, &id) != STREAM_NEXT)
+        verify_problem(run, "%s: does not follow the event before it", where);
+    if (time != 0 && time != be_u64(value.data))
+        verify_problem(run, "%s: the time kept beside it is not its own", where);
+    if (own->has_receipt && own->receipt.seq == seq && !event_id_equal(&own->receipt.id, &id))
+        verify_problem(run, "%s: the hub gave its receipt for another event", where);
+    own->head = (struct stream_head){seq, id, event.clear.seen};
+}
+
+/* A head whose last event is not there at all. */
+static void check_nothing_gone(struct verify_run *run)
+{
+    struct store_key key;
+    key_start(&key);
+    key_put_u16(&key, (uint16_t)run->number);
+    struct store_item item;
+    struct store_cursor *cursor = store_cursor_open(run->reader->txn, T_OWN_HEADS);
+    bool more = store_seek_prefix(cursor, key_bytes(&key), &item);
+    for (; more; more = store_next_prefix(cursor, key_bytes(&key), &item)) {
+        struct stream_head head;
+        struct bytes event;
+        if (item.key.len != 6 || !stream_row_read(item.value, &head))
+            verify_problem(run, "a head of this device's own events is damaged");
+        else if (head.seq > 0 &&
+                 !log_own_event(run->reader->txn, run->number, be_u32(item.key.data + 2), head.seq, &event))
+            verify_problem(run, "own event %u.%llu is missing", be_u32(item.key.data + 2),
+                           (unsigned long long)head.seq);
+    }
+    store_cursor_close(cursor);
+}
+
+enum felloe_code verify_own(struct verify_run *run)
+{
+    struct own_state own = {0};
+    struct store_key key;
+    key_own(&key, 0, 0);
+    for (bool more = true; more;) {
+        struct store_item item;
+        struct store_cursor *cursor = store_cursor_open(run->reader->txn, T_OWN + run->number);
+        bool turn = false;
+        for (more = store_seek(cursor, key_bytes(&key), &item); more && !turn; more = store_next(cursor, &item)) {
+            if (item.key.len != 12) {
+                verify_problem(run, "a row of the own events has a damaged key");
+                continue;
+            }
+            uint32_t incarnation = be_u32(item.key.data);
+            uint64_t seq = be_u64(item.key.data + 4);
+            if (incarnation != own.incarnation) {
+                end_stream(run, &own);
+                own = (struct own_state){.incarnation = incarnation};
+                load_receipt(run, &own);
+            }
+            check_own(run, &own, seq, item.value);
+            key_own(&key, incarnation, seq + 1);
+            turn = verify_counts(run);
+        }
+        store_cursor_close(cursor);
+        if (turn) {
+            more = true;
+            enum felloe_code code = verify_turn(run);
+            if (code != FELLOE_OK)
+                return code;
+        }
+    }
+    end_stream(run, &own); /* with the reader that saw no further event, so that head and events are of one moment */
+    check_nothing_gone(run);
+    return FELLOE_OK;
+}

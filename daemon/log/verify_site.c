@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Verifying one site's log: positions without a gap, the running hash against checkpoints and heads, each stream's
+ * chain against its head, signatures of the hub and of authors.
+ *
+ * Heads are read once, at the start; entries up to them are then read in turns. What is appended meanwhile is above
+ * them, so both belong together. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/log/verify_internal.h"
+
+struct stream_state {
+    struct device_id device;
+    uint32_t incarnation;
+    bool has_kept;
+    struct stream_head kept, read; /* as the streams table says; as the entries say */
+};
+
+/* What a device signs with, as the hub told in worker.joined. */
+struct author {
+    struct device_id device;
+    struct sign_public sign;
+};
+
+struct site_run {
+    struct verify_run *run;
+    struct author *authors;
+    size_t author_count, author_cap;
+    struct mp_reader *r;
+    struct head_row heads[SEEN_MAX];
+    size_t head_count;
+    struct stream_state *streams;
+    size_t stream_count, stream_cap, stream_last;
+    bool no_memory;
+    /* the epoch at hand */
+    struct log_head hash;
+    bool hash_known; /* false after a difference: until the next checkpoint */
+};
+
+/* ---- streams ---- */
+
+static struct stream_state *stream_of(struct site_run *s, const struct device_id *device, uint32_t incarnation)
+{
+    for (size_t i = 0; i < s->stream_count; i++) {
+        size_t at = (s->stream_last + i) % s->stream_count;
+        if (s->streams[at].incarnation == incarnation && device_id_equal(&s->streams[at].device, device)) {
+            s->stream_last = at;
+            return &s->streams[at];
+        }
+    }
+    if (s->stream_count == s->stream_cap) {
+        size_t cap = s->stream_cap ? 2 * s->stream_cap : 64;
+        struct stream_state *more = realloc(s->streams, cap * sizeof *more);
+        if (more == NULL) {
+            s->no_memory = true;
+            return NULL;
+        }
+        s->streams = more;
+        s->stream_cap = cap;
+    }
+    s->stream_last = s->stream_count++;
+    s->streams[s->stream_last] = (struct stream_state){.device = *device, .incarnation = incarnation};
+    return &s->streams[s->stream_last];
+}
+
+static void load_streams(struct site_run *s)
+{
+    struct store_key key;
+    key_start(&key);
+    key_put_u16(&key, (uint16_t)s->run->number);
+    struct store_item item;
+    struct store_cursor *cursor = store_cursor_open(s->run->reader->txn, T_STREAMS);
+    bool more = store_seek_prefix(cursor, key_bytes(&key), &item);
+    for (; more; more = store_next_prefix(cursor, key_bytes(&key), &item)) {
+        struct device_id device;
+        struct stream_head head;
+        if (item.key.len != 2 + sizeof device.b + 4 || !stream_row_read(item.value, &head)) {
+            verify_problem(s->run, "a stream's head is damaged");
+            continue;
+        }
+        memcpy(device.b, item.key.data + 2, sizeof device.b);
+        struct stream_state *stream = stream_of(s, &device, be_u32(item.key.data + 2 + sizeof device.b));
+        if (stream == NULL)
+            break;
+        stream->has_kept = true;
+        stream->kept = head;
+    }
+    store_cursor_close(cursor);
+}
+
+static const char *device_text(const struct device_id *device, char out[33])
+{
+    hex_encode(bytes_of(device->b, sizeof device->b), out);
+    out[8] = '\0';
+    return out;
+}
+
+static void end_streams(struct site_run *s)
+{
+    char name[33];
+    for (size_t i = 0; i < s->stream_count; i++) {
+        const struct stream_state *stream = &s->streams[i];
+        if (!stream->has_kept)
+            verify_problem(s->run, "the stream of device %s (incarnation %u) has no head",
+                           device_text(&stream->device, name), stream->incarnation);
+        else if (stream->kept.seq != stream->read.seq)
+            verify_problem(s->run,
+                           "the stream of device %s (incarnation %u) ends at number %llu and not at %llu, as its "
+                           "head says",
+                           device_text(&stream->device, name), stream->incarnation,
+                           (unsigned long long)stream->read.seq, (unsigned long long)stream->kept.seq);
+        else if (!event_id_equal(&stream->kept.id, &stream->read.id))
+            verify_problem(s->run,
+                           "the stream of device %s (incarnation %u) ends with another event than its head says",
+                           device_text(&stream->device, name), stream->incarnation);
+    }
+}
+
+/* ---- heads ---- */
+
+static void load_heads(struct site_run *s)
+{
+    struct verify_run *run = s->run;
+    struct store_key key;
+    key_start(&key);
+    key_put_u16(&key, (uint16_t)run->number);
+    struct store_item item;
+    struct store_cursor *cursor = store_cursor_open(run->reader->txn, T_HEADS);
+    bool more = store_seek_prefix(cursor, key_bytes(&key), &item);
+    for (; more && s->head_count < SEEN_MAX; more = store_next_prefix(cursor, key_bytes(&key), &item)) {
+        struct head_row *row = &s->heads[s->head_count];
+        if (item.key.len != 6 || !head_row_read(item.value, be_u32(item.key.data + 2), row)) {
+            verify_problem(run, "a head of the site's log is damaged");
+            continue;
+        }
+        s->head_count++;
+        if (!row->has_signature || run->options->identity->role == ROLE_HUB)
+            continue;
+        run->site->signatures++;
+        if (!verify_log_head(&run->options->identity->hub_sign, bytes_str(run->site->site), &row->head,
+                             &row->signature))
+            verify_problem(run, "the hub's signature on the log's head %u.%llu does not hold", row->head.at.epoch,
+                           (unsigned long long)row->head.at.n);
+    }
+    store_cursor_close(cursor);
+}
+
+static void check_hash(struct site_run *s, const struct head_row *head)
+{
+    struct position at = s->hash.at;
+    struct bytes kept = {0};
+    if (at.n == head->head.at.n) {
+        kept = bytes_of(head->head.hash.b, sizeof head->head.hash.b);
+    } else if (at.n % CHECKPOINT_EVERY == 0) {
+        struct store_key key;
+        key_checkpoint(&key, s->run->number, at);
+        if (!store_get(s->run->reader->txn, T_CHECKPOINTS, key_bytes(&key), &kept) ||
+            kept.len != sizeof s->hash.hash.b) {
+            verify_problem(s->run, "the checkpoint at %u.%llu is missing", at.epoch, (unsigned long long)at.n);
+            return;
+        }
+    } else {
+        return;
+    }
+    if (s->hash_known && memcmp(kept.data, s->hash.hash.b, sizeof s->hash.hash.b) != 0)
+        verify_problem(s->run,
+                       "the log's hash at %u.%llu is not what its entries give: an entry between here and the "
+                       "checkpoint before was altered",
+                       at.epoch, (unsigned long long)at.n);
+    memcpy(s->hash.hash.b, kept.data, sizeof s->hash.hash.b); /* so that one alteration is reported once */
+    s->hash_known = true;
+}
+
+/* ---- entries ---- */
+
+/* The hub says in worker.joined what a device signs with, before anything of that device gets a position. */
+static void learn_author(struct site_run *s, const struct event_body *body)
+{
+    struct author author;
+    bool has_device = false, has_key = false;
+    mp_reader_init(s->r, body->fields);
+    uint32_t count = mp_next(s->r) ? mp_map(s->r, MP_TAPE_MAX) : 0;
+    for (uint32_t i = 0; i < count && !s->r->failed; i++) {
+        struct bytes name = mp_str(s->r, 0, EVENT_SIZE_MAX);
+        struct bytes text = {0};
+        if (mp_peek(s->r) == MP_STR)
+            text = mp_str(s->r, 0, EVENT_SIZE_MAX);
+        else
+            mp_skip(s->r);
+        if (bytes_is(name, "device"))
+            has_device = hex_decode(text, author.device.b, sizeof author.device.b);
+        else if (bytes_is(name, "key"))
+            has_key = hex_decode(text, author.sign.b, sizeof author.sign.b);
+    }
+    if (!has_device || !has_key)
+        return;
+    if (s->author_count == s->author_cap) {
+        size_t cap = s->author_cap ? 2 * s->author_cap : 64;
+        struct author *more = realloc(s->authors, cap * sizeof *more);
+        if (more == NULL) {
+            s->no_memory = true;
+            return;
+        }
+        s->authors = more;
+        s->author_cap = cap;
+    }
+    s->authors[s->author_count++] = author;
+}
+
+static bool told_author(const struct site_run *s, const struct device_id *device, struct sign_public *out)
+{
+    for (size_t i = s->author_count; i > 0; i--)
+        if (device_id_equal(&s->authors[i - 1].device, device)) {
+            *out = s->authors[i - 1].sign;
+            return true;
+        }
+    return false;
+}
+
+/* The author's key: of a device that the hub admitted, of the hub itself, of this device. */
+static bool author_key(const struct site_run *s, const struct device_id *device, struct sign_public *out)
+{
+    const struct verify_run *run = s->run;
+    const struct identity *identity = run->options->identity;
+    struct device_record record;
+    if (device_id_equal(device, &identity->device))
+        *out = identity->sign_public;
+    else if (identity->role == ROLE_SPOKE && device_id_equal(device, &identity->hub_device))
+        *out = identity->hub_sign;
+    else if (identity->role == ROLE_HUB && log_device(run->reader, device, &record))
+        *out = record.sign;
+    else
+        return identity->role == ROLE_SPOKE && told_author(s, device, out);
+    return true;
+}
+
+static void check_signature(const struct site_run *s, const char *where, const struct event *event,
+                            const struct event_id *id, const struct signature *signature)
+{
+    struct verify_run *run = s->run;
+    struct sign_public key;
+    if (!author_key(s, &event->clear.device, &key))
+        return;
+    run->site->signatures++;
+    if (!verify_stream(&key, bytes_str(run->site->site), &event->clear.device, event->clear.incarnation,
+                       event->clear.seq, id, signature))
+        verify_problem(run, "%s: its author's signature does not hold", where);
+}
+
+static void check_stream(struct site_run *s, const char *where, const struct event *event, const struct event_id *id)
+{
+    struct stream_state *stream = stream_of(s, &event->clear.device, event->clear.incarnation);
+    if (stream == NULL)
+        return;
+    enum stream_verdict verdict = stream_check(&stream->read, &event->clear, id);
+    if (verdict == STREAM_OLD && s->head_count > 1)
+        return; /* an event that was given a second position after the hub was restored */
+    char name[33];
+    if (verdict != STREAM_NEXT)
+        verify_problem(s->run, "%s: does not follow the event before it in the stream of device %s", where,
+                       device_text(&event->clear.device, name));
+    stream->read = (struct stream_head){event->clear.seq, *id, event->clear.seen};
+}
+
+/* The other way round: the own event has to know this position, or (it may have one per epoch) an earlier one. */
+static void check_place(struct verify_run *run, const char *where, struct position at, const struct log_row *row)
+{
+    struct store_key key;
+    struct bytes place;
+    key_own_place(&key, run->number, row->incarnation, row->seq);
+    if (!store_get(run->reader->txn, T_OWN_PLACES, key_bytes(&key), &place) || place.len != 12)
+        verify_problem(run, "%s: the own event that it names does not know its position", where);
+    else if (be_u32(place.data) == at.epoch && be_u64(place.data + 4) != at.n)
+        verify_problem(run, "%s: the own event that it names has another position", where);
+}
+
+static void check_entry(struct site_run *s, struct position at, struct bytes value)
+{
+    struct verify_run *run = s->run;
+    char where[60];
+    position_format(at, where);
+    struct log_row row;
+    struct event event;
+    struct event_id id;
+    uint64_t time;
+    bool readable = log_row_read(value, &row);
+    bool own = readable && (row.flags & ENTRY_OWN);
+    if (own && !log_own_event(run->reader->txn, run->number, row.incarnation, row.seq, &row.event)) {
+        verify_problem(run, "%s: names own event %u.%llu, which is not here", where, row.incarnation,
+                       (unsigned long long)row.seq);
+        readable = false;
+    } else if (!readable) {
+        verify_problem(run, "%s: the entry is damaged", where);
+    }
+    s->hash.at.n = at.n - 1;
+    if (!readable || !verify_event(run, where, row.event, !own, &event, &id, &time)) {
+        s->hash.at.n = at.n;
+        s->hash_known = false;
+        return;
+    }
+    if (own && (event.clear.incarnation != row.incarnation || event.clear.seq != row.seq))
+        verify_problem(run, "%s: names another own event than it stands for", where);
+    if (own)
+        check_place(run, where, at, &row);
+    log_head_advance(&s->hash, &id);
+    check_stream(s, where, &event, &id);
+    if (row.flags & ENTRY_SIGNED)
+        check_signature(s, where, &event, &id, row.signature);
+    if (time != 0 && device_id_equal(&event.clear.device, &run->options->identity->hub_device) &&
+        bytes_is(run->body.type, "worker.joined"))
+        learn_author(s, &run->body);
+}
+
+static void check_gap(struct site_run *s, struct position at, uint64_t expected)
+{
+    if (at.n == expected)
+        return;
+    verify_problem(s->run, "positions %u.%llu to %u.%llu are missing", at.epoch, (unsigned long long)expected, at.epoch,
+                   (unsigned long long)(at.n - 1));
+    s->hash_known = false;
+}
+
+/* From `expected` on, until a turn or the epoch is over. True: a turn is over. */
+static bool read_turn(struct site_run *s, const struct head_row *head, uint64_t *expected)
+{
+    struct verify_run *run = s->run;
+    const uint32_t epoch = head->head.at.epoch;
+    struct store_key key;
+    struct store_item item;
+    key_place(&key, (struct position){epoch, *expected});
+    struct store_cursor *cursor = store_cursor_open(run->reader->txn, T_LOG + run->number);
+    bool turn = false, more = store_seek(cursor, key_bytes(&key), &item);
+    for (; more && !turn; more = store_next(cursor, &item)) {
+        if (item.key.len != 12 || be_u32(item.key.data) != epoch || be_u64(item.key.data + 4) > head->head.at.n)
+            break;
+        struct position at = {epoch, be_u64(item.key.data + 4)};
+        check_gap(s, at, *expected);
+        run->site->entries++;
+        check_entry(s, at, item.value);
+        check_hash(s, head);
+        *expected = at.n + 1;
+        turn = verify_counts(run);
+    }
+    store_cursor_close(cursor);
+    return turn;
+}
+
+static enum felloe_code check_epoch(struct site_run *s, const struct head_row *head)
+{
+    log_head_start(&s->hash, bytes_str(s->run->site->site), head->head.at.epoch);
+    s->hash_known = true;
+    uint64_t expected = 1;
+    while (read_turn(s, head, &expected)) {
+        enum felloe_code code = verify_turn(s->run);
+        if (code != FELLOE_OK)
+            return code;
+    }
+    if (expected <= head->head.at.n)
+        check_gap(s, (struct position){head->head.at.epoch, head->head.at.n + 1}, expected);
+    return FELLOE_OK;
+}
+
+/* Entries of an epoch that has no head. */
+static void check_strays(struct site_run *s)
+{
+    struct store_key key;
+    struct store_item item;
+    key_start(&key);
+    struct store_cursor *cursor = store_cursor_open(s->run->reader->txn, T_LOG + s->run->number);
+    bool more = store_seek(cursor, key_bytes(&key), &item);
+    while (more) {
+        if (item.key.len != 12) {
+            verify_problem(s->run, "a row of the site's log has a damaged key");
+            more = store_next(cursor, &item);
+            continue;
+        }
+        uint32_t epoch = be_u32(item.key.data);
+        bool known = false;
+        for (size_t i = 0; i < s->head_count; i++)
+            known |= s->heads[i].head.at.epoch == epoch;
+        if (!known)
+            verify_problem(s->run, "there are entries of epoch %u, which has no head", epoch);
+        key_place(&key, (struct position){epoch + 1, 0});
+        more = epoch < UINT32_MAX && store_seek(cursor, key_bytes(&key), &item);
+    }
+    store_cursor_close(cursor);
+}
+
+enum felloe_code verify_site_log(struct verify_run *run)
+{
+    enum felloe_code code = verify_renew(run);
+    if (code != FELLOE_OK)
+        return code;
+    struct site_run s = {.run = run, .r = malloc(sizeof *s.r)};
+    if (s.r == NULL)
+        return felloe_fail(run->error, FELLOE_FAILED, "out of memory");
+    load_heads(&s);
+    load_streams(&s);
+    check_strays(&s);
+    for (size_t i = 0; i < s.head_count && code == FELLOE_OK; i++)
+        code = check_epoch(&s, &s.heads[i]);
+    if (code == FELLOE_OK && !s.no_memory)
+        end_streams(&s);
+    if (code == FELLOE_OK && s.no_memory)
+        code = felloe_fail(run->error, FELLOE_FAILED, "out of memory");
+    free(s.streams);
+    free(s.authors);
+    free(s.r);
+    return code;
+}

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The hub's ROUTER. A peer is one connection of one admitted key, known from its first message on; what it does not
+ * read waits in a short queue of its own, so that memory is bounded by the number of keys. */
+#include <endian.h>
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <zmq.h>
+
+#include "daemon/daemon.h"
+#include "daemon/loop.h"
+#include "daemon/net/net_socket.h"
+#include "daemon/net/net_zap.h"
+#include "daemon/report.h"
+
+/* What may wait for one peer beyond ZeroMQ's own pipe: a few answers of the largest size. */
+#define QUEUE_MESSAGES 64
+#define QUEUE_BYTES    (4u * 1024 * 1024)
+/* A live spoke asks at least every PULL_WAIT_MAX_MS; one that is silent for this long has gone. */
+#define SILENCE_MS (3 * PULL_WAIT_MAX_MS)
+#define SWEEP_MS   30000
+/* ZeroMQ names a connection with a zero byte and a number of four, unless the peer chose a name for itself. */
+#define ROUTING_SIZE 5
+
+struct peer {
+    uint8_t routing[ROUTING_SIZE];
+    uint8_t curve[CURVE_KEY_SIZE];
+    uint64_t number, heard_ms;
+    struct net_outgoing *first, **last;
+    size_t messages, bytes;
+    bool told; /* that it does not read */
+};
+
+struct net_hub {
+    struct net_hub_config config;
+    char endpoint[256];
+    void *zmq, *zap, *router;
+    struct net_pump *pump;
+    struct net_source *zap_source, *router_source;
+    struct loop_timer *sweep;
+    struct net_keys keys;
+    struct peer **peers;
+    size_t peer_count, peer_cap;
+    size_t waiting_peers; /* with something in their queue */
+    uint64_t next_number;
+    struct net_hub_counts counts;
+};
+
+/* ---- peers ---- */
+
+static void queue_clear(struct net_hub *hub, struct peer *peer)
+{
+    if (peer->first != NULL)
+        hub->waiting_peers--;
+    for (struct net_outgoing *message = peer->first, *next; message != NULL; message = next) {
+        next = message->next;
+        net_outgoing_free(message);
+    }
+    hub->counts.queued_bytes -= peer->bytes;
+    peer->first = NULL;
+    peer->last = &peer->first;
+    peer->messages = peer->bytes = 0;
+}
+
+static void peer_drop(struct net_hub *hub, size_t index)
+{
+    struct peer *peer = hub->peers[index];
+    uint64_t number = peer->number;
+    queue_clear(hub, peer);
+    free(peer);
+    hub->peers[index] = hub->peers[--hub->peer_count];
+    hub->config.gone(hub->config.context, number);
+}
+
+static struct peer *peer_by_number(struct net_hub *hub, uint64_t number, size_t *index)
+{
+    for (size_t i = 0; i < hub->peer_count; i++)
+        if (hub->peers[i]->number == number) {
+            *index = i;
+            return hub->peers[i];
+        }
+    return NULL;
+}
+
+static void drop_key(struct net_hub *hub, const uint8_t *curve)
+{
+    for (size_t i = hub->peer_count; i-- > 0;)
+        if (memcmp(hub->peers[i]->curve, curve, CURVE_KEY_SIZE) == 0)
+            peer_drop(hub, i);
+}
+
+static struct peer *peer_add(struct net_hub *hub, struct bytes routing, const uint8_t *curve)
+{
+    if (hub->peer_count == hub->peer_cap) {
+        size_t cap = hub->peer_cap > 0 ? hub->peer_cap * 2 : 32;
+        struct peer **peers = realloc(hub->peers, cap * sizeof *peers);
+        if (peers == NULL)
+            return NULL;
+        hub->peers = peers;
+        hub->peer_cap = cap;
+    }
+    struct peer *peer = calloc(1, sizeof *peer);
+    if (peer == NULL)
+        return NULL;
+    memcpy(peer->routing, routing.data, sizeof peer->routing);
+    memcpy(peer->curve, curve, sizeof peer->curve);
+    peer->number = ++hub->next_number;
+    peer->last = &peer->first;
+    hub->peers[hub->peer_count++] = peer;
+    return peer;
+}
+
+/* ZeroMQ numbers its connections upward. */
+static bool is_newer(const uint8_t *routing, const uint8_t *than)
+{
+    uint32_t a, b;
+    memcpy(&a, routing + 1, sizeof a);
+    memcpy(&b, than + 1, sizeof b);
+    return (int32_t)(be32toh(a) - be32toh(b)) > 0;
+}
+
+/* The connection that a message came by. A key has one: a newer replaces it, and what an older one still had on its
+ * way is not heard (NULL), or each would push the other out. What it was to get is asked for again. */
+static struct peer *peer_of(struct net_hub *hub, struct bytes routing, const uint8_t *curve)
+{
+    for (size_t i = 0; i < hub->peer_count; i++) {
+        struct peer *peer = hub->peers[i];
+        if (memcmp(peer->curve, curve, CURVE_KEY_SIZE) != 0)
+            continue;
+        if (memcmp(peer->routing, routing.data, ROUTING_SIZE) == 0)
+            return peer;
+        if (!is_newer(routing.data, peer->routing))
+            return NULL;
+        peer_drop(hub, i);
+        break;
+    }
+    return peer_add(hub, routing, curve);
+}
+
+static void sweep(void *context)
+{
+    struct net_hub *hub = context;
+    uint64_t now = clock_steady_ms();
+    for (size_t i = hub->peer_count; i-- > 0;)
+        if (now - hub->peers[i]->heard_ms > SILENCE_MS)
+            peer_drop(hub, i);
+    loop_timer_set(hub->sweep, SWEEP_MS);
+}
+
+/* ---- in ---- */
+
+/* [routing][header][body] and nothing else, from a key that is admitted now. */
+static void take(struct net_hub *hub, struct net_frames *frames)
+{
+    struct bytes routing = frames->at[0].bytes, header = frames->at[1].bytes;
+    const struct net_key *key = net_keys_find_user(&hub->keys, net_frame_user(&frames->at[1]));
+    struct lent body = {0};
+    struct peer *peer = NULL;
+    if (key != NULL && frames->count == 3 && routing.len == ROUTING_SIZE && routing.data[0] == 0 &&
+        header.len <= HEADER_MAX && frames->at[2].bytes.len <= BODY_MAX)
+        peer = peer_of(hub, routing, key->curve);
+    if (peer == NULL || (frames->at[2].bytes.len > 0 && !net_frame_lend(&frames->at[2], &body))) {
+        hub->counts.dropped_in++;
+        return;
+    }
+    hub->counts.received++;
+    peer->heard_ms = clock_steady_ms();
+    struct net_key copy = *key; /* the list may change while the message is handled */
+    hub->config.message(hub->config.context, peer->number, &copy, header, &body);
+    lent_return(&body);
+}
+
+static bool receive(void *context)
+{
+    struct net_hub *hub = context;
+    struct net_frames frames;
+    if (!net_receive(hub->router, &frames))
+        return false;
+    if (frames.kept >= 2)
+        take(hub, &frames);
+    net_frames_release(&frames);
+    return true;
+}
+
+static bool answer_zap(void *context)
+{
+    struct net_hub *hub = context;
+    return net_zap_answer(hub->zap, &hub->keys, &hub->counts.refused);
+}
+
+/* ---- out ---- */
+
+/* Sends what waits for a peer. False: the peer is gone. */
+static bool drain(struct net_hub *hub, struct peer *peer)
+{
+    while (peer->first != NULL) {
+        struct net_outgoing *message = peer->first, *next = message->next;
+        size_t size = net_outgoing_size(message);
+        enum net_sent sent = net_send(hub->router, bytes_of(peer->routing, ROUTING_SIZE), message);
+        if (sent != NET_SENT)
+            return sent == NET_FULL;
+        peer->first = next;
+        peer->messages--;
+        peer->bytes -= size;
+        hub->counts.queued_bytes -= size;
+        peer->told = false;
+        if (next == NULL) {
+            peer->last = &peer->first;
+            hub->waiting_peers--;
+        }
+    }
+    return true;
+}
+
+static void flush(void *context)
+{
+    struct net_hub *hub = context;
+    if (hub->waiting_peers == 0)
+        return;
+    for (size_t i = hub->peer_count; i-- > 0;)
+        if (hub->peers[i]->first != NULL && !drain(hub, hub->peers[i]))
+            peer_drop(hub, i);
+}
+
+static bool refuse_more(struct net_hub *hub, struct peer *peer, struct net_outgoing *message)
+{
+    if (!peer->told)
+        report(LEVEL_INFO, "connection %llu does not read; what is for it is dropped until it does",
+               (unsigned long long)peer->number);
+    peer->told = true;
+    hub->counts.dropped_out++;
+    net_outgoing_free(message);
+    return false;
+}
+
+bool net_hub_send(struct net_hub *hub, uint64_t number, struct buffer *header, struct lent *body)
+{
+    struct net_outgoing *message = net_outgoing_new(header, body);
+    size_t index;
+    struct peer *peer = peer_by_number(hub, number, &index);
+    if (message == NULL || peer == NULL) {
+        hub->counts.dropped_out++;
+        if (message != NULL)
+            net_outgoing_free(message);
+        return false;
+    }
+    size_t size = net_outgoing_size(message);
+    if (peer->first != NULL && (peer->messages >= QUEUE_MESSAGES || peer->bytes + size > QUEUE_BYTES))
+        return refuse_more(hub, peer, message);
+    if (peer->first == NULL)
+        hub->waiting_peers++;
+    *peer->last = message;
+    peer->last = &message->next;
+    peer->messages++;
+    peer->bytes += size;
+    hub->counts.queued_bytes += size;
+    /* A peer that is gone is dropped by the next flush: the caller is in the midst of something. */
+    return drain(hub, peer);
+}
+
+/* ---- life ---- */
+
+static enum felloe_code cannot_listen(const char *listen, struct felloe_error *error)
+{
+    switch (errno) {
+    case EADDRINUSE:
+        return felloe_fail(error, FELLOE_IN_USE,
+                           "%s is taken: another program listens there. Stop it, or change listen in felloe.conf",
+                           listen);
+    case EACCES:
+        return felloe_fail(error, FELLOE_DENIED,
+                           "this user may not listen at %s (ports below 1024 need a privilege). Change listen in "
+                           "felloe.conf",
+                           listen);
+    case ENODEV:
+    case EADDRNOTAVAIL:
+        return felloe_fail(error, FELLOE_INVALID,
+                           "%s is no address of this machine. Give one of its IP addresses, or * for all, as listen in "
+                           "felloe.conf",
+                           listen);
+    default:
+        return felloe_fail(error, FELLOE_INVALID, "cannot listen at %s: %s", listen, net_error());
+    }
+}
+
+/* ZeroMQ numbers its connections from what rand() gives, which nobody has seeded. A peer may call itself what it likes,
+ * also by a number; when the connection whose turn it is gets a number that is taken, ZeroMQ aborts. So nobody may know
+ * where the numbers start. */
+static void hide_numbers(void)
+{
+    srand(randombytes_random());
+}
+
+static enum felloe_code listen_at(struct net_hub *hub, struct felloe_error *error)
+{
+    const struct net_hub_config *config = &hub->config;
+    hub->zmq = zmq_ctx_new();
+    hub->zap = hub->zmq != NULL ? net_zap_bind(hub->zmq) : NULL; /* first of all sockets */
+    hide_numbers();
+    hub->router = hub->zap != NULL ? zmq_socket(hub->zmq, ZMQ_ROUTER) : NULL;
+    if (hub->router == NULL || !net_set_common(hub->router) || !net_set(hub->router, ZMQ_ROUTER_MANDATORY, 1) ||
+        !net_zap_guard(hub->router, config->curve_secret))
+        return felloe_fail(error, FELLOE_FAILED, "ZeroMQ could not be set up: %s", net_error());
+    if (!net_zap_prove(hub->zmq, hub->zap, hub->router, config->curve_public, error))
+        return FELLOE_FAILED;
+    size_t size = sizeof hub->endpoint;
+    if (zmq_bind(hub->router, config->listen) != 0 ||
+        zmq_getsockopt(hub->router, ZMQ_LAST_ENDPOINT, hub->endpoint, &size) != 0)
+        return cannot_listen(config->listen, error);
+    hub->pump = net_pump_new(config->loop);
+    hub->sweep = loop_timer_new(config->loop, sweep, hub);
+    if (hub->pump != NULL && hub->sweep != NULL) {
+        hub->zap_source = net_source_new(hub->pump, hub->zap, answer_zap, NULL, hub);
+        hub->router_source = net_source_new(hub->pump, hub->router, receive, flush, hub);
+    }
+    if (hub->zap_source == NULL || hub->router_source == NULL)
+        return felloe_fail(error, FELLOE_FAILED, "the network could not be joined to the event loop");
+    loop_timer_set(hub->sweep, SWEEP_MS);
+    return FELLOE_OK;
+}
+
+enum felloe_code net_hub_open(struct net_hub **out, const struct net_hub_config *config, struct felloe_error *error)
+{
+    struct net_hub *hub = calloc(1, sizeof *hub);
+    if (hub == NULL)
+        return felloe_fail(error, FELLOE_FAILED, "out of memory");
+    hub->config = *config;
+    enum felloe_code code = listen_at(hub, error);
+    if (code != FELLOE_OK) {
+        net_hub_close(hub);
+        return code;
+    }
+    *out = hub;
+    return FELLOE_OK;
+}
+
+void net_hub_close(struct net_hub *hub)
+{
+    if (hub == NULL)
+        return;
+    for (size_t i = 0; i < hub->peer_count; i++) {
+        queue_clear(hub, hub->peers[i]);
+        free(hub->peers[i]);
+    }
+    free(hub->peers);
+    net_source_free(hub->router_source);
+    net_source_free(hub->zap_source);
+    net_pump_free(hub->pump);
+    loop_timer_free(hub->sweep);
+    if (hub->router != NULL)
+        zmq_close(hub->router);
+    if (hub->zap != NULL)
+        zmq_close(hub->zap);
+    if (hub->zmq != NULL)
+        zmq_ctx_term(hub->zmq);
+    net_keys_release(&hub->keys);
+    free(hub);
+}
+
+bool net_hub_admit(struct net_hub *hub, const struct net_key *key)
+{
+    return net_keys_put(&hub->keys, key);
+}
+
+void net_hub_forget(struct net_hub *hub, const uint8_t curve[CURVE_KEY_SIZE])
+{
+    net_keys_remove(&hub->keys, curve);
+    drop_key(hub, curve);
+}
+
+const char *net_hub_endpoint(const struct net_hub *hub)
+{
+    return hub->endpoint;
+}
+
+void net_hub_counts(const struct net_hub *hub, struct net_hub_counts *out)
+{
+    *out = hub->counts;
+    out->peers = hub->peer_count;
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ZeroMQ sockets in a libuv loop, and whole messages in and out of them; see net_socket.h. */
+#include "daemon/net/net_socket.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <zmq.h>
+
+_Static_assert(sizeof(zmq_msg_t) == sizeof(((struct net_frame *)0)->raw), "a frame holds a zmq_msg_t");
+
+/* A slow link may need a minute for one frame, and ZeroMQ takes only a whole frame as a sign of life. */
+#define HEARTBEAT_EVERY_MS   15000
+#define HEARTBEAT_TIMEOUT_MS 60000 /* as ZMQ_HEARTBEAT_TTL it must stay below 65,500 */
+#define HANDSHAKE_MS         5000
+/* Whole messages in ZeroMQ's pipes per peer: each may have BODY_MAX bytes, so few. */
+#define PIPE_MESSAGES 16
+/* The system's send buffer: larger ones put a minute's worth of bytes in front of a slow link. */
+#define SEND_BUFFER (256 * 1024)
+
+/* ---- the pump ---- */
+
+struct net_source {
+    struct net_pump *pump;
+    struct net_source *next;
+    void *socket; /* NULL once freed; the memory lives until libuv is done */
+    uv_poll_t poll;
+    bool (*receive)(void *context);
+    void (*flush)(void *context);
+    void *context;
+};
+
+struct net_pump {
+    uv_prepare_t prepare;
+    uv_check_t check;
+    uv_idle_t idle;
+    int open_handles;
+    struct net_source *sources;
+};
+
+static void do_nothing_poll(uv_poll_t *poll, int status, int events)
+{
+    (void)poll, (void)status, (void)events;
+}
+
+static void do_nothing_idle(uv_idle_t *idle)
+{
+    (void)idle;
+}
+
+/* Reading the events is also what makes ZeroMQ do its housekeeping and re-arms its descriptor. */
+static bool is_readable(const struct net_source *source)
+{
+    int events = 0;
+    size_t size = sizeof events;
+    if (source->socket == NULL || zmq_getsockopt(source->socket, ZMQ_EVENTS, &events, &size) != 0)
+        return false;
+    return (events & ZMQ_POLLIN) != 0;
+}
+
+static void before_poll(uv_prepare_t *handle)
+{
+    struct net_pump *pump = handle->data;
+    bool pending = false;
+    for (struct net_source *source = pump->sources, *next; source != NULL; source = next) {
+        next = source->next;
+        is_readable(source); /* learns of pipes that have room again, for flush */
+        if (source->socket != NULL && source->flush != NULL)
+            source->flush(source->context);
+        pending |= is_readable(source); /* again, since flush may have sent */
+    }
+    if (pending)
+        uv_idle_start(&pump->idle, do_nothing_idle);
+}
+
+static void after_poll(uv_check_t *handle)
+{
+    struct net_pump *pump = handle->data;
+    uv_idle_stop(&pump->idle);
+    for (struct net_source *source = pump->sources, *next; source != NULL; source = next) {
+        next = source->next;
+        for (int turn = 0; turn < NET_TURN && is_readable(source); turn++)
+            if (!source->receive(source->context))
+                break;
+    }
+}
+
+struct net_pump *net_pump_new(uv_loop_t *loop)
+{
+    struct net_pump *pump = calloc(1, sizeof *pump);
+    if (pump == NULL)
+        return NULL;
+    uv_prepare_init(loop, &pump->prepare);
+    uv_check_init(loop, &pump->check);
+    uv_idle_init(loop, &pump->idle);
+    pump->prepare.data = pump->check.data = pump->idle.data = pump;
+    pump->open_handles = 3;
+    uv_prepare_start(&pump->prepare, before_poll);
+    uv_check_start(&pump->check, after_poll);
+    return pump;
+}
+
+static void pump_closed(uv_handle_t *handle)
+{
+    struct net_pump *pump = handle->data;
+    if (--pump->open_handles == 0)
+        free(pump);
+}
+
+void net_pump_free(struct net_pump *pump)
+{
+    if (pump == NULL)
+        return;
+    uv_close((uv_handle_t *)&pump->prepare, pump_closed);
+    uv_close((uv_handle_t *)&pump->check, pump_closed);
+    uv_close((uv_handle_t *)&pump->idle, pump_closed);
+}
+
+struct net_source *net_source_new(struct net_pump *pump, void *socket, bool (*receive)(void *context),
+                                  void (*flush)(void *context), void *context)
+{
+    int fd = -1;
+    size_t size = sizeof fd;
+    struct net_source *source = calloc(1, sizeof *source);
+    if (source == NULL || zmq_getsockopt(socket, ZMQ_FD, &fd, &size) != 0 ||
+        uv_poll_init(pump->prepare.loop, &source->poll, fd) != 0) {
+        free(source);
+        return NULL;
+    }
+    source->poll.data = source;
+    source->pump = pump;
+    source->socket = socket;
+    source->receive = receive;
+    source->flush = flush;
+    source->context = context;
+    source->next = pump->sources;
+    pump->sources = source;
+    uv_poll_start(&source->poll, UV_READABLE, do_nothing_poll);
+    return source;
+}
+
+static void source_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void net_source_free(struct net_source *source)
+{
+    if (source == NULL)
+        return;
+    struct net_source **link = &source->pump->sources;
+    while (*link != source)
+        link = &(*link)->next;
+    *link = source->next;
+    source->socket = NULL;
+    uv_poll_stop(&source->poll);
+    uv_close((uv_handle_t *)&source->poll, source_closed);
+}
+
+/* ---- messages in ---- */
+
+static zmq_msg_t *msg_of(struct net_frame *frame)
+{
+    return (zmq_msg_t *)frame->raw;
+}
+
+bool net_receive(void *socket, struct net_frames *frames)
+{
+    frames->count = frames->kept = 0;
+    for (bool more = true; more;) {
+        struct net_frame extra, *frame = frames->kept < NET_FRAMES_MAX ? &frames->at[frames->kept] : &extra;
+        zmq_msg_init(msg_of(frame));
+        int received;
+        do
+            received = zmq_msg_recv(msg_of(frame), socket, ZMQ_DONTWAIT);
+        while (received < 0 && errno == EINTR);
+        if (received < 0) {
+            zmq_msg_close(msg_of(frame));
+            net_frames_release(frames);
+            return false;
+        }
+        frame->bytes = bytes_of(zmq_msg_data(msg_of(frame)), zmq_msg_size(msg_of(frame)));
+        more = zmq_msg_more(msg_of(frame)) != 0;
+        frames->count++;
+        if (frame == &extra)
+            zmq_msg_close(msg_of(frame));
+        else
+            frames->kept++;
+    }
+    return true;
+}
+
+void net_frames_release(struct net_frames *frames)
+{
+    for (size_t i = 0; i < frames->kept; i++)
+        zmq_msg_close(msg_of(&frames->at[i]));
+    frames->kept = 0;
+}
+
+const char *net_frame_user(struct net_frame *frame)
+{
+    const char *user = zmq_msg_gets(msg_of(frame), "User-Id");
+    return user != NULL ? user : "";
+}
+
+static void release_received(void *owner)
+{
+    zmq_msg_close(owner);
+    free(owner);
+}
+
+bool net_frame_lend(struct net_frame *frame, struct lent *out)
+{
+    zmq_msg_t *kept = malloc(sizeof *kept);
+    if (kept == NULL)
+        return false;
+    zmq_msg_init(kept);
+    zmq_msg_move(kept, msg_of(frame));
+    *out = (struct lent){bytes_of(zmq_msg_data(kept), zmq_msg_size(kept)), release_received, kept};
+    return true;
+}
+
+/* ---- messages out ---- */
+
+struct net_outgoing *net_outgoing_new(struct buffer *header, struct lent *body)
+{
+    struct net_outgoing *message = header->failed ? NULL : malloc(sizeof *message);
+    if (message == NULL) {
+        buffer_release(header);
+        lent_return(body);
+        return NULL;
+    }
+    *message = (struct net_outgoing){.header = *header, .body = *body};
+    *header = (struct buffer){0};
+    *body = (struct lent){0};
+    return message;
+}
+
+size_t net_outgoing_size(const struct net_outgoing *message)
+{
+    return message->header.len + message->body.bytes.len + sizeof *message;
+}
+
+void net_outgoing_free(struct net_outgoing *message)
+{
+    buffer_release(&message->header);
+    lent_return(&message->body);
+    free(message);
+}
+
+/* ZeroMQ gives a body back, on its I/O thread. */
+static void body_sent(void *data, void *hint)
+{
+    (void)data;
+    lent_return(hint);
+    free(hint);
+}
+
+static bool send_body(void *socket, struct lent *body)
+{
+    zmq_msg_t msg;
+    struct lent *hint = body->bytes.len > 0 ? malloc(sizeof *hint) : NULL;
+    if (hint != NULL) {
+        *hint = *body;
+        /* ZeroMQ does not write to it; its interface cannot say so. */
+        if (zmq_msg_init_data(&msg, (void *)(uintptr_t)body->bytes.data, body->bytes.len, body_sent, hint) == 0) {
+            *body = (struct lent){0};
+        } else {
+            free(hint);
+            zmq_msg_init(&msg);
+        }
+    } else {
+        zmq_msg_init(&msg); /* an empty frame; also without memory, where the peer asks again */
+    }
+    if (zmq_msg_send(&msg, socket, ZMQ_DONTWAIT) >= 0)
+        return true;
+    zmq_msg_close(&msg);
+    return false;
+}
+
+enum net_sent net_send(void *socket, struct bytes routing, struct net_outgoing *message)
+{
+    const int more = ZMQ_SNDMORE | ZMQ_DONTWAIT;
+    int sent = routing.len > 0 ? zmq_send(socket, routing.data, routing.len, more)
+                               : zmq_send(socket, message->header.data, message->header.len, more);
+    if (sent < 0)
+        return errno == EHOSTUNREACH ? NET_GONE : NET_FULL;
+    /* From here on ZeroMQ has room for the message, or drops it because the peer is gone. */
+    if (routing.len > 0)
+        (void)!zmq_send(socket, message->header.data, message->header.len, more);
+    (void)!send_body(socket, &message->body);
+    net_outgoing_free(message);
+    return NET_SENT;
+}
+
+/* ---- options ---- */
+
+bool net_set(void *socket, int option, int value)
+{
+    return zmq_setsockopt(socket, option, &value, sizeof value) == 0;
+}
+
+bool net_set_common(void *socket)
+{
+    int64_t frame_max = FRAME_MAX;
+    return net_set(socket, ZMQ_LINGER, 0) && net_set(socket, ZMQ_IPV6, 1) &&
+           zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &frame_max, sizeof frame_max) == 0 &&
+           net_set(socket, ZMQ_SNDHWM, PIPE_MESSAGES) && net_set(socket, ZMQ_RCVHWM, PIPE_MESSAGES) &&
+           net_set(socket, ZMQ_SNDBUF, SEND_BUFFER) && net_set(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS) &&
+           net_set(socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_EVERY_MS) &&
+           net_set(socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS) &&
+           net_set(socket, ZMQ_HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS) && net_set(socket, ZMQ_TCP_KEEPALIVE, 1);
+}
+
+const char *net_error(void)
+{
+    return zmq_strerror(errno);
+}

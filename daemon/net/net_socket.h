@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ZeroMQ sockets in a libuv loop, and whole messages in and out of them. Shared by the net_*.c files alone.
+ *
+ * ZMQ_FD is edge-triggered and only a wake-up, so its poll callback does nothing. Before the loop sleeps (prepare) each
+ * source's ZMQ_EVENTS are read, and an idle handle keeps the loop from sleeping where something is pending; after the
+ * poll (check) at most NET_TURN messages per source are handled, so that no peer starves timers or the local socket. */
+#ifndef FELLOE_DAEMON_NET_SOCKET_H
+#define FELLOE_DAEMON_NET_SOCKET_H
+
+#include <uv.h>
+
+#include "felloe/error.h"
+#include "proto/event/batch.h"
+
+#define NET_TURN       32
+#define NET_FRAMES_MAX 9
+
+struct net_pump;   /* one set of prepare, check and idle handles */
+struct net_source; /* one socket in it */
+
+struct net_pump *net_pump_new(uv_loop_t *loop);
+void net_pump_free(struct net_pump *pump); /* after its sources; NULL is fine */
+
+/* `receive` handles one message of the socket and is false when there was none; `flush` (may be NULL) sends what had
+ * to wait. Neither may free the pump. NULL when that failed. */
+struct net_source *net_source_new(struct net_pump *pump, void *socket, bool (*receive)(void *context),
+                                  void (*flush)(void *context), void *context);
+/* Before zmq_close: the other order watches a stranger's file descriptor. NULL is fine. */
+void net_source_free(struct net_source *source);
+
+/* One frame of a message. `raw` is a zmq_msg_t, so that this header needs no zmq.h. */
+struct net_frame {
+    struct bytes bytes;
+    _Alignas(void *) unsigned char raw[64];
+};
+struct net_frames {
+    size_t count; /* that came; at most NET_FRAMES_MAX of them are kept */
+    size_t kept;
+    struct net_frame at[NET_FRAMES_MAX];
+};
+/* Takes one whole message; false when there is none. */
+bool net_receive(void *socket, struct net_frames *frames);
+void net_frames_release(struct net_frames *frames);
+/* Who sent it, by ZAP: its User-Id, "" when none. Only a payload frame tells (4.3.4 forgets it on the identity). */
+const char *net_frame_user(struct net_frame *frame);
+/* Moves the frame's bytes out without a copy. False when memory ran out. */
+bool net_frame_lend(struct net_frame *frame, struct lent *out);
+
+/* A message that waits to be sent. */
+struct net_outgoing {
+    struct net_outgoing *next;
+    struct buffer header;
+    struct lent body;
+};
+/* Takes over both, also when memory ran out (NULL). */
+struct net_outgoing *net_outgoing_new(struct buffer *header, struct lent *body);
+size_t net_outgoing_size(const struct net_outgoing *message);
+void net_outgoing_free(struct net_outgoing *message);
+
+enum net_sent { NET_SENT, NET_FULL, NET_GONE };
+/* Sends [routing][header][body] (no routing frame when it is empty). On NET_SENT the body is ZeroMQ's, without a copy,
+ * and the message is freed; else nothing has happened. */
+enum net_sent net_send(void *socket, struct bytes routing, struct net_outgoing *message);
+
+bool net_set(void *socket, int option, int value);
+/* What both ends have in common: limits, time-outs, heartbeats. */
+bool net_set_common(void *socket);
+/* The loop's socket-independent description of the last ZeroMQ error. */
+const char *net_error(void);
+
+#endif

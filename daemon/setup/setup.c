@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What making a hub and joining one have in common; see setup.h. */
+#include "daemon/setup/setup.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/daemon.h"
+#include "daemon/lock.h"
+
+static enum felloe_code cannot_make(const char *dir, int cause, struct felloe_error *error)
+{
+    if (cause == EACCES || cause == EPERM || cause == EROFS)
+        return felloe_fail(error, FELLOE_DENIED,
+                           "%s may not be made by this user. Give another --dir, or check the mode "
+                           "of the directory above it",
+                           dir);
+    if (cause == ENOSPC || cause == EDQUOT)
+        return felloe_fail(error, FELLOE_STORAGE,
+                           "the disk is full: %s could not be made. Free some space, then try again", dir);
+    return felloe_fail(error, FELLOE_FAILED, "%s could not be made: %s", dir, strerror(cause));
+}
+
+int setup_directory(const char *dir, struct felloe_error *error)
+{
+    char path[PATH_MAX];
+    if (*dir == '\0' || snprintf(path, sizeof path, "%s", dir) >= (int)sizeof path) {
+        cannot_make(dir, ENAMETOOLONG, error);
+        return -1;
+    }
+    for (char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
+        if (slash != NULL)
+            *slash = '\0';
+        if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+            cannot_make(dir, errno, error);
+            return -1;
+        }
+        if (slash == NULL)
+            break;
+        *slash = '/';
+    }
+    struct stat info;
+    if (stat(dir, &info) != 0 || !S_ISDIR(info.st_mode)) {
+        cannot_make(dir, ENOTDIR, error);
+        return -1;
+    }
+    return lock_take(dir, error);
+}
+
+enum felloe_code setup_identity(const char *dir, struct identity *out, struct felloe_error *error)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/identity", dir);
+    if (access(path, F_OK) != 0 && errno == ENOENT)
+        return FELLOE_NOT_FOUND;
+    return identity_load(out, dir, error);
+}
+
+enum felloe_code setup_log_open(struct setup_log *setup, const char *dir, const struct identity *identity,
+                                struct felloe_error *error)
+{
+    *setup = (struct setup_log){0};
+    queue_init(&setup->queue, NULL, NULL);
+    enum felloe_code code = keyring_open(&setup->keyring, dir, identity->keyring_key, error);
+    if (code == FELLOE_OK) {
+        const struct event_log_config config = {
+            .dir = dir, .identity = identity, .keyring = setup->keyring, .completions = &setup->queue};
+        code = event_log_open(&setup->log, &config, error);
+    }
+    if (code != FELLOE_OK)
+        setup_log_close(setup);
+    return code;
+}
+
+void setup_log_close(struct setup_log *setup)
+{
+    if (setup->log != NULL)
+        event_log_close(setup->log);
+    if (setup->keyring != NULL)
+        keyring_close(setup->keyring);
+    queue_destroy(&setup->queue);
+    *setup = (struct setup_log){0};
+}
+
+enum felloe_code setup_log_do(struct setup_log *setup, struct log_job *job, struct felloe_error *error)
+{
+    event_log_submit(setup->log, job);
+    queue_wait_all(&setup->queue); /* one job is under way at a time */
+    if (job->code != FELLOE_OK && error != NULL)
+        *error = job->error;
+    return job->code;
+}
+
+void site_key_make(struct key_record *out, const char *site)
+{
+    *out = (struct key_record){.kind = KEY_SITE};
+    random_bytes(&out->id, sizeof out->id);
+    random_bytes(&out->key, sizeof out->key);
+    snprintf(out->site, sizeof out->site, "%s", site);
+}

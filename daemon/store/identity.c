@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who this daemon is: D/identity, a msgpack array of 2: version, map; then a bin 32, the BLAKE2b-256 of the array's
+ * bytes: what was sealed under a key that is wrong by one bit, nobody could open once the file has been put back. Names
+ * are short and stable; a reader ignores those that it does not know. */
+#include "daemon/store/identity.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "daemon/store/file.h"
+#include "proto/mp.h"
+
+#define FILE_NAME    "identity"
+#define FILE_VERSION 1
+#define FILE_MAX     16384
+#define HASH_SIZE    32
+
+void identity_generate(struct identity *identity, enum role role)
+{
+    *identity = (struct identity){.role = role, .incarnation = 1};
+    crypto_sign_keypair(identity->sign_public.b, identity->sign_secret.b);
+    crypto_box_keypair(identity->box_public.b, identity->box_secret.b);
+    crypto_box_keypair(identity->curve_public, identity->curve_secret); /* CURVE's keys are X25519 too */
+    randombytes_buf(identity->keyring_key, sizeof identity->keyring_key);
+    uint8_t hash[32];
+    crypto_generichash(hash, sizeof hash, identity->sign_public.b, sizeof identity->sign_public.b, NULL, 0);
+    memcpy(identity->device.b, hash, sizeof identity->device.b);
+}
+
+void identity_clear(struct identity *identity)
+{
+    sodium_memzero(identity, sizeof *identity);
+}
+
+/* ---- the file's fields, one table for both ways ---- */
+
+enum shape { SHAPE_BYTES, SHAPE_TEXT };
+struct field {
+    const char *name;
+    enum shape shape;
+    size_t at, size; /* of text: with its NUL */
+};
+#define FIELD(name, shape, member)                                                                                     \
+    {                                                                                                                  \
+        name, shape, offsetof(struct identity, member), sizeof(((struct identity *)0)->member)                         \
+    }
+static const struct field fields[] = {
+    FIELD("device", SHAPE_BYTES, device),
+    FIELD("worker", SHAPE_TEXT, worker),
+    FIELD("label", SHAPE_TEXT, label),
+    FIELD("sign-public", SHAPE_BYTES, sign_public),
+    FIELD("sign-secret", SHAPE_BYTES, sign_secret),
+    FIELD("box-public", SHAPE_BYTES, box_public),
+    FIELD("box-secret", SHAPE_BYTES, box_secret),
+    FIELD("curve-public", SHAPE_BYTES, curve_public),
+    FIELD("curve-secret", SHAPE_BYTES, curve_secret),
+    FIELD("keyring-key", SHAPE_BYTES, keyring_key),
+    FIELD("hub-address", SHAPE_TEXT, hub_address),
+    FIELD("hub-name", SHAPE_TEXT, hub_name),
+    FIELD("hub-curve", SHAPE_BYTES, hub_curve),
+    FIELD("hub-sign", SHAPE_BYTES, hub_sign),
+    FIELD("hub-box", SHAPE_BYTES, hub_box),
+    FIELD("hub-device", SHAPE_BYTES, hub_device),
+    FIELD("ticket-curve-secret", SHAPE_BYTES, ticket_curve_secret),
+};
+#define FIELD_COUNT (sizeof fields / sizeof fields[0])
+
+enum felloe_code identity_save(const struct identity *identity, const char *dir, struct felloe_error *error)
+{
+    struct buffer out = {0};
+    buffer_reserve(&out, FILE_MAX); /* once, so that no copy of the secrets is left behind by growing */
+    mp_put_array(&out, 2);
+    mp_put_uint(&out, FILE_VERSION);
+    mp_put_map(&out, FIELD_COUNT + 3);
+    mp_put_text(&out, "role");
+    mp_put_text(&out, identity->role == ROLE_HUB ? "hub" : "spoke");
+    mp_put_text(&out, "joined");
+    mp_put_bool(&out, identity->joined);
+    mp_put_text(&out, "incarnation");
+    mp_put_uint(&out, identity->incarnation);
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        const uint8_t *at = (const uint8_t *)identity + fields[i].at;
+        mp_put_text(&out, fields[i].name);
+        if (fields[i].shape == SHAPE_TEXT)
+            mp_put_text(&out, (const char *)at);
+        else
+            mp_put_bin(&out, at, fields[i].size);
+    }
+    uint8_t hash[HASH_SIZE];
+    crypto_generichash(hash, sizeof hash, out.data, out.len, NULL, 0);
+    mp_put_bin(&out, hash, sizeof hash);
+    enum felloe_code code = out.failed ? felloe_fail(error, FELLOE_FAILED, "out of memory")
+                                       : file_write(dir, FILE_NAME, buffer_bytes(&out), error);
+    if (out.data != NULL)
+        sodium_memzero(out.data, out.cap);
+    buffer_release(&out);
+    return code;
+}
+
+/* Bit of fields[] that was there, 0 for another name. */
+static uint32_t read_field(struct mp_reader *r, struct bytes name, struct identity *out)
+{
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        if (!bytes_is(name, fields[i].name))
+            continue;
+        uint8_t *at = (uint8_t *)out + fields[i].at;
+        if (fields[i].shape == SHAPE_BYTES)
+            mp_fixed(r, at, fields[i].size);
+        else if (!bytes_to_text(mp_str(r, 0, fields[i].size - 1), (char *)at, fields[i].size))
+            mp_fail(r);
+        return 1u << i;
+    }
+    return 0;
+}
+
+/* After the array: its hash, and no more. */
+static bool is_whole(struct mp_reader *r)
+{
+    uint8_t want[HASH_SIZE], found[HASH_SIZE];
+    struct bytes array = mp_object(r);
+    crypto_generichash(want, sizeof want, array.data, array.len, NULL, 0);
+    if (!mp_next(r))
+        return false;
+    mp_fixed(r, found, sizeof found);
+    return mp_done(r) && sodium_memcmp(want, found, sizeof want) == 0;
+}
+
+static bool read_identity(struct mp_reader *r, struct identity *out)
+{
+    uint32_t there = 0;
+    bool has_role = false, has_joined = false;
+    if (!mp_next(r))
+        return false;
+    mp_array(r, 2, 2);
+    if (mp_uint(r, UINT32_MAX) != FILE_VERSION)
+        return false;
+    for (uint32_t pairs = mp_map(r, 256); pairs > 0 && !r->failed; pairs--) {
+        struct bytes name = mp_str(r, 1, 64);
+        uint32_t field = read_field(r, name, out);
+        there |= field;
+        if (field != 0)
+            continue;
+        if (bytes_is(name, "role")) {
+            struct bytes role = mp_str(r, 1, 16);
+            out->role = bytes_is(role, "hub") ? ROLE_HUB : ROLE_SPOKE;
+            has_role = bytes_is(role, "hub") || bytes_is(role, "spoke");
+        } else if (bytes_is(name, "joined")) {
+            out->joined = mp_bool(r);
+            has_joined = true;
+        } else if (bytes_is(name, "incarnation")) {
+            out->incarnation = (uint32_t)mp_uint(r, UINT32_MAX);
+        } else {
+            mp_skip(r);
+        }
+    }
+    return is_whole(r) && there == (1u << FIELD_COUNT) - 1 && has_role && has_joined && out->incarnation > 0;
+}
+
+enum felloe_code identity_load(struct identity *identity, const char *dir, struct felloe_error *error)
+{
+    *identity = (struct identity){0};
+    struct buffer in = {0};
+    buffer_reserve(&in, FILE_MAX + 4096);
+    struct mp_reader *reader = malloc(sizeof *reader);
+    enum felloe_code code = in.failed || reader == NULL ? felloe_fail(error, FELLOE_FAILED, "out of memory")
+                                                        : file_read(dir, FILE_NAME, FILE_MAX, &in, error);
+    if (code == FELLOE_OK) {
+        mp_reader_init(reader, buffer_bytes(&in));
+        if (!read_identity(reader, identity)) {
+            identity_clear(identity);
+            code = felloe_fail(error, FELLOE_DAMAGED,
+                               "%s/" FILE_NAME
+                               " cannot be read: it is damaged, or was written by a newer version. It holds "
+                               "this device's keys; put it back from a copy",
+                               dir);
+        }
+    }
+    if (in.data != NULL)
+        sodium_memzero(in.data, in.cap);
+    buffer_release(&in);
+    free(reader);
+    return code;
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The data keys at rest, in D/keys:
+ *
+ *   keys    key id (16) -> kind (1), owner (16), length of site (1), site, nonce (24), sealed key (32 + 16)
+ *   owners  kind (1), owner (16), site, NUL, number (4) -> key id; numbers from 0 in the order in which they came
+ *
+ * Sealed with XChaCha20-Poly1305 under the keyring key; the key id and all that stands before the nonce is associated
+ * data, so that no key can be passed off as another's. */
+#include "daemon/store/keyring.h"
+
+#include <limits.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/report.h"
+#include "daemon/store/store.h"
+
+enum { T_KEYS, T_OWNERS };
+static const char *const table_names[] = {"keys", "owners"};
+
+#define NONCE_SIZE  crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
+#define SEALED_SIZE (DATA_KEY_SIZE + crypto_aead_xchacha20poly1305_ietf_ABYTES)
+#define CLEAR_MIN   (1 + 16 + 1)
+#define CLEAR_MAX   (CLEAR_MIN + SLUG_MAX)
+
+struct keyring {
+    struct store *store;
+    uint8_t key[32];
+    atomic_bool failed;
+};
+
+enum felloe_code keyring_open(struct keyring **out, const char *dir, const uint8_t keyring_key[32],
+                              struct felloe_error *error)
+{
+    *out = NULL;
+    struct keyring *keyring = calloc(1, sizeof *keyring);
+    if (keyring == NULL)
+        return felloe_fail(error, FELLOE_FAILED, "out of memory");
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/keys", dir) >= (int)sizeof path) {
+        free(keyring);
+        return felloe_fail(error, FELLOE_USAGE, "the directory's name is too long: %s", dir);
+    }
+    const struct store_options options = {
+        .dir = path, .what = "the keyring", .tables = table_names, .table_count = 2, .map_bytes = (size_t)8 << 30};
+    enum felloe_code code = store_open(&keyring->store, &options, error);
+    if (code != FELLOE_OK) {
+        free(keyring);
+        return code;
+    }
+    if (sodium_mlock(keyring->key, sizeof keyring->key) != 0)
+        report(LEVEL_WARNING, "the keyring's key may be swapped to disk: locking memory is not permitted here");
+    memcpy(keyring->key, keyring_key, sizeof keyring->key);
+    *out = keyring;
+    return FELLOE_OK;
+}
+
+void keyring_close(struct keyring *keyring)
+{
+    if (keyring == NULL)
+        return;
+    store_close(keyring->store);
+    sodium_munlock(keyring->key, sizeof keyring->key); /* wipes it */
+    free(keyring);
+}
+
+/* ---- one record, sealed and opened ---- */
+
+/* Associated data: the key id and the clear part. */
+struct associated {
+    uint8_t b[16 + CLEAR_MAX];
+    size_t len;
+};
+static struct associated associate(const struct key_id *id, struct bytes clear)
+{
+    struct associated a = {.len = sizeof id->b + clear.len};
+    memcpy(a.b, id->b, sizeof id->b);
+    memcpy(a.b + sizeof id->b, clear.data, clear.len);
+    return a;
+}
+
+static size_t seal(const struct keyring *keyring, const struct key_record *record,
+                   uint8_t out[CLEAR_MAX + NONCE_SIZE + SEALED_SIZE])
+{
+    size_t site_len = strlen(record->site), clear = CLEAR_MIN + site_len;
+    out[0] = (uint8_t)record->kind;
+    memcpy(out + 1, record->owner.b, 16);
+    out[17] = (uint8_t)site_len;
+    memcpy(out + CLEAR_MIN, record->site, site_len);
+    uint8_t *nonce = out + clear;
+    randombytes_buf(nonce, NONCE_SIZE);
+    struct associated a = associate(&record->id, bytes_of(out, clear));
+    crypto_aead_xchacha20poly1305_ietf_encrypt(nonce + NONCE_SIZE, NULL, record->key.b, DATA_KEY_SIZE, a.b, a.len, NULL,
+                                               nonce, keyring->key);
+    return clear + NONCE_SIZE + SEALED_SIZE;
+}
+
+static bool open_value(const struct keyring *keyring, const struct key_id *id, struct bytes value,
+                       struct key_record *out)
+{
+    if (value.len < CLEAR_MIN || value.data[17] > SLUG_MAX)
+        return false;
+    size_t site_len = value.data[17], clear = CLEAR_MIN + site_len;
+    if (value.len != clear + NONCE_SIZE + SEALED_SIZE || value.data[0] < KEY_PERSON ||
+        value.data[0] > KEY_SITE_AUDIENCE)
+        return false;
+    *out = (struct key_record){.id = *id, .kind = (enum key_kind)value.data[0]};
+    memcpy(out->owner.b, value.data + 1, 16);
+    memcpy(out->site, value.data + CLEAR_MIN, site_len);
+    struct associated a = associate(id, bytes_of(value.data, clear));
+    const uint8_t *nonce = value.data + clear;
+    return crypto_aead_xchacha20poly1305_ietf_decrypt(out->key.b, NULL, NULL, nonce + NONCE_SIZE, SEALED_SIZE, a.b,
+                                                      a.len, nonce, keyring->key) == 0;
+}
+
+/* ---- adding ---- */
+
+static void owner_key(struct store_key *key, enum key_kind kind, const struct person_id *owner, struct bytes site)
+{
+    key_start(key);
+    key_put_u8(key, (uint8_t)kind);
+    key_put(key, owner->b, sizeof owner->b);
+    key_put(key, site.data, site.len);
+    key_put_u8(key, 0);
+}
+
+/* Is the same key there already? FELLOE_NOT_FOUND: no. FELLOE_DAMAGED: another key has this id. */
+static enum felloe_code compare(struct keyring *keyring, struct store_txn *txn, const struct key_record *record,
+                                struct felloe_error *error)
+{
+    struct bytes value;
+    if (!store_get(txn, T_KEYS, bytes_of(record->id.b, sizeof record->id.b), &value))
+        return FELLOE_NOT_FOUND;
+    struct key_record there;
+    bool opened = open_value(keyring, &record->id, value, &there);
+    bool same = opened && there.kind == record->kind && person_id_equal(&there.owner, &record->owner) &&
+                sodium_memcmp(there.key.b, record->key.b, sizeof there.key.b) == 0;
+    sodium_memzero(&there, sizeof there);
+    if (same)
+        return FELLOE_OK;
+    char hex[33];
+    hex_encode(bytes_of(record->id.b, sizeof record->id.b), hex);
+    return felloe_fail(error, FELLOE_DAMAGED,
+                       opened ? "a second, different key came under the name %s; the first is kept"
+                              : "the key %s on this device cannot be opened: it is damaged",
+                       hex);
+}
+
+static void add_one(struct keyring *keyring, struct store_txn *txn, const struct key_record *record)
+{
+    uint8_t value[CLEAR_MAX + NONCE_SIZE + SEALED_SIZE];
+    size_t len = seal(keyring, record, value);
+    store_put(txn, T_KEYS, bytes_of(record->id.b, sizeof record->id.b), bytes_of(value, len));
+
+    struct store_key key;
+    owner_key(&key, record->kind, &record->owner, bytes_str(record->site));
+    uint32_t number = 0;
+    struct store_item last;
+    struct store_cursor *cursor = store_cursor_open(txn, T_OWNERS);
+    if (store_last_prefix(cursor, key_bytes(&key), &last) && last.key.len == key.len + 4u)
+        number = be_u32(last.key.data + key.len) + 1;
+    store_cursor_close(cursor);
+    key_put_u32(&key, number);
+    store_put(txn, T_OWNERS, key_bytes(&key), bytes_of(record->id.b, sizeof record->id.b));
+}
+
+enum felloe_code keyring_add(struct keyring *keyring, const struct key_record *records, size_t count,
+                             struct felloe_error *error)
+{
+    if (count == 0)
+        return FELLOE_OK;
+    if (keyring_failed(keyring))
+        return felloe_fail(error, FELLOE_STORAGE,
+                           "the disk failed while keys were written. The daemon has to be started again");
+    struct store_txn *txn;
+    enum felloe_code code = store_begin_write(keyring->store, &txn, error);
+    if (code != FELLOE_OK)
+        return code;
+    size_t added = 0;
+    for (size_t i = 0; i < count; i++) {
+        code = compare(keyring, txn, &records[i], error);
+        if (code == FELLOE_DAMAGED) {
+            store_abort(txn);
+            return code;
+        }
+        if (code == FELLOE_NOT_FOUND) {
+            add_one(keyring, txn, &records[i]);
+            added++;
+        }
+    }
+    if (added == 0 && store_failed(txn, NULL) == STORE_DONE) {
+        store_abort(txn);
+        return FELLOE_OK;
+    }
+    struct felloe_error why = {0};
+    enum store_outcome outcome = store_commit(txn, &why);
+    if (outcome == STORE_DONE)
+        return FELLOE_OK;
+    if (outcome == STORE_UNKNOWN)
+        atomic_store(&keyring->failed, true);
+    return felloe_fail(error, why.code, "%s", why.message);
+}
+
+/* ---- reading ---- */
+
+static enum felloe_code get(struct keyring *keyring, struct store_txn *txn, const struct key_id *id,
+                            struct key_record *out)
+{
+    struct bytes value;
+    if (!store_get(txn, T_KEYS, bytes_of(id->b, sizeof id->b), &value))
+        return FELLOE_NOT_FOUND;
+    return open_value(keyring, id, value, out) ? FELLOE_OK : FELLOE_DAMAGED;
+}
+
+enum felloe_code keyring_get(struct keyring *keyring, const struct key_id *id, struct key_record *out)
+{
+    struct store_txn *txn;
+    enum felloe_code code = store_begin_read(keyring->store, &txn, NULL);
+    if (code != FELLOE_OK)
+        return code;
+    code = get(keyring, txn, id, out);
+    store_abort(txn);
+    return code;
+}
+
+bool keyring_has(struct keyring *keyring, const struct key_id *id)
+{
+    struct store_txn *txn;
+    if (store_begin_read(keyring->store, &txn, NULL) != FELLOE_OK)
+        return false;
+    bool there = store_get(txn, T_KEYS, bytes_of(id->b, sizeof id->b), NULL);
+    store_abort(txn);
+    return there;
+}
+
+enum felloe_code keyring_site_key(struct keyring *keyring, struct bytes site, struct key_record *out)
+{
+    if (site.len > SLUG_MAX)
+        return FELLOE_NOT_FOUND;
+    struct store_txn *txn;
+    enum felloe_code code = store_begin_read(keyring->store, &txn, NULL);
+    if (code != FELLOE_OK)
+        return code;
+    struct store_key key;
+    owner_key(&key, KEY_SITE, &PERSON_ID_NONE, site);
+    struct store_item first;
+    struct key_id id;
+    struct store_cursor *cursor = store_cursor_open(txn, T_OWNERS);
+    bool there = store_seek_prefix(cursor, key_bytes(&key), &first) && first.value.len == sizeof id.b;
+    if (there)
+        memcpy(id.b, first.value.data, sizeof id.b);
+    store_cursor_close(cursor);
+    code = there ? get(keyring, txn, &id, out) : FELLOE_NOT_FOUND;
+    store_abort(txn);
+    return code;
+}
+
+bool keyring_failed(struct keyring *keyring)
+{
+    return atomic_load(&keyring->failed);
+}
+
+size_t keyring_count(struct keyring *keyring)
+{
+    struct store_txn *txn;
+    if (store_begin_read(keyring->store, &txn, NULL) != FELLOE_OK)
+        return 0;
+    size_t count = (size_t)store_count(txn, T_KEYS);
+    store_abort(txn);
+    return count;
+}

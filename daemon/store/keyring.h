@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The data keys, wrapped under the identity's keyring key, in a small LMDB environment of their own (D/keys), so that
+ * backups of the log do not bring an erased key back. Safe to use from any thread; the log's writer alone writes. */
+#ifndef FELLOE_DAEMON_KEYRING_H
+#define FELLOE_DAEMON_KEYRING_H
+
+#include "felloe/error.h"
+#include "proto/event/key_record.h"
+
+struct keyring;
+
+enum felloe_code keyring_open(struct keyring **out, const char *dir, const uint8_t keyring_key[32],
+                              struct felloe_error *error);
+void keyring_close(struct keyring *keyring);
+
+/* Adds those that are not there yet, durable on return. A record whose id is there with other bytes is refused
+ * (FELLOE_DAMAGED); a person's key may be used in several sites (record.site says where it was made). */
+enum felloe_code keyring_add(struct keyring *keyring, const struct key_record *records, size_t count,
+                             struct felloe_error *error);
+/* FELLOE_NOT_FOUND (no message) when it is not there. */
+enum felloe_code keyring_get(struct keyring *keyring, const struct key_id *id, struct key_record *out);
+/* Is it there? Opens nothing. */
+bool keyring_has(struct keyring *keyring, const struct key_id *id);
+/* The key that seals what is about no person in a site: the first that came, which none after it replaces.
+ * FELLOE_NOT_FOUND (no message): none. */
+enum felloe_code keyring_site_key(struct keyring *keyring, struct bytes site, struct key_record *out);
+/* A commit of it has failed: nothing more is added until it is opened again. (A full disk is no such failure.) */
+bool keyring_failed(struct keyring *keyring);
+size_t keyring_count(struct keyring *keyring);
+
+#endif

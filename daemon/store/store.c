@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* LMDB behind one door; see store.h. */
+#include "daemon/store/store.h"
+#include "daemon/store/store_check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <lmdb.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAP_BYTES_DEFAULT ((size_t)256 << 30)
+#define LOCK_FILE_BYTES   8192 /* LMDB's, with its 126 readers */
+
+struct store {
+    MDB_env *env;
+    char dir[PATH_MAX];
+    const char *what;
+    unsigned table_count;
+    MDB_dbi tables[STORE_TABLES_MAX];
+    dev_t device;
+    ino_t inode;
+    struct store *next_open;
+};
+
+struct store_txn {
+    MDB_txn *txn;
+    struct store *store;
+    int failed; /* LMDB's number of the first failure; 0 none */
+};
+
+struct store_cursor {
+    MDB_cursor *cursor;
+    struct store_txn *txn;
+};
+
+/* Opening an environment twice in one process drops the protection of live readers, so this process keeps a list. */
+static pthread_mutex_t open_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct store *open_stores;
+
+/* ---- errors ---- */
+
+static bool is_full(int rc)
+{
+    return rc == ENOSPC || rc == EDQUOT || rc == MDB_MAP_FULL;
+}
+
+/* The one place where LMDB's and the system's numbers become codes and sentences. */
+static enum felloe_code say(const struct store *store, int rc, struct felloe_error *error)
+{
+    const char *what = store->what, *dir = store->dir;
+    switch (rc) {
+    case ENOSPC:
+    case EDQUOT:
+        return felloe_fail(error, FELLOE_STORAGE,
+                           "the disk is full: %s (%s) cannot be written. Free some space; what was saved is safe", what,
+                           dir);
+    case MDB_MAP_FULL:
+        return felloe_fail(error, FELLOE_STORAGE, "%s (%s) has reached the largest size it can have", what, dir);
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return felloe_fail(error, FELLOE_DENIED,
+                           "%s (%s) may not be written by this user. Check the owner and the mode "
+                           "of this directory and of the files in it",
+                           what, dir);
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID:
+    case MDB_VERSION_MISMATCH:
+        return felloe_fail(error, FELLOE_DAMAGED, "%s (%s) is damaged: %s", what, dir, mdb_strerror(rc));
+    case EIO:
+    case MDB_PANIC:
+        return felloe_fail(error, FELLOE_STORAGE,
+                           "the disk reports an error on %s (%s). Check the disk; what was said "
+                           "to be saved is looked through at the next start",
+                           what, dir);
+    case MDB_READERS_FULL:
+        return felloe_fail(error, FELLOE_FAILED, "too many are reading %s at once; try again", what);
+    default:
+        return felloe_fail(error, FELLOE_STORAGE, "%s (%s): %s", what, dir, mdb_strerror(rc));
+    }
+}
+
+/* ---- opening ---- */
+
+static enum felloe_code claim(struct store *store, struct felloe_error *error)
+{
+    struct stat st;
+    if (mkdir(store->dir, 0700) != 0 && errno != EEXIST)
+        return errno == ENOENT ? felloe_fail(error, FELLOE_NOT_FOUND, "there is no directory to put %s into: %s",
+                                             store->what, store->dir)
+                               : say(store, errno, error);
+    if (stat(store->dir, &st) != 0)
+        return say(store, errno, error);
+    store->device = st.st_dev;
+    store->inode = st.st_ino;
+    bool taken = false;
+    pthread_mutex_lock(&open_mutex);
+    for (struct store *s = open_stores; s != NULL; s = s->next_open)
+        taken |= s->device == st.st_dev && s->inode == st.st_ino;
+    if (!taken) {
+        store->next_open = open_stores;
+        open_stores = store;
+    }
+    pthread_mutex_unlock(&open_mutex);
+    return taken ? felloe_fail(error, FELLOE_IN_USE, "%s (%s) is open already", store->what, store->dir) : FELLOE_OK;
+}
+
+static void unclaim(struct store *store)
+{
+    pthread_mutex_lock(&open_mutex);
+    for (struct store **at = &open_stores; *at != NULL; at = &(*at)->next_open)
+        if (*at == store) {
+            *at = store->next_open;
+            break;
+        }
+    pthread_mutex_unlock(&open_mutex);
+}
+
+/* The table of readers is written through a map: on a full disk its first touch would kill the process, so its blocks
+ * are taken beforehand. No environment of this directory is open in this process yet, so closing the file loses no
+ * lock. */
+static int allocate_lock_file(const struct store *store)
+{
+    char path[PATH_MAX + 16];
+    snprintf(path, sizeof path, "%s/lock.mdb", store->dir);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return errno;
+    int rc = posix_fallocate(fd, 0, LOCK_FILE_BYTES);
+    close(fd);
+    return is_full(rc) ? rc : 0; /* where blocks cannot be taken ahead, it is as it was without this */
+}
+
+static int open_tables(struct store *store, const char *const *names)
+{
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(store->env, NULL, 0, &txn);
+    if (rc)
+        return rc;
+    for (unsigned i = 0; i < store->table_count && rc == 0; i++)
+        rc = mdb_dbi_open(txn, names[i], MDB_CREATE, &store->tables[i]);
+    if (rc) {
+        mdb_txn_abort(txn);
+        return rc;
+    }
+    return mdb_txn_commit(txn);
+}
+
+static int open_env(struct store *store, const struct store_options *options)
+{
+    int rc = mdb_env_create(&store->env);
+    if (rc)
+        return rc;
+    rc = mdb_env_set_mapsize(store->env, options->map_bytes ? options->map_bytes : MAP_BYTES_DEFAULT);
+    if (rc == 0)
+        rc = mdb_env_set_maxdbs(store->env, STORE_TABLES_MAX);
+    if (rc == 0) /* NOTLS: readers belong to transactions and not to threads, so a stuck thread pins nothing */
+        rc = mdb_env_open(store->env, store->dir, MDB_NOTLS | (options->sync == STORE_LAZY ? MDB_NOMETASYNC : 0), 0600);
+    int dead = 0;
+    if (rc == 0)
+        rc = mdb_reader_check(store->env, &dead);
+    return rc ? rc : open_tables(store, options->tables);
+}
+
+enum felloe_code store_open(struct store **out, const struct store_options *options, struct felloe_error *error)
+{
+    assert(options->table_count <= STORE_TABLES_MAX);
+    *out = NULL;
+    struct store *store = calloc(1, sizeof *store);
+    if (store == NULL)
+        return felloe_fail(error, FELLOE_FAILED, "out of memory");
+    store->what = options->what;
+    store->table_count = options->table_count;
+    if (strlen(options->dir) >= sizeof store->dir) {
+        free(store);
+        return felloe_fail(error, FELLOE_USAGE, "the directory's name is too long: %s", options->dir);
+    }
+    memcpy(store->dir, options->dir, strlen(options->dir) + 1);
+    enum felloe_code code = claim(store, error);
+    if (code != FELLOE_OK) {
+        free(store);
+        return code;
+    }
+    char path[PATH_MAX + 16];
+    snprintf(path, sizeof path, "%s/data.mdb", store->dir);
+    code = store_check_file(path, error);
+    if (code == FELLOE_OK) {
+        int rc = allocate_lock_file(store);
+        if (rc == 0)
+            rc = open_env(store, options);
+        if (rc)
+            code = say(store, rc, error);
+    }
+    if (code != FELLOE_OK) {
+        store_close(store);
+        return code;
+    }
+    *out = store;
+    return FELLOE_OK;
+}
+
+void store_close(struct store *store)
+{
+    if (store == NULL)
+        return;
+    if (store->env != NULL)
+        mdb_env_close(store->env);
+    unclaim(store);
+    free(store);
+}
+
+/* ---- transactions ---- */
+
+static enum felloe_code begin(struct store *store, unsigned flags, struct store_txn **out, struct felloe_error *error)
+{
+    *out = NULL;
+    struct store_txn *txn = calloc(1, sizeof *txn);
+    if (txn == NULL)
+        return felloe_fail(error, FELLOE_FAILED, "out of memory");
+    txn->store = store;
+    int rc = mdb_txn_begin(store->env, NULL, flags, &txn->txn);
+    if (rc) {
+        free(txn);
+        return say(store, rc, error);
+    }
+    *out = txn;
+    return FELLOE_OK;
+}
+
+enum felloe_code store_begin_read(struct store *store, struct store_txn **out, struct felloe_error *error)
+{
+    return begin(store, MDB_RDONLY, out, error);
+}
+
+enum felloe_code store_begin_write(struct store *store, struct store_txn **out, struct felloe_error *error)
+{
+    return begin(store, 0, out, error);
+}
+
+/* After a commit failed: was it before the meta page was written? LMDB refuses all further use when it was not. */
+static bool still_sound(struct store *store)
+{
+    MDB_txn *probe;
+    if (mdb_txn_begin(store->env, NULL, MDB_RDONLY, &probe) != 0)
+        return false;
+    mdb_txn_abort(probe);
+    return true;
+}
+
+enum store_outcome store_commit(struct store_txn *txn, struct felloe_error *error)
+{
+    struct store *store = txn->store;
+    enum store_outcome outcome = store_failed(txn, error);
+    if (outcome != STORE_DONE) {
+        store_abort(txn);
+        return outcome;
+    }
+    int rc = mdb_txn_commit(txn->txn);
+    free(txn);
+    if (rc == 0)
+        return STORE_DONE;
+    if (rc == EIO && still_sound(store) && store_disk_is_full(store->dir))
+        rc = ENOSPC; /* LMDB says EIO also when a write was cut short for want of room */
+    say(store, rc, error);
+    return is_full(rc) && still_sound(store) ? STORE_FULL : STORE_UNKNOWN;
+}
+
+void store_abort(struct store_txn *txn)
+{
+    if (txn == NULL)
+        return;
+    mdb_txn_abort(txn->txn);
+    free(txn);
+}
+
+enum store_outcome store_failed(const struct store_txn *txn, struct felloe_error *error)
+{
+    if (txn->failed == 0)
+        return STORE_DONE;
+    say(txn->store, txn->failed, error);
+    return is_full(txn->failed) ? STORE_FULL : STORE_REFUSED;
+}
+
+static bool note(struct store_txn *txn, int rc)
+{
+    if (rc != 0 && rc != MDB_NOTFOUND && txn->failed == 0)
+        txn->failed = rc;
+    return rc == 0;
+}
+
+static MDB_dbi table_of(const struct store_txn *txn, unsigned table)
+{
+    assert(table < txn->store->table_count);
+    return txn->store->tables[table];
+}
+
+/* ---- values ---- */
+
+static MDB_val val_of(struct bytes b)
+{
+    return (MDB_val){b.len, (void *)(uintptr_t)b.data}; /* LMDB only reads it, and does not say const */
+}
+
+static struct bytes bytes_of_val(MDB_val v)
+{
+    return (struct bytes){v.mv_data, v.mv_size};
+}
+
+bool store_get(struct store_txn *txn, unsigned table, struct bytes key, struct bytes *out)
+{
+    MDB_val k = val_of(key), v;
+    if (txn->failed || !note(txn, mdb_get(txn->txn, table_of(txn, table), &k, &v)))
+        return false;
+    if (out != NULL)
+        *out = bytes_of_val(v);
+    return true;
+}
+
+/* MDB_APPEND says KEYEXIST, before it has touched anything, when the key is not the highest. */
+static bool put(struct store_txn *txn, unsigned table, struct bytes key, MDB_val *v, unsigned flags)
+{
+    assert(key.len > 0 && key.len <= STORE_KEY_MAX);
+    if (txn->failed)
+        return false;
+    MDB_val k = val_of(key);
+    MDB_dbi dbi = table_of(txn, table);
+    size_t size = v->mv_size;
+    int rc = mdb_put(txn->txn, dbi, &k, v, flags);
+    if (rc == MDB_KEYEXIST && (flags & MDB_APPEND)) {
+        v->mv_size = size;
+        rc = mdb_put(txn->txn, dbi, &k, v, flags & ~(unsigned)MDB_APPEND);
+    }
+    return note(txn, rc);
+}
+
+static uint8_t *reserve(struct store_txn *txn, unsigned table, struct bytes key, size_t len, unsigned flags)
+{
+    MDB_val v = {len, NULL};
+    return put(txn, table, key, &v, flags | MDB_RESERVE) ? v.mv_data : NULL;
+}
+
+bool store_put(struct store_txn *txn, unsigned table, struct bytes key, struct bytes value)
+{
+    MDB_val v = val_of(value);
+    return put(txn, table, key, &v, 0);
+}
+
+bool store_put_last(struct store_txn *txn, unsigned table, struct bytes key, struct bytes value)
+{
+    MDB_val v = val_of(value);
+    return put(txn, table, key, &v, MDB_APPEND);
+}
+
+uint8_t *store_reserve(struct store_txn *txn, unsigned table, struct bytes key, size_t len)
+{
+    return reserve(txn, table, key, len, 0);
+}
+
+uint8_t *store_reserve_last(struct store_txn *txn, unsigned table, struct bytes key, size_t len)
+{
+    return reserve(txn, table, key, len, MDB_APPEND);
+}
+
+bool store_delete(struct store_txn *txn, unsigned table, struct bytes key)
+{
+    MDB_val k = val_of(key);
+    return !txn->failed && note(txn, mdb_del(txn->txn, table_of(txn, table), &k, NULL));
+}
+
+bool store_clear(struct store_txn *txn, unsigned table)
+{
+    return !txn->failed && note(txn, mdb_drop(txn->txn, table_of(txn, table), 0));
+}
+
+uint64_t store_count(struct store_txn *txn, unsigned table)
+{
+    MDB_stat stat;
+    return !txn->failed && note(txn, mdb_stat(txn->txn, table_of(txn, table), &stat)) ? stat.ms_entries : 0;
+}
+
+/* ---- cursors ---- */
+
+struct store_cursor *store_cursor_open(struct store_txn *txn, unsigned table)
+{
+    if (txn->failed)
+        return NULL;
+    struct store_cursor *cursor = calloc(1, sizeof *cursor);
+    if (cursor == NULL) {
+        note(txn, ENOMEM);
+        return NULL;
+    }
+    cursor->txn = txn;
+    if (!note(txn, mdb_cursor_open(txn->txn, table_of(txn, table), &cursor->cursor))) {
+        free(cursor);
+        return NULL;
+    }
+    return cursor;
+}
+
+void store_cursor_close(struct store_cursor *cursor)
+{
+    if (cursor == NULL)
+        return;
+    mdb_cursor_close(cursor->cursor);
+    free(cursor);
+}
+
+static bool move(struct store_cursor *cursor, struct bytes key, MDB_cursor_op op, struct store_item *out)
+{
+    if (cursor == NULL || cursor->txn->failed)
+        return false;
+    MDB_val k = val_of(key), v = {0, NULL};
+    if (!note(cursor->txn, mdb_cursor_get(cursor->cursor, &k, &v, op)))
+        return false;
+    out->key = bytes_of_val(k);
+    out->value = bytes_of_val(v);
+    return true;
+}
+
+static bool begins_with(struct bytes key, struct bytes prefix)
+{
+    return key.len >= prefix.len && (prefix.len == 0 || memcmp(key.data, prefix.data, prefix.len) == 0);
+}
+
+bool store_seek(struct store_cursor *cursor, struct bytes key, struct store_item *out)
+{
+    return move(cursor, key, key.len == 0 ? MDB_FIRST : MDB_SET_RANGE, out);
+}
+
+bool store_seek_below(struct store_cursor *cursor, struct bytes key, struct store_item *out)
+{
+    if (key.len != 0 && store_seek(cursor, key, out))
+        return move(cursor, key, MDB_PREV, out);
+    return move(cursor, key, MDB_LAST, out);
+}
+
+bool store_next(struct store_cursor *cursor, struct store_item *out)
+{
+    return move(cursor, (struct bytes){0}, MDB_NEXT, out);
+}
+
+bool store_previous(struct store_cursor *cursor, struct store_item *out)
+{
+    return move(cursor, (struct bytes){0}, MDB_PREV, out);
+}
+
+bool store_seek_prefix(struct store_cursor *cursor, struct bytes prefix, struct store_item *out)
+{
+    return store_seek(cursor, prefix, out) && begins_with(out->key, prefix);
+}
+
+bool store_next_prefix(struct store_cursor *cursor, struct bytes prefix, struct store_item *out)
+{
+    return store_next(cursor, out) && begins_with(out->key, prefix);
+}
+
+bool store_last_prefix(struct store_cursor *cursor, struct bytes prefix, struct store_item *out)
+{
+    /* The first key above all that begin with the prefix: the prefix plus one; none when it is all 0xff. */
+    struct store_key above;
+    key_start(&above);
+    key_put(&above, prefix.data, prefix.len);
+    while (above.len > 0 && above.b[above.len - 1] == 0xff)
+        above.len--;
+    if (above.len > 0)
+        above.b[above.len - 1]++;
+    return store_seek_below(cursor, key_bytes(&above), out) && begins_with(out->key, prefix);
+}
+
+bool store_cursor_delete(struct store_cursor *cursor)
+{
+    return cursor != NULL && !cursor->txn->failed && note(cursor->txn, mdb_cursor_del(cursor->cursor, 0));
+}
+
+/* ---- numbers ---- */
+
+void store_stat(struct store *store, struct store_stat *out)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    *out = (struct store_stat){0};
+    if (mdb_env_info(store->env, &info) != 0 || mdb_env_stat(store->env, &stat) != 0)
+        return;
+    out->bytes_used = (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
+    out->last_txn = info.me_last_txnid;
+    out->readers = info.me_numreaders;
+}

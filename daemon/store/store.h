@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* LMDB behind one door: environments, tables, transactions, cursors. store.c is the only file that includes lmdb.h.
+ *
+ * What it sees to, so that nobody else has to:
+ *   - An environment is checked before it is mapped (a truncated file would kill the process with SIGBUS), its map is
+ *     huge from the start, its files are 0600 in a 0700 directory, and readers that died are cleared.
+ *   - One process can have an environment open once only: a second store_open of the same directory is refused.
+ *   - Errors are sticky in the transaction: put and get without looking, and ask once, at the commit or with
+ *     store_failed. They come as codes and sentences for people; no LMDB number leaves store.c.
+ *
+ * Threads: a write transaction belongs to the thread that began it (one writer at a time; others wait). A read
+ * transaction may be used by one thread at a time, any. */
+#ifndef FELLOE_DAEMON_STORE_H
+#define FELLOE_DAEMON_STORE_H
+
+#include "daemon/store/store_key.h"
+#include "felloe/error.h"
+
+struct store;
+struct store_txn;
+struct store_cursor;
+
+enum store_sync {
+    STORE_DURABLE, /* a commit that returned has reached the disk */
+    STORE_LAZY     /* for what can be derived again: the last commit may be lost by a power cut, never more */
+};
+
+struct store_options {
+    const char *dir;            /* of this environment alone; made when it is missing */
+    const char *what;           /* for people, in errors: "the log", "the views" */
+    const char *const *tables;  /* their names; everywhere else a table is its index in here. Borrowed for ever */
+    unsigned table_count;       /* at most STORE_TABLES_MAX */
+    enum store_sync sync;
+    size_t map_bytes;           /* 0: 256 GiB, which is address space, not memory */
+};
+#define STORE_TABLES_MAX 128
+
+/* FELLOE_DAMAGED: the file is not whole (too short, not LMDB's, another page size or version).
+ * FELLOE_IN_USE: this process has it open already. FELLOE_DENIED, FELLOE_STORAGE. */
+enum felloe_code store_open(struct store **out, const struct store_options *options, struct felloe_error *error);
+void store_close(struct store *store); /* NULL is fine; all transactions have ended */
+
+/* ---- transactions ---- */
+
+enum felloe_code store_begin_read(struct store *store, struct store_txn **out, struct felloe_error *error);
+/* Always on one and the same thread of the process. */
+enum felloe_code store_begin_write(struct store *store, struct store_txn **out, struct felloe_error *error);
+
+enum store_outcome {
+    STORE_DONE,    /* committed, durable as far as the store's sync says */
+    STORE_REFUSED, /* an earlier call of this transaction had failed: nothing was written */
+    STORE_FULL,    /* the disk (or the map) is full: nothing was written, and it may be tried again */
+    STORE_UNKNOWN  /* the commit itself failed: it may or may not be on the disk. Close, open, compare */
+};
+/* Ends the transaction in any case. */
+enum store_outcome store_commit(struct store_txn *txn, struct felloe_error *error);
+void store_abort(struct store_txn *txn); /* ends a read transaction too; NULL is fine */
+
+/* Has a call of this transaction failed? Then says how; the transaction can only be aborted. STORE_FULL: for want of
+ * room. STORE_DONE: all is well so far. `error` may be NULL. */
+enum store_outcome store_failed(const struct store_txn *txn, struct felloe_error *error);
+
+/* ---- values ----
+ * What is handed out points into the map: valid until the transaction ends, in a write transaction only until the next
+ * change. Keys: 1 to STORE_KEY_MAX bytes, ordered as bytes. */
+
+/* False when it is not there (or the transaction failed). `out` may be NULL. */
+bool store_get(struct store_txn *txn, unsigned table, struct bytes key, struct bytes *out);
+bool store_put(struct store_txn *txn, unsigned table, struct bytes key, struct bytes value);
+/* Room for `len` bytes under this key, to be written before the next call; NULL on failure. */
+uint8_t *store_reserve(struct store_txn *txn, unsigned table, struct bytes key, size_t len);
+/* The same two for a key that is meant to be above all others of its table, without a search. Any other key goes in the
+ * ordinary way. */
+bool store_put_last(struct store_txn *txn, unsigned table, struct bytes key, struct bytes value);
+uint8_t *store_reserve_last(struct store_txn *txn, unsigned table, struct bytes key, size_t len);
+/* False when it was not there. */
+bool store_delete(struct store_txn *txn, unsigned table, struct bytes key);
+/* Empties a table. */
+bool store_clear(struct store_txn *txn, unsigned table);
+/* How many entries a table has. */
+uint64_t store_count(struct store_txn *txn, unsigned table);
+
+/* ---- cursors ---- */
+
+struct store_item {
+    struct bytes key, value;
+};
+/* NULL on failure; every other call is fine with NULL and then finds nothing. Close it before its transaction ends. */
+struct store_cursor *store_cursor_open(struct store_txn *txn, unsigned table);
+void store_cursor_close(struct store_cursor *cursor);
+/* The first entry at or above `key` (empty key: the first of all). False: there is none. */
+bool store_seek(struct store_cursor *cursor, struct bytes key, struct store_item *out);
+/* The last entry below `key` (empty key: the last of all). */
+bool store_seek_below(struct store_cursor *cursor, struct bytes key, struct store_item *out);
+bool store_next(struct store_cursor *cursor, struct store_item *out);
+bool store_previous(struct store_cursor *cursor, struct store_item *out);
+/* The first entry whose key begins with `prefix`, and the next one as long as it does. */
+bool store_seek_prefix(struct store_cursor *cursor, struct bytes prefix, struct store_item *out);
+bool store_next_prefix(struct store_cursor *cursor, struct bytes prefix, struct store_item *out);
+/* The last entry whose key begins with `prefix`. */
+bool store_last_prefix(struct store_cursor *cursor, struct bytes prefix, struct store_item *out);
+/* Removes the entry that the cursor stands on; store_next then gives the one after it. */
+bool store_cursor_delete(struct store_cursor *cursor);
+
+/* ---- numbers ---- */
+
+struct store_stat {
+    uint64_t bytes_used;   /* of the file, as far as pages are in use or free for reuse */
+    uint64_t last_txn;
+    unsigned readers;
+};
+void store_stat(struct store *store, struct store_stat *out);
+
+#endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Walks the trees of a database file page by page; see store_walk.h. */
+#include "daemon/store/store_walk.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NO_PAGE    UINT64_MAX
+#define META_PAGES 2
+#define DEPTH_MAX  32 /* LMDB's */
+#define KEY_MAX    511
+
+struct page_head {
+    uint64_t number;
+    uint16_t pad, flags, lower, upper; /* of pages for large data, lower and upper are one number: how many pages */
+};
+#define PAGE_BRANCH   0x01
+#define PAGE_LEAF     0x02
+#define PAGE_OVERFLOW 0x04
+
+#define NODE_HEAD    8
+#define NODE_BIG     0x01 /* the data stand on pages of their own */
+#define NODE_TREE    0x02 /* the data are a tree: a table */
+#define TREE_INTEGER 0x08 /* keys are numbers in the machine's order: the list of free pages */
+
+enum use { USE_NONE, USE_TREE, USE_FREE };
+enum tree { TREE_FREE, TREE_TABLES, TREE_ROWS };
+
+struct walking {
+    struct store_walk *w;
+    uint8_t *uses; /* two bits a page */
+    /* the tree at hand */
+    enum tree kind;
+    unsigned depth;
+    uint8_t last[KEY_MAX]; /* the last key that was passed */
+    size_t last_len;
+    bool has_last, may_equal;
+};
+
+struct node {
+    uint16_t flags;
+    uint64_t size; /* of the data; in a branch the number of the page below */
+    const uint8_t *key, *data;
+    size_t key_len;
+};
+
+static bool bad(struct walking *k, uint64_t page, const char *what)
+{
+    k->w->what = what;
+    k->w->where = page;
+    return false;
+}
+
+/* Each page has one use. */
+static bool take(struct walking *k, uint64_t page, enum use use)
+{
+    if (page < META_PAGES || page >= k->w->wanted || (use == USE_TREE && page >= k->w->there))
+        return bad(k, page, "is named and is not in the file");
+    uint8_t *at = &k->uses[page / 4];
+    unsigned shift = page % 4 * 2;
+    if ((*at >> shift & 3) != USE_NONE)
+        return bad(k, page, "is used twice");
+    *at |= (uint8_t)(use << shift);
+    return true;
+}
+
+static bool read_at(struct walking *k, uint64_t page, void *out, size_t size)
+{
+    off_t at = (off_t)(page * k->w->page);
+    return pread(k->w->fd, out, size, at) == (ssize_t)size || bad(k, page, "cannot be read");
+}
+
+/* ---- nodes ---- */
+
+static bool read_node(struct walking *k, uint64_t number, const uint8_t *page, size_t index, struct node *out)
+{
+    struct page_head head;
+    uint16_t at, parts[4]; /* low and high half of a size or a page number, flags, size of the key */
+    const size_t size = k->w->page;
+    memcpy(&head, page, sizeof head);
+    memcpy(&at, page + sizeof head + 2 * index, sizeof at);
+    if (at < head.upper || at % 2 != 0 || at + (size_t)NODE_HEAD > size)
+        return bad(k, number, "has an entry outside itself");
+    memcpy(parts, page + at, sizeof parts);
+    const bool branch = head.flags == PAGE_BRANCH;
+    *out =
+        (struct node){.flags = branch ? 0 : parts[2],
+                      .size = (uint64_t)parts[0] | (uint64_t)parts[1] << 16 | (branch ? (uint64_t)parts[2] << 32 : 0),
+                      .key = page + at + NODE_HEAD,
+                      .key_len = parts[3]};
+    const size_t data = (size_t)at + NODE_HEAD + out->key_len;
+    const uint64_t inside = branch ? 0 : out->flags & NODE_BIG ? sizeof(uint64_t) : out->size;
+    if (data > size || inside > size - data)
+        return bad(k, number, "has an entry that is longer than itself");
+    out->data = page + data;
+    const bool nameless = branch && index == 0; /* the key of a branch's first child is not looked at */
+    if (!nameless &&
+        (out->key_len == 0 || out->key_len > KEY_MAX || (k->kind == TREE_FREE && out->key_len != sizeof(uint64_t))))
+        return bad(k, number, "has a key of a wrong length");
+    const unsigned allowed = branch ? 0 : k->kind == TREE_TABLES ? NODE_TREE : NODE_BIG;
+    if ((out->flags & ~allowed) != 0 || (k->kind == TREE_TABLES && !branch && out->flags != NODE_TREE))
+        return bad(k, number, "has an entry of an unknown kind");
+    return true;
+}
+
+static bool follows(const struct walking *k, const uint8_t *key, size_t len)
+{
+    if (!k->has_last)
+        return true;
+    if (k->kind == TREE_FREE) {
+        uint64_t a, b;
+        memcpy(&a, k->last, sizeof a);
+        memcpy(&b, key, sizeof b);
+        return a < b || (a == b && k->may_equal);
+    }
+    int order = memcmp(k->last, key, len < k->last_len ? len : k->last_len);
+    return order < 0 || (order == 0 && (k->last_len < len || (k->last_len == len && k->may_equal)));
+}
+
+static void note_key(struct walking *k, const struct node *node)
+{
+    memcpy(k->last, node->key, node->key_len);
+    k->last_len = node->key_len;
+    k->has_last = true;
+    k->may_equal = false;
+}
+
+/* ---- what a leaf holds ---- */
+
+static bool take_big(struct walking *k, uint64_t number, const struct node *node, uint64_t *first)
+{
+    struct page_head head;
+    memcpy(first, node->data, sizeof *first);
+    if (!take(k, *first, USE_TREE) || !read_at(k, *first, &head, sizeof head))
+        return false;
+    const uint64_t pages = (uint64_t)head.lower | (uint64_t)head.upper << 16;
+    const uint64_t needed = (sizeof head + node->size + k->w->page - 1) / k->w->page;
+    if (head.number != *first || head.flags != PAGE_OVERFLOW || pages < needed || pages > k->w->there - *first)
+        return bad(k, number, "has data on other pages, and those are damaged");
+    for (uint64_t i = 1; i < pages; i++)
+        if (!take(k, *first + i, USE_TREE))
+            return false;
+    return true;
+}
+
+static bool take_free(struct walking *k, uint64_t number, const uint8_t *ids, uint64_t size)
+{
+    uint64_t count, id;
+    if (size < sizeof count)
+        return bad(k, number, "has a list of free pages that is too short");
+    memcpy(&count, ids, sizeof count);
+    if (count > size / sizeof id - 1)
+        return bad(k, number, "has a list of free pages that is too short");
+    for (uint64_t i = 1; i <= count; i++) {
+        memcpy(&id, ids + i * sizeof id, sizeof id);
+        if (!take(k, id, USE_FREE))
+            return false;
+    }
+    return true;
+}
+
+static bool take_free_list(struct walking *k, uint64_t number, const struct node *node)
+{
+    uint64_t first;
+    if (!(node->flags & NODE_BIG))
+        return take_free(k, number, node->data, node->size);
+    if (!take_big(k, number, node, &first))
+        return false;
+    uint8_t *ids = malloc(node->size);
+    bool ok = ids != NULL && (pread(k->w->fd, ids, node->size,
+                                    (off_t)(first * k->w->page + sizeof(struct page_head))) == (ssize_t)node->size
+                                  ? take_free(k, number, ids, node->size)
+                                  : bad(k, first, "cannot be read"));
+    free(ids);
+    return ok;
+}
+
+static bool walk_tree(struct walking *k, uint64_t number, const struct tree_on_disk *tree, enum tree kind);
+
+static bool walk_table(struct walking *k, uint64_t number, const struct node *node)
+{
+    struct tree_on_disk tree;
+    if (node->size != sizeof tree)
+        return bad(k, number, "has a table of a wrong size");
+    memcpy(&tree, node->data, sizeof tree);
+    struct walking below = {.w = k->w, .uses = k->uses};
+    return walk_tree(&below, number, &tree, TREE_ROWS);
+}
+
+static bool walk_entry(struct walking *k, uint64_t number, const struct node *node)
+{
+    uint64_t first;
+    if (!follows(k, node->key, node->key_len))
+        return bad(k, number, "has its entries out of order");
+    note_key(k, node);
+    switch (k->kind) {
+    case TREE_FREE:
+        return take_free_list(k, number, node);
+    case TREE_TABLES:
+        return walk_table(k, number, node);
+    default:
+        return !(node->flags & NODE_BIG) || take_big(k, number, node, &first);
+    }
+}
+
+/* ---- pages ---- */
+
+static bool walk_page(struct walking *k, uint64_t number, unsigned depth);
+
+/* A branch's key is above all on its left, and not above what is on its right. */
+static bool walk_child(struct walking *k, uint64_t number, const struct node *node, size_t index, unsigned depth)
+{
+    if (index > 0) {
+        if (!follows(k, node->key, node->key_len))
+            return bad(k, number, "has its entries out of order");
+        note_key(k, node);
+        k->may_equal = true;
+    }
+    return walk_page(k, node->size, depth + 1);
+}
+
+static bool walk_nodes(struct walking *k, uint64_t number, const uint8_t *page, unsigned depth)
+{
+    struct page_head head;
+    memcpy(&head, page, sizeof head);
+    const bool branch = head.flags == PAGE_BRANCH;
+    const size_t size = k->w->page;
+    if (head.number != number || (head.flags != PAGE_BRANCH && head.flags != PAGE_LEAF) || head.lower < sizeof head ||
+        head.lower > head.upper || head.upper > size || head.lower % 2 != 0)
+        return bad(k, number, "has a damaged head");
+    const size_t count = (head.lower - sizeof head) / 2;
+    if (count < (branch ? 2 : 1) || branch != (depth < k->depth) || depth > k->depth)
+        return bad(k, number, "does not belong where it is");
+    for (size_t i = 0; i < count; i++) {
+        struct node node;
+        if (!read_node(k, number, page, i, &node) ||
+            !(branch ? walk_child(k, number, &node, i, depth) : walk_entry(k, number, &node)))
+            return false;
+    }
+    return true;
+}
+
+static bool walk_page(struct walking *k, uint64_t number, unsigned depth)
+{
+    if (!take(k, number, USE_TREE))
+        return false;
+    uint8_t *page = malloc(k->w->page);
+    bool ok = page != NULL && read_at(k, number, page, k->w->page) && walk_nodes(k, number, page, depth);
+    free(page);
+    return ok;
+}
+
+static bool walk_tree(struct walking *k, uint64_t number, const struct tree_on_disk *tree, enum tree kind)
+{
+    k->kind = kind;
+    k->depth = tree->depth;
+    if (tree->flags != (kind == TREE_FREE ? TREE_INTEGER : 0) || tree->depth > DEPTH_MAX ||
+        (tree->root == NO_PAGE) != (tree->depth == 0))
+        return bad(k, number, "has a damaged table");
+    return tree->root == NO_PAGE || walk_page(k, tree->root, 1);
+}
+
+bool store_walk(struct store_walk *w)
+{
+    w->what = NULL;
+    w->where = 0;
+    struct walking k = {.w = w, .uses = calloc(1, (size_t)(w->wanted / 4 + 1))};
+    bool ok = k.uses != NULL && walk_tree(&k, 0, &w->free, TREE_FREE);
+    if (ok) {
+        k.has_last = false;
+        ok = walk_tree(&k, 0, &w->all, TREE_TABLES);
+    }
+    for (uint64_t page = w->there; ok && page < w->wanted; page++)
+        if ((k.uses[page / 4] >> page % 4 * 2 & 3) != USE_FREE)
+            ok = bad(&k, page, "is missing");
+    free(k.uses);
+    return ok;
+}

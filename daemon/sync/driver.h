@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The driver performs what a sync machine puts out, in order: "commit, then answer" lives here and nowhere else.
+ * One implementation a role (driver_hub.c, driver_spoke.c); both run on the loop's thread. */
+#ifndef FELLOE_DAEMON_DRIVER_H
+#define FELLOE_DAEMON_DRIVER_H
+
+#include "daemon/log/event_log.h"
+
+struct driver;
+struct daemon;
+
+/* How the other side looks from here. */
+struct link_status {
+    bool reachable;              /* spoke: the hub answered and the connection holds; hub: it is listening */
+    int64_t last_contact_ms;     /* wall clock; 0 never */
+    int64_t clock_skew_ms;       /* spoke: our clock minus the hub's at last contact */
+    char notice[200];            /* what people should know (refused, fork, …); empty when all is well */
+    unsigned connected;          /* hub: devices heard within the last minute */
+};
+struct site_link {
+    struct position head;        /* the hub's newest, as last heard */
+    char notice[200];
+};
+struct device_heard {
+    struct device_id device;
+    int64_t heard_ms;
+    uint64_t waiting;
+};
+
+enum felloe_code driver_open(struct driver **out, struct daemon *daemon, struct felloe_error *error);
+void driver_close(struct driver *driver);
+
+/* Own events were made durable (LOG_RECORD done): site, the job's own head, at the hub also its head. */
+void driver_recorded(struct driver *driver, const struct log_job *job);
+/* Keys that the views lack. */
+void driver_need_keys(struct driver *driver, struct bytes site, const struct key_id *keys, size_t count);
+void driver_status(struct driver *driver, struct link_status *out);
+void driver_site_status(struct driver *driver, struct bytes site, struct site_link *out);
+/* Last heard and waiting of a device (hub: from itself; spoke: from the last WELCOME). False when unknown. */
+bool driver_device_heard(struct driver *driver, const struct device_id *device, struct device_heard *out);
+
+/* Hub only. The records are durable already; the live allow-list and machine follow at once. */
+void driver_ticket_added(struct driver *driver, const struct ticket_record *ticket);
+void driver_device_changed(struct driver *driver, const struct device_record *device);
+void driver_site_added(struct driver *driver, struct bytes site);
+
+#endif

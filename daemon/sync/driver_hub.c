@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The hub's driver: messages, ticks and completions in; sends and commits out. */
+#include "daemon/sync/driver_hub.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/report.h"
+
+#define FULL_PROBE_MS 5000
+/* A ticket that expired is answered in words for this long; then its key is a stranger's. */
+#define EXPIRED_KEPT_MS (14ll * 24 * 3600 * 1000)
+
+size_t driver_hub_size(void)
+{
+    return sizeof(struct hub_driver);
+}
+
+static void perform(struct hub_driver *h, struct hub_output *output);
+
+void driver_hub_step(struct hub_driver *h, struct hub_input *input)
+{
+    if (h->machine == NULL || h->base.restarting) {
+        lent_return(&input->body);
+        return;
+    }
+    input->now_ms = clock_steady_ms();
+    hub_step(h->machine, input, &h->outputs);
+    for (size_t i = 0; i < h->outputs.count; i++)
+        perform(h, &h->outputs.items[i]);
+    bool failed = h->outputs.failed;
+    hub_outputs_clear(&h->outputs);
+    if (failed)
+        driver_restart(&h->base, "out of memory");
+    driver_retick(&h->base);
+}
+
+/* ---- devices ---- */
+
+const struct box_shared *driver_hub_box(const struct hub_driver *h, const struct device_id *device)
+{
+    for (size_t i = 0; i < h->box_count; i++)
+        if (device_id_equal(&h->boxes[i].device, device))
+            return &h->boxes[i].shared;
+    return NULL;
+}
+
+static bool put_box(struct hub_driver *h, const struct device_record *device, const struct box_shared *shared)
+{
+    size_t at = 0;
+    while (at < h->box_count && !device_id_equal(&h->boxes[at].device, &device->device))
+        at++;
+    if (at == h->box_cap) {
+        size_t cap = h->box_cap > 0 ? h->box_cap * 2 : 16;
+        struct hub_box *boxes = realloc(h->boxes, cap * sizeof *boxes);
+        if (boxes == NULL)
+            return false;
+        h->boxes = boxes;
+        h->box_cap = cap;
+    }
+    h->boxes[at] = (struct hub_box){device->device, *shared};
+    if (at == h->box_count)
+        h->box_count++;
+    return true;
+}
+
+bool driver_hub_admit(struct hub_driver *h, const struct device_record *device)
+{
+    bool revoked = device->revoked_ms != 0;
+    struct net_key key = {.kind = revoked ? NET_KEY_REVOKED : NET_KEY_DEVICE, .device = device->device};
+    memcpy(key.curve, device->curve, sizeof key.curve);
+    struct box_shared shared;
+    struct bytes sites[SITES_MAX];
+    for (uint32_t i = 0; i < device->site_count; i++)
+        sites[i] = bytes_str(device->sites[i]);
+    if (device_id_equal(&device->device, &h->base.daemon->identity.device)) /* the hub itself: nobody connects as it */
+        return true;
+    if (h->net == NULL) /* closing */
+        return true;
+    /* A key that nothing can be sealed to must not keep the hub from serving all the others. */
+    if (!box_shared_of(&shared, &device->box, &h->base.daemon->identity.box_secret)) {
+        report(LEVEL_ERROR, "a device's record holds a key that is none: it is not let in");
+        return true;
+    }
+    bool fine = put_box(h, device, &shared) && net_hub_admit(h->net, &key);
+    sodium_memzero(&shared, sizeof shared);
+    if (!fine)
+        return false;
+    if (h->machine == NULL)
+        return true; /* the one that is made afresh reads the records */
+    if (!hub_admit(h->machine, &device->device, &device->sign, sites, device->site_count))
+        return false;
+    if (revoked)
+        hub_revoke(h->machine, &device->device);
+    return true;
+}
+
+/* ---- outputs ---- */
+
+void driver_hub_send(struct hub_driver *h, uint64_t peer, struct buffer *header, struct lent *body)
+{
+    if (h->net != NULL) {
+        net_hub_send(h->net, peer, header, body);
+    } else { /* closing */
+        buffer_release(header);
+        lent_return(body);
+    }
+}
+
+void driver_hub_refuse(struct hub_driver *h, uint64_t peer, uint64_t request, enum refusal reason, const char *text)
+{
+    struct buffer header = {0};
+    struct lent nothing = {0};
+    h->message.kind = MSG_REFUSED;
+    h->message.request = request;
+    h->message.refused = (struct msg_refused){.reason = reason, .text = bytes_str(text)};
+    message_encode(&h->message, &header);
+    driver_hub_send(h, peer, &header, &nothing);
+}
+
+static void kept(struct log_job *log_job)
+{
+    struct driver_job *job = driver_job_of(log_job);
+    struct hub_driver *h = hub_of(job->driver);
+    if (log_job->code != FELLOE_OK) {
+        driver_restart(job->driver, log_job->error.message);
+    } else {
+        driver_works(job->driver);
+        struct hub_input done = {.kind = HUB_KEPT,
+                                 .ticket = job->ticket,
+                                 .ok = true,
+                                 .at = log_job->at,
+                                 .missing = log_job->missing,
+                                 .missing_count = log_job->missing_count};
+        driver_hub_step(h, &done);
+        if (log_job->kind == LOG_KEEP_PUSH) {
+            struct hub_input grew = {.kind = HUB_GREW, .site = bytes_str(log_job->site), .head = log_job->head};
+            driver_hub_step(h, &grew);
+        }
+    }
+    driver_job_end(job);
+}
+
+/* A device speaks for the site it pushes to: a key "of" another site would come to be used, or handed out, there. And
+ * it brings keys of people: the site's own are the hub's to make, or whoever is in the site could replace them. */
+static void leave_out_foreign_keys(struct log_job *job)
+{
+    size_t kept_keys = 0;
+    for (size_t i = 0; i < job->new_key_count; i++) {
+        const struct key_record *key = &job->new_keys[i];
+        bool of_person = key->kind == KEY_PERSON || key->kind == KEY_PERSON_AUDIENCE;
+        if (of_person && strcmp(key->site, job->site) == 0)
+            job->new_keys[kept_keys++] = *key;
+    }
+    if (kept_keys < job->new_key_count) {
+        report(LEVEL_WARNING, "%s: keys that a laptop may not bring came along, and were left out", job->site);
+        sodium_memzero(job->new_keys + kept_keys, (job->new_key_count - kept_keys) * sizeof *job->new_keys);
+    }
+    job->new_key_count = kept_keys;
+}
+
+static void keep(struct hub_driver *h, struct hub_output *output, enum log_job_kind kind)
+{
+    struct driver_job *job = driver_job_new(&h->base, kind, output->site, kept);
+    const struct box_shared *shared = driver_hub_box(h, &output->device);
+    if (job == NULL || shared == NULL) {
+        free(job);
+        driver_restart(&h->base, "out of memory");
+        return;
+    }
+    struct bytes keys = output->body.bytes;
+    uint32_t key_count = output->count;
+    if (output->batch != NULL) {
+        keys = output->batch->keys;
+        key_count = output->batch->key_count;
+    }
+    job->ticket = output->ticket;
+    job->job.batch = output->batch;
+    output->batch = NULL;
+    job->job.new_keys = driver_unwrap(&h->base, keys, key_count, shared, &job->job.new_key_count);
+    leave_out_foreign_keys(&job->job);
+    driver_job_submit(job);
+}
+
+/* A restored hub is refilled in later work; until then no log says that it was, and no offer is asked for. */
+static void cannot_keep_offer(struct hub_driver *h, const struct hub_output *output)
+{
+    report(LEVEL_WARNING, "%.*s: an offer of entries came, which this version does not take", (int)output->site.len,
+           (const char *)output->site.data);
+    driver_restart(&h->base, "an offer came, which this version does not take");
+}
+
+static void perform(struct hub_driver *h, struct hub_output *output)
+{
+    char device[33];
+    switch (output->kind) {
+    case HUB_SEND:
+        driver_hub_send(h, output->peer, &output->header, &output->body);
+        break;
+    case HUB_KEEP:
+        keep(h, output, LOG_KEEP_PUSH);
+        break;
+    case HUB_KEEP_KEYS:
+        keep(h, output, LOG_KEEP_KEYS);
+        break;
+    case HUB_READ:
+    case HUB_READ_KEYS:
+    case HUB_HASH:
+        driver_hub_read(h, output);
+        break;
+    case HUB_KEEP_OFFER:
+        cannot_keep_offer(h, output);
+        break;
+    case HUB_HEARD: /* the machine remembers it too; asked there when somebody wants to know */
+        break;
+    case HUB_INCIDENT:
+        hex_encode(bytes_of(output->device.b, sizeof output->device.b), device);
+        report(LEVEL_WARNING, "device %.8s: %s", device, output->text);
+        snprintf(h->incident, sizeof h->incident, "device %.8s: %.180s", device, output->text);
+        break;
+    }
+}
+
+/* ---- the network ---- */
+
+static void probed(struct log_job *log_job)
+{
+    driver_job_end(driver_job_of(log_job));
+}
+
+/* The log finds out whether there is room again when it is given something to do. */
+static void probe_log(struct hub_driver *h)
+{
+    uint64_t now = clock_steady_ms();
+    struct driver_job *job =
+        now - h->probed_ms >= FULL_PROBE_MS ? driver_job_new(&h->base, LOG_KEEP_KEYS, (struct bytes){0}, probed) : NULL;
+    if (job == NULL)
+        return;
+    h->probed_ms = now;
+    driver_job_submit(job);
+}
+
+static bool brings_something(enum message_kind kind)
+{
+    return kind == MSG_PUSH || kind == MSG_OFFER || kind == MSG_JOIN;
+}
+
+/* True when the driver itself has answered: a ticket's holder, a laptop that was revoked, a disk that is full. */
+static bool answer_here(struct hub_driver *h, uint64_t peer, const struct net_key *key, struct bytes header)
+{
+    bool full = event_log_full(h->base.daemon->log);
+    if (key->kind == NET_KEY_DEVICE && !full)
+        return false;
+    struct message *message = &h->message;
+    bool well_formed = message_decode(header, message);
+    if (key->kind == NET_KEY_REVOKED) {
+        driver_hub_refuse(h, peer, message->request, REFUSED_REVOKED,
+                          "This laptop was revoked at the hub. What is on it stays; ask who looks after the hub.");
+        return true;
+    }
+    if (full && brings_something(message->kind)) {
+        probe_log(h);
+        driver_hub_refuse(h, peer, message->request, REFUSED_BUSY,
+                          "The hub's disk is full. What is on this laptop is safe and is shared once there is room.");
+        return true;
+    }
+    if (key->kind != NET_KEY_TICKET)
+        return false;
+    if (well_formed && message->kind == MSG_JOIN)
+        enrol(h, peer, key);
+    else
+        driver_hub_refuse(h, peer, message->request, well_formed ? REFUSED_UNKNOWN : REFUSED_MALFORMED,
+                          "A ticket is for joining, with a felloe of this version.");
+    return true;
+}
+
+static void on_message(void *context, uint64_t peer, const struct net_key *key, struct bytes header, struct lent *body)
+{
+    struct hub_driver *h = context;
+    h->last_contact_ms = clock_wall_ms();
+    if (h->machine == NULL || h->base.restarting || answer_here(h, peer, key, header))
+        return;
+    struct hub_input input = {.kind = HUB_MESSAGE,
+                              .wall_ms = h->last_contact_ms,
+                              .peer = peer,
+                              .device = key->device,
+                              .header = header,
+                              .body = *body};
+    *body = (struct lent){0};
+    driver_hub_step(h, &input);
+}
+
+static void on_gone(void *context, uint64_t peer)
+{
+    struct hub_input input = {.kind = HUB_PEER_GONE, .peer = peer};
+    driver_hub_step(context, &input);
+}
+
+/* ---- life ---- */
+
+struct loading {
+    struct hub_driver *h;
+    struct bytes site;
+    bool failed;
+};
+
+static bool load_stream(void *context, const struct device_id *device, uint32_t incarnation,
+                        const struct stream_head *head)
+{
+    struct loading *loading = context;
+    return hub_load_stream(loading->h->machine, loading->site, device, incarnation, head);
+}
+
+static bool load_device(void *context, const struct device_record *device)
+{
+    struct loading *loading = context;
+    loading->failed |= !driver_hub_admit(loading->h, device);
+    return !loading->failed;
+}
+
+static bool load_ticket(void *context, const struct ticket_record *ticket)
+{
+    struct loading *loading = context;
+    if (ticket->expires_ms + EXPIRED_KEPT_MS > clock_wall_ms())
+        driver_ticket_added(&loading->h->base, ticket);
+    return true;
+}
+
+static bool load_sites(struct hub_driver *h, struct log_reader *reader)
+{
+    char name[SLUG_MAX + 1];
+    for (size_t i = 0; log_site_at(reader, i, name); i++) {
+        struct loading loading = {.h = h, .site = bytes_str(name)};
+        struct log_head heads[SEEN_MAX];
+        if (!hub_load_site(h->machine, loading.site))
+            return false;
+        size_t count = log_heads(reader, loading.site, heads);
+        for (size_t j = 0; j < count; j++)
+            if (!hub_load_head(h->machine, loading.site, &heads[j]))
+                return false;
+        if (!log_streams(reader, loading.site, load_stream, &loading))
+            return false;
+    }
+    return true;
+}
+
+static enum felloe_code load(struct driver *driver, struct felloe_error *error)
+{
+    struct hub_driver *h = hub_of(driver);
+    const struct identity *me = &driver->daemon->identity;
+    const struct hub_config config = {
+        .hub = me->device, .epoch = event_log_epoch(driver->daemon->log), .sign = me->sign_secret};
+    struct log_reader *reader = log_reader_begin(driver->daemon->log, error);
+    if (reader == NULL)
+        return FELLOE_STORAGE;
+    struct loading loading = {.h = h};
+    h->machine = hub_new(&config);
+    bool loaded = h->machine != NULL && load_sites(h, reader) && log_devices(reader, load_device, &loading) &&
+                  !loading.failed && log_tickets(reader, load_ticket, &loading);
+    log_reader_end(reader);
+    return loaded ? FELLOE_OK : felloe_fail(error, FELLOE_FAILED, "what the log holds could not be loaded into memory");
+}
+
+static void unload(struct driver *driver)
+{
+    struct hub_driver *h = hub_of(driver);
+    hub_outputs_clear(&h->outputs);
+    hub_free(h->machine);
+    h->machine = NULL;
+}
+
+static enum felloe_code open_hub(struct driver *driver, struct felloe_error *error)
+{
+    struct hub_driver *h = hub_of(driver);
+    const struct daemon *daemon = driver->daemon;
+    const struct net_hub_config config = {.loop = daemon->loop,
+                                          .listen = daemon->config.listen,
+                                          .curve_public = daemon->identity.curve_public,
+                                          .curve_secret = daemon->identity.curve_secret,
+                                          .context = h,
+                                          .message = on_message,
+                                          .gone = on_gone};
+    enum felloe_code code = net_hub_open(&h->net, &config, error);
+    if (code == FELLOE_OK)
+        report(LEVEL_INFO, "listening at %s; the door was tried: strangers are refused", config.listen);
+    return code;
+}
+
+static void hang_up(struct driver *driver)
+{
+    struct hub_driver *h = hub_of(driver);
+    net_hub_close(h->net);
+    h->net = NULL;
+    unload(driver);
+}
+
+static void close_hub(struct driver *driver)
+{
+    struct hub_driver *h = hub_of(driver);
+    hub_outputs_release(&h->outputs);
+    if (h->boxes != NULL)
+        sodium_memzero(h->boxes, h->box_count * sizeof *h->boxes);
+    free(h->boxes);
+}
+
+static void tick(struct driver *driver)
+{
+    struct hub_input input = {.kind = HUB_TICK};
+    driver_hub_step(hub_of(driver), &input);
+}
+
+static uint64_t deadline(const struct driver *driver)
+{
+    const struct hub_driver *h = (const struct hub_driver *)driver;
+    return h->machine != NULL ? hub_deadline(h->machine) : UINT64_MAX;
+}
+
+static void recorded(struct driver *driver, const struct log_job *job)
+{
+    struct hub_input input = {.kind = HUB_GREW, .site = bytes_str(job->site), .head = job->head};
+    if (job->head.at.n > 0)
+        driver_hub_step(hub_of(driver), &input);
+}
+
+static void need_keys(struct driver *driver, struct bytes site, const struct key_id *keys, size_t count)
+{
+    (void)driver, (void)site, (void)keys, (void)count; /* a RECEIPT asks the device that wrote under them */
+}
+
+/* ---- status ---- */
+
+static void status(struct driver *driver, struct link_status *out)
+{
+    const struct hub_driver *h = hub_of(driver);
+    out->reachable = h->net != NULL;
+    out->last_contact_ms = h->last_contact_ms;
+    snprintf(out->notice, sizeof out->notice, "%s", h->incident);
+    for (size_t i = 0; h->machine != NULL && i < hub_device_count(h->machine); i++) {
+        struct hub_device_status device;
+        hub_device_status(h->machine, i, &device);
+        out->connected += device.connected;
+    }
+}
+
+static void site_status(struct driver *driver, struct bytes site, struct site_link *out)
+{
+    struct log_head heads[SEEN_MAX];
+    struct log_reader *reader = log_reader_begin(driver->daemon->log, NULL);
+    if (reader == NULL)
+        return;
+    size_t count = log_heads(reader, site, heads);
+    if (count > 0)
+        out->head = heads[count - 1].at;
+    log_reader_end(reader);
+}
+
+static bool device_heard(struct driver *driver, const struct device_id *device, struct device_heard *out)
+{
+    const struct hub_driver *h = hub_of(driver);
+    for (size_t i = 0; h->machine != NULL && i < hub_device_count(h->machine); i++) {
+        struct hub_device_status found;
+        hub_device_status(h->machine, i, &found);
+        if (device_id_equal(&found.device, device)) {
+            *out = (struct device_heard){*device, found.heard_ms, found.waiting};
+            return true;
+        }
+    }
+    return false;
+}
+
+const struct driver_role driver_hub_role = {
+    .open = open_hub,
+    .close = close_hub,
+    .hang_up = hang_up,
+    .tick = tick,
+    .deadline = deadline,
+    .load = load,
+    .unload = unload,
+    .recorded = recorded,
+    .need_keys = need_keys,
+    .status = status,
+    .site_status = site_status,
+    .device_heard = device_heard,
+};
+
+/* ---- administration ---- */
+
+void driver_ticket_added(struct driver *driver, const struct ticket_record *ticket)
+{
+    struct net_key key = {.kind = NET_KEY_TICKET};
+    memcpy(key.curve, ticket->curve, sizeof key.curve);
+    if (!net_hub_admit(hub_of(driver)->net, &key))
+        report(LEVEL_ERROR, "out of memory: a ticket is not admitted before the next start");
+}
+
+void driver_device_changed(struct driver *driver, const struct device_record *device)
+{
+    if (!driver_hub_admit(hub_of(driver), device))
+        driver_restart(driver, "out of memory");
+    driver_retick(driver); /* what a revoked device waits for is refused now */
+}
+
+void driver_site_added(struct driver *driver, struct bytes site)
+{
+    struct hub_driver *h = hub_of(driver);
+    if (h->machine != NULL && !hub_load_site(h->machine, site))
+        driver_restart(driver, "out of memory, or too many sites");
+}

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The spoke's driver: the hub's messages, ticks and completions in; sends, reads and commits out. */
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/sync/driver_inside.h"
+#include "daemon/report.h"
+
+struct spoke_driver {
+    struct driver base;
+    struct net_spoke *net;
+    struct spoke *machine; /* NULL while it is made afresh */
+    struct spoke_outputs outputs;
+    struct box_shared hub_shared;
+    enum net_link link;
+    bool reconnect; /* asked for by the step that is being performed */
+    int64_t last_contact_ms, clock_skew_ms;
+    char notice[200];
+    struct {
+        char site[SLUG_MAX + 1];
+        char notice[200];
+    } sites[SITES_MAX];
+    struct welcome_peer peers[WELCOME_PEERS_MAX];
+    uint32_t peer_count;
+};
+
+size_t driver_spoke_size(void)
+{
+    return sizeof(struct spoke_driver);
+}
+
+static struct spoke_driver *spoke_of(struct driver *driver)
+{
+    return (struct spoke_driver *)driver;
+}
+
+static void perform_all(struct spoke_driver *s);
+
+static void step(struct spoke_driver *s, struct spoke_input *input)
+{
+    if (s->machine == NULL || s->base.restarting) {
+        lent_return(&input->body);
+        return;
+    }
+    input->now_ms = clock_steady_ms();
+    spoke_step(s->machine, input, &s->outputs);
+    perform_all(s);
+    driver_retick(&s->base);
+}
+
+/* ---- reading ---- */
+
+struct spoke_read {
+    struct spoke_driver *s;
+    bool keys_only;
+    char site[SLUG_MAX + 1];
+    uint64_t first_seq;
+    uint32_t max_bytes;
+    struct key_id *ids;
+    uint32_t id_count;
+    struct spoke_input input; /* the answer */
+    enum felloe_code code;
+    struct felloe_error error;
+};
+
+static void do_read(void *context)
+{
+    struct spoke_read *read = context;
+    struct event_log *log = read->s->base.daemon->log;
+    struct spoke_input *in = &read->input;
+    if (read->keys_only)
+        read->code = log_read_keys(log, bytes_str(read->site), read->ids, read->id_count, &read->s->hub_shared,
+                                   &in->body, &in->key_count, &read->error);
+    else
+        read->code = log_read_push(log, bytes_str(read->site), read->first_seq, read->max_bytes, &in->body, &in->count,
+                                   &in->key_count, &in->last_id, &read->error);
+}
+
+static void read_end(struct spoke_read *read)
+{
+    free(read->ids);
+    free(read);
+}
+
+static void read_done(void *context)
+{
+    struct spoke_read *read = context;
+    struct spoke_driver *s = read->s;
+    driver_work_end(&s->base);
+    if (read->code != FELLOE_OK) {
+        lent_return(&read->input.body);
+        driver_restart(&s->base, read->error.message);
+    } else {
+        step(s, &read->input);
+    }
+    read_end(read);
+}
+
+static void start_read(struct spoke_driver *s, struct spoke_output *output)
+{
+    struct spoke_read *read = calloc(1, sizeof *read);
+    if (read == NULL) {
+        driver_restart(&s->base, "out of memory");
+        return;
+    }
+    read->s = s;
+    read->keys_only = output->kind == SPOKE_READ_KEYS;
+    bytes_to_text(output->site, read->site, sizeof read->site);
+    read->first_seq = output->first_seq;
+    read->max_bytes = output->max_bytes;
+    read->ids = output->keys;
+    read->id_count = output->key_count;
+    output->keys = NULL;
+    read->input = (struct spoke_input){.kind = read->keys_only ? SPOKE_KEYS_READ : SPOKE_OWN_READ,
+                                       .site = bytes_str(read->site),
+                                       .first_seq = output->first_seq};
+    if (!driver_work(&s->base, do_read, read_done, read)) {
+        read_end(read);
+        driver_restart(&s->base, "a read could not be started");
+    }
+}
+
+/* ---- making durable ---- */
+
+static void kept(struct log_job *log_job)
+{
+    struct driver_job *job = driver_job_of(log_job);
+    struct spoke_driver *s = spoke_of(job->driver);
+    struct spoke_input input = {.site = bytes_str(log_job->site), .ok = log_job->code == FELLOE_OK};
+    if (log_job->kind == LOG_KEEP_FEED) {
+        input.kind = SPOKE_FEED_KEPT;
+    } else if (log_job->kind == LOG_KEEP_RECEIPT) {
+        input.kind = SPOKE_RECEIPT_KEPT;
+        input.seq = log_job->receipt->seq;
+        input.oldest_waiting_ms = log_job->oldest_waiting_ms;
+    }
+    /* The log refused it, alone and for certain: that site stops, and nothing has to start afresh. */
+    input.contradicts = log_job->kind == LOG_KEEP_FEED && log_job->code == FELLOE_INVALID;
+    if (input.contradicts)
+        report(LEVEL_ERROR, "%s: %s", log_job->site, log_job->error.message);
+    if (!input.ok && !input.contradicts)
+        driver_restart(job->driver, log_job->error.message);
+    else if (log_job->kind != LOG_KEEP_KEYS) {
+        driver_works(job->driver);
+        step(s, &input);
+    }
+    driver_job_end(job);
+}
+
+static void keep(struct spoke_driver *s, struct spoke_output *output, enum log_job_kind kind)
+{
+    struct driver_job *job = driver_job_new(&s->base, kind, output->site, kept);
+    if (job == NULL) {
+        driver_restart(&s->base, "out of memory");
+        return;
+    }
+    struct log_job *log_job = &job->job;
+    struct bytes keys = kind == LOG_KEEP_KEYS ? output->body.bytes : (struct bytes){0};
+    uint32_t key_count = kind == LOG_KEEP_KEYS ? output->key_count : 0;
+    if (output->batch != NULL) {
+        keys = output->batch->keys;
+        key_count = output->batch->key_count;
+    }
+    log_job->new_keys = driver_unwrap(&s->base, keys, key_count, &s->hub_shared, &log_job->new_key_count);
+    log_job->batch = output->batch;
+    output->batch = NULL;
+    log_job->receipt = output->receipt;
+    output->receipt = NULL;
+    if (log_job->receipt != NULL) /* the machine may go before the job does */
+        log_job->receipt->site = bytes_str(log_job->site);
+    driver_job_submit(job);
+}
+
+/* ---- what people are told ---- */
+
+static void set_notice(struct spoke_driver *s, const struct spoke_output *output)
+{
+    char *notice = s->notice;
+    if (output->site.len > 0) {
+        size_t i = 0;
+        while (i < SITES_MAX && s->sites[i].site[0] != '\0' && !bytes_is(output->site, s->sites[i].site))
+            i++;
+        if (i == SITES_MAX)
+            return;
+        bytes_to_text(output->site, s->sites[i].site, sizeof s->sites[i].site);
+        notice = s->sites[i].notice;
+    }
+    bool clear = output->notice == NOTICE_CLEAR;
+    snprintf(notice, sizeof s->notice, "%s", clear ? "" : output->text);
+    if (!clear)
+        report(LEVEL_WARNING, "%.*s%s%s", (int)output->site.len, (const char *)output->site.data,
+               output->site.len > 0 ? ": " : "", output->text);
+}
+
+static void heard(struct spoke_driver *s, const struct msg_welcome *welcome)
+{
+    s->clock_skew_ms = clock_wall_ms() - welcome->now_ms;
+    s->peer_count = welcome->peer_count < WELCOME_PEERS_MAX ? welcome->peer_count : WELCOME_PEERS_MAX;
+    memcpy(s->peers, welcome->peers, s->peer_count * sizeof s->peers[0]);
+}
+
+/* ---- outputs ---- */
+
+static void perform(struct spoke_driver *s, struct spoke_output *output)
+{
+    switch (output->kind) {
+    case SPOKE_SEND:
+        net_spoke_send(s->net, &output->header, &output->body);
+        break;
+    case SPOKE_READ_OWN:
+    case SPOKE_READ_KEYS:
+        start_read(s, output);
+        break;
+    case SPOKE_KEEP_FEED:
+        keep(s, output, LOG_KEEP_FEED);
+        break;
+    case SPOKE_KEEP_RECEIPT:
+        keep(s, output, LOG_KEEP_RECEIPT);
+        break;
+    case SPOKE_KEEP_KEYS:
+        keep(s, output, LOG_KEEP_KEYS);
+        break;
+    case SPOKE_HEARD:
+        heard(s, output->welcome);
+        break;
+    case SPOKE_NOTICE:
+        set_notice(s, output);
+        break;
+    case SPOKE_RECONNECT:
+        s->reconnect = true;
+        break;
+    }
+}
+
+static void perform_all(struct spoke_driver *s)
+{
+    for (size_t i = 0; i < s->outputs.count; i++)
+        perform(s, &s->outputs.items[i]);
+    bool failed = s->outputs.failed;
+    spoke_outputs_clear(&s->outputs);
+    if (failed)
+        driver_restart(&s->base, "out of memory");
+    if (s->reconnect) { /* at last: the link's change is an input of its own */
+        s->reconnect = false;
+        net_spoke_reconnect(s->net);
+    }
+}
+
+/* ---- the network ---- */
+
+static void on_message(void *context, struct bytes header, struct lent *body)
+{
+    struct spoke_driver *s = context;
+    s->last_contact_ms = clock_wall_ms();
+    struct spoke_input input = {.kind = SPOKE_MESSAGE, .header = header, .body = *body};
+    *body = (struct lent){0};
+    step(s, &input);
+}
+
+static void on_link(void *context, enum net_link link)
+{
+    struct spoke_driver *s = context;
+    static const char *const words[] = {
+        [NET_DOWN] = "the connection to the hub was lost",
+        [NET_UP] = "connected to the hub",
+        [NET_UNREACHABLE] = "the hub does not answer",
+        [NET_WRONG_KEY] = "what answers at the hub's address does not hold the hub's key",
+        [NET_REFUSED] = "the hub does not admit this laptop's key",
+    };
+    s->link = link;
+    report(link == NET_WRONG_KEY || link == NET_REFUSED ? LEVEL_WARNING : LEVEL_INFO, "%s", words[link]);
+    struct spoke_input input = {.kind = link == NET_UP ? SPOKE_UP : SPOKE_DOWN};
+    step(s, &input);
+}
+
+/* ---- life ---- */
+
+struct loading {
+    struct spoke *machine;
+    struct bytes site;
+};
+
+static bool load_stream(void *context, const struct device_id *device, uint32_t incarnation,
+                        const struct stream_head *head)
+{
+    struct loading *loading = context;
+    return spoke_load_stream(loading->machine, loading->site, device, incarnation, head);
+}
+
+static bool load_site(struct spoke *machine, struct log_reader *reader, const char *name)
+{
+    struct loading loading = {machine, bytes_str(name)};
+    struct stream_head own = {0};
+    struct log_head cursors[SEEN_MAX];
+    uint64_t shared_seq = 0;
+    int64_t oldest_ms = 0;
+    if (!log_own(reader, loading.site, &own, &shared_seq, &oldest_ms) ||
+        !spoke_load_site(machine, loading.site, &own, shared_seq, oldest_ms))
+        return false;
+    size_t count = log_heads(reader, loading.site, cursors);
+    for (size_t i = 0; i < count; i++)
+        if (!spoke_load_cursor(machine, loading.site, &cursors[i]))
+            return false;
+    return log_streams(reader, loading.site, load_stream, &loading);
+}
+
+static enum felloe_code load(struct driver *driver, struct felloe_error *error)
+{
+    struct spoke_driver *s = spoke_of(driver);
+    const struct identity *me = &driver->daemon->identity;
+    const struct spoke_config config = {.device = me->device,
+                                        .incarnation = me->incarnation,
+                                        .sign = me->sign_secret,
+                                        .hub_sign = me->hub_sign,
+                                        .pull_wait_ms = driver->daemon->config.pull_wait_s * 1000};
+    struct log_reader *reader = log_reader_begin(driver->daemon->log, error);
+    if (reader == NULL)
+        return FELLOE_STORAGE;
+    s->machine = spoke_new(&config);
+    bool loaded = s->machine != NULL;
+    char site[SLUG_MAX + 1];
+    for (size_t i = 0; loaded && log_site_at(reader, i, site); i++)
+        loaded = load_site(s->machine, reader, site);
+    log_reader_end(reader);
+    if (!loaded)
+        return felloe_fail(error, FELLOE_FAILED, "what the log holds could not be loaded into memory");
+    if (s->link == NET_UP) {
+        struct spoke_input up = {.kind = SPOKE_UP};
+        step(s, &up);
+    }
+    return FELLOE_OK;
+}
+
+static void unload(struct driver *driver)
+{
+    struct spoke_driver *s = spoke_of(driver);
+    spoke_outputs_clear(&s->outputs);
+    spoke_free(s->machine);
+    s->machine = NULL;
+}
+
+static enum felloe_code open_spoke(struct driver *driver, struct felloe_error *error)
+{
+    struct spoke_driver *s = spoke_of(driver);
+    const struct daemon *daemon = driver->daemon;
+    const struct identity *me = &daemon->identity;
+    if (!box_shared_of(&s->hub_shared, &me->hub_box, &me->box_secret))
+        return felloe_fail(error, FELLOE_DAMAGED, "the hub's key in the identity file is none");
+    const struct net_spoke_config config = {.loop = daemon->loop,
+                                            .address = daemon->config.hub,
+                                            .proxy = daemon->config.proxy,
+                                            .hub_curve = me->hub_curve,
+                                            .curve_public = me->curve_public,
+                                            .curve_secret = me->curve_secret,
+                                            .context = s,
+                                            .message = on_message,
+                                            .link = on_link};
+    return net_spoke_open(&s->net, &config, error);
+}
+
+static void hang_up(struct driver *driver)
+{
+    struct spoke_driver *s = spoke_of(driver);
+    net_spoke_close(s->net);
+    s->net = NULL;
+    unload(driver); /* nothing may be sent any more */
+}
+
+static void close_spoke(struct driver *driver)
+{
+    struct spoke_driver *s = spoke_of(driver);
+    spoke_outputs_release(&s->outputs);
+    sodium_memzero(&s->hub_shared, sizeof s->hub_shared);
+}
+
+static void tick(struct driver *driver)
+{
+    struct spoke_input input = {.kind = SPOKE_TICK};
+    step(spoke_of(driver), &input);
+}
+
+static uint64_t deadline(const struct driver *driver)
+{
+    const struct spoke_driver *s = (const struct spoke_driver *)driver;
+    return s->machine != NULL ? spoke_deadline(s->machine) : UINT64_MAX;
+}
+
+static void recorded(struct driver *driver, const struct log_job *job)
+{
+    struct spoke_input input = {.kind = SPOKE_SAVED,
+                                .site = bytes_str(job->site),
+                                .own = job->own,
+                                .oldest_waiting_ms = job->oldest_waiting_ms};
+    step(spoke_of(driver), &input);
+}
+
+static void need_keys(struct driver *driver, struct bytes site, const struct key_id *keys, size_t count)
+{
+    struct spoke_input input = {.kind = SPOKE_NEED_KEYS,
+                                .site = site,
+                                .keys = keys,
+                                .key_count = (uint32_t)(count < KEYS_MAX ? count : KEYS_MAX)};
+    step(spoke_of(driver), &input);
+}
+
+/* ---- status ---- */
+
+static void status(struct driver *driver, struct link_status *out)
+{
+    const struct spoke_driver *s = spoke_of(driver);
+    out->reachable = s->link == NET_UP && s->machine != NULL && spoke_phase(s->machine) == SPOKE_PHASE_LIVE;
+    out->last_contact_ms = s->last_contact_ms;
+    out->clock_skew_ms = s->clock_skew_ms;
+    const char *notice = s->notice;
+    if (s->link == NET_WRONG_KEY)
+        notice =
+            "What answers at the hub's address does not hold the hub's key. Check the address in felloe.conf; ask who "
+            "looks after the hub.";
+    else if (s->link == NET_REFUSED)
+        notice = "The hub does not admit this laptop: it was revoked, or is unknown there. What is here stays; ask who "
+                 "looks after the hub.";
+    snprintf(out->notice, sizeof out->notice, "%s", notice);
+}
+
+static void site_status(struct driver *driver, struct bytes site, struct site_link *out)
+{
+    const struct spoke_driver *s = spoke_of(driver);
+    for (size_t i = 0; s->machine != NULL && i < spoke_site_count(s->machine); i++) {
+        struct spoke_site_status found;
+        spoke_site_status(s->machine, i, &found);
+        if (bytes_equal(found.site, site))
+            out->head = found.head;
+    }
+    for (size_t i = 0; i < SITES_MAX; i++)
+        if (bytes_is(site, s->sites[i].site))
+            snprintf(out->notice, sizeof out->notice, "%s", s->sites[i].notice);
+}
+
+static bool device_heard(struct driver *driver, const struct device_id *device, struct device_heard *out)
+{
+    const struct spoke_driver *s = spoke_of(driver);
+    for (uint32_t i = 0; i < s->peer_count; i++)
+        if (device_id_equal(&s->peers[i].device, device)) {
+            *out = (struct device_heard){*device, s->peers[i].heard_ms, s->peers[i].waiting};
+            return true;
+        }
+    return false;
+}
+
+const struct driver_role driver_spoke_role = {
+    .open = open_spoke,
+    .close = close_spoke,
+    .hang_up = hang_up,
+    .tick = tick,
+    .deadline = deadline,
+    .load = load,
+    .unload = unload,
+    .recorded = recorded,
+    .need_keys = need_keys,
+    .status = status,
+    .site_status = site_status,
+    .device_heard = device_heard,
+};

@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The projector's thread: wakes when the log has news, folds site by site until there is none, and says how far it is.
+ *
+ * `seen`, which new events will carry, moves only after the commit of what it counts: nobody can have seen what no
+ * query could have shown. */
+#include "daemon/views/projector.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "daemon/views/projector_fold.h"
+#include "daemon/report.h"
+
+/* How long to wait before trying again what failed (disk full, no reader). */
+#define RETRY_MS 2000
+
+struct site_state {
+    char site[SLUG_MAX + 1];
+    struct seen seen;
+    uint64_t folded, total;
+    struct key_id missing[KEYS_MAX];
+    size_t missing_count;
+};
+
+struct projector {
+    struct projector_config config;
+    struct views *views;
+    struct fold_work *work;
+    pthread_t thread;
+
+    pthread_mutex_t mutex;      /* guards what follows */
+    pthread_cond_t woken;
+    bool poked, stop, wipe;
+    bool has_any;               /* all that the log held was folded once, since the start or the last wipe */
+    uint64_t has_commits;       /* with it: everything up to this commit of the log is folded */
+    struct felloe_error stuck;  /* FELLOE_OK: all is well */
+    struct site_state *sites;
+    size_t site_count;
+};
+
+static struct site_state *find_site(struct projector *p, struct bytes site)
+{
+    for (size_t i = 0; i < p->site_count; i++)
+        if (bytes_is(site, p->sites[i].site))
+            return &p->sites[i];
+    return NULL;
+}
+
+static struct site_state *add_site(struct projector *p, struct bytes site)
+{
+    struct site_state *state = find_site(p, site);
+    if (state)
+        return state;
+    struct site_state *grown = realloc(p->sites, (p->site_count + 1) * sizeof *grown);
+    if (!grown)
+        return NULL;
+    p->sites = grown;
+    state = &grown[p->site_count];
+    *state = (struct site_state){0};
+    if (!bytes_to_text(site, state->site, sizeof state->site))
+        return NULL;
+    p->site_count++;
+    return state;
+}
+
+/* ---- publishing ---- */
+
+static uint64_t sum_of(const struct seen *seen)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < seen->count; i++)
+        sum += seen->at[i].n;
+    return sum;
+}
+
+static uint64_t total_of(struct log_reader *reader, struct bytes site)
+{
+    struct log_head heads[SEEN_MAX];
+    struct stream_head own = {0};
+    uint64_t total = 0, shared;
+    int64_t oldest;
+    size_t count = log_heads(reader, site, heads);
+    for (size_t i = 0; i < count; i++)
+        total += heads[i].at.n;
+    if (log_own(reader, site, &own, &shared, &oldest))
+        total += own.seq;
+    return total;
+}
+
+static void publish(struct projector *p, struct bytes site, const struct views_cursor *cursor, uint64_t total)
+{
+    pthread_mutex_lock(&p->mutex);
+    struct site_state *state = add_site(p, site);
+    if (state) {
+        /* Never down, also while the views are made again: what people had been shown, they have seen. */
+        if (seen_includes(&cursor->seen, &state->seen))
+            state->seen = cursor->seen;
+        state->folded = sum_of(&cursor->seen) + cursor->own_seq;
+        state->total = total;
+    }
+    pthread_mutex_unlock(&p->mutex);
+}
+
+/* Collects the keys that events of this site wait for. */
+static void publish_missing(struct projector *p, struct views_txn *txn, struct bytes site)
+{
+    struct key_id from = {{0}}, key;
+    struct key_id missing[KEYS_MAX];
+    size_t count = 0;
+    while (count < KEYS_MAX && views_waiting_key(txn, site, &from, &key)) {
+        if (!keyring_has(p->config.keyring, &key))
+            missing[count++] = key;
+        from = key;
+        size_t at = sizeof from.b;
+        while (at > 0 && ++from.b[--at] == 0)
+            ;
+    }
+    pthread_mutex_lock(&p->mutex);
+    struct site_state *state = add_site(p, site);
+    if (state) {
+        memcpy(state->missing, missing, count * sizeof *missing);
+        state->missing_count = count;
+    }
+    pthread_mutex_unlock(&p->mutex);
+}
+
+/* ---- folding ---- */
+
+enum pass {
+    PASS_IDLE,   /* there was nothing to fold */
+    PASS_ALL,    /* all that the log had when it began is folded */
+    PASS_MORE,   /* some of it is left */
+    PASS_FAILED
+};
+
+/* Are the views ahead of the log? Then the log was put back from a backup, and they are of another history. */
+static bool is_ahead(struct log_reader *reader, struct bytes site, const struct views_cursor *cursor)
+{
+    struct log_head heads[SEEN_MAX];
+    struct stream_head own = {0};
+    uint64_t shared;
+    int64_t oldest;
+    size_t count = log_heads(reader, site, heads);
+    struct seen held = {0};
+    for (size_t i = 0; i < count; i++)
+        seen_advance(&held, heads[i].at);
+    log_own(reader, site, &own, &shared, &oldest);
+    return !seen_includes(&held, &cursor->seen) || cursor->own_seq > own.seq;
+}
+
+static enum felloe_code fold_in_txn(struct projector *p, struct log_reader *reader, struct bytes site,
+                                    struct fold_step *step, struct felloe_error *error)
+{
+    struct views_txn txn;
+    enum felloe_code code = views_write(p->views, &txn, error);
+    if (code != FELLOE_OK)
+        return code;
+    *step = (struct fold_step){.log = p->config.log, .keyring = p->config.keyring, .reader = reader, .views = &txn,
+                               .identity = p->config.identity, .site = site};
+    views_get_cursor(&txn, site, &step->cursor);
+    if (is_ahead(reader, site, &step->cursor)) {
+        views_end(&txn);
+        return felloe_fail(error, FELLOE_DAMAGED, "The views are ahead of the log.");
+    }
+    if (!fold_site(p->work, step)) {
+        enum store_outcome outcome = store_failed(txn.store, error);
+        views_end(&txn);
+        if (outcome == STORE_DONE)
+            return felloe_fail(error, FELLOE_FAILED, "Memory ran out while the views were brought up to date.");
+        return outcome == STORE_FULL ? FELLOE_STORAGE : FELLOE_DAMAGED;
+    }
+    publish_missing(p, &txn, site);
+    if (step->taken == 0) {
+        views_end(&txn);
+        return FELLOE_OK;
+    }
+    switch (views_commit(&txn, error)) {
+    case STORE_DONE: return FELLOE_OK;
+    case STORE_FULL: return FELLOE_STORAGE;
+    default: return FELLOE_DAMAGED;
+    }
+}
+
+static enum felloe_code fold_one_site(struct projector *p, struct bytes site, enum pass *pass,
+                                      struct felloe_error *error)
+{
+    struct fold_step step;
+    struct log_reader *reader = log_reader_begin(p->config.log, error);
+    if (!reader)
+        return error->code;
+    enum felloe_code code = fold_in_txn(p, reader, site, &step, error);
+    uint64_t total = total_of(reader, site);
+    log_reader_end(reader);
+    if (code != FELLOE_OK)
+        return code;
+    publish(p, site, &step.cursor, total);
+    if (step.more)
+        *pass = PASS_MORE;
+    else if (step.taken > 0 && *pass == PASS_IDLE)
+        *pass = PASS_ALL;
+    return FELLOE_OK;
+}
+
+static size_t read_sites(struct log_reader *reader, char sites[SITES_MAX][SLUG_MAX + 1])
+{
+    size_t count = 0;
+    while (count < SITES_MAX && log_site_at(reader, count, sites[count]))
+        count++;
+    return count;
+}
+
+static void set_stuck(struct projector *p, const struct felloe_error *error)
+{
+    pthread_mutex_lock(&p->mutex);
+    bool news = p->stuck.code != error->code;
+    p->stuck = *error;
+    pthread_mutex_unlock(&p->mutex);
+    if (news && error->code != FELLOE_OK)
+        report(LEVEL_ERROR, "the views do not get on: %s", error->message);
+}
+
+/* Once over all sites, a step each, so that a large site does not keep the others waiting. */
+static enum pass fold_all_sites(struct projector *p)
+{
+    char sites[SITES_MAX][SLUG_MAX + 1];
+    struct felloe_error error = {0};
+    enum pass pass = PASS_IDLE;
+    struct log_reader *reader = log_reader_begin(p->config.log, &error);
+    if (!reader) {
+        set_stuck(p, &error);
+        return PASS_FAILED;
+    }
+    size_t count = read_sites(reader, sites);
+    log_reader_end(reader);
+    for (size_t i = 0; i < count; i++) {
+        enum felloe_code code = FELLOE_DAMAGED;
+        if (views_damaged(p->views))
+            felloe_fail(&error, code, "Something in them cannot be read.");
+        else if (views_are_open(p->views))
+            code = fold_one_site(p, bytes_str(sites[i]), &pass, &error);
+        else
+            felloe_fail(&error, code, "They could not be opened.");
+        if (code == FELLOE_DAMAGED) {
+            report(LEVEL_WARNING, "the views are made again from the log: %s", error.message);
+            pthread_mutex_lock(&p->mutex);
+            p->has_any = false;
+            pthread_mutex_unlock(&p->mutex);
+            code = views_wipe(p->views, &error);
+            pass = PASS_MORE;
+        }
+        if (code != FELLOE_OK) {
+            error.code = code;
+            set_stuck(p, &error);
+            return PASS_FAILED;
+        }
+    }
+    set_stuck(p, &(struct felloe_error){0});
+    return pass;
+}
+
+/* ---- the thread ---- */
+
+static bool stopping(struct projector *p)
+{
+    pthread_mutex_lock(&p->mutex);
+    bool stop = p->stop || p->wipe;
+    pthread_mutex_unlock(&p->mutex);
+    return stop;
+}
+
+static void wipe_if_asked(struct projector *p)
+{
+    struct felloe_error error = {0};
+    pthread_mutex_lock(&p->mutex);
+    bool wipe = p->wipe;
+    p->wipe = false;
+    for (size_t i = 0; wipe && i < p->site_count; i++)
+        p->sites[i].folded = 0;
+    pthread_mutex_unlock(&p->mutex);
+    if (wipe && views_wipe(p->views, &error) != FELLOE_OK)
+        set_stuck(p, &error);
+}
+
+/* With the mutex held: a while before it is tried again. */
+static void wait_a_while(struct projector *p)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += RETRY_MS / 1000;
+    if (!p->stop)
+        pthread_cond_timedwait(&p->woken, &p->mutex, &until);
+    p->poked = true;
+}
+
+/* Until nothing is left. While events keep coming it never ends, and still says after each pass how far it is. */
+static void fold_until_done(struct projector *p)
+{
+    enum pass pass;
+    do {
+        uint64_t commits = event_log_commits(p->config.log);
+        pass = fold_all_sites(p);
+        pthread_mutex_lock(&p->mutex);
+        if ((pass == PASS_IDLE || pass == PASS_ALL) && !p->wipe)
+            p->has_commits = commits, p->has_any = true;
+        if (pass == PASS_FAILED)
+            wait_a_while(p);
+        pthread_mutex_unlock(&p->mutex);
+        if (p->config.changed)
+            p->config.changed(p->config.context);
+    } while ((pass == PASS_ALL || pass == PASS_MORE) && !stopping(p));
+}
+
+static void *run(void *context)
+{
+    struct projector *p = context;
+    pthread_mutex_lock(&p->mutex);
+    while (!p->stop) {
+        if (!p->poked && !p->wipe) {
+            pthread_cond_wait(&p->woken, &p->mutex);
+            continue;
+        }
+        p->poked = false;
+        pthread_mutex_unlock(&p->mutex);
+        wipe_if_asked(p);
+        fold_until_done(p);
+        pthread_mutex_lock(&p->mutex);
+    }
+    pthread_mutex_unlock(&p->mutex);
+    return NULL;
+}
+
+/* What the views already hold counts as seen from the first moment on. */
+static void publish_kept(struct projector *p)
+{
+    char sites[SITES_MAX][SLUG_MAX + 1];
+    struct views_txn txn;
+    struct felloe_error error;
+    struct log_reader *reader = log_reader_begin(p->config.log, &error);
+    if (!reader)
+        return;
+    size_t count = read_sites(reader, sites);
+    if (views_read(p->views, &txn, &error) == FELLOE_OK) {
+        for (size_t i = 0; i < count; i++) {
+            struct bytes site = bytes_str(sites[i]);
+            struct views_cursor cursor;
+            views_get_cursor(&txn, site, &cursor);
+            if (!is_ahead(reader, site, &cursor))
+                publish(p, site, &cursor, total_of(reader, site));
+        }
+        views_end(&txn);
+    }
+    log_reader_end(reader);
+}
+
+enum felloe_code projector_open(struct projector **out, const struct projector_config *config,
+                                struct felloe_error *error)
+{
+    struct projector *p = calloc(1, sizeof *p);
+    if (!p)
+        return felloe_fail(error, FELLOE_FAILED, "Memory ran out while opening the views.");
+    p->config = *config;
+    p->poked = true;
+    pthread_mutex_init(&p->mutex, NULL);
+    pthread_cond_init(&p->woken, NULL);
+    p->work = fold_work_new();
+    const struct views_options options = {config->dir, config->keyring, config->identity};
+    enum felloe_code code = p->work ? views_open(&p->views, &options, error)
+                                    : felloe_fail(error, FELLOE_FAILED, "Memory ran out while opening the views.");
+    if (code == FELLOE_OK) {
+        publish_kept(p);
+        if (pthread_create(&p->thread, NULL, run, p) == 0) {
+            *out = p;
+            return FELLOE_OK;
+        }
+        code = felloe_fail(error, FELLOE_FAILED, "Cannot start the thread that keeps the views.");
+    }
+    views_close(p->views);
+    fold_work_free(p->work);
+    free(p->sites);
+    free(p);
+    return code;
+}
+
+void projector_close(struct projector *p)
+{
+    if (!p)
+        return;
+    pthread_mutex_lock(&p->mutex);
+    p->stop = true;
+    pthread_cond_signal(&p->woken);
+    pthread_mutex_unlock(&p->mutex);
+    pthread_join(p->thread, NULL);
+    views_close(p->views);
+    fold_work_free(p->work);
+    pthread_cond_destroy(&p->woken);
+    pthread_mutex_destroy(&p->mutex);
+    free(p->sites);
+    free(p);
+}
+
+/* ---- for the others ---- */
+
+struct views *projector_views(struct projector *p)
+{
+    return p->views;
+}
+
+void projector_poke(struct projector *p)
+{
+    pthread_mutex_lock(&p->mutex);
+    p->poked = true;
+    pthread_cond_signal(&p->woken);
+    pthread_mutex_unlock(&p->mutex);
+}
+
+void projector_rebuild(struct projector *p)
+{
+    pthread_mutex_lock(&p->mutex);
+    p->wipe = true;
+    p->has_any = false;
+    for (size_t i = 0; i < p->site_count; i++)
+        p->sites[i].folded = 0;
+    pthread_cond_signal(&p->woken);
+    pthread_mutex_unlock(&p->mutex);
+}
+
+void projector_progress(struct projector *p, uint64_t *folded, uint64_t *total)
+{
+    *folded = *total = 0;
+    pthread_mutex_lock(&p->mutex);
+    for (size_t i = 0; i < p->site_count; i++) {
+        *folded += p->sites[i].folded;
+        *total += p->sites[i].total;
+    }
+    pthread_mutex_unlock(&p->mutex);
+}
+
+void projector_seen(struct projector *p, struct bytes site, struct seen *out)
+{
+    *out = (struct seen){0};
+    pthread_mutex_lock(&p->mutex);
+    const struct site_state *state = find_site(p, site);
+    if (state)
+        *out = state->seen;
+    pthread_mutex_unlock(&p->mutex);
+}
+
+bool projector_has(struct projector *p, uint64_t commits)
+{
+    pthread_mutex_lock(&p->mutex);
+    bool has = !p->wipe && p->has_any && p->has_commits >= commits;
+    pthread_mutex_unlock(&p->mutex);
+    return has;
+}
+
+bool projector_stuck(struct projector *p, struct felloe_error *error)
+{
+    pthread_mutex_lock(&p->mutex);
+    bool stuck = p->stuck.code != FELLOE_OK;
+    if (stuck && error)
+        *error = p->stuck;
+    pthread_mutex_unlock(&p->mutex);
+    return stuck;
+}
+
+size_t projector_missing_keys(struct projector *p, struct bytes site, struct key_id *out, size_t max)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&p->mutex);
+    const struct site_state *state = find_site(p, site);
+    for (; state && count < state->missing_count && count < max; count++)
+        out[count] = state->missing[count];
+    pthread_mutex_unlock(&p->mutex);
+    return count;
+}

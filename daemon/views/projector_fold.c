@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Folding a run of a site's events: gather, note where each is, then fold person by person.
+ *
+ * An event comes by here once without a position when this device has just written it, and again when its position
+ * has come; the fold is idempotent and learns the position. Events whose key is not here wait under the key's id; as
+ * long as any waits, later ones under the same key wait too, so that a person is never shown in part. */
+#include "daemon/views/projector_fold.h"
+
+#include <stdlib.h>
+
+#include "daemon/report.h"
+
+#define KEPT_PER_EVENT 2048u
+#define KEPT_DOCUMENT (1024u * 1024)
+#define ARRIVED_AT_ONCE 256u
+
+struct fold_item {
+    struct fold_event event;
+    struct event_body body;
+    struct buffer plain;        /* what the body points into; kept from step to step */
+    struct views_ref ref;
+    struct person_id subject;
+    uint32_t order;
+};
+
+struct fold_work {
+    struct fold_item items[FOLD_EVENTS_MAX];
+    size_t count, bytes;
+    struct person_id *refold;   /* subjects to be folded from their first event on */
+    size_t refold_count, refold_cap;
+    struct document *document;
+    struct buffer encoded;
+    struct buffer plain;
+    struct key_record key;      /* the last one used */
+    bool has_key;
+    bool has_site_key;
+    bool failed;
+};
+
+struct fold_work *fold_work_new(void)
+{
+    struct fold_work *work = calloc(1, sizeof *work);
+    if (work && !(work->document = document_new())) {
+        free(work);
+        return NULL;
+    }
+    return work;
+}
+
+void fold_work_free(struct fold_work *work)
+{
+    if (!work)
+        return;
+    for (size_t i = 0; i < FOLD_EVENTS_MAX; i++)
+        buffer_release(&work->items[i].plain);
+    buffer_release(&work->encoded);
+    buffer_release(&work->plain);
+    document_free(work->document);
+    free(work->refold);
+    explicit_bzero(work, sizeof *work);
+    free(work);
+}
+
+bool fold_fetch(struct log_reader *reader, struct bytes site, const struct views_ref *ref, struct log_item *out)
+{
+    return ref->at.epoch != 0 ? log_get(reader, site, ref->at, out) : log_get_own(reader, site, ref->at.n, out);
+}
+
+static const struct data_key *find_key(struct fold_work *work, struct keyring *keyring, const struct key_id *id)
+{
+    if (!work->has_key || memcmp(&work->key.id, id, sizeof *id) != 0)
+        work->has_key = keyring_get(keyring, id, &work->key) == FELLOE_OK;
+    return work->has_key ? &work->key.key : NULL;
+}
+
+/* ---- gathering ---- */
+
+static bool has_room(const struct fold_work *work)
+{
+    return work->count < FOLD_EVENTS_MAX && work->bytes < FOLD_BYTES_MAX;
+}
+
+static void fill_fold_event(struct fold_event *out, const struct fold_step *step, const struct event *event,
+                            struct position at, const struct event_id *id)
+{
+    *out = (struct fold_event){
+        .at = at,
+        .device = event->clear.device,
+        .by_hub = identity_is_hub(step->identity, &event->clear.device),
+        .incarnation = event->clear.incarnation,
+        .seq = event->clear.seq,
+        .seen = event->clear.seen,
+        .id = *id,
+    };
+}
+
+/* Must it wait for this key: because it is not here, or (unless it has waited already) because earlier ones do? */
+static bool must_wait(struct fold_work *work, struct fold_step *step, const struct key_id *key, bool has_waited)
+{
+    return !find_key(work, step->keyring, key) ||
+           (!has_waited && views_is_waiting(step->views, step->site, key));
+}
+
+static void complain(const struct fold_step *step, struct position at, const char *what)
+{
+    report(LEVEL_ERROR, "site %.*s, event %u.%llu %s and is left out of the views; run: felloe verify",
+           (int)step->site.len, (const char *)step->site.data, at.epoch, (unsigned long long)at.n, what);
+}
+
+static void gather(struct fold_work *work, struct fold_step *step, const struct log_item *found, struct views_ref ref,
+                   bool has_waited)
+{
+    struct event event;
+    struct event_id id;
+    struct views_event known;
+    if (!event_decode(found->event, &event)) {
+        complain(step, ref.at, "cannot be read");
+        return;
+    }
+    event_id_of(found->event, &id);
+    if (ref.at.epoch != 0 && views_get_event(step->views, &id, step->site, &known) &&
+        position_compare(known.ref.at, ref.at) == 0)
+        return;
+    if (must_wait(work, step, &event.clear.key, has_waited)) {
+        views_put_waiting(step->views, step->site, &event.clear.key, &ref);
+        return;
+    }
+    struct fold_item *item = &work->items[work->count];
+    if (!event_open(&event, &work->key.key, &item->plain, &item->body)) {
+        complain(step, ref.at, "does not open with its key");
+        return;
+    }
+    item->subject = item->body.has_subject ? item->body.subject : PERSON_ID_NONE;
+    if (person_id_is_none(&item->subject) && !work->has_site_key) {
+        complain(step, ref.at, "is about the site, whose key is not here,");
+        return;
+    }
+    struct key_id own_key = key_id_of_person(item->subject);
+    if (item->body.has_subject && memcmp(&own_key, &event.clear.key, sizeof own_key) != 0 &&
+        must_wait(work, step, &own_key, has_waited)) {
+        views_put_waiting(step->views, step->site, &own_key, &ref);
+        return;
+    }
+    fill_fold_event(&item->event, step, &event, ref.at.epoch != 0 ? ref.at : found->at, &id);
+    item->ref = ref;
+    item->order = (uint32_t)work->count;
+    work->count++;
+    work->bytes += found->event.len;
+    event_log_heard_time(step->log, item->body.time);
+}
+
+/* Takes events from the waiting list whose key has come. */
+static void gather_arrived(struct fold_work *work, struct fold_step *step, const struct key_id *key)
+{
+    struct views_ref refs[ARRIVED_AT_ONCE];
+    size_t count;
+    while (has_room(work) && (count = views_waiting(step->views, step->site, key, refs, ARRIVED_AT_ONCE)) > 0)
+        for (size_t i = 0; i < count && has_room(work); i++) {
+            struct log_item item;
+            views_drop_waiting(step->views, step->site, key, &refs[i]);
+            step->taken++;
+            if (fold_fetch(step->reader, step->site, &refs[i], &item))
+                gather(work, step, &item, refs[i], true);
+        }
+}
+
+static void gather_waiting(struct fold_work *work, struct fold_step *step)
+{
+    struct key_id from = {{0}}, key;
+    while (has_room(work) && views_waiting_key(step->views, step->site, &from, &key)) {
+        if (find_key(work, step->keyring, &key))
+            gather_arrived(work, step, &key);
+        from = key;
+        size_t at = sizeof from.b;
+        while (at > 0 && ++from.b[--at] == 0)
+            ;
+    }
+}
+
+static void gather_log(struct fold_work *work, struct fold_step *step)
+{
+    struct log_head heads[SEEN_MAX];
+    size_t count = log_heads(step->reader, step->site, heads);
+    for (size_t i = 0; i < count; i++) {
+        struct position from = {heads[i].at.epoch, seen_in(&step->cursor.seen, heads[i].at.epoch) + 1};
+        if (from.n > heads[i].at.n)
+            continue;
+        struct log_walk walk;
+        struct log_item item;
+        log_walk_begin(&walk, step->reader, step->site, from);
+        while (has_room(work) && log_walk_next(&walk, &item) && item.at.epoch == from.epoch) {
+            gather(work, step, &item, (struct views_ref){item.at}, false);
+            seen_advance(&step->cursor.seen, item.at);
+            step->taken++;
+        }
+        log_walk_end(&walk);
+        if (!has_room(work))
+            step->more = true;
+    }
+}
+
+static void gather_own(struct fold_work *work, struct fold_step *step)
+{
+    struct stream_head head = {0};
+    uint64_t shared;
+    int64_t oldest;
+    if (!log_own(step->reader, step->site, &head, &shared, &oldest))
+        return;
+    while (step->cursor.own_seq < head.seq && has_room(work)) {
+        struct log_item item;
+        uint64_t seq = step->cursor.own_seq + 1;
+        struct views_ref ref = {.at = {0, seq}};
+        if (log_get_own(step->reader, step->site, seq, &item) && !seen_covers(&step->cursor.seen, item.at))
+            gather(work, step, &item, item.at.epoch != 0 ? (struct views_ref){item.at} : ref, false);
+        step->cursor.own_seq = seq;
+        step->taken++;
+    }
+    if (step->cursor.own_seq < head.seq)
+        step->more = true;
+}
+
+/* ---- noting where each is ---- */
+
+static void want_refold(struct fold_work *work, const struct person_id *subject)
+{
+    for (size_t i = 0; i < work->refold_count; i++)
+        if (person_id_equal(&work->refold[i], subject))
+            return;
+    if (work->refold_count == work->refold_cap) {
+        size_t cap = work->refold_cap ? work->refold_cap * 2 : 16;
+        struct person_id *grown = realloc(work->refold, cap * sizeof *grown);
+        if (!grown) {
+            work->failed = true;
+            return;
+        }
+        work->refold = grown;
+        work->refold_cap = cap;
+    }
+    work->refold[work->refold_count++] = *subject;
+}
+
+/* Of two events with one origin, below 0: the item counts; above: the other. What the hub wrote, no laptop puts
+ * aside. */
+static int compare_origins(const struct fold_item *item, const struct event_id *first, const struct views_event *other)
+{
+    bool other_by_hub = (other->flags & VIEWS_BY_HUB) != 0;
+    if (item->event.by_hub != other_by_hub)
+        return item->event.by_hub ? -1 : 1;
+    return memcmp(&item->event.id, first, sizeof *first);
+}
+
+/* Two laptops that import the same file before they hear of each other write each event twice. The one with the lower
+ * id counts, everywhere. Is this item the other one? */
+static bool is_duplicate(struct fold_work *work, struct fold_step *step, const struct fold_item *item)
+{
+    struct event_id first;
+    struct person_id subject;
+    struct views_event other = {0};
+    const struct event_body *body = &item->body;
+    if (!body->has_origin)
+        return false;
+    if (views_get_origin(step->views, &body->origin, step->site, &first, &subject)) {
+        if (event_id_equal(&item->event.id, &first))
+            return false;
+        bool there = views_get_event(step->views, &first, step->site, &other);
+        if (compare_origins(item, &first, &other) > 0)
+            return true;
+        if (there) {
+            other.flags |= VIEWS_DUPLICATE;
+            views_put_event(step->views, &first, step->site, &other);
+            want_refold(work, &other.subject);
+        }
+    }
+    views_put_origin(step->views, &body->origin, step->site, &item->event.id, &item->subject);
+    return false;
+}
+
+/* Enters the items in the tables by event; what does not count is left out of the list. */
+static void note_items(struct fold_work *work, struct fold_step *step)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < work->count; i++) {
+        struct fold_item *item = &work->items[i];
+        struct views_event event = {
+            .subject = item->subject,
+            .sort = view_timeline_sort(&item->body),
+            .ref = item->ref,
+            .flags = (is_duplicate(work, step, item) ? VIEWS_DUPLICATE : 0u) | (item->event.by_hub ? VIEWS_BY_HUB : 0u),
+        };
+        struct views_device device = {item->event.device, item->event.incarnation, item->event.seq, item->body.time};
+        views_put_event(step->views, &item->event.id, step->site, &event);
+        views_heard_device(step->views, step->site, &device);
+        if (event.flags & VIEWS_DUPLICATE)
+            continue;
+        if (kept != i) {
+            struct fold_item moved = work->items[kept];
+            work->items[kept] = *item;
+            work->items[i] = moved;
+        }
+        kept++;
+    }
+    work->count = kept;
+}
+
+/* ---- folding ---- */
+
+struct refolding {
+    struct fold_work *work;
+    struct fold_step *step;
+};
+
+static bool refold_one(void *context, const struct event_id *id, uint64_t sort, const struct views_ref *ref)
+{
+    struct refolding *r = context;
+    struct log_item item;
+    struct event event;
+    struct event_body body;
+    struct fold_event fold;
+    (void)sort;
+    if (!fold_fetch(r->step->reader, r->step->site, ref, &item) || !event_decode(item.event, &event))
+        return true;
+    const struct data_key *key = find_key(r->work, r->step->keyring, &event.clear.key);
+    if (!key || !event_open(&event, key, &r->work->plain, &body))
+        return true;
+    fill_fold_event(&fold, r->step, &event, ref->at.epoch != 0 ? ref->at : item.at, id);
+    fold.body = &body;
+    if (!document_fold(r->work->document, &fold))
+        r->work->failed = true;
+    return !r->work->failed;
+}
+
+static bool is_to_refold(const struct fold_work *work, const struct person_id *subject)
+{
+    for (size_t i = 0; i < work->refold_count; i++)
+        if (person_id_equal(&work->refold[i], subject))
+            return true;
+    return false;
+}
+
+struct counting {
+    size_t count, enough;
+};
+
+static bool count_event(void *context, const struct event_id *id, uint64_t sort, const struct views_ref *ref)
+{
+    struct counting *counting = context;
+    (void)id, (void)sort, (void)ref;
+    return ++counting->count < counting->enough;
+}
+
+/* No document, and more in the timeline than these: one that was dropped while its key could not be had. */
+static bool was_dropped(struct fold_step *step, const struct person_id *subject, size_t items)
+{
+    struct counting counting = {0, items + 1};
+    views_timeline(step->views, step->site, subject, NULL, count_event, &counting);
+    return counting.count > items;
+}
+
+static bool is_locked(struct fold_work *work, struct fold_step *step, const struct person_id *subject)
+{
+    struct key_id key = key_id_of_person(*subject);
+    return !person_id_is_none(subject) && !find_key(work, step->keyring, &key);
+}
+
+/* Brings one subject up to date with the items from..to, which are all about it. */
+static void fold_subject(struct fold_work *work, struct fold_step *step, const struct person_id *subject, size_t from,
+                         size_t to)
+{
+    struct document *document = work->document;
+    document_clear(document);
+    enum views_found found = views_get_document(step->views, step->site, subject, &work->encoded);
+    if (found == VIEWS_LOCKED || (found == VIEWS_ABSENT && is_locked(work, step, subject))) {
+        /* Their key was destroyed: they are to be forgotten. */
+        views_drop_subject(step->views, step->site, subject);
+        return;
+    }
+    bool whole = !is_to_refold(work, subject) && found != VIEWS_BROKEN &&
+                 (found != VIEWS_ABSENT || !was_dropped(step, subject, to - from));
+    if (whole && found == VIEWS_FOUND)
+        whole = document_decode(document, buffer_bytes(&work->encoded));
+    if (whole) {
+        for (size_t i = from; i < to && !work->failed; i++) {
+            work->items[i].event.body = &work->items[i].body;
+            work->failed = !document_fold(document, &work->items[i].event);
+        }
+    } else {
+        struct refolding refolding = {work, step};
+        document_clear(document);
+        views_timeline(step->views, step->site, subject, NULL, refold_one, &refolding);
+    }
+    buffer_clear(&work->encoded);
+    document_encode(document, &work->encoded);
+    if (work->failed || work->encoded.failed ||
+        !views_put_document(step->views, step->site, subject, buffer_bytes(&work->encoded)) ||
+        !views_put_rows(step->views, step->site, subject, document) ||
+        !views_put_names(step->views, step->site, subject, document))
+        work->failed = true;
+}
+
+/* A subject whose only event turned out to be a duplicate leaves nothing behind. */
+static bool any_event(void *context, const struct event_id *id, uint64_t sort, const struct views_ref *ref)
+{
+    (void)id, (void)sort, (void)ref;
+    *(bool *)context = true;
+    return false;
+}
+
+static void fold_again(struct fold_work *work, struct fold_step *step)
+{
+    for (size_t i = 0; i < work->refold_count && !work->failed; i++) {
+        bool has_any = false;
+        views_timeline(step->views, step->site, &work->refold[i], NULL, any_event, &has_any);
+        if (has_any)
+            fold_subject(work, step, &work->refold[i], 0, 0);
+        else
+            views_drop_subject(step->views, step->site, &work->refold[i]);
+    }
+}
+
+static int by_subject(const void *a, const void *b)
+{
+    const struct fold_item *x = *(const struct fold_item *const *)a, *y = *(const struct fold_item *const *)b;
+    int order = memcmp(&x->subject, &y->subject, sizeof x->subject);
+    if (order != 0)
+        return order;
+    return x->order < y->order ? -1 : x->order > y->order;
+}
+
+/* Sorts by way of pointers, then puts the items themselves in that order. */
+static bool sort_items(struct fold_work *work)
+{
+    size_t count = work->count;
+    if (count < 2)
+        return true;
+    struct fold_item **sorted = malloc(count * sizeof *sorted);
+    struct fold_item *copy = malloc(count * sizeof *copy);
+    if (sorted && copy) {
+        for (size_t i = 0; i < count; i++)
+            sorted[i] = &work->items[i];
+        qsort(sorted, count, sizeof *sorted, by_subject);
+        for (size_t i = 0; i < count; i++)
+            copy[i] = *sorted[i];
+        memcpy(work->items, copy, count * sizeof *copy);
+    }
+    bool ok = sorted && copy;
+    free(sorted);
+    free(copy);
+    return ok;
+}
+
+/* Long texts were the exception, or were an import: their memory is not kept for ever. */
+static void give_back(struct fold_work *work)
+{
+    for (size_t i = 0; i < FOLD_EVENTS_MAX; i++)
+        if (work->items[i].plain.cap > KEPT_PER_EVENT)
+            buffer_release(&work->items[i].plain);
+    if (work->encoded.cap > KEPT_DOCUMENT)
+        buffer_release(&work->encoded);
+    work->has_key = false;
+    explicit_bzero(&work->key, sizeof work->key);
+}
+
+bool fold_site(struct fold_work *work, struct fold_step *step)
+{
+    step->more = false;
+    step->taken = 0;
+    work->count = work->bytes = work->refold_count = 0;
+    work->has_key = work->failed = false;
+    work->has_site_key = keyring_site_key(step->keyring, step->site, &work->key) == FELLOE_OK;
+    gather_waiting(work, step);
+    gather_log(work, step);
+    gather_own(work, step);
+    if (!has_room(work))
+        step->more = true;
+    if (step->taken == 0)
+        return store_failed(step->views->store, NULL) == STORE_DONE;
+
+    note_items(work, step);
+    if (!sort_items(work))
+        return false;
+    for (size_t from = 0, to; from < work->count && !work->failed; from = to) {
+        const struct person_id subject = work->items[from].subject;
+        for (to = from + 1; to < work->count && person_id_equal(&work->items[to].subject, &subject); to++)
+            ;
+        if (!is_to_refold(work, &subject))
+            fold_subject(work, step, &subject, from, to);
+    }
+    fold_again(work, step);
+    views_put_cursor(step->views, step->site, &step->cursor);
+    give_back(work);
+    return !work->failed && store_failed(step->views->store, NULL) == STORE_DONE;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One step of the projector: a run of a site's events folded into the views within one transaction. */
+#ifndef FELLOE_DAEMON_PROJECTOR_FOLD_H
+#define FELLOE_DAEMON_PROJECTOR_FOLD_H
+
+#include "daemon/log/event_log.h"
+#include "daemon/views/views.h"
+
+/* What one transaction takes on: enough for a person's events to meet (a document is read and written once a step),
+ * and little enough that what was just recorded shows within a second. */
+#define FOLD_EVENTS_MAX 4096u
+#define FOLD_BYTES_MAX (16u * 1024 * 1024)
+
+struct fold_work; /* memory that is used again from step to step */
+
+struct fold_work *fold_work_new(void); /* NULL when memory ran out */
+void fold_work_free(struct fold_work *work);
+
+struct fold_step {
+    struct event_log *log;
+    struct keyring *keyring;
+    const struct identity *identity;
+    struct log_reader *reader;
+    struct views_txn *views;
+    struct bytes site;
+    struct views_cursor cursor; /* in: how far; out: how far now (the step has written it) */
+    bool more;                  /* out: there is more to fold at once */
+    size_t taken;               /* out: events that the cursor passed, or that had waited for their key */
+};
+/* False: memory ran out, or the views' transaction failed (ask store_failed). */
+bool fold_site(struct fold_work *work, struct fold_step *step);
+
+/* Reads one event of the log by its reference. */
+bool fold_fetch(struct log_reader *reader, struct bytes site, const struct views_ref *ref, struct log_item *out);
+
+#endif

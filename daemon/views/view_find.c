@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finding a site, a person or an event by what people type. */
+#include "daemon/views/view_find.h"
+
+#include <limits.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <wchar.h>
+#include <wctype.h>
+
+#include "daemon/views/projector_fold.h"
+#include "proto/event/hlc.h"
+
+#define CANDIDATES_MAX 6u
+
+/* ---- sites ---- */
+
+static void list_sites(const struct scope *scope, char *out, size_t size)
+{
+    size_t len = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < scope->count && len < size; i++)
+        len += (size_t)snprintf(out + len, size - len, "%s%s", i > 0 ? ", " : "", scope->sites[i]);
+}
+
+enum felloe_code scope_of(struct daemon *daemon, struct log_reader *reader, struct bytes site, bool for_writing,
+                          struct scope *out, struct felloe_error *error)
+{
+    struct scope all = {0};
+    while (all.count < SITES_MAX && log_site_at(reader, all.count, all.sites[all.count]))
+        all.count++;
+    *out = all;
+    if (site.len == 0)
+        return FELLOE_OK;
+    for (size_t i = 0; i < all.count; i++)
+        if (bytes_is(site, all.sites[i])) {
+            out->count = 1;
+            memmove(out->sites[0], all.sites[i], sizeof out->sites[0]);
+            return FELLOE_OK;
+        }
+    char names[300];
+    list_sites(&all, names, sizeof names);
+    if (daemon->config.role == ROLE_HUB)
+        return felloe_fail(error, FELLOE_NOT_FOUND, "This hub has no site %.*s; it has: %s.", (int)site.len,
+                           (const char *)site.data, names);
+    if (all.count == 0)
+        return felloe_fail(error, FELLOE_DENIED, "This device is not let into any site yet: the hub has not answered "
+                                                 "its ticket so far. Connect it to the network once, then try again.");
+    return felloe_fail(error, for_writing ? FELLOE_DENIED : FELLOE_NOT_FOUND,
+                       "This device is not let into the site %.*s (it is in: %s). Whoever keeps the hub can invite it.",
+                       (int)site.len, (const char *)site.data, names);
+}
+
+/* ---- names ---- */
+
+void finder_init(struct finder *finder, struct daemon *daemon, struct views_txn *txn, struct log_reader *reader,
+                 const struct scope *scope)
+{
+    *finder = (struct finder){.daemon = daemon, .txn = txn, .reader = reader, .scope = scope};
+    finder->locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+}
+
+static void drop_names(struct finder *finder)
+{
+    for (size_t i = 0; i < finder->name_count; i++) {
+        free(finder->names[i].folded);
+        free(finder->names[i].name);
+    }
+    free(finder->names);
+    finder->names = NULL;
+    finder->name_count = finder->name_cap = 0;
+}
+
+void finder_release(struct finder *finder)
+{
+    drop_names(finder);
+    if (finder->locale)
+        freelocale(finder->locale);
+    *finder = (struct finder){0};
+}
+
+/* Lower case, without white space around it, and one space where there are several: a table shows it so. NULL when
+ * memory ran out. */
+static char *fold_name(const struct finder *finder, struct bytes name)
+{
+    while (name.len > 0 && name.data[0] <= ' ')
+        name.data++, name.len--;
+    while (name.len > 0 && name.data[name.len - 1] <= ' ')
+        name.len--;
+    char *out = malloc(name.len * 2 + MB_LEN_MAX + 1);
+    char *text = strndup((const char *)name.data, name.len);
+    if (!out || !text) {
+        free(out), free(text);
+        return NULL;
+    }
+    locale_t before = finder->locale ? uselocale(finder->locale) : (locale_t)0;
+    size_t len = 0;
+    mbstate_t in = {0}, to = {0};
+    for (const char *at = text; *at && len <= name.len * 2;) {
+        wchar_t c;
+        if ((unsigned char)*at <= ' ') {
+            if (len > 0 && out[len - 1] != ' ')
+                out[len++] = ' ';
+            at++;
+            continue;
+        }
+        size_t used = mbrtowc(&c, at, (size_t)(text + name.len - at), &in);
+        if (used == 0 || used == (size_t)-1 || used == (size_t)-2) {
+            in = (mbstate_t){0};
+            out[len++] = *at++; /* as it stands */
+            continue;
+        }
+        size_t put = wcrtomb(out + len, (wchar_t)towlower((wint_t)c), &to);
+        len += put == (size_t)-1 ? 0 : put;
+        at += used;
+    }
+    out[len] = '\0';
+    if (before)
+        uselocale(before);
+    free(text);
+    return out;
+}
+
+struct reading_names {
+    struct finder *finder;
+    uint32_t site;
+};
+
+static bool read_name(void *context, const struct person_id *subject, struct bytes name)
+{
+    struct reading_names *reading = context;
+    struct finder *finder = reading->finder;
+    if (finder->name_count == finder->name_cap) {
+        size_t cap = finder->name_cap ? finder->name_cap * 2 : 256;
+        struct finder_name *grown = realloc(finder->names, cap * sizeof *grown);
+        if (!grown)
+            return !(finder->failed = true);
+        finder->names = grown;
+        finder->name_cap = cap;
+    }
+    struct finder_name *entry = &finder->names[finder->name_count];
+    *entry = (struct finder_name){.person = *subject, .site = reading->site};
+    entry->folded = fold_name(finder, name);
+    entry->name = strndup((const char *)name.data, name.len);
+    if (!entry->folded || !entry->name) {
+        free(entry->folded), free(entry->name);
+        return !(finder->failed = true);
+    }
+    finder->name_count++;
+    return true;
+}
+
+static void need_names(struct finder *finder)
+{
+    for (uint32_t i = 0; i < finder->scope->count && !finder->has_names; i++) {
+        struct reading_names reading = {finder, i};
+        views_names(finder->txn, bytes_str(finder->scope->sites[i]), read_name, &reading);
+    }
+    finder->has_names = true;
+}
+
+/* ---- people ---- */
+
+struct candidates {
+    struct person_id id[CANDIDATES_MAX];
+    size_t site[CANDIDATES_MAX];
+    size_t count, at_site;
+    unsigned nibble;   /* 16: none; else the id's next half byte */
+    size_t prefix_len;
+};
+
+static void add_candidate(struct candidates *c, const struct person_id *person, size_t site)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (person_id_equal(&c->id[i], person))
+            return;
+    if (c->count == CANDIDATES_MAX)
+        return;
+    c->id[c->count] = *person;
+    c->site[c->count++] = site;
+}
+
+static bool add_prefixed(void *context, const struct person_id *subject)
+{
+    struct candidates *c = context;
+    if (!person_id_is_none(subject) && (c->nibble == 16 || subject->b[c->prefix_len] >> 4 == c->nibble))
+        add_candidate(c, subject, c->at_site);
+    return c->count < CANDIDATES_MAX;
+}
+
+/* Reads hex of any length up to `max` bytes, odd too. False: it is not hex, or of the wrong length. */
+static bool read_prefix(struct bytes text, size_t max, uint8_t *out, size_t *len, unsigned *nibble)
+{
+    uint8_t half;
+    char pair[2] = {'0', '0'};
+    if (text.len < ID_PREFIX_MIN || text.len > max * 2)
+        return false;
+    *len = text.len / 2;
+    *nibble = 16;
+    if (!hex_decode(bytes_of(text.data, *len * 2), out, *len))
+        return false;
+    if (text.len % 2 == 0)
+        return true;
+    pair[1] = (char)text.data[text.len - 1];
+    if (!hex_decode(bytes_of(pair, 2), &half, 1))
+        return false;
+    *nibble = half;
+    return true;
+}
+
+bool finder_site_of(struct finder *finder, const struct person_id *person, size_t *site)
+{
+    for (size_t i = 0; i < finder->scope->count; i++) {
+        struct candidates c = {.at_site = i, .nibble = 16};
+        views_subjects(finder->txn, bytes_str(finder->scope->sites[i]), bytes_of(person->b, sizeof person->b),
+                       add_prefixed, &c);
+        if (c.count > 0) {
+            *site = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void finder_name_of(struct finder *finder, const struct person_id *person, char *out, size_t size)
+{
+    out[0] = '\0';
+    need_names(finder);
+    for (size_t i = 0; i < finder->name_count && !*out; i++)
+        if (person_id_equal(&finder->names[i].person, person))
+            snprintf(out, size, "%s", finder->names[i].name);
+}
+
+/* The day of a person's first entry, as "3 Nov 2026"; "" when it cannot be read. */
+struct first_day {
+    struct finder *finder;
+    struct bytes site;
+    char text[32];
+};
+static bool read_day(void *context, const struct event_id *id, uint64_t sort, const struct views_ref *ref)
+{
+    struct first_day *day = context;
+    struct log_item item;
+    struct event event;
+    struct event_body body;
+    struct key_record key;
+    struct buffer plain = {0};
+    (void)id, (void)sort;
+    if (fold_fetch(day->finder->reader, day->site, ref, &item) && event_decode(item.event, &event) &&
+        keyring_get(day->finder->daemon->keyring, &event.clear.key, &key) == FELLOE_OK &&
+        event_open(&event, &key.key, &plain, &body)) {
+        time_t seconds = (time_t)((body.has_occurred ? body.occurred : (int64_t)hlc_ms(body.time)) / 1000);
+        struct tm tm;
+        if (localtime_r(&seconds, &tm))
+            strftime(day->text, sizeof day->text, "%e %b %Y", &tm);
+    }
+    explicit_bzero(&key, sizeof key);
+    buffer_release(&plain);
+    return false;
+}
+
+static enum felloe_code tell_ambiguous(struct finder *finder, struct bytes text, const struct candidates *c,
+                                       struct felloe_error *error)
+{
+    char list[360] = "";
+    size_t len = 0;
+    for (size_t i = 0; i < c->count && i + 1 < CANDIDATES_MAX && len < sizeof list; i++) {
+        char name[60], id[33];
+        struct first_day day = {finder, bytes_str(finder->scope->sites[c->site[i]]), ""};
+        finder_name_of(finder, &c->id[i], name, sizeof name);
+        hex_encode(bytes_of(c->id[i].b, sizeof c->id[i].b), id);
+        views_timeline(finder->txn, day.site, &c->id[i], NULL, read_day, &day);
+        const char *when = day.text + (day.text[0] == ' ');
+        len += (size_t)snprintf(list + len, sizeof list - len, "%s%s (%.8s, %s%s%s)", i > 0 ? "; " : "",
+                                *name ? name : "no name", id, day.site.data ? (const char *)day.site.data : "",
+                                *when ? ", first entry " : "", when);
+    }
+    return felloe_fail(error, FELLOE_AMBIGUOUS, "%.*s could be several people: %s%s. Give the id, or more of it.",
+                       (int)(text.len < 60 ? text.len : 60), (const char *)text.data, list,
+                       c->count == CANDIDATES_MAX ? "; and more" : "");
+}
+
+static enum felloe_code decide_person(struct finder *finder, struct bytes text, const struct candidates *c,
+                                      struct person_id *out, size_t *site, struct felloe_error *error)
+{
+    if (finder->failed)
+        return felloe_fail(error, FELLOE_FAILED, "Memory ran out while looking for a person.");
+    if (c->count > 1)
+        return tell_ambiguous(finder, text, c, error);
+    if (c->count == 0)
+        return felloe_fail(error, FELLOE_NOT_FOUND,
+                           "Nobody here is called “%.*s”, and no person's id begins so. (A name has to be whole; an id "
+                           "needs its first %d characters at least.)",
+                           (int)(text.len < 60 ? text.len : 60), (const char *)text.data, ID_PREFIX_MIN);
+    *out = c->id[0];
+    *site = c->site[0];
+    return FELLOE_OK;
+}
+
+enum felloe_code finder_person(struct finder *finder, struct bytes text, struct person_id *out, size_t *site,
+                               struct felloe_error *error)
+{
+    struct candidates c = {0};
+    uint8_t prefix[16];
+    if (read_prefix(text, sizeof prefix, prefix, &c.prefix_len, &c.nibble))
+        for (size_t i = 0; i < finder->scope->count; i++) {
+            c.at_site = i;
+            views_subjects(finder->txn, bytes_str(finder->scope->sites[i]), bytes_of(prefix, c.prefix_len),
+                           add_prefixed, &c);
+        }
+    if (text.len < 2 * sizeof prefix || c.count == 0) {
+        need_names(finder);
+        char *folded = fold_name(finder, text);
+        for (size_t i = 0; folded && i < finder->name_count; i++)
+            if (strcmp(finder->names[i].folded, folded) == 0)
+                add_candidate(&c, &finder->names[i].person, finder->names[i].site);
+        finder->failed |= folded == NULL;
+        free(folded);
+    }
+    return decide_person(finder, text, &c, out, site, error);
+}
+
+/* ---- events ---- */
+
+struct event_candidates {
+    struct event_id id;
+    size_t count, prefix_len;
+    unsigned nibble;
+};
+
+static bool add_event(void *context, const struct event_id *id, struct bytes site, const struct views_event *event)
+{
+    struct event_candidates *c = context;
+    (void)site, (void)event;
+    if (c->nibble != 16 && id->b[c->prefix_len] >> 4 != c->nibble)
+        return true;
+    if (c->count > 0 && event_id_equal(&c->id, id))
+        return true; /* the same event in another site */
+    c->id = *id;
+    return ++c->count < 2;
+}
+
+enum felloe_code finder_event(struct finder *finder, struct bytes text, struct event_id *out,
+                              struct felloe_error *error)
+{
+    struct event_candidates c = {0};
+    uint8_t prefix[32];
+    int shown = (int)(text.len < 64 ? text.len : 64);
+    if (!read_prefix(text, sizeof prefix, prefix, &c.prefix_len, &c.nibble))
+        return felloe_fail(error, FELLOE_INVALID,
+                           "%.*s is not an event's id: give at least its first %d characters (0-9, a-f).", shown,
+                           (const char *)text.data, ID_PREFIX_MIN);
+    views_events(finder->txn, bytes_of(prefix, c.prefix_len), add_event, &c);
+    if (c.count == 0)
+        return felloe_fail(error, FELLOE_NOT_FOUND, "There is no entry %.*s here.", shown, (const char *)text.data);
+    if (c.count > 1)
+        return felloe_fail(error, FELLOE_AMBIGUOUS, "%.*s could be several entries: give more of the id.", shown,
+                           (const char *)text.data);
+    *out = c.id;
+    return FELLOE_OK;
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading the views. Rows are collected within one short reading of the views, so that an answer is of one moment and
+ * a client that takes its time holds no reader. */
+#include "daemon/views/view_query.h"
+
+#include <stdlib.h>
+
+#include "daemon/views/projector_fold.h"
+#include "proto/event/hlc.h"
+
+void query_rows_release(struct query_rows *rows)
+{
+    buffer_release(&rows->cells);
+    free(rows->rows);
+    *rows = (struct query_rows){0};
+}
+
+static struct query_row *add_row(struct query_rows *rows)
+{
+    if (rows->count == rows->cap) {
+        size_t cap = rows->cap ? rows->cap * 2 : 64;
+        struct query_row *grown = realloc(rows->rows, cap * sizeof *grown);
+        if (!grown) {
+            rows->failed = true;
+            return NULL;
+        }
+        rows->rows = grown;
+        rows->cap = cap;
+    }
+    struct query_row *row = &rows->rows[rows->count++];
+    *row = (struct query_row){0};
+    return row;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct query_row *x = a, *y = b;
+    if (x->sort != y->sort)
+        return x->sort < y->sort ? -1 : 1;
+    int order = memcmp(&x->event, &y->event, sizeof x->event);
+    if (order == 0)
+        order = memcmp(&x->subject, &y->subject, sizeof x->subject);
+    if (order != 0)
+        return order;
+    if (x->sub != y->sub)
+        return x->sub < y->sub ? -1 : 1;
+    return x->site < y->site ? -1 : x->site > y->site;
+}
+
+static void sort_rows(struct query_rows *rows, const struct scope *scope)
+{
+    if (scope->count > 1 && rows->count > 1)
+        qsort(rows->rows, rows->count, sizeof *rows->rows, compare);
+}
+
+/* ---- views of all people ---- */
+
+struct collecting {
+    struct query_rows *rows;
+    uint32_t site;
+};
+
+static bool collect_row(void *context, const struct views_row *found)
+{
+    struct collecting *c = context;
+    struct query_row *row = add_row(c->rows);
+    if (!row)
+        return false;
+    row->sort = found->sort;
+    row->subject = found->subject;
+    row->sub = found->sub;
+    row->site = c->site;
+    row->begin = c->rows->cells.len;
+    row->len = found->cells.len;
+    buffer_append(&c->rows->cells, found->cells.data, found->cells.len);
+    return !(c->rows->failed |= c->rows->cells.failed);
+}
+
+void query_view(struct views_txn *txn, const struct scope *scope, enum view view, struct query_rows *out)
+{
+    for (uint32_t i = 0; i < scope->count && !out->failed; i++) {
+        struct collecting c = {out, i};
+        views_rows(txn, bytes_str(scope->sites[i]), view, (struct bytes){0}, collect_row, &c);
+    }
+    sort_rows(out, scope);
+}
+
+/* ---- a person's story ---- */
+
+struct telling {
+    struct daemon *daemon;
+    struct views *views;
+    struct log_reader *reader;
+    struct bytes site;
+    uint32_t site_index;
+    const struct document *document;
+    struct query_rows *rows;
+    struct buffer plain;
+};
+
+static bool tell_event(void *context, const struct event_id *id, uint64_t sort, const struct views_ref *ref)
+{
+    struct telling *t = context;
+    struct log_item item;
+    struct event event;
+    struct event_body body;
+    struct key_record key;
+    struct event_id found;
+    if (!fold_fetch(t->reader, t->site, ref, &item)) {
+        views_found_damage(t->views);
+        return true;
+    }
+    event_id_of(item.event, &found);
+    if (!event_id_equal(&found, id))
+        views_found_damage(t->views);
+    if (!event_decode(item.event, &event) || keyring_get(t->daemon->keyring, &event.clear.key, &key) != FELLOE_OK)
+        return true;
+    bool opened = event_open(&event, &key.key, &t->plain, &body);
+    explicit_bzero(&key, sizeof key);
+    if (!opened)
+        return true;
+    const struct fold_event fold = {
+        .at = item.at,
+        .device = event.clear.device,
+        .by_hub = identity_is_hub(&t->daemon->identity, &event.clear.device),
+        .incarnation = event.clear.incarnation,
+        .seq = event.clear.seq,
+        .seen = event.clear.seen,
+        .id = *id,
+        .body = &body,
+    };
+    size_t begin = t->rows->cells.len;
+    struct query_row *row = add_row(t->rows);
+    if (!row || !view_timeline_cells(t->document, &fold, &t->rows->cells) || t->rows->cells.failed)
+        return !(t->rows->failed = true);
+    row->sort = sort;
+    row->event = *id;
+    row->site = t->site_index;
+    row->begin = begin;
+    row->len = t->rows->cells.len - begin;
+    return true;
+}
+
+/* An entry that the hub copied to a second site is told once. */
+static void drop_copies(struct query_rows *rows)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < rows->count; i++)
+        if (kept == 0 || !event_id_equal(&rows->rows[i].event, &rows->rows[kept - 1].event))
+            rows->rows[kept++] = rows->rows[i];
+    rows->count = kept;
+}
+
+void query_story(struct daemon *daemon, struct views_txn *txn, struct log_reader *reader, const struct scope *scope,
+                 const struct person_id *person, struct query_rows *out)
+{
+    struct document *document = document_new();
+    struct buffer encoded = {0};
+    out->failed |= document == NULL;
+    for (uint32_t i = 0; i < scope->count && !out->failed; i++) {
+        struct telling t = {.daemon = daemon, .views = txn->views, .reader = reader, .document = document, .rows = out,
+                            .site = bytes_str(scope->sites[i]), .site_index = i};
+        document_clear(document);
+        if (views_get_document(txn, t.site, person, &encoded) != VIEWS_FOUND ||
+            !document_decode(document, buffer_bytes(&encoded)))
+            continue;
+        views_timeline(txn, t.site, person, NULL, tell_event, &t);
+        buffer_release(&t.plain);
+    }
+    buffer_release(&encoded);
+    document_free(document);
+    sort_rows(out, scope);
+    drop_copies(out);
+}
+
+/* ---- devices ---- */
+
+struct hearing {
+    struct heard_device *out;
+    size_t count, max;
+};
+
+static bool hear_device(void *context, const struct views_device *device)
+{
+    struct hearing *h = context;
+    for (size_t i = 0; i < h->count; i++)
+        if (device_id_equal(&h->out[i].device, &device->device)) {
+            if (device->time > h->out[i].time)
+                h->out[i].time = device->time;
+            return true;
+        }
+    if (h->count < h->max)
+        h->out[h->count++] = (struct heard_device){.device = device->device, .time = device->time};
+    return true;
+}
+
+/* A device that has joined and not written yet is listed too. */
+static void name_device(void *context, const struct device_id *device, const uint8_t *key, struct bytes worker)
+{
+    struct hearing *h = context;
+    size_t i = 0;
+    (void)key;
+    while (i < h->count && !device_id_equal(&h->out[i].device, device))
+        i++;
+    if (i == h->count) {
+        if (h->count == h->max)
+            return;
+        h->out[h->count++] = (struct heard_device){.device = *device};
+    }
+    bytes_to_text(worker, h->out[i].worker, sizeof h->out[i].worker);
+}
+
+size_t query_devices(struct views_txn *txn, const struct scope *scope, struct heard_device *out, size_t max)
+{
+    struct hearing h = {.out = out, .max = max};
+    struct document *document = document_new();
+    struct buffer plain = {0};
+    for (size_t i = 0; i < scope->count; i++) {
+        struct bytes site = bytes_str(scope->sites[i]);
+        views_devices(txn, site, hear_device, &h);
+        if (document && views_get_document(txn, site, &PERSON_ID_NONE, &plain) == VIEWS_FOUND &&
+            document_decode(document, buffer_bytes(&plain)))
+            document_devices(document, name_device, &h);
+    }
+    buffer_release(&plain);
+    document_free(document);
+    return h.count;
+}
+
+/* ---- workers' names ---- */
+
+struct naming {
+    struct mp_reader *r;
+    struct buffer pairs, seen;
+    uint32_t count;
+};
+
+static bool already_named(struct naming *n, struct bytes id)
+{
+    for (size_t at = 0; at < n->seen.len; at += (size_t)n->seen.data[at] + 1)
+        if (bytes_equal(id, bytes_of(n->seen.data + at + 1, n->seen.data[at])))
+            return true;
+    return false;
+}
+
+static bool name_worker(void *context, const struct views_row *row)
+{
+    struct naming *n = context;
+    struct bytes id = {0}, name = {0};
+    mp_reader_init(n->r, row->cells);
+    if (!mp_next(n->r))
+        return true;
+    uint32_t count = mp_array(n->r, 0, MP_TAPE_MAX);
+    for (size_t i = 0; i < count; i++) {
+        if (i == WORKER_ID && mp_peek(n->r) == MP_STR)
+            id = mp_str(n->r, 1, SLUG_MAX);
+        else if (i == WORKER_NAME && mp_peek(n->r) == MP_STR)
+            name = mp_str(n->r, 1, EVENT_SIZE_MAX);
+        else
+            mp_skip(n->r);
+    }
+    if (n->r->failed || id.len == 0 || name.len == 0 || already_named(n, id))
+        return true;
+    buffer_append_byte(&n->seen, (uint8_t)id.len);
+    buffer_append(&n->seen, id.data, id.len);
+    mp_put_str(&n->pairs, id);
+    mp_put_str(&n->pairs, name);
+    n->count++;
+    return true;
+}
+
+void query_put_worker_names(struct views_txn *txn, const struct scope *scope, const struct identity *identity,
+                            struct buffer *out)
+{
+    const struct bytes hub = bytes_str(HUB_WORKER);
+    const char *hub_name = identity->role == ROLE_HUB ? identity->label : identity->hub_name;
+    struct naming n = {.r = malloc(sizeof *n.r)};
+    for (size_t i = 0; n.r && i < scope->count; i++)
+        views_rows(txn, bytes_str(scope->sites[i]), VIEW_WORKERS, (struct bytes){0}, name_worker, &n);
+    if (*hub_name && !already_named(&n, hub)) {
+        mp_put_str(&n.pairs, hub);
+        mp_put_text(&n.pairs, hub_name);
+        n.count++;
+    }
+    if (n.pairs.failed)
+        n.count = 0, buffer_clear(&n.pairs);
+    mp_put_map(out, n.count);
+    buffer_append(out, n.pairs.data, n.pairs.len);
+    buffer_release(&n.pairs);
+    buffer_release(&n.seen);
+    free(n.r);
+}

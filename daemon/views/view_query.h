@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading the views: rows of one or all sites in the view's order, a person's story, freshness, and digests. For
+ * threads of the pool. */
+#ifndef FELLOE_DAEMON_VIEW_QUERY_H
+#define FELLOE_DAEMON_VIEW_QUERY_H
+
+#include "daemon/views/view_find.h"
+
+struct query_row {
+    uint64_t sort;
+    struct person_id subject;
+    struct event_id event;   /* of a story; zeros otherwise */
+    uint32_t sub, site;
+    size_t begin, len;       /* in cells */
+};
+/* Starts as {0}. */
+struct query_rows {
+    struct query_row *rows;
+    size_t count, cap;
+    struct buffer cells;     /* each row's msgpack array */
+    bool failed;             /* memory ran out */
+};
+void query_rows_release(struct query_rows *rows);
+
+/* caseload, front-door, to-settle, workers. */
+void query_view(struct views_txn *txn, const struct scope *scope, enum view view, struct query_rows *out);
+/* A person's entries in all sites of the scope, in the order of time; entries that cannot be read are left out. */
+void query_story(struct daemon *daemon, struct views_txn *txn, struct log_reader *reader, const struct scope *scope,
+                 const struct person_id *person, struct query_rows *out);
+/* When each device was last heard: its last event as the views know it. */
+struct heard_device {
+    struct device_id device;
+    uint64_t time;           /* HLC of its last event */
+    char worker[SLUG_MAX + 1]; /* who has it; "" when the views do not say */
+};
+size_t query_devices(struct views_txn *txn, const struct scope *scope, struct heard_device *out, size_t max);
+
+/* A map of worker id -> name, appended to `out`; what the hub writes is by its own worker id, and under its name. */
+void query_put_worker_names(struct views_txn *txn, const struct scope *scope, const struct identity *identity,
+                            struct buffer *out);
+
+/* A digest of what one site's view says: the same on every node that has folded the same events. */
+struct view_digest {
+    const char *view;        /* "documents", "timeline", "devices", or a view's name */
+    uint64_t rows;
+    uint8_t hash[32];
+};
+#define VIEW_DIGESTS_MAX 8
+/* Returns how many. */
+size_t query_digests(struct views_txn *txn, struct bytes site, struct view_digest out[VIEW_DIGESTS_MAX]);
+
+#endif

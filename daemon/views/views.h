@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The views' own environment, D/views: everything in it is derived from the log and may be deleted at any time.
+ *
+ *   table     key                                      value
+ *   meta      "schema" | 'c' site                      what made it, and whose it is; how far the site is folded
+ *   docs      site subject                             sealed document
+ *   rows      site view sort subject sub               sealed cells
+ *   rowkeys   site subject                             (view sort sub)…: the subject's rows, to take old ones out
+ *   names     site subject                             sealed array: the names a person goes by
+ *   timeline  site subject sort event-id               reference into the log
+ *   events    event-id site                            subject, sort, reference, flags
+ *   devices   site device incarnation                  last seq, its time
+ *   waiting   site key-id reference                    event whose key is not here yet
+ *   origins   hash-of-origin site                      event id, subject: an import counts once
+ *
+ * "site" is the slug and a NUL; the subject a person's id, zeros for the site itself; numbers big-endian. What is
+ * personal lies sealed (XChaCha20-Poly1305, random nonce, table and key as associated data) under the subject's own
+ * data key, so that destroying the key empties the views too. Origins may be guessable, so they are hashed with a
+ * secret of this device.
+ *
+ * One thread writes (the projector's). Readers: begin and end on one thread, and do not nest. */
+#ifndef FELLOE_DAEMON_VIEWS_H
+#define FELLOE_DAEMON_VIEWS_H
+
+#include "daemon/store/identity.h"
+#include "daemon/store/keyring.h"
+#include "daemon/store/store.h"
+#include "proto/domain/view.h"
+
+/* Raise it whenever a table here changes its meaning: the views are then folded afresh. (Documents and rows have a
+ * version of their own, document_version.) */
+#define VIEWS_SCHEMA 1
+
+enum views_table {
+    VIEWS_META, VIEWS_DOCS, VIEWS_ROWS, VIEWS_ROWKEYS, VIEWS_NAMES, VIEWS_TIMELINE, VIEWS_EVENTS, VIEWS_DEVICES,
+    VIEWS_WAITING, VIEWS_ORIGINS, VIEWS_TABLE_COUNT
+};
+
+struct views;
+
+struct views_options {
+    const char *dir;                 /* the daemon's directory; the environment is dir/views */
+    struct keyring *keyring;
+    const struct identity *identity; /* whose views they are: another device or incarnation means to fold afresh */
+};
+
+/* Opens it; what is missing, damaged or of another version or device is made new and empty. */
+enum felloe_code views_open(struct views **out, const struct views_options *options, struct felloe_error *error);
+void views_close(struct views *views);
+/* Deletes the files and starts empty; waits for readers to end. On the writing thread. */
+enum felloe_code views_wipe(struct views *views, struct felloe_error *error);
+
+/* False after a wipe that could not open it again: wipe it once more. On the writing thread. */
+bool views_are_open(struct views *views);
+
+/* Something in them did not open though its key is here, could not be read, or was not what it should be: answers from
+ * them may lack something. True until they are wiped. From any thread. */
+bool views_damaged(struct views *views);
+void views_found_damage(struct views *views);
+
+/* ---- transactions ---- */
+
+struct views_txn {
+    struct views *views;
+    struct store_txn *store;
+    bool writing;
+    struct key_record key;      /* the subject's that was used last; wiped at the end */
+    bool has_key;
+    struct person_id key_subject;
+    char key_site[SLUG_MAX + 1];
+};
+
+enum felloe_code views_read(struct views *views, struct views_txn *txn, struct felloe_error *error);
+enum felloe_code views_write(struct views *views, struct views_txn *txn, struct felloe_error *error);
+enum store_outcome views_commit(struct views_txn *txn, struct felloe_error *error);
+void views_end(struct views_txn *txn); /* ends a reader, or gives up what was written */
+
+/* ---- how far ---- */
+
+struct views_cursor {
+    struct seen seen;   /* positions folded, per epoch */
+    uint64_t own_seq;   /* of the own stream */
+};
+void views_get_cursor(struct views_txn *txn, struct bytes site, struct views_cursor *out); /* {0} when there is none */
+void views_put_cursor(struct views_txn *txn, struct bytes site, const struct views_cursor *cursor);
+
+/* Where the log has an event: by position, or (epoch 0) as own event number n of this incarnation. */
+struct views_ref {
+    struct position at;
+};
+
+/* ---- documents and what is made of them ---- */
+
+enum views_found {
+    VIEWS_ABSENT,
+    VIEWS_FOUND,
+    VIEWS_LOCKED, /* it is there, but its key is not (any more) */
+    VIEWS_BROKEN  /* it is there, and does not open */
+};
+/* `plain` is cleared first. */
+enum views_found views_get_document(struct views_txn *txn, struct bytes site, const struct person_id *subject,
+                                    struct buffer *plain);
+bool views_put_document(struct views_txn *txn, struct bytes site, const struct person_id *subject, struct bytes plain);
+
+/* Puts the document's rows in the place of the subject's former ones. False: memory ran out, or no key. */
+bool views_put_rows(struct views_txn *txn, struct bytes site, const struct person_id *subject,
+                    const struct document *document);
+bool views_put_names(struct views_txn *txn, struct bytes site, const struct person_id *subject,
+                     const struct document *document);
+/* Takes out all that is kept of a subject except its timeline. */
+void views_drop_subject(struct views_txn *txn, struct bytes site, const struct person_id *subject);
+
+/* Walks. Each visit's pointers live until it returns; false stops the walk. */
+struct views_row {
+    uint64_t sort;
+    struct person_id subject;
+    uint32_t sub;
+    struct bytes cells;  /* plain */
+    struct bytes key;    /* to go on after it */
+};
+typedef bool (*views_row_visit)(void *context, const struct views_row *row);
+/* Rows of one view of one site in their order, after the key `after` (empty: from the first). Rows that do not open are
+ * left out. */
+void views_rows(struct views_txn *txn, struct bytes site, enum view view, struct bytes after, views_row_visit visit,
+                void *context);
+uint64_t views_count_rows(struct views_txn *txn, struct bytes site, enum view view);
+
+/* The name that a person is shown by; `name` is cleared first, and stays empty when none is known. */
+void views_get_name(struct views_txn *txn, struct bytes site, const struct person_id *subject, struct buffer *name);
+typedef bool (*views_name_visit)(void *context, const struct person_id *subject, struct bytes name);
+void views_names(struct views_txn *txn, struct bytes site, views_name_visit visit, void *context);
+/* Every subject that has a document in the site, in the order of ids. */
+typedef bool (*views_subject_visit)(void *context, const struct person_id *subject);
+void views_subjects(struct views_txn *txn, struct bytes site, struct bytes id_prefix, views_subject_visit visit,
+                    void *context);
+
+/* ---- events ---- */
+
+enum views_event_flag {
+    VIEWS_DUPLICATE = 1, /* of an import that another event brought already: not folded */
+    VIEWS_BY_HUB = 2
+};
+
+struct views_event {
+    struct person_id subject;
+    uint64_t sort;
+    struct views_ref ref;
+    unsigned flags;
+};
+bool views_get_event(struct views_txn *txn, const struct event_id *id, struct bytes site, struct views_event *out);
+/* Also enters it in the timeline, or, with VIEWS_DUPLICATE, takes it out. */
+void views_put_event(struct views_txn *txn, const struct event_id *id, struct bytes site,
+                     const struct views_event *event);
+typedef bool (*views_event_visit)(void *context, const struct event_id *id, struct bytes site,
+                                  const struct views_event *event);
+/* Events whose id begins with these bytes (and, where odd, the upper half of one more), in the order of ids. */
+void views_events(struct views_txn *txn, struct bytes id_prefix, views_event_visit visit, void *context);
+
+typedef bool (*views_timeline_visit)(void *context, const struct event_id *id, uint64_t sort,
+                                     const struct views_ref *ref);
+/* After (sort, id) when `after` is not NULL. */
+struct views_place {
+    uint64_t sort;
+    struct event_id id;
+};
+void views_timeline(struct views_txn *txn, struct bytes site, const struct person_id *subject,
+                    const struct views_place *after, views_timeline_visit visit, void *context);
+
+/* The event that an import brought first: in this site, or (site empty) in any. */
+bool views_get_origin(struct views_txn *txn, const struct origin_id *origin, struct bytes site, struct event_id *id,
+                      struct person_id *subject);
+void views_put_origin(struct views_txn *txn, const struct origin_id *origin, struct bytes site,
+                      const struct event_id *id, const struct person_id *subject);
+
+/* ---- devices, and events without a key ---- */
+
+struct views_device {
+    struct device_id device;
+    uint32_t incarnation;
+    uint64_t seq, time; /* its last event, and the event's HLC time */
+};
+void views_heard_device(struct views_txn *txn, struct bytes site, const struct views_device *device);
+typedef bool (*views_device_visit)(void *context, const struct views_device *device);
+void views_devices(struct views_txn *txn, struct bytes site, views_device_visit visit, void *context);
+
+void views_put_waiting(struct views_txn *txn, struct bytes site, const struct key_id *key, const struct views_ref *ref);
+void views_drop_waiting(struct views_txn *txn, struct bytes site, const struct key_id *key,
+                        const struct views_ref *ref);
+/* The first key at or after `from` that events wait for; false when there is none. */
+bool views_waiting_key(struct views_txn *txn, struct bytes site, const struct key_id *from, struct key_id *out);
+bool views_is_waiting(struct views_txn *txn, struct bytes site, const struct key_id *key);
+/* References that wait for `key`, up to `max`. */
+size_t views_waiting(struct views_txn *txn, struct bytes site, const struct key_id *key, struct views_ref *out,
+                     size_t max);
+
+#endif

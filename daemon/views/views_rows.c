@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The views' documents, and the rows and names that are made of them. */
+#include <stdlib.h>
+
+#include "daemon/views/views_inside.h"
+#include "proto/mp.h"
+
+/* One row's place, as rowkeys keeps it: view, sort, sub. */
+#define ROWKEY_SIZE (1 + 8 + 4)
+
+enum views_found views_get_document(struct views_txn *txn, struct bytes site, const struct person_id *subject,
+                                    struct buffer *plain)
+{
+    struct store_key key;
+    struct bytes sealed;
+    views_key_subject(&key, site, subject);
+    buffer_clear(plain);
+    if (!store_get(txn->store, VIEWS_DOCS, key_bytes(&key), &sealed))
+        return VIEWS_ABSENT;
+    return views_unseal(txn, site, subject, VIEWS_DOCS, key_bytes(&key), sealed, plain);
+}
+
+bool views_put_document(struct views_txn *txn, struct bytes site, const struct person_id *subject, struct bytes plain)
+{
+    struct store_key key;
+    views_key_subject(&key, site, subject);
+    return views_seal(txn, site, subject, VIEWS_DOCS, key_bytes(&key), plain);
+}
+
+static void row_key(struct store_key *key, struct bytes site, const struct person_id *subject, const uint8_t *place)
+{
+    views_key_site(key, site);
+    key_put(key, place, 1 + 8);
+    key_put(key, subject->b, sizeof subject->b);
+    key_put(key, place + 1 + 8, 4);
+}
+
+static void drop_rows(struct views_txn *txn, struct bytes site, const struct person_id *subject)
+{
+    struct store_key key;
+    struct bytes old;
+    views_key_subject(&key, site, subject);
+    if (!store_get(txn->store, VIEWS_ROWKEYS, key_bytes(&key), &old))
+        return;
+    /* The list is in the map, and deleting moves it. */
+    struct buffer places = {0};
+    buffer_append(&places, old.data, old.len);
+    for (size_t at = 0; at + ROWKEY_SIZE <= places.len; at += ROWKEY_SIZE) {
+        struct store_key row;
+        row_key(&row, site, subject, places.data + at);
+        store_delete(txn->store, VIEWS_ROWS, key_bytes(&row));
+    }
+    buffer_release(&places);
+    store_delete(txn->store, VIEWS_ROWKEYS, key_bytes(&key));
+}
+
+struct putting {
+    struct views_txn *txn;
+    struct bytes site;
+    const struct person_id *subject;
+    struct buffer places;
+};
+
+static bool put_row(void *context, const struct view_row *row)
+{
+    struct putting *p = context;
+    uint8_t place[ROWKEY_SIZE];
+    place[0] = (uint8_t)row->view;
+    be_put_u64(place + 1, row->sort);
+    be_put_u32(place + 9, row->sub);
+    buffer_append(&p->places, place, sizeof place);
+    struct store_key key;
+    row_key(&key, p->site, p->subject, place);
+    return !p->places.failed && views_seal(p->txn, p->site, p->subject, VIEWS_ROWS, key_bytes(&key), row->cells);
+}
+
+bool views_put_rows(struct views_txn *txn, struct bytes site, const struct person_id *subject,
+                    const struct document *document)
+{
+    drop_rows(txn, site, subject);
+    struct putting p = {.txn = txn, .site = site, .subject = subject};
+    bool ok = view_rows(document, subject, put_row, &p) && !p.places.failed;
+    if (ok && p.places.len > 0) {
+        struct store_key key;
+        views_key_subject(&key, site, subject);
+        ok = store_put(txn->store, VIEWS_ROWKEYS, key_bytes(&key), buffer_bytes(&p.places));
+    }
+    buffer_release(&p.places);
+    return ok;
+}
+
+static void put_name(void *context, struct bytes name)
+{
+    mp_put_str(context, name);
+}
+
+bool views_put_names(struct views_txn *txn, struct bytes site, const struct person_id *subject,
+                     const struct document *document)
+{
+    struct buffer names = {0};
+    document_names(document, put_name, &names);
+    struct store_key key;
+    views_key_subject(&key, site, subject);
+    bool ok = !names.failed;
+    if (ok && names.len > 0)
+        ok = views_seal(txn, site, subject, VIEWS_NAMES, key_bytes(&key), buffer_bytes(&names));
+    else if (ok)
+        store_delete(txn->store, VIEWS_NAMES, key_bytes(&key));
+    buffer_release(&names);
+    return ok;
+}
+
+void views_drop_subject(struct views_txn *txn, struct bytes site, const struct person_id *subject)
+{
+    struct store_key key;
+    drop_rows(txn, site, subject);
+    views_key_subject(&key, site, subject);
+    store_delete(txn->store, VIEWS_DOCS, key_bytes(&key));
+    store_delete(txn->store, VIEWS_NAMES, key_bytes(&key));
+}
+
+/* ---- walks ---- */
+
+static void view_prefix(struct store_key *key, struct bytes site, enum view view)
+{
+    views_key_site(key, site);
+    key_put_u8(key, (uint8_t)view);
+}
+
+static bool starts_with(struct bytes key, const struct store_key *prefix)
+{
+    return key.len >= prefix->len && memcmp(key.data, prefix->b, prefix->len) == 0;
+}
+
+void views_rows(struct views_txn *txn, struct bytes site, enum view view, struct bytes after, views_row_visit visit,
+                void *context)
+{
+    struct store_key prefix;
+    struct store_item item;
+    struct buffer plain = {0};
+    view_prefix(&prefix, site, view);
+    struct store_cursor *cursor = store_cursor_open(txn->store, VIEWS_ROWS);
+    bool more = store_seek(cursor, after.len > 0 ? after : key_bytes(&prefix), &item);
+    if (more && after.len > 0 && bytes_equal(item.key, after))
+        more = store_next(cursor, &item);
+    for (; more && starts_with(item.key, &prefix); more = store_next(cursor, &item)) {
+        struct key_reader r = {.rest = item.key};
+        struct views_row row = {.key = item.key};
+        key_take(&r, prefix.len);
+        row.sort = key_take_u64(&r);
+        memcpy(row.subject.b, key_take(&r, sizeof row.subject.b), sizeof row.subject.b);
+        row.sub = key_take_u32(&r);
+        if (r.failed || views_unseal(txn, site, &row.subject, VIEWS_ROWS, item.key, item.value, &plain) != VIEWS_FOUND)
+            continue;
+        row.cells = buffer_bytes(&plain);
+        if (!visit(context, &row))
+            break;
+    }
+    store_cursor_close(cursor);
+    buffer_release(&plain);
+}
+
+uint64_t views_count_rows(struct views_txn *txn, struct bytes site, enum view view)
+{
+    struct store_key prefix;
+    struct store_item item;
+    uint64_t count = 0;
+    view_prefix(&prefix, site, view);
+    struct store_cursor *cursor = store_cursor_open(txn->store, VIEWS_ROWS);
+    for (bool more = store_seek_prefix(cursor, key_bytes(&prefix), &item); more;
+         more = store_next_prefix(cursor, key_bytes(&prefix), &item))
+        count++;
+    store_cursor_close(cursor);
+    return count;
+}
+
+void views_get_name(struct views_txn *txn, struct bytes site, const struct person_id *subject, struct buffer *name)
+{
+    struct store_key key;
+    struct bytes sealed;
+    struct buffer plain = {0};
+    struct mp_reader r MP_UNSET;
+    buffer_clear(name);
+    views_key_subject(&key, site, subject);
+    if (store_get(txn->store, VIEWS_NAMES, key_bytes(&key), &sealed) &&
+        views_unseal(txn, site, subject, VIEWS_NAMES, key_bytes(&key), sealed, &plain) == VIEWS_FOUND) {
+        mp_reader_init(&r, buffer_bytes(&plain));
+        struct bytes first = mp_next(&r) ? mp_str(&r, 0, EVENT_SIZE_MAX) : (struct bytes){0};
+        buffer_append(name, first.data, first.len);
+    }
+    buffer_release(&plain);
+}
+
+void views_names(struct views_txn *txn, struct bytes site, views_name_visit visit, void *context)
+{
+    struct store_key prefix;
+    struct store_item item;
+    struct buffer plain = {0};
+    struct mp_reader *r = malloc(sizeof *r);
+    views_key_site(&prefix, site);
+    struct store_cursor *cursor = store_cursor_open(txn->store, VIEWS_NAMES);
+    bool go_on = r != NULL;
+    for (bool more = store_seek_prefix(cursor, key_bytes(&prefix), &item); more && go_on;
+         more = store_next_prefix(cursor, key_bytes(&prefix), &item)) {
+        struct person_id subject;
+        if (item.key.len != prefix.len + sizeof subject.b)
+            continue;
+        memcpy(subject.b, item.key.data + prefix.len, sizeof subject.b);
+        if (views_unseal(txn, site, &subject, VIEWS_NAMES, item.key, item.value, &plain) != VIEWS_FOUND)
+            continue;
+        mp_reader_init(r, buffer_bytes(&plain));
+        while (go_on && mp_next(r))
+            go_on = visit(context, &subject, mp_str(r, 0, EVENT_SIZE_MAX));
+    }
+    store_cursor_close(cursor);
+    buffer_release(&plain);
+    free(r);
+}
+
+void views_subjects(struct views_txn *txn, struct bytes site, struct bytes id_prefix, views_subject_visit visit,
+                    void *context)
+{
+    struct store_key prefix;
+    struct store_item item;
+    views_key_site(&prefix, site);
+    size_t site_len = prefix.len;
+    if (id_prefix.len > 0)
+        key_put(&prefix, id_prefix.data, id_prefix.len <= 16 ? id_prefix.len : 16);
+    struct store_cursor *cursor = store_cursor_open(txn->store, VIEWS_DOCS);
+    for (bool more = store_seek_prefix(cursor, key_bytes(&prefix), &item); more;
+         more = store_next_prefix(cursor, key_bytes(&prefix), &item)) {
+        struct person_id subject;
+        if (item.key.len != site_len + sizeof subject.b)
+            continue;
+        memcpy(subject.b, item.key.data + site_len, sizeof subject.b);
+        if (!visit(context, &subject))
+            break;
+    }
+    store_cursor_close(cursor);
+}

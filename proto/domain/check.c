@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* catalogue_check: an event's fields as people give them, checked by the catalogue and brought into normal form. */
+#include "proto/domain/catalogue.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "proto/domain/validate.h"
+
+/* More fields than any type has, with room for lists given one by one. */
+#define PAIRS_MAX 64
+#define LIST_ITEMS_MAX 64
+
+struct pair {
+    struct bytes name;
+    uint32_t at; /* where its value stands on the tape */
+};
+
+struct check {
+    const struct type_def *type;
+    struct mp_reader *r;
+    const struct resolver *resolver;
+    struct buffer *out;
+    struct felloe_error *error;
+    struct pair pairs[PAIRS_MAX];
+    uint32_t pair_count;
+    const struct register_def *what; /* conflict.settled: the register that "what" named */
+};
+
+/* What a value has to be: a field's definition, or that of a register (KIND_VALUE). */
+struct want {
+    const char *name;
+    enum field_kind kind;
+    const struct code_list *codes;
+    int64_t min, max;
+    bool clears; /* an empty text says that there is none any more */
+};
+
+static bool refuse(struct check *c, const char *name, const char *why)
+{
+    felloe_fail(c->error, FELLOE_INVALID, "%s %s.", name, why);
+    return false;
+}
+
+/* "… must be a date, like 2026-12-01, not \"yesterday\"." */
+static bool refuse_text(struct check *c, const struct want *want, struct bytes text, const char *must)
+{
+    int shown = text.len > 40 ? 40 : (int)text.len;
+    while (shown > 0 && (size_t)shown < text.len && (text.data[shown] & 0xc0) == 0x80)
+        shown--;
+    felloe_fail(c->error, FELLOE_INVALID, "%s must be %s, not \"%.*s%s\".", want->name, must, shown, text.data,
+                (size_t)shown < text.len ? "…" : "");
+    return false;
+}
+
+static struct bytes trimmed(struct bytes text)
+{
+    while (text.len > 0 && isspace(text.data[text.len - 1]))
+        text.len--;
+    while (text.len > 0 && isspace(text.data[0])) {
+        text.data++;
+        text.len--;
+    }
+    return text;
+}
+
+/* ---- codes ---- */
+
+static bool same_word(struct bytes text, const char *word)
+{
+    if (strlen(word) != text.len)
+        return false;
+    for (size_t i = 0; i < text.len; i++)
+        if (tolower(text.data[i]) != tolower((unsigned char)word[i]))
+            return false;
+    return true;
+}
+
+/* "urgency must be one of: 1 emergency, 4 very urgent, 2 urgent, 3 routine." Long lists are cut and say so. */
+static bool refuse_code(struct check *c, const struct want *want)
+{
+    char all[400];
+    size_t used = 0, i = 0;
+    for (; i < want->codes->count; i++) {
+        const struct code *code = &want->codes->codes[i];
+        const char *label = strcmp(code->code, code->label) == 0 ? "" : code->label;
+        int more = snprintf(all + used, sizeof all - used, "%s%s%s%s", i ? ", " : "", code->code, *label ? " " : "",
+                            label);
+        if (more < 0 || used + (size_t)more >= sizeof all - 60) {
+            all[used] = '\0';
+            break;
+        }
+        used += (size_t)more;
+    }
+    if (i < want->codes->count)
+        felloe_fail(c->error, FELLOE_INVALID, "%s must be one of: %s and %zu more (felloe types %s lists them).",
+                    want->name, all, want->codes->count - i, c->type->name);
+    else
+        felloe_fail(c->error, FELLOE_INVALID, "%s must be one of: %s.", want->name, all);
+    return false;
+}
+
+/* The code itself, in any case, with or without its leading zero; or its label. */
+static bool put_code(struct check *c, const struct want *want, struct bytes text)
+{
+    for (size_t i = 0; i < want->codes->count; i++) {
+        const struct code *code = &want->codes->codes[i];
+        if (same_word(text, code->code) || same_word(text, code->label) ||
+            (code->code[0] == '0' && code->code[1] && same_word(text, code->code + 1))) {
+            mp_put_text(c->out, code->code);
+            return true;
+        }
+    }
+    return refuse_code(c, want);
+}
+
+/* ---- other kinds ---- */
+
+static bool put_number(struct check *c, const struct want *want, int64_t value)
+{
+    if (want->kind == KIND_NUMBER && (value < want->min || value > want->max)) {
+        felloe_fail(c->error, FELLOE_INVALID, "%s must be from %" PRId64 " to %" PRId64 ", not %" PRId64 ".",
+                    want->name, want->min, want->max, value);
+        return false;
+    }
+    mp_put_int(c->out, value);
+    return true;
+}
+
+static bool put_text(struct check *c, const struct want *want, struct bytes text)
+{
+    if (want->max > 0 && text.len > (size_t)want->max) {
+        felloe_fail(c->error, FELLOE_INVALID, "%s is too long: %zu bytes, and there is room for %" PRId64 ".",
+                    want->name, text.len, want->max);
+        return false;
+    }
+    mp_put_str(c->out, text);
+    return true;
+}
+
+static bool put_nhs(struct check *c, const struct want *want, struct bytes text)
+{
+    char plain[11];
+    switch (nhs_parse(text, plain)) {
+    case NHS_RIGHT: mp_put_text(c->out, plain); return true;
+    case NHS_NOT_TEN_DIGITS: return refuse_text(c, want, text, "an NHS number of 10 digits");
+    case NHS_CHECK_DIGIT: break;
+    }
+    return refuse(c, want->name, "is not an NHS number: its last digit, which checks the others, does not fit. "
+                                 "Please compare it with the letter or card");
+}
+
+static bool put_worker(struct check *c, const struct want *want, struct bytes text)
+{
+    char lower[SLUG_MAX + 1];
+    size_t len = 0;
+    for (; len < text.len && len < SLUG_MAX; len++)
+        lower[len] = (char)tolower(text.data[len]);
+    if (len < text.len || !slug_valid(bytes_of(lower, len)))
+        return refuse_text(c, want, text, "a worker's id (small letters, digits and -)");
+    mp_put_str(c->out, bytes_of(lower, len));
+    return true;
+}
+
+static bool put_hex(struct check *c, const struct want *want, struct bytes raw)
+{
+    char hex[2 * 64 + 1];
+    if (raw.len < (size_t)want->min || raw.len > (size_t)want->max || raw.len > 64) {
+        felloe_fail(c->error, FELLOE_INVALID, "%s must be %" PRId64 " bytes as hex digits.", want->name, want->max);
+        return false;
+    }
+    hex_encode(raw, hex);
+    mp_put_text(c->out, hex);
+    return true;
+}
+
+static bool put_hex_text(struct check *c, const struct want *want, struct bytes text)
+{
+    uint8_t raw[64];
+    if (text.len % 2 || text.len > 2 * sizeof raw || !hex_decode(text, raw, text.len / 2))
+        return put_hex(c, want, bytes_of(NULL, 0));
+    return put_hex(c, want, bytes_of(raw, text.len / 2));
+}
+
+static bool put_event(struct check *c, const struct want *want, struct bytes text)
+{
+    struct event_id id;
+    if (!hex_decode(text, id.b, sizeof id.b)) {
+        if (!c->resolver || !c->resolver->event)
+            return refuse_text(c, want, text, "an entry's id");
+        if (c->resolver->event(c->resolver->context, text, &id, c->error) != FELLOE_OK)
+            return false;
+    }
+    mp_put_bin(c->out, id.b, sizeof id.b);
+    return true;
+}
+
+static bool put_person(struct check *c, const struct want *want, struct bytes text)
+{
+    struct person_id id;
+    if (!hex_decode(text, id.b, sizeof id.b)) {
+        if (!c->resolver || !c->resolver->person)
+            return refuse_text(c, want, text, "a person's id");
+        if (c->resolver->person(c->resolver->context, text, &id, c->error) != FELLOE_OK)
+            return false;
+    }
+    mp_put_bin(c->out, id.b, sizeof id.b);
+    return true;
+}
+
+static bool put_from_text(struct check *c, const struct want *want, struct bytes given)
+{
+    struct bytes text = trimmed(given);
+    int64_t number;
+    bool yes;
+    if (text.len == 0 && want->clears && field_kind_fits(want->kind, MP_STR)) {
+        mp_put_text(c->out, "");
+        return true;
+    }
+    switch (want->kind) {
+    case KIND_TEXT: return put_text(c, want, want->clears ? text : given);
+    case KIND_CODE: return put_code(c, want, text);
+    case KIND_NHS: return put_nhs(c, want, text);
+    case KIND_WORKER: return put_worker(c, want, text);
+    case KIND_HEX: return put_hex_text(c, want, text);
+    case KIND_EVENT: return put_event(c, want, text);
+    case KIND_PERSON: return put_person(c, want, text);
+    case KIND_NUMBER:
+        return number_parse(text, &number) ? put_number(c, want, number)
+                                           : refuse_text(c, want, text, "a whole number");
+    case KIND_DATE:
+        if (!date_valid(text))
+            return refuse_text(c, want, text, "a day that exists, like 2026-12-01");
+        mp_put_str(c->out, text);
+        return true;
+    case KIND_TIME:
+        return time_parse(text, &number) || number_parse(text, &number)
+                   ? put_number(c, want, number)
+                   : refuse_text(c, want, text, "a time, like 2026-11-21T14:30:00Z");
+    case KIND_YESNO:
+        if (!yesno_parse(text, &yes))
+            return refuse_text(c, want, text, "yes or no");
+        mp_put_bool(c->out, yes);
+        return true;
+    case KIND_VALUE: break; /* its register's kind stands in its place */
+    }
+    assert(false);
+    return false;
+}
+
+/* The reader's next value, into the normal form. */
+static bool put_value(struct check *c, const struct want *want)
+{
+    struct mp_reader *r = c->r;
+    char digits[24];
+    enum mp_type type = mp_peek(r);
+    if (type == MP_STR) {
+        struct bytes text = mp_str(r, 0, EVENT_SIZE_MAX);
+        return r->failed ? refuse(c, want->name, "is not valid text (UTF-8 without NUL)")
+                         : put_from_text(c, want, text);
+    }
+    if (type == MP_UINT || type == MP_INT) {
+        int64_t number = mp_int(r, INT64_MIN, INT64_MAX);
+        if (r->failed)
+            return refuse(c, want->name, "is too large a number");
+        if (want->kind == KIND_NUMBER || want->kind == KIND_TIME)
+            return put_number(c, want, number);
+        if (want->kind == KIND_CODE || want->kind == KIND_NHS) { /* programs send codes as numbers */
+            snprintf(digits, sizeof digits, want->kind == KIND_NHS ? "%010" PRId64 : "%" PRId64, number);
+            return put_from_text(c, want, bytes_str(digits));
+        }
+    } else if (type == MP_BOOL && want->kind == KIND_YESNO) {
+        mp_put_bool(c->out, mp_bool(r));
+        return true;
+    } else if (type == MP_BIN && (want->kind == KIND_EVENT || want->kind == KIND_PERSON || want->kind == KIND_HEX)) {
+        struct bytes raw = mp_bin(r, 0, EVENT_SIZE_MAX);
+        if (want->kind == KIND_HEX)
+            return put_hex(c, want, raw);
+        if (raw.len == (want->kind == KIND_EVENT ? sizeof(struct event_id) : sizeof(struct person_id))) {
+            mp_put_bin(c->out, raw.data, raw.len);
+            return true;
+        }
+    }
+    char must[80];
+    snprintf(must, sizeof must, "must be %s", field_kind_words(want->kind));
+    return refuse(c, want->name, must);
+}
+
+/* ---- fields ---- */
+
+static bool is_blank(struct mp_reader *r, uint32_t at)
+{
+    const struct mp_token *token = &r->tape[at];
+    return token->type == MP_NIL ||
+           (token->type == MP_STR && trimmed(bytes_of(token->p, token->count)).len == 0) ||
+           (token->type == MP_ARRAY && token->count == 0);
+}
+
+static bool want_of(struct check *c, const struct field_def *field, struct want *out)
+{
+    *out = (struct want){field->name, field->kind, field->codes, field->min, field->max, field->reg_id != REG_NONE};
+    if (field->kind == KIND_VALUE) {
+        if (!c->what)
+            return refuse(c, field->name, "can only be given together with what it settles");
+        out->kind = c->what->kind;
+        out->codes = c->what->codes;
+    }
+    return true;
+}
+
+/* A list: an array, one value, or the name several times; blanks are left out. Writes and counts items. */
+static bool put_items(struct check *c, const struct field_def *field, const struct want *want, uint32_t *count)
+{
+    for (uint32_t i = 0; i < c->pair_count; i++) {
+        if (!bytes_is(c->pairs[i].name, field->name) || is_blank(c->r, c->pairs[i].at))
+            continue;
+        c->r->at = c->pairs[i].at;
+        uint32_t items = mp_peek(c->r) == MP_ARRAY ? mp_array(c->r, 0, MP_TAPE_MAX) : 1;
+        for (uint32_t n = 0; n < items; n++) {
+            if (is_blank(c->r, c->r->at)) {
+                mp_skip(c->r);
+                continue;
+            }
+            if (!put_value(c, want))
+                return false;
+            if (++*count > LIST_ITEMS_MAX)
+                return refuse(c, field->name, "has too many items");
+        }
+    }
+    return true;
+}
+
+static bool put_list(struct check *c, const struct field_def *field, const struct want *want, uint32_t *fields)
+{
+    struct buffer items = {0}, *out = c->out;
+    uint32_t count = 0;
+    c->out = &items;
+    bool fine = put_items(c, field, want, &count);
+    c->out = out;
+    if (fine && count > 0) {
+        mp_put_text(out, field->name);
+        mp_put_array(out, count);
+        buffer_append(out, items.data, items.len);
+        ++*fields;
+    }
+    out->failed = out->failed || items.failed;
+    buffer_release(&items);
+    return fine;
+}
+
+/* One field into the normal form, if it was given. */
+static bool put_field(struct check *c, const struct field_def *field, uint32_t *fields)
+{
+    const struct pair *found = NULL;
+    struct want want;
+    bool given = false;
+    for (uint32_t i = 0; i < c->pair_count; i++) {
+        if (!bytes_is(c->pairs[i].name, field->name))
+            continue;
+        if (found && !field->list)
+            return refuse(c, field->name, "is given twice");
+        found = &c->pairs[i];
+        bool nil = c->r->tape[found->at].type == MP_NIL;
+        given = given || !is_blank(c->r, found->at) || (field->reg_id != REG_NONE && !field->required && !nil);
+    }
+    if (!given && field->required) {
+        felloe_fail(c->error, FELLOE_INVALID, "%s needs %s: %s.", c->type->name, field->name,
+                    field->kind == KIND_CODE ? field->label : field_kind_words(field->kind));
+        return false;
+    }
+    if (!given)
+        return true;
+    if (!want_of(c, field, &want))
+        return false;
+    if (field->list)
+        return put_list(c, field, &want, fields);
+    mp_put_text(c->out, field->name);
+    ++*fields;
+    c->r->at = found->at;
+    size_t from = c->out->len;
+    if (!put_value(c, &want))
+        return false;
+    if (field->codes == &codes_what && !c->out->failed) { /* a fixstr: the register's name follows one byte */
+        c->what = register_def_find(bytes_of(c->out->data + from + 1, c->out->len - from - 1));
+        assert(c->what);
+    }
+    return true;
+}
+
+static bool read_pairs(struct check *c)
+{
+    uint32_t count = mp_map(c->r, PAIRS_MAX);
+    for (uint32_t i = 0; i < count && !c->r->failed; i++) {
+        struct pair *pair = &c->pairs[c->pair_count++];
+        pair->name = mp_str(c->r, 1, EVENT_SIZE_MAX);
+        pair->at = c->r->at;
+        mp_skip(c->r);
+        if (c->r->failed || catalogue_field(c->type, pair->name))
+            continue;
+        char all[300] = "";
+        size_t used = 0;
+        for (size_t f = 0; f < c->type->field_count && used < sizeof all; f++)
+            used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", f ? ", " : "", c->type->fields[f].name);
+        felloe_fail(c->error, FELLOE_INVALID, "%s has no field %.*s; it has: %s.", c->type->name,
+                    pair->name.len > 60 ? 60 : (int)pair->name.len, pair->name.data, all);
+        return false;
+    }
+    if (c->r->failed)
+        felloe_fail(c->error, FELLOE_INVALID, "The fields of %s are not a map from names to values.", c->type->name);
+    return !c->r->failed;
+}
+
+enum felloe_code catalogue_check(const struct type_def *type, struct mp_reader *fields, const struct resolver *resolver,
+                                 struct buffer *out, struct felloe_error *error)
+{
+    struct check c = {.type = type, .r = fields, .resolver = resolver, .error = error};
+    struct buffer body = {0};
+    uint32_t count = 0;
+    c.out = &body;
+    bool fine = read_pairs(&c);
+    uint32_t end = fields->at;
+    for (size_t i = 0; fine && i < type->field_count; i++)
+        fine = put_field(&c, &type->fields[i], &count);
+    enum felloe_code code = FELLOE_OK;
+    if (!fine) {
+        code = error && error->code ? error->code : FELLOE_INVALID;
+    } else if (count == 0 && type->effect_count == 0) {
+        code = felloe_fail(error, FELLOE_INVALID, "%s says nothing: give at least one of its fields.", type->name);
+    } else {
+        mp_put_map(out, count);
+        buffer_append(out, body.data, body.len);
+        out->failed = out->failed || body.failed;
+        fields->at = end;
+    }
+    buffer_release(&body);
+    return code;
+}

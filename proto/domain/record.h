@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a document holds, and what it means: for the views (view*.c) and the fold itself. */
+#ifndef FELLOE_PROTO_RECORD_H
+#define FELLOE_PROTO_RECORD_H
+
+#include "proto/domain/document.h"
+#include "proto/domain/register.h"
+
+/* One event of the set. */
+struct item {
+    struct stamp stamp;          /* first: a write's stamp leads to its item */
+    const struct type_def *type; /* NULL: not known to this version */
+    bool unrecognised;           /* the type, or one of its fields */
+    bool has_occurred;
+    int64_t occurred;
+    struct bytes worker;
+    struct bytes values[];       /* raw msgpack, one per field of the type; empty when absent or not kept */
+};
+
+size_t record_count(const struct document *document);
+const struct item *record_at(const struct document *document, size_t index); /* ascending by (time, id) */
+
+/* The item of this event; NULL when the document does not keep it. */
+const struct item *record_find(const struct document *document, uint64_t time, const struct event_id *id);
+
+/* The raw value of a field; empty when absent, not kept, or no field of the item's type. */
+struct bytes item_value(const struct item *item, const char *field);
+struct bytes item_text(const struct item *item, const char *field);
+/* When it happened, else when it was recorded; ms since 1970. */
+int64_t item_ms(const struct item *item);
+/* In ms, for sorting: what lies before 1970 counts as 1970. */
+uint64_t item_sort_ms(const struct item *item);
+
+/* ---- what it means ---- */
+
+/* The entry that strikes this one, NULL when it is not struck. The earliest of several. */
+const struct item *record_struck_by(const struct document *document, const struct event_id *id);
+/* Recognised and not struck: it counts. */
+bool item_counts(const struct document *document, const struct item *item);
+
+/* All registers that were ever written, by the order of the catalogue, then by `each`. Lives until the document
+ * changes. *ok is false when memory ran out (then there are none). */
+const struct reading *record_readings(const struct document *document, size_t *count, bool *ok);
+/* One register without `each`; NULL when nothing stands in it (or memory ran out). */
+const struct reading *record_reading(const struct document *document, enum register_id id);
+const struct reading *record_reading_of(const struct document *document, enum register_id id, struct bytes each);
+/* How the support episode that this write opened is called: its field, else the event's id (hex). */
+struct bytes record_episode(const struct document *document, const struct stamp *opened);
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which writes stand, and what the merge rules make of them. */
+#include "proto/domain/register.h"
+
+#include <stdlib.h>
+
+#include "proto/endian.h"
+
+/* ---- who had seen whom ---- */
+
+static bool covers(const struct marks *seen, const struct marks *at)
+{
+    for (uint32_t s = 0; s < seen->count; s++)
+        for (uint32_t a = 0; a < at->count; a++)
+            if (seen->at[s].epoch == at->at[a].epoch && seen->at[s].n >= at->at[a].n)
+                return true;
+    return false;
+}
+
+static bool same_stream(const struct stamp *a, const struct stamp *b)
+{
+    return a->incarnation == b->incarnation && device_id_equal(&a->device, &b->device);
+}
+
+bool stamp_has_seen(const struct stamp *later, const struct stamp *earlier)
+{
+    if (later == earlier)
+        return false;
+    if (same_stream(later, earlier))
+        return earlier->seq < later->seq;
+    return covers(&later->seen, &earlier->at);
+}
+
+int stamp_compare(const struct stamp *a, const struct stamp *b)
+{
+    if (a->time != b->time)
+        return a->time < b->time ? -1 : 1;
+    return memcmp(a->id.b, b->id.b, sizeof a->id.b);
+}
+
+/* ---- what stands ---- */
+
+/* All that a set of writes has seen between them: one mark per epoch, and the last of each stream. What any of them
+ * has overwritten is what this has overwritten, because a mark is about one epoch. */
+#define STREAMS_MAX 64
+struct reach {
+    struct position at[SEEN_MAX];
+    uint32_t epochs;
+    const struct stamp *last[STREAMS_MAX];
+    uint32_t streams;
+    bool full; /* more epochs or streams than there is room for: compare pair by pair */
+};
+
+static void reach_positions(struct reach *reach, const struct marks *seen)
+{
+    for (uint32_t s = 0; s < seen->count; s++) {
+        uint32_t i = 0;
+        while (i < reach->epochs && reach->at[i].epoch != seen->at[s].epoch)
+            i++;
+        if (i == SEEN_MAX) {
+            reach->full = true;
+            return;
+        }
+        if (i == reach->epochs)
+            reach->at[reach->epochs++] = seen->at[s];
+        else if (seen->at[s].n > reach->at[i].n)
+            reach->at[i].n = seen->at[s].n;
+    }
+}
+
+static void reach_stream(struct reach *reach, const struct stamp *stamp)
+{
+    uint32_t i = 0;
+    while (i < reach->streams && !same_stream(reach->last[i], stamp))
+        i++;
+    if (i == STREAMS_MAX) {
+        reach->full = true;
+        return;
+    }
+    if (i == reach->streams)
+        reach->last[reach->streams++] = stamp;
+    else if (stamp->seq > reach->last[i]->seq)
+        reach->last[i] = stamp;
+}
+
+static bool overwritten(const struct reach *reach, const struct write *writes, size_t count, size_t which)
+{
+    const struct stamp *stamp = writes[which].stamp;
+    if (reach->full) {
+        for (size_t i = 0; i < count; i++)
+            if (!writes[i].witness && stamp_has_seen(writes[i].stamp, stamp))
+                return true;
+        return false;
+    }
+    for (uint32_t i = 0; i < reach->streams; i++)
+        if (same_stream(reach->last[i], stamp) && reach->last[i]->seq > stamp->seq)
+            return true;
+    return covers(&(struct marks){reach->at, reach->epochs}, &stamp->at);
+}
+
+/* Does a witness contradict one of the writes that stand? */
+static bool speaks(const struct write *witness, const struct write *standing, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!bytes_equal(standing[i].value, witness->value) && !stamp_has_seen(witness->stamp, standing[i].stamp))
+            return true;
+    return false;
+}
+
+static void swap(struct write *a, struct write *b)
+{
+    struct write other = *a;
+    *a = *b;
+    *b = other;
+}
+
+size_t register_standing(struct write *writes, size_t count)
+{
+    struct reach reach;
+    size_t standing = 0;
+    if (count == 1)
+        return !writes[0].witness;
+    reach.epochs = reach.streams = 0;
+    reach.full = false;
+    for (size_t i = 0; i < count; i++)
+        if (!writes[i].witness) {
+            reach_positions(&reach, &writes[i].stamp->seen);
+            reach_stream(&reach, writes[i].stamp);
+        }
+    for (size_t i = 0; i < count; i++)
+        writes[i].gone = overwritten(&reach, writes, count, i);
+    for (size_t i = 0; i < count; i++)
+        if (!writes[i].witness && !writes[i].gone)
+            swap(&writes[standing++], &writes[i]);
+    if (standing == 0) { /* a circle of false claims to have seen: nothing is lost by it */
+        for (size_t i = 0; i < count; i++)
+            if (!writes[i].witness)
+                swap(&writes[standing++], &writes[i]);
+    }
+    size_t all = standing;
+    for (size_t i = standing; i < count; i++)
+        if (!writes[i].gone && speaks(&writes[i], writes, standing))
+            swap(&writes[all++], &writes[i]);
+    return all;
+}
+
+/* ---- what the merge rules make of it ---- */
+
+struct bytes value_text(struct bytes raw)
+{
+    if (raw.len == 0)
+        return raw;
+    uint8_t head = raw.data[0];
+    size_t size, from;
+    if ((head & 0xe0) == 0xa0) {
+        size = head & 0x1f;
+        from = 1;
+    } else if ((head == 0xd9 || head == 0xc4) && raw.len >= 2) {
+        size = raw.data[1];
+        from = 2;
+    } else if ((head == 0xda || head == 0xc5) && raw.len >= 3) {
+        size = (size_t)raw.data[1] << 8 | raw.data[2];
+        from = 3;
+    } else if ((head == 0xdb || head == 0xc6) && raw.len >= 5) {
+        size = get_be32(raw.data + 1);
+        from = 5;
+    } else {
+        return (struct bytes){0};
+    }
+    return size == raw.len - from ? bytes_of(raw.data + from, size) : (struct bytes){0};
+}
+
+static int value_compare(struct bytes a, struct bytes b)
+{
+    size_t shorter = a.len < b.len ? a.len : b.len;
+    int order = shorter > 0 ? memcmp(a.data, b.data, shorter) : 0;
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+/* Equal values together, the latest of each first. */
+static int by_value(const void *left, const void *right)
+{
+    const struct write *a = left, *b = right;
+    int order = value_compare(a->value, b->value);
+    return order ? order : stamp_compare(b->stamp, a->stamp);
+}
+
+static int by_rule(const void *left, const void *right, void *context)
+{
+    const struct write *a = left, *b = right;
+    const struct register_def *def = context;
+    if (def->merge == MERGE_SETTLE)
+        return stamp_compare(a->stamp, b->stamp);
+    if (def->merge != MERGE_LATEST && def->codes) {
+        size_t first = code_rank(def->codes, value_text(a->value));
+        size_t second = code_rank(def->codes, value_text(b->value));
+        if (first != second)
+            return first < second ? -1 : 1;
+    }
+    return stamp_compare(b->stamp, a->stamp);
+}
+
+void register_read(const struct register_def *def, struct write *writes, size_t count, struct reading *out)
+{
+    *out = (struct reading){.def = def, .writes = writes, .count = register_standing(writes, count)};
+    if (out->count > 1)
+        qsort(writes, out->count, sizeof *writes, by_value);
+    for (size_t i = 0; i < out->count; i++)
+        if (i == 0 || !bytes_equal(writes[i].value, writes[i - 1].value))
+            writes[i].gone = false;
+        else
+            writes[i].gone = true; /* said by a later one too */
+    for (size_t i = 0; i < out->count; i++)
+        if (!writes[i].gone)
+            swap(&writes[out->values++], &writes[i]);
+    if (out->values > 1)
+        qsort_r(writes, out->values, sizeof *writes, by_rule, (void *)(uintptr_t)def);
+    out->to_settle = out->values > 1 && (def->merge == MERGE_SETTLE || def->merge == MERGE_PROTECTIVE);
+}
+
+size_t reading_shown(const struct reading *reading)
+{
+    return reading->def->merge == MERGE_SETTLE || reading->values == 0 ? reading->values : 1;
+}

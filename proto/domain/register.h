@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Registers: what a field holds when several workers wrote it, some knowing of each other and some not.
+ *
+ * A write overwrites another when its author had seen it: same stream and a later number, or a position of the
+ * overwritten one that `seen` covers. What no other write overwrites stands. Wall clocks decide nothing here; they
+ * order what stands for showing, by (time, event id), the same way everywhere. */
+#ifndef FELLOE_PROTO_REGISTER_H
+#define FELLOE_PROTO_REGISTER_H
+
+#include "proto/domain/catalogue.h"
+
+/* Positions by ascending epoch. An event has none until the hub gave it one, and may come to have one per epoch. */
+struct marks {
+    const struct position *at;
+    uint32_t count;
+};
+
+/* What orders an event among others: enough to say who had seen whom. */
+struct stamp {
+    struct device_id device;
+    uint32_t incarnation;
+    uint64_t seq;
+    uint64_t time;
+    struct event_id id;
+    struct marks at, seen;
+};
+
+/* Had the author of `later` seen `earlier`? */
+bool stamp_has_seen(const struct stamp *later, const struct stamp *earlier);
+/* By time, then id: <0, 0, >0. */
+int stamp_compare(const struct stamp *a, const struct stamp *b);
+
+struct write {
+    const struct stamp *stamp;
+    struct bytes value; /* its raw msgpack */
+    struct bytes by;    /* the worker */
+    bool witness;       /* see EFFECT_WITNESS: overwrites nothing, speaks against what it had not seen */
+    bool gone;          /* register_standing's own */
+};
+
+/* Moves the writes that stand to the front, in any order, and returns how many there are: those that no other (but a
+ * witness) has overwritten; of the witnesses those among them that had not seen a standing write of another value.
+ * Linear in count times the number of streams. `count` may be 0. */
+size_t register_standing(struct write *writes, size_t count);
+
+/* One register as the views show it. */
+struct reading {
+    const struct register_def *def;
+    struct bytes each;      /* which one of several: the text of the field `each`; empty when there is one */
+    struct write *writes;   /* what stands: first one per value (its latest), in order of showing, then the rest */
+    size_t count, values;   /* writes that stand; different values among them */
+    bool to_settle;
+};
+
+/* Applies the register's merge rule to all its writes, which it reorders. */
+void register_read(const struct register_def *def, struct write *writes, size_t count, struct reading *out);
+/* How many of the values are shown: all that wait for a settlement under H, else the first. */
+size_t reading_shown(const struct reading *reading);
+
+/* The text of a raw msgpack str (or the bytes of a bin); empty for anything else. */
+struct bytes value_text(struct bytes raw);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The shared views as a table: name, columns, order. rows(view, document) is pure; the projector stores what it
+ * gives, the client lays it out from the same table. */
+#ifndef FELLOE_PROTO_VIEW_H
+#define FELLOE_PROTO_VIEW_H
+
+#include "proto/domain/document.h"
+
+enum view {
+    VIEW_CASELOAD = 1, VIEW_FRONT_DOOR = 2, VIEW_TO_SETTLE = 3, VIEW_PERSON = 4, VIEW_FRESHNESS = 5, VIEW_WORKERS = 6
+};
+
+/* How a cell is stored (msgpack) and shown. Any cell may be nil. */
+enum cell_kind {
+    CELL_TEXT,    /* str */
+    CELL_CODE,    /* str; shown with its label from column.codes */
+    CELL_NUMBER,  /* integer */
+    CELL_TIME,    /* ms since 1970; shown as local date and time */
+    CELL_SINCE,   /* ms since 1970; shown as "12 days" up to now */
+    CELL_PERSON,  /* bin 16; the person's id, shown as its short prefix */
+    CELL_WORKER,  /* str, worker id; shown with the worker's name */
+    CELL_WORKERS, /* array of worker ids */
+    CELL_TEXTS,   /* array of str: all values of a register that is to be settled; one when it is not */
+    CELL_EVENT,   /* bin 32 */
+    CELL_DEVICE,  /* bin 16 */
+    CELL_DEVICES, /* array of str, ids in hex; shown as their short prefixes */
+    CELL_FIELDS,  /* map of an event's fields */
+    CELL_YESNO    /* bool */
+};
+
+struct column_def {
+    const char *name, *label; /* JSON key; table heading */
+    enum cell_kind kind;
+    const struct code_list *codes;
+};
+
+struct view_def {
+    enum view view;
+    const char *name, *title; /* "front-door", "Who is waiting?" */
+    const char *empty;        /* shown instead of an empty table */
+    const struct column_def *columns;
+    size_t column_count;
+};
+
+size_t view_count(void);
+const struct view_def *view_at(size_t index);
+const struct view_def *view_find(struct bytes name);
+const struct view_def *view_of(enum view view);
+
+/* The columns that code outside of this file fills in or looks up, by place. */
+enum worker_column { WORKER_ID, WORKER_NAME, WORKER_ROLE, WORKER_AGENCY, WORKER_DEVICES, WORKER_COLUMNS };
+enum freshness_column {
+    FRESHNESS_DEVICE, FRESHNESS_WORKER, FRESHNESS_LAST_EVENT, FRESHNESS_LAST_HEARD, FRESHNESS_WAITING, FRESHNESS_COLUMNS
+};
+
+/* One row: where it sorts in its view (ascending by sort, then by subject, then by sub), and its cells: one msgpack
+ * array in the order of the view's columns. */
+struct view_row {
+    enum view view;
+    uint64_t sort;
+    uint32_t sub;      /* tells apart several rows of one subject in one view */
+    struct bytes cells; /* borrowed for the call */
+};
+typedef bool (*view_emit)(void *context, const struct view_row *row);
+
+/* Every row that this document has in caseload, front-door and to-settle (a person's), or in workers (the site's: the
+ * subject is none). False when emit said so or memory ran out. */
+bool view_rows(const struct document *document, const struct person_id *subject, view_emit emit, void *context);
+
+/* A row of the person view (timeline), made from one event and the document (which knows what was struck).
+ * Cells are appended to `out`. False: memory ran out. */
+bool view_timeline_cells(const struct document *document, const struct fold_event *event, struct buffer *out);
+/* Where it sorts: when it happened, else when it was recorded (as a hybrid time, so that what was recorded in one
+ * millisecond keeps its order). */
+uint64_t view_timeline_sort(const struct event_body *body);
+
+/* ---- what else is asked of a document ---- */
+
+/* The person's name as shown, then the other concurrent names; for finding people by name. Calls for each. */
+typedef void (*name_visit)(void *context, struct bytes name);
+void document_names(const struct document *document, name_visit visit, void *context);
+/* Number of things to settle. */
+uint32_t document_to_settle(const struct document *document);
+/* Events that this version does not know, or not all fields of. */
+uint32_t document_not_recognised(const struct document *document);
+/* The support episode in force, for defaults ("farewell" ends it): how it was called, else the id (hex) of the event
+ * that opened it. False when there is none. Lives until the document changes. */
+bool document_current_episode(const struct document *document, struct bytes *episode);
+/* Who the person is at a glance, as pairs of a map; returns how many it appended. known_as, pronouns, contact,
+ * date_of_birth, nhs_number, key_workers, team: arrays of texts, all that are shown, left out when there is none;
+ * support: "waiting", "active" or "ended", nil before an introduction; to_settle and not_recognised: how many. */
+uint32_t document_summary(const struct document *document, struct buffer *out);
+/* The devices of a site: whose they are and what they sign with. `key` is NULL where it was not told. */
+typedef void (*device_visit)(void *context, const struct device_id *device, const uint8_t *key, struct bytes worker);
+void document_devices(const struct document *document, device_visit visit, void *context);
+
+#endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The event: reading, opening, making. What event_seal makes event_decode and event_open accept, and nothing else
+ * passes them. */
+#include "proto/event/event.h"
+
+#include <sodium.h>
+
+#include "proto/mp.h"
+
+#define SEAL_TAG crypto_aead_xchacha20poly1305_ietf_ABYTES
+/* An empty body is no body: the smallest has more bytes than its tag. */
+#define SEALED_MIN (SEAL_TAG + 1)
+
+_Static_assert(DATA_KEY_SIZE == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "data key");
+_Static_assert(EVENT_NONCE_SIZE == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, "nonce");
+
+/* ---- the clear part ---- */
+
+static void read_seen(struct mp_reader *r, struct seen *seen)
+{
+    uint32_t count = mp_array(r, 0, 2 * SEEN_MAX);
+    *seen = (struct seen){.count = (uint8_t)(count / 2)};
+    if (count % 2 != 0)
+        mp_fail(r);
+    for (uint32_t i = 0; i < count / 2; i++) {
+        seen->at[i].epoch = (uint32_t)mp_uint(r, UINT32_MAX);
+        seen->at[i].n = mp_uint(r, UINT64_MAX);
+    }
+}
+
+static bool seen_valid(const struct seen *seen)
+{
+    if (seen->count > SEEN_MAX)
+        return false;
+    for (unsigned i = 0; i < seen->count; i++)
+        if (seen->at[i].n == 0 || seen->at[i].epoch <= (i ? seen->at[i - 1].epoch : 0))
+            return false;
+    return true;
+}
+
+/* The rules of the clear part that need no other event. */
+static bool clear_valid(const struct event_clear *clear)
+{
+    static const struct event_id none = {{0}};
+    return clear->incarnation >= 1 && clear->seq >= 1 && slug_valid(clear->site) && seen_valid(&clear->seen) &&
+           (clear->seq == 1) == event_id_equal(&clear->prev, &none);
+}
+
+/* The nonce and the sealed part carry msgpack's shortest headers, so that one event has one form: what stands between
+ * the associated data and the sealed bytes is then fixed. */
+static bool tail_is_shortest(struct bytes raw, const uint8_t *nonce, struct bytes sealed)
+{
+    static const uint8_t nonce_header[2] = {0xc4, EVENT_NONCE_SIZE};
+    size_t header = sealed.len <= UINT8_MAX ? 2 : sealed.len <= UINT16_MAX ? 3 : 5;
+    return nonce - raw.data >= 2 && memcmp(nonce - 2, nonce_header, sizeof nonce_header) == 0 &&
+           nonce + EVENT_NONCE_SIZE + header == sealed.data;
+}
+
+bool event_decode(struct bytes raw, struct event *out)
+{
+    if (raw.len > EVENT_SIZE_MAX)
+        return false;
+    struct mp_reader r MP_UNSET;
+    mp_reader_init(&r, raw);
+    if (!mp_next(&r))
+        return false;
+    struct event_clear *clear = &out->clear;
+    mp_array(&r, 10, 10);
+    if (mp_uint(&r, UINT64_MAX) != EVENT_VERSION)
+        return false;
+    mp_fixed(&r, clear->device.b, sizeof clear->device.b);
+    clear->incarnation = (uint32_t)mp_uint(&r, UINT32_MAX);
+    clear->site = mp_str(&r, 1, SLUG_MAX);
+    clear->seq = mp_uint(&r, UINT64_MAX);
+    mp_fixed(&r, clear->prev.b, sizeof clear->prev.b);
+    read_seen(&r, &clear->seen);
+    mp_fixed(&r, clear->key.b, sizeof clear->key.b);
+    struct bytes nonce = mp_bin(&r, EVENT_NONCE_SIZE, EVENT_NONCE_SIZE);
+    out->sealed = mp_bin(&r, SEALED_MIN, EVENT_SIZE_MAX);
+    if (!mp_done(&r) || !clear_valid(clear) || !tail_is_shortest(raw, nonce.data, out->sealed))
+        return false;
+    out->raw = raw;
+    out->nonce = nonce.data;
+    out->header = bytes_of(raw.data, (size_t)(nonce.data - 2 - raw.data));
+    return true;
+}
+
+void event_id_of(struct bytes raw, struct event_id *out)
+{
+    crypto_generichash(out->b, sizeof out->b, raw.data, raw.len, NULL, 0);
+}
+
+/* ---- the body ---- */
+
+/* Takes a map whose names are texts, each there once. */
+static void read_fields(struct mp_reader *r)
+{
+    struct bytes names[MP_TAPE_MAX / 2] MP_UNSET;
+    uint32_t pairs = mp_map(r, MP_TAPE_MAX / 2);
+    for (uint32_t i = 0; i < pairs && !r->failed; i++) {
+        names[i] = mp_str(r, 1, EVENT_SIZE_MAX);
+        mp_skip(r);
+        for (uint32_t k = 0; k < i; k++)
+            if (bytes_equal(names[k], names[i]))
+                mp_fail(r);
+    }
+}
+
+static bool read_body(struct bytes plain, struct event_body *out)
+{
+    struct mp_reader r MP_UNSET;
+    mp_reader_init(&r, plain);
+    if (!mp_next(&r))
+        return false;
+    *out = (struct event_body){0};
+    mp_array(&r, 6, MP_TAPE_MAX);
+    out->time = mp_uint(&r, UINT64_MAX);
+    out->type = mp_str(&r, 1, TYPE_MAX);
+    out->has_subject = !mp_nil(&r);
+    if (out->has_subject)
+        mp_fixed(&r, out->subject.b, sizeof out->subject.b);
+    out->worker = mp_str(&r, 1, SLUG_MAX);
+    out->has_occurred = !mp_nil(&r);
+    if (out->has_occurred)
+        out->occurred = mp_int(&r, INT64_MIN, INT64_MAX);
+    out->has_origin = !mp_nil(&r);
+    if (out->has_origin)
+        mp_fixed(&r, out->origin.b, sizeof out->origin.b);
+    if (r.failed || !slug_valid(out->worker) || (out->has_subject && person_id_is_none(&out->subject)))
+        return false;
+    mp_skip_rest(&r); /* what a later version may add */
+    if (!mp_next(&r))
+        return false;
+    out->fields = mp_object(&r);
+    read_fields(&r);
+    return mp_done(&r);
+}
+
+bool event_open(const struct event *event, const struct data_key *key, struct buffer *plain, struct event_body *out)
+{
+    buffer_clear(plain);
+    if (event->sealed.len < SEALED_MIN || !buffer_reserve(plain, event->sealed.len - SEAL_TAG))
+        return false;
+    unsigned long long len = 0;
+    if (crypto_aead_xchacha20poly1305_ietf_decrypt(plain->data, &len, NULL, event->sealed.data, event->sealed.len,
+                                                   event->header.data, event->header.len, event->nonce, key->b) != 0)
+        return false;
+    plain->len = (size_t)len;
+    return read_body(buffer_bytes(plain), out);
+}
+
+/* ---- making one ---- */
+
+static void put_body(struct buffer *b, const struct event_body *body)
+{
+    mp_put_array(b, 6);
+    mp_put_uint(b, body->time);
+    mp_put_str(b, body->type);
+    if (body->has_subject)
+        mp_put_bin(b, body->subject.b, sizeof body->subject.b);
+    else
+        mp_put_nil(b);
+    mp_put_str(b, body->worker);
+    if (body->has_occurred)
+        mp_put_int(b, body->occurred);
+    else
+        mp_put_nil(b);
+    if (body->has_origin)
+        mp_put_bin(b, body->origin.b, sizeof body->origin.b);
+    else
+        mp_put_nil(b);
+    buffer_append(b, body->fields.data, body->fields.len);
+}
+
+static void put_clear(struct buffer *b, const struct event_clear *clear)
+{
+    mp_put_array(b, 10);
+    mp_put_uint(b, EVENT_VERSION);
+    mp_put_bin(b, clear->device.b, sizeof clear->device.b);
+    mp_put_uint(b, clear->incarnation);
+    mp_put_str(b, clear->site);
+    mp_put_uint(b, clear->seq);
+    mp_put_bin(b, clear->prev.b, sizeof clear->prev.b);
+    mp_put_array(b, 2u * clear->seen.count);
+    for (unsigned i = 0; i < clear->seen.count; i++) {
+        mp_put_uint(b, clear->seen.at[i].epoch);
+        mp_put_uint(b, clear->seen.at[i].n);
+    }
+    mp_put_bin(b, clear->key.b, sizeof clear->key.b);
+}
+
+/* Seals `plain` in place, with everything of the event that is in `out` from `begin` on as associated data. */
+static bool seal(struct buffer *plain, const struct data_key *key, const uint8_t nonce[EVENT_NONCE_SIZE],
+                 struct buffer *out, size_t begin)
+{
+    if (out->failed || !buffer_reserve(plain, SEAL_TAG))
+        return false;
+    unsigned long long sealed = 0;
+    crypto_aead_xchacha20poly1305_ietf_encrypt(plain->data, &sealed, plain->data, plain->len, out->data + begin,
+                                               out->len - begin, NULL, nonce, key->b);
+    mp_put_bin(out, nonce, EVENT_NONCE_SIZE);
+    mp_put_bin(out, plain->data, (size_t)sealed);
+    return !out->failed && out->len - begin <= EVENT_SIZE_MAX;
+}
+
+bool event_seal(const struct event_clear *clear, const struct event_body *body, const struct data_key *key,
+                const uint8_t nonce[EVENT_NONCE_SIZE], struct buffer *out)
+{
+    if (!clear_valid(clear))
+        return false;
+    size_t begin = out->len;
+    struct buffer plain = {0};
+    struct event_body made;
+    put_body(&plain, body);
+    bool ok = !plain.failed && plain.len <= EVENT_SIZE_MAX && read_body(buffer_bytes(&plain), &made);
+    if (ok) {
+        put_clear(out, clear);
+        ok = seal(&plain, key, nonce, out, begin);
+    }
+    if (!ok)
+        out->len = begin;
+    buffer_release(&plain);
+    return ok;
+}
+
+void origin_id_of(struct bytes source, struct bytes id, struct origin_id *out)
+{
+    static const uint8_t purpose[] = "felloe origin"; /* its NUL is part of it */
+    crypto_generichash_state state;
+    crypto_generichash_init(&state, NULL, 0, sizeof out->b);
+    crypto_generichash_update(&state, purpose, sizeof purpose);
+    crypto_generichash_update(&state, source.data, source.len);
+    crypto_generichash_update(&state, (const uint8_t *)"", 1);
+    crypto_generichash_update(&state, id.data, id.len);
+    crypto_generichash_final(&state, out->b, sizeof out->b);
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PULL and KEYS. One PULL is kept per connection and site; when there is news it is answered by a range of the log,
+ * else held back until there is, or until its time is up. Spokes are served in turn: a queue of connections with
+ * something to read, one range a connection at a time, READS_MAX in all, each bounded in bytes. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "proto/sync/sync_hub_internal.h"
+
+/* ---- what there is to read ---- */
+
+static uint64_t pull_cursor(const struct pull *pull, uint32_t epoch)
+{
+    for (uint32_t i = 0; i < pull->cursor_count; i++)
+        if (pull->cursors[i].epoch == epoch)
+            return pull->cursors[i].n;
+    return 0;
+}
+
+/* The first position that this PULL lacks, of the lowest epoch with news. */
+static bool pull_news(const struct hub_site *site, const struct pull *pull, struct position *from)
+{
+    for (uint8_t i = 0; i < site->head_count; i++) {
+        uint64_t n = pull_cursor(pull, site->heads[i].at.epoch);
+        if (site->heads[i].at.n > n) {
+            *from = (struct position){site->heads[i].at.epoch, n + 1};
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool readable(const struct hub *hub, const struct peer *peer, uint32_t site, struct position *from)
+{
+    const struct pull *pull = peer->pulls[site];
+    return pull && pull->active && !pull->reading && pull_news(hub->sites[site], pull, from);
+}
+
+/* The next site in this peer's own turn that has something to read. */
+static uint32_t readable_site(const struct hub *hub, const struct peer *peer, struct position *from)
+{
+    for (uint32_t i = 0; i < hub->site_count; i++) {
+        uint32_t site = (peer->next_site + i) % hub->site_count;
+        if (readable(hub, peer, site, from))
+            return site;
+    }
+    return NO_ONE;
+}
+
+/* ---- the queue ---- */
+
+static void enqueue(struct hub *hub, uint32_t place)
+{
+    struct peer *peer = hub->peers[place];
+    struct position from;
+    if (peer->queued || peer->reading || readable_site(hub, peer, &from) == NO_ONE)
+        return;
+    assert(hub->queue_len < hub->peer_cap);
+    hub->queue[(hub->queue_at + hub->queue_len++) % hub->peer_cap] = place;
+    peer->queued = true;
+}
+
+static void enqueue_peer(struct hub *hub, const struct peer *peer)
+{
+    enqueue(hub, table_find(&hub->peer_index, &peer->id));
+}
+
+static struct peer *dequeue(struct hub *hub)
+{
+    while (hub->queue_len > 0) {
+        struct peer *peer = hub->peers[hub->queue[hub->queue_at]];
+        hub->queue_at = (hub->queue_at + 1) % hub->peer_cap;
+        hub->queue_len--;
+        if (!peer)
+            continue; /* it has gone */
+        peer->queued = false;
+        return peer;
+    }
+    return NULL;
+}
+
+static void read_next(struct hub *hub, struct peer *peer)
+{
+    struct position from;
+    uint32_t site = readable_site(hub, peer, &from);
+    if (site == NO_ONE)
+        return;
+    struct hub_output *o = hub_put(hub, HUB_READ);
+    if (!o)
+        return;
+    struct pull *pull = peer->pulls[site];
+    pull->reading = true;
+    peer->reading = hub->last_ticket + 1;
+    peer->next_site = (site + 1) % hub->site_count;
+    hub->reads[hub->read_count++] =
+        (struct range_read){.ticket = ++hub->last_ticket, .peer = peer->id, .request = pull->request, .site = site};
+    o->ticket = hub->last_ticket;
+    o->peer = peer->id;
+    o->device = hub->devices[peer->device].id;
+    o->incarnation = peer->incarnation;
+    o->site = hub_site_name(hub->sites[site]);
+    o->from = from;
+    o->max_bytes = pull->max_bytes;
+}
+
+/* ---- FEED ---- */
+
+static void send_feed(struct hub *hub, const struct peer *peer, uint32_t site_at, const struct pull *pull,
+                      struct hub_input *input)
+{
+    struct hub_site *site = hub->sites[site_at];
+    struct msg_feed *m = &hub->msg.feed;
+    *m = (struct msg_feed){.site = hub_site_name(site), .newest = hub_site_newest(site)};
+    if (input) {
+        m->first = input->at;
+        m->count = input->count;
+        m->key_count = input->key_count;
+        m->head = input->head;
+        bool same = site->signed_any && position_compare(site->signed_head.at, input->head.at) == 0 &&
+                    memcmp(&site->signed_head.hash, &input->head.hash, sizeof input->head.hash) == 0;
+        if (!same) { /* most spokes read up to the same head: sign it once */
+            sign_log_head(&hub->config.sign, m->site, &input->head, &site->head_signature);
+            site->signed_head = input->head;
+            site->signed_any = true;
+        }
+        m->signature = site->head_signature;
+    }
+    hub_send(hub, peer->id, MSG_FEED, pull->request, input ? &input->body : NULL);
+}
+
+static void range_read(struct hub *hub, const struct range_read *read, struct hub_input *input)
+{
+    struct peer *peer = hub_peer(hub, read->peer);
+    if (!peer || peer->reading != read->ticket)
+        return; /* it has gone, or it came anew */
+    peer->reading = 0;
+    struct pull *pull = peer->pulls[read->site];
+    pull->reading = false;
+    if (pull->active && pull->request == read->request) {
+        pull->active = false;
+        if (input->ok && input->count > 0)
+            send_feed(hub, peer, read->site, pull, input);
+        else
+            hub_refuse(hub, peer->id, pull->request, REFUSED_BUSY, hub_site_name(hub->sites[read->site]),
+                       "The hub could not read its log just now. It is asked again.");
+    }
+    enqueue_peer(hub, peer); /* at the end of the queue: others first */
+}
+
+static void keys_read(struct hub *hub, const struct range_read *read, struct hub_input *input)
+{
+    if (!hub_peer(hub, read->peer))
+        return;
+    struct bytes name = hub_site_name(hub->sites[read->site]);
+    if (!input->ok) {
+        hub_refuse(hub, read->peer, read->request, REFUSED_BUSY, name,
+                   "The hub could not read its keys just now. It is asked again.");
+        return;
+    }
+    hub->msg.keyring = (struct msg_keyring){.site = name, .key_count = input->key_count};
+    hub_send(hub, read->peer, MSG_KEYRING, read->request, &input->body);
+}
+
+static bool read_take(struct range_read *reads, uint32_t *count, uint64_t ticket, struct range_read *out)
+{
+    for (uint32_t i = 0; i < *count; i++)
+        if (reads[i].ticket == ticket) {
+            *out = reads[i];
+            reads[i] = reads[--*count];
+            return true;
+        }
+    return false;
+}
+
+void hub_on_range(struct hub *hub, struct hub_input *input)
+{
+    struct range_read read;
+    if (read_take(hub->reads, &hub->read_count, input->ticket, &read))
+        range_read(hub, &read, input);
+    else if (read_take(hub->key_reads, &hub->key_read_count, input->ticket, &read))
+        keys_read(hub, &read, input);
+}
+
+/* ---- inputs ---- */
+
+void hub_on_pull(struct hub *hub, struct peer *peer)
+{
+    const struct msg_pull *m = &hub->in.pull;
+    uint32_t site = hub_site_for(hub, peer, m->site);
+    if (site == NO_ONE)
+        return;
+    struct hub_device *d = &hub->devices[peer->device];
+    d->waiting[site] = m->waiting;
+    d->oldest_waiting_ms[site] = m->oldest_waiting_ms;
+    hub_heard(hub, peer->device);
+    struct pull *pull = peer->pulls[site];
+    if (!pull) {
+        pull = peer->pulls[site] = calloc(1, sizeof *pull);
+        if (!pull) {
+            hub_out_of_memory(hub);
+            return;
+        }
+    }
+    pull->active = true; /* in the place of an earlier one, which is no longer waited for */
+    pull->request = hub->in.request;
+    pull->due_ms = hub->now + (m->wait_ms < PULL_WAIT_MAX_MS ? m->wait_ms : PULL_WAIT_MAX_MS);
+    pull->max_bytes = m->max_bytes < BODY_TARGET ? m->max_bytes : BODY_TARGET;
+    if (pull->max_bytes == 0)
+        pull->max_bytes = 1;
+    pull->cursor_count = m->cursor_count;
+    memcpy(pull->cursors, m->cursors, m->cursor_count * sizeof m->cursors[0]);
+    if (pull->due_ms < hub->due_ms)
+        hub->due_ms = pull->due_ms;
+    enqueue_peer(hub, peer);
+}
+
+void hub_on_keys(struct hub *hub, struct peer *peer)
+{
+    const struct msg_keys *m = &hub->in.keys;
+    uint32_t site = hub_site_for(hub, peer, m->site);
+    if (site == NO_ONE)
+        return;
+    if (m->count == 0) {
+        hub->msg.keyring = (struct msg_keyring){.site = m->site};
+        hub_send(hub, peer->id, MSG_KEYRING, hub->in.request, NULL);
+        return;
+    }
+    if (hub->key_read_count == KEY_READS_MAX) {
+        hub_refuse(hub, peer->id, hub->in.request, REFUSED_BUSY, m->site,
+                   "The hub has much to read just now. It is asked again.");
+        return;
+    }
+    struct hub_output *o = hub_put(hub, HUB_READ_KEYS);
+    if (!o)
+        return;
+    o->keys = malloc(m->count * sizeof *o->keys);
+    if (!o->keys) {
+        hub_out_of_memory(hub);
+        return;
+    }
+    memcpy(o->keys, m->ids, m->count * sizeof *o->keys);
+    o->count = m->count;
+    o->ticket = ++hub->last_ticket;
+    o->peer = peer->id;
+    o->device = hub->devices[peer->device].id;
+    o->incarnation = peer->incarnation;
+    o->site = hub_site_name(hub->sites[site]);
+    hub->key_reads[hub->key_read_count++] =
+        (struct range_read){.ticket = o->ticket, .peer = peer->id, .request = hub->in.request, .site = site};
+}
+
+void hub_on_grew(struct hub *hub, uint32_t site)
+{
+    for (uint32_t i = 0; i < hub->peer_count; i++)
+        if (hub->peers[i] && hub->peers[i]->pulls[site] && hub->peers[i]->pulls[site]->active)
+            enqueue(hub, i);
+}
+
+/* ---- time ---- */
+
+/* A device that was revoked hears so by what it waits for; then its connection is forgotten. */
+static void refuse_revoked(struct hub *hub, struct peer *peer)
+{
+    for (uint32_t site = 0; site < hub->site_count; site++)
+        if (peer->pulls[site] && peer->pulls[site]->active)
+            hub_refuse_device(hub, peer->id, peer->pulls[site]->request, true);
+    hub_peer_gone(hub, peer->id);
+}
+
+/* PULLs whose time is up get an empty FEED. One that is being read gets its answer anyway. */
+static void answer_due(struct hub *hub)
+{
+    hub->due_ms = UINT64_MAX;
+    for (uint32_t i = 0; i < hub->peer_count; i++) {
+        struct peer *peer = hub->peers[i];
+        if (peer && hub->devices[peer->device].revoked) {
+            refuse_revoked(hub, peer);
+            continue;
+        }
+        for (uint32_t site = 0; peer && site < hub->site_count; site++) {
+            struct pull *pull = peer->pulls[site];
+            struct position from;
+            if (!pull || !pull->active || pull->reading || readable(hub, peer, site, &from))
+                continue;
+            if (hub->now >= pull->due_ms) {
+                pull->active = false;
+                send_feed(hub, peer, site, pull, NULL);
+            } else if (pull->due_ms < hub->due_ms) {
+                hub->due_ms = pull->due_ms;
+            }
+        }
+    }
+}
+
+void hub_pull_turn(struct hub *hub)
+{
+    if (hub->now >= hub->due_ms)
+        answer_due(hub);
+    while (hub->read_count < READS_MAX && !hub->dead) {
+        struct peer *peer = dequeue(hub);
+        if (!peer)
+            return;
+        read_next(hub, peer);
+    }
+}

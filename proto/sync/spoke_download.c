@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Download of one site: PULL after the cursors, check every entry of the FEED, and have it made durable together with
+ * the new cursor. While one batch is being committed the next is already asked for. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "proto/sync/sync_spoke_internal.h"
+
+/* ---- cursors ---- */
+
+static struct log_head *cursor_in(struct cursors *cursors, uint32_t epoch)
+{
+    for (uint8_t i = 0; i < cursors->count; i++)
+        if (cursors->at[i].at.epoch == epoch)
+            return &cursors->at[i];
+    return NULL;
+}
+
+bool cursors_set(struct cursors *cursors, const struct log_head *head)
+{
+    struct log_head *found = cursor_in(cursors, head->at.epoch);
+    if (found) {
+        *found = *head;
+        return true;
+    }
+    if (cursors->count == SEEN_MAX || head->at.epoch == 0)
+        return false;
+    uint8_t at = cursors->count++;
+    for (; at > 0 && cursors->at[at - 1].at.epoch > head->at.epoch; at--)
+        cursors->at[at] = cursors->at[at - 1];
+    cursors->at[at] = *head;
+    return true;
+}
+
+void download_reset(struct site *site)
+{
+    site->down.request = 0;
+    site->down.retry_ms = 0;
+    site->down.failures = 0;
+}
+
+/* ---- checking a FEED ---- */
+
+struct feed_check {
+    struct spoke *s;
+    struct site *site;
+    struct log_head head; /* runs along */
+    bool forked;          /* a marker of an event that we never wrote */
+};
+
+static enum entries_result check_event(struct feed_check *c, const struct entry *entry, const struct event_clear *event)
+{
+    struct download *down = &c->site->down;
+    struct spoke *s = c->s;
+    if (device_id_equal(&entry->device, &s->config.device) && entry->incarnation == s->config.incarnation) {
+        /* a whole event of our own stream: we get markers, unless it was never ours */
+        c->forked = true;
+        return ENTRIES_BAD;
+    }
+    struct stream *stream = streams_get(&down->streams, &entry->device, entry->incarnation);
+    if (!stream)
+        return ENTRIES_NO_MEMORY;
+    switch (stream_check(&stream->head, event, &entry->id)) {
+    case STREAM_NEXT:
+        return streams_advance(&down->streams, stream, event, &entry->id) ? ENTRIES_OK : ENTRIES_NO_MEMORY;
+    case STREAM_OLD:
+        /* at a second position, which takes a hub that was restored; the log compares the ids */
+        return down->ahead.count + (cursor_in(&down->ahead, c->head.at.epoch) ? 0 : 1) > 1 ? ENTRIES_OK : ENTRIES_BAD;
+    default:
+        return ENTRIES_BAD;
+    }
+}
+
+static enum entries_result check_entry(void *context, const struct entry *entry, const struct event_clear *event)
+{
+    struct feed_check *c = context;
+    enum entries_result result = ENTRIES_OK;
+    if (event) {
+        result = check_event(c, entry, event);
+    } else if (entry->seq > c->site->own.seq) {
+        c->forked = true;
+        result = ENTRIES_BAD;
+    }
+    if (result == ENTRIES_OK)
+        log_head_advance(&c->head, &entry->id);
+    return result;
+}
+
+static bool same_head(const struct log_head *a, const struct log_head *b)
+{
+    return position_compare(a->at, b->at) == 0 && memcmp(&a->hash, &b->hash, sizeof a->hash) == 0;
+}
+
+/* The whole FEED as a batch, or NULL; then all stream heads are as before. */
+static struct batch *check_feed(struct feed_check *c, const struct msg_feed *feed, struct lent *body)
+{
+    struct spoke *s = c->s;
+    struct download *down = &c->site->down;
+    const struct log_head *from = cursor_in(&down->ahead, feed->first.epoch);
+    if (from)
+        c->head = *from;
+    else
+        log_head_start(&c->head, site_name(c->site), feed->first.epoch);
+    if (feed->first.epoch == 0 || feed->first.n != c->head.at.n + 1 || (!from && down->ahead.count == SEEN_MAX))
+        return NULL;
+    struct entries_form form = {.site = site_name(c->site),
+                                .count = feed->count,
+                                .key_count = feed->key_count,
+                                .markers = true,
+                                .signatures = true,
+                                .own = s->config.device,
+                                .incarnation = s->config.incarnation,
+                                .check = check_entry,
+                                .context = c};
+    struct batch *batch;
+    streams_begin(&down->streams);
+    enum entries_result result = entries_decode(body, &form, &batch);
+    if (result == ENTRIES_OK && same_head(&c->head, &feed->head) &&
+        verify_log_head(&s->config.hub_sign, site_name(c->site), &feed->head, &feed->signature)) {
+        batch->epoch = feed->first.epoch;
+        batch->first_n = feed->first.n;
+        batch->head = feed->head;
+        batch->head_signature = feed->signature;
+        return batch;
+    }
+    if (result == ENTRIES_OK)
+        batch_free(batch);
+    if (result == ENTRIES_NO_MEMORY)
+        spoke_out_of_memory(s);
+    streams_undo(&down->streams);
+    return NULL;
+}
+
+/* ---- FEED ---- */
+
+static void commit(struct spoke *s, struct site *site, struct batch *batch)
+{
+    struct spoke_output *o = spoke_put(s, SPOKE_KEEP_FEED, site);
+    if (!o) {
+        batch_free(batch);
+        return;
+    }
+    site->down.committing = true;
+    site->down.committing_head = batch->head;
+    o->batch = batch;
+}
+
+static void feed_bad(struct spoke *s, struct site *site, bool forked)
+{
+    struct download *down = &site->down;
+    uint64_t pause = (uint64_t)BACKOFF_FIRST_MS << (down->failures < 10 ? down->failures : 10);
+    down->failures++;
+    down->retry_ms = s->now + (pause < BACKOFF_MAX_MS ? pause : BACKOFF_MAX_MS);
+    if (forked) {
+        receipt_forked(s, site);
+        spoke_hello_soon(s);
+    } else {
+        spoke_notice(s, site, NOTICE_BAD_FEED,
+                     "What the hub sent for '%s' does not verify and was not taken in. It is asked again; "
+                     "if this stays, tell who looks after the hub.",
+                     site->name);
+    }
+}
+
+static void feed_good(struct spoke *s, struct site *site, struct batch *batch)
+{
+    struct download *down = &site->down;
+    down->failures = 0;
+    if (site->noticed && site->notice == NOTICE_BAD_FEED)
+        spoke_notice_clear(s, site);
+    if (s->now - down->sent_ms < QUICK_MS && batch->body.bytes.len >= down->window / 2)
+        down->window = down->window * 2 < BODY_TARGET ? down->window * 2 : BODY_TARGET;
+    bool room = cursors_set(&down->ahead, &batch->head);
+    assert(room);
+    (void)room;
+    if (down->committing)
+        down->held = batch;
+    else
+        commit(s, site, batch);
+}
+
+void download_on_feed(struct spoke *s, struct lent *body)
+{
+    const struct msg_feed *feed = &s->in.feed;
+    struct site *site = spoke_site(s, feed->site);
+    if (!site || site->down.request == 0 || site->down.request != s->in.request)
+        return; /* an answer that is no longer waited for */
+    struct download *down = &site->down;
+    down->request = 0;
+    if (position_compare(feed->newest, site->head) > 0)
+        site->head = feed->newest;
+    if (feed->count == 0) {
+        if (s->now - down->sent_ms < s->config.pull_wait_ms / 2)
+            down->retry_ms = s->now + BACKOFF_FIRST_MS; /* it did not wait: do not chatter */
+        return;
+    }
+    struct feed_check c = {.s = s, .site = site};
+    struct batch *batch = check_feed(&c, feed, body);
+    if (batch)
+        feed_good(s, site, batch);
+    else if (!s->dead)
+        feed_bad(s, site, c.forked);
+}
+
+/* Our own log says that we never wrote what the hub has under our name: a second history, though every chain is whole.
+ * The stream heads here are ahead of the log now, so this site's download is over for this machine. */
+static void contradicted(struct spoke *s, struct site *site)
+{
+    struct download *down = &site->down;
+    down->contradicted = true;
+    down->committing = false;
+    down->request = 0;
+    batch_free(down->held);
+    down->held = NULL;
+    receipt_forked(s, site);
+    spoke_hello_soon(s);
+}
+
+void download_on_kept(struct spoke *s, struct site *site, const struct spoke_input *input)
+{
+    struct download *down = &site->down;
+    if (!input->ok && input->contradicts) {
+        contradicted(s, site);
+        return;
+    }
+    if (!input->ok) {
+        s->dead = true;
+        return;
+    }
+    if (!down->committing)
+        return;
+    down->committing = false;
+    (void)cursors_set(&down->durable, &down->committing_head); /* room was found for it in `ahead` */
+    struct batch *held = down->held;
+    down->held = NULL;
+    if (held)
+        commit(s, site, held);
+}
+
+/* ---- time ---- */
+
+static uint64_t pull_deadline(const struct spoke *s, const struct download *down)
+{
+    return down->sent_ms + s->config.pull_wait_ms + s->config.request_timeout_ms + down->window / THIN_BYTES_PER_MS;
+}
+
+static bool may_pull(const struct spoke *s, const struct site *site)
+{
+    return s->phase == SPOKE_PHASE_LIVE && site->greeted && site->verdict != SITE_DENIED &&
+           site->verdict != SITE_SPLIT && site->down.request == 0 && !site->down.held && !site->down.contradicted;
+}
+
+static void send_pull(struct spoke *s, struct site *site)
+{
+    struct download *down = &site->down;
+    struct msg_pull *m = &s->msg.pull;
+    *m = (struct msg_pull){.site = site_name(site),
+                           .max_bytes = down->window,
+                           .wait_ms = s->config.pull_wait_ms,
+                           .waiting = upload_waiting(site)};
+    m->oldest_waiting_ms = m->waiting > 0 ? site->oldest_waiting_ms : 0;
+    m->cursor_count = down->ahead.count;
+    for (uint8_t i = 0; i < down->ahead.count; i++)
+        m->cursors[i] = down->ahead.at[i].at;
+    down->request = spoke_send(s, MSG_PULL, NULL);
+    down->sent_ms = s->now;
+}
+
+void download_turn(struct spoke *s, struct site *site)
+{
+    struct download *down = &site->down;
+    if (down->request != 0 && s->now >= pull_deadline(s, down)) {
+        spoke_probe(s, down->sent_ms);
+        down->window = down->window / 2 > BODY_FLOOR ? down->window / 2 : BODY_FLOOR;
+        down->request = 0;
+    }
+    if (may_pull(s, site) && s->now >= down->retry_ms)
+        send_pull(s, site);
+}
+
+uint64_t download_deadline(const struct spoke *s, const struct site *site)
+{
+    uint64_t due = UINT64_MAX;
+    if (site->down.request != 0)
+        due = pull_deadline(s, &site->down);
+    if (may_pull(s, site) && site->down.retry_ms < due)
+        due = site->down.retry_ms;
+    return due;
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The spoke greets: HELLO until a WELCOME comes, again every minute (to learn who was heard, and whether a stopped site
+ * may go on), and a new connection when several HELLOs found no answer. */
+#include <stdlib.h>
+
+#include "proto/sync/sync_spoke_internal.h"
+
+void spoke_sites_reset(struct spoke *s)
+{
+    for (uint32_t i = 0; i < s->site_count; i++) {
+        struct site *site = s->sites[i];
+        site->greeted = false;
+        upload_reset(site);
+        download_reset(site);
+        keys_reset(site);
+    }
+}
+
+void spoke_up(struct spoke *s)
+{
+    s->phase = SPOKE_PHASE_GREETING;
+    s->hello_tries = 0;
+    s->heard_ms = s->now;
+    spoke_sites_reset(s);
+    spoke_hello_now(s);
+}
+
+void spoke_down(struct spoke *s)
+{
+    s->phase = SPOKE_PHASE_DOWN;
+    s->hello_request = 0;
+    spoke_sites_reset(s);
+}
+
+void spoke_reconnect(struct spoke *s)
+{
+    spoke_down(s);
+    spoke_put(s, SPOKE_RECONNECT, NULL);
+}
+
+void spoke_hello_now(struct spoke *s)
+{
+    s->hello_request = 0;
+    s->hello_due_ms = s->now;
+}
+
+void spoke_hello_soon(struct spoke *s)
+{
+    uint64_t due = s->now + s->hello_backoff_ms;
+    if (s->hello_request == 0 && due < s->hello_due_ms) {
+        s->hello_due_ms = due;
+        s->hello_backoff_ms = s->hello_backoff_ms < BACKOFF_MAX_MS / 2 ? s->hello_backoff_ms * 2 : BACKOFF_MAX_MS;
+    }
+}
+
+void spoke_probe(struct spoke *s, uint64_t sent_ms)
+{
+    if (s->phase == SPOKE_PHASE_LIVE && s->heard_ms <= sent_ms && s->hello_request == 0)
+        s->hello_due_ms = s->now;
+}
+
+static void send_hello(struct spoke *s)
+{
+    struct msg_hello *m = &s->msg.hello;
+    m->version = PROTOCOL_VERSION;
+    m->device = s->config.device;
+    m->incarnation = s->config.incarnation;
+    m->site_count = s->site_count;
+    for (uint32_t i = 0; i < s->site_count; i++) {
+        struct site *site = s->sites[i];
+        struct hello_site *h = &m->sites[i];
+        h->site = site_name(site);
+        h->own_seq = site->own.seq;
+        h->own_id = site->own.id;
+        h->waiting = upload_waiting(site);
+        h->oldest_waiting_ms = h->waiting > 0 ? site->oldest_waiting_ms : 0;
+        h->cursor_count = site->down.durable.count;
+        memcpy(h->cursors, site->down.durable.at, sizeof h->cursors);
+        site->hello_shared_seq = site->shared_seq;
+    }
+    s->hello_request = spoke_send(s, MSG_HELLO, NULL);
+    s->hello_sent_ms = s->now;
+}
+
+/* ---- WELCOME ---- */
+
+/* What the hub holds of our stream is a receipt too. */
+static void welcome_held(struct spoke *s, struct site *site, const struct welcome_site *w)
+{
+    if (w->held_seq <= site->up.acked_seq)
+        return;
+    struct msg_receipt *receipt = calloc(1, sizeof *receipt);
+    if (!receipt) {
+        spoke_out_of_memory(s);
+        return;
+    }
+    receipt->site = site_name(site);
+    receipt->incarnation = s->config.incarnation;
+    receipt->seq = w->held_seq;
+    receipt->id = w->held_id;
+    receipt->signature = w->held_receipt;
+    receipt_heard(s, site, receipt);
+    free(receipt);
+}
+
+static void tell_verdict(struct spoke *s, struct site *site)
+{
+    switch (site->verdict) {
+    case SITE_OK:
+        if (site->noticed && site->notice != NOTICE_BAD_FEED && !site->content_refused && !site->down.contradicted)
+            spoke_notice_clear(s, site);
+        break;
+    case SITE_REWIND:
+        spoke_notice(s, site, NOTICE_REWIND,
+                     "The hub was restored and lacks part of the record of '%s'. What is on this laptop is safe.",
+                     site->name);
+        break;
+    case SITE_FORK:
+        receipt_forked(s, site);
+        break;
+    case SITE_DENIED:
+        spoke_notice(s, site, NOTICE_REFUSED,
+                     "The hub does not let this laptop into '%s'. What is here stays; ask who looks after the hub.",
+                     site->name);
+        break;
+    case SITE_SPLIT:
+        spoke_notice(s, site, NOTICE_SPLIT,
+                     "The hub's record of '%s' differs from what it told us before. Nothing is exchanged for it; "
+                     "ask who looks after the hub.",
+                     site->name);
+        break;
+    }
+}
+
+static void welcome_site(struct spoke *s, struct site *site, const struct welcome_site *w)
+{
+    site->greeted = true;
+    site->verdict = w->verdict;
+    site->next_incarnation = w->next_incarnation;
+    if (position_compare(w->head, site->head) > 0 || w->verdict == SITE_REWIND)
+        site->head = w->head;
+    if (w->verdict == SITE_OK && w->held_seq < site->hello_shared_seq)
+        site->verdict = SITE_REWIND; /* it signed for more than it has now */
+    site->upload_stopped = site->verdict != SITE_OK;
+    tell_verdict(s, site);
+    if (site->verdict == SITE_OK)
+        welcome_held(s, site, w);
+}
+
+/* For whoever shows freshness: the WELCOME, with its names pointing to what lives on. */
+static void tell_heard(struct spoke *s, const struct msg_welcome *welcome)
+{
+    struct msg_welcome *copy = malloc(sizeof *copy);
+    struct spoke_output *o = copy ? spoke_put(s, SPOKE_HEARD, NULL) : NULL;
+    if (!o) {
+        free(copy);
+        spoke_out_of_memory(s);
+        return;
+    }
+    *copy = *welcome;
+    copy->site_count = 0;
+    for (uint32_t i = 0; i < welcome->site_count; i++) {
+        struct site *site = spoke_site(s, welcome->sites[i].site);
+        if (site) {
+            copy->sites[copy->site_count] = welcome->sites[i];
+            copy->sites[copy->site_count++].site = site_name(site);
+        }
+    }
+    o->welcome = copy;
+}
+
+void spoke_on_welcome(struct spoke *s)
+{
+    const struct msg_welcome *welcome = &s->in.welcome;
+    if (s->hello_request == 0 || s->in.request != s->hello_request)
+        return;
+    s->hello_request = 0;
+    s->hello_tries = 0;
+    s->hello_due_ms = s->now + HELLO_AGAIN_MS;
+    s->phase = SPOKE_PHASE_LIVE;
+    spoke_notice_clear(s, NULL);
+    tell_heard(s, welcome);
+    for (uint32_t i = 0; i < welcome->site_count && !s->dead; i++) {
+        struct site *site = spoke_site(s, welcome->sites[i].site);
+        if (site)
+            welcome_site(s, site, &welcome->sites[i]);
+    }
+}
+
+/* ---- time ---- */
+
+void spoke_greeting_turn(struct spoke *s)
+{
+    if (s->phase == SPOKE_PHASE_DOWN || s->dead)
+        return;
+    if (s->hello_request != 0) {
+        if (s->now < s->hello_sent_ms + s->config.request_timeout_ms)
+            return;
+        if (++s->hello_tries >= HELLO_TRIES) {
+            spoke_reconnect(s);
+            return;
+        }
+    } else if (s->now < s->hello_due_ms) {
+        return;
+    }
+    if (s->phase == SPOKE_PHASE_REFUSED)
+        s->phase = SPOKE_PHASE_GREETING;
+    send_hello(s);
+}
+
+uint64_t spoke_greeting_deadline(const struct spoke *s)
+{
+    if (s->phase == SPOKE_PHASE_DOWN)
+        return UINT64_MAX;
+    return s->hello_request != 0 ? s->hello_sent_ms + s->config.request_timeout_ms : s->hello_due_ms;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Upload of one site: own events are read in order, from the first that the hub has not acknowledged, and pushed in
+ * signed batches, several in flight. The window (bytes a batch, batches in flight) grows on quick receipts and is
+ * halved when one does not come. */
+#include <stdlib.h>
+
+#include "proto/sync/sync_spoke_internal.h"
+
+static bool going(const struct spoke *s, const struct site *site)
+{
+    return s->phase == SPOKE_PHASE_LIVE && site->greeted && !site->upload_stopped;
+}
+
+uint64_t upload_waiting(const struct site *site)
+{
+    /* the hub is told what it does not know yet: a receipt that is just being made durable counts */
+    uint64_t held = site->up.acked_seq > site->shared_seq ? site->up.acked_seq : site->shared_seq;
+    return site->own.seq > held ? site->own.seq - held : 0;
+}
+
+void upload_restart(struct site *site)
+{
+    site->up.flight_count = 0;
+    site->up.flight_bytes = 0;
+    site->up.next_seq = site->up.acked_seq + 1;
+}
+
+void upload_reset(struct site *site)
+{
+    upload_restart(site);
+    site->up.retry_ms = 0;
+    site->up.stalls = 0;
+    free(site->up.unsure);
+    site->up.unsure = NULL;
+}
+
+void upload_remember(struct site *site, uint64_t seq, const struct event_id *id)
+{
+    site->up.sent[site->up.sent_at++ % SENT_MARKS] = (struct sent_mark){seq, *id};
+}
+
+/* ---- sending what was read ---- */
+
+static void send_push(struct spoke *s, struct site *site, const struct spoke_input *input, struct lent *body)
+{
+    struct upload *up = &site->up;
+    struct msg_push *m = &s->msg.push;
+    uint64_t last = input->first_seq + input->count - 1;
+    *m = (struct msg_push){.site = site_name(site),
+                           .incarnation = s->config.incarnation,
+                           .first_seq = input->first_seq,
+                           .count = input->count,
+                           .key_count = input->key_count};
+    sign_stream(&s->config.sign, m->site, &s->config.device, m->incarnation, last, &input->last_id, &m->signature);
+    struct push *push = &up->flight[up->flight_count++];
+    *push = (struct push){.first_seq = input->first_seq, .last_seq = last, .sent_ms = s->now, .bytes = body->bytes.len};
+    up->flight_bytes += push->bytes;
+    push->request = spoke_send(s, MSG_PUSH, body);
+    upload_remember(site, last, &input->last_id);
+    up->next_seq = last + 1;
+}
+
+/* ---- looking up an own event's id, for a receipt that names one we have not at hand ---- */
+
+struct looked_for {
+    uint64_t seq;
+    struct event_id id;
+    bool found;
+};
+
+static enum entries_result look(void *context, const struct entry *entry, const struct event_clear *event)
+{
+    struct looked_for *l = context;
+    (void)event;
+    if (entry->seq == l->seq) {
+        l->id = entry->id;
+        l->found = true;
+    }
+    return ENTRIES_OK;
+}
+
+/* The hub says that it holds our stream up to `unsure`: true only if our own event there is that very one. */
+static void compare_unsure(struct spoke *s, struct site *site, struct spoke_input *input)
+{
+    struct upload *up = &site->up;
+    uint64_t last = input->first_seq + input->count - 1;
+    if (last < up->unsure->seq) {
+        up->next_seq = last + 1; /* not yet there: read on */
+        return;
+    }
+    struct looked_for l = {.seq = up->unsure->seq};
+    struct entries_form form = {
+        .site = site_name(site), .count = input->count, .key_count = input->key_count, .check = look, .context = &l};
+    struct batch *batch;
+    enum entries_result result = entries_decode(&input->body, &form, &batch);
+    if (result == ENTRIES_NO_MEMORY) {
+        spoke_out_of_memory(s);
+        return;
+    }
+    if (result != ENTRIES_OK || !l.found) { /* our own log is not readable just now */
+        up->retry_ms = s->now + BUSY_AGAIN_MS;
+        return;
+    }
+    struct msg_receipt *receipt = up->unsure;
+    up->unsure = NULL;
+    if (event_id_equal(&l.id, &receipt->id)) {
+        receipt_sure(s, site, receipt);
+    } else {
+        receipt_forked(s, site);
+        send_push(s, site, input, &batch->body); /* shows the hub, which then names the next incarnation */
+    }
+    free(receipt);
+    batch_free(batch);
+}
+
+void upload_on_read(struct spoke *s, struct site *site, struct spoke_input *input)
+{
+    struct upload *up = &site->up;
+    up->reading = false;
+    if (!going(s, site) || input->first_seq != up->next_seq)
+        return; /* restarted meanwhile: read again from where it now stands */
+    if (input->count == 0) {
+        up->retry_ms = s->now + BUSY_AGAIN_MS;
+        return;
+    }
+    uint64_t last = input->first_seq + input->count - 1;
+    if (last > site->own.seq) { /* it was saved, and SPOKE_SAVED is still on its way */
+        site->own.seq = last;
+        site->own.id = input->last_id;
+    }
+    if (up->unsure && up->unsure->seq >= input->first_seq)
+        compare_unsure(s, site, input);
+    else
+        send_push(s, site, input, &input->body);
+}
+
+/* ---- time ---- */
+
+/* A receipt for an earlier batch shows that the later ones are under way. */
+static uint64_t push_deadline(const struct spoke *s, const struct upload *up)
+{
+    uint64_t since = up->flight[0].sent_ms > up->progress_ms ? up->flight[0].sent_ms : up->progress_ms;
+    return since + s->config.request_timeout_ms + up->flight[0].bytes / THIN_BYTES_PER_MS;
+}
+
+static void time_out(struct spoke *s, struct site *site)
+{
+    struct upload *up = &site->up;
+    spoke_probe(s, up->flight[0].sent_ms);
+    up->batch_bytes = up->batch_bytes / 2 > BODY_FLOOR ? up->batch_bytes / 2 : BODY_FLOOR;
+    up->depth = 1;
+    upload_restart(site);
+}
+
+static bool may_read(const struct spoke *s, const struct site *site)
+{
+    const struct upload *up = &site->up;
+    return going(s, site) && !up->reading && up->next_seq <= site->own.seq && up->flight_count < up->depth &&
+           up->flight_bytes + up->batch_bytes <= FLIGHT_BYTES_MAX;
+}
+
+void upload_turn(struct spoke *s, struct site *site)
+{
+    struct upload *up = &site->up;
+    if (up->flight_count > 0 && s->now >= push_deadline(s, up))
+        time_out(s, site);
+    if (!may_read(s, site) || s->now < up->retry_ms)
+        return;
+    struct spoke_output *o = spoke_put(s, SPOKE_READ_OWN, site);
+    if (!o)
+        return;
+    o->first_seq = up->reading_from = up->next_seq;
+    o->max_bytes = up->batch_bytes;
+    up->reading = true;
+}
+
+uint64_t upload_deadline(const struct spoke *s, const struct site *site)
+{
+    uint64_t due = UINT64_MAX;
+    if (site->up.flight_count > 0)
+        due = push_deadline(s, &site->up);
+    if (may_read(s, site) && site->up.retry_ms < due)
+        due = site->up.retry_ms;
+    return due;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The hub's machine: its life, what it is loaded with, and the step that hands each input to the file it concerns. */
+#include <stdlib.h>
+
+#include "proto/sync/sync_hub_internal.h"
+
+/* ---- life ---- */
+
+struct hub *hub_new(const struct hub_config *config)
+{
+    struct hub *hub = calloc(1, sizeof *hub);
+    if (!hub)
+        return NULL;
+    hub->config = *config;
+    hub->device_index.key_size = sizeof(struct device_id);
+    hub->peer_index.key_size = sizeof(uint64_t);
+    hub->keeps_end = &hub->keeps;
+    hub->due_ms = UINT64_MAX;
+    return hub;
+}
+
+void hub_free(struct hub *hub)
+{
+    if (!hub)
+        return;
+    for (uint32_t i = 0; i < hub->peer_count; i++)
+        if (hub->peers[i])
+            hub_peer_gone(hub, hub->peers[i]->id);
+    for (uint32_t i = 0; i < hub->site_count; i++) {
+        streams_release(&hub->sites[i]->streams);
+        free(hub->sites[i]);
+    }
+    while (hub->keeps) {
+        struct keep *next = hub->keeps->next;
+        free(hub->keeps);
+        hub->keeps = next;
+    }
+    table_release(&hub->device_index);
+    table_release(&hub->peer_index);
+    free(hub->devices);
+    free(hub->peers);
+    free(hub->queue);
+    free(hub->checks);
+    volatile uint8_t *secret = hub->config.sign.b;
+    for (size_t i = 0; i < sizeof hub->config.sign.b; i++)
+        secret[i] = 0;
+    free(hub);
+}
+
+/* ---- sites ---- */
+
+uint32_t hub_site_index(const struct hub *hub, struct bytes name)
+{
+    for (uint32_t i = 0; i < hub->site_count; i++)
+        if (bytes_equal(hub_site_name(hub->sites[i]), name))
+            return i;
+    return NO_ONE;
+}
+
+struct log_head *hub_site_head(struct hub_site *site, uint32_t epoch)
+{
+    for (uint8_t i = 0; i < site->head_count; i++)
+        if (site->heads[i].at.epoch == epoch)
+            return &site->heads[i];
+    return NULL;
+}
+
+bool hub_site_set_head(struct hub_site *site, const struct log_head *head)
+{
+    struct log_head *found = hub_site_head(site, head->at.epoch);
+    if (found) {
+        if (head->at.n > found->at.n)
+            *found = *head;
+        return true;
+    }
+    if (site->head_count == SEEN_MAX || head->at.epoch == 0)
+        return false;
+    uint8_t at = site->head_count++;
+    for (; at > 0 && site->heads[at - 1].at.epoch > head->at.epoch; at--)
+        site->heads[at] = site->heads[at - 1];
+    site->heads[at] = *head;
+    return true;
+}
+
+struct position hub_site_newest(const struct hub_site *site)
+{
+    for (uint8_t i = site->head_count; i > 0; i--)
+        if (site->heads[i - 1].at.n > 0)
+            return site->heads[i - 1].at;
+    return (struct position){0};
+}
+
+bool hub_load_site(struct hub *hub, struct bytes site)
+{
+    if (hub_site_index(hub, site) != NO_ONE)
+        return true;
+    if (hub->site_count == SITES_MAX || !slug_valid(site))
+        return false;
+    struct hub_site *new = calloc(1, sizeof *new);
+    if (!new)
+        return false;
+    memcpy(new->name, site.data, site.len);
+    streams_init(&new->streams);
+    hub->sites[hub->site_count++] = new;
+    return true;
+}
+
+bool hub_load_head(struct hub *hub, struct bytes site, const struct log_head *head)
+{
+    uint32_t at = hub_site_index(hub, site);
+    return at != NO_ONE && hub_site_set_head(hub->sites[at], head);
+}
+
+bool hub_load_stream(struct hub *hub, struct bytes site, const struct device_id *device, uint32_t incarnation,
+                     const struct stream_head *head)
+{
+    uint32_t at = hub_site_index(hub, site);
+    struct stream *stream = at == NO_ONE ? NULL : streams_get(&hub->sites[at]->streams, device, incarnation);
+    if (!stream)
+        return false;
+    stream->head = stream->durable = *head;
+    return true;
+}
+
+/* ---- the step ---- */
+
+static const char refused_malformed[] = "The message does not follow the protocol. Update felloe on this laptop.";
+static const char refused_hello[] = "Say HELLO first.";
+
+static void dispatch(struct hub *hub, struct peer *peer, struct lent *body)
+{
+    if (hub->in.kind == MSG_HELLO) {
+        hub_on_hello(hub, peer);
+        return;
+    }
+    if (!peer->greeted) {
+        hub_refuse(hub, peer->id, hub->in.request, REFUSED_HELLO_FIRST, (struct bytes){0}, refused_hello);
+        return;
+    }
+    switch (hub->in.kind) {
+    case MSG_PUSH:
+        hub_on_push(hub, peer, body);
+        break;
+    case MSG_PULL:
+        hub_on_pull(hub, peer);
+        break;
+    case MSG_KEYS:
+        hub_on_keys(hub, peer);
+        break;
+    case MSG_OFFER:
+        hub_on_offer(hub, peer, body);
+        break;
+    default:
+        hub_refuse(hub, peer->id, hub->in.request, REFUSED_MALFORMED, (struct bytes){0}, refused_malformed);
+        break;
+    }
+}
+
+static void on_message(struct hub *hub, struct hub_input *input)
+{
+    bool well_formed = message_decode(input->header, &hub->in);
+    uint64_t request = hub->in.request;
+    uint32_t device = hub_device_index(hub, &input->device);
+    hub->wall_ms = input->wall_ms;
+    if (device == NO_ONE || hub->devices[device].revoked) {
+        hub_refuse_device(hub, input->peer, request, device != NO_ONE);
+        return;
+    }
+    struct peer *peer = hub_peer_met(hub, input->peer, device);
+    if (!peer) {
+        hub_out_of_memory(hub);
+        return;
+    }
+    if (!well_formed) {
+        hub_incident(hub, device, "a message that does not follow the protocol (%zu bytes)", input->header.len);
+        hub_refuse(hub, input->peer, request, REFUSED_MALFORMED, (struct bytes){0}, refused_malformed);
+        return;
+    }
+    dispatch(hub, peer, &input->body);
+}
+
+static void on_head(struct hub *hub, const struct hub_input *input)
+{
+    uint32_t site = hub_site_index(hub, input->site);
+    if (site == NO_ONE)
+        return;
+    if (hub_site_set_head(hub->sites[site], &input->head))
+        hub_on_grew(hub, site);
+}
+
+static void on_input(struct hub *hub, struct hub_input *input)
+{
+    switch (input->kind) {
+    case HUB_TICK:
+        break;
+    case HUB_MESSAGE:
+        on_message(hub, input);
+        break;
+    case HUB_PEER_GONE:
+        hub_peer_gone(hub, input->peer);
+        break;
+    case HUB_KEPT:
+        hub_on_kept(hub, input);
+        break;
+    case HUB_GREW:
+        on_head(hub, input);
+        break;
+    case HUB_RANGE:
+        hub_on_range(hub, input);
+        break;
+    case HUB_HASHES:
+        hub_on_hashes(hub, input);
+        break;
+    case HUB_OFFER_KEPT:
+        hub_on_offer_kept(hub, input);
+        break;
+    }
+}
+
+void hub_step(struct hub *hub, struct hub_input *input, struct hub_outputs *outputs)
+{
+    hub->out = outputs;
+    if (input->now_ms > hub->now)
+        hub->now = input->now_ms;
+    if (!hub->dead)
+        on_input(hub, input);
+    lent_return(&input->body); /* unless it was taken */
+    if (!hub->dead)
+        hub_pull_turn(hub);
+    hub->out = NULL;
+}
+
+uint64_t hub_deadline(const struct hub *hub)
+{
+    return hub->dead ? UINT64_MAX : hub->due_ms;
+}

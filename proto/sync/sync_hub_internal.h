@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the hub's machine share: its state, and which file does what.
+ *
+ *   sync_hub.c    life, loading, the step
+ *   hub_peers.c   devices and their connections, freshness
+ *   hub_hello.c   HELLO: cursors and streams compared; WELCOME
+ *   hub_push.c    PUSH: checked, made durable, RECEIPT
+ *   hub_pull.c    PULL: held back, served in turn, FEED; KEYS
+ *   hub_offer.c   OFFER: a restored hub is refilled
+ *   hub_output.c  outputs, refusals, incidents */
+#ifndef FELLOE_PROTO_SYNC_HUB_INTERNAL_H
+#define FELLOE_PROTO_SYNC_HUB_INTERNAL_H
+
+#include "proto/sync/sync_entries.h"
+#include "proto/sync/sync_hub.h"
+#include "proto/sync/sync_table.h"
+
+#define READS_MAX 2u                 /* ranges being read at a time: enough to hide the disk, few enough to be fair */
+#define KEY_READS_MAX 64u
+#define KEEPS_PER_DEVICE_MAX 8u      /* a spoke has four in flight; a repeat may double them */
+#define KEEP_BYTES_MAX (32u * 1024 * 1024) /* of bodies waiting for their commit; beyond it spokes are asked to wait */
+#define KEEP_WAITERS_MAX 4u
+#define PEERS_PER_DEVICE_MAX 4u      /* more are connections that died without a word */
+#define PEER_IDLE_MS 300000u
+#define CONNECTED_MS 60000u
+#define INCIDENT_PAUSE_MS 10000u     /* per device: a liar must not fill the log */
+#define NO_ONE UINT32_MAX
+
+struct hub_site {
+    char name[SLUG_MAX + 1];
+    uint8_t head_count;
+    struct log_head heads[SEEN_MAX]; /* durable, ascending by epoch */
+    struct streams streams;
+    bool signed_any;                 /* the newest head that was signed is kept with its signature */
+    struct log_head signed_head;
+    struct signature head_signature;
+    uint32_t keeps;                  /* in flight */
+    bool offering;                   /* a HUB_KEEP_OFFER is in flight */
+};
+
+struct hub_device {
+    struct device_id id;
+    struct sign_public sign;
+    bool revoked;
+    uint32_t sites;                  /* a bit per site that it is let into */
+    uint64_t waiting[SITES_MAX];
+    int64_t oldest_waiting_ms[SITES_MAX];
+    int64_t heard_wall_ms;
+    bool heard;
+    uint64_t heard_ms;               /* steady */
+    uint32_t incarnation, named;     /* highest that greeted, highest that was named to it */
+    uint32_t keeps;                  /* in flight */
+    uint64_t incident_ms;            /* no other incident before this */
+};
+
+struct pull {
+    bool active, reading;
+    uint64_t request, due_ms;
+    uint32_t max_bytes, cursor_count;
+    struct position cursors[SEEN_MAX];
+};
+
+/* A HELLO whose cursors are being compared with the log. */
+struct greeting {
+    uint64_t serial, request;
+    int64_t wall_ms;
+    uint32_t open;                   /* HUB_HASH not answered yet */
+    bool failed;                     /* one could not be read */
+    uint32_t site_count;
+    struct greeting_site {
+        char name[SLUG_MAX + 1];
+        enum site_verdict verdict;
+        uint64_t own_seq;
+        struct event_id own_id;
+    } sites[SITES_MAX];
+};
+
+struct peer {
+    uint64_t id;
+    uint32_t device;
+    bool greeted, queued;
+    uint64_t reading;                /* ticket of its HUB_READ; 0: none */
+    uint32_t incarnation, named;
+    uint64_t heard_ms;
+    uint32_t next_site;              /* where its turn goes on */
+    struct pull *pulls[SITES_MAX];
+    struct greeting *greeting;
+};
+
+struct hash_check {
+    uint64_t ticket, peer, serial;
+    uint32_t site, count;            /* site: index in the greeting */
+    struct log_hash expected[SEEN_MAX];
+};
+
+struct range_read {
+    uint64_t ticket, peer, request;
+    uint32_t site;
+};
+
+/* A commit that was asked for, and who waits for it. In the order in which they were asked for. */
+struct keep {
+    struct keep *next;
+    uint64_t ticket;
+    bool keys_only;
+    uint32_t site, device, incarnation;
+    uint64_t first_seq;
+    uint32_t count;
+    struct stream_head head;         /* the stream's, once it is durable */
+    size_t bytes;
+    uint32_t waiter_count;
+    struct { uint64_t peer, request; } waiters[KEEP_WAITERS_MAX];
+};
+
+struct hub_offer {
+    bool active;
+    uint64_t ticket, peer, request;
+    uint32_t site;
+};
+
+struct hub {
+    struct hub_config config;
+    bool dead;
+    uint64_t now;
+    int64_t wall_ms;
+    struct hub_outputs *out;
+    uint64_t last_ticket, last_serial;
+    uint32_t site_count;
+    struct hub_site *sites[SITES_MAX];
+    struct table device_index, peer_index;
+    struct hub_device *devices;
+    uint32_t device_count, device_cap;
+    struct peer **peers;             /* NULL: free */
+    uint32_t peer_count, peer_cap;   /* used part of the array */
+    uint32_t *queue;                 /* peers with something to read, a ring of peer_cap */
+    uint32_t queue_at, queue_len;
+    struct range_read reads[READS_MAX], key_reads[KEY_READS_MAX];
+    uint32_t read_count, key_read_count;
+    struct hash_check *checks;
+    uint32_t check_count, check_cap;
+    struct keep *keeps, **keeps_end;
+    size_t keep_bytes;
+    struct hub_offer offer;
+    uint64_t due_ms;                 /* no held-back PULL is due before this */
+    struct message in, msg;
+};
+
+static inline struct bytes hub_site_name(const struct hub_site *site)
+{
+    return bytes_str(site->name);
+}
+
+/* ---- sync_hub.c ---- */
+uint32_t hub_site_index(const struct hub *hub, struct bytes name); /* NO_ONE when it has no such site */
+struct log_head *hub_site_head(struct hub_site *site, uint32_t epoch); /* NULL: nothing of that epoch */
+bool hub_site_set_head(struct hub_site *site, const struct log_head *head); /* never goes back */
+struct position hub_site_newest(const struct hub_site *site);
+
+/* ---- hub_output.c ---- */
+struct hub_output *hub_put(struct hub *hub, enum hub_output_kind kind);
+void hub_out_of_memory(struct hub *hub);
+void hub_send(struct hub *hub, uint64_t peer, enum message_kind kind, uint64_t request, struct lent *body);
+void hub_refuse(struct hub *hub, uint64_t peer, uint64_t request, enum refusal reason, struct bytes site,
+                const char *text);
+void hub_incident(struct hub *hub, uint32_t device, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* ---- hub_peers.c ---- */
+uint32_t hub_device_index(const struct hub *hub, const struct device_id *id);
+struct peer *hub_peer(const struct hub *hub, uint64_t id);
+struct peer *hub_peer_met(struct hub *hub, uint64_t id, uint32_t device); /* NULL: memory ran out */
+void hub_peer_gone(struct hub *hub, uint64_t id);
+void hub_heard(struct hub *hub, uint32_t device);
+uint32_t hub_next_incarnation(struct hub *hub, struct peer *peer);
+/* The site that a request is about, if the peer may use it; otherwise refuses and returns NO_ONE. */
+uint32_t hub_site_for(struct hub *hub, const struct peer *peer, struct bytes name);
+
+void hub_refuse_device(struct hub *hub, uint64_t peer, uint64_t request, bool revoked);
+
+/* ---- hub_hello.c ---- */
+void hub_on_hello(struct hub *hub, struct peer *peer);
+void hub_on_hashes(struct hub *hub, const struct hub_input *input);
+
+/* ---- hub_push.c ---- */
+void hub_on_push(struct hub *hub, struct peer *peer, struct lent *body);
+void hub_on_kept(struct hub *hub, const struct hub_input *input);
+
+/* ---- hub_pull.c ---- */
+void hub_on_pull(struct hub *hub, struct peer *peer);
+void hub_on_keys(struct hub *hub, struct peer *peer);
+void hub_on_range(struct hub *hub, struct hub_input *input);
+void hub_on_grew(struct hub *hub, uint32_t site);
+void hub_pull_turn(struct hub *hub);
+
+/* ---- hub_offer.c ---- */
+void hub_on_offer(struct hub *hub, struct peer *peer, struct lent *body);
+void hub_on_offer_kept(struct hub *hub, const struct hub_input *input);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The spoke's half of sync as one pure step: inputs are messages, ticks that carry the time, and completions of what
+ * was asked for; outputs are messages to send, ranges to read, and batches to make durable. It does no I/O, asks no
+ * clock, and holds no globals; the simulator and the daemon run the same object file.
+ *
+ *        DOWN --up--> GREETING --WELCOME--> LIVE --silence, down--> DOWN
+ *                         `----REFUSED---> REFUSED --retry later--> GREETING
+ *
+ *   LIVE, per site, independent of each other:
+ *     upload    IDLE --events saved--> READING --range--> (PUSH sent, several in flight) --RECEIPT, kept--> IDLE
+ *     download  IDLE --> PULL sent (held back by the hub when there is no news) --FEED--> COMMITTING --done--> IDLE
+ *
+ * Rules it keeps:
+ *   - An event counts as shared only after the hub's signed RECEIPT for it was verified and made durable here.
+ *   - A cursor moves only with the commit of what it counts (the batch carries the new head).
+ *   - Nothing is trusted: each entry's hash, its stream's chain and the log's running hash are checked here; the log's
+ *     head must carry the hub's signature. What does not verify stops that site, loudly, and nothing else.
+ *   - A request without an answer is asked again after a timeout, with half the bytes.
+ *   - After ok = false in a completion, or outputs.failed, it does nothing more: the driver frees it, and makes a new
+ *     one from what the log holds. */
+#ifndef FELLOE_PROTO_SYNC_SPOKE_H
+#define FELLOE_PROTO_SYNC_SPOKE_H
+
+#include "proto/event/batch.h"
+#include "proto/sync/message.h"
+
+struct spoke;
+
+struct spoke_config {
+    struct device_id device;
+    uint32_t incarnation;
+    struct sign_secret sign;     /* the device's */
+    struct sign_public hub_sign; /* pinned by the ticket */
+    uint32_t request_timeout_ms; /* 0: the default, 10 s */
+    uint32_t pull_wait_ms;       /* 0: the default, 20 s */
+};
+
+/* NULL when memory ran out. The config is copied. */
+struct spoke *spoke_new(const struct spoke_config *config);
+void spoke_free(struct spoke *spoke);
+
+/* Loading, before the first step: what the log holds durably. False when memory ran out or a limit is passed. */
+bool spoke_load_site(struct spoke *spoke, struct bytes site, const struct stream_head *own, uint64_t shared_seq,
+                     int64_t oldest_waiting_ms);
+bool spoke_load_cursor(struct spoke *spoke, struct bytes site, const struct log_head *cursor);
+/* The head of another device's stream (or of an older incarnation of this one), as far as the site's log has it. */
+bool spoke_load_stream(struct spoke *spoke, struct bytes site, const struct device_id *device, uint32_t incarnation,
+                       const struct stream_head *head);
+
+enum spoke_input_kind {
+    SPOKE_TICK,       /* time passed */
+    SPOKE_UP,         /* the connection was made (handshake done) */
+    SPOKE_DOWN,       /* the connection was lost */
+    SPOKE_MESSAGE,    /* header, body */
+    SPOKE_SAVED,      /* own events are durable: site, own */
+    SPOKE_OWN_READ,   /* the range asked for by SPOKE_READ_OWN: site, body, count, key_count, last_id */
+    SPOKE_FEED_KEPT,  /* a SPOKE_KEEP_FEED is durable: site, ok */
+    SPOKE_RECEIPT_KEPT, /* a SPOKE_KEEP_RECEIPT is durable: site, seq, ok */
+    SPOKE_NEED_KEYS,  /* the views met events whose keys are not here: site, keys. May be said again at any time */
+    SPOKE_KEYS_READ   /* the keys asked for by SPOKE_READ_KEYS: site, body (those that are here, as key records wrapped
+                         for the hub, back to back), key_count (may be 0) */
+};
+
+struct spoke_input {
+    enum spoke_input_kind kind;
+    uint64_t now_ms;             /* a clock that only goes forward */
+    struct bytes site;
+    struct bytes header;         /* SPOKE_MESSAGE; borrowed for the step */
+    struct lent body;            /* SPOKE_MESSAGE, SPOKE_OWN_READ; the step takes it over */
+    struct stream_head own;      /* SPOKE_SAVED */
+    int64_t oldest_waiting_ms;   /* SPOKE_SAVED, SPOKE_RECEIPT_KEPT */
+    uint64_t first_seq;          /* SPOKE_OWN_READ */
+    uint32_t count, key_count;   /* SPOKE_OWN_READ; body is in PUSH's layout. count 0: nothing there. SPOKE_KEYS_READ */
+    struct event_id last_id;     /* SPOKE_OWN_READ: id of the last event read */
+    uint64_t seq;                /* SPOKE_RECEIPT_KEPT */
+    bool ok;                     /* false: not durable, or unknown; the driver starts afresh from the log */
+    bool contradicts;            /* SPOKE_FEED_KEPT with ok false: for certain nothing was kept, since the batch
+                                    contradicts the log (a marker is another event's…). That site stops; nothing has
+                                    to start afresh */
+    const struct key_id *keys;   /* SPOKE_NEED_KEYS, key_count of them */
+};
+
+enum spoke_output_kind {
+    SPOKE_SEND,         /* header and body, to the hub. May be dropped when it cannot be sent: it is asked again */
+    SPOKE_READ_OWN,     /* site, first_seq, max_bytes: answer with SPOKE_OWN_READ (always, also when nothing is there);
+                           one at a time per site */
+    SPOKE_KEEP_FEED,    /* batch: make durable with its cursor; answer with SPOKE_FEED_KEPT; one at a time per site.
+                           The log compares each marker's id (ENTRY_OWN) with its own event's: other bytes mean that
+                           the hub holds another history, and the commit fails. With more than one epoch an event that
+                           is here already may come at a second position: same id, or the commit fails */
+    SPOKE_KEEP_RECEIPT, /* site, receipt: make durable; answer with SPOKE_RECEIPT_KEPT; one at a time per site */
+    SPOKE_READ_KEYS,    /* site, keys (key_count of them): the hub lacks these; answer with SPOKE_KEYS_READ */
+    SPOKE_KEEP_KEYS,    /* key_count records in body: unwrap and make durable; no answer */
+    SPOKE_HEARD,        /* welcome: the hub answered; peers for freshness. Sites not loaded here are left out */
+    SPOKE_NOTICE,       /* site (or empty), notice, text: something people should know */
+    SPOKE_RECONNECT     /* the connection is of no use any more: make a new one, then say SPOKE_UP; SPOKE_DOWN in
+                           between is welcome and not needed */
+};
+
+enum spoke_notice {
+    NOTICE_REFUSED,     /* the hub refused this device or a request */
+    NOTICE_FORK,        /* our stream has two histories */
+    NOTICE_REWIND,      /* the hub is behind: it was restored */
+    NOTICE_SPLIT,       /* the hub's log differs from what it told us before */
+    NOTICE_BAD_FEED,    /* entries that do not verify */
+    NOTICE_CLEAR        /* the earlier notice about this site no longer holds */
+};
+
+struct spoke_output {
+    enum spoke_output_kind kind;
+    struct bytes site;          /* valid as long as the spoke is */
+    struct buffer header;       /* SPOKE_SEND; the taker releases it */
+    struct lent body;           /* SPOKE_SEND, SPOKE_KEEP_KEYS; the taker returns it */
+    struct batch *batch;        /* SPOKE_KEEP_FEED; the taker frees it */
+    uint64_t first_seq;         /* SPOKE_READ_OWN */
+    uint32_t max_bytes;
+    uint32_t key_count;
+    struct msg_receipt *receipt;  /* SPOKE_KEEP_RECEIPT; malloc'd, the taker frees it; site points into the spoke */
+    struct msg_welcome *welcome;  /* SPOKE_HEARD; malloc'd, the taker frees it; sites point into the spoke */
+    struct key_id *keys;        /* SPOKE_READ_KEYS; malloc'd, the taker frees it */
+    enum spoke_notice notice;
+    uint32_t next_incarnation;  /* NOTICE_FORK: the one that the hub named; 0 when it has not (yet) */
+    char text[200];             /* SPOKE_NOTICE */
+};
+
+/* Outputs of one step, in the order in which they are to be performed. Starts as {0}; reuse it. */
+struct spoke_outputs {
+    struct spoke_output *items;
+    size_t count, cap;
+    bool failed;                /* memory ran out: start afresh from the log */
+};
+void spoke_outputs_clear(struct spoke_outputs *outputs);   /* releases what was not taken; keeps the array */
+void spoke_outputs_release(struct spoke_outputs *outputs);
+
+void spoke_step(struct spoke *spoke, struct spoke_input *input, struct spoke_outputs *outputs);
+
+/* When the next SPOKE_TICK is due at the latest (same clock as now_ms); UINT64_MAX for never. */
+uint64_t spoke_deadline(const struct spoke *spoke);
+
+enum spoke_phase { SPOKE_PHASE_DOWN, SPOKE_PHASE_GREETING, SPOKE_PHASE_LIVE, SPOKE_PHASE_REFUSED };
+
+struct spoke_site_status {
+    struct bytes site;
+    uint64_t saved_seq, shared_seq;
+    struct seen received;       /* durable cursors */
+    struct position head;       /* the hub's newest, as last heard; epoch 0: never heard */
+    enum site_verdict verdict;
+};
+enum spoke_phase spoke_phase(const struct spoke *spoke);
+size_t spoke_site_count(const struct spoke *spoke);
+void spoke_site_status(const struct spoke *spoke, size_t index, struct spoke_site_status *out);
+
+#endif

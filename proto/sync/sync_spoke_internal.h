@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the spoke's machine share: its state, and which file does what.
+ *
+ *   sync_spoke.c     life, loading, the step, deadlines
+ *   spoke_hello.c    greeting: HELLO, WELCOME, reconnecting
+ *   spoke_refused.c  REFUSED
+ *   spoke_upload.c   own events: reading, PUSH, timeouts
+ *   spoke_receipt.c  RECEIPT: what the hub holds, and making that durable here
+ *   spoke_download.c PULL, FEED, cursors
+ *   spoke_keys.c     keys that are lacking, here and there
+ *   spoke_output.c   outputs and notices */
+#ifndef FELLOE_PROTO_SYNC_SPOKE_INTERNAL_H
+#define FELLOE_PROTO_SYNC_SPOKE_INTERNAL_H
+
+#include "proto/sync/sync_entries.h"
+#include "proto/sync/sync_spoke.h"
+#include "proto/sync/sync_table.h"
+
+#define REQUEST_TIMEOUT_MS 10000u
+#define PULL_WAIT_MS 20000u
+#define HELLO_TRIES 3u              /* unanswered HELLOs before the connection is given up */
+#define HELLO_AGAIN_MS 60000u       /* while live: to learn who was heard, and whether a stopped site may go on */
+#define REFUSED_AGAIN_MS 60000u
+#define BUSY_AGAIN_MS 5000u
+#define BACKOFF_FIRST_MS 1000u
+#define BACKOFF_MAX_MS 300000u
+#define QUICK_MS 1000u              /* an answer within this long lets the window grow */
+#define WINDOW_START (16u * 1024)
+#define PUSHES_MAX 4u               /* in flight per site */
+#define FLIGHT_BYTES_MAX (1024u * 1024)
+#define THIN_BYTES_PER_MS 8u        /* timeouts leave room for a link as thin as 64 kbit/s */
+#define SENT_MARKS 16u
+#define STALLS_MAX 3u               /* receipts in a row that bring nothing new, before asking afresh */
+
+struct push {
+    uint64_t request, first_seq, last_seq, sent_ms;
+    size_t bytes;
+};
+struct sent_mark {
+    uint64_t seq;
+    struct event_id id;
+};
+
+struct upload {
+    uint64_t acked_seq;             /* a receipt was verified up to here; it may not be kept yet */
+    uint64_t next_seq;              /* first event to be sent next */
+    bool reading;
+    uint64_t reading_from;
+    struct push flight[PUSHES_MAX]; /* oldest first */
+    uint32_t flight_count;
+    size_t flight_bytes;
+    uint32_t depth, batch_bytes;    /* the window */
+    uint64_t progress_ms;           /* when a receipt last came */
+    uint64_t retry_ms;              /* nothing is sent before this */
+    unsigned stalls;
+    struct sent_mark sent[SENT_MARKS]; /* ends of the latest batches, to compare receipts with */
+    uint32_t sent_at;
+    struct msg_receipt *unsure;     /* a receipt whose id has to be looked up among the own events first */
+    struct msg_receipt *next_keep;  /* to be kept once the present one is */
+    bool keeping;
+};
+
+struct cursors {
+    uint8_t count;
+    struct log_head at[SEEN_MAX];   /* ascending by epoch */
+};
+
+struct download {
+    struct cursors durable;
+    struct cursors ahead;           /* with what is being committed, or held */
+    uint64_t request;               /* 0: none */
+    uint64_t sent_ms, retry_ms;
+    uint32_t window;
+    unsigned failures;
+    bool committing;
+    struct log_head committing_head;
+    struct batch *held;             /* verified; waits for the present commit */
+    bool contradicted;              /* what the hub sends cannot be ours: no more, until the machine is made anew */
+    struct streams streams;
+};
+
+/* Key ids that are waited for, and the request for them. */
+struct wanted {
+    struct key_id ids[KEYS_MAX];
+    uint32_t count;
+    uint64_t request, sent_ms, retry_ms;
+    uint32_t backoff_ms;
+};
+
+struct site {
+    char name[SLUG_MAX + 1];
+    struct stream_head own;
+    uint64_t shared_seq, hello_shared_seq; /* now; when the last HELLO was sent */
+    int64_t oldest_waiting_ms;
+    struct position head;
+    enum site_verdict verdict;
+    bool greeted;                   /* this connection's WELCOME named the site */
+    bool upload_stopped;            /* until the next WELCOME says otherwise */
+    bool noticed;
+    enum spoke_notice notice;
+    uint32_t next_incarnation, told_incarnation; /* with a fork: named by the hub; told to people */
+    bool content_refused;           /* the hub refused a PUSH; until a receipt brings something new */
+    struct upload up;
+    struct download down;
+    struct wanted keys;             /* keys that are lacking here */
+    struct wanted debts;            /* keys that the hub lacks */
+    bool debts_reading;
+    uint32_t debts_asked;
+};
+
+struct spoke {
+    struct spoke_config config;
+    enum spoke_phase phase;
+    bool dead;                      /* a commit failed, or memory ran out */
+    bool noticed;                   /* a notice about no site is out */
+    uint64_t now;
+    struct spoke_outputs *out;
+    uint64_t last_request;
+    uint64_t hello_request, hello_sent_ms, hello_due_ms;
+    unsigned hello_tries;
+    uint32_t hello_backoff_ms;
+    uint64_t heard_ms;
+    uint32_t site_count;
+    struct site *sites[SITES_MAX];
+    struct message in, msg;         /* being read, being written */
+};
+
+static inline struct bytes site_name(const struct site *site)
+{
+    return bytes_str(site->name);
+}
+struct site *spoke_site(struct spoke *s, struct bytes name);
+
+/* ---- spoke_output.c ---- */
+struct spoke_output *spoke_put(struct spoke *s, enum spoke_output_kind kind, const struct site *site);
+/* Encodes s->msg with a fresh request number, which it returns. Takes the body. */
+uint64_t spoke_send(struct spoke *s, enum message_kind kind, struct lent *body);
+/* A notice is told once, until another takes its place or it is cleared. `site` NULL: about the device itself. */
+struct spoke_output *spoke_notice(struct spoke *s, struct site *site, enum spoke_notice notice, const char *format, ...)
+    __attribute__((format(printf, 4, 5))); /* NULL when it was told already */
+void spoke_notice_clear(struct spoke *s, struct site *site);
+void spoke_out_of_memory(struct spoke *s);
+
+/* ---- spoke_hello.c ---- */
+void spoke_up(struct spoke *s);
+void spoke_down(struct spoke *s);
+void spoke_reconnect(struct spoke *s);
+void spoke_sites_reset(struct spoke *s);
+void spoke_hello_now(struct spoke *s);
+void spoke_hello_soon(struct spoke *s); /* with a growing pause, so that two that disagree do not chatter */
+void spoke_probe(struct spoke *s, uint64_t sent_ms); /* a request of then was not answered: is the hub there at all? */
+void spoke_on_welcome(struct spoke *s);
+void spoke_greeting_turn(struct spoke *s);
+uint64_t spoke_greeting_deadline(const struct spoke *s);
+
+/* ---- spoke_refused.c ---- */
+void spoke_on_refused(struct spoke *s);
+
+/* ---- spoke_upload.c ---- */
+void upload_reset(struct site *site);           /* a new connection */
+void upload_restart(struct site *site);         /* go on from what is acknowledged; forget what is in flight */
+void upload_remember(struct site *site, uint64_t seq, const struct event_id *id);
+void upload_on_read(struct spoke *s, struct site *site, struct spoke_input *input);
+void upload_turn(struct spoke *s, struct site *site);
+uint64_t upload_waiting(const struct site *site); /* saved, and not acknowledged by the hub */
+uint64_t upload_deadline(const struct spoke *s, const struct site *site);
+
+/* ---- spoke_receipt.c ---- */
+void receipt_heard(struct spoke *s, struct site *site, const struct msg_receipt *receipt);
+void receipt_sure(struct spoke *s, struct site *site, const struct msg_receipt *receipt);
+void receipt_forked(struct spoke *s, struct site *site);
+void spoke_on_receipt(struct spoke *s);
+void receipt_on_kept(struct spoke *s, struct site *site, const struct spoke_input *input);
+
+/* ---- spoke_download.c ---- */
+bool cursors_set(struct cursors *cursors, const struct log_head *head); /* false: too many epochs */
+void download_reset(struct site *site);
+void download_on_feed(struct spoke *s, struct lent *body);
+void download_on_kept(struct spoke *s, struct site *site, const struct spoke_input *input);
+void download_turn(struct spoke *s, struct site *site);
+uint64_t download_deadline(const struct spoke *s, const struct site *site);
+
+/* ---- spoke_keys.c ---- */
+void wanted_add(struct wanted *wanted, const struct key_id *ids, uint32_t count);
+void keys_reset(struct site *site);
+void keys_on_need(struct spoke *s, struct site *site, const struct spoke_input *input);
+void keys_on_read(struct spoke *s, struct site *site, struct spoke_input *input);
+void keys_on_keyring(struct spoke *s, struct lent *body);
+bool keys_on_debt_receipt(struct site *site, uint64_t request); /* was it the answer to keys brought alone? */
+void keys_turn(struct spoke *s, struct site *site);
+uint64_t keys_deadline(const struct spoke *s, const struct site *site);
+
+#endif
