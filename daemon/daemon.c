@@ -17,6 +17,9 @@
 #include "daemon/loop.h"
 #include "daemon/report.h"
 
+/* How often keys that are still missing are asked for again. */
+#define KEYS_AGAIN_MS 60000
+
 struct running {
     struct daemon daemon;
     uv_loop_t loop;
@@ -25,7 +28,7 @@ struct running {
     bool ending;
     struct loop_wake *completed, *changed;
     struct loop_signal *term, *interrupt, *hangup;
-    struct loop_timer *watchdog;
+    struct loop_timer *keys_again, *watchdog;
     uint64_t watchdog_ms;
     struct log_job beat; /* the watchdog's question to the log's writer */
     bool beating;
@@ -80,6 +83,15 @@ static void ask_for_keys(struct daemon *daemon)
             driver_need_keys(daemon->driver, bytes_str(site), missing, count);
     }
     log_reader_end(reader);
+}
+
+/* What came may not have been the key; the views do not change then, so it is asked for again by the clock. */
+static void ask_again(void *context)
+{
+    struct running *running = context;
+    if (running->daemon.driver != NULL && running->daemon.projector != NULL)
+        ask_for_keys(&running->daemon);
+    loop_timer_set(running->keys_again, KEYS_AGAIN_MS);
 }
 
 static void views_changed(void *context)
@@ -239,8 +251,9 @@ static enum felloe_code open_loop(struct running *running, struct felloe_error *
     running->term = loop_signal_new(loop, SIGTERM, on_end, &running->daemon);
     running->interrupt = loop_signal_new(loop, SIGINT, on_end, &running->daemon);
     running->hangup = loop_signal_new(loop, SIGHUP, on_hangup, &running->daemon);
-    bool fine = running->completed != NULL && running->changed != NULL && running->term != NULL &&
-                running->interrupt != NULL && running->hangup != NULL;
+    running->keys_again = loop_timer_new(loop, ask_again, running);
+    bool fine = running->keys_again != NULL && running->completed != NULL && running->changed != NULL &&
+                running->term != NULL && running->interrupt != NULL && running->hangup != NULL;
     running->daemon.completions.context = running->completed;
     return fine ? FELLOE_OK : felloe_fail(error, FELLOE_FAILED, "no event loop can be had: %s", strerror(errno));
 }
@@ -266,6 +279,8 @@ static enum felloe_code open_all(struct running *running, struct felloe_error *e
         code = control_server_open(&daemon->control, daemon, error);
     if (code == FELLOE_OK)
         code = driver_open(&daemon->driver, daemon, error);
+    if (code == FELLOE_OK && daemon->config.role == ROLE_SPOKE)
+        loop_timer_set(running->keys_again, KEYS_AGAIN_MS);
     return code;
 }
 
@@ -282,6 +297,7 @@ static void close_all(struct running *running)
         projector_close(daemon->projector);
     daemon->projector = NULL;
     loop_timer_free(running->watchdog);
+    loop_timer_free(running->keys_again);
     if (daemon->log != NULL)
         event_log_close(daemon->log);
     daemon->log = NULL;

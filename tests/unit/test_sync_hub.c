@@ -71,6 +71,21 @@ static void sites_that_it_is_not_let_into_are_denied(void **state)
 
 /* ---- greeting ---- */
 
+static void another_sites_laptops_are_nobodys_business(void **state)
+{
+    (void)state;
+    assert_true(hub_load_site(hub, bytes_str("commons")));
+    struct bytes here[] = {bytes_str("commons"), bytes_str(SITE)};
+    struct bytes elsewhere[] = {bytes_str("commons"), bytes_str("peak")};
+    assert_true(hub_admit(hub, &a.device, &a.sign, here, 2));
+    assert_true(hub_admit(hub, &b.device, &b.sign, elsewhere, 2));
+    hello(&a, 1, &head_a);
+    assert_int_equal(welcomed.peer_count, 0);
+    assert_true(hub_admit(hub, &b.device, &b.sign, here, 2));
+    hello(&a, 1, &head_a);
+    assert_int_equal(welcomed.peer_count, 1);
+}
+
 static void welcome_tells_what_is_held_and_signs_it(void **state)
 {
     (void)state;
@@ -276,6 +291,7 @@ int main(void)
         TEST(another_version_is_refused),
         TEST(garbage_is_refused_and_told_once),
         TEST(sites_that_it_is_not_let_into_are_denied),
+        TEST(another_sites_laptops_are_nobodys_business),
         TEST(welcome_tells_what_is_held_and_signs_it),
         TEST(cursors_are_compared_with_the_log),
         TEST(an_overtaken_hello_is_not_answered),
