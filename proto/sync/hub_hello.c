@@ -117,23 +117,23 @@ static void welcome_stream(struct hub *hub, struct peer *peer, uint32_t at, cons
     }
 }
 
-/* Every device is in commons: that alone does not make it another's business when one was heard. */
-static bool works_with(const struct hub *hub, const struct hub_device *a, const struct hub_device *b)
+/* The sites that make two devices work together. Every device is in commons: that alone makes it nobody's business. */
+static uint32_t sites_but_commons(const struct hub *hub, uint32_t sites)
 {
-    uint32_t shared = a->sites & b->sites;
     for (uint32_t i = 0; i < hub->site_count; i++)
         if (strcmp(hub->sites[i]->name, "commons") == 0)
-            shared &= ~(1u << i);
-    return shared != 0;
+            sites &= ~(1u << i);
+    return sites;
 }
 
 /* Quietest first; equal ones in the order they were admitted. Insertion into a bounded list. */
 static void welcome_peers(struct hub *hub, uint32_t self, struct msg_welcome *m)
 {
+    uint32_t sites = sites_but_commons(hub, hub->devices[self].sites);
     m->peer_count = 0;
     for (uint32_t i = 0; i < hub->device_count; i++) {
         const struct hub_device *d = &hub->devices[i];
-        if (i == self || d->revoked || !works_with(hub, d, &hub->devices[self]))
+        if (i == self || d->revoked || (d->sites & sites) == 0)
             continue;
         uint32_t at = m->peer_count;
         if (at == WELCOME_PEERS_MAX && d->heard_wall_ms >= m->peers[at - 1].heard_ms)
