@@ -66,40 +66,47 @@ static bool verify_message(const struct sign_public *key, const struct signed_me
     return crypto_sign_verify_detached(sig->b, m->b, m->len, key->b) == 0;
 }
 
+#define STREAM_PURPOSE "felloe stream 1"
+#define RECEIPT_PURPOSE "felloe receipt 1"
+
+/* A device's signature over its stream and the hub's over a receipt differ in their purpose alone. */
+static bool verify_purpose(const char *purpose, const struct sign_public *key, struct bytes site,
+                           const struct device_id *device, uint32_t incarnation, uint64_t seq,
+                           const struct event_id *id, const struct signature *sig)
+{
+    struct signed_message m;
+    if (site.len > SLUG_MAX)
+        return false;
+    stream_message(&m, purpose, site, device, incarnation, seq, id);
+    return verify_message(key, &m, sig);
+}
+
 void sign_stream(const struct sign_secret *secret, struct bytes site, const struct device_id *device,
                  uint32_t incarnation, uint64_t seq, const struct event_id *id, struct signature *out)
 {
     struct signed_message m;
-    stream_message(&m, "felloe stream 1", site, device, incarnation, seq, id);
+    stream_message(&m, STREAM_PURPOSE, site, device, incarnation, seq, id);
     sign_message(secret, &m, out);
 }
 
 bool verify_stream(const struct sign_public *key, struct bytes site, const struct device_id *device,
                    uint32_t incarnation, uint64_t seq, const struct event_id *id, const struct signature *sig)
 {
-    struct signed_message m;
-    if (site.len > SLUG_MAX)
-        return false;
-    stream_message(&m, "felloe stream 1", site, device, incarnation, seq, id);
-    return verify_message(key, &m, sig);
+    return verify_purpose(STREAM_PURPOSE, key, site, device, incarnation, seq, id, sig);
 }
 
 void sign_receipt(const struct sign_secret *secret, struct bytes site, const struct device_id *device,
                   uint32_t incarnation, uint64_t seq, const struct event_id *id, struct signature *out)
 {
     struct signed_message m;
-    stream_message(&m, "felloe receipt 1", site, device, incarnation, seq, id);
+    stream_message(&m, RECEIPT_PURPOSE, site, device, incarnation, seq, id);
     sign_message(secret, &m, out);
 }
 
 bool verify_receipt(const struct sign_public *key, struct bytes site, const struct device_id *device,
                     uint32_t incarnation, uint64_t seq, const struct event_id *id, const struct signature *sig)
 {
-    struct signed_message m;
-    if (site.len > SLUG_MAX)
-        return false;
-    stream_message(&m, "felloe receipt 1", site, device, incarnation, seq, id);
-    return verify_message(key, &m, sig);
+    return verify_purpose(RECEIPT_PURPOSE, key, site, device, incarnation, seq, id, sig);
 }
 
 static void head_message(struct signed_message *m, struct bytes site, const struct log_head *head)
