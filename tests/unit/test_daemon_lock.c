@@ -11,22 +11,24 @@
 #include <unistd.h>
 
 #include "daemon/lock.h"
+#include "tests/unit/given_dir.h"
 
-static char dir[] = "/tmp/felloe-lock-XXXXXX";
+static struct given_dir given;
+static const char *dir;
 
 static int make_dir(void **state)
 {
     (void)state;
-    return mkdtemp(dir) == NULL;
+    given = given_dir();
+    dir = given.path;
+    return 0;
 }
 
 static int remove_dir(void **state)
 {
     (void)state;
-    char path[128];
-    snprintf(path, sizeof path, "%s/lock", dir);
-    unlink(path);
-    return rmdir(dir);
+    given_dir_end(&given);
+    return 0;
 }
 
 static void the_second_is_told_who_holds_it(void **state)
