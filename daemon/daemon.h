@@ -37,6 +37,8 @@ void random_bytes(void *out, size_t size);
 enum felloe_code daemon_run(const char *dir, struct felloe_error *error);
 /* Ends the loop; the daemon then closes what is open and returns `code`. */
 void daemon_stop(struct daemon *daemon, enum felloe_code code);
+/* Closes all of it and opens it again, without letting go of the directory: the log has another epoch or incarnation. */
+void daemon_again(struct daemon *daemon);
 
 /* A hub's sites that its configuration has and its log has not: gives each a key, adds it, and tells the driver. */
 void sites_add_new(struct daemon *daemon);

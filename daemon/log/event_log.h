@@ -78,7 +78,12 @@ enum log_job_kind {
     LOG_RECORD,       /* site, drafts, new_keys: append to the own stream; at the hub they get positions at once */
     LOG_KEEP_PUSH,    /* hub: batch from a device -> at, missing */
     LOG_KEEP_FEED,    /* spoke: batch, its cursor and its new keys (already unwrapped into new_keys) */
-    LOG_KEEP_RECEIPT, /* spoke: receipt */
+    LOG_KEEP_RECEIPT, /* spoke: receipt; with `lowered` it may take away: the hub was restored */
+    LOG_KEEP_OFFER,   /* hub: batch of an earlier epoch, its head signed by this hub; its keys are looked for -> head,
+                         missing */
+    LOG_NEXT_EPOCH,   /* hub: positions are given, and own events written, in an epoch above `above` -> epoch */
+    LOG_GOING_ON,     /* spoke: the hub named `incarnation` to go on as, because this stream has two histories */
+    LOG_GO_ON,        /* spoke: goes on as it: what the site logs do not have of its own is written again -> remade */
     LOG_KEEP_KEYS,    /* new_keys */
     LOG_ADD_SITE,     /* site (and its key in new_keys, at the hub) */
     LOG_PUT_DEVICE,   /* hub: device */
@@ -104,6 +109,8 @@ struct log_job {
                                      back to it */
     struct batch *batch;
     struct msg_receipt *receipt;
+    bool lowered;                 /* LOG_KEEP_RECEIPT */
+    uint32_t above, incarnation;  /* LOG_NEXT_EPOCH; LOG_GOING_ON */
     struct device_record *device;
     struct ticket_record *ticket;
     /* results */
@@ -113,6 +120,8 @@ struct log_job {
     struct log_head head;         /* … and the site's head afterwards */
     struct key_id missing[RECEIPT_KEYS_MAX];
     uint32_t missing_count;
+    uint32_t epoch;               /* LOG_NEXT_EPOCH: the new one */
+    uint64_t remade;              /* LOG_GO_ON: how many events, over all sites */
 };
 
 /* Takes the job; done runs exactly once, also when the log is closed or has failed. */
@@ -188,6 +197,14 @@ enum felloe_code log_read_feed(struct event_log *log, struct bytes site, struct 
 enum felloe_code log_read_keys(struct event_log *log, struct bytes site, const struct key_id *ids, size_t count,
                                const struct box_shared *shared, struct lent *body, uint32_t *key_count,
                                struct felloe_error *error);
+/* Entries of one epoch of a spoke's log from `from` on, in OFFER's body layout (own events whole), up to a head that the
+ * hub signed: the furthest with at most max_bytes of body, else the first that there is. count 0: there is none. */
+enum felloe_code log_read_offer(struct event_log *log, struct bytes site, struct position from, uint32_t max_bytes,
+                                struct lent *body, uint32_t *count, struct log_head *head, struct signature *signature,
+                                struct felloe_error *error);
+/* Keys that events of the site's log use and the keyring lacks (erased ones aside); up to max, from a place that changes
+ * with `turn`. Returns how many. */
+size_t log_missing_keys(struct log_reader *reader, struct bytes site, uint32_t turn, struct key_id *out, size_t max);
 /* Is this key used in that site's log? (Who may have a key.) */
 bool log_site_uses_key(struct log_reader *reader, struct bytes site, const struct key_id *key);
 
@@ -211,5 +228,10 @@ bool event_log_full(struct event_log *log);
 bool event_log_failed(struct event_log *log);
 /* The epoch in which this hub gives positions; 1 until it is restored for the first time. */
 uint32_t event_log_epoch(struct event_log *log);
+/* Under which incarnation this device writes; a hub's is its epoch. Never changes while the log is open, but for the job
+ * that changes it: then the log is to be closed and opened again. */
+uint32_t event_log_incarnation(struct event_log *log);
+/* The incarnation that the hub has named and LOG_GO_ON will go on as; 0: none. */
+uint32_t event_log_going_on(struct event_log *log);
 
 #endif

@@ -26,6 +26,21 @@ bool keyring_has(struct keyring *keyring, const struct key_id *id);
 enum felloe_code keyring_site_key(struct keyring *keyring, struct bytes site, struct key_record *out);
 /* A commit of it has failed: nothing more is added until it is opened again. (A full disk is no such failure.) */
 bool keyring_failed(struct keyring *keyring);
+
+/* Destroys keys, and lists them as erased: they are never added again, whoever brings them, and whatever backup is put
+ * back. Those that are not here are listed too. Durable on return. */
+enum felloe_code keyring_erase(struct keyring *keyring, const struct key_id *ids, size_t count,
+                               struct felloe_error *error);
+bool keyring_erased(struct keyring *keyring, const struct key_id *id);
+
+/* What must outlive the log: which sites there are (those with a site key; index from 0, false past the last), and at a
+ * hub its devices, as rows of the log's table (log_admin.c), so that a hub whose log is gone still knows its laptops. */
+bool keyring_site_at(struct keyring *keyring, size_t index, char site[SLUG_MAX + 1]);
+enum felloe_code keyring_put_device(struct keyring *keyring, const struct device_id *device, struct bytes row,
+                                    struct felloe_error *error);
+/* False when there is none, or `visit` returned false. The row is valid for the call. */
+bool keyring_devices(struct keyring *keyring,
+                     bool (*visit)(void *context, const struct device_id *device, struct bytes row), void *context);
 size_t keyring_count(struct keyring *keyring);
 
 #endif

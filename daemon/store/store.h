@@ -102,6 +102,12 @@ bool store_last_prefix(struct store_cursor *cursor, struct bytes prefix, struct 
 /* Removes the entry that the cursor stands on; store_next then gives the one after it. */
 bool store_cursor_delete(struct store_cursor *cursor);
 
+/* ---- copies ---- */
+
+/* Writes a consistent, compacted image of the whole environment (a data.mdb) to a descriptor, which may be a pipe, while
+ * others read and write. Holds a read transaction all the while: whoever reads the pipe must not dawdle. Blocks. */
+enum felloe_code store_copy(struct store *store, int descriptor, struct felloe_error *error);
+
 /* ---- numbers ---- */
 
 struct store_stat {

@@ -212,6 +212,9 @@ static void perform(struct hub_driver *h, struct hub_output *output)
     case HUB_KEEP_OFFER:
         cannot_keep_offer(h, output);
         break;
+    case HUB_NEXT_EPOCH:
+        driver_restart(&h->base, "the hub was set back");
+        break;
     case HUB_HEARD: /* the machine remembers it too; asked there when somebody wants to know */
         break;
     case HUB_INCIDENT:

@@ -221,6 +221,9 @@ static void perform(struct spoke_driver *s, struct spoke_output *output)
     case SPOKE_KEEP_KEYS:
         keep(s, output, LOG_KEEP_KEYS);
         break;
+    case SPOKE_READ_OFFER:
+    case SPOKE_CAUGHT_UP:
+        break;
     case SPOKE_HEARD:
         heard(s, output->welcome);
         break;

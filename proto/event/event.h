@@ -17,7 +17,7 @@
  *                            it. The headers of nonce and sealed are in their shortest form
  *
  *   body    = sequence of two objects
- *             array of 6 or more: time, type, subject, worker, occurred, origin
+ *             array of 6 or more: time, type, subject, worker, occurred, origin, and where there are any: after
  *             map: fields, name -> value
  *
  *   id      = BLAKE2b-256 of the event's bytes
@@ -26,6 +26,7 @@
  * hlc.h); type a text of 1 to TYPE_MAX bytes; subject a person's id (never zeros) or nil; worker a slug; occurred
  * milliseconds since 1970 or nil; fields: names are texts, each once; the whole body's array and map have at most
  * MP_TAPE_MAX values each, MP_DEPTH_MAX deep.
+ * after is an array [incarnation, seq, incarnation, seq …], ascending, at most BRANCHES_MAX pairs; absent when empty.
  * origin is nil, or a bin 16 that names where an imported event came from (see origin_id), so that it counts once. */
 #ifndef FELLOE_PROTO_EVENT_H
 #define FELLOE_PROTO_EVENT_H
@@ -36,6 +37,7 @@
 #define DATA_KEY_SIZE 32
 #define EVENT_NONCE_SIZE 24
 #define TYPE_MAX 48
+#define BRANCHES_MAX 8 /* of the newest incarnations; what is older counts as not seen, which at worst asks people */
 
 struct data_key { uint8_t b[DATA_KEY_SIZE]; };
 struct origin_id { uint8_t b[16]; };
@@ -59,6 +61,17 @@ struct event {
     struct bytes sealed;
 };
 
+/* How far this device had written the site's streams of its earlier incarnations itself: what it had seen of them though
+ * their positions are not in `seen`. Another history of the same incarnation (a clone's) has higher numbers. */
+struct branch {
+    uint32_t incarnation;
+    uint64_t seq;
+};
+struct branches {
+    uint32_t count;
+    struct branch at[BRANCHES_MAX]; /* incarnations ascending; seq from 1 */
+};
+
 struct event_body {
     uint64_t time;      /* hybrid logical clock */
     struct bytes type;
@@ -69,6 +82,7 @@ struct event_body {
     int64_t occurred;   /* ms since 1970 */
     bool has_origin;
     struct origin_id origin;
+    struct branches after;
     struct bytes fields; /* one msgpack map, its own bytes */
 };
 

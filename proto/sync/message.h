@@ -65,6 +65,8 @@ struct msg_hello {
     struct hello_site sites[SITES_MAX];
 };
 
+#define RECEIPT_KEYS_MAX 64
+
 struct welcome_site {
     struct bytes site;
     enum site_verdict verdict;
@@ -73,6 +75,8 @@ struct welcome_site {
     struct event_id held_id;
     struct signature held_receipt; /* the receipt for (held_seq, held_id); zeros when held_seq is 0 */
     struct position head;       /* the site's log */
+    uint32_t missing_count;     /* keys that the hub lacks for events of this site: bring those that are there */
+    struct key_id missing[RECEIPT_KEYS_MAX];
 };
 
 /* Another device's state as the hub last heard it, for freshness. */
@@ -111,7 +115,6 @@ struct position_run {
     uint32_t count;
 };
 #define RECEIPT_RUNS_MAX 64
-#define RECEIPT_KEYS_MAX 64
 
 struct msg_receipt {
     struct bytes site;
@@ -161,7 +164,8 @@ struct msg_keyring {
     uint32_t key_count;         /* in the body */
 };
 
-/* Body: entries as in FEED (never markers), from `first` on; head and signature are the hub's own, of before. */
+/* Body: entries as in FEED (never markers), from `first` on; head and signature are the hub's own, of before. count 0
+ * (first.n, head and signature zeros): how far do you hold this epoch? */
 struct msg_offer {
     struct bytes site;
     struct position first;

@@ -7,6 +7,8 @@
  *   - A RECEIPT is sent only after the commit, and names only what the commit made durable.
  *   - Every well-formed, correctly chained event of an admitted device is kept, even of a type it does not know.
  *   - An event is accepted only when the log holds what the event says it has seen.
+ *   - A head of the present epoch, or of a later one, that this hub signed and does not hold proves that it was set back
+ *     without being told. It then gives no position before it has begun an epoch above it (HUB_NEXT_EPOCH).
  *   - Spokes are served in turn: one range a peer at a time, round robin, each bounded in bytes. */
 #ifndef FELLOE_PROTO_SYNC_HUB_H
 #define FELLOE_PROTO_SYNC_HUB_H
@@ -30,6 +32,9 @@ bool hub_load_site(struct hub *hub, struct bytes site);
 bool hub_load_head(struct hub *hub, struct bytes site, const struct log_head *head);
 bool hub_load_stream(struct hub *hub, struct bytes site, const struct device_id *device, uint32_t incarnation,
                      const struct stream_head *head);
+/* Keys that events of this site's log use and the hub lacks (erased ones aside): laptops are asked to bring them, some
+ * with each WELCOME. Takes the place of what was said before; count 0: none. Also between steps. */
+bool hub_set_missing(struct hub *hub, struct bytes site, const struct key_id *keys, size_t count);
 /* Sites may be added later too. Devices: who may do what. Replaces what was known of the device. */
 bool hub_admit(struct hub *hub, const struct device_id *device, const struct sign_public *sign,
                const struct bytes *sites, size_t site_count);
@@ -45,7 +50,7 @@ enum hub_input_kind {
     HUB_GREW,        /* a site has a new durable head: site, head (after HUB_KEPT; also for the hub's own events) */
     HUB_RANGE,       /* a HUB_READ or HUB_READ_KEYS was read: ticket, ok, body, … */
     HUB_HASHES,      /* a HUB_HASH was answered: ticket, ok, hashes */
-    HUB_OFFER_KEPT   /* a HUB_KEEP_OFFER is durable: ticket, ok, head */
+    HUB_OFFER_KEPT   /* a HUB_KEEP_OFFER is durable: ticket, ok, head; or contradicts */
 };
 
 struct hub_input {
@@ -59,6 +64,8 @@ struct hub_input {
     uint64_t ticket;             /* names the output that this completes */
     bool ok;                     /* false: HUB_KEPT, HUB_OFFER_KEPT: not durable, or unknown; the driver starts afresh
                                     from the log. HUB_RANGE, HUB_HASHES: could not be read; the spoke waits */
+    bool contradicts;            /* HUB_OFFER_KEPT with ok false: for certain nothing was kept, since an entry is here
+                                    with other bytes. The offer is refused, nothing has to start afresh */
     struct bytes site;           /* HUB_GREW */
     struct log_head head;        /* HUB_GREW, HUB_RANGE: after its last entry; HUB_OFFER_KEPT */
     struct position at;          /* HUB_KEPT: first event's position; HUB_RANGE: first entry's */
@@ -78,6 +85,8 @@ enum hub_output_kind {
     HUB_HASH,       /* site, positions: the log's hash at each: answer with HUB_HASHES */
     HUB_KEEP_KEYS,  /* site, key_count records in body, from device: unwrap and make durable; answer with HUB_KEPT */
     HUB_KEEP_OFFER, /* batch: put entries at their old positions; answer with HUB_OFFER_KEPT */
+    HUB_NEXT_EPOCH, /* from.epoch: begin an epoch above this one; the machine does nothing more. The driver makes a new
+                       one once that is durable */
     HUB_HEARD,      /* device, waiting, oldest_waiting_ms: last heard now (in memory; for freshness) */
     HUB_INCIDENT    /* device, text: something an administrator should know (fork, bad event…) */
 };

@@ -9,6 +9,14 @@
  *   LIVE, per site, independent of each other:
  *     upload    IDLE --events saved--> READING --range--> (PUSH sent, several in flight) --RECEIPT, kept--> IDLE
  *     download  IDLE --> PULL sent (held back by the hub when there is no news) --FEED--> COMMITTING --done--> IDLE
+ *     refill    IDLE --WELCOME says rewind--> ASKING (what of this epoch do you hold?) --OFFERED--> READING --range-->
+ *               OFFER sent --OFFERED--> READING … until the hub holds all that this cursor counts, in every epoch; then
+ *               HELLO again. No upload of the site meanwhile.
+ *
+ *   With `going_on` (the hub found that this stream has two histories, and has named the next incarnation) the machine
+ *   speaks as that incarnation already: it downloads, refills and brings keys, and uploads nothing. Once it has all that
+ *   the hub held when it first greeted so (SPOKE_CAUGHT_UP), the log can tell which of its own events the hub has, and
+ *   writes the others again.
  *
  * Rules it keeps:
  *   - An event counts as shared only after the hub's signed RECEIPT for it was verified and made durable here.
@@ -29,6 +37,7 @@ struct spoke;
 struct spoke_config {
     struct device_id device;
     uint32_t incarnation;
+    uint32_t going_on;           /* the incarnation that it is about to go on as; 0: none */
     struct sign_secret sign;     /* the device's */
     struct sign_public hub_sign; /* pinned by the ticket */
     uint32_t request_timeout_ms; /* 0: the default, 10 s */
@@ -43,7 +52,8 @@ void spoke_free(struct spoke *spoke);
 bool spoke_load_site(struct spoke *spoke, struct bytes site, const struct stream_head *own, uint64_t shared_seq,
                      int64_t oldest_waiting_ms);
 bool spoke_load_cursor(struct spoke *spoke, struct bytes site, const struct log_head *cursor);
-/* The head of another device's stream (or of an older incarnation of this one), as far as the site's log has it. */
+/* The head of another device's stream (or of another incarnation of this one than it speaks as), as far as the site's
+ * log has it. */
 bool spoke_load_stream(struct spoke *spoke, struct bytes site, const struct device_id *device, uint32_t incarnation,
                        const struct stream_head *head);
 
@@ -57,6 +67,7 @@ enum spoke_input_kind {
     SPOKE_FEED_KEPT,  /* a SPOKE_KEEP_FEED is durable: site, ok */
     SPOKE_RECEIPT_KEPT, /* a SPOKE_KEEP_RECEIPT is durable: site, seq, ok */
     SPOKE_NEED_KEYS,  /* the views met events whose keys are not here: site, keys. May be said again at any time */
+    SPOKE_OFFER_READ, /* the range asked for by SPOKE_READ_OFFER: site, body, first, count, head, signature */
     SPOKE_KEYS_READ   /* the keys asked for by SPOKE_READ_KEYS: site, body (those that are here, as key records wrapped
                          for the hub, back to back), key_count (may be 0) */
 };
@@ -70,13 +81,17 @@ struct spoke_input {
     struct stream_head own;      /* SPOKE_SAVED */
     int64_t oldest_waiting_ms;   /* SPOKE_SAVED, SPOKE_RECEIPT_KEPT */
     uint64_t first_seq;          /* SPOKE_OWN_READ */
-    uint32_t count, key_count;   /* SPOKE_OWN_READ; body is in PUSH's layout. count 0: nothing there. SPOKE_KEYS_READ */
+    struct position first;       /* SPOKE_OFFER_READ; with head and the hub's signature over it after the last entry */
+    struct log_head head;
+    struct signature signature;
+    uint32_t count, key_count;   /* SPOKE_OWN_READ; body is in PUSH's layout. count 0: nothing there. SPOKE_KEYS_READ;
+                                    SPOKE_OFFER_READ: in OFFER's layout; count 0: no range can be offered there */
     struct event_id last_id;     /* SPOKE_OWN_READ: id of the last event read */
     uint64_t seq;                /* SPOKE_RECEIPT_KEPT */
     bool ok;                     /* false: not durable, or unknown; the driver starts afresh from the log */
-    bool contradicts;            /* SPOKE_FEED_KEPT with ok false: for certain nothing was kept, since the batch
-                                    contradicts the log (a marker is another event's…). That site stops; nothing has
-                                    to start afresh */
+    bool contradicts;            /* SPOKE_FEED_KEPT, SPOKE_RECEIPT_KEPT with ok false: for certain nothing was kept, since
+                                    it contradicts the log (a marker is another event's…). Of a FEED: that site stops,
+                                    nothing has to start afresh. Of a lowered receipt: the upload shows it to the hub */
     const struct key_id *keys;   /* SPOKE_NEED_KEYS, key_count of them */
 };
 
@@ -88,7 +103,14 @@ enum spoke_output_kind {
                            The log compares each marker's id (ENTRY_OWN) with its own event's: other bytes mean that
                            the hub holds another history, and the commit fails. With more than one epoch an event that
                            is here already may come at a second position: same id, or the commit fails */
-    SPOKE_KEEP_RECEIPT, /* site, receipt: make durable; answer with SPOKE_RECEIPT_KEPT; one at a time per site */
+    SPOKE_KEEP_RECEIPT, /* site, receipt: make durable; answer with SPOKE_RECEIPT_KEPT; one at a time per site. With
+                           `lowered`: the hub was restored and holds less than it once signed for; what is beyond
+                           receipt->seq (0: all) is not shared any more */
+    SPOKE_READ_OFFER,   /* site, from, max_bytes: entries of that epoch from there on, up to a head that the hub signed;
+                           answer with SPOKE_OFFER_READ (always); one at a time per site */
+    SPOKE_CAUGHT_UP,    /* while going on: all that the hub had when it was first greeted as the next incarnation is
+                           durable here (sites that are denied or split aside). Said once. The driver lets the log go
+                           on, and makes a new machine */
     SPOKE_READ_KEYS,    /* site, keys (key_count of them): the hub lacks these; answer with SPOKE_KEYS_READ */
     SPOKE_KEEP_KEYS,    /* key_count records in body: unwrap and make durable; no answer */
     SPOKE_HEARD,        /* welcome: the hub answered; peers for freshness. Sites not loaded here are left out */
@@ -113,8 +135,10 @@ struct spoke_output {
     struct lent body;           /* SPOKE_SEND, SPOKE_KEEP_KEYS; the taker returns it */
     struct batch *batch;        /* SPOKE_KEEP_FEED; the taker frees it */
     uint64_t first_seq;         /* SPOKE_READ_OWN */
+    struct position from;       /* SPOKE_READ_OFFER */
     uint32_t max_bytes;
     uint32_t key_count;
+    bool lowered;               /* SPOKE_KEEP_RECEIPT */
     struct msg_receipt *receipt;  /* SPOKE_KEEP_RECEIPT; malloc'd, the taker frees it; site points into the spoke */
     struct msg_welcome *welcome;  /* SPOKE_HEARD; malloc'd, the taker frees it; sites point into the spoke */
     struct key_id *keys;        /* SPOKE_READ_KEYS; malloc'd, the taker frees it */
