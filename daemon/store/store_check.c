@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Is this file whole enough to be mapped, and is there room on its disk? Knows the meta pages of LMDB's file format;
+/* Is this file whole enough to be mapped, and is there room on its disk? Knows how the two meta pages belong together;
  * store_walk.c knows the others. */
 #include "daemon/store/store_check.h"
 #include "daemon/store/store_walk.h"
@@ -16,27 +16,6 @@
 
 #define PROBE_BYTES ((size_t)256 << 10)
 
-/* LMDB 0.9's first bytes of each of the two meta pages, on 64-bit little-endian and big-endian alike in host order.
- * After a page header of 16 bytes: */
-struct meta_on_disk {
-    uint8_t page_header[16];
-    uint32_t magic, version;
-    uint64_t address, map_size;
-    struct tree_on_disk dbs[2];
-    uint64_t last_page, txn;
-};
-#define META_MAGIC   0xBEEFC0DEu
-#define META_VERSION 1u
-#define PAGE_META    0x08
-_Static_assert(sizeof(void *) == 8, "the layout of the meta page is checked for 64-bit systems only");
-_Static_assert(sizeof(struct meta_on_disk) == 152, "LMDB's layout");
-
-static bool read_meta(int fd, off_t at, struct meta_on_disk *out)
-{
-    return pread(fd, out, sizeof *out, at) == (ssize_t)sizeof *out && out->magic == META_MAGIC &&
-           out->version == META_VERSION;
-}
-
 /* LMDB writes the two meta pages in turn, numbers a commit each; and what it keeps in them is not all data: a flag
  * there turned over, and it maps or reads the file in another way. One whose number is not its page's, or not next to
  * the other's, would silently bring an older state back. */
@@ -45,7 +24,7 @@ static bool metas_fit(const struct meta_on_disk *first, const struct meta_on_dis
     const uint64_t a = first->txn, b = second->txn;
     const struct meta_on_disk *newest = b > a ? second : first;
     bool numbered = a % 2 == 0 && (b % 2 == 1 || b == 0) && (a > b ? a - b : b - a) <= 1;
-    return numbered && newest->page_header[10] == PAGE_META && newest->page_header[11] == 0 &&
+    return numbered && newest->head.flags == PAGE_META &&
            newest->dbs[0].pad == first->dbs[0].pad;
 }
 
@@ -81,14 +60,14 @@ static enum felloe_code check_meta(const char *path, int fd, uint64_t size, stru
 {
     const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     struct meta_on_disk first, second;
-    if (!read_meta(fd, 0, &first))
+    if (!page_read_meta(fd, 0, &first))
         return felloe_fail(
             error, FELLOE_DAMAGED,
             "%s does not begin as a file of this kind does. Put it back from a copy; nothing was changed", path);
     if (first.dbs[0].pad != page)
         return felloe_fail(error, FELLOE_DAMAGED, "%s was written with pages of %u bytes, and this machine has %llu",
                            path, first.dbs[0].pad, (unsigned long long)page);
-    if (!read_meta(fd, (off_t)page, &second))
+    if (!page_read_meta(fd, page, &second))
         return felloe_fail(error, FELLOE_DAMAGED, "%s was cut short. Put it back from a copy; nothing was changed",
                            path);
     if (!metas_fit(&first, &second))

@@ -6,43 +6,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NO_PAGE    UINT64_MAX
-#define META_PAGES 2
-#define DEPTH_MAX  32 /* LMDB's */
-#define KEY_MAX    511
-
-struct page_head {
-    uint64_t number;
-    uint16_t pad, flags, lower, upper; /* of pages for large data, lower and upper are one number: how many pages */
-};
-#define PAGE_BRANCH   0x01
-#define PAGE_LEAF     0x02
-#define PAGE_OVERFLOW 0x04
-
-#define NODE_HEAD    8
-#define NODE_BIG     0x01 /* the data stand on pages of their own */
-#define NODE_TREE    0x02 /* the data are a tree: a table */
-#define TREE_INTEGER 0x08 /* keys are numbers in the machine's order: the list of free pages */
-
 enum use { USE_NONE, USE_TREE, USE_FREE };
-enum tree { TREE_FREE, TREE_TABLES, TREE_ROWS };
 
 struct walking {
     struct store_walk *w;
     uint8_t *uses; /* two bits a page */
     /* the tree at hand */
-    enum tree kind;
+    enum page_tree kind;
     unsigned depth;
     uint8_t last[KEY_MAX]; /* the last key that was passed */
     size_t last_len;
     bool has_last, may_equal;
-};
-
-struct node {
-    uint16_t flags;
-    uint64_t size; /* of the data; in a branch the number of the page below */
-    const uint8_t *key, *data;
-    size_t key_len;
 };
 
 static bool bad(struct walking *k, uint64_t page, const char *what)
@@ -73,37 +47,6 @@ static bool read_at(struct walking *k, uint64_t page, void *out, size_t size)
 
 /* ---- nodes ---- */
 
-static bool read_node(struct walking *k, uint64_t number, const uint8_t *page, size_t index, struct node *out)
-{
-    struct page_head head;
-    uint16_t at, parts[4]; /* low and high half of a size or a page number, flags, size of the key */
-    const size_t size = k->w->page;
-    memcpy(&head, page, sizeof head);
-    memcpy(&at, page + sizeof head + 2 * index, sizeof at);
-    if (at < head.upper || at % 2 != 0 || at + (size_t)NODE_HEAD > size)
-        return bad(k, number, "has an entry outside itself");
-    memcpy(parts, page + at, sizeof parts);
-    const bool branch = head.flags == PAGE_BRANCH;
-    *out =
-        (struct node){.flags = branch ? 0 : parts[2],
-                      .size = (uint64_t)parts[0] | (uint64_t)parts[1] << 16 | (branch ? (uint64_t)parts[2] << 32 : 0),
-                      .key = page + at + NODE_HEAD,
-                      .key_len = parts[3]};
-    const size_t data = (size_t)at + NODE_HEAD + out->key_len;
-    const uint64_t inside = branch ? 0 : out->flags & NODE_BIG ? sizeof(uint64_t) : out->size;
-    if (data > size || inside > size - data)
-        return bad(k, number, "has an entry that is longer than itself");
-    out->data = page + data;
-    const bool nameless = branch && index == 0; /* the key of a branch's first child is not looked at */
-    if (!nameless &&
-        (out->key_len == 0 || out->key_len > KEY_MAX || (k->kind == TREE_FREE && out->key_len != sizeof(uint64_t))))
-        return bad(k, number, "has a key of a wrong length");
-    const unsigned allowed = branch ? 0 : k->kind == TREE_TABLES ? NODE_TREE : NODE_BIG;
-    if ((out->flags & ~allowed) != 0 || (k->kind == TREE_TABLES && !branch && out->flags != NODE_TREE))
-        return bad(k, number, "has an entry of an unknown kind");
-    return true;
-}
-
 static bool follows(const struct walking *k, const uint8_t *key, size_t len)
 {
     if (!k->has_last)
@@ -118,7 +61,7 @@ static bool follows(const struct walking *k, const uint8_t *key, size_t len)
     return order < 0 || (order == 0 && (k->last_len < len || (k->last_len == len && k->may_equal)));
 }
 
-static void note_key(struct walking *k, const struct node *node)
+static void note_key(struct walking *k, const struct page_node *node)
 {
     memcpy(k->last, node->key, node->key_len);
     k->last_len = node->key_len;
@@ -128,14 +71,14 @@ static void note_key(struct walking *k, const struct node *node)
 
 /* ---- what a leaf holds ---- */
 
-static bool take_big(struct walking *k, uint64_t number, const struct node *node, uint64_t *first)
+static bool take_big(struct walking *k, uint64_t number, const struct page_node *node, uint64_t *first)
 {
     struct page_head head;
     memcpy(first, node->data, sizeof *first);
     if (!take(k, *first, USE_TREE) || !read_at(k, *first, &head, sizeof head))
         return false;
     const uint64_t pages = (uint64_t)head.lower | (uint64_t)head.upper << 16;
-    const uint64_t needed = (sizeof head + node->size + k->w->page - 1) / k->w->page;
+    const uint64_t needed = page_count_for(node->size, k->w->page);
     if (head.number != *first || head.flags != PAGE_OVERFLOW || pages < needed || pages > k->w->there - *first)
         return bad(k, number, "has data on other pages, and those are damaged");
     for (uint64_t i = 1; i < pages; i++)
@@ -160,7 +103,7 @@ static bool take_free(struct walking *k, uint64_t number, const uint8_t *ids, ui
     return true;
 }
 
-static bool take_free_list(struct walking *k, uint64_t number, const struct node *node)
+static bool take_free_list(struct walking *k, uint64_t number, const struct page_node *node)
 {
     uint64_t first;
     if (!(node->flags & NODE_BIG))
@@ -176,9 +119,9 @@ static bool take_free_list(struct walking *k, uint64_t number, const struct node
     return ok;
 }
 
-static bool walk_tree(struct walking *k, uint64_t number, const struct tree_on_disk *tree, enum tree kind);
+static bool walk_tree(struct walking *k, uint64_t number, const struct tree_on_disk *tree, enum page_tree kind);
 
-static bool walk_table(struct walking *k, uint64_t number, const struct node *node)
+static bool walk_table(struct walking *k, uint64_t number, const struct page_node *node)
 {
     struct tree_on_disk tree;
     if (node->size != sizeof tree)
@@ -188,7 +131,7 @@ static bool walk_table(struct walking *k, uint64_t number, const struct node *no
     return walk_tree(&below, number, &tree, TREE_ROWS);
 }
 
-static bool walk_entry(struct walking *k, uint64_t number, const struct node *node)
+static bool walk_entry(struct walking *k, uint64_t number, const struct page_node *node)
 {
     uint64_t first;
     if (!follows(k, node->key, node->key_len))
@@ -209,7 +152,7 @@ static bool walk_entry(struct walking *k, uint64_t number, const struct node *no
 static bool walk_page(struct walking *k, uint64_t number, unsigned depth);
 
 /* A branch's key is above all on its left, and not above what is on its right. */
-static bool walk_child(struct walking *k, uint64_t number, const struct node *node, size_t index, unsigned depth)
+static bool walk_child(struct walking *k, uint64_t number, const struct page_node *node, size_t index, unsigned depth)
 {
     if (index > 0) {
         if (!follows(k, node->key, node->key_len))
@@ -226,16 +169,17 @@ static bool walk_nodes(struct walking *k, uint64_t number, const uint8_t *page, 
     memcpy(&head, page, sizeof head);
     const bool branch = head.flags == PAGE_BRANCH;
     const size_t size = k->w->page;
-    if (head.number != number || (head.flags != PAGE_BRANCH && head.flags != PAGE_LEAF) || head.lower < sizeof head ||
-        head.lower > head.upper || head.upper > size || head.lower % 2 != 0)
+    if (head.number != number || !page_head_possible(&head, size))
         return bad(k, number, "has a damaged head");
-    const size_t count = (head.lower - sizeof head) / 2;
+    const size_t count = page_node_count(&head);
     if (count < (branch ? 2 : 1) || branch != (depth < k->depth) || depth > k->depth)
         return bad(k, number, "does not belong where it is");
     for (size_t i = 0; i < count; i++) {
-        struct node node;
-        if (!read_node(k, number, page, i, &node) ||
-            !(branch ? walk_child(k, number, &node, i, depth) : walk_entry(k, number, &node)))
+        struct page_node node;
+        const char *wrong = page_node_read(page, size, i, k->kind, &node);
+        if (wrong != NULL)
+            return bad(k, number, wrong);
+        if (!(branch ? walk_child(k, number, &node, i, depth) : walk_entry(k, number, &node)))
             return false;
     }
     return true;
@@ -251,7 +195,7 @@ static bool walk_page(struct walking *k, uint64_t number, unsigned depth)
     return ok;
 }
 
-static bool walk_tree(struct walking *k, uint64_t number, const struct tree_on_disk *tree, enum tree kind)
+static bool walk_tree(struct walking *k, uint64_t number, const struct tree_on_disk *tree, enum page_tree kind)
 {
     k->kind = kind;
     k->depth = tree->depth;

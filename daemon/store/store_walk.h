@@ -5,16 +5,7 @@
 #ifndef FELLOE_DAEMON_STORE_WALK_H
 #define FELLOE_DAEMON_STORE_WALK_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-/* A tree as a meta page or a row of the table of tables describes it. */
-struct tree_on_disk {
-    uint32_t pad; /* of the first: the page size */
-    uint16_t flags, depth;
-    uint64_t branch, leaf, overflow, entries, root;
-};
+#include "daemon/store/store_page.h"
 
 /* The file, as its newest meta page says it is. */
 struct store_walk {
