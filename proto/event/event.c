@@ -92,6 +92,30 @@ void event_id_of(struct bytes raw, struct event_id *out)
 
 /* ---- the body ---- */
 
+static void read_after(struct mp_reader *r, struct branches *after)
+{
+    uint32_t count = mp_array(r, 0, 2 * BRANCHES_MAX);
+    after->count = count / 2;
+    if (count % 2 != 0)
+        mp_fail(r);
+    for (uint32_t i = 0; i < count / 2; i++) {
+        after->at[i].incarnation = (uint32_t)mp_uint(r, UINT32_MAX);
+        after->at[i].seq = mp_uint(r, UINT64_MAX);
+    }
+}
+
+/* A branch is of an earlier incarnation: within its own stream an event's seq says what it has seen. */
+static bool after_valid(const struct branches *after, uint32_t incarnation)
+{
+    if (after->count > BRANCHES_MAX)
+        return false;
+    for (uint32_t i = 0; i < after->count; i++)
+        if (after->at[i].seq == 0 || after->at[i].incarnation <= (i ? after->at[i - 1].incarnation : 0) ||
+            after->at[i].incarnation >= incarnation)
+            return false;
+    return true;
+}
+
 /* Takes a map whose names are texts, each there once. */
 static void read_fields(struct mp_reader *r)
 {
@@ -106,14 +130,15 @@ static void read_fields(struct mp_reader *r)
     }
 }
 
-static bool read_body(struct bytes plain, struct event_body *out)
+/* Of an event of this incarnation. */
+static bool read_body(struct bytes plain, uint32_t incarnation, struct event_body *out)
 {
     struct mp_reader r MP_UNSET;
     mp_reader_init(&r, plain);
     if (!mp_next(&r))
         return false;
     *out = (struct event_body){0};
-    mp_array(&r, 6, MP_TAPE_MAX);
+    uint32_t count = mp_array(&r, 6, MP_TAPE_MAX);
     out->time = mp_uint(&r, UINT64_MAX);
     out->type = mp_str(&r, 1, TYPE_MAX);
     out->has_subject = !mp_nil(&r);
@@ -126,7 +151,10 @@ static bool read_body(struct bytes plain, struct event_body *out)
     out->has_origin = !mp_nil(&r);
     if (out->has_origin)
         mp_fixed(&r, out->origin.b, sizeof out->origin.b);
-    if (r.failed || !slug_valid(out->worker) || (out->has_subject && person_id_is_none(&out->subject)))
+    if (count > 6)
+        read_after(&r, &out->after);
+    if (r.failed || !slug_valid(out->worker) || (out->has_subject && person_id_is_none(&out->subject)) ||
+        !after_valid(&out->after, incarnation))
         return false;
     mp_skip_rest(&r); /* what a later version may add */
     if (!mp_next(&r))
@@ -146,14 +174,14 @@ bool event_open(const struct event *event, const struct data_key *key, struct bu
                                                    event->header.data, event->header.len, event->nonce, key->b) != 0)
         return false;
     plain->len = (size_t)len;
-    return read_body(buffer_bytes(plain), out);
+    return read_body(buffer_bytes(plain), event->clear.incarnation, out);
 }
 
 /* ---- making one ---- */
 
 static void put_body(struct buffer *b, const struct event_body *body)
 {
-    mp_put_array(b, 6);
+    mp_put_array(b, body->after.count > 0 ? 7 : 6);
     mp_put_uint(b, body->time);
     mp_put_str(b, body->type);
     if (body->has_subject)
@@ -169,6 +197,12 @@ static void put_body(struct buffer *b, const struct event_body *body)
         mp_put_bin(b, body->origin.b, sizeof body->origin.b);
     else
         mp_put_nil(b);
+    if (body->after.count > 0)
+        mp_put_array(b, 2 * body->after.count);
+    for (uint32_t i = 0; i < body->after.count; i++) {
+        mp_put_uint(b, body->after.at[i].incarnation);
+        mp_put_uint(b, body->after.at[i].seq);
+    }
     buffer_append(b, body->fields.data, body->fields.len);
 }
 
@@ -206,13 +240,14 @@ static bool seal(struct buffer *plain, const struct data_key *key, const uint8_t
 bool event_seal(const struct event_clear *clear, const struct event_body *body, const struct data_key *key,
                 const uint8_t nonce[EVENT_NONCE_SIZE], struct buffer *out)
 {
-    if (!clear_valid(clear))
+    if (!clear_valid(clear) || !after_valid(&body->after, clear->incarnation))
         return false;
     size_t begin = out->len;
     struct buffer plain = {0};
     struct event_body made;
     put_body(&plain, body);
-    bool ok = !plain.failed && plain.len <= EVENT_SIZE_MAX && read_body(buffer_bytes(&plain), &made);
+    bool ok = !plain.failed && plain.len <= EVENT_SIZE_MAX &&
+              read_body(buffer_bytes(&plain), clear->incarnation, &made);
     if (ok) {
         put_clear(out, clear);
         ok = seal(&plain, key, nonce, out, begin);

@@ -26,7 +26,8 @@
  * hlc.h); type a text of 1 to TYPE_MAX bytes; subject a person's id (never zeros) or nil; worker a slug; occurred
  * milliseconds since 1970 or nil; fields: names are texts, each once; the whole body's array and map have at most
  * MP_TAPE_MAX values each, MP_DEPTH_MAX deep.
- * after is an array [incarnation, seq, incarnation, seq …], ascending, at most BRANCHES_MAX pairs; absent when empty.
+ * after: [incarnation, seq, incarnation, seq …], at most BRANCHES_MAX pairs; incarnations ascending from 1 and each
+ * below the event's own, seq from 1. What makes an event leaves an empty one out; what follows it is passed over.
  * origin is nil, or a bin 16 that names where an imported event came from (see origin_id), so that it counts once. */
 #ifndef FELLOE_PROTO_EVENT_H
 #define FELLOE_PROTO_EVENT_H
@@ -61,7 +62,7 @@ struct event {
     struct bytes sealed;
 };
 
-/* How far this device had written the site's streams of its earlier incarnations itself: what it had seen of them though
+/* How far this device had itself written the site's streams of its earlier incarnations: what it had seen of them though
  * their positions are not in `seen`. Another history of the same incarnation (a clone's) has higher numbers. */
 struct branch {
     uint32_t incarnation;

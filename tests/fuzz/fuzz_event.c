@@ -35,6 +35,7 @@ static struct event_body a_body(unsigned number, struct buffer *fields)
     for (unsigned i = 0; i < number; i++)
         mp_put_text(fields, "phone");
     return (struct event_body){.time = 1767225600000u << 16, .type = bytes_str("note.added"),
+                               .after = {number, {{1, 7}, {2, UINT64_MAX}}},
                                .has_subject = number != 0, .subject = {{10}}, .worker = bytes_str("ash-grey"),
                                .has_occurred = number != 1, .occurred = -1, .has_origin = number == 2,
                                .origin = {{11}}, .fields = buffer_bytes(fields)};
@@ -66,6 +67,7 @@ static void seal_whatever(struct bytes plain, struct buffer *out)
     struct buffer fields = {0}, made = {0};
     struct event_body body = a_body(1, &fields);
     struct event event;
+    clear.incarnation = UINT32_MAX; /* so that there is room for branches */
     MUST(event_seal(&clear, &body, &key, nonce, &made) && event_decode(buffer_bytes(&made), &event));
     uint8_t *sealed = malloc(plain.len + crypto_aead_xchacha20poly1305_ietf_ABYTES);
     unsigned long long len = 0;
@@ -95,6 +97,11 @@ static void make_again(const struct event *event, const struct event_body *body)
     MUST(opened.has_subject == body->has_subject && person_id_equal(&opened.subject, &body->subject));
     MUST(opened.has_occurred == body->has_occurred && opened.occurred == body->occurred);
     MUST(opened.has_origin == body->has_origin && memcmp(&opened.origin, &body->origin, sizeof body->origin) == 0);
+    MUST(opened.after.count == body->after.count && opened.after.count <= BRANCHES_MAX);
+    for (uint32_t i = 0; i < opened.after.count; i++)
+        MUST(opened.after.at[i].incarnation == body->after.at[i].incarnation &&
+             opened.after.at[i].seq == body->after.at[i].seq &&
+             opened.after.at[i].incarnation < event->clear.incarnation);
     MUST(bytes_equal(opened.fields, body->fields));
     buffer_release(&raw);
     buffer_release(&plain);

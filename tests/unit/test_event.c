@@ -3,6 +3,8 @@
 #define GIVEN_FAILING_REALLOC
 #include "tests/unit/given_event.h"
 
+#include <stdio.h>
+
 /* Decodes and opens; both must succeed for an event to count. */
 static bool passes(struct bytes raw, const struct data_key *key)
 {
@@ -191,7 +193,8 @@ static void a_body_that_breaks_a_rule_is_not_opened(void **state)
     const struct forgery f = forgery_of(&g.clear);
     static const struct { bool ok; const char *hex; } bodies[] = {
         {true, "9600a174c0a177c0c0" "80"},
-        {true, "9700a174c0a177c0c0c3" "80"},             /* a later version says more */
+        {true, "9800a174c0a177c0c090c3" "80"},           /* a later version says more */
+        {false, "9700a174c0a177c0c0c3" "80"},            /* but not in the place of `after` */
         {true, "9600a174c0a177c0c0" "82a16101a16202"},
         {false, "9600a174c0a177c0c0"},                   /* no fields */
         {false, "9600a174c0a177c0c0" "8080"},            /* twice */
@@ -243,6 +246,89 @@ static void a_body_that_breaks_a_rule_is_not_opened(void **state)
     buffer_release(&g.fields);
 }
 
+/* Of an event of incarnation 5. */
+static void branches_that_break_a_rule_are_not_opened(void **state)
+{
+    (void)state;
+    struct given_event g = given_event(2);
+    struct buffer raw = {0};
+    struct forgery f = forgery_of(&g.clear);
+    f.incarnation = 5;
+    static const struct { bool ok; const char *after; } bodies[] = {
+        {true, "90"},                                    /* none, said at length */
+        {true, "920101"},
+        {true, "9401cf8000000000000000" "0402"},
+        {false, "c0"},
+        {false, "80"},
+        {false, "00"},
+        {false, "9101"},                                 /* half a pair */
+        {false, "93010102"},
+        {false, "920100"},                               /* events are numbered from 1 */
+        {false, "920001"},                               /* and incarnations */
+        {false, "9201ff"},
+        {false, "92ff01"},
+        {false, "9201c0"},
+        {false, "92a13101"},
+        {false, "92cf000000010000000101"},               /* no uint32 */
+        {false, "9401010101"},                           /* twice */
+        {false, "9402010101"},                           /* descending */
+        {false, "920501"},                               /* its own incarnation */
+        {false, "9401010601"},                           /* a later one */
+    };
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+        char hex[128];
+        for (unsigned more = 0; more < 2; more++) { /* and one that a later version says more of */
+            snprintf(hex, sizeof hex, "9%u00a174c0a177c0c0%s%s80", 7 + more, bodies[i].after, more ? "c3" : "");
+            struct buffer body = given_buffer(hex);
+            forge(&f, &g, buffer_bytes(&body), &raw);
+            assert_int_equal(passes(buffer_bytes(&raw), &g.key), bodies[i].ok);
+            buffer_release(&body);
+        }
+    }
+    f.incarnation = 10; /* as many branches as there may be, and one more */
+    for (uint32_t count = BRANCHES_MAX; count <= BRANCHES_MAX + 1; count++) {
+        struct buffer body = given_buffer("9700a174c0a177c0c0");
+        mp_put_array(&body, 2 * count);
+        for (uint32_t i = 0; i < count; i++) {
+            mp_put_uint(&body, i + 1);
+            mp_put_uint(&body, 1);
+        }
+        mp_put_map(&body, 0);
+        forge(&f, &g, buffer_bytes(&body), &raw);
+        assert_int_equal(passes(buffer_bytes(&raw), &g.key), count == BRANCHES_MAX);
+        buffer_release(&body);
+    }
+    buffer_release(&raw);
+    buffer_release(&g.fields);
+}
+
+static void branches_are_read_back(void **state)
+{
+    (void)state;
+    struct given_event g = given_event(2);
+    g.clear.incarnation = 40;
+    for (uint32_t count = 0; count <= BRANCHES_MAX; count++) {
+        struct buffer raw = {0}, plain = {0};
+        struct event event;
+        struct event_body body;
+        g.body.after = (struct branches){.count = count};
+        for (uint32_t i = 0; i < count; i++)
+            g.body.after.at[i] = (struct branch){1 + 5 * i, UINT64_MAX - i};
+        assert_true(event_seal(&g.clear, &g.body, &g.key, g.nonce, &raw));
+        assert_true(event_decode(buffer_bytes(&raw), &event) && event_open(&event, &g.key, &plain, &body));
+        assert_int_equal(plain.data[0], count > 0 ? 0x97 : 0x96);
+        assert_int_equal(body.after.count, count);
+        for (uint32_t i = 0; i < count; i++) {
+            assert_int_equal(body.after.at[i].incarnation, 1 + 5 * i);
+            assert_true(body.after.at[i].seq == UINT64_MAX - i);
+        }
+        assert_true(bytes_equal(body.fields, g.body.fields));
+        buffer_release(&raw);
+        buffer_release(&plain);
+    }
+    buffer_release(&g.fields);
+}
+
 static void what_breaks_a_rule_is_not_made(void **state)
 {
     (void)state;
@@ -270,6 +356,15 @@ static void what_breaks_a_rule_is_not_made(void **state)
     REFUSED(body.type = bytes_str("a.type.that.is.longer.than.the.longest.that.there.is"));
     REFUSED(body.worker = bytes_str("No Slug"));
     REFUSED(body.subject = PERSON_ID_NONE);
+    REFUSED(body.after = ((struct branches){1, {{1, 1}}})); /* of incarnation 1 */
+    ok.clear.incarnation = 3;
+    REFUSED(body.after = ((struct branches){1, {{3, 1}}}));
+    REFUSED(body.after = ((struct branches){1, {{0, 1}}}));
+    REFUSED(body.after = ((struct branches){1, {{1, 0}}}));
+    REFUSED(body.after = ((struct branches){2, {{2, 1}, {1, 1}}}));
+    REFUSED(body.after.count = BRANCHES_MAX + 1);
+    REFUSED(body.after.count = UINT32_MAX);
+    ok.clear.incarnation = 1;
     REFUSED(body.fields = bytes_str(""));
     REFUSED(body.fields = bytes_of(no_map, sizeof no_map));
     REFUSED(body.fields = bytes_of(two_maps, sizeof two_maps));
@@ -366,6 +461,8 @@ int main(void)
         cmocka_unit_test(every_flipped_bit_is_noticed),
         cmocka_unit_test(a_clear_part_that_breaks_a_rule_is_refused),
         cmocka_unit_test(a_body_that_breaks_a_rule_is_not_opened),
+        cmocka_unit_test(branches_that_break_a_rule_are_not_opened),
+        cmocka_unit_test(branches_are_read_back),
         cmocka_unit_test(what_breaks_a_rule_is_not_made),
         cmocka_unit_test(the_largest_event_is_64_kib),
         cmocka_unit_test(without_memory_nothing_half_done_is_left),
