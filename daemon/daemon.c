@@ -25,7 +25,9 @@ struct running {
     uv_loop_t loop;
     int lock;
     enum felloe_code code;
-    bool ending;
+    struct felloe_error error; /* why it could not be opened again */
+    bool ending, again;
+    bool hung_up; /* SIGHUP came while it was being opened again */
     struct loop_wake *completed, *changed;
     struct loop_signal *term, *interrupt, *hangup;
     struct loop_timer *keys_again, *watchdog;
@@ -45,6 +47,13 @@ void daemon_stop(struct daemon *daemon, enum felloe_code code)
     if (!running->ending)
         running->code = code;
     running->ending = true;
+    uv_stop(&running->loop);
+}
+
+void daemon_again(struct daemon *daemon)
+{
+    struct running *running = running_of(daemon);
+    running->again = true;
     uv_stop(&running->loop);
 }
 
@@ -124,9 +133,8 @@ static bool has_site(const struct config *config, const char *site)
     return false;
 }
 
-static void on_hangup(void *context)
+static void read_config_again(struct daemon *daemon)
 {
-    struct daemon *daemon = context;
     struct config *now = &daemon->config, next;
     struct felloe_error error;
     if (config_load(&next, daemon->dir, &error) != FELLOE_OK) {
@@ -154,6 +162,14 @@ static void on_hangup(void *context)
     report(LEVEL_INFO, "the configuration was read again");
 }
 
+static void on_hangup(void *context)
+{
+    struct running *running = running_of(context);
+    running->hung_up = running->again;
+    if (!running->again)
+        read_config_again(context);
+}
+
 /* ---- systemd ---- */
 
 static void beat_done(struct log_job *job)
@@ -168,7 +184,7 @@ static void beat(void *context)
 {
     struct running *running = context;
     loop_timer_set(running->watchdog, running->watchdog_ms);
-    if (running->beating)
+    if (running->beating || running->daemon.log == NULL)
         return;
     running->beating = true;
     running->beat = (struct log_job){.kind = LOG_KEEP_KEYS, .done = beat_done, .context = running};
@@ -212,7 +228,7 @@ static enum felloe_code check_identity(const struct daemon *daemon, struct fello
     return FELLOE_OK;
 }
 
-static enum felloe_code open_store(struct daemon *daemon, struct felloe_error *error)
+static enum felloe_code open_keys(struct daemon *daemon, struct felloe_error *error)
 {
     enum felloe_code code = identity_load(&daemon->identity, daemon->dir, error);
     if (code == FELLOE_OK)
@@ -221,13 +237,16 @@ static enum felloe_code open_store(struct daemon *daemon, struct felloe_error *e
         return code;
     if (sodium_mlock(&daemon->identity, sizeof daemon->identity) != 0)
         report(LEVEL_DEBUG, "the keys could not be locked into memory (LimitMEMLOCK): they may reach swap");
-    code = keyring_open(&daemon->keyring, daemon->dir, daemon->identity.keyring_key, error);
-    if (code != FELLOE_OK)
-        return code;
+    return keyring_open(&daemon->keyring, daemon->dir, daemon->identity.keyring_key, error);
+}
+
+static enum felloe_code open_log(struct daemon *daemon, uint64_t commits, struct felloe_error *error)
+{
     const struct event_log_config config = {.dir = daemon->dir,
                                             .identity = &daemon->identity,
                                             .keyring = daemon->keyring,
-                                            .completions = &daemon->completions};
+                                            .completions = &daemon->completions,
+                                            .commits = commits};
     return event_log_open(&daemon->log, &config, error);
 }
 
@@ -272,7 +291,9 @@ static enum felloe_code open_all(struct running *running, struct felloe_error *e
     if (code == FELLOE_OK)
         code = open_loop(running, error);
     if (code == FELLOE_OK)
-        code = open_store(daemon, error);
+        code = open_keys(daemon, error);
+    if (code == FELLOE_OK)
+        code = open_log(daemon, 0, error);
     if (code == FELLOE_OK)
         code = open_views(running, error);
     if (code == FELLOE_OK)
@@ -286,22 +307,29 @@ static enum felloe_code open_all(struct running *running, struct felloe_error *e
 
 /* ---- closing ---- */
 
-static void close_all(struct running *running)
+/* The driver, the views and the log: what has to begin anew when the log has another epoch or incarnation. */
+static void close_log(struct running *running)
 {
     struct daemon *daemon = &running->daemon;
-    control_server_close(daemon->control);
-    daemon->control = NULL;
     driver_close(daemon->driver);
     daemon->driver = NULL;
     if (daemon->projector != NULL)
         projector_close(daemon->projector);
     daemon->projector = NULL;
-    loop_timer_free(running->watchdog);
-    loop_timer_free(running->keys_again);
     if (daemon->log != NULL)
         event_log_close(daemon->log);
     daemon->log = NULL;
     complete_jobs(running); /* what the log finished at last */
+}
+
+static void close_all(struct running *running)
+{
+    struct daemon *daemon = &running->daemon;
+    control_server_close(daemon->control);
+    daemon->control = NULL;
+    close_log(running);
+    loop_timer_free(running->watchdog);
+    loop_timer_free(running->keys_again);
     if (daemon->keyring != NULL)
         keyring_close(daemon->keyring);
     loop_wake_free(running->completed);
@@ -318,6 +346,45 @@ static void close_all(struct running *running)
         close(running->lock);
 }
 
+/* ---- again ---- */
+
+static enum felloe_code open_log_again(struct running *running, uint64_t commits)
+{
+    struct daemon *daemon = &running->daemon;
+    enum felloe_code code = open_log(daemon, commits, &running->error);
+    if (code == FELLOE_OK)
+        code = open_views(running, &running->error);
+    if (code == FELLOE_OK)
+        code = driver_open(&daemon->driver, daemon, &running->error);
+    return code;
+}
+
+/* Clients of the local socket keep their connections, and wait; the lock is never let go of. */
+static void begin_again(struct running *running)
+{
+    struct daemon *daemon = &running->daemon;
+    sd_notify(0, "STATUS=Opening the log again");
+    control_server_pause(daemon->control);
+    enum felloe_code code = FELLOE_OK;
+    if (!running->ending) {
+        uint64_t commits = event_log_commits(daemon->log) + 1; /* whoever follows looks again */
+        close_log(running);
+        code = open_log_again(running, commits);
+    }
+    running->again = false;
+    if (code != FELLOE_OK) {
+        daemon_stop(daemon, code);
+        return;
+    }
+    control_server_resume(daemon->control);
+    sites_add_new(daemon);
+    if (running->hung_up)
+        read_config_again(daemon);
+    running->hung_up = false;
+    sd_notifyf(0, "STATUS=Serving %s", daemon->dir);
+    report(LEVEL_INFO, "the log was opened again");
+}
+
 static void serve(struct running *running)
 {
     struct daemon *daemon = &running->daemon;
@@ -326,7 +393,11 @@ static void serve(struct running *running)
     report(LEVEL_INFO, "%s “%s” serves %s", hub ? "hub" : "laptop", daemon->identity.label, daemon->dir);
     sd_notifyf(0, "READY=1\nSTATUS=Serving %s", daemon->dir);
     start_watchdog(running);
-    uv_run(&running->loop, UV_RUN_DEFAULT);
+    while (!running->ending) {
+        uv_run(&running->loop, UV_RUN_DEFAULT);
+        if (running->again && !running->ending)
+            begin_again(running);
+    }
     sd_notify(0, "STOPPING=1");
     report(running->code == FELLOE_OK ? LEVEL_INFO : LEVEL_ERROR, "ending");
 }
@@ -346,7 +417,9 @@ enum felloe_code daemon_run(const char *dir, struct felloe_error *error)
     if (code == FELLOE_OK) {
         serve(running);
         code = running->code;
-        if (code != FELLOE_OK)
+        if (running->error.code != FELLOE_OK)
+            *error = running->error;
+        else if (code != FELLOE_OK)
             felloe_fail(error, code, "%s cannot be served any longer; start it again", dir);
     }
     close_all(running);

@@ -46,6 +46,10 @@ void sites_add_new(struct daemon *daemon);
 /* The local socket: who talks to the daemon (control_server.c), and what it answers (control_*.c). */
 enum felloe_code control_server_open(struct control_server **out, struct daemon *daemon, struct felloe_error *error);
 void control_server_close(struct control_server *server);
+/* Between the two nothing that a client asked for touches the log or the views; clients stay, and wait. Pausing runs the
+ * loop until what is at work has ended. */
+void control_server_pause(struct control_server *server);
+void control_server_resume(struct control_server *server);
 /* The projector folded something (called on the loop): views that wait may go on, followers look again. */
 void control_server_changed(struct control_server *server);
 

@@ -47,11 +47,13 @@ struct control_request {
 
     atomic_bool cancelled;           /* client left, or the daemon ends: long work looks at it */
     /* what is being waited for, and what then */
-    enum { STEP_NONE, STEP_WORKING, STEP_SENDING, STEP_WAITING } waiting;
+    enum { STEP_NONE, STEP_WORKING, STEP_SENDING, STEP_WAITING, STEP_TURN } waiting;
+    bool holds;                      /* the log or the views are in use also while it waits or sends */
+    bool due;                        /* woken while the server pauses */
     void (*step)(struct control_request *request);
     void (*work)(struct control_request *request);
     uint64_t wait_commits;
-    struct control_request *next_waiting, *next_importing;
+    struct control_request *next, *next_waiting, *next_importing;
     struct loop_timer *timer;
     /* a progress bar: the worker moves the numbers, the loop tells them */
     atomic_uint_fast64_t done, total;

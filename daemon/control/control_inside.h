@@ -20,6 +20,8 @@ void control_import_enter(struct control_request *request, control_step then);
 void control_import_leave(struct control_request *request);
 /* Is this the first import of this client? Says so once. */
 bool control_import_first(struct control_request *request);
+/* While the server pauses nothing that is at rest goes on: true then, and it is woken at the end of the pause. */
+bool control_put_off(struct control_request *request);
 /* The list of those that wait for the projector. */
 struct control_request **control_waiting(struct control_server *server);
 

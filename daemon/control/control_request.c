@@ -157,7 +157,7 @@ static void leave_list(struct control_request *request)
 
 void control_wake(struct control_request *request)
 {
-    if (request->waiting != STEP_SENDING && request->waiting != STEP_WAITING)
+    if ((request->waiting != STEP_SENDING && request->waiting != STEP_WAITING) || control_put_off(request))
         return;
     if (request->waiting == STEP_WAITING) {
         leave_list(request);

@@ -20,6 +20,8 @@
 #define CLIENTS_MAX 512u
 #define READ_SIZE (64u * 1024)
 #define SWEEP_MS 2000
+/* How long a pause waits for what is at work before it cuts it short. */
+#define PAUSE_MS 20000
 
 struct control_client {
     uv_pipe_t pipe;
@@ -43,9 +45,11 @@ struct control_server {
     struct daemon *daemon;
     uv_pipe_t listener;
     struct control_client *clients;
-    struct loop_timer *sweep;
+    struct loop_timer *sweep, *patience;
     struct report_often turned_away;
-    unsigned client_count, handles, requests;
+    unsigned client_count, handles;
+    bool paused;
+    struct control_request *requests;  /* all that were begun and have not ended */
     struct control_request *waiting; /* for the projector */
     struct control_request *importing; /* the first has its turn */
     char path[4096];
@@ -156,7 +160,7 @@ static void sweep(void *context)
 
 static void take_requests(struct control_client *client)
 {
-    if (client->taking)
+    if (client->taking || client->server->paused)
         return;
     client->taking = true;
     while (!client->closing && !client->request && client->unsent < CONTROL_CHUNK) {
@@ -174,7 +178,8 @@ static void take_requests(struct control_client *client)
             break;
         }
         client->request = request;
-        client->server->requests++;
+        request->next = client->server->requests;
+        client->server->requests = request;
         control_request_start(request);
     }
     client->taking = false;
@@ -266,6 +271,14 @@ void control_put_now(struct control_request *request)
     buffer_clear(&request->out);
 }
 
+static void leave_list(struct control_server *server, const struct control_request *request)
+{
+    struct control_request **at = &server->requests;
+    while (*at != request)
+        at = &(*at)->next;
+    *at = request->next;
+}
+
 void control_finish(struct control_request *request)
 {
     struct control_client *client = request->client;
@@ -275,13 +288,19 @@ void control_finish(struct control_request *request)
         if (request->out.len > 0 || request->out.failed)
             write_out(client, &request->out);
     }
+    leave_list(server, request);
     control_request_free(request);
-    server->requests--;
     if (client && !client->closing)
         take_requests(client);
 }
 
 /* ---- imports take turns ---- */
+
+static void take_turn(struct control_request *request)
+{
+    request->waiting = STEP_NONE;
+    request->step(request);
+}
 
 void control_import_enter(struct control_request *request, control_step then)
 {
@@ -292,8 +311,9 @@ void control_import_enter(struct control_request *request, control_step then)
     *at = request;
     request->next_importing = NULL;
     request->step = then;
+    request->waiting = STEP_TURN;
     if (first)
-        then(request);
+        take_turn(request);
 }
 
 void control_import_leave(struct control_request *request)
@@ -302,7 +322,7 @@ void control_import_leave(struct control_request *request)
     assert(server->importing == request);
     server->importing = request->next_importing;
     if (server->importing)
-        server->importing->step(server->importing);
+        take_turn(server->importing);
 }
 
 bool control_import_first(struct control_request *request)
@@ -313,11 +333,79 @@ bool control_import_first(struct control_request *request)
     return first;
 }
 
+/* ---- pausing ---- */
+
+bool control_put_off(struct control_request *request)
+{
+    request->due = request->daemon->control->paused && !request->holds;
+    return request->due;
+}
+
+static bool is_at_rest(const struct control_request *request)
+{
+    bool rests = request->waiting == STEP_SENDING || request->waiting == STEP_WAITING || request->waiting == STEP_TURN;
+    return rests && !request->holds;
+}
+
+static bool any_at_work(const struct control_server *server)
+{
+    const struct control_request *request = server->requests;
+    while (request && is_at_rest(request))
+        request = request->next;
+    return request != NULL;
+}
+
+/* Whoever is still at work after so long may be waiting for a client that does not read. */
+static void cut_short(void *context)
+{
+    struct control_server *server = context;
+    for (struct control_client *client = server->clients, *next; client; client = next) {
+        next = client->next;
+        if (client->request && !is_at_rest(client->request))
+            close_client(client);
+    }
+}
+
+void control_server_pause(struct control_server *server)
+{
+    server->paused = true;
+    loop_timer_set(server->patience, PAUSE_MS);
+    while (any_at_work(server))
+        uv_run(server->daemon->loop, UV_RUN_ONCE);
+    loop_timer_stop(server->patience);
+}
+
+void control_server_resume(struct control_server *server)
+{
+    server->paused = false;
+    struct control_request *request = server->requests;
+    while (request) {
+        if (!request->due) {
+            request = request->next;
+            continue;
+        }
+        request->due = false;
+        control_wake(request);
+        request = server->requests; /* the list may have changed altogether */
+    }
+    for (struct control_client *client = server->clients, *next; client; client = next) {
+        next = client->next;
+        take_requests(client);
+    }
+}
+
 /* ---- the server ---- */
 
 struct control_request **control_waiting(struct control_server *server)
 {
     return &server->waiting;
+}
+
+static void free_server(struct control_server *server)
+{
+    loop_timer_free(server->sweep);
+    loop_timer_free(server->patience);
+    free(server);
 }
 
 enum felloe_code control_server_open(struct control_server **out, struct daemon *daemon, struct felloe_error *error)
@@ -327,15 +415,15 @@ enum felloe_code control_server_open(struct control_server **out, struct daemon 
         return felloe_fail(error, FELLOE_FAILED, "Memory ran out while opening the local socket.");
     server->daemon = daemon;
     server->sweep = loop_timer_new(daemon->loop, sweep, server);
-    if (!server->sweep) {
-        free(server);
+    server->patience = loop_timer_new(daemon->loop, cut_short, server);
+    if (!server->sweep || !server->patience) {
+        free_server(server);
         return felloe_fail(error, FELLOE_FAILED, "Memory ran out while opening the local socket.");
     }
     config_socket_path(&daemon->config, daemon->dir, server->path, sizeof server->path);
     int fd = control_socket_bind(server->path, error);
     if (fd < 0) {
-        loop_timer_free(server->sweep);
-        free(server);
+        free_server(server);
         return error ? error->code : FELLOE_FAILED;
     }
     uv_pipe_init(daemon->loop, &server->listener, 0);
@@ -358,6 +446,13 @@ static void listener_closed(uv_handle_t *handle)
     server->handles--;
 }
 
+static void forget_first(struct control_server *server)
+{
+    struct control_request *request = server->requests;
+    server->requests = request->next;
+    control_request_free(request);
+}
+
 /* Requests that are at work end first: they use the log and the views, which are closed after this. */
 void control_server_close(struct control_server *server)
 {
@@ -366,9 +461,10 @@ void control_server_close(struct control_server *server)
     uv_close((uv_handle_t *)&server->listener, listener_closed);
     while (server->clients)
         close_client(server->clients);
-    while (server->requests > 0 || server->handles > 0)
+    while (server->paused && server->requests) /* at rest, and never to go on: what they would use is closed */
+        forget_first(server);
+    while (server->requests || server->handles > 0)
         uv_run(server->daemon->loop, UV_RUN_ONCE);
-    loop_timer_free(server->sweep);
     unlink(server->path);
-    free(server);
+    free_server(server);
 }

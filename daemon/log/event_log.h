@@ -28,6 +28,7 @@ struct event_log_config {
     struct keyring *keyring;
     struct queue *completions;       /* where finished jobs go; the loop calls job->done */
     size_t reserve_bytes;            /* size of D/log/reserve; 0: the default, 16 MiB */
+    uint64_t commits;                /* where event_log_commits goes on: this daemon had it open before */
                                      /* dir is copied; the others outlive the log */
 };
 
@@ -220,7 +221,7 @@ bool log_tickets(struct log_reader *reader, bool (*visit)(void *context, const s
 /* Latest HLC known; the projector teaches it what it reads. */
 uint64_t event_log_time(struct event_log *log);
 void event_log_heard_time(struct event_log *log, uint64_t time);
-/* How many commits there have been since the log was opened (those that only brought keys count too). Grows before the
+/* How many commits there have been since this daemon opened the log first (those that only brought keys count too). Grows before the
  * commit's jobs are completed. */
 uint64_t event_log_commits(struct event_log *log);
 /* True while the disk is too full to record. */
