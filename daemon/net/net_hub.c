@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The hub's ROUTER. A peer is one connection of one admitted key, known from its first message on; what it does not
- * read waits in a short queue of its own, so that memory is bounded by the number of keys. */
+/* The hub's ROUTER. A peer is one connection of one admitted key, known from its first message on. A key has a few side
+ * by side: a laptop's directory that was copied is two laptops with one key, and a connection that died is just quiet.
+ * What a peer does not read waits in a short queue, bounded for each key, so that memory is by the number of keys. */
 #include <endian.h>
 #include <errno.h>
 #include <sodium.h>
@@ -13,12 +14,14 @@
 #include "daemon/net/net_zap.h"
 #include "daemon/report.h"
 
-/* What may wait for one peer beyond ZeroMQ's own pipe: a few answers of the largest size. */
+/* What may wait for all peers of one key beyond ZeroMQ's own pipes: a few answers of the largest size. */
 #define QUEUE_MESSAGES 64
 #define QUEUE_BYTES    (4u * 1024 * 1024)
 /* A live spoke asks at least every PULL_WAIT_MAX_MS; one that is silent for this long has gone. */
 #define SILENCE_MS (3 * PULL_WAIT_MAX_MS)
 #define SWEEP_MS   30000
+/* Connections of one key that are heard side by side. */
+#define KEY_PEERS_MAX 4
 /* ZeroMQ names a connection with a zero byte and a number of four, unless the peer chose a name for itself. */
 #define ROUTING_SIZE 5
 
@@ -26,6 +29,7 @@ struct peer {
     uint8_t routing[ROUTING_SIZE];
     uint8_t curve[CURVE_KEY_SIZE];
     uint64_t number, heard_ms;
+    uint64_t heard_at; /* the count of messages then: the quietest has the lowest */
     struct net_outgoing *first, **last;
     size_t messages, bytes;
     bool told; /* that it does not read */
@@ -82,10 +86,15 @@ static struct peer *peer_by_number(struct net_hub *hub, uint64_t number, size_t 
     return NULL;
 }
 
+static bool same_key(const struct peer *peer, const uint8_t *curve)
+{
+    return memcmp(peer->curve, curve, CURVE_KEY_SIZE) == 0;
+}
+
 static void drop_key(struct net_hub *hub, const uint8_t *curve)
 {
     for (size_t i = hub->peer_count; i-- > 0;)
-        if (memcmp(hub->peers[i]->curve, curve, CURVE_KEY_SIZE) == 0)
+        if (same_key(hub->peers[i], curve))
             peer_drop(hub, i);
 }
 
@@ -110,30 +119,22 @@ static struct peer *peer_add(struct net_hub *hub, struct bytes routing, const ui
     return peer;
 }
 
-/* ZeroMQ numbers its connections upward. */
-static bool is_newer(const uint8_t *routing, const uint8_t *than)
-{
-    uint32_t a, b;
-    memcpy(&a, routing + 1, sizeof a);
-    memcpy(&b, than + 1, sizeof b);
-    return (int32_t)(be32toh(a) - be32toh(b)) > 0;
-}
-
-/* The connection that a message came by. A key has one: a newer replaces it, and what an older one still had on its
- * way is not heard (NULL), or each would push the other out. What it was to get is asked for again. */
+/* The connection that a message came by. When a key has too many, the quietest makes room: what it was to get is asked
+ * for again, and should it speak once more it is a new one. */
 static struct peer *peer_of(struct net_hub *hub, struct bytes routing, const uint8_t *curve)
 {
+    size_t count = 0, quietest = 0;
     for (size_t i = 0; i < hub->peer_count; i++) {
-        struct peer *peer = hub->peers[i];
-        if (memcmp(peer->curve, curve, CURVE_KEY_SIZE) != 0)
+        const struct peer *peer = hub->peers[i];
+        if (!same_key(peer, curve))
             continue;
         if (memcmp(peer->routing, routing.data, ROUTING_SIZE) == 0)
-            return peer;
-        if (!is_newer(routing.data, peer->routing))
-            return NULL;
-        peer_drop(hub, i);
-        break;
+            return hub->peers[i];
+        if (count++ == 0 || peer->heard_at < hub->peers[quietest]->heard_at)
+            quietest = i;
     }
+    if (count >= KEY_PEERS_MAX)
+        peer_drop(hub, quietest);
     return peer_add(hub, routing, curve);
 }
 
@@ -165,6 +166,7 @@ static void take(struct net_hub *hub, struct net_frames *frames)
     }
     hub->counts.received++;
     peer->heard_ms = clock_steady_ms();
+    peer->heard_at = hub->counts.received;
     struct net_key copy = *key; /* the list may change while the message is handled */
     hub->config.message(hub->config.context, peer->number, &copy, header, &body);
     lent_return(&body);
@@ -233,6 +235,30 @@ static bool refuse_more(struct net_hub *hub, struct peer *peer, struct net_outgo
     return false;
 }
 
+/* The key's quieter connections give way first: they may be dead. */
+static bool has_room(struct net_hub *hub, const struct peer *peer, size_t size)
+{
+    for (;;) {
+        size_t messages = 0, bytes = 0;
+        struct peer *quietest = NULL;
+        for (size_t i = 0; i < hub->peer_count; i++) {
+            struct peer *other = hub->peers[i];
+            if (!same_key(other, peer->curve))
+                continue;
+            messages += other->messages;
+            bytes += other->bytes;
+            if (other->first != NULL && other->heard_at < peer->heard_at &&
+                (quietest == NULL || other->heard_at < quietest->heard_at))
+                quietest = other;
+        }
+        if (messages < QUEUE_MESSAGES && bytes + size <= QUEUE_BYTES)
+            return true;
+        if (quietest == NULL)
+            return false;
+        queue_clear(hub, quietest);
+    }
+}
+
 bool net_hub_send(struct net_hub *hub, uint64_t number, struct buffer *header, struct lent *body)
 {
     struct net_outgoing *message = net_outgoing_new(header, body);
@@ -245,7 +271,7 @@ bool net_hub_send(struct net_hub *hub, uint64_t number, struct buffer *header, s
         return false;
     }
     size_t size = net_outgoing_size(message);
-    if (peer->first != NULL && (peer->messages >= QUEUE_MESSAGES || peer->bytes + size > QUEUE_BYTES))
+    if (peer->first != NULL && !has_room(hub, peer, size))
         return refuse_more(hub, peer, message);
     if (peer->first == NULL)
         hub->waiting_peers++;
