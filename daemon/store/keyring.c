@@ -1,35 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The data keys at rest, in D/keys:
+/* The data keys at rest, in D/keys; what else lies there is in keyring_lists.c:
  *
  *   keys    key id (16) -> kind (1), owner (16), length of site (1), site, nonce (24), sealed key (32 + 16)
  *   owners  kind (1), owner (16), site, NUL, number (4) -> key id; numbers from 0 in the order in which they came
  *
  * Sealed with XChaCha20-Poly1305 under the keyring key; the key id and all that stands before the nonce is associated
  * data, so that no key can be passed off as another's. */
-#include "daemon/store/keyring.h"
-
 #include <limits.h>
 #include <sodium.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "daemon/report.h"
-#include "daemon/store/store.h"
+#include "daemon/store/keyring_inside.h"
 
-enum { T_KEYS, T_OWNERS };
-static const char *const table_names[] = {"keys", "owners"};
+static const char *const table_names[] = {"keys", "owners", "erased", "devices", "meta"};
 
 #define NONCE_SIZE  crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 #define SEALED_SIZE (DATA_KEY_SIZE + crypto_aead_xchacha20poly1305_ietf_ABYTES)
 #define CLEAR_MIN   (1 + 16 + 1)
 #define CLEAR_MAX   (CLEAR_MIN + SLUG_MAX)
-
-struct keyring {
-    struct store *store;
-    uint8_t key[32];
-    atomic_bool failed;
-};
 
 enum felloe_code keyring_open(struct keyring **out, const char *dir, const uint8_t keyring_key[32],
                               struct felloe_error *error)
@@ -44,12 +34,14 @@ enum felloe_code keyring_open(struct keyring **out, const char *dir, const uint8
         return felloe_fail(error, FELLOE_USAGE, "the directory's name is too long: %s", dir);
     }
     const struct store_options options = {
-        .dir = path, .what = "the keyring", .tables = table_names, .table_count = 2, .map_bytes = (size_t)8 << 30};
+        .dir = path, .what = "the keyring", .tables = table_names, .table_count = T_COUNT, .map_bytes = (size_t)8 << 30};
     enum felloe_code code = store_open(&keyring->store, &options, error);
     if (code != FELLOE_OK) {
         free(keyring);
         return code;
     }
+    pthread_rwlock_init(&keyring->lock, NULL);
+    keyring_wipe_again(keyring);
     if (sodium_mlock(keyring->key, sizeof keyring->key) != 0)
         report(LEVEL_WARNING, "the keyring's key may be swapped to disk: locking memory is not permitted here");
     memcpy(keyring->key, keyring_key, sizeof keyring->key);
@@ -62,8 +54,51 @@ void keyring_close(struct keyring *keyring)
     if (keyring == NULL)
         return;
     store_close(keyring->store);
+    pthread_rwlock_destroy(&keyring->lock);
     sodium_munlock(keyring->key, sizeof keyring->key); /* wipes it */
     free(keyring);
+}
+
+/* ---- transactions: none while the file is written anew ---- */
+
+struct store_txn *keyring_begin_read(struct keyring *keyring)
+{
+    struct store_txn *txn;
+    pthread_rwlock_rdlock(&keyring->lock);
+    if (store_begin_read(keyring->store, &txn, NULL) == FELLOE_OK)
+        return txn;
+    pthread_rwlock_unlock(&keyring->lock);
+    return NULL;
+}
+
+enum felloe_code keyring_begin_write(struct keyring *keyring, struct store_txn **txn, struct felloe_error *error)
+{
+    if (keyring_failed(keyring))
+        return felloe_fail(error, FELLOE_STORAGE,
+                           "the disk failed while keys were written. The daemon has to be started again");
+    pthread_rwlock_rdlock(&keyring->lock);
+    enum felloe_code code = store_begin_write(keyring->store, txn, error);
+    if (code != FELLOE_OK)
+        pthread_rwlock_unlock(&keyring->lock);
+    return code;
+}
+
+enum felloe_code keyring_commit(struct keyring *keyring, struct store_txn *txn, struct felloe_error *error)
+{
+    struct felloe_error why = {0};
+    enum store_outcome outcome = store_commit(txn, &why);
+    pthread_rwlock_unlock(&keyring->lock);
+    if (outcome == STORE_DONE)
+        return FELLOE_OK;
+    if (outcome == STORE_UNKNOWN)
+        atomic_store(&keyring->failed, true);
+    return felloe_fail(error, why.code, "%s", why.message);
+}
+
+void keyring_end(struct keyring *keyring, struct store_txn *txn)
+{
+    store_abort(txn);
+    pthread_rwlock_unlock(&keyring->lock);
 }
 
 /* ---- one record, sealed and opened ---- */
@@ -97,18 +132,27 @@ static size_t seal(const struct keyring *keyring, const struct key_record *recor
     return clear + NONCE_SIZE + SEALED_SIZE;
 }
 
-static bool open_value(const struct keyring *keyring, const struct key_id *id, struct bytes value,
-                       struct key_record *out)
+bool keyring_clear_part(struct bytes value, struct key_record *out)
 {
     if (value.len < CLEAR_MIN || value.data[17] > SLUG_MAX)
         return false;
-    size_t site_len = value.data[17], clear = CLEAR_MIN + site_len;
-    if (value.len != clear + NONCE_SIZE + SEALED_SIZE || value.data[0] < KEY_PERSON ||
+    size_t site_len = value.data[17];
+    if (value.len != CLEAR_MIN + site_len + NONCE_SIZE + SEALED_SIZE || value.data[0] < KEY_PERSON ||
         value.data[0] > KEY_SITE_AUDIENCE)
         return false;
-    *out = (struct key_record){.id = *id, .kind = (enum key_kind)value.data[0]};
+    *out = (struct key_record){.kind = (enum key_kind)value.data[0]};
     memcpy(out->owner.b, value.data + 1, 16);
     memcpy(out->site, value.data + CLEAR_MIN, site_len);
+    return true;
+}
+
+bool keyring_open_value(const struct keyring *keyring, const struct key_id *id, struct bytes value,
+                        struct key_record *out)
+{
+    if (!keyring_clear_part(value, out))
+        return false;
+    out->id = *id;
+    size_t clear = CLEAR_MIN + value.data[17];
     struct associated a = associate(id, bytes_of(value.data, clear));
     const uint8_t *nonce = value.data + clear;
     return crypto_aead_xchacha20poly1305_ietf_decrypt(out->key.b, NULL, NULL, nonce + NONCE_SIZE, SEALED_SIZE, a.b,
@@ -117,7 +161,7 @@ static bool open_value(const struct keyring *keyring, const struct key_id *id, s
 
 /* ---- adding ---- */
 
-static void owner_key(struct store_key *key, enum key_kind kind, const struct person_id *owner, struct bytes site)
+void keyring_owner_key(struct store_key *key, enum key_kind kind, const struct person_id *owner, struct bytes site)
 {
     key_start(key);
     key_put_u8(key, (uint8_t)kind);
@@ -134,7 +178,7 @@ static enum felloe_code compare(struct keyring *keyring, struct store_txn *txn, 
     if (!store_get(txn, T_KEYS, bytes_of(record->id.b, sizeof record->id.b), &value))
         return FELLOE_NOT_FOUND;
     struct key_record there;
-    bool opened = open_value(keyring, &record->id, value, &there);
+    bool opened = keyring_open_value(keyring, &record->id, value, &there);
     bool same = opened && there.kind == record->kind && person_id_equal(&there.owner, &record->owner) &&
                 sodium_memcmp(there.key.b, record->key.b, sizeof there.key.b) == 0;
     sodium_memzero(&there, sizeof there);
@@ -155,7 +199,7 @@ static void add_one(struct keyring *keyring, struct store_txn *txn, const struct
     store_put(txn, T_KEYS, bytes_of(record->id.b, sizeof record->id.b), bytes_of(value, len));
 
     struct store_key key;
-    owner_key(&key, record->kind, &record->owner, bytes_str(record->site));
+    keyring_owner_key(&key, record->kind, &record->owner, bytes_str(record->site));
     uint32_t number = 0;
     struct store_item last;
     struct store_cursor *cursor = store_cursor_open(txn, T_OWNERS);
@@ -166,41 +210,40 @@ static void add_one(struct keyring *keyring, struct store_txn *txn, const struct
     store_put(txn, T_OWNERS, key_bytes(&key), bytes_of(record->id.b, sizeof record->id.b));
 }
 
+/* Those that are new and not erased. */
+static enum felloe_code add_new(struct keyring *keyring, struct store_txn *txn, const struct key_record *records,
+                                size_t count, size_t *added, struct felloe_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (store_get(txn, T_ERASED, bytes_of(records[i].id.b, sizeof records[i].id.b), NULL))
+            continue;
+        enum felloe_code code = compare(keyring, txn, &records[i], error);
+        if (code == FELLOE_DAMAGED)
+            return code;
+        if (code == FELLOE_NOT_FOUND) {
+            add_one(keyring, txn, &records[i]);
+            (*added)++;
+        }
+    }
+    return FELLOE_OK;
+}
+
 enum felloe_code keyring_add(struct keyring *keyring, const struct key_record *records, size_t count,
                              struct felloe_error *error)
 {
     if (count == 0)
         return FELLOE_OK;
-    if (keyring_failed(keyring))
-        return felloe_fail(error, FELLOE_STORAGE,
-                           "the disk failed while keys were written. The daemon has to be started again");
     struct store_txn *txn;
-    enum felloe_code code = store_begin_write(keyring->store, &txn, error);
+    size_t added = 0;
+    enum felloe_code code = keyring_begin_write(keyring, &txn, error);
     if (code != FELLOE_OK)
         return code;
-    size_t added = 0;
-    for (size_t i = 0; i < count; i++) {
-        code = compare(keyring, txn, &records[i], error);
-        if (code == FELLOE_DAMAGED) {
-            store_abort(txn);
-            return code;
-        }
-        if (code == FELLOE_NOT_FOUND) {
-            add_one(keyring, txn, &records[i]);
-            added++;
-        }
+    code = add_new(keyring, txn, records, count, &added, error);
+    if (code != FELLOE_OK || (added == 0 && store_failed(txn, NULL) == STORE_DONE)) {
+        keyring_end(keyring, txn);
+        return code;
     }
-    if (added == 0 && store_failed(txn, NULL) == STORE_DONE) {
-        store_abort(txn);
-        return FELLOE_OK;
-    }
-    struct felloe_error why = {0};
-    enum store_outcome outcome = store_commit(txn, &why);
-    if (outcome == STORE_DONE)
-        return FELLOE_OK;
-    if (outcome == STORE_UNKNOWN)
-        atomic_store(&keyring->failed, true);
-    return felloe_fail(error, why.code, "%s", why.message);
+    return keyring_commit(keyring, txn, error);
 }
 
 /* ---- reading ---- */
@@ -211,27 +254,26 @@ static enum felloe_code get(struct keyring *keyring, struct store_txn *txn, cons
     struct bytes value;
     if (!store_get(txn, T_KEYS, bytes_of(id->b, sizeof id->b), &value))
         return FELLOE_NOT_FOUND;
-    return open_value(keyring, id, value, out) ? FELLOE_OK : FELLOE_DAMAGED;
+    return keyring_open_value(keyring, id, value, out) ? FELLOE_OK : FELLOE_DAMAGED;
 }
 
 enum felloe_code keyring_get(struct keyring *keyring, const struct key_id *id, struct key_record *out)
 {
-    struct store_txn *txn;
-    enum felloe_code code = store_begin_read(keyring->store, &txn, NULL);
-    if (code != FELLOE_OK)
-        return code;
-    code = get(keyring, txn, id, out);
-    store_abort(txn);
+    struct store_txn *txn = keyring_begin_read(keyring);
+    if (txn == NULL)
+        return FELLOE_STORAGE;
+    enum felloe_code code = get(keyring, txn, id, out);
+    keyring_end(keyring, txn);
     return code;
 }
 
 bool keyring_has(struct keyring *keyring, const struct key_id *id)
 {
-    struct store_txn *txn;
-    if (store_begin_read(keyring->store, &txn, NULL) != FELLOE_OK)
+    struct store_txn *txn = keyring_begin_read(keyring);
+    if (txn == NULL)
         return false;
     bool there = store_get(txn, T_KEYS, bytes_of(id->b, sizeof id->b), NULL);
-    store_abort(txn);
+    keyring_end(keyring, txn);
     return there;
 }
 
@@ -239,12 +281,11 @@ enum felloe_code keyring_site_key(struct keyring *keyring, struct bytes site, st
 {
     if (site.len > SLUG_MAX)
         return FELLOE_NOT_FOUND;
-    struct store_txn *txn;
-    enum felloe_code code = store_begin_read(keyring->store, &txn, NULL);
-    if (code != FELLOE_OK)
-        return code;
+    struct store_txn *txn = keyring_begin_read(keyring);
+    if (txn == NULL)
+        return FELLOE_STORAGE;
     struct store_key key;
-    owner_key(&key, KEY_SITE, &PERSON_ID_NONE, site);
+    keyring_owner_key(&key, KEY_SITE, &PERSON_ID_NONE, site);
     struct store_item first;
     struct key_id id;
     struct store_cursor *cursor = store_cursor_open(txn, T_OWNERS);
@@ -252,8 +293,8 @@ enum felloe_code keyring_site_key(struct keyring *keyring, struct bytes site, st
     if (there)
         memcpy(id.b, first.value.data, sizeof id.b);
     store_cursor_close(cursor);
-    code = there ? get(keyring, txn, &id, out) : FELLOE_NOT_FOUND;
-    store_abort(txn);
+    enum felloe_code code = there ? get(keyring, txn, &id, out) : FELLOE_NOT_FOUND;
+    keyring_end(keyring, txn);
     return code;
 }
 
@@ -264,10 +305,10 @@ bool keyring_failed(struct keyring *keyring)
 
 size_t keyring_count(struct keyring *keyring)
 {
-    struct store_txn *txn;
-    if (store_begin_read(keyring->store, &txn, NULL) != FELLOE_OK)
+    struct store_txn *txn = keyring_begin_read(keyring);
+    if (txn == NULL)
         return 0;
     size_t count = (size_t)store_count(txn, T_KEYS);
-    store_abort(txn);
+    keyring_end(keyring, txn);
     return count;
 }

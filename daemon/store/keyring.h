@@ -28,7 +28,10 @@ enum felloe_code keyring_site_key(struct keyring *keyring, struct bytes site, st
 bool keyring_failed(struct keyring *keyring);
 
 /* Destroys keys, and lists them as erased: they are never added again, whoever brings them, and whatever backup is put
- * back. Those that are not here are listed too. Durable on return. */
+ * back. Those that are not here are listed too. Durable on return, and then nothing of them is left in the file: LMDB
+ * would keep a deleted row's bytes until their page is used again, so the file is written anew, without free pages, and
+ * what was in its place is overwritten. Where that fails (a full disk: FELLOE_STORAGE), the keys are erased all the
+ * same, and the file is written anew at the next erasure or start. */
 enum felloe_code keyring_erase(struct keyring *keyring, const struct key_id *ids, size_t count,
                                struct felloe_error *error);
 bool keyring_erased(struct keyring *keyring, const struct key_id *id);
@@ -42,5 +45,14 @@ enum felloe_code keyring_put_device(struct keyring *keyring, const struct device
 bool keyring_devices(struct keyring *keyring,
                      bool (*visit)(void *context, const struct device_id *device, struct bytes row), void *context);
 size_t keyring_count(struct keyring *keyring);
+
+/* All keys, and the names of all erased ones, in no order that means anything. False: one that is here cannot be opened,
+ * or `visit` returned false. Nothing of this keyring may be changed from within. */
+bool keyring_visit(struct keyring *keyring, bool (*visit)(void *context, const struct key_record *record),
+                   void *context);
+bool keyring_visit_erased(struct keyring *keyring, bool (*visit)(void *context, const struct key_id *id),
+                          void *context);
+/* store_copy of it, to a file: while it runs no key can be erased. */
+enum felloe_code keyring_copy(struct keyring *keyring, int descriptor, struct felloe_error *error);
 
 #endif

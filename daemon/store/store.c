@@ -2,29 +2,27 @@
 /* LMDB behind one door; see store.h. */
 #include "daemon/store/store.h"
 #include "daemon/store/store_check.h"
+#include "daemon/store/store_claim.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <lmdb.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define MAP_BYTES_DEFAULT ((size_t)256 << 30)
-#define LOCK_FILE_BYTES   8192 /* LMDB's, with its 126 readers */
 
 struct store {
     MDB_env *env;
     char dir[PATH_MAX];
+    struct store_options options; /* its dir: see above */
     const char *what;
     unsigned table_count;
     MDB_dbi tables[STORE_TABLES_MAX];
-    dev_t device;
-    ino_t inode;
-    struct store *next_open;
+    struct store_claim claim;
 };
 
 struct store_txn {
@@ -37,10 +35,6 @@ struct store_cursor {
     MDB_cursor *cursor;
     struct store_txn *txn;
 };
-
-/* Opening an environment twice in one process drops the protection of live readers, so this process keeps a list. */
-static pthread_mutex_t open_mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct store *open_stores;
 
 /* ---- errors ---- */
 
@@ -97,44 +91,9 @@ static enum felloe_code claim(struct store *store, struct felloe_error *error)
                                : say(store, errno, error);
     if (stat(store->dir, &st) != 0)
         return say(store, errno, error);
-    store->device = st.st_dev;
-    store->inode = st.st_ino;
-    bool taken = false;
-    pthread_mutex_lock(&open_mutex);
-    for (struct store *s = open_stores; s != NULL; s = s->next_open)
-        taken |= s->device == st.st_dev && s->inode == st.st_ino;
-    if (!taken) {
-        store->next_open = open_stores;
-        open_stores = store;
-    }
-    pthread_mutex_unlock(&open_mutex);
-    return taken ? felloe_fail(error, FELLOE_IN_USE, "%s (%s) is open already", store->what, store->dir) : FELLOE_OK;
-}
-
-static void unclaim(struct store *store)
-{
-    pthread_mutex_lock(&open_mutex);
-    for (struct store **at = &open_stores; *at != NULL; at = &(*at)->next_open)
-        if (*at == store) {
-            *at = store->next_open;
-            break;
-        }
-    pthread_mutex_unlock(&open_mutex);
-}
-
-/* The table of readers is written through a map: on a full disk its first touch would kill the process, so its blocks
- * are taken beforehand. No environment of this directory is open in this process yet, so closing the file loses no
- * lock. */
-static int allocate_lock_file(const struct store *store)
-{
-    char path[PATH_MAX + 16];
-    snprintf(path, sizeof path, "%s/lock.mdb", store->dir);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return errno;
-    int rc = posix_fallocate(fd, 0, LOCK_FILE_BYTES);
-    close(fd);
-    return is_full(rc) ? rc : 0; /* where blocks cannot be taken ahead, it is as it was without this */
+    return store_claim(&store->claim, st.st_dev, st.st_ino)
+               ? FELLOE_OK
+               : felloe_fail(error, FELLOE_IN_USE, "%s (%s) is open already", store->what, store->dir);
 }
 
 static int open_tables(struct store *store, const char *const *names)
@@ -152,8 +111,9 @@ static int open_tables(struct store *store, const char *const *names)
     return mdb_txn_commit(txn);
 }
 
-static int open_env(struct store *store, const struct store_options *options)
+static int open_env(struct store *store)
 {
+    const struct store_options *options = &store->options;
     int rc = mdb_env_create(&store->env);
     if (rc)
         return rc;
@@ -175,6 +135,8 @@ enum felloe_code store_open(struct store **out, const struct store_options *opti
     struct store *store = calloc(1, sizeof *store);
     if (store == NULL)
         return felloe_fail(error, FELLOE_FAILED, "out of memory");
+    store->options = *options;
+    store->options.dir = NULL; /* the caller's */
     store->what = options->what;
     store->table_count = options->table_count;
     if (strlen(options->dir) >= sizeof store->dir) {
@@ -191,9 +153,9 @@ enum felloe_code store_open(struct store **out, const struct store_options *opti
     snprintf(path, sizeof path, "%s/data.mdb", store->dir);
     code = store_check_file(path, error);
     if (code == FELLOE_OK) {
-        int rc = allocate_lock_file(store);
+        int rc = store_allocate_readers(store->dir);
         if (rc == 0)
-            rc = open_env(store, options);
+            rc = open_env(store);
         if (rc)
             code = say(store, rc, error);
     }
@@ -211,7 +173,7 @@ void store_close(struct store *store)
         return;
     if (store->env != NULL)
         mdb_env_close(store->env);
-    unclaim(store);
+    store_unclaim(&store->claim);
     free(store);
 }
 
@@ -220,6 +182,9 @@ void store_close(struct store *store)
 static enum felloe_code begin(struct store *store, unsigned flags, struct store_txn **out, struct felloe_error *error)
 {
     *out = NULL;
+    if (store->env == NULL)
+        return felloe_fail(error, FELLOE_STORAGE, "%s (%s) could not be opened again. Start this daemon again",
+                           store->what, store->dir);
     struct store_txn *txn = calloc(1, sizeof *txn);
     if (txn == NULL)
         return felloe_fail(error, FELLOE_FAILED, "out of memory");
@@ -478,6 +443,61 @@ bool store_cursor_delete(struct store_cursor *cursor)
     return cursor != NULL && !cursor->txn->failed && note(cursor->txn, mdb_cursor_del(cursor->cursor, 0));
 }
 
+/* ---- copies ---- */
+
+enum felloe_code store_copy(struct store *store, int descriptor, struct felloe_error *error)
+{
+    int rc = store->env == NULL ? EIO : mdb_env_copyfd2(store->env, descriptor, MDB_CP_COMPACT);
+    if (rc == EPIPE)
+        return felloe_fail(error, FELLOE_INTERRUPTED, "the copy of %s was given up: nobody took it any longer",
+                           store->what);
+    if (rc == MDB_INCOMPATIBLE) /* the pages it reached were not as many as are in use */
+        rc = MDB_CORRUPTED;
+    return rc == 0 ? FELLOE_OK : say(store, rc, error);
+}
+
+/* A copy on the disk, whole; 0, or LMDB's or the system's number. */
+static int make_copy(struct store *store, const char *path)
+{
+    unlink(path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return errno;
+    int rc = mdb_env_copyfd2(store->env, fd, MDB_CP_COMPACT);
+    if (rc == 0 && fsync(fd) != 0)
+        rc = errno;
+    if (close(fd) != 0 && rc == 0)
+        rc = errno;
+    if (rc != 0)
+        unlink(path);
+    return rc;
+}
+
+enum felloe_code store_rewrite(struct store *store, struct felloe_error *error)
+{
+    char path[PATH_MAX + 16], fresh[PATH_MAX + 16];
+    snprintf(path, sizeof path, "%s/data.mdb", store->dir);
+    snprintf(fresh, sizeof fresh, "%s/data.mdb.new", store->dir);
+    int rc = store->env == NULL ? EIO : make_copy(store, fresh);
+    if (rc != 0)
+        return say(store, rc, error);
+    mdb_env_close(store->env);
+    store->env = NULL;
+    int old = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    rc = rename(fresh, path) != 0 ? errno : store_sync_folder(store->dir);
+    unlink(fresh); /* where it could not be renamed */
+    if (rc == 0 && old >= 0) /* the new one is there for good */
+        store_overwrite(old);
+    if (old >= 0)
+        close(old);
+    int opened = open_env(store);
+    if (opened != 0 && store->env != NULL) {
+        mdb_env_close(store->env);
+        store->env = NULL;
+    }
+    return rc != 0 || opened != 0 ? say(store, rc != 0 ? rc : opened, error) : FELLOE_OK;
+}
+
 /* ---- numbers ---- */
 
 void store_stat(struct store *store, struct store_stat *out)
@@ -485,6 +505,8 @@ void store_stat(struct store *store, struct store_stat *out)
     MDB_envinfo info;
     MDB_stat stat;
     *out = (struct store_stat){0};
+    if (store->env == NULL)
+        return;
     if (mdb_env_info(store->env, &info) != 0 || mdb_env_stat(store->env, &stat) != 0)
         return;
     out->bytes_used = (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the keyring share: its tables and its transactions. */
+#ifndef FELLOE_DAEMON_KEYRING_INSIDE_H
+#define FELLOE_DAEMON_KEYRING_INSIDE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "daemon/store/keyring.h"
+#include "daemon/store/store.h"
+
+enum { T_KEYS, T_OWNERS, T_ERASED, T_DEVICES, T_META, T_COUNT };
+
+struct keyring {
+    struct store *store;
+    uint8_t key[32];
+    atomic_bool failed;
+    pthread_rwlock_t lock; /* held for reading by every transaction, for writing while the file is written anew */
+};
+
+struct store_txn *keyring_begin_read(struct keyring *keyring); /* NULL: none can be had */
+enum felloe_code keyring_begin_write(struct keyring *keyring, struct store_txn **txn, struct felloe_error *error);
+enum felloe_code keyring_commit(struct keyring *keyring, struct store_txn *txn, struct felloe_error *error);
+void keyring_end(struct keyring *keyring, struct store_txn *txn);
+
+/* Where the keys of an owner begin in the table of owners; a number of 4 bytes follows. */
+void keyring_owner_key(struct store_key *key, enum key_kind kind, const struct person_id *owner, struct bytes site);
+/* What a row says without being opened: kind, owner, site. */
+bool keyring_clear_part(struct bytes value, struct key_record *out);
+bool keyring_open_value(const struct keyring *keyring, const struct key_id *id, struct bytes value,
+                        struct key_record *out);
+/* Writes the file anew where an erasure did not come so far. */
+void keyring_wipe_again(struct keyring *keyring);
+
+#endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What lies beside the data keys in D/keys: which are erased, which sites there are, a hub's devices.
+ *
+ *   erased   key id (16) -> nothing
+ *   devices  device (16) -> the row of the log's table
+ *   meta     "wipe" -> nothing: keys were deleted, and the file has not been written anew since */
+#include <stdlib.h>
+
+#include "daemon/report.h"
+#include "daemon/store/keyring_inside.h"
+
+#define WIPE "wipe"
+
+static struct bytes id_bytes(const struct key_id *id)
+{
+    return bytes_of(id->b, sizeof id->b);
+}
+
+/* ---- erasing ---- */
+
+static void forget_owner(struct store_txn *txn, const struct key_id *id, struct bytes value)
+{
+    struct key_record record;
+    struct store_key prefix;
+    key_start(&prefix);
+    if (keyring_clear_part(value, &record)) /* otherwise damaged: all of them are looked through */
+        keyring_owner_key(&prefix, record.kind, &record.owner, bytes_str(record.site));
+    struct store_item item;
+    struct store_cursor *cursor = store_cursor_open(txn, T_OWNERS);
+    bool more = store_seek_prefix(cursor, key_bytes(&prefix), &item);
+    while (more && !bytes_equal(item.value, id_bytes(id)))
+        more = store_next_prefix(cursor, key_bytes(&prefix), &item);
+    if (more)
+        store_cursor_delete(cursor);
+    store_cursor_close(cursor);
+}
+
+/* Nothing is left of what was deleted, then the mark goes. */
+static enum felloe_code wipe(struct keyring *keyring, struct felloe_error *error)
+{
+    struct store_txn *txn;
+    pthread_rwlock_wrlock(&keyring->lock);
+    enum felloe_code code = store_rewrite(keyring->store, error);
+    pthread_rwlock_unlock(&keyring->lock);
+    if (code == FELLOE_OK)
+        code = keyring_begin_write(keyring, &txn, error);
+    if (code != FELLOE_OK)
+        return code;
+    store_delete(txn, T_META, bytes_str(WIPE));
+    return keyring_commit(keyring, txn, error);
+}
+
+void keyring_wipe_again(struct keyring *keyring)
+{
+    struct felloe_error error;
+    struct store_txn *txn = keyring_begin_read(keyring);
+    if (txn == NULL)
+        return;
+    bool again = store_get(txn, T_META, bytes_str(WIPE), NULL);
+    keyring_end(keyring, txn);
+    if (again && wipe(keyring, &error) != FELLOE_OK)
+        report(LEVEL_WARNING, "keys were erased, but what they were may still be found in the file: %s", error.message);
+}
+
+enum felloe_code keyring_erase(struct keyring *keyring, const struct key_id *ids, size_t count,
+                               struct felloe_error *error)
+{
+    struct store_txn *txn;
+    size_t listed = 0;
+    enum felloe_code code = keyring_begin_write(keyring, &txn, error);
+    if (code != FELLOE_OK)
+        return code;
+    bool deleted = store_get(txn, T_META, bytes_str(WIPE), NULL);
+    for (size_t i = 0; i < count; i++) {
+        struct bytes value;
+        if (store_get(txn, T_KEYS, id_bytes(&ids[i]), &value)) {
+            forget_owner(txn, &ids[i], value);
+            store_delete(txn, T_KEYS, id_bytes(&ids[i]));
+            deleted = true;
+        }
+        if (store_get(txn, T_ERASED, id_bytes(&ids[i]), NULL))
+            continue;
+        store_put(txn, T_ERASED, id_bytes(&ids[i]), (struct bytes){0});
+        listed++;
+    }
+    if (deleted)
+        store_put(txn, T_META, bytes_str(WIPE), (struct bytes){0});
+    if (listed == 0 && !deleted && store_failed(txn, NULL) == STORE_DONE) {
+        keyring_end(keyring, txn);
+        return FELLOE_OK;
+    }
+    code = keyring_commit(keyring, txn, error);
+    return code == FELLOE_OK && deleted ? wipe(keyring, error) : code;
+}
+
+bool keyring_erased(struct keyring *keyring, const struct key_id *id)
+{
+    struct store_txn *txn = keyring_begin_read(keyring);
+    if (txn == NULL)
+        return false;
+    bool there = store_get(txn, T_ERASED, id_bytes(id), NULL);
+    keyring_end(keyring, txn);
+    return there;
+}
+
+/* ---- sites ---- */
+
+bool keyring_site_at(struct keyring *keyring, size_t index, char site[SLUG_MAX + 1])
+{
+    struct store_txn *txn = keyring_begin_read(keyring);
+    if (txn == NULL)
+        return false;
+    struct store_key prefix;
+    key_start(&prefix);
+    key_put_u8(&prefix, KEY_SITE);
+    key_put(&prefix, PERSON_ID_NONE.b, sizeof PERSON_ID_NONE.b);
+    struct store_item item;
+    struct bytes last = {0};
+    bool found = false;
+    size_t at = 0;
+    struct store_cursor *cursor = store_cursor_open(txn, T_OWNERS);
+    bool more = store_seek_prefix(cursor, key_bytes(&prefix), &item);
+    for (; more && !found; more = store_next_prefix(cursor, key_bytes(&prefix), &item)) {
+        if (item.key.len < prefix.len + 1u + 4u)
+            continue;
+        struct bytes name = bytes_of(item.key.data + prefix.len, item.key.len - prefix.len - 5u);
+        if (!slug_valid(name) || bytes_equal(name, last))
+            continue;
+        last = name;
+        found = at++ == index && bytes_to_text(name, site, SLUG_MAX + 1);
+    }
+    store_cursor_close(cursor);
+    keyring_end(keyring, txn);
+    return found;
+}
+
+/* ---- devices ---- */
+
+enum felloe_code keyring_put_device(struct keyring *keyring, const struct device_id *device, struct bytes row,
+                                    struct felloe_error *error)
+{
+    struct bytes key = bytes_of(device->b, sizeof device->b), there;
+    struct store_txn *txn = keyring_begin_read(keyring);
+    bool same = txn != NULL && store_get(txn, T_DEVICES, key, &there) && bytes_equal(there, row);
+    if (txn != NULL)
+        keyring_end(keyring, txn);
+    if (same)
+        return FELLOE_OK;
+    enum felloe_code code = keyring_begin_write(keyring, &txn, error);
+    if (code != FELLOE_OK)
+        return code;
+    store_put(txn, T_DEVICES, key, row);
+    return keyring_commit(keyring, txn, error);
+}
+
+bool keyring_devices(struct keyring *keyring,
+                     bool (*visit)(void *context, const struct device_id *device, struct bytes row), void *context)
+{
+    struct store_txn *txn = keyring_begin_read(keyring);
+    if (txn == NULL)
+        return false;
+    struct store_item item;
+    bool any = false, going = true;
+    struct store_cursor *cursor = store_cursor_open(txn, T_DEVICES);
+    for (bool more = store_seek(cursor, (struct bytes){0}, &item); more && going; more = store_next(cursor, &item)) {
+        struct device_id device;
+        if (item.key.len != sizeof device.b)
+            continue;
+        memcpy(device.b, item.key.data, sizeof device.b);
+        any = true;
+        going = visit(context, &device, item.value);
+    }
+    store_cursor_close(cursor);
+    keyring_end(keyring, txn);
+    return any && going;
+}
+
+/* ---- all of it ---- */
+
+bool keyring_visit(struct keyring *keyring, bool (*visit)(void *context, const struct key_record *record),
+                   void *context)
+{
+    struct store_txn *txn = keyring_begin_read(keyring);
+    if (txn == NULL)
+        return false;
+    struct store_item item;
+    bool going = true;
+    struct store_cursor *cursor = store_cursor_open(txn, T_KEYS);
+    for (bool more = store_seek(cursor, (struct bytes){0}, &item); more && going; more = store_next(cursor, &item)) {
+        struct key_id id;
+        struct key_record record = {0};
+        going = item.key.len == sizeof id.b;
+        if (going)
+            memcpy(id.b, item.key.data, sizeof id.b);
+        going = going && keyring_open_value(keyring, &id, item.value, &record) && visit(context, &record);
+        explicit_bzero(&record, sizeof record);
+    }
+    store_cursor_close(cursor);
+    keyring_end(keyring, txn);
+    return going;
+}
+
+bool keyring_visit_erased(struct keyring *keyring, bool (*visit)(void *context, const struct key_id *id), void *context)
+{
+    struct store_txn *txn = keyring_begin_read(keyring);
+    if (txn == NULL)
+        return false;
+    struct store_item item;
+    bool going = true;
+    struct store_cursor *cursor = store_cursor_open(txn, T_ERASED);
+    for (bool more = store_seek(cursor, (struct bytes){0}, &item); more && going; more = store_next(cursor, &item)) {
+        struct key_id id;
+        going = item.key.len == sizeof id.b;
+        if (going)
+            memcpy(id.b, item.key.data, sizeof id.b);
+        going = going && visit(context, &id);
+    }
+    store_cursor_close(cursor);
+    keyring_end(keyring, txn);
+    return going;
+}
+
+enum felloe_code keyring_copy(struct keyring *keyring, int descriptor, struct felloe_error *error)
+{
+    pthread_rwlock_rdlock(&keyring->lock);
+    enum felloe_code code = store_copy(keyring->store, descriptor, error);
+    pthread_rwlock_unlock(&keyring->lock);
+    return code;
+}
