@@ -124,6 +124,15 @@ static bool copy_marks(struct document *document, const struct position *at, uin
     return copy.data != NULL;
 }
 
+static bool copy_branches(struct document *document, const struct branches *after, struct branch_marks *out)
+{
+    if (after->count == 0)
+        return true;
+    struct bytes copy = arena_copy(&document->arena, bytes_of(after->at, after->count * sizeof after->at[0]));
+    *out = (struct branch_marks){(const struct branch *)(const void *)copy.data, after->count};
+    return copy.data != NULL;
+}
+
 /* Adds a position: one per epoch, the lower where (against all rules) an epoch gave two. */
 static bool learn_position(struct document *document, struct item *item, struct position at)
 {
@@ -219,7 +228,7 @@ bool document_fold(struct document *document, const struct fold_event *event)
     item->occurred = body->has_occurred ? body->occurred : 0;
     item->worker = arena_copy(&document->arena, body->worker);
     if (!item->worker.data || !copy_marks(document, event->seen.at, event->seen.count, &item->stamp.seen) ||
-        !document_insert(document, item, &found))
+        !copy_branches(document, &body->after, &item->stamp.after) || !document_insert(document, item, &found))
         return false;
     return learn_position(document, found ? found : item, event->at);
 }

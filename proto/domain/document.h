@@ -9,7 +9,8 @@
  * catalogue's merge rules:
  *
  *   registers  a write stands unless another has seen it ("b has seen a": same stream and a.seq < b.seq, or a has a
- *              position that b.seen covers). What was overwritten stays in the set, so that it can come back.
+ *              position that b.seen covers, or b.after covers a's number of an earlier incarnation). What was
+ *              overwritten stays in the set, so that it can come back.
  *   struck     a struck entry counts as if it had never been written: what it had overwritten stands again, and what
  *              overwrote it goes on standing. A strike may come before its entry, and wins in any order. Striking a
  *              strike takes it back.

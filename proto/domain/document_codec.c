@@ -5,14 +5,15 @@
  *   item    array of 5 and more: type (uint, its place in the catalogue; nil: not known), unrecognised (bool),
  *           stamp (bin), worker (str), occurred (ms or nil), then for each kept field of the type its raw msgpack as a
  *           bin, or nil
- *   stamp   device 16, id 32, time 8, seq 8, incarnation 4, positions 1, seen 1, then each: epoch 4, n 8; big-endian */
+ *   stamp   device 16, id 32, time 8, seq 8, incarnation 4, positions 1, seen 1, after 1, then each of these: epoch (or
+ *           incarnation) 4, n (or seq) 8; big-endian */
 #include "proto/domain/document_data.h"
 #include "proto/endian.h"
 
 #define FORMAT 1
-#define STAMP_SIZE 70
+#define STAMP_SIZE 71
 #define MARK_SIZE 12
-#define STAMP_MAX (STAMP_SIZE + 2 * MARKS_MAX * MARK_SIZE)
+#define STAMP_MAX (STAMP_SIZE + (2 * MARKS_MAX + BRANCHES_MAX) * MARK_SIZE)
 
 /* ---- writing ---- */
 
@@ -21,6 +22,15 @@ static uint8_t *put_marks(uint8_t *p, const struct marks *marks)
     for (uint32_t i = 0; i < marks->count; i++, p += MARK_SIZE) {
         put_be32(p, marks->at[i].epoch);
         put_be64(p + 4, marks->at[i].n);
+    }
+    return p;
+}
+
+static uint8_t *put_branches(uint8_t *p, const struct branch_marks *after)
+{
+    for (uint32_t i = 0; i < after->count; i++, p += MARK_SIZE) {
+        put_be32(p, after->at[i].incarnation);
+        put_be64(p + 4, after->at[i].seq);
     }
     return p;
 }
@@ -35,7 +45,8 @@ static void put_stamp(struct buffer *out, const struct stamp *stamp)
     put_be32(raw + 64, stamp->incarnation);
     raw[68] = (uint8_t)stamp->at.count;
     raw[69] = (uint8_t)stamp->seen.count;
-    uint8_t *end = put_marks(put_marks(raw + STAMP_SIZE, &stamp->at), &stamp->seen);
+    raw[70] = (uint8_t)stamp->after.count;
+    uint8_t *end = put_branches(put_marks(put_marks(raw + STAMP_SIZE, &stamp->at), &stamp->seen), &stamp->after);
     mp_put_bin(out, raw, (size_t)(end - raw));
 }
 
@@ -97,21 +108,36 @@ static bool get_marks(struct document *document, const uint8_t *p, uint32_t coun
     return true;
 }
 
+static bool get_branches(struct document *document, const uint8_t *p, uint32_t count, struct branch_marks *out)
+{
+    if (count == 0)
+        return true;
+    struct branch *at = arena_take(&document->arena, count * sizeof *at);
+    if (!at)
+        return false;
+    for (uint32_t i = 0; i < count; i++, p += MARK_SIZE)
+        at[i] = (struct branch){get_be32(p), get_be64(p + 4)};
+    *out = (struct branch_marks){at, count};
+    return true;
+}
+
 static bool get_stamp(struct document *document, struct stamp *out)
 {
     struct bytes raw = mp_bin(&document->reader, STAMP_SIZE, STAMP_MAX);
     if (document->reader.failed)
         return false;
-    uint32_t positions = raw.data[68], seen = raw.data[69];
-    if (raw.len != STAMP_SIZE + (positions + seen) * MARK_SIZE)
+    uint32_t positions = raw.data[68], seen = raw.data[69], after = raw.data[70];
+    if (after > BRANCHES_MAX || raw.len != STAMP_SIZE + (positions + seen + after) * MARK_SIZE)
         return false;
+    const uint8_t *marks = raw.data + STAMP_SIZE;
     memcpy(out->device.b, raw.data, 16);
     memcpy(out->id.b, raw.data + 16, 32);
     out->time = get_be64(raw.data + 48);
     out->seq = get_be64(raw.data + 56);
     out->incarnation = get_be32(raw.data + 64);
-    return get_marks(document, raw.data + STAMP_SIZE, positions, &out->at) &&
-           get_marks(document, raw.data + STAMP_SIZE + positions * MARK_SIZE, seen, &out->seen);
+    return get_marks(document, marks, positions, &out->at) &&
+           get_marks(document, marks + positions * MARK_SIZE, seen, &out->seen) &&
+           get_branches(document, marks + (positions + seen) * MARK_SIZE, after, &out->after);
 }
 
 static bool get_item(struct document *document)

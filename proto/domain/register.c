@@ -22,13 +22,23 @@ static bool same_stream(const struct stamp *a, const struct stamp *b)
     return a->incarnation == b->incarnation && device_id_equal(&a->device, &b->device);
 }
 
+/* Had the author of `later` written `earlier` itself, as an earlier incarnation? */
+static bool is_after(const struct stamp *later, const struct stamp *earlier)
+{
+    for (uint32_t i = 0; i < later->after.count; i++)
+        if (later->after.at[i].incarnation == earlier->incarnation && later->after.at[i].seq >= earlier->seq &&
+            device_id_equal(&later->device, &earlier->device))
+            return true;
+    return false;
+}
+
 bool stamp_has_seen(const struct stamp *later, const struct stamp *earlier)
 {
     if (later == earlier)
         return false;
     if (same_stream(later, earlier))
         return earlier->seq < later->seq;
-    return covers(&later->seen, &earlier->at);
+    return covers(&later->seen, &earlier->at) || is_after(later, earlier);
 }
 
 int stamp_compare(const struct stamp *a, const struct stamp *b)
@@ -40,19 +50,46 @@ int stamp_compare(const struct stamp *a, const struct stamp *b)
 
 /* ---- what stands ---- */
 
-/* All that a set of writes has seen between them: one mark per epoch, and the last of each stream. What any of them
- * has overwritten is what this has overwritten, because a mark is about one epoch. */
+/* All that a set of writes has seen between them: one mark per epoch, the last of each stream, and how far streams of
+ * earlier incarnations were written by those that say so. What any of them has overwritten is what this has
+ * overwritten, because each mark is about one epoch or one stream.
+ *
+ * Within a stream only numbers count. So that an event's own stream does not speak against it by a mark (only a lie
+ * could make it), there are two for each epoch: the highest, and the highest of another stream than that one's. */
 #define STREAMS_MAX 64
+struct reach_mark {
+    uint32_t epoch;
+    uint64_t n, other_n;
+    const struct stamp *by;
+};
+struct reach_branch {
+    const struct stamp *by;
+    struct branch to;
+};
 struct reach {
-    struct position at[SEEN_MAX];
-    uint32_t epochs;
+    struct reach_mark at[SEEN_MAX];
     const struct stamp *last[STREAMS_MAX];
-    uint32_t streams;
+    struct reach_branch branches[STREAMS_MAX];
+    uint32_t epochs, streams, branch_count;
     bool full; /* more epochs or streams than there is room for: compare pair by pair */
 };
 
-static void reach_positions(struct reach *reach, const struct marks *seen)
+static void raise_mark(struct reach_mark *mark, uint64_t n, const struct stamp *by)
 {
+    bool same = same_stream(mark->by, by);
+    if (n > mark->n) {
+        if (!same)
+            mark->other_n = mark->n;
+        mark->n = n;
+        mark->by = by;
+    } else if (!same && n > mark->other_n) {
+        mark->other_n = n;
+    }
+}
+
+static void reach_positions(struct reach *reach, const struct stamp *stamp)
+{
+    const struct marks *seen = &stamp->seen;
     for (uint32_t s = 0; s < seen->count; s++) {
         uint32_t i = 0;
         while (i < reach->epochs && reach->at[i].epoch != seen->at[s].epoch)
@@ -62,9 +99,9 @@ static void reach_positions(struct reach *reach, const struct marks *seen)
             return;
         }
         if (i == reach->epochs)
-            reach->at[reach->epochs++] = seen->at[s];
-        else if (seen->at[s].n > reach->at[i].n)
-            reach->at[i].n = seen->at[s].n;
+            reach->at[reach->epochs++] = (struct reach_mark){seen->at[s].epoch, seen->at[s].n, 0, stamp};
+        else
+            raise_mark(&reach->at[i], seen->at[s].n, stamp);
     }
 }
 
@@ -83,19 +120,61 @@ static void reach_stream(struct reach *reach, const struct stamp *stamp)
         reach->last[i] = stamp;
 }
 
-static bool overwritten(const struct reach *reach, const struct write *writes, size_t count, size_t which)
+static void reach_branches(struct reach *reach, const struct stamp *stamp)
 {
-    const struct stamp *stamp = writes[which].stamp;
-    if (reach->full) {
-        for (size_t i = 0; i < count; i++)
-            if (!writes[i].witness && stamp_has_seen(writes[i].stamp, stamp))
-                return true;
-        return false;
+    for (uint32_t b = 0; b < stamp->after.count; b++) {
+        const struct branch *to = &stamp->after.at[b];
+        uint32_t i = 0;
+        if (to->incarnation == stamp->incarnation)
+            continue; /* no event says so; numbers count there */
+        while (i < reach->branch_count && (reach->branches[i].to.incarnation != to->incarnation ||
+                                           !device_id_equal(&reach->branches[i].by->device, &stamp->device)))
+            i++;
+        if (i == STREAMS_MAX) {
+            reach->full = true;
+            return;
+        }
+        if (i == reach->branch_count)
+            reach->branches[reach->branch_count++] = (struct reach_branch){stamp, *to};
+        else if (to->seq > reach->branches[i].to.seq)
+            reach->branches[i].to.seq = to->seq;
     }
+}
+
+/* Did a write of another stream have a position at or above one of this event's? */
+static bool reach_covers(const struct reach *reach, const struct stamp *stamp)
+{
+    for (uint32_t a = 0; a < stamp->at.count; a++)
+        for (uint32_t i = 0; i < reach->epochs; i++) {
+            const struct reach_mark *mark = &reach->at[i];
+            if (mark->epoch == stamp->at.at[a].epoch && mark->n >= stamp->at.at[a].n &&
+                (!same_stream(mark->by, stamp) || mark->other_n >= stamp->at.at[a].n))
+                return true;
+        }
+    return false;
+}
+
+static bool reached(const struct reach *reach, const struct stamp *stamp)
+{
     for (uint32_t i = 0; i < reach->streams; i++)
         if (same_stream(reach->last[i], stamp) && reach->last[i]->seq > stamp->seq)
             return true;
-    return covers(&(struct marks){reach->at, reach->epochs}, &stamp->at);
+    for (uint32_t i = 0; i < reach->branch_count; i++)
+        if (reach->branches[i].to.incarnation == stamp->incarnation && reach->branches[i].to.seq >= stamp->seq &&
+            device_id_equal(&reach->branches[i].by->device, &stamp->device))
+            return true;
+    return reach_covers(reach, stamp);
+}
+
+static bool overwritten(const struct reach *reach, const struct write *writes, size_t count, size_t which)
+{
+    const struct stamp *stamp = writes[which].stamp;
+    if (!reach->full)
+        return reached(reach, stamp);
+    for (size_t i = 0; i < count; i++)
+        if (!writes[i].witness && stamp_has_seen(writes[i].stamp, stamp))
+            return true;
+    return false;
 }
 
 /* Does a witness contradict one of the writes that stand? */
@@ -116,16 +195,17 @@ static void swap(struct write *a, struct write *b)
 
 size_t register_standing(struct write *writes, size_t count)
 {
-    struct reach reach;
+    struct reach reach MP_UNSET;
     size_t standing = 0;
     if (count == 1)
         return !writes[0].witness;
-    reach.epochs = reach.streams = 0;
+    reach.epochs = reach.streams = reach.branch_count = 0;
     reach.full = false;
     for (size_t i = 0; i < count; i++)
         if (!writes[i].witness) {
-            reach_positions(&reach, &writes[i].stamp->seen);
+            reach_positions(&reach, writes[i].stamp);
             reach_stream(&reach, writes[i].stamp);
+            reach_branches(&reach, writes[i].stamp);
         }
     for (size_t i = 0; i < count; i++)
         writes[i].gone = overwritten(&reach, writes, count, i);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Registers: what a field holds when several workers wrote it, some knowing of each other and some not.
  *
- * A write overwrites another when its author had seen it: same stream and a later number, or a position of the
- * overwritten one that `seen` covers. What no other write overwrites stands. Wall clocks decide nothing here; they
- * order what stands for showing, by (time, event id), the same way everywhere. */
+ * A write overwrites another when its author had seen it: same stream and a later number, a position of the
+ * overwritten one that `seen` covers, or a number of an earlier incarnation that `after` covers. What no other write
+ * overwrites stands. Wall clocks decide nothing here; they order what stands for showing, by (time, event id), the
+ * same way everywhere. */
 #ifndef FELLOE_PROTO_REGISTER_H
 #define FELLOE_PROTO_REGISTER_H
 
@@ -15,7 +16,18 @@ struct marks {
     uint32_t count;
 };
 
-/* What orders an event among others: enough to say who had seen whom. */
+/* How far the author had written its earlier incarnations itself (see event.h); none but after a fork. */
+struct branch_marks {
+    const struct branch *at;
+    uint32_t count;
+};
+
+/* What orders an event among others: enough to say who had seen whom.
+ *
+ * Within a stream numbers suffice only because a stream in a site's log has one history. A clone writes the same
+ * numbers of the same incarnation again, but the hub takes one of the two, and the other is written again under the
+ * next incarnation before any of it is shared: there `after` says where the histories part. A laptop that holds both
+ * for a while, its own not yet written again, must not fold them as one stream. */
 struct stamp {
     struct device_id device;
     uint32_t incarnation;
@@ -23,6 +35,7 @@ struct stamp {
     uint64_t time;
     struct event_id id;
     struct marks at, seen;
+    struct branch_marks after;
 };
 
 /* Had the author of `later` seen `earlier`? */

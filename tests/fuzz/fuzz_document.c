@@ -2,9 +2,10 @@
 /* Fuzzes documents. The first byte says how to take the rest.
  *
  * Even: as a document's bytes. What is accepted is written and read again to the same bytes, and every view of it can
- * be made. Odd: as a history, a sequence of pairs of objects: an array (laptop, how far it had seen, time, type) and a
- * map of fields. Whatever it is, folding it forwards, backwards, twice, and before positions are known must give the
- * same bytes and the same rows. */
+ * be made. Odd: as a history, a sequence of pairs of objects: an array (laptop, how far it had seen, time, type, and
+ * where it goes on as a new incarnation from here on: how many of the present one are its own) and a map of fields.
+ * Every fifth has a second position. Whatever it is, folding it forwards, backwards, twice, and before positions are
+ * known must give the same bytes and the same rows. */
 #include "tests/fuzz/fuzz.h"
 
 #include "proto/domain/view.h"
@@ -27,14 +28,14 @@ struct line {
 static struct line lines[HISTORY_MAX];
 
 /* Makes a real event of it: what no event can be is not folded. */
-static bool line_make(struct line *line, const struct event_clear *clear, uint64_t time, struct bytes type,
-                      struct bytes fields)
+static bool line_make(struct line *line, const struct event_clear *clear, const struct branches *after, uint64_t time,
+                      struct bytes type, struct bytes fields)
 {
     static const struct data_key key;
     static const uint8_t nonce[EVENT_NONCE_SIZE];
     const struct type_def *known = catalogue_find(type);
     struct event_body body = {.time = time, .type = type, .has_subject = !known || known->about == ABOUT_PERSON,
-                              .subject = subject,
+                              .subject = subject, .after = *after,
                               .worker = bytes_str("ash-grey"), .fields = fields};
     struct buffer raw = {0};
     struct event event;
@@ -50,29 +51,51 @@ static bool line_make(struct line *line, const struct event_clear *clear, uint64
     return ok;
 }
 
+struct laptop {
+    uint32_t incarnation;
+    uint64_t seq, seen;
+    struct branches after;
+};
+
+static void go_on(struct laptop *laptop, uint64_t own)
+{
+    struct branches *after = &laptop->after;
+    own %= laptop->seq + 1;
+    if (own > 0) {
+        if (after->count == BRANCHES_MAX)
+            memmove(after->at, after->at + 1, --after->count * sizeof after->at[0]);
+        after->at[after->count++] = (struct branch){laptop->incarnation, own};
+    }
+    laptop->incarnation++;
+    laptop->seq = 0;
+}
+
 static size_t read_history(struct bytes in)
 {
     static struct mp_reader r;
-    uint64_t seqs[LAPTOPS] = {0}, seen[LAPTOPS] = {0};
+    struct laptop laptops[LAPTOPS] = {{.incarnation = 1}, {.incarnation = 1}, {.incarnation = 1}};
     size_t count = 0;
     mp_reader_init(&r, in);
     while (count < HISTORY_MAX && mp_next(&r)) {
-        mp_array(&r, 4, 4);
-        size_t laptop = (size_t)mp_uint(&r, UINT64_MAX) % LAPTOPS;
+        uint32_t parts = mp_array(&r, 4, 5);
+        size_t which = (size_t)mp_uint(&r, UINT64_MAX) % LAPTOPS;
+        struct laptop *laptop = &laptops[which];
         uint64_t n = mp_uint(&r, UINT64_MAX) % (count + 1), time = mp_uint(&r, UINT64_MAX);
         struct bytes type = mp_str(&r, 0, TYPE_MAX);
+        if (parts == 5)
+            go_on(laptop, mp_uint(&r, UINT64_MAX));
         if (!mp_next(&r))
             break;
         mp_skip_rest(&r);
-        if (n > seen[laptop])
-            seen[laptop] = n; /* it never goes back */
-        struct event_clear clear = {.device = {{(uint8_t)(laptop + 1)}}, .incarnation = 1, .site = bytes_str("dale"),
-                                    .seq = seqs[laptop] + 1};
-        clear.prev.b[0] = seqs[laptop] > 0;
-        seen_advance(&clear.seen, (struct position){1, seen[laptop]});
-        if (!line_make(&lines[count], &clear, time, type, mp_object(&r)))
+        if (n > laptop->seen)
+            laptop->seen = n; /* it never goes back */
+        struct event_clear clear = {.device = {{(uint8_t)(which + 1)}}, .incarnation = laptop->incarnation,
+                                    .site = bytes_str("dale"), .seq = laptop->seq + 1};
+        clear.prev.b[0] = laptop->seq > 0;
+        seen_advance(&clear.seen, (struct position){1, laptop->seen});
+        if (!line_make(&lines[count], &clear, &laptop->after, time, type, mp_object(&r)))
             break;
-        seqs[laptop]++;
+        laptop->seq++;
         count++;
         lines[count - 1].event.at = (struct position){1, count};
     }
@@ -129,6 +152,9 @@ static void fold_line(struct document *document, size_t i, bool with_position)
     if (!with_position)
         event.at = (struct position){0};
     MUST(document_fold(document, &event));
+    event.at = (struct position){2, i + 1};
+    if (i % 5 == 4)
+        MUST(document_fold(document, &event));
 }
 
 static void fold_every_way(size_t count)
@@ -211,34 +237,37 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 struct told {
     unsigned laptop, seen;
     const char *type, *name, *value;
+    unsigned own; /* above 0: it goes on as a new incarnation */
 };
 
 /* Who is introduced, renamed by two at once, supported, ended, struck, settled; and a team. */
 static const struct told story[] = {
-    {0, 0, "person.introduced", "known_as", "Robin"},
-    {0, 1, "support.started", "episode", "first"},
-    {0, 2, "person.details.recorded", "known_as", "Rob"},
-    {1, 2, "person.details.recorded", "known_as", "Robyn"},
-    {1, 2, "person.details.recorded", "date_of_birth", "1990-02-28"},
-    {2, 1, "person.details.recorded", "date_of_birth", "1990-02-27"},
-    {2, 6, "support.ended", "episode", "first"},
-    {1, 4, "contact.recorded", "attendance", "5"},
-    {0, 7, "team.joined", "worker", "ash-grey"},
-    {1, 7, "team.left", "worker", "ash-grey"},
-    {2, 9, "keyworker.agreed", "worker", "ash-grey"},
-    {0, 9, "keyworker.agreed", "worker", "kim"},
-    {1, 12, "note.added", "text", "Prefers to be called after four."},
-    {1, 12, "of.a.later.version", "text", "?"},
+    {0, 0, "person.introduced", "known_as", "Robin", 0},
+    {0, 1, "support.started", "episode", "first", 0},
+    {0, 2, "person.details.recorded", "known_as", "Rob", 0},
+    {1, 2, "person.details.recorded", "known_as", "Robyn", 0},
+    {1, 2, "person.details.recorded", "date_of_birth", "1990-02-28", 0},
+    {2, 1, "person.details.recorded", "date_of_birth", "1990-02-27", 0},
+    {2, 6, "support.ended", "episode", "first", 0},
+    {1, 4, "contact.recorded", "attendance", "5", 0},
+    {0, 7, "team.joined", "worker", "ash-grey", 0},
+    {1, 7, "team.left", "worker", "ash-grey", 0},
+    {2, 9, "keyworker.agreed", "worker", "ash-grey", 0},
+    {0, 9, "keyworker.agreed", "worker", "kim", 3},
+    {1, 12, "note.added", "text", "Prefers to be called after four.", 2},
+    {1, 12, "of.a.later.version", "text", "?", 0},
 };
 #define STORY (sizeof story / sizeof story[0])
 
 static void put_line(struct buffer *out, const struct told *told, uint64_t time)
 {
-    mp_put_array(out, 4);
+    mp_put_array(out, told->own > 0 ? 5 : 4);
     mp_put_uint(out, told->laptop);
     mp_put_uint(out, told->seen);
     mp_put_uint(out, time);
     mp_put_text(out, told->type);
+    if (told->own > 0)
+        mp_put_uint(out, told->own);
     mp_put_map(out, 1);
     mp_put_text(out, told->name);
     mp_put_text(out, told->value);

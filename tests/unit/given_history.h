@@ -29,6 +29,7 @@
 struct laptop {
     struct device_id device;
     uint32_t incarnation;
+    struct branches after;
     uint64_t seq;
     struct seen seen;      /* how far its views have folded the hub's log */
     size_t unshared;       /* index into team.events: all of its before are at the hub */
@@ -41,6 +42,7 @@ struct happened {
     struct event_body body;
     struct buffer fields;
     unsigned laptop;
+    struct position again; /* its second position; epoch 0: it has none */
 };
 
 struct team {
@@ -104,7 +106,8 @@ static inline struct happened *write_raw(struct team *team, unsigned who, const 
     happened->body = (struct event_body){.time = (uint64_t)laptop->clock << 16 | (team->count & 0xffff),
                                          .type = bytes_str(type), .has_subject = !known || known->about == ABOUT_PERSON,
                                          .subject = {{1}},
-                                         .worker = bytes_str(laptop->worker), .fields = buffer_bytes(&fields)};
+                                         .worker = bytes_str(laptop->worker), .after = laptop->after,
+                                         .fields = buffer_bytes(&fields)};
     struct fold_event *event = &happened->event;
     event->device = laptop->device;
     event->by_hub = known && known->by_hub;
@@ -159,6 +162,46 @@ static inline void sync_all(struct team *team, unsigned laptops)
         pull(team, i);
 }
 
+/* The hub was put back to an older copy: what it gives positions from now on is of the next epoch. */
+static inline void hub_put_back(struct team *team)
+{
+    team->epoch++;
+    team->n = 0;
+}
+
+/* The hub had lost this event, and its laptop brought it again before the place that it had came back. */
+static inline void push_again(struct team *team, struct happened *happened)
+{
+    if (happened->event.at.epoch > 0 && happened->event.at.epoch < team->epoch && happened->again.epoch == 0)
+        happened->again = (struct position){team->epoch, ++team->n};
+}
+
+/* The laptop goes on as a new incarnation; of what it wrote as the present one, its first `own` events are its own. */
+static inline void go_on(struct team *team, unsigned who, uint64_t own)
+{
+    struct laptop *laptop = &team->laptops[who - 1];
+    struct branches *after = &laptop->after;
+    if (own > 0) {
+        if (after->count == BRANCHES_MAX)
+            memmove(after->at, after->at + 1, --after->count * sizeof after->at[0]);
+        after->at[after->count++] = (struct branch){laptop->incarnation, own};
+    }
+    for (unsigned i = 0; i < LAPTOPS_MAX; i++) /* above any that a clone of it has */
+        if (device_id_equal(&team->laptops[i].device, &laptop->device) &&
+            team->laptops[i].incarnation > laptop->incarnation)
+            laptop->incarnation = team->laptops[i].incarnation;
+    laptop->incarnation++;
+    laptop->seq = 0;
+}
+
+/* Laptop `who` is now a copy of laptop `of`: the same device and incarnation, and the same numbers from now on. */
+static inline void clone_laptop(struct team *team, unsigned who, unsigned of)
+{
+    int64_t clock = team->laptops[who - 1].clock;
+    team->laptops[who - 1] = team->laptops[of - 1];
+    team->laptops[who - 1].clock = clock;
+}
+
 static inline void pass(struct team *team, int64_t ms)
 {
     for (unsigned i = 0; i < LAPTOPS_MAX; i++)
@@ -176,8 +219,12 @@ static inline struct document *fold_all(const struct team *team)
 {
     struct document *document = document_new();
     assert_non_null(document);
-    for (size_t i = 0; i < team->count; i++)
-        assert_true(document_fold(document, &team->events[i].event));
+    for (size_t i = 0; i < team->count; i++) {
+        struct fold_event event = team->events[i].event;
+        assert_true(document_fold(document, &event));
+        event.at = team->events[i].again;
+        assert_true(document_fold(document, &event));
+    }
     return document;
 }
 

@@ -4,10 +4,10 @@
 
 /* ---- deliveries ---- */
 
-/* A delivery: event index, and whether it comes as the writer's own, before it had a position. */
+/* A delivery: event index, and whether it comes as the writer's own, before it had a position, or at its second one. */
 struct delivery {
     size_t event;
-    bool early;
+    enum { AT_ITS_PLACE, EARLY, AGAIN } how;
 };
 
 static struct buffer encoded(const struct document *document)
@@ -40,8 +40,10 @@ static struct buffer outcome(const struct document *document)
 static void deliver(struct document *document, const struct team *team, struct delivery delivery)
 {
     struct fold_event event = team->events[delivery.event].event;
-    if (delivery.early)
+    if (delivery.how == EARLY)
         event.at = (struct position){0};
+    else if (delivery.how == AGAIN)
+        event.at = team->events[delivery.event].again;
     assert_true(document_fold(document, &event));
 }
 
@@ -92,14 +94,19 @@ static void every_order(struct document *document, const struct team *team, stru
 
 static void permute(const struct team *team)
 {
-    struct delivery deliveries[10];
+    struct delivery deliveries[16];
     struct buffer expected = expected_of(team);
     struct document *document = document_new();
     assert_true(team->count <= 6);
-    for (size_t i = 0; i < team->count; i++)
-        deliveries[i] = (struct delivery){i, false};
-    deliveries[team->count] = (struct delivery){0, true}; /* the first, before it had a position: twice in all */
-    every_order(document, team, deliveries, 0, team->count + 1, &expected);
+    size_t count = 0;
+    for (size_t i = 0; i < team->count; i++) {
+        deliveries[count++] = (struct delivery){i, AT_ITS_PLACE};
+        if (team->events[i].again.epoch > 0)
+            deliveries[count++] = (struct delivery){i, AGAIN};
+    }
+    deliveries[count++] = (struct delivery){0, EARLY}; /* the first, before it had a position: twice in all */
+    assert_true(count <= 8);
+    every_order(document, team, deliveries, 0, count, &expected);
     document_free(document);
     buffer_release(&expected);
 }
@@ -150,6 +157,31 @@ static void the_order_of_an_end_and_what_speaks_against_it(void **state)
     write_(team, 2, "conflict.settled", "what", "support", "chosen", "ended");
     push(team, 2);
     permute(team);
+    team_free(team);
+}
+
+/* A laptop is copied: both go on with the same numbers, until one is told to begin a new incarnation and writes again
+ * what the hub does not have. The hub was put back meanwhile, and has the first event twice. */
+static void the_order_of_two_histories_and_what_is_written_again(void **state)
+{
+    (void)state;
+    struct team *team = team_new();
+    struct happened *first = write_(team, 1, "person.details.recorded", "date_of_birth", "1990-01-01");
+    push(team, 1);
+    clone_laptop(team, 2, 1);
+    write_(team, 1, "person.details.recorded", "date_of_birth", "1990-10-01");
+    push(team, 1);
+    hub_put_back(team);
+    push_again(team, first);
+    go_on(team, 2, 1);
+    write_(team, 2, "person.details.recorded", "date_of_birth", "1990-01-10");
+    write_(team, 2, "person.details.recorded", "known_as", "Jo");
+    push(team, 2);
+    permute(team);
+    struct document *document = fold_all(team);
+    assert_int_equal(document_to_settle(document), 1);
+    assert_int_equal(record_reading(document, REG_date_of_birth)->values, 2); /* not the first one, which both knew */
+    document_free(document);
     team_free(team);
 }
 
@@ -230,7 +262,25 @@ static const char *random_type(void)
     return which == catalogue_count() ? "tea.made" : catalogue_at(which)->name;
 }
 
-/* Laptops write, share and read in any order; sometimes one is cloned, sometimes the hub comes back from a backup. */
+/* What happens now and then: the hub is put back and gets some events twice; a laptop finds that it was set back or
+ * copied, and goes on; one becomes a copy of another, and nobody has noticed yet. */
+static void random_mishap(struct team *team, unsigned laptops)
+{
+    unsigned who = 1 + dice(laptops), other = 1 + dice(laptops);
+    switch (dice(50)) {
+    case 0:
+        hub_put_back(team);
+        for (size_t i = 0; i < team->count; i++)
+            if (dice(4) == 0)
+                push_again(team, &team->events[i]);
+        break;
+    case 1: go_on(team, who, dice((uint32_t)team->laptops[who - 1].seq + 1)); break;
+    case 2: clone_laptop(team, who, other); break;
+    default: break;
+    }
+}
+
+/* Laptops write, share and read in any order. */
 static struct team *random_team(size_t events, unsigned laptops, const char *only)
 {
     struct team *team = team_new();
@@ -255,14 +305,8 @@ static struct team *random_team(size_t events, unsigned laptops, const char *onl
         } else {
             team->laptops[who - 1].clock += (int64_t)dice(5) * HOUR - HOUR; /* clocks go wrong, too */
         }
-        if (dice(100) == 0) {
-            team->epoch++;
-            team->n = 0;
-        }
-        if (dice(100) == 0) {
-            team->laptops[who - 1].incarnation++;
-            team->laptops[who - 1].seq = 0;
-        }
+        if (team->epoch < SEEN_MAX)
+            random_mishap(team, laptops);
     }
     for (unsigned i = 1; i <= laptops; i++)
         push(team, i);
@@ -272,15 +316,17 @@ static struct team *random_team(size_t events, unsigned laptops, const char *onl
 /* Some orders of the same deliveries, each event one to three times, at first perhaps without its position. */
 static void shuffle_and_compare(const struct team *team, unsigned orders)
 {
-    struct delivery *deliveries = calloc(team->count * 3, sizeof *deliveries);
+    struct delivery *deliveries = calloc(team->count * 4, sizeof *deliveries);
     struct buffer expected = expected_of(team);
     struct document *document = document_new();
     for (unsigned order = 0; order < orders; order++) {
         size_t count = 0;
         for (size_t i = 0; i < team->count; i++) {
-            deliveries[count++] = (struct delivery){i, false};
+            deliveries[count++] = (struct delivery){i, AT_ITS_PLACE};
+            if (team->events[i].again.epoch > 0)
+                deliveries[count++] = (struct delivery){i, AGAIN};
             for (uint32_t more = dice(3); more > 0; more--)
-                deliveries[count++] = (struct delivery){i, dice(2)};
+                deliveries[count++] = (struct delivery){i, dice(2) ? EARLY : AT_ITS_PLACE};
         }
         for (size_t i = count - 1; i > 0; i--) {
             size_t other = dice((uint32_t)i + 1);
@@ -457,6 +503,7 @@ int main(void)
         cmocka_unit_test(the_order_of_a_register_and_its_settlement),
         cmocka_unit_test(the_order_of_a_strike_and_what_it_uncovers),
         cmocka_unit_test(the_order_of_an_end_and_what_speaks_against_it),
+        cmocka_unit_test(the_order_of_two_histories_and_what_is_written_again),
         cmocka_unit_test(every_type_in_random_orders),
         cmocka_unit_test(long_histories_in_random_orders),
         cmocka_unit_test(a_position_is_learnt_and_changes_what_stands),

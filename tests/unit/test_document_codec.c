@@ -22,9 +22,31 @@ static struct team *some_team(void)
     write_(team, 1, "person.introduced", "known_as", "Jo", "source", "Q1", "own_words", "I need a hand with the rent");
     happened_at(write_(team, 1, "contact.recorded", "attendance", "5"), NOON - DAY);
     sync_all(team, 2);
+    hub_put_back(team);
+    push_again(team, &team->events[0]);
+    go_on(team, 2, 0);
+    go_on(team, 2, 7); /* as if it had written seven more of other people */
     write_(team, 2, "team.joined", "worker", "amy");
+    for (unsigned i = 0; i < 2 * BRANCHES_MAX; i++)
+        go_on(team, 2, UINT64_MAX - i);
     write_(team, 2, "conflict.settled", "what", "support", "chosen", "ended");
     return team;
+}
+
+static void assert_same_stamp(const struct stamp *a, const struct stamp *b)
+{
+    assert_true(device_id_equal(&a->device, &b->device) && event_id_equal(&a->id, &b->id));
+    assert_true(a->incarnation == b->incarnation && a->seq == b->seq && a->time == b->time);
+    assert_int_equal(a->at.count, b->at.count);
+    for (uint32_t i = 0; i < a->at.count; i++)
+        assert_int_equal(position_compare(a->at.at[i], b->at.at[i]), 0);
+    assert_int_equal(a->seen.count, b->seen.count);
+    for (uint32_t i = 0; i < a->seen.count; i++)
+        assert_int_equal(position_compare(a->seen.at[i], b->seen.at[i]), 0);
+    assert_int_equal(a->after.count, b->after.count);
+    for (uint32_t i = 0; i < a->after.count; i++)
+        assert_true(a->after.at[i].incarnation == b->after.at[i].incarnation &&
+                    a->after.at[i].seq == b->after.at[i].seq);
 }
 
 static void what_is_written_is_read_and_written_the_same(void **state)
@@ -37,12 +59,44 @@ static void what_is_written_is_read_and_written_the_same(void **state)
     assert_int_equal(record_count(other), team->count);
     struct buffer second = encoded(other);
     assert_true(bytes_equal(buffer_bytes(&first), buffer_bytes(&second)));
+    size_t after = 0;
+    for (size_t i = 0; i < team->count; i++) {
+        assert_same_stamp(&record_at(document, i)->stamp, &record_at(other, i)->stamp);
+        after += record_at(other, i)->stamp.after.count;
+    }
+    assert_int_equal(after, 1 + BRANCHES_MAX);
     char *rows = rows_text(document, VIEW_FRONT_DOOR, &JO), *again = rows_text(other, VIEW_FRONT_DOOR, &JO);
     assert_string_equal(rows, again);
     free(rows);
     free(again);
     buffer_release(&first);
     buffer_release(&second);
+    document_free(document);
+    document_free(other);
+    team_free(team);
+}
+
+/* As many positions as an item keeps, as many epochs seen and as many branches as an event may have. */
+static void the_largest_stamp_has_room(void **state)
+{
+    (void)state;
+    struct team *team = team_new();
+    struct document *document = document_new(), *other = document_new();
+    for (uint32_t epoch = 1; epoch <= SEEN_MAX; epoch++)
+        seen_advance(&team->laptops[0].seen, (struct position){epoch, UINT64_MAX});
+    for (unsigned i = 0; i < BRANCHES_MAX; i++)
+        go_on(team, 1, UINT64_MAX);
+    struct fold_event event = write_(team, 1, "support.started")->event;
+    for (uint32_t epoch = 400; epoch > 0; epoch--) {
+        event.at = (struct position){epoch, UINT64_MAX};
+        assert_true(document_fold(document, &event));
+    }
+    struct buffer out = encoded(document);
+    assert_true(document_decode(other, buffer_bytes(&out)));
+    assert_same_stamp(&record_at(document, 0)->stamp, &record_at(other, 0)->stamp);
+    assert_int_equal(record_at(other, 0)->stamp.at.count, 255);
+    assert_int_equal(record_at(other, 0)->stamp.after.count, BRANCHES_MAX);
+    buffer_release(&out);
     document_free(document);
     document_free(other);
     team_free(team);
@@ -134,6 +188,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read_and_written_the_same),
+        cmocka_unit_test(the_largest_stamp_has_room),
         cmocka_unit_test(an_empty_document_has_bytes_too),
         cmocka_unit_test(bytes_that_are_no_document_are_refused),
         cmocka_unit_test(items_out_of_order_are_refused),

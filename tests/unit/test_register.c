@@ -101,6 +101,51 @@ static void another_incarnation_is_another_stream(void **state)
     assert_string_equal(shows(story, REG_date_of_birth), "one other!");
 }
 
+/* The laptop was set back to its first event, and what it wrote since is written again as incarnation 2. */
+static struct story *given_a_fork(void)
+{
+    static const struct branch to_first = {1, 1};
+    struct story *story = given();
+    add(story, 'A', 1, 1, 0, "before");
+    add(story, 'A', 1, 3, 0, "ours");
+    story->stamps[1].incarnation = 2;
+    story->stamps[1].after = (struct branch_marks){&to_first, 1};
+    return story;
+}
+
+static void what_is_written_again_has_seen_its_own_history(void **state)
+{
+    (void)state;
+    struct story *story = given_a_fork();
+    assert_string_equal(shows(story, REG_date_of_birth), "ours"); /* though it had not seen 1.1 by its position */
+}
+
+static void the_other_history_of_the_same_laptop_stands_beside_it(void **state)
+{
+    (void)state;
+    struct story *story = given_a_fork();
+    add(story, 'A', 2, 2, 0, "theirs"); /* the hub had taken this one */
+    assert_string_equal(shows(story, REG_date_of_birth), "ours theirs!");
+}
+
+static void another_laptop_has_other_branches(void **state)
+{
+    (void)state;
+    struct story *story = given_a_fork();
+    story->stamps[1].device.b[0] = 'B'; /* incarnation 1 of B is not incarnation 1 of A */
+    assert_string_equal(shows(story, REG_date_of_birth), "before ours!");
+}
+
+static void branches_do_not_add_up(void **state)
+{
+    (void)state;
+    struct story *story = given_a_fork();
+    add(story, 'A', 9, 4, 0, "later"); /* of an incarnation that knows of the first and not of the second */
+    story->stamps[2].incarnation = 3;
+    story->stamps[2].after = story->stamps[1].after;
+    assert_string_equal(shows(story, REG_date_of_birth), "ours later!");
+}
+
 static void writes_that_did_not_know_of_each_other_all_stand(void **state)
 {
     (void)state;
@@ -281,6 +326,10 @@ int main(void)
         cmocka_unit_test(a_write_that_saw_another_overwrites_it),
         cmocka_unit_test(the_same_laptop_knows_what_it_wrote),
         cmocka_unit_test(another_incarnation_is_another_stream),
+        cmocka_unit_test(what_is_written_again_has_seen_its_own_history),
+        cmocka_unit_test(the_other_history_of_the_same_laptop_stands_beside_it),
+        cmocka_unit_test(another_laptop_has_other_branches),
+        cmocka_unit_test(branches_do_not_add_up),
         cmocka_unit_test(writes_that_did_not_know_of_each_other_all_stand),
         cmocka_unit_test(the_same_value_twice_is_one_value),
         cmocka_unit_test(a_value_counts_from_the_last_who_wrote_it),
