@@ -54,6 +54,7 @@ GENERATE_O := $(call obj,tests/generator/*.c)
 UNIT      := $(patsubst tests/unit/%.c,$B/tests/%,$(wildcard tests/unit/test_*.c))
 SIM       := $(patsubst tests/sim/%.c,$B/tests/%,$(wildcard tests/sim/test_*.c))
 SIM_O     := $(call obj,$(filter-out tests/sim/test_% tests/sim/main.c,$(wildcard tests/sim/*.c)))
+NET       := $(patsubst %.c,$B/%,$(filter-out tests/net/way.c tests/net/caller.c,$(wildcard tests/net/*.c)))
 FUZZ      := $(patsubst tests/fuzz/fuzz_%.c,$B/tests/fuzz_%,$(wildcard tests/fuzz/fuzz_*.c))
 SOURCES   := $(wildcard include/felloe/*.h proto/*.[ch] proto/*/*.[ch] daemon/*.[ch] daemon/*/*.[ch] client/*.[ch] client/*/*.[ch] tests/*/*.[ch])
 VERSION    = $(shell sed -n 's/.*FELLOE_VERSION "\(.*\)".*/\1/p' include/felloe/version.h)
@@ -118,12 +119,16 @@ $B/felloe-sim: $B/tests/sim/main.o $(SIM_O) $(TESTLIB_O) $B/libproto.a
 $B/tests/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/tests/fuzz/replay_main.o $B/libproto.a
 	@mkdir -p $(@D); echo "  LINK  $@"
 	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(PROTO_LIBS)
+# Bad networks and those who come by them: a proxy, a fleet of laptops, strangers, a liar.
+$B/tests/net/%: $B/tests/net/%.o $B/tests/net/way.o $B/libproto.a
+	@echo "  LINK  $@"
+	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 # Preloaded into a daemon whose clock is to be wrong.
 $B/later.so: tests/preload/later.c $B/.flags
 	@echo "  LINK  $@"
 	$Q$(CC) $(CPPFLAGS) $(CSTD) -O2 $(WARN) -Wno-pedantic -fPIC -shared -o $@ $<
 
-TEST_PROGRAMS := $(UNIT) $(SIM) $(FUZZ) $B/later.so
+TEST_PROGRAMS := $(UNIT) $(SIM) $(FUZZ) $(NET) $B/later.so
 # A recursive make: only after `make deps` can this file ask pkg-config, and the jobs run beside each other.
 SUBMAKE = +$Q$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 
