@@ -15,7 +15,8 @@ static enum felloe_code run(struct cli *cli)
     if (taken > 0)
         return cli_fail(cli, FELLOE_USAGE, "that is one word too many: say `felloe help %s`", verb->name);
     if (strcmp(cli->words[0], "hub") == 0)
-        return cli_fail(cli, FELLOE_USAGE, "say what about the hub: hub init, hub invite, hub devices or hub revoke");
+        return cli_fail(cli, FELLOE_USAGE, "say what about the hub: hub init, hub invite, hub devices, hub revoke or "
+                        "hub restore");
     const char *near = verb_nearest(cli->words[0]);
     return cli_fail(cli, FELLOE_USAGE, "there is no verb \"%s\"%s%s%s", cli->words[0], near ? ": did you mean \"" : "",
                     near ? near : "", near ? "\"?" : "");

@@ -53,7 +53,8 @@ static enum felloe_code unknown_verb(struct cli *cli, const char *word)
 {
     const char *near = verb_nearest(word);
     if (strcmp(word, "hub") == 0)
-        return cli_fail(cli, FELLOE_USAGE, "say what about the hub: hub init, hub invite, hub devices or hub revoke");
+        return cli_fail(cli, FELLOE_USAGE, "say what about the hub: hub init, hub invite, hub devices, hub revoke or "
+                        "hub restore");
     if (near)
         return cli_fail(cli, FELLOE_USAGE, "there is no verb \"%s\": did you mean \"%s\"? `felloe help` lists them all",
                         word, near);

@@ -35,6 +35,8 @@
     V(VERIFY, "verify")         /* PROGRESS. END {role, sites: [map], events, problems: [text], unreadable: [map]} */ \
     V(REBUILD, "rebuild")       /* PROGRESS. END {events, seconds} */ \
     V(DIGEST, "digest")         /* END {sites: [[site, view, rows, hex]]} */ \
+    V(BACKUP, "backup")         /* keys (bool). DATA: bins, the file's bytes from first to last (proto/backup.h).
+                                   PROGRESS. END {what, role, name, device, made, epoch, bytes, hash} */ \
     V(HUB_INVITE, "hub.invite") /* sites* (array), worker*, name, role, agency, seconds. END {ticket, expires} */ \
     V(HUB_DEVICES, "hub.devices") /* DATA maps. END {} */ \
     V(HUB_REVOKE, "hub.revoke") /* device* (id, prefix or label), why. END {device} */
