@@ -10,6 +10,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/lock.h"
+#include "daemon/store/file.h"
 
 static enum felloe_code cannot_make(const char *dir, int cause, struct felloe_error *error)
 {
@@ -24,6 +25,17 @@ static enum felloe_code cannot_make(const char *dir, int cause, struct felloe_er
     return felloe_fail(error, FELLOE_FAILED, "%s could not be made: %s", dir, strerror(cause));
 }
 
+/* 0 or an errno. What is put into a new folder is of no use when a power cut takes the folder itself; the last one may
+ * be there from a try that was interrupted. */
+static int make_folder(const char *path, bool last)
+{
+    bool made = mkdir(path, 0700) == 0;
+    if (!made && errno != EEXIST)
+        return errno;
+    int cause = made || last ? file_sync_folder_of(path) : 0;
+    return cause == EACCES ? 0 : cause; /* the folder above may be closed to reading */
+}
+
 int setup_directory(const char *dir, struct felloe_error *error)
 {
     char path[PATH_MAX];
@@ -34,8 +46,9 @@ int setup_directory(const char *dir, struct felloe_error *error)
     for (char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
         if (slash != NULL)
             *slash = '\0';
-        if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-            cannot_make(dir, errno, error);
+        int cause = make_folder(path, slash == NULL);
+        if (cause != 0) {
+            cannot_make(dir, cause, error);
             return -1;
         }
         if (slash == NULL)

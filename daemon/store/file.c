@@ -84,7 +84,7 @@ static int write_new(const char *path, struct bytes content)
     return failed;
 }
 
-static int sync_folder(const char *dir)
+int file_sync_folder(const char *dir)
 {
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
@@ -92,6 +92,16 @@ static int sync_folder(const char *dir)
     int failed = fsync(fd) != 0 ? errno : 0;
     close(fd);
     return failed;
+}
+
+int file_sync_folder_of(const char *path)
+{
+    char above[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return file_sync_folder(".");
+    size_t len = slash > path ? (size_t)(slash - path) : 1;
+    return bytes_to_text(bytes_of(path, len), above, sizeof above) ? file_sync_folder(above) : ENAMETOOLONG;
 }
 
 enum felloe_code file_write(const char *dir, const char *name, struct bytes content, struct felloe_error *error)
@@ -106,7 +116,7 @@ enum felloe_code file_write(const char *dir, const char *name, struct bytes cont
     if (failed != 0)
         unlink(temporary);
     else
-        failed = sync_folder(dir);
+        failed = file_sync_folder(dir);
     if (failed == ENOENT)
         return felloe_fail(error, FELLOE_NOT_FOUND, "there is no directory %s", dir);
     return failed == 0 ? FELLOE_OK : say(dir, name, "written", failed, error);

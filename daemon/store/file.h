@@ -13,4 +13,9 @@ enum felloe_code file_read(const char *dir, const char *name, size_t max, struct
 /* Temporary file of mode 0600, fsync, rename, fsync of the folder. */
 enum felloe_code file_write(const char *dir, const char *name, struct bytes content, struct felloe_error *error);
 
+/* What was made, renamed or removed in this folder reaches the disk: a file that is synced may still lose its name.
+ * Returns 0 or an errno. The second: the folder that `path` is in. */
+int file_sync_folder(const char *dir);
+int file_sync_folder_of(const char *path);
+
 #endif

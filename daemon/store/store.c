@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LMDB behind one door; see store.h. */
 #include "daemon/store/store.h"
+#include "daemon/store/file.h"
 #include "daemon/store/store_check.h"
 #include "daemon/store/store_claim.h"
 
@@ -128,6 +129,14 @@ static int open_env(struct store *store)
     return rc ? rc : open_tables(store, options->tables);
 }
 
+/* A commit is of no use in a file whose name a power cut takes away. At every opening, since whoever made the file may
+ * have been killed before this. */
+static int sync_names(const struct store *store)
+{
+    int rc = file_sync_folder(store->dir);
+    return rc != 0 ? rc : file_sync_folder_of(store->dir);
+}
+
 enum felloe_code store_open(struct store **out, const struct store_options *options, struct felloe_error *error)
 {
     assert(options->table_count <= STORE_TABLES_MAX);
@@ -156,6 +165,8 @@ enum felloe_code store_open(struct store **out, const struct store_options *opti
         int rc = store_allocate_readers(store->dir);
         if (rc == 0)
             rc = open_env(store);
+        if (rc == 0 && options->sync == STORE_DURABLE)
+            rc = sync_names(store);
         if (rc)
             code = say(store, rc, error);
     }
@@ -484,7 +495,7 @@ enum felloe_code store_rewrite(struct store *store, struct felloe_error *error)
     mdb_env_close(store->env);
     store->env = NULL;
     int old = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-    rc = rename(fresh, path) != 0 ? errno : store_sync_folder(store->dir);
+    rc = rename(fresh, path) != 0 ? errno : file_sync_folder(store->dir);
     unlink(fresh); /* where it could not be renamed */
     if (rc == 0 && old >= 0) /* the new one is there for good */
         store_overwrite(old);

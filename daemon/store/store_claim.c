@@ -54,16 +54,6 @@ int store_allocate_readers(const char *dir)
     return rc == ENOSPC || rc == EDQUOT ? rc : 0; /* where blocks cannot be taken ahead, it is as without this */
 }
 
-int store_sync_folder(const char *dir)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return errno;
-    int failed = fsync(fd) != 0 ? errno : 0;
-    close(fd);
-    return failed;
-}
-
 void store_overwrite(int fd)
 {
     static const char zeros[65536];

@@ -22,8 +22,6 @@ void store_unclaim(struct store_claim *claim);
  * Returns 0 or an errno. */
 int store_allocate_readers(const char *dir);
 
-/* A rename in this directory, or a file that was made there, reaches the disk. Returns 0 or an errno. */
-int store_sync_folder(const char *dir);
 /* What a file holds, overwritten as well as a file system lets one: for what was deleted with good reason. */
 void store_overwrite(int fd);
 
