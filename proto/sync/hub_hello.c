@@ -117,6 +117,13 @@ static void welcome_stream(struct hub *hub, struct peer *peer, uint32_t at, cons
     }
 }
 
+/* Whoever has them brings them: the one who wrote under them may be gone for good. */
+static void welcome_missing(const struct hub_site *site, struct welcome_site *w)
+{
+    w->missing_count = site->missing_count;
+    memcpy(w->missing, site->missing, site->missing_count * sizeof w->missing[0]);
+}
+
 /* The sites that make two devices work together. Every device is in commons: that alone makes it nobody's business. */
 static uint32_t sites_but_commons(const struct hub *hub, uint32_t sites)
 {
@@ -170,6 +177,8 @@ static void send_welcome(struct hub *hub, struct peer *peer)
         m->sites[i] = (struct welcome_site){.site = bytes_str(gs->name), .verdict = gs->verdict};
         if (gs->verdict != SITE_DENIED)
             welcome_stream(hub, peer, hub_site_index(hub, m->sites[i].site), gs, &m->sites[i]);
+        if (gs->verdict != SITE_DENIED && m->sites[i].verdict != SITE_SPLIT)
+            welcome_missing(hub->sites[hub_site_index(hub, m->sites[i].site)], &m->sites[i]);
         if (gs->verdict == SITE_SPLIT)
             hub_incident(hub, peer->device, "its log of '%s' has another hash than the hub's at the same position",
                          gs->name);
@@ -190,6 +199,16 @@ static uint32_t checks_of(const struct hub *hub, const struct peer *peer)
     return count;
 }
 
+/* A laptop that goes on as another incarnation asks what the hub holds of the former, to write the rest again. What is
+ * on its way to the disk has to be there first, or it would be in the record twice. */
+static bool writes_otherwise(const struct hub *hub, uint32_t device, uint32_t incarnation)
+{
+    for (const struct keep *keep = hub->keeps; keep; keep = keep->next)
+        if (keep->device == device && !keep->keys_only && keep->incarnation != incarnation)
+            return true;
+    return false;
+}
+
 void hub_on_hello(struct hub *hub, struct peer *peer)
 {
     const struct msg_hello *hello = &hub->in.hello;
@@ -203,6 +222,11 @@ void hub_on_hello(struct hub *hub, struct peer *peer)
         hub_incident(hub, peer->device, "it claims to be another device than its key says");
         hub_refuse(hub, peer->id, hub->in.request, REFUSED_UNKNOWN, (struct bytes){0},
                    "The name in the message is not that of this laptop's key.");
+        return;
+    }
+    if (writes_otherwise(hub, peer->device, hello->incarnation)) {
+        hub_refuse(hub, peer->id, hub->in.request, REFUSED_BUSY, (struct bytes){0},
+                   "The hub still writes what this laptop sent under another incarnation. It is asked again.");
         return;
     }
     if (checks_of(hub, peer) >= CHECKS_PER_PEER_MAX) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* OFFER: a hub that was restored from an older copy gets back what it lost. It believes an offer because its own
- * signature is on the head of what is offered; the entries then go to the very positions that they had. */
+ * signature is on the head of what is offered; the entries then go to the very positions that they had. A signed head
+ * that it ought to have and has not is how it learns that it was restored, if nobody told it. */
 #include "proto/sync/sync_hub_internal.h"
 
 struct offer_check {
@@ -39,11 +40,12 @@ static void send_offered(struct hub *hub, uint64_t peer, uint64_t request, uint3
     hub_send(hub, peer, MSG_OFFERED, request, NULL);
 }
 
-static void refuse_offer(struct hub *hub, struct peer *peer, uint32_t site)
+static void refuse_offer(struct hub *hub, uint32_t device, uint64_t peer, uint64_t request, uint32_t site)
 {
-    hub_incident(hub, peer->device, "an OFFER for '%s' that does not verify", hub->sites[site]->name);
-    hub_refuse(hub, peer->id, hub->in.request, REFUSED_BAD_EVENT, hub_site_name(hub->sites[site]),
-               "The hub cannot take what was offered: it does not verify.");
+    hub_incident(hub, device, "an OFFER for '%s' that does not verify", hub->sites[site]->name);
+    if (hub_peer(hub, peer))
+        hub_refuse(hub, peer, request, REFUSED_BAD_EVENT, hub_site_name(hub->sites[site]),
+                   "The hub cannot take back what this laptop offers: it does not verify. Ask who looks after the hub.");
 }
 
 static bool hub_signed(const struct hub *hub, const struct msg_offer *offer)
@@ -86,6 +88,56 @@ static struct batch *check_offer(struct hub *hub, struct hub_site *site, struct 
     return NULL;
 }
 
+/* A head that this hub signed, of the epoch in which it gives positions or of a later one, and does not hold: it was set
+ * back without being told, and the next position that it gave would be another event's already. */
+static bool was_set_back(const struct hub *hub, struct hub_site *site, const struct msg_offer *offer)
+{
+    const struct log_head *head = hub_site_head(site, offer->head.at.epoch);
+    return offer->head.at.epoch >= hub->config.epoch && offer->head.at.n > (head ? head->at.n : 0) &&
+           hub_signed(hub, offer);
+}
+
+static void next_epoch(struct hub *hub, const struct peer *peer, uint32_t site)
+{
+    uint32_t above = hub->in.offer.head.at.epoch;
+    hub_incident(hub, peer->device,
+                 "it brings what this hub wrote for '%s' and does not have: the hub was put back to an older state",
+                 hub->sites[site]->name);
+    struct hub_output *o = hub_put(hub, HUB_NEXT_EPOCH);
+    if (o)
+        o->from.epoch = above;
+    hub->dead = true;
+}
+
+/* Each log has room for SEEN_MAX epochs; the present one's place is kept free. */
+static bool has_room(const struct hub *hub, struct hub_site *site, uint32_t epoch)
+{
+    uint32_t used = site->head_count + (hub_site_head(site, hub->config.epoch) ? 0u : 1u);
+    return hub_site_head(site, epoch) || used < SEEN_MAX;
+}
+
+static void keep_offer(struct hub *hub, const struct peer *peer, uint32_t at, struct batch *batch)
+{
+    struct hub_site *site = hub->sites[at];
+    struct hub_output *o = hub_put(hub, HUB_KEEP_OFFER);
+    if (!o) {
+        batch_free(batch);
+        return;
+    }
+    site->offer = (struct hub_offer){.active = true,
+                                     .ticket = ++hub->last_ticket,
+                                     .peer = peer->id,
+                                     .request = hub->in.request,
+                                     .device = peer->device,
+                                     .bytes = batch->body.bytes.len};
+    hub->keep_bytes += site->offer.bytes;
+    o->ticket = site->offer.ticket;
+    o->peer = peer->id;
+    o->device = hub->devices[peer->device].id;
+    o->site = hub_site_name(site);
+    o->batch = batch;
+}
+
 void hub_on_offer(struct hub *hub, struct peer *peer, struct lent *body)
 {
     const struct msg_offer *offer = &hub->in.offer;
@@ -94,54 +146,61 @@ void hub_on_offer(struct hub *hub, struct peer *peer, struct lent *body)
         return;
     struct hub_site *site = hub->sites[at];
     const struct log_head *head = hub_site_head(site, offer->first.epoch);
-    uint64_t held = head ? head->at.n : 0;
+    if (offer->count > 0 && was_set_back(hub, site, offer)) {
+        next_epoch(hub, peer, at);
+        return;
+    }
     /* The present epoch's end is ours to give: only epochs from before a restore are refilled. */
-    if (offer->first.epoch >= hub->config.epoch || offer->first.n != held + 1) {
+    if (offer->count == 0 || offer->first.epoch >= hub->config.epoch || offer->first.n != (head ? head->at.n : 0) + 1) {
         send_offered(hub, peer->id, hub->in.request, at, offer->first.epoch);
         return;
     }
-    if (hub->offer.active || site->keeps > 0) {
+    if (site->offer.active || hub->keep_bytes + body->bytes.len > KEEP_BYTES_MAX) {
         hub_refuse(hub, peer->id, hub->in.request, REFUSED_BUSY, offer->site,
-                   "The hub is writing just now. It is asked again.");
+                   "The hub is taking back what another laptop offers. It is asked again.");
         return;
     }
-    struct batch *batch = hub_signed(hub, offer) ? check_offer(hub, site, body) : NULL;
-    if (!batch) {
-        if (!hub->dead)
-            refuse_offer(hub, peer, at);
-        return;
-    }
-    struct hub_output *o = hub_put(hub, HUB_KEEP_OFFER);
-    if (!o) {
-        batch_free(batch);
-        return;
-    }
-    site->offering = true;
-    hub->offer = (struct hub_offer){
-        .active = true, .ticket = ++hub->last_ticket, .peer = peer->id, .request = hub->in.request, .site = at};
-    o->ticket = hub->offer.ticket;
-    o->peer = peer->id;
-    o->device = hub->devices[peer->device].id;
-    o->site = hub_site_name(site);
-    o->batch = batch;
+    struct batch *batch =
+        has_room(hub, site, offer->first.epoch) && hub_signed(hub, offer) ? check_offer(hub, site, body) : NULL;
+    if (batch)
+        keep_offer(hub, peer, at, batch);
+    else if (!hub->dead)
+        refuse_offer(hub, peer->device, peer->id, hub->in.request, at);
+}
+
+static uint32_t offer_site(const struct hub *hub, uint64_t ticket)
+{
+    for (uint32_t i = 0; i < hub->site_count; i++)
+        if (hub->sites[i]->offer.active && hub->sites[i]->offer.ticket == ticket)
+            return i;
+    return NO_ONE;
 }
 
 void hub_on_offer_kept(struct hub *hub, const struct hub_input *input)
 {
-    if (!input->ok) {
+    if (!input->ok && !input->contradicts) { /* unknown: the driver starts afresh */
         hub->dead = true;
         return;
     }
-    if (!hub->offer.active || hub->offer.ticket != input->ticket)
+    uint32_t at = offer_site(hub, input->ticket);
+    if (at == NO_ONE)
         return;
-    struct hub_offer offer = hub->offer;
-    struct hub_site *site = hub->sites[offer.site];
-    hub->offer.active = false;
-    site->offering = false;
-    for (uint32_t i = 0; i < site->streams.count; i++) /* no PUSH was in flight: all that was accepted is durable */
-        site->streams.items[i].durable = site->streams.items[i].head;
+    struct hub_site *site = hub->sites[at];
+    struct hub_offer offer = site->offer;
+    site->offer = (struct hub_offer){0};
+    hub->keep_bytes -= offer.bytes;
+    if (!input->ok) { /* nothing was taken on top of it, so it is as if it had not come */
+        streams_undo(&site->streams);
+        refuse_offer(hub, offer.device, offer.peer, offer.request, at);
+        return;
+    }
+    /* Commits complete in the order in which they were asked for: what was pushed before is durable too. */
+    for (uint32_t i = 0; i < site->streams.changed_count; i++) {
+        struct stream *stream = &site->streams.items[site->streams.changed[i]];
+        stream->durable = stream->head;
+    }
     (void)hub_site_set_head(site, &input->head);
-    hub_on_grew(hub, offer.site);
+    hub_on_grew(hub, at);
     if (hub_peer(hub, offer.peer))
-        send_offered(hub, offer.peer, offer.request, offer.site, input->head.at.epoch);
+        send_offered(hub, offer.peer, offer.request, at, input->head.at.epoch);
 }

@@ -91,15 +91,17 @@ void hub_device_status(const struct hub *hub, size_t index, struct hub_device_st
     out->connected = d->heard && !d->revoked && hub->now - d->heard_ms < CONNECTED_MS;
 }
 
-/* One more than any that is known or was named: two clones must never be given the same. A connection that asks again
- * is told the same again. 0 when none is left, because the device said (or wrote) the last there is: it has to join
- * anew. */
+/* One more than any that is known or was named: two clones must never be given the same. Not below the epoch, so that a
+ * hub that was set back, and has forgotten whom it named what, does not name it again. A connection that asks again is
+ * told the same again. 0 when none is left, because the device said (or wrote) the last there is: it has to join anew. */
 uint32_t hub_next_incarnation(struct hub *hub, struct peer *peer)
 {
     struct hub_device *d = &hub->devices[peer->device];
     if (peer->named > peer->incarnation)
         return peer->named;
     uint32_t highest = d->incarnation > d->named ? d->incarnation : d->named;
+    if (hub->config.epoch > 1 && highest < hub->config.epoch - 1)
+        highest = hub->config.epoch - 1;
     for (uint32_t i = 0; i < hub->site_count; i++) {
         const struct streams *streams = &hub->sites[i]->streams;
         for (uint32_t j = 0; j < streams->count; j++)

@@ -136,13 +136,19 @@ static void range_read(struct hub *hub, const struct range_read *read, struct hu
     peer->reading = 0;
     struct pull *pull = peer->pulls[read->site];
     pull->reading = false;
-    if (pull->active && pull->request == read->request) {
+    struct position from;
+    bool lower = input->ok && pull_news(hub->sites[read->site], pull, &from) && from.epoch < input->at.epoch;
+    /* An earlier epoch was refilled meanwhile: it goes first, for what was read may follow it. */
+    if (pull->active && pull->request == read->request && !lower) {
         pull->active = false;
-        if (input->ok && input->count > 0)
+        if (input->ok && input->count > 0) {
+            /* it is durable, though HUB_GREW may still be on its way: never sign what one does not know of */
+            (void)hub_site_set_head(hub->sites[read->site], &input->head);
             send_feed(hub, peer, read->site, pull, input);
-        else
+        } else {
             hub_refuse(hub, peer->id, pull->request, REFUSED_BUSY, hub_site_name(hub->sites[read->site]),
                        "The hub could not read its log just now. It is asked again.");
+        }
     }
     enqueue_peer(hub, peer); /* at the end of the queue: others first */
 }

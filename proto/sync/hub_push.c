@@ -261,7 +261,7 @@ static struct batch *check_push(struct hub *hub, struct peer *peer, uint32_t sit
 static bool too_busy(struct hub *hub, struct peer *peer, uint32_t site, size_t bytes)
 {
     if (hub->devices[peer->device].keeps < KEEPS_PER_DEVICE_MAX && hub->keep_bytes + bytes <= KEEP_BYTES_MAX &&
-        !hub->sites[site]->offering)
+        !hub->sites[site]->offer.active)
         return false;
     hub_refuse(hub, peer->id, hub->in.request, REFUSED_BUSY, hub_site_name(hub->sites[site]),
                "The hub has much to write just now. It is asked again.");

@@ -88,6 +88,13 @@ static void get_hello(struct mp_reader *r, struct message *m)
         get_hello_site(r, &v->sites[i]);
 }
 
+static void get_key_ids(struct mp_reader *r, struct key_id *ids, uint32_t *count, uint32_t max)
+{
+    *count = get_groups(r, 1, max);
+    for (uint32_t i = 0; i < *count && !r->failed; i++)
+        mp_fixed(r, ids[i].b, sizeof ids[i].b);
+}
+
 static void get_welcome_site(struct mp_reader *r, struct welcome_site *s)
 {
     s->site = get_site(r);
@@ -97,6 +104,9 @@ static void get_welcome_site(struct mp_reader *r, struct welcome_site *s)
     mp_fixed(r, s->held_id.b, sizeof s->held_id.b);
     mp_fixed(r, s->held_receipt.b, sizeof s->held_receipt.b);
     s->head = get_position(r);
+    s->missing_count = 0;
+    if (mp_peek(r) != MP_NONE)
+        get_key_ids(r, s->missing, &s->missing_count, RECEIPT_KEYS_MAX);
 }
 
 static void get_welcome(struct mp_reader *r, struct message *m)
@@ -127,13 +137,6 @@ static void get_push(struct mp_reader *r, struct message *m)
     mp_fixed(r, v->signature.b, sizeof v->signature.b);
     if (v->count > 0 && v->first_seq == 0)
         mp_fail(r);
-}
-
-static void get_key_ids(struct mp_reader *r, struct key_id *ids, uint32_t *count, uint32_t max)
-{
-    *count = get_groups(r, 1, max);
-    for (uint32_t i = 0; i < *count && !r->failed; i++)
-        mp_fixed(r, ids[i].b, sizeof ids[i].b);
 }
 
 static void get_receipt(struct mp_reader *r, struct message *m)
@@ -205,7 +208,7 @@ static void get_offer(struct mp_reader *r, struct message *m)
     v->count = get_count(r, BATCH_ENTRIES_MAX);
     get_head(r, &v->head);
     mp_fixed(r, v->signature.b, sizeof v->signature.b);
-    if (v->count == 0 || v->first.n == 0)
+    if (v->first.epoch == 0 || (v->count == 0) != (v->first.n == 0))
         mp_fail(r);
 }
 

@@ -52,6 +52,13 @@ static void put_hello(struct buffer *b, const struct message *m)
     }
 }
 
+static void put_key_ids(struct buffer *b, const struct key_id *ids, uint32_t count)
+{
+    mp_put_array(b, count);
+    for (uint32_t i = 0; i < count; i++)
+        mp_put_bin(b, ids[i].b, sizeof ids[i].b);
+}
+
 static void put_welcome(struct buffer *b, const struct message *m)
 {
     const struct msg_welcome *v = &m->welcome;
@@ -63,7 +70,7 @@ static void put_welcome(struct buffer *b, const struct message *m)
     mp_put_uint(b, v->peer_count);
     for (uint32_t i = 0; i < v->site_count; i++) {
         const struct welcome_site *s = &v->sites[i];
-        mp_put_array(b, 8);
+        mp_put_array(b, s->missing_count > 0 ? 9 : 8);
         mp_put_str(b, s->site);
         mp_put_uint(b, (uint64_t)s->verdict);
         mp_put_uint(b, s->next_incarnation);
@@ -71,6 +78,8 @@ static void put_welcome(struct buffer *b, const struct message *m)
         mp_put_bin(b, s->held_id.b, sizeof s->held_id.b);
         put_signature(b, &s->held_receipt);
         put_position(b, s->head);
+        if (s->missing_count > 0)
+            put_key_ids(b, s->missing, s->missing_count);
     }
     for (uint32_t i = 0; i < v->peer_count; i++) {
         const struct welcome_peer *p = &v->peers[i];
@@ -91,13 +100,6 @@ static void put_push(struct buffer *b, const struct message *m)
     mp_put_uint(b, v->count);
     mp_put_uint(b, v->key_count);
     put_signature(b, &v->signature);
-}
-
-static void put_key_ids(struct buffer *b, const struct key_id *ids, uint32_t count)
-{
-    mp_put_array(b, count);
-    for (uint32_t i = 0; i < count; i++)
-        mp_put_bin(b, ids[i].b, sizeof ids[i].b);
 }
 
 static void put_receipt(struct buffer *b, const struct message *m)

@@ -52,7 +52,7 @@ static enum entries_result check_event(struct feed_check *c, const struct entry 
 {
     struct download *down = &c->site->down;
     struct spoke *s = c->s;
-    if (device_id_equal(&entry->device, &s->config.device) && entry->incarnation == s->config.incarnation) {
+    if (device_id_equal(&entry->device, &s->config.device) && entry->incarnation == spoke_incarnation(s)) {
         /* a whole event of our own stream: we get markers, unless it was never ours */
         c->forked = true;
         return ENTRIES_BAD;
@@ -77,7 +77,7 @@ static enum entries_result check_entry(void *context, const struct entry *entry,
     enum entries_result result = ENTRIES_OK;
     if (event) {
         result = check_event(c, entry, event);
-    } else if (entry->seq > c->site->own.seq) {
+    } else if (c->s->config.going_on != 0 || entry->seq > c->site->own.seq) {
         c->forked = true;
         result = ENTRIES_BAD;
     }
@@ -109,7 +109,7 @@ static struct batch *check_feed(struct feed_check *c, const struct msg_feed *fee
                                 .markers = true,
                                 .signatures = true,
                                 .own = s->config.device,
-                                .incarnation = s->config.incarnation,
+                                .incarnation = spoke_incarnation(s),
                                 .check = check_entry,
                                 .context = c};
     struct batch *batch;
@@ -165,6 +165,7 @@ static void feed_bad(struct spoke *s, struct site *site, bool forked)
 static void feed_good(struct spoke *s, struct site *site, struct batch *batch)
 {
     struct download *down = &site->down;
+    const struct log_head head = batch->head;
     down->failures = 0;
     if (site->noticed && site->notice == NOTICE_BAD_FEED)
         spoke_notice_clear(s, site);
@@ -177,6 +178,7 @@ static void feed_good(struct spoke *s, struct site *site, struct batch *batch)
         down->held = batch;
     else
         commit(s, site, batch);
+    catch_up_fed(site, &head);
 }
 
 void download_on_feed(struct spoke *s, struct lent *body)
@@ -190,6 +192,7 @@ void download_on_feed(struct spoke *s, struct lent *body)
     if (position_compare(feed->newest, site->head) > 0)
         site->head = feed->newest;
     if (feed->count == 0) {
+        catch_up_fed(site, NULL);
         if (s->now - down->sent_ms < s->config.pull_wait_ms / 2)
             down->retry_ms = s->now + BACKOFF_FIRST_MS; /* it did not wait: do not chatter */
         return;
@@ -254,9 +257,11 @@ static void send_pull(struct spoke *s, struct site *site)
 {
     struct download *down = &site->down;
     struct msg_pull *m = &s->msg.pull;
+    /* Whoever wants to go on wants to hear that there is nothing more. */
+    bool at_once = s->config.going_on != 0 && !site->catch_up.covered;
     *m = (struct msg_pull){.site = site_name(site),
                            .max_bytes = down->window,
-                           .wait_ms = s->config.pull_wait_ms,
+                           .wait_ms = at_once ? 0 : s->config.pull_wait_ms,
                            .waiting = upload_waiting(site)};
     m->oldest_waiting_ms = m->waiting > 0 ? site->oldest_waiting_ms : 0;
     m->cursor_count = down->ahead.count;
@@ -264,6 +269,7 @@ static void send_pull(struct spoke *s, struct site *site)
         m->cursors[i] = down->ahead.at[i].at;
     down->request = spoke_send(s, MSG_PULL, NULL);
     down->sent_ms = s->now;
+    site->catch_up.asked = site->catch_up.targeted;
 }
 
 void download_turn(struct spoke *s, struct site *site)

@@ -10,8 +10,9 @@ void spoke_sites_reset(struct spoke *s)
     for (uint32_t i = 0; i < s->site_count; i++) {
         struct site *site = s->sites[i];
         site->greeted = false;
-        upload_reset(site);
+        upload_reset(s, site);
         download_reset(site);
+        refill_reset(s, site);
         keys_reset(site);
     }
 }
@@ -64,19 +65,20 @@ static void send_hello(struct spoke *s)
     struct msg_hello *m = &s->msg.hello;
     m->version = PROTOCOL_VERSION;
     m->device = s->config.device;
-    m->incarnation = s->config.incarnation;
+    m->incarnation = spoke_incarnation(s);
     m->site_count = s->site_count;
     for (uint32_t i = 0; i < s->site_count; i++) {
         struct site *site = s->sites[i];
         struct hello_site *h = &m->sites[i];
         h->site = site_name(site);
-        h->own_seq = site->own.seq;
-        h->own_id = site->own.id;
+        bool going_on = s->config.going_on != 0; /* then nothing of it is written yet */
+        h->own_seq = going_on ? 0 : site->own.seq;
+        h->own_id = going_on ? (struct event_id){{0}} : site->own.id;
         h->waiting = upload_waiting(site);
         h->oldest_waiting_ms = h->waiting > 0 ? site->oldest_waiting_ms : 0;
         h->cursor_count = site->down.durable.count;
         memcpy(h->cursors, site->down.durable.at, sizeof h->cursors);
-        site->hello_shared_seq = site->shared_seq;
+        site->hello_acked_seq = site->up.acked_seq;
     }
     s->hello_request = spoke_send(s, MSG_HELLO, NULL);
     s->hello_sent_ms = s->now;
@@ -84,10 +86,12 @@ static void send_hello(struct spoke *s)
 
 /* ---- WELCOME ---- */
 
-/* What the hub holds of our stream is a receipt too. */
+/* What the hub holds of our stream is a receipt too. Less than it had signed for when HELLO was sent: it was restored,
+ * and has lost what came after (a receipt that came since HELLO is not compared: the two may have crossed). */
 static void welcome_held(struct spoke *s, struct site *site, const struct welcome_site *w)
 {
-    if (w->held_seq <= site->up.acked_seq)
+    bool less = w->held_seq < site->hello_acked_seq;
+    if (site->up.lowering || (!less && w->held_seq <= site->up.acked_seq))
         return;
     struct msg_receipt *receipt = calloc(1, sizeof *receipt);
     if (!receipt) {
@@ -99,7 +103,10 @@ static void welcome_held(struct spoke *s, struct site *site, const struct welcom
     receipt->seq = w->held_seq;
     receipt->id = w->held_id;
     receipt->signature = w->held_receipt;
-    receipt_heard(s, site, receipt);
+    if (less)
+        receipt_lower(s, site, receipt);
+    else
+        receipt_heard(s, site, receipt);
     free(receipt);
 }
 
@@ -111,9 +118,11 @@ static void tell_verdict(struct spoke *s, struct site *site)
             spoke_notice_clear(s, site);
         break;
     case SITE_REWIND:
-        spoke_notice(s, site, NOTICE_REWIND,
-                     "The hub was restored and lacks part of the record of '%s'. What is on this laptop is safe.",
-                     site->name);
+        if (!site->refill.refused) /* that has been told, and says more */
+            spoke_notice(s, site, NOTICE_REWIND,
+                         "The hub was put back to an older state. Laptops bring back what it lacks of '%s'; what is on "
+                         "this one is safe.",
+                         site->name);
         break;
     case SITE_FORK:
         receipt_forked(s, site);
@@ -139,12 +148,18 @@ static void welcome_site(struct spoke *s, struct site *site, const struct welcom
     site->next_incarnation = w->next_incarnation;
     if (position_compare(w->head, site->head) > 0 || w->verdict == SITE_REWIND)
         site->head = w->head;
-    if (w->verdict == SITE_OK && w->held_seq < site->hello_shared_seq)
-        site->verdict = SITE_REWIND; /* it signed for more than it has now */
     site->upload_stopped = site->verdict != SITE_OK;
     tell_verdict(s, site);
-    if (site->verdict == SITE_OK)
+    if (site->verdict == SITE_REWIND)
+        refill_begin(s, site);
+    else
+        refill_end(site);
+    if (s->config.going_on != 0)
+        catch_up_welcomed(site, w);
+    else if (site->verdict == SITE_OK)
         welcome_held(s, site, w);
+    if (site->verdict != SITE_DENIED && site->verdict != SITE_SPLIT)
+        wanted_add(&site->debts, w->missing, w->missing_count);
 }
 
 /* For whoever shows freshness: the WELCOME, with its names pointing to what lives on. */

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keys that are lacking. Here: KEYS is asked until KEYRING brought each, or patience grows long. At the hub: a RECEIPT
- * names them, and they are brought in a PUSH without events, until a RECEIPT answers it. */
+ * or WELCOME names them, and they are brought in a PUSH without events, until a RECEIPT answers it. */
 #include <stdlib.h>
 
 #include "proto/sync/sync_spoke_internal.h"
 
 #define KEYS_BACKOFF_FIRST_MS 5000u
+
+/* Keys are brought and asked for whatever there is to settle about the stream. */
+static bool admitted(const struct site *site)
+{
+    return site->greeted && site->verdict != SITE_DENIED && site->verdict != SITE_SPLIT;
+}
 
 void wanted_add(struct wanted *wanted, const struct key_id *ids, uint32_t count)
 {
@@ -111,14 +117,14 @@ static void debts_settled(struct site *site)
 void keys_on_read(struct spoke *s, struct site *site, struct spoke_input *input)
 {
     site->debts_reading = false;
-    if (s->phase != SPOKE_PHASE_LIVE || !site->greeted || site->upload_stopped)
+    if (s->phase != SPOKE_PHASE_LIVE || !admitted(site))
         return;
     if (input->key_count == 0) { /* they are not here either */
         debts_settled(site);
         return;
     }
     s->msg.push =
-        (struct msg_push){.site = site_name(site), .incarnation = s->config.incarnation, .key_count = input->key_count};
+        (struct msg_push){.site = site_name(site), .incarnation = spoke_incarnation(s), .key_count = input->key_count};
     site->debts.request = spoke_send(s, MSG_PUSH, &input->body);
     site->debts.sent_ms = s->now;
 }
@@ -153,22 +159,22 @@ static bool wanted_due(struct spoke *s, struct wanted *wanted)
 
 void keys_turn(struct spoke *s, struct site *site)
 {
-    if (!site->greeted || site->verdict == SITE_DENIED || site->verdict == SITE_SPLIT)
+    if (!admitted(site))
         return;
     if (wanted_due(s, &site->keys))
         send_keys(s, site);
-    if (!site->upload_stopped && !site->debts_reading && wanted_due(s, &site->debts))
+    if (!site->debts_reading && wanted_due(s, &site->debts))
         read_debts(s, site);
 }
 
 uint64_t keys_deadline(const struct spoke *s, const struct site *site)
 {
     uint64_t due = UINT64_MAX;
-    if (!site->greeted || site->verdict == SITE_DENIED || site->verdict == SITE_SPLIT)
+    if (!admitted(site))
         return due;
     if (site->keys.count > 0)
         due = wanted_deadline(s, &site->keys);
-    if (!site->upload_stopped && !site->debts_reading && site->debts.count > 0 &&
+    if (!site->debts_reading && site->debts.count > 0 &&
         wanted_deadline(s, &site->debts) < due)
         due = wanted_deadline(s, &site->debts);
     return due;

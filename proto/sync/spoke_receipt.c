@@ -20,7 +20,7 @@ static struct msg_receipt *receipt_copy(struct spoke *s, struct site *site, cons
     return copy;
 }
 
-static void keep(struct spoke *s, struct site *site, struct msg_receipt *receipt)
+static void keep(struct spoke *s, struct site *site, struct msg_receipt *receipt, bool lowered)
 {
     struct spoke_output *o = spoke_put(s, SPOKE_KEEP_RECEIPT, site);
     if (!o) {
@@ -28,7 +28,9 @@ static void keep(struct spoke *s, struct site *site, struct msg_receipt *receipt
         return;
     }
     o->receipt = receipt;
+    o->lowered = lowered;
     site->up.keeping = true;
+    site->up.keeping_lowered = lowered;
 }
 
 /* A later receipt takes an earlier one's place, and keeps the positions that it told. Those that find no room come with
@@ -45,18 +47,55 @@ static void merge(struct msg_receipt *into, const struct msg_receipt *later)
 void receipt_on_kept(struct spoke *s, struct site *site, const struct spoke_input *input)
 {
     struct upload *up = &site->up;
-    up->keeping = false;
-    if (!input->ok) {
+    bool lowered = up->keeping_lowered;
+    up->keeping = up->keeping_lowered = false;
+    /* A lowered one that is of another event than ours: the upload goes on from there all the same, and its PUSH shows
+     * the hub that the stream has two histories. */
+    if (!input->ok && !(lowered && input->contradicts)) {
         s->dead = true;
         return;
     }
-    if (input->seq > site->shared_seq)
+    if (lowered)
+        up->lowering = up->next_lowered;
+    else if (!up->lowering && input->seq > site->shared_seq)
         site->shared_seq = input->seq;
-    site->oldest_waiting_ms = input->oldest_waiting_ms;
+    if (input->ok)
+        site->oldest_waiting_ms = input->oldest_waiting_ms;
     struct msg_receipt *next = up->next_keep;
+    bool next_lowered = up->next_lowered;
     up->next_keep = NULL;
+    up->next_lowered = false;
     if (next)
-        keep(s, site, next);
+        keep(s, site, next, next_lowered);
+}
+
+/* The hub was restored: it holds our stream up to `held` (0: nothing of it), though it had signed for more. What is
+ * beyond is not shared any more, from this moment; it is uploaded again once that is durable. */
+void receipt_lower(struct spoke *s, struct site *site, const struct msg_receipt *held)
+{
+    struct upload *up = &site->up;
+    if (held->seq > 0 && !verify_receipt(&s->config.hub_sign, site_name(site), &s->config.device, held->incarnation,
+                                         held->seq, &held->id, &held->signature))
+        return; /* as if it had not come */
+    struct msg_receipt *copy = receipt_copy(s, site, held);
+    if (!copy)
+        return;
+    free(up->unsure);
+    up->unsure = NULL;
+    free(up->next_keep);
+    up->next_keep = NULL;
+    up->lowering = true;
+    up->fence = s->last_request; /* receipts that are still on their way are from before */
+    up->acked_seq = held->seq;
+    if (site->shared_seq > held->seq)
+        site->shared_seq = held->seq;
+    upload_restart(site);
+    if (up->keeping) {
+        up->next_keep = copy;
+        up->next_lowered = true;
+    } else {
+        keep(s, site, copy, true);
+    }
 }
 
 /* ---- judging ---- */
@@ -109,7 +148,7 @@ void receipt_sure(struct spoke *s, struct site *site, const struct msg_receipt *
     if (up->keeping)
         up->next_keep = copy;
     else
-        keep(s, site, copy);
+        keep(s, site, copy, false);
 }
 
 static bool known_as_ours(const struct site *site, const struct msg_receipt *receipt)
@@ -125,7 +164,7 @@ static bool known_as_ours(const struct site *site, const struct msg_receipt *rec
 void receipt_heard(struct spoke *s, struct site *site, const struct msg_receipt *receipt)
 {
     struct upload *up = &site->up;
-    if (receipt->seq <= up->acked_seq || receipt->incarnation != s->config.incarnation)
+    if (up->lowering || receipt->seq <= up->acked_seq || receipt->incarnation != s->config.incarnation)
         return;
     if (!verify_receipt(&s->config.hub_sign, site_name(site), &s->config.device, receipt->incarnation, receipt->seq,
                         &receipt->id, &receipt->signature))
@@ -167,7 +206,7 @@ void spoke_on_receipt(struct spoke *s)
 {
     const struct msg_receipt *receipt = &s->in.receipt;
     struct site *site = spoke_site(s, receipt->site);
-    if (!site || !site->greeted || receipt->incarnation != s->config.incarnation)
+    if (!site || !site->greeted || receipt->incarnation != spoke_incarnation(s))
         return;
     struct upload *up = &site->up;
     bool debt = keys_on_debt_receipt(site, s->in.request), answered = false;
@@ -179,6 +218,10 @@ void spoke_on_receipt(struct spoke *s)
         }
     if (!debt) /* also when another RECEIPT, or a WELCOME, was quicker: this one alone may name them */
         wanted_add(&site->debts, receipt->missing, receipt->missing_count);
+    /* What was asked before the hub was found restored, or over an earlier connection, may have been answered by the hub
+     * as it was before. While going on, there is nothing that could be acknowledged. */
+    if (s->in.request <= up->fence || s->config.going_on != 0)
+        return;
     if (answered) {
         up->progress_ms = s->now;
         if (s->now - push.sent_ms < QUICK_MS)

@@ -3,7 +3,7 @@
  */
 #include "proto/sync/sync_spoke_internal.h"
 
-enum owner { OWNER_NONE, OWNER_HELLO, OWNER_UPLOAD, OWNER_DOWNLOAD, OWNER_KEYS, OWNER_DEBTS };
+enum owner { OWNER_NONE, OWNER_HELLO, OWNER_UPLOAD, OWNER_DOWNLOAD, OWNER_OFFER, OWNER_KEYS, OWNER_DEBTS };
 
 static bool take_request(uint64_t *request, uint64_t refused)
 {
@@ -37,6 +37,8 @@ static enum owner take_owner(struct spoke *s, uint64_t request, struct site **ou
         }
         if (take_request(&site->down.request, request))
             return OWNER_DOWNLOAD;
+        if (take_request(&site->refill.request, request))
+            return OWNER_OFFER;
         if (take_request(&site->keys.request, request))
             return OWNER_KEYS;
         if (take_request(&site->debts.request, request))
@@ -58,6 +60,9 @@ static void try_later(struct spoke *s, struct site *site, enum owner owner)
         break;
     case OWNER_DOWNLOAD:
         site->down.retry_ms = later;
+        break;
+    case OWNER_OFFER:
+        refill_refused(s, site, true);
         break;
     case OWNER_KEYS:
         site->keys.retry_ms = later;
@@ -108,6 +113,8 @@ static void refuse_content(struct spoke *s, struct site *site, enum owner owner)
     if (owner == OWNER_UPLOAD) {
         site->upload_stopped = site->content_refused = true;
         spoke_hello_soon(s);
+    } else if (owner == OWNER_OFFER) {
+        refill_refused(s, site, false);
     } else {
         try_later(s, site, owner);
     }

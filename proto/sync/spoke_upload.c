@@ -8,7 +8,8 @@
 
 static bool going(const struct spoke *s, const struct site *site)
 {
-    return s->phase == SPOKE_PHASE_LIVE && site->greeted && !site->upload_stopped;
+    return s->phase == SPOKE_PHASE_LIVE && site->greeted && !site->upload_stopped && !site->up.lowering &&
+           s->config.going_on == 0;
 }
 
 uint64_t upload_waiting(const struct site *site)
@@ -25,9 +26,10 @@ void upload_restart(struct site *site)
     site->up.next_seq = site->up.acked_seq + 1;
 }
 
-void upload_reset(struct site *site)
+void upload_reset(struct spoke *s, struct site *site)
 {
     upload_restart(site);
+    site->up.fence = s->last_request;
     site->up.retry_ms = 0;
     site->up.stalls = 0;
     free(site->up.unsure);

@@ -122,6 +122,18 @@ bool hub_load_stream(struct hub *hub, struct bytes site, const struct device_id 
     return true;
 }
 
+bool hub_set_missing(struct hub *hub, struct bytes site, const struct key_id *keys, size_t count)
+{
+    uint32_t at = hub_site_index(hub, site);
+    if (at == NO_ONE)
+        return false;
+    struct hub_site *found = hub->sites[at];
+    found->missing_count = (uint32_t)(count < RECEIPT_KEYS_MAX ? count : RECEIPT_KEYS_MAX);
+    if (count > 0)
+        memcpy(found->missing, keys, found->missing_count * sizeof keys[0]);
+    return true;
+}
+
 /* ---- the step ---- */
 
 static const char refused_malformed[] = "The message does not follow the protocol. Update felloe on this laptop.";

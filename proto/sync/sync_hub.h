@@ -84,7 +84,8 @@ enum hub_output_kind {
     HUB_READ_KEYS,  /* site, key ids, for device: answer with HUB_RANGE (keys only) */
     HUB_HASH,       /* site, positions: the log's hash at each: answer with HUB_HASHES */
     HUB_KEEP_KEYS,  /* site, key_count records in body, from device: unwrap and make durable; answer with HUB_KEPT */
-    HUB_KEEP_OFFER, /* batch: put entries at their old positions; answer with HUB_OFFER_KEPT */
+    HUB_KEEP_OFFER, /* batch: put entries at their old positions; answer with HUB_OFFER_KEPT. Completed in the order in
+                       which it and the HUB_KEEPs were asked for */
     HUB_NEXT_EPOCH, /* from.epoch: begin an epoch above this one; the machine does nothing more. The driver makes a new
                        one once that is durable */
     HUB_HEARD,      /* device, waiting, oldest_waiting_ms: last heard now (in memory; for freshness) */

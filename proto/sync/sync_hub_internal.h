@@ -26,6 +26,14 @@
 #define INCIDENT_PAUSE_MS 10000u     /* per device: a liar must not fill the log */
 #define NO_ONE UINT32_MAX
 
+/* An OFFER whose entries are on their way to the disk. */
+struct hub_offer {
+    bool active;
+    uint64_t ticket, peer, request;
+    uint32_t device;
+    size_t bytes;
+};
+
 struct hub_site {
     char name[SLUG_MAX + 1];
     uint8_t head_count;
@@ -35,7 +43,9 @@ struct hub_site {
     struct log_head signed_head;
     struct signature head_signature;
     uint32_t keeps;                  /* in flight */
-    bool offering;                   /* a HUB_KEEP_OFFER is in flight */
+    struct hub_offer offer;          /* one at a time; no PUSH is taken meanwhile, so that it can be undone */
+    struct key_id missing[RECEIPT_KEYS_MAX]; /* keys that the hub lacks: asked for with each WELCOME */
+    uint32_t missing_count;
 };
 
 struct hub_device {
@@ -112,12 +122,6 @@ struct keep {
     struct { uint64_t peer, request; } waiters[KEEP_WAITERS_MAX];
 };
 
-struct hub_offer {
-    bool active;
-    uint64_t ticket, peer, request;
-    uint32_t site;
-};
-
 struct hub {
     struct hub_config config;
     bool dead;
@@ -139,8 +143,7 @@ struct hub {
     struct hash_check *checks;
     uint32_t check_count, check_cap;
     struct keep *keeps, **keeps_end;
-    size_t keep_bytes;
-    struct hub_offer offer;
+    size_t keep_bytes;               /* of offers too */
     uint64_t due_ms;                 /* no held-back PULL is due before this */
     struct message in, msg;
 };

@@ -111,6 +111,9 @@ static void on_message(struct spoke *s, struct spoke_input *input)
     case MSG_KEYRING:
         keys_on_keyring(s, &input->body);
         break;
+    case MSG_OFFERED:
+        refill_on_offered(s);
+        break;
     case MSG_REFUSED:
         spoke_on_refused(s);
         break;
@@ -162,6 +165,9 @@ static void on_input(struct spoke *s, struct spoke_input *input)
     case SPOKE_NEED_KEYS:
         keys_on_need(s, site, input);
         break;
+    case SPOKE_OFFER_READ:
+        refill_on_read(s, site, input);
+        break;
     case SPOKE_KEYS_READ:
         keys_on_read(s, site, input);
         break;
@@ -177,8 +183,10 @@ static void take_turn(struct spoke *s)
     for (uint32_t i = 0; i < s->site_count && s->phase == SPOKE_PHASE_LIVE; i++) {
         upload_turn(s, s->sites[i]);
         download_turn(s, s->sites[i]);
+        refill_turn(s, s->sites[i]);
         keys_turn(s, s->sites[i]);
     }
+    catch_up_turn(s);
     /* a turn may have found that the hub is to be greeted at once */
     spoke_greeting_turn(s);
 }
@@ -209,6 +217,7 @@ uint64_t spoke_deadline(const struct spoke *spoke)
     for (uint32_t i = 0; i < spoke->site_count && spoke->phase == SPOKE_PHASE_LIVE; i++) {
         due = earlier(due, upload_deadline(spoke, spoke->sites[i]));
         due = earlier(due, download_deadline(spoke, spoke->sites[i]));
+        due = earlier(due, refill_deadline(spoke, spoke->sites[i]));
         due = earlier(due, keys_deadline(spoke, spoke->sites[i]));
     }
     return due;

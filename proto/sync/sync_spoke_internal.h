@@ -7,6 +7,8 @@
  *   spoke_upload.c   own events: reading, PUSH, timeouts
  *   spoke_receipt.c  RECEIPT: what the hub holds, and making that durable here
  *   spoke_download.c PULL, FEED, cursors
+ *   spoke_offer.c    OFFER: a restored hub is refilled
+ *   spoke_going_on.c going on as the next incarnation
  *   spoke_keys.c     keys that are lacking, here and there
  *   spoke_output.c   outputs and notices */
 #ifndef FELLOE_PROTO_SYNC_SPOKE_INTERNAL_H
@@ -57,12 +59,40 @@ struct upload {
     uint32_t sent_at;
     struct msg_receipt *unsure;     /* a receipt whose id has to be looked up among the own events first */
     struct msg_receipt *next_keep;  /* to be kept once the present one is */
-    bool keeping;
+    bool keeping, keeping_lowered;
+    bool next_lowered;              /* next_keep takes away: nothing is merged into it */
+    bool lowering;                  /* the hub holds less than it signed for; no upload before that is durable here */
+    uint64_t fence;                 /* RECEIPTs for requests up to this one are of before: not believed */
+};
+
+/* What of a restored hub's log is being brought back to it. */
+struct refill {
+    bool active;
+    bool known;                     /* the hub said how far it holds `epoch`: `held` */
+    bool offering;                  /* the request brings entries, it does not only ask */
+    bool reading;
+    bool gap;                       /* there was nothing here that could be offered next */
+    bool refused;                   /* the hub did not take it, and people were told */
+    uint32_t epoch, window;
+    uint64_t held, best;            /* best: the furthest that it said of this epoch */
+    struct position reading_from;
+    uint64_t request, sent_ms, retry_ms;
+    size_t bytes;
+    unsigned failures, rounds;
 };
 
 struct cursors {
     uint8_t count;
     struct log_head at[SEEN_MAX];   /* ascending by epoch */
+};
+
+/* While going on: what the hub had at the first WELCOME, and whether it is here. */
+struct catch_up {
+    bool targeted;                  /* `target` is set: the log's newest position then */
+    bool asked;                     /* the PULL that is out was sent since */
+    bool covered;                   /* `cover` was received, and holds all of it */
+    struct position target;
+    struct cursors cover;
 };
 
 struct download {
@@ -90,7 +120,8 @@ struct wanted {
 struct site {
     char name[SLUG_MAX + 1];
     struct stream_head own;
-    uint64_t shared_seq, hello_shared_seq; /* now; when the last HELLO was sent */
+    uint64_t shared_seq;
+    uint64_t hello_acked_seq;       /* what a receipt was verified for when the last HELLO was sent */
     int64_t oldest_waiting_ms;
     struct position head;
     enum site_verdict verdict;
@@ -102,6 +133,8 @@ struct site {
     bool content_refused;           /* the hub refused a PUSH; until a receipt brings something new */
     struct upload up;
     struct download down;
+    struct refill refill;
+    struct catch_up catch_up;
     struct wanted keys;             /* keys that are lacking here */
     struct wanted debts;            /* keys that the hub lacks */
     bool debts_reading;
@@ -113,6 +146,7 @@ struct spoke {
     enum spoke_phase phase;
     bool dead;                      /* a commit failed, or memory ran out */
     bool noticed;                   /* a notice about no site is out */
+    bool told_caught_up;
     uint64_t now;
     struct spoke_outputs *out;
     uint64_t last_request;
@@ -128,6 +162,11 @@ struct spoke {
 static inline struct bytes site_name(const struct site *site)
 {
     return bytes_str(site->name);
+}
+/* The incarnation that it speaks as. */
+static inline uint32_t spoke_incarnation(const struct spoke *s)
+{
+    return s->config.going_on != 0 ? s->config.going_on : s->config.incarnation;
 }
 struct site *spoke_site(struct spoke *s, struct bytes name);
 
@@ -157,7 +196,7 @@ uint64_t spoke_greeting_deadline(const struct spoke *s);
 void spoke_on_refused(struct spoke *s);
 
 /* ---- spoke_upload.c ---- */
-void upload_reset(struct site *site);           /* a new connection */
+void upload_reset(struct spoke *s, struct site *site); /* a new connection */
 void upload_restart(struct site *site);         /* go on from what is acknowledged; forget what is in flight */
 void upload_remember(struct site *site, uint64_t seq, const struct event_id *id);
 void upload_on_read(struct spoke *s, struct site *site, struct spoke_input *input);
@@ -169,6 +208,7 @@ uint64_t upload_deadline(const struct spoke *s, const struct site *site);
 void receipt_heard(struct spoke *s, struct site *site, const struct msg_receipt *receipt);
 void receipt_sure(struct spoke *s, struct site *site, const struct msg_receipt *receipt);
 void receipt_forked(struct spoke *s, struct site *site);
+void receipt_lower(struct spoke *s, struct site *site, const struct msg_receipt *held);
 void spoke_on_receipt(struct spoke *s);
 void receipt_on_kept(struct spoke *s, struct site *site, const struct spoke_input *input);
 
@@ -179,6 +219,22 @@ void download_on_feed(struct spoke *s, struct lent *body);
 void download_on_kept(struct spoke *s, struct site *site, const struct spoke_input *input);
 void download_turn(struct spoke *s, struct site *site);
 uint64_t download_deadline(const struct spoke *s, const struct site *site);
+
+/* ---- spoke_offer.c ---- */
+void refill_begin(struct spoke *s, struct site *site); /* the hub is behind */
+void refill_end(struct site *site);                    /* it is not, or there are other things to settle first */
+void refill_reset(struct spoke *s, struct site *site); /* a new connection */
+void refill_refused(struct spoke *s, struct site *site, bool busy);
+void refill_on_offered(struct spoke *s);
+void refill_on_read(struct spoke *s, struct site *site, struct spoke_input *input);
+void refill_turn(struct spoke *s, struct site *site);
+uint64_t refill_deadline(const struct spoke *s, const struct site *site);
+
+/* ---- spoke_going_on.c ---- */
+void catch_up_welcomed(struct site *site, const struct welcome_site *w);
+void catch_up_fed(struct site *site, const struct log_head *head); /* NULL: there is no news */
+bool catch_up_done(const struct site *site);
+void catch_up_turn(struct spoke *s);
 
 /* ---- spoke_keys.c ---- */
 void wanted_add(struct wanted *wanted, const struct key_id *ids, uint32_t count);

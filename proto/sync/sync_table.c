@@ -140,6 +140,7 @@ void streams_begin(struct streams *streams)
 {
     streams->round++;
     streams->changed_count = 0;
+    streams->count_before = streams->count;
 }
 
 bool streams_advance(struct streams *streams, struct stream *stream, const struct event_clear *event,
@@ -166,5 +167,11 @@ void streams_undo(struct streams *streams)
 {
     for (uint32_t i = 0; i < streams->changed_count; i++)
         streams->items[streams->changed[i]].head = streams->items[streams->changed[i]].before;
+    while (streams->count > streams->count_before) {
+        uint8_t key[STREAM_KEY];
+        const struct stream *last = &streams->items[--streams->count];
+        stream_key(&last->device, last->incarnation, key);
+        table_remove(&streams->index, key);
+    }
     streams_begin(streams);
 }

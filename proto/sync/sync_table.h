@@ -44,6 +44,7 @@ struct streams {
     struct stream *items;
     uint32_t count, cap;
     uint32_t round;        /* of streams_begin */
+    uint32_t count_before; /* streams when it began */
     uint32_t *changed;     /* streams touched in this round */
     uint32_t changed_count, changed_cap;
 };
@@ -54,7 +55,8 @@ struct stream *streams_find(struct streams *streams, const struct device_id *dev
 /* Finds or adds; NULL when memory ran out. The pointer holds until the next call that adds. */
 struct stream *streams_get(struct streams *streams, const struct device_id *device, uint32_t incarnation);
 
-/* A trial: begin, then advance heads; undo puts back all heads that were moved since. */
+/* A trial: begin, then advance heads; undo puts back all heads that were moved since, and takes away streams that were
+ * added since: what does not verify leaves nothing, however many names it has. */
 void streams_begin(struct streams *streams);
 bool streams_advance(struct streams *streams, struct stream *stream, const struct event_clear *event,
                      const struct event_id *id); /* false: memory ran out */

@@ -54,7 +54,8 @@ static void hub_answers(enum message_kind kind)
         message.welcome = (struct msg_welcome){.hub = {{1}}, .epoch = 1, .now_ms = 1767225600000, .site_count = 1,
                                                .peer_count = 2};
         message.welcome.sites[0] = (struct welcome_site){.site = site, .verdict = SITE_OK, .held_seq = 5,
-                                                         .held_id = {{2}}, .held_receipt = {{3}}, .head = {1, 100}};
+                                                         .held_id = {{2}}, .held_receipt = {{3}}, .head = {1, 100},
+                                                         .missing_count = 2, .missing = {{{6}}, {{7}}}};
         message.welcome.peers[0] = (struct welcome_peer){.device = {{4}}, .heard_ms = 0, .waiting = 0};
         message.welcome.peers[1] = (struct welcome_peer){.device = {{5}}, .heard_ms = 1767225600000, .waiting = 300};
         break;
@@ -88,6 +89,12 @@ static void hub_answers(enum message_kind kind)
 bool fuzz_seed(unsigned number, struct buffer *out)
 {
     enum message_kind kind = (enum message_kind)(number + 1);
+    if (number == MSG_REFUSED) { /* one more: an OFFER of nothing, which is a question */
+        message = (struct message){.kind = MSG_OFFER, .request = 1};
+        message.offer = (struct msg_offer){.site = bytes_str("dale-east"), .first = {3, 0}};
+        message_encode(&message, out);
+        return true;
+    }
     if (kind > MSG_REFUSED)
         return false;
     memset(&message, 0, sizeof message);

@@ -136,6 +136,9 @@ static inline void tell_output(struct hub_output *o)
         line_add(&line, "keep-offer(%llu) %u.%llu+%u", ticket, o->batch->epoch, (unsigned long long)o->batch->first_n,
                  o->batch->count);
         break;
+    case HUB_NEXT_EPOCH:
+        line_add(&line, "next-epoch above %u", o->from.epoch);
+        break;
     case HUB_HEARD:
         return;
     case HUB_INCIDENT:

@@ -73,8 +73,17 @@ static inline void tell_output(struct spoke_output *o)
     case SPOKE_KEEP_FEED:
         line_add(&line, "keep-feed %llu+%u", (unsigned long long)o->batch->first_n, o->batch->count);
         break;
+    case SPOKE_READ_OFFER:
+        line_add(&line, "read-offer %u.%llu max %u", o->from.epoch, (unsigned long long)o->from.n, o->max_bytes);
+        break;
+    case SPOKE_CAUGHT_UP:
+        line_add(&line, "caught-up");
+        break;
     case SPOKE_KEEP_RECEIPT:
-        line_add(&line, "keep-receipt %llu runs %u", (unsigned long long)o->receipt->seq, o->receipt->run_count);
+        if (o->lowered)
+            line_add(&line, "lower-receipt %llu", (unsigned long long)o->receipt->seq);
+        else
+            line_add(&line, "keep-receipt %llu runs %u", (unsigned long long)o->receipt->seq, o->receipt->run_count);
         break;
     case SPOKE_READ_KEYS:
         line_add(&line, "read-keys %u", o->key_count);

@@ -63,7 +63,11 @@ static void give_welcome(bool full)
                                             .verdict = (enum site_verdict)(i % 5),
                                             .next_incarnation = i,
                                             .held_seq = 4,
-                                            .head = {1, 70}};
+                                            .head = {1, 70},
+                                            .missing_count = full ? RECEIPT_KEYS_MAX : i};
+    for (uint32_t i = 0; i < m->site_count; i++)
+        for (uint32_t k = 0; k < m->sites[i].missing_count; k++)
+            fill(&m->sites[i].missing[k], sizeof m->sites[i].missing[k], (uint8_t)k);
     for (uint32_t i = 0; i < m->peer_count; i++)
         m->peers[i] = (struct welcome_peer){.heard_ms = 12345, .waiting = i};
 }
@@ -287,6 +291,47 @@ static bool accepted(void)
     return ok;
 }
 
+/* A hub that lacks no key says nothing of it: what an earlier version reads. */
+static void missing_keys_are_told_when_there_are_any(void **state)
+{
+    (void)state;
+    struct buffer b = {0};
+    give(MSG_WELCOME, false);
+    size_t sites = sample.welcome.site_count;
+    for (size_t i = 0; i < sites; i++)
+        sample.welcome.sites[i].missing_count = 0;
+    encode(&b);
+    size_t without = b.len;
+    assert_true(message_decode(buffer_bytes(&b), &read_back));
+    assert_int_equal(read_back.welcome.sites[0].missing_count, 0);
+    sample.welcome.sites[0].missing_count = 2;
+    fill(&sample.welcome.sites[0].missing[1], sizeof(struct key_id), 7);
+    encode(&b);
+    assert_int_equal(b.len, without + 1 + 2 * 18);
+    assert_true(message_decode(buffer_bytes(&b), &read_back));
+    assert_int_equal(read_back.welcome.sites[0].missing_count, 2);
+    assert_memory_equal(&read_back.welcome.sites[0].missing[1], &sample.welcome.sites[0].missing[1],
+                        sizeof(struct key_id));
+    buffer_release(&b);
+}
+
+static void an_offer_of_nothing_is_a_question(void **state)
+{
+    (void)state;
+    give(MSG_OFFER, false);
+    sample.offer.count = 0;
+    assert_false(accepted()); /* a question is about an epoch, not about a position */
+    sample.offer.first.n = 0;
+    sample.offer.head = (struct log_head){0};
+    assert_true(accepted());
+    assert_int_equal(read_back.offer.first.epoch, 1);
+    sample.offer.first.epoch = 0;
+    assert_false(accepted());
+    give(MSG_OFFER, false);
+    sample.offer.first.n = 0;
+    assert_false(accepted());
+}
+
 static void values_over_a_limit_are_refused(void **state)
 {
     (void)state;
@@ -494,6 +539,8 @@ int main(void)
         cmocka_unit_test(a_message_cut_anywhere_is_refused),
         cmocka_unit_test(a_flipped_bit_never_does_harm),
         cmocka_unit_test(what_a_later_version_adds_is_passed_over),
+        cmocka_unit_test(missing_keys_are_told_when_there_are_any),
+        cmocka_unit_test(an_offer_of_nothing_is_a_question),
         cmocka_unit_test(values_over_a_limit_are_refused),
         cmocka_unit_test(names_are_checked),
         cmocka_unit_test(a_refused_message_still_tells_its_request),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The hub's machine, step by step: who may speak, greeting, connections, offers. */
+/* The hub's machine, step by step: who may speak, greeting, connections. */
 #include "tests/unit/given_hub.h"
 
 /* ---- who may speak ---- */
@@ -225,63 +225,6 @@ static void devices_are_told_as_heard(void **state)
     assert_false(status.connected);
 }
 
-/* ---- OFFER ---- */
-
-/* The hub lost all after position `held`, and is restored in epoch 2; `full` keeps what it had. */
-static struct store full;
-static void hub_restored(uint32_t held)
-{
-    full = hubs;
-    hubs = (struct store){0};
-    log_ = store_add_site(&hubs, SITE);
-    for (uint32_t n = 1; n <= held; n++)
-        store_append(log_, 1, store_at(&full.sites[0], (struct position){1, n})->event, NULL);
-    make_hub(2);
-}
-
-static const char *offer(uint64_t request, uint64_t first, uint32_t count, bool forged)
-{
-    struct buffer body = {0};
-    struct msg_offer *m = &message.offer;
-    *m = (struct msg_offer){.site = bytes_str(SITE), .first = {1, first}, .count = count};
-    for (uint64_t n = first; n < first + count; n++) {
-        const struct store_entry *entry = store_at(&full.sites[0], (struct position){1, n});
-        feed_put_event(&body, buffer_bytes(&entry->event->raw), NULL);
-        m->head = entry->head;
-    }
-    sign_log_head(forged ? &b.secret : &hub_party.secret, m->site, &m->head, &m->signature);
-    return send(&b, 2, MSG_OFFER, request, &body);
-}
-
-static void a_restored_hub_takes_back_what_it_signed(void **state)
-{
-    (void)state;
-    a_wrote(6);
-    hub_restored(2);
-    hello(&b, 2, &head_b);
-    says(offer(2, 5, 2, false), "OFFERED#2 1.2 to 2"); /* not what comes next: it says how far it is */
-    says(offer(3, 3, 2, true), "incident; REFUSED#3 10 to 2");
-    says(offer(4, 3, 3, false), "keep-offer(1) 1.3+3");
-    says(offer(5, 3, 3, false), "REFUSED#5 9 to 2"); /* one after the other */
-    for (uint64_t n = 3; n <= 5; n++)
-        store_append(log_, 1, store_at(&full.sites[0], (struct position){1, n})->event, NULL);
-    struct hub_input done = {.kind = HUB_OFFER_KEPT, .ticket = 1, .ok = true, .head = store_head(log_, 1)};
-    says(step(&done), "OFFERED#4 1.5 to 2");
-    says(hello(&a, 1, &head_a), "WELCOME#1 ok held 5 head 5 to 1");
-    store_release(&full);
-}
-
-static void the_present_epoch_takes_no_offers(void **state)
-{
-    (void)state;
-    a_wrote(6);
-    hub_restored(2);
-    make_hub(1);
-    hello(&b, 2, &head_b);
-    says(offer(2, 3, 2, false), "OFFERED#2 1.2 to 2");
-    store_release(&full);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,8 +242,6 @@ int main(void)
         TEST(a_laptop_at_the_last_incarnation_is_named_none),
         TEST(of_many_connections_the_quietest_is_forgotten),
         TEST(devices_are_told_as_heard),
-        TEST(a_restored_hub_takes_back_what_it_signed),
-        TEST(the_present_epoch_takes_no_offers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

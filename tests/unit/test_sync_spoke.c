@@ -257,22 +257,6 @@ static void a_hub_that_holds_more_than_was_written_is_a_fork(void **state)
     says(after(1000), "HELLO#3 own 1 waiting 1");
 }
 
-static void a_restored_hub_stops_the_upload_of_that_site_only(void **state)
-{
-    (void)state;
-    write_own(5);
-    make_spoke(4);
-    up();
-    says(welcome(1, 2), "notice rewind; PULL#2 after 0 max 16384");
-    assert_int_equal(shared(), 4);
-    says(after(20000), "");
-    others_write(1);
-    says(feed(2, 1, 1), "keep-feed 1+1; PULL#3 after 1 max 16384");
-    feed_kept(true);
-    says(after(40000), "HELLO#4 own 5 waiting 1; PULL#5 after 1 max 8192");
-    says(welcome(4, 4), "notice clear; read 5 max 16384"); /* refilled: on it goes */
-}
-
 static void verdicts_stop_what_they_are_about(void **state)
 {
     (void)state;
@@ -381,7 +365,6 @@ int main(void)
         TEST(another_history_at_the_hub_is_a_fork),
         TEST(another_event_at_the_very_end_is_a_fork_too),
         TEST(a_hub_that_holds_more_than_was_written_is_a_fork),
-        TEST(a_restored_hub_stops_the_upload_of_that_site_only),
         TEST(verdicts_stop_what_they_are_about),
         TEST(hello_first_is_done),
         TEST(a_busy_hub_is_asked_later),
