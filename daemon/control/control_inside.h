@@ -22,6 +22,7 @@ void control_import_leave(struct control_request *request);
 bool control_import_first(struct control_request *request);
 /* While the server pauses nothing that is at rest goes on: true then, and it is woken at the end of the pause. */
 bool control_put_off(struct control_request *request);
+bool control_paused(const struct control_server *server);
 /* The list of those that wait for the projector. */
 struct control_request **control_waiting(struct control_server *server);
 

@@ -247,6 +247,8 @@ void control_wait_views(struct control_request *request, control_step then)
 
 void control_server_changed(struct control_server *server)
 {
+    if (control_paused(server)) /* the views may be closed; they tell again */
+        return;
     struct control_request **at = control_waiting(server);
     while (*at) {
         struct control_request *request = *at;

@@ -335,6 +335,11 @@ bool control_import_first(struct control_request *request)
 
 /* ---- pausing ---- */
 
+bool control_paused(const struct control_server *server)
+{
+    return server->paused;
+}
+
 bool control_put_off(struct control_request *request)
 {
     request->due = request->daemon->control->paused && !request->holds;
