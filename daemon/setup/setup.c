@@ -11,6 +11,7 @@
 #include "daemon/daemon.h"
 #include "daemon/lock.h"
 #include "daemon/store/file.h"
+#include "daemon/store/store_check.h"
 
 static enum felloe_code cannot_make(const char *dir, int cause, struct felloe_error *error)
 {
@@ -70,6 +71,15 @@ enum felloe_code setup_identity(const char *dir, struct identity *out, struct fe
     if (access(path, F_OK) != 0 && errno == ENOENT)
         return FELLOE_NOT_FOUND;
     return identity_load(out, dir, error);
+}
+
+void setup_forget_unfinished(const char *dir)
+{
+    static const char *const stores[] = {"keys", "log"};
+    char path[PATH_MAX];
+    for (size_t i = 0; i < sizeof stores / sizeof *stores; i++)
+        if (snprintf(path, sizeof path, "%s/%s", dir, stores[i]) < (int)sizeof path)
+            store_forget_unfinished(path);
 }
 
 enum felloe_code setup_log_open(struct setup_log *setup, const char *dir, const struct identity *identity,

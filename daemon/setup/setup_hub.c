@@ -83,6 +83,7 @@ static enum felloe_code fill(const struct setup_options *options, const struct c
     enum felloe_code code = take_identity(options, identity, error);
     if (code != FELLOE_OK)
         return code;
+    setup_forget_unfinished(options->dir);
     code = setup_log_open(&setup, options->dir, identity, error);
     if (code != FELLOE_OK)
         return code;

@@ -211,8 +211,10 @@ static enum felloe_code fill_log(struct joining *j)
     struct setup_log setup;
     uint32_t count = 0;
     enum felloe_code code = unwrap_keys(j, keys, &count);
-    if (code == FELLOE_OK)
+    if (code == FELLOE_OK) {
+        setup_forget_unfinished(j->dir);
         code = setup_log_open(&setup, j->dir, j->identity, j->error);
+    }
     if (code == FELLOE_OK) {
         for (uint32_t i = 0; code == FELLOE_OK && i < joined->site_count; i++)
             code = add_site(&setup, joined->sites[i], keys, count, j->error);

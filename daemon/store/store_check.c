@@ -108,6 +108,33 @@ enum felloe_code store_check_file(const char *path, struct felloe_error *error)
     return code;
 }
 
+/* What was never committed has two first meta pages without a number, as far as they have come. */
+#define UNFINISHED_MAX ((off_t)256 << 10)
+static bool is_unfinished(int fd, const struct stat *st)
+{
+    bool unfinished = st->st_size <= UNFINISHED_MAX;
+    for (off_t page = 0; page < 2 && unfinished; page++) {
+        struct meta_on_disk meta = {0}; /* what is missing is zero */
+        ssize_t got = pread(fd, &meta, sizeof meta, page * (off_t)sysconf(_SC_PAGESIZE));
+        unfinished = got >= 0 && meta.txn == 0 && (meta.magic == 0 || meta.magic == META_MAGIC);
+    }
+    return unfinished;
+}
+
+void store_forget_unfinished(const char *dir)
+{
+    char path[PATH_MAX];
+    struct stat st;
+    if (snprintf(path, sizeof path, "%s/data.mdb", dir) >= (int)sizeof path)
+        return;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return;
+    if (fstat(fd, &st) == 0 && is_unfinished(fd, &st))
+        unlink(path); /* where that fails, opening it tells why */
+    close(fd);
+}
+
 bool store_disk_is_full(const char *dir)
 {
     char path[PATH_MAX];

@@ -12,6 +12,10 @@
  * of free pages only is made as long as it should be. */
 enum felloe_code store_check_file(const char *path, struct felloe_error *error);
 
+/* Removes dir/data.mdb when no commit was ever completed in it: its making was interrupted by a power cut. Only where
+ * nothing can have been saved yet, as a small file whose first pages were wiped looks the same. */
+void store_forget_unfinished(const char *dir);
+
 /* Tries: writes a little and takes it away again. */
 bool store_disk_is_full(const char *dir);
 
