@@ -55,6 +55,8 @@ UNIT      := $(patsubst tests/unit/%.c,$B/tests/%,$(wildcard tests/unit/test_*.c
 SIM       := $(patsubst tests/sim/%.c,$B/tests/%,$(wildcard tests/sim/test_*.c))
 SIM_O     := $(call obj,$(filter-out tests/sim/test_% tests/sim/main.c,$(wildcard tests/sim/*.c)))
 NET       := $(patsubst %.c,$B/%,$(filter-out tests/net/way.c tests/net/caller.c,$(wildcard tests/net/*.c)))
+POWER_O   := $(call obj,tests/power/*.c)
+PRELOAD   := $(patsubst tests/preload/%.c,$B/%.so,$(wildcard tests/preload/*.c))
 FUZZ      := $(patsubst tests/fuzz/fuzz_%.c,$B/tests/fuzz_%,$(wildcard tests/fuzz/fuzz_*.c))
 SOURCES   := $(wildcard include/felloe/*.h proto/*.[ch] proto/*/*.[ch] daemon/*.[ch] daemon/*/*.[ch] client/*.[ch] client/*/*.[ch] tests/*/*.[ch])
 VERSION    = $(shell sed -n 's/.*FELLOE_VERSION "\(.*\)".*/\1/p' include/felloe/version.h)
@@ -123,12 +125,17 @@ $B/tests/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/tests/fuzz/replay_main.o $B/libproto.
 $B/tests/net/%: $B/tests/net/%.o $B/tests/net/way.o $B/libproto.a
 	@echo "  LINK  $@"
 	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(DAEMON_LIBS)
-# Preloaded into a daemon whose clock is to be wrong.
-$B/later.so: tests/preload/later.c $B/.flags
+# Preloaded into a daemon: one each for a wrong clock, a disk that is recorded, a disk that fails.
+$B/%.so: tests/preload/%.c tests/preload/files.h tests/power/trace.h $B/.flags
 	@echo "  LINK  $@"
 	$Q$(CC) $(CPPFLAGS) $(CSTD) -O2 $(WARN) -Wno-pedantic -fPIC -shared -o $@ $<
 
-TEST_PROGRAMS := $(UNIT) $(SIM) $(FUZZ) $(NET) $B/later.so
+# Disks after a power cut, opened by the daemon's own objects.
+$B/felloe-power: $(POWER_O) $(filter-out $B/daemon/main.o,$(DAEMON_O)) $B/libproto.a
+	@echo "  LINK  $@"
+	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(DAEMON_LIBS)
+
+TEST_PROGRAMS := $(UNIT) $(SIM) $(FUZZ) $(NET) $(PRELOAD) $B/felloe-power
 # A recursive make: only after `make deps` can this file ask pkg-config, and the jobs run beside each other.
 SUBMAKE = +$Q$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 
@@ -141,6 +148,8 @@ unit: $(UNIT) $(SIM)  ## build and run the unit tests alone
 	@B=$B tests/run unit
 sim: $B/felloe-sim  ## the simulator: SEEDS=N (1000) from FROM=S on, or one SEED=S with TRACE=LINES of what happened
 	$Q$B/felloe-sim $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000) --from $(or $(FROM),1)) --trace $(or $(TRACE),60)
+power: test-programs  ## power cuts: IMAGES=N (2000) disks that one could have left, SEED=S
+	@B=$B tests/power/run $(or $(IMAGES),2000) $(SEED)
 demo:  ## install what is missing, build, show one hub and four laptops at work (KEEP=1: leave them running)
 	+@$(MAKE) -s --no-print-directory deps
 	$(SUBMAKE) B=$B all $(GENERATOR)
@@ -222,7 +231,7 @@ help:  ## list these targets
 	@echo 'make TARGET [CC=clang] [V=1] [B=build] [PREFIX=/usr/local] [DESTDIR=]'
 	@sed -n 's/^\([a-z_.]*\):[^#]*  ## \(.*\)/\1	\2/p' Makefile | awk -F '\t' '{ printf "  %-24s%s\n", $$1, $$2 }'
 
-.PHONY: all lib test test-programs unit sim demo asan tsan fuzz libfuzzer format tidy deps install clean help FORCE
+.PHONY: all lib test test-programs unit sim power demo asan tsan fuzz libfuzzer format tidy deps install clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $B -name '*.d' -not -path '$B/?san/*' -not -path '$B/libfuzzer/*' 2>/dev/null)

@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What may be on the disk: per file what is certain and what is pending, per folder likewise. Images of it. */
+#include "tests/power/power.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SECTOR 512u
+
+/* What a file holds: zeros from `held` on, which take no memory (blocks taken ahead). */
+struct content {
+    uint8_t *bytes;
+    size_t held, size, cap;
+};
+
+struct pending {
+    const struct op *op;
+    bool certain; /* was made durable by itself; waits here because of what is pending before it */
+};
+
+struct entry {
+    const char *name; /* in the trace */
+    struct node *node;
+};
+struct entries {
+    struct entry *items;
+    size_t count, cap;
+};
+/* `node` comes under `name` (NULL: what was there goes away), and goes away under `from` where that is given. */
+struct change {
+    const char *name, *from;
+    struct node *node;
+};
+
+struct node {
+    struct node *next; /* all of them, for the end */
+    bool is_folder;
+    struct content base; /* a file's, as it is on the disk for certain */
+    struct pending *pending;
+    size_t pending_count, pending_cap;
+    /* a folder: as programs see it, as it is on the disk for certain, and what is between the two */
+    struct entries now, certain;
+    struct change *changes;
+    size_t change_count, change_cap;
+};
+
+struct disk {
+    enum pretence pretence;
+    struct node *root, *all;
+    struct node **files; /* by the trace's number */
+    size_t file_cap;
+    const char **names;
+};
+
+static void *grow(void *items, size_t *cap, size_t count, size_t item)
+{
+    if (count < *cap)
+        return items;
+    *cap = *cap ? 2 * *cap : 16;
+    while (*cap <= count)
+        *cap *= 2;
+    items = realloc(items, *cap * item);
+    if (items == NULL) {
+        fputs("felloe-power: memory ran out\n", stderr);
+        exit(2);
+    }
+    return items;
+}
+
+static struct node *node_new(struct disk *disk, bool is_folder)
+{
+    struct node *node = calloc(1, sizeof *node);
+    assert(node != NULL);
+    node->is_folder = is_folder;
+    node->next = disk->all;
+    disk->all = node;
+    return node;
+}
+
+struct disk *disk_new(enum pretence pretence)
+{
+    struct disk *disk = calloc(1, sizeof *disk);
+    assert(disk != NULL);
+    disk->pretence = pretence;
+    disk->root = node_new(disk, true);
+    return disk;
+}
+
+void disk_free(struct disk *disk)
+{
+    for (struct node *node = disk->all, *next; node != NULL; node = next) {
+        next = node->next;
+        free(node->base.bytes);
+        free(node->pending);
+        free(node->now.items);
+        free(node->certain.items);
+        free(node->changes);
+        free(node);
+    }
+    free(disk->files);
+    free(disk->names);
+    free(disk);
+}
+
+/* ---- folders ---- */
+
+static struct entry *find(const struct entries *entries, const char *name, size_t len)
+{
+    for (size_t i = 0; i < entries->count; i++)
+        if (strncmp(entries->items[i].name, name, len) == 0 && entries->items[i].name[len] == '\0')
+            return &entries->items[i];
+    return NULL;
+}
+
+static void apply(struct entries *entries, const struct change *change)
+{
+    const char *gone = change->from != NULL ? change->from : change->node == NULL ? change->name : NULL;
+    struct entry *entry = gone != NULL ? find(entries, gone, strlen(gone)) : NULL;
+    if (entry != NULL)
+        *entry = entries->items[--entries->count];
+    if (change->node == NULL)
+        return;
+    entry = find(entries, change->name, strlen(change->name));
+    if (entry == NULL) {
+        entries->items = grow(entries->items, &entries->cap, entries->count, sizeof *entries->items);
+        entry = &entries->items[entries->count++];
+    }
+    *entry = (struct entry){change->name, change->node};
+}
+
+static void change_folder(struct node *folder, struct change change)
+{
+    apply(&folder->now, &change);
+    folder->changes = grow(folder->changes, &folder->change_cap, folder->change_count, sizeof change);
+    folder->changes[folder->change_count++] = change;
+}
+
+/* The folder that a path is in, and its last part. NULL: there is no such folder. */
+static struct node *folder_of(const struct disk *disk, const char *path, const char **last)
+{
+    struct node *folder = disk->root;
+    for (const char *slash; (slash = strchr(path, '/')) != NULL; path = slash + 1) {
+        struct entry *entry = find(&folder->now, path, (size_t)(slash - path));
+        if (entry == NULL || !entry->node->is_folder)
+            return NULL;
+        folder = entry->node;
+    }
+    *last = path;
+    return folder;
+}
+
+static struct node *lookup(const struct disk *disk, const char *path)
+{
+    const char *last;
+    struct node *folder = *path == '\0' ? disk->root : folder_of(disk, path, &last);
+    if (*path == '\0' || folder == NULL)
+        return folder;
+    struct entry *entry = find(&folder->now, last, strlen(last));
+    return entry != NULL ? entry->node : NULL;
+}
+
+static void add_name(struct disk *disk, const char *path, struct node *node)
+{
+    const char *last;
+    struct node *folder = folder_of(disk, path, &last);
+    if (folder == NULL) {
+        fprintf(stderr, "felloe-power: %s is in no folder that was recorded\n", path);
+        exit(2);
+    }
+    change_folder(folder, (struct change){.name = last, .node = node});
+}
+
+/* Renaming is one step within a folder; between two folders the new name comes by itself, and then the old one goes. */
+static void rename_node(struct disk *disk, const char *from, const char *to)
+{
+    const char *old, *new;
+    struct node *source = folder_of(disk, from, &old), *target = folder_of(disk, to, &new), *node = lookup(disk, from);
+    if (node == NULL)
+        return;
+    if (source == target) {
+        change_folder(source, (struct change){.name = new, .from = old, .node = node});
+    } else {
+        add_name(disk, to, node);
+        change_folder(source, (struct change){.name = old});
+    }
+}
+
+/* ---- files ---- */
+
+static void content_hold(struct content *c, size_t wanted)
+{
+    if (wanted > c->cap) {
+        size_t cap = c->cap ? c->cap : 65536;
+        while (cap < wanted)
+            cap *= 2;
+        c->bytes = realloc(c->bytes, cap);
+        assert(c->bytes != NULL);
+        c->cap = cap;
+    }
+    if (wanted > c->held) {
+        memset(c->bytes + c->held, 0, wanted - c->held);
+        c->held = wanted;
+    }
+    if (c->held > c->size)
+        c->size = c->held;
+}
+
+static void content_resize(struct content *c, size_t size)
+{
+    c->size = size;
+    if (c->held > size)
+        c->held = size;
+}
+
+/* But for writes. */
+static void content_change(struct content *c, const struct op *op)
+{
+    if (op->head->kind == TRACE_OPEN) /* emptied */
+        content_resize(c, 0);
+    else if (op->head->kind == TRACE_SIZE || op->head->offset > c->size)
+        content_resize(c, op->head->offset);
+}
+
+static void file_apply(struct node *file, const struct op *op)
+{
+    const uint64_t at = op->head->offset;
+    if (op->head->kind != TRACE_WRITE) {
+        content_change(&file->base, op);
+        return;
+    }
+    content_hold(&file->base, at + op->data.len);
+    memcpy(file->base.bytes + at, op->data.data, op->data.len);
+}
+
+static void file_flush(struct node *file)
+{
+    for (size_t i = 0; i < file->pending_count; i++)
+        file_apply(file, file->pending[i].op);
+    file->pending_count = 0;
+}
+
+static void file_add(struct node *file, const struct op *op)
+{
+    file->pending = grow(file->pending, &file->pending_cap, file->pending_count, sizeof *file->pending);
+    file->pending[file->pending_count++] = (struct pending){.op = op};
+}
+
+/* ---- operations ---- */
+
+static struct node *file_of(const struct disk *disk, const struct op *op)
+{
+    return op->head->file < disk->file_cap ? disk->files[op->head->file] : NULL;
+}
+
+static void open_file(struct disk *disk, const struct op *op)
+{
+    struct node *node = lookup(disk, op->name);
+    if (node == NULL || (op->head->flags & TRACE_CREATED && *op->name != '\0')) {
+        node = *op->name == '\0' ? disk->root : node_new(disk, (op->head->flags & TRACE_FOLDER) != 0);
+        if (node != disk->root)
+            add_name(disk, op->name, node);
+    }
+    const size_t before = disk->file_cap;
+    if (op->head->file >= before) {
+        size_t cap = before;
+        disk->files = grow(disk->files, &disk->file_cap, op->head->file, sizeof *disk->files);
+        disk->names = grow(disk->names, &cap, op->head->file, sizeof *disk->names);
+        memset(disk->files + before, 0, (disk->file_cap - before) * sizeof *disk->files);
+    }
+    disk->files[op->head->file] = node;
+    disk->names[op->head->file] = op->name;
+    if (op->head->flags & TRACE_EMPTIED)
+        file_add(node, op);
+}
+
+void disk_begin(struct disk *disk, const struct op *op)
+{
+    struct node *file = file_of(disk, op);
+    switch (op->head->kind) {
+    case TRACE_BEGIN:
+        for (size_t i = 0; i < disk->file_cap; i++)
+            disk->files[i] = NULL;
+        break;
+    case TRACE_OPEN:
+        open_file(disk, op);
+        break;
+    case TRACE_WRITE:
+    case TRACE_SIZE:
+    case TRACE_ROOM:
+        if (file != NULL)
+            file_add(file, op);
+        break;
+    case TRACE_MKDIR:
+        add_name(disk, op->name, node_new(disk, true));
+        break;
+    case TRACE_REMOVE:
+        if (lookup(disk, op->name) != NULL)
+            add_name(disk, op->name, NULL);
+        break;
+    case TRACE_RENAME:
+        rename_node(disk, op->name, (const char *)op->data.data);
+        break;
+    case TRACE_LINK:
+        add_name(disk, (const char *)op->data.data, lookup(disk, op->name));
+        break;
+    default:
+        break;
+    }
+}
+
+static bool forgotten(const struct disk *disk, const struct op *op, const struct node *file)
+{
+    switch (disk->pretence) {
+    case PRETEND_NO_SYNC:
+        return true;
+    case PRETEND_NO_META_SYNC:
+        return op->head->kind == TRACE_WRITE;
+    case PRETEND_NO_KEY_SYNC:
+        return strstr(disk->names[op->head->file], "/keys/") != NULL;
+    case PRETEND_NO_FOLDER_SYNC:
+        return file->is_folder;
+    default:
+        return false;
+    }
+}
+
+void disk_end(struct disk *disk, const struct op *op)
+{
+    struct node *file = file_of(disk, op);
+    if (file == NULL || (op->head->kind != TRACE_SYNC && op->head->kind != TRACE_WRITE) || forgotten(disk, op, file))
+        return;
+    if (op->head->kind == TRACE_SYNC && file->is_folder) {
+        for (size_t i = 0; i < file->change_count; i++)
+            apply(&file->certain, &file->changes[i]);
+        file->change_count = 0;
+    } else if (op->head->kind == TRACE_SYNC) {
+        file_flush(file);
+    } else if (op->head->flags & TRACE_DURABLE) {
+        if (file->pending_count == 1)
+            file_flush(file);
+        else
+            file->pending[file->pending_count - 1].certain = true;
+    }
+}
+
+/* ---- images ---- */
+
+size_t disk_pending(const struct disk *disk)
+{
+    size_t count = 0;
+    for (const struct node *node = disk->all; node != NULL; node = node->next)
+        count += node->pending_count;
+    return count;
+}
+
+struct building {
+    struct choice *choice;
+    size_t nth; /* of the pending operations on files */
+    struct content content;
+};
+
+/* A write torn at its sectors: the beginning, the end, or any of them. */
+static void put_torn(uint8_t *bytes, uint64_t at, struct bytes data, struct chance *chance)
+{
+    const uint64_t first = at / SECTOR, sectors = (at + data.len - 1) / SECTOR - first + 1;
+    const uint64_t how = chance_below(chance, 3), where = chance_below(chance, sectors);
+    for (uint64_t i = 0; i < sectors; i++) {
+        bool there = how == 0 ? i < where : how == 1 ? i >= where : chance_below(chance, 2) == 0;
+        uint64_t from = (first + i) * SECTOR, to = from + SECTOR;
+        from = from < at ? at : from;
+        to = to > at + data.len ? at + data.len : to;
+        if (there)
+            memcpy(bytes + from, data.data + (from - at), to - from);
+    }
+}
+
+static bool chosen(struct building *b, const struct pending *pending)
+{
+    struct choice *choice = b->choice;
+    const size_t nth = b->nth++;
+    if (pending->certain)
+        return true;
+    switch (choice->kind) {
+    case KEEP_NONE:
+        return false;
+    case KEEP_ALL:
+        return true;
+    case KEEP_MASK:
+        return nth < 64 && (choice->mask >> nth & 1) != 0;
+    default:
+        return chance_below(&choice->chance, 2) == 0;
+    }
+}
+
+static void put_pending(struct building *b, const struct pending *pending)
+{
+    const struct op *op = pending->op;
+    struct chance *chance = &b->choice->chance;
+    const bool whole = chosen(b, pending), tearing = b->choice->kind == KEEP_TORN && !pending->certain;
+    const bool torn = tearing && op->head->kind == TRACE_WRITE && op->data.len > 0 && chance_below(chance, 3) == 0;
+    const bool size_alone = tearing && chance_below(chance, 4) == 0;
+    if (!whole && !torn && !size_alone)
+        return;
+    if (op->head->kind != TRACE_WRITE) {
+        content_change(&b->content, op);
+        return;
+    }
+    content_hold(&b->content, op->head->offset + op->data.len);
+    if (torn)
+        put_torn(b->content.bytes, op->head->offset, op->data, chance);
+    else if (whole)
+        memcpy(b->content.bytes + op->head->offset, op->data.data, op->data.len);
+}
+
+static void cannot(const char *path)
+{
+    perror(path);
+    exit(2);
+}
+
+static void build_file(struct building *b, const struct node *file, const char *path)
+{
+    struct content *c = &b->content;
+    content_resize(c, 0);
+    if (file->base.held > 0) {
+        content_hold(c, file->base.held);
+        memcpy(c->bytes, file->base.bytes, file->base.held);
+    }
+    content_resize(c, file->base.size);
+    for (size_t i = 0; i < file->pending_count; i++)
+        put_pending(b, &file->pending[i]);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0 || write(fd, c->bytes, c->held) != (ssize_t)c->held || ftruncate(fd, (off_t)c->size) != 0)
+        cannot(path);
+    close(fd);
+}
+
+/* Of what is pending in a folder: all up to some change, as a journal has it. */
+static size_t changes_kept(struct building *b, const struct node *folder)
+{
+    struct choice *choice = b->choice;
+    if (folder->change_count == 0 || choice->kind == KEEP_NONE)
+        return 0;
+    if (choice->kind == KEEP_ALL)
+        return folder->change_count;
+    uint64_t how = chance_below(&choice->chance, 4);
+    return how == 0 ? 0 : how < 3 ? folder->change_count : chance_below(&choice->chance, folder->change_count + 1);
+}
+
+static void build_folder(struct building *b, const struct node *folder, const char *path)
+{
+    struct entries entries = {0};
+    for (size_t i = 0; i < folder->certain.count; i++)
+        apply(&entries, &(struct change){.name = folder->certain.items[i].name, .node = folder->certain.items[i].node});
+    const size_t kept = changes_kept(b, folder);
+    for (size_t i = 0; i < kept; i++)
+        apply(&entries, &folder->changes[i]);
+    for (size_t i = 0; i < entries.count; i++) {
+        char name[PATH_MAX];
+        const struct node *node = entries.items[i].node;
+        snprintf(name, sizeof name, "%s/%s", path, entries.items[i].name);
+        if (!node->is_folder)
+            build_file(b, node, name);
+        else if (!b->choice->views && strcmp(entries.items[i].name, "views") == 0)
+            continue;
+        else if (mkdir(name, 0700) != 0)
+            cannot(name);
+        else
+            build_folder(b, node, name);
+    }
+    free(entries.items);
+}
+
+void folder_empty(const char *path)
+{
+    DIR *dir = opendir(path);
+    if (dir == NULL)
+        cannot(path);
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        char name[PATH_MAX];
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
+        struct stat st;
+        if (lstat(name, &st) == 0 && S_ISDIR(st.st_mode))
+            folder_empty(name);
+        if (remove(name) != 0)
+            cannot(name);
+    }
+    closedir(dir);
+}
+
+void disk_build(const struct disk *disk, struct choice *choice, const char *into)
+{
+    static struct building b; /* its memory is used again */
+    b.choice = choice;
+    b.nth = 0;
+    folder_empty(into);
+    build_folder(&b, disk->root, into);
+}
