@@ -170,7 +170,7 @@ static void feed_good(struct spoke *s, struct site *site, struct batch *batch)
     if (site->noticed && site->notice == NOTICE_BAD_FEED)
         spoke_notice_clear(s, site);
     if (s->now - down->sent_ms < QUICK_MS && batch->body.bytes.len >= down->window / 2)
-        down->window = down->window * 2 < BODY_TARGET ? down->window * 2 : BODY_TARGET;
+        down->window = down->window * 2 < PULL_BYTES_MAX ? down->window * 2 : PULL_BYTES_MAX;
     bool room = cursors_set(&down->ahead, &batch->head);
     assert(room);
     (void)room;

@@ -186,7 +186,7 @@ void receipt_heard(struct spoke *s, struct site *site, const struct msg_receipt 
 /* The answer came quickly: more at a time. */
 static void widen(struct upload *up)
 {
-    up->batch_bytes = up->batch_bytes * 2 < BODY_TARGET ? up->batch_bytes * 2 : BODY_TARGET;
+    up->batch_bytes = up->batch_bytes * 2 < PUSH_BYTES_MAX ? up->batch_bytes * 2 : PUSH_BYTES_MAX;
     up->depth = up->depth < PUSHES_MAX ? up->depth + 1 : PUSHES_MAX;
 }
 

@@ -154,11 +154,19 @@ static void time_out(struct spoke *s, struct site *site)
     upload_restart(site);
 }
 
+/* One batch of each site may always be under way: no site waits for another's backlog. */
+static bool has_room(const struct spoke *s, const struct upload *up)
+{
+    size_t bytes = up->batch_bytes;
+    for (uint32_t i = 0; i < s->site_count; i++)
+        bytes += s->sites[i]->up.flight_bytes;
+    return up->flight_count == 0 || (up->flight_count < up->depth && bytes <= FLIGHT_BYTES_MAX);
+}
+
 static bool may_read(const struct spoke *s, const struct site *site)
 {
     const struct upload *up = &site->up;
-    return going(s, site) && !up->reading && up->next_seq <= site->own.seq && up->flight_count < up->depth &&
-           up->flight_bytes + up->batch_bytes <= FLIGHT_BYTES_MAX;
+    return going(s, site) && !up->reading && up->next_seq <= site->own.seq && has_room(s, up);
 }
 
 void upload_turn(struct spoke *s, struct site *site)

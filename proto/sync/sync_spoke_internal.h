@@ -29,7 +29,11 @@
 #define QUICK_MS 1000u              /* an answer within this long lets the window grow */
 #define WINDOW_START (16u * 1024)
 #define PUSHES_MAX 4u               /* in flight per site */
-#define FLIGHT_BYTES_MAX (1024u * 1024)
+/* A link may become thin at any moment, and all else then waits behind what is in flight: upward, over all sites, and
+ * downward, for a site, no more than 50 kbit/s carry in 20 s. */
+#define FLIGHT_BYTES_MAX (128u * 1024)
+#define PUSH_BYTES_MAX (32u * 1024)
+#define PULL_BYTES_MAX (128u * 1024)
 #define THIN_BYTES_PER_MS 8u        /* timeouts leave room for a link as thin as 64 kbit/s */
 #define SENT_MARKS 16u
 #define STALLS_MAX 3u               /* receipts in a row that bring nothing new, before asking afresh */
