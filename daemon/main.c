@@ -13,6 +13,7 @@
 #include "daemon/daemon.h"
 #include "daemon/report.h"
 #include "daemon/setup/setup.h"
+#include "daemon/setup/setup_tell.h"
 #include "felloe/version.h"
 #include "proto/event/ticket.h"
 
@@ -27,6 +28,8 @@ static const char help[] =
     "differs\n"
     "  felloed [--dir D] --join TICKET [--label NAME] [--proxy HOST:PORT]\n"
     "                                        make a laptop of D; TICKET may be -, to be read from stdin\n"
+    "  felloed [--dir D] --restore FILE [--keys KEYFILE]\n"
+    "                                        put D back to a backup; --keys KEYFILE alone brings the keys back\n"
     "  felloed --help | --version\n"
     "\n"
     "D is $FELLOE_DIR, else $XDG_DATA_HOME/felloe, else ~/.local/share/felloe. --json: confirmations and errors as "
@@ -35,32 +38,20 @@ static const char help[] =
 
 #define FILES_MIN 128u
 
-enum mode { MODE_SERVE, MODE_CHECK, MODE_INIT_HUB, MODE_JOIN, MODE_HELP, MODE_VERSION };
+enum mode { MODE_SERVE, MODE_CHECK, MODE_INIT_HUB, MODE_JOIN, MODE_RESTORE, MODE_HELP, MODE_VERSION };
 
 struct arguments {
     enum mode mode;
     bool json;
     char dir[PATH_MAX];
     struct setup_options setup;
+    struct restore_options restore;
     const char *sites[SITES_MAX];
     char *visible_ticket; /* in argv */
     char ticket[TICKET_TEXT_MAX + 64];
 };
 
 /* ---- what is printed ---- */
-
-static void put_json_text(FILE *out, const char *text)
-{
-    putc('"', out);
-    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++)
-        if (*c == '"' || *c == '\\')
-            fprintf(out, "\\%c", *c);
-        else if (*c < 0x20)
-            fprintf(out, "\\u%04x", *c);
-        else
-            putc(*c, out);
-    putc('"', out);
-}
 
 static void print_error(const struct arguments *arguments, const struct felloe_error *error)
 {
@@ -72,7 +63,7 @@ static void print_error(const struct arguments *arguments, const struct felloe_e
     }
     fprintf(stderr, "{\"error\":{\"code\":%d,\"name\":\"%s\",\"message\":", (int)error->code,
             felloe_code_name(error->code));
-    put_json_text(stderr, error->message);
+    tell_json_text(stderr, error->message);
     fputs("}}\n", stderr);
 }
 
@@ -81,11 +72,11 @@ static void print_made_json(const struct arguments *arguments, const struct setu
     char device[33];
     hex_encode(bytes_of(made->device.b, sizeof made->device.b), device);
     printf("{\"device\":\"%s\",\"hub\":", device);
-    put_json_text(stdout, made->name);
+    tell_json_text(stdout, made->name);
     fputs(",\"worker\":", stdout);
-    put_json_text(stdout, made->worker);
+    tell_json_text(stdout, made->worker);
     fputs(",\"dir\":", stdout);
-    put_json_text(stdout, arguments->dir);
+    tell_json_text(stdout, arguments->dir);
     fputs(",\"sites\":[", stdout);
     for (uint32_t i = 0; i < made->site_count; i++)
         printf("%s\"%s\"", i > 0 ? "," : "", made->sites[i]);
@@ -163,7 +154,7 @@ static enum felloe_code check_arguments(struct arguments *arguments, struct fell
 static enum felloe_code set_mode(struct arguments *arguments, enum mode mode, struct felloe_error *error)
 {
     if (arguments->mode != MODE_SERVE && arguments->mode != mode)
-        return felloe_fail(error, FELLOE_USAGE, "one thing at a time: --check, --init-hub or --join");
+        return felloe_fail(error, FELLOE_USAGE, "one thing at a time: --check, --init-hub, --join or --restore");
     arguments->mode = mode;
     return FELLOE_OK;
 }
@@ -178,7 +169,9 @@ enum {
     OPT_LABEL,
     OPT_PROXY,
     OPT_JSON,
-    OPT_CHECK
+    OPT_CHECK,
+    OPT_RESTORE,
+    OPT_KEYS
 };
 
 static const struct option long_options[] = {
@@ -188,6 +181,8 @@ static const struct option long_options[] = {
     {"check", no_argument, NULL, OPT_CHECK},
     {"init-hub", no_argument, NULL, OPT_INIT},
     {"join", required_argument, NULL, OPT_JOIN},
+    {"restore", required_argument, NULL, OPT_RESTORE},
+    {"keys", required_argument, NULL, OPT_KEYS},
     {"name", required_argument, NULL, OPT_NAME},
     {"listen", required_argument, NULL, OPT_LISTEN},
     {"advertise", required_argument, NULL, OPT_ADVERTISE},
@@ -231,6 +226,12 @@ static enum felloe_code take_option(struct arguments *arguments, int option, str
     case OPT_JOIN:
         setup->ticket = arguments->visible_ticket = optarg;
         return set_mode(arguments, MODE_JOIN, error);
+    case OPT_RESTORE:
+        arguments->restore.log = optarg;
+        return set_mode(arguments, MODE_RESTORE, error);
+    case OPT_KEYS:
+        arguments->restore.keys = optarg;
+        return set_mode(arguments, MODE_RESTORE, error);
     case OPT_NAME:
         setup->name = optarg;
         break;
@@ -272,7 +273,7 @@ static enum felloe_code read_arguments(int argc, char **argv, struct arguments *
     if (code == FELLOE_OK && arguments->dir[0] == '\0' && arguments->mode != MODE_HELP &&
         arguments->mode != MODE_VERSION)
         code = default_dir(arguments->dir, error);
-    arguments->setup.dir = arguments->dir;
+    arguments->setup.dir = arguments->restore.dir = arguments->dir;
     return code == FELLOE_OK ? check_arguments(arguments, error) : code;
 }
 
@@ -314,6 +315,15 @@ static enum felloe_code check(const struct arguments *arguments, struct felloe_e
     return code;
 }
 
+static enum felloe_code restore(const struct arguments *arguments, struct felloe_error *error)
+{
+    struct restore_outcome done;
+    enum felloe_code code = setup_restore(&arguments->restore, &done, error);
+    if (code == FELLOE_OK)
+        tell_restored(arguments->dir, &done, arguments->json);
+    return code;
+}
+
 static enum felloe_code run(const struct arguments *arguments, struct felloe_error *error)
 {
     struct setup_result made;
@@ -329,6 +339,8 @@ static enum felloe_code run(const struct arguments *arguments, struct felloe_err
     case MODE_JOIN:
         code = setup_join(&arguments->setup, &made, error);
         break;
+    case MODE_RESTORE:
+        return restore(arguments, error);
     case MODE_HELP:
         fputs(help, stdout);
         return FELLOE_OK;

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* felloed --restore: what the files are, whose they are, and then one part after the other; see setup_restore.h. */
+#include "daemon/setup/setup_restore.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/store/file.h"
+
+enum felloe_code restore_path(char out[PATH_MAX], const char *dir, const char *name, struct felloe_error *error)
+{
+    return snprintf(out, PATH_MAX, "%s/%s", dir, name) < PATH_MAX
+               ? FELLOE_OK
+               : felloe_fail(error, FELLOE_USAGE, "the directory's name is too long: %s", dir);
+}
+
+static bool is_there(const char *dir, const char *name)
+{
+    char path[PATH_MAX];
+    struct stat info;
+    return restore_path(path, dir, name, NULL) == FELLOE_OK && stat(path, &info) == 0;
+}
+
+/* ---- the files ---- */
+
+static const char *whose(const struct backup_head *head)
+{
+    return head->hub ? "the hub" : "the laptop";
+}
+
+static enum felloe_code open_files(const struct restore_options *options, struct backup_file *log,
+                                   struct backup_file *keys, struct felloe_error *error)
+{
+    enum felloe_code code = FELLOE_OK;
+    if (options->log != NULL)
+        code = backup_file_open(log, options->log, false, error);
+    if (code == FELLOE_OK && options->keys != NULL)
+        code = backup_file_open(keys, options->keys, true, error);
+    if (code == FELLOE_OK && options->log != NULL && options->keys != NULL &&
+        !device_id_equal(&log->head.device, &keys->head.device))
+        code = felloe_fail(error, FELLOE_INVALID, "%s is of %s “%s”, and %s of %s “%s”: they do not belong together",
+                           options->log, whose(&log->head), log->head.name, options->keys, whose(&keys->head),
+                           keys->head.name);
+    return code;
+}
+
+/* ---- who it is ---- */
+
+static enum felloe_code take_identity(const struct restore_options *options, const struct backup_file *keys,
+                                      struct identity *identity, struct restore_outcome *out,
+                                      struct felloe_error *error)
+{
+    if (!identity_read(identity, keys->head.identity) ||
+        !device_id_equal(&identity->device, &keys->head.device))
+        return felloe_fail(error, FELLOE_INVALID, "the identity in %s cannot be read; a newer version may have written it",
+                           options->keys);
+    out->fresh = true;
+    return file_write(options->dir, "identity", keys->head.identity, error);
+}
+
+/* A damaged one makes way where the backup has a whole one; it is kept. */
+static enum felloe_code put_identity_aside(const char *dir, struct restore_outcome *out, struct felloe_error *error)
+{
+    char path[PATH_MAX], name[64];
+    unsigned n = 1;
+    do
+        snprintf(name, sizeof name, "identity.before-restore-%u", n);
+    while (is_there(dir, name) && n++ < 10000);
+    enum felloe_code code = restore_path(path, dir, "identity", error);
+    if (code == FELLOE_OK)
+        code = restore_path(out->identity_kept, dir, name, error);
+    if (code == FELLOE_OK && rename(path, out->identity_kept) != 0)
+        code = felloe_fail(error, FELLOE_STORAGE, "%s could not be put aside", path);
+    return code;
+}
+
+static enum felloe_code find_identity(const struct restore_options *options, const struct backup_file *keys,
+                                      struct identity *identity, struct restore_outcome *out,
+                                      struct felloe_error *error)
+{
+    enum felloe_code code = setup_identity(options->dir, identity, error);
+    if (code == FELLOE_DAMAGED && options->keys != NULL)
+        code = put_identity_aside(options->dir, out, error) == FELLOE_OK ? FELLOE_NOT_FOUND : error->code;
+    if (code == FELLOE_NOT_FOUND && options->keys != NULL)
+        return take_identity(options, keys, identity, out, error);
+    return code == FELLOE_NOT_FOUND
+               ? felloe_fail(error, code, "%s is neither a hub nor a laptop. To make it one from backups, give that of the "
+                                          "keys, too: --keys KEYFILE",
+                             options->dir)
+               : code;
+}
+
+static enum felloe_code check_whose(const char *path, const struct backup_head *head, const struct identity *identity,
+                                    const char *dir, struct felloe_error *error)
+{
+    if (device_id_equal(&head->device, &identity->device))
+        return FELLOE_OK;
+    return felloe_fail(error, FELLOE_INVALID, "%s is a backup of %s “%s”, and %s is %s “%s”. Nothing was changed", path,
+                       whose(head), head->name, dir, identity->role == ROLE_HUB ? "the hub" : "the laptop",
+                       identity->label);
+}
+
+/* ---- all of it ---- */
+
+static enum felloe_code restore_configuration(const struct restore_options *options, const struct backup_file *keys,
+                                              struct restore_outcome *out, struct felloe_error *error)
+{
+    enum felloe_code code = FELLOE_OK;
+    if (!is_there(options->dir, "felloe.conf") && options->keys != NULL && keys->head.configuration.len > 0)
+        code = file_write(options->dir, "felloe.conf", keys->head.configuration, error);
+    out->configured = is_there(options->dir, "felloe.conf");
+    return code;
+}
+
+static enum felloe_code restore_all(const struct restore_options *options, const struct backup_file *log,
+                                    const struct backup_file *keys, struct identity *identity,
+                                    struct restore_outcome *out, struct felloe_error *error)
+{
+    const char *dir = options->dir;
+    enum felloe_code code = find_identity(options, keys, identity, out, error);
+    if (code == FELLOE_OK && options->log != NULL)
+        code = check_whose(options->log, &log->head, identity, dir, error);
+    if (code == FELLOE_OK && options->keys != NULL)
+        code = check_whose(options->keys, &keys->head, identity, dir, error);
+    if (code == FELLOE_OK && options->keys == NULL && !is_there(dir, "keys/data.mdb"))
+        code = felloe_fail(error, FELLOE_NOT_FOUND, "%s has no keys, and the log cannot be read without: give their "
+                                                    "backup, too: --keys KEYFILE",
+                           dir);
+    if (code != FELLOE_OK)
+        return code;
+    out->role = identity->role;
+    out->device = identity->device;
+    memcpy(out->name, identity->label, sizeof out->name);
+    if (options->keys != NULL)
+        code = restore_keys(dir, identity, keys, out, error);
+    if (code == FELLOE_OK && options->log != NULL)
+        code = restore_log(dir, identity, log, out, error);
+    return code == FELLOE_OK ? restore_configuration(options, keys, out, error) : code;
+}
+
+enum felloe_code setup_restore(const struct restore_options *options, struct restore_outcome *out,
+                               struct felloe_error *error)
+{
+    struct backup_file log = {.fd = -1}, keys = {.fd = -1};
+    struct identity identity = {0};
+    *out = (struct restore_outcome){0};
+    enum felloe_code code = open_files(options, &log, &keys, error);
+    if (code == FELLOE_OK && options->keys == NULL && !is_there(options->dir, "identity"))
+        code = felloe_fail(error, FELLOE_NOT_FOUND, "%s is neither a hub nor a laptop. To make it one from backups, give "
+                                                    "that of the keys, too: --keys KEYFILE",
+                           options->dir);
+    int lock = code == FELLOE_OK ? setup_directory(options->dir, error) : -1;
+    if (code == FELLOE_OK && lock < 0)
+        code = error->code;
+    if (code == FELLOE_OK)
+        code = restore_all(options, &log, &keys, &identity, out, error);
+    identity_clear(&identity);
+    backup_file_close(&log);
+    backup_file_close(&keys);
+    if (lock >= 0)
+        close(lock);
+    return code;
+}
