@@ -266,11 +266,26 @@ static bool is_pending(const struct preparing *p, const struct origin_id *origin
     return false;
 }
 
+/* An entry that is here, and its name: of one that was written again, what it was before. */
+struct entry_here {
+    bool here;
+    struct event_id name;
+};
+
 static bool is_entry(void *context, const struct event_id *id, struct bytes site, const struct views_event *event)
 {
-    (void)id, (void)site, (void)event;
-    *(bool *)context = true;
+    struct entry_here *entry = context;
+    (void)site;
+    entry->here = true;
+    entry->name = event->flags & VIEWS_WRITTEN_AGAIN ? event->was : *id;
     return false;
+}
+
+static struct entry_here find_entry(struct preparing *p, const struct event_id *id)
+{
+    struct entry_here entry = {.name = *id};
+    views_events(&p->reading->views, bytes_of(id->b, sizeof id->b), is_entry, &entry);
+    return entry;
 }
 
 /* An imported field that names an entry by its id there, which may be any text: here it has another one. Fields are
@@ -283,16 +298,18 @@ static enum verdict translate_event(struct preparing *p, struct record_draft *dr
     struct person_id person;
     origin_id_of(draft_source(&draft->text), text, &origin);
     if (views_get_origin(&p->reading->views, &origin, (struct bytes){0}, &id, &person)) {
-        mp_put_bin(&p->rewritten, id.b, sizeof id.b);
+        const struct entry_here entry = find_entry(p, &id);
+        mp_put_bin(&p->rewritten, entry.name.b, sizeof entry.name.b);
         return CHECK_OK;
     }
-    bool is_id = text.len == 2 * sizeof id.b && hex_decode(text, id.b, sizeof id.b), here = false;
+    bool is_id = text.len == 2 * sizeof id.b && hex_decode(text, id.b, sizeof id.b);
+    struct entry_here entry = {0};
     if (is_id)
-        views_events(&p->reading->views, bytes_of(id.b, sizeof id.b), is_entry, &here);
-    if (!here && p->at >= p->final && (p->behind || is_pending(p, &origin)))
+        entry = find_entry(p, &id);
+    if (!entry.here && p->at >= p->final && (p->behind || is_pending(p, &origin)))
         return CHECK_LATER;
     if (is_id)
-        mp_put_bin(&p->rewritten, id.b, sizeof id.b);
+        mp_put_bin(&p->rewritten, entry.name.b, sizeof entry.name.b);
     else
         mp_put_str(&p->rewritten, text);
     return CHECK_OK;

@@ -34,6 +34,7 @@ struct fold_work {
     struct key_record key;      /* the last one used */
     bool has_key;
     bool has_site_key;
+    bool any_rewritten;         /* events of this site were written again: names have to be looked up */
     bool failed;
 };
 
@@ -80,14 +81,25 @@ static bool has_room(const struct fold_work *work)
     return work->count < FOLD_EVENTS_MAX && work->bytes < FOLD_BYTES_MAX;
 }
 
+/* Of the other history of this device's present incarnation: somebody's who has a copy of this directory, or this
+ * laptop's own from before it was set back. It comes in between the hub's telling that there are two and going on as the
+ * next incarnation, when the views are made again. Until then it is folded as a stream of its own (incarnation 0, which
+ * no event has): its numbers say nothing about the events here that have the same ones. */
+static bool is_of_other_history(const struct fold_step *step, const struct event *event, unsigned flags)
+{
+    return event_log_going_on(step->log) != 0 && !(flags & ENTRY_OWN) &&
+           event->clear.incarnation == event_log_incarnation(step->log) &&
+           device_id_equal(&event->clear.device, &step->identity->device);
+}
+
 static void fill_fold_event(struct fold_event *out, const struct fold_step *step, const struct event *event,
-                            struct position at, const struct event_id *id)
+                            const struct log_item *found, struct position at, const struct event_id *id)
 {
     *out = (struct fold_event){
         .at = at,
         .device = event->clear.device,
         .by_hub = identity_is_hub(step->identity, &event->clear.device),
-        .incarnation = event->clear.incarnation,
+        .incarnation = is_of_other_history(step, event, found->flags) ? 0 : event->clear.incarnation,
         .seq = event->clear.seq,
         .seen = event->clear.seen,
         .id = *id,
@@ -141,7 +153,7 @@ static void gather(struct fold_work *work, struct fold_step *step, const struct 
         views_put_waiting(step->views, step->site, &own_key, &ref);
         return;
     }
-    fill_fold_event(&item->event, step, &event, ref.at.epoch != 0 ? ref.at : found->at, &id);
+    fill_fold_event(&item->event, step, &event, found, ref.at.epoch != 0 ? ref.at : found->at, &id);
     item->ref = ref;
     item->order = (uint32_t)work->count;
     work->count++;
@@ -249,43 +261,83 @@ static int compare_origins(const struct fold_item *item, const struct event_id *
     return memcmp(&item->event.id, first, sizeof *first);
 }
 
+/* The one that counted so far counts no more. */
+static void put_aside(struct fold_work *work, struct fold_step *step, const struct event_id *id)
+{
+    struct views_event other;
+    if (!views_get_event(step->views, id, step->site, &other))
+        return;
+    other.flags |= VIEWS_DUPLICATE;
+    views_put_event(step->views, id, step->site, &other);
+    want_refold(work, &other.subject);
+}
+
 /* Two laptops that import the same file before they hear of each other write each event twice. The one with the lower
  * id counts, everywhere. Is this item the other one? */
-static bool is_duplicate(struct fold_work *work, struct fold_step *step, const struct fold_item *item)
+static bool is_second_import(struct fold_work *work, struct fold_step *step, const struct fold_item *item)
 {
     struct event_id first;
     struct person_id subject;
     struct views_event other = {0};
     const struct event_body *body = &item->body;
-    if (!body->has_origin)
-        return false;
     if (views_get_origin(step->views, &body->origin, step->site, &first, &subject)) {
         if (event_id_equal(&item->event.id, &first))
             return false;
-        bool there = views_get_event(step->views, &first, step->site, &other);
+        views_get_event(step->views, &first, step->site, &other);
         if (compare_origins(item, &first, &other) > 0)
             return true;
-        if (there) {
-            other.flags |= VIEWS_DUPLICATE;
-            views_put_event(step->views, &first, step->site, &other);
-            want_refold(work, &other.subject);
-        }
+        put_aside(work, step, &first);
     }
     views_put_origin(step->views, &body->origin, step->site, &item->event.id, &item->subject);
     return false;
+}
+
+/* A laptop that went on as another incarnation wrote again what the hub did not have. Another laptop may have had it all
+ * the same, and copies of one laptop may both have written it again: the first writing counts, else the one with the
+ * lowest id. Is this item another one? */
+static bool is_second_writing(struct fold_work *work, struct fold_step *step, const struct fold_item *item)
+{
+    const struct event_body *body = &item->body;
+    const struct event_id *name = body->has_was ? &body->was : &item->event.id;
+    struct views_event original;
+    struct event_id first;
+    if (!body->has_was && !work->any_rewritten)
+        return false;
+    if (body->has_was && views_get_event(step->views, name, step->site, &original))
+        return true;
+    if (views_get_rewritten(step->views, &item->event.device, name, step->site, &first)) {
+        if (event_id_equal(&item->event.id, &first))
+            return false;
+        if (body->has_was && memcmp(&item->event.id, &first, sizeof first) > 0)
+            return true;
+        put_aside(work, step, &first);
+    }
+    if (body->has_was) {
+        views_put_rewritten(step->views, &item->event.device, name, step->site, &item->event.id);
+        work->any_rewritten = true;
+    }
+    return false;
+}
+
+static bool is_duplicate(struct fold_work *work, struct fold_step *step, const struct fold_item *item)
+{
+    return item->body.has_origin ? is_second_import(work, step, item) : is_second_writing(work, step, item);
 }
 
 /* Enters the items in the tables by event; what does not count is left out of the list. */
 static void note_items(struct fold_work *work, struct fold_step *step)
 {
     size_t kept = 0;
+    work->any_rewritten = views_any_rewritten(step->views, step->site);
     for (size_t i = 0; i < work->count; i++) {
         struct fold_item *item = &work->items[i];
         struct views_event event = {
             .subject = item->subject,
             .sort = view_timeline_sort(&item->body),
             .ref = item->ref,
-            .flags = (is_duplicate(work, step, item) ? VIEWS_DUPLICATE : 0u) | (item->event.by_hub ? VIEWS_BY_HUB : 0u),
+            .flags = (is_duplicate(work, step, item) ? VIEWS_DUPLICATE : 0u) |
+                     (item->event.by_hub ? VIEWS_BY_HUB : 0u) | (item->body.has_was ? VIEWS_WRITTEN_AGAIN : 0u),
+            .was = item->body.was,
         };
         struct views_device device = {item->event.device, item->event.incarnation, item->event.seq, item->body.time};
         views_put_event(step->views, &item->event.id, step->site, &event);
@@ -322,7 +374,7 @@ static bool refold_one(void *context, const struct event_id *id, uint64_t sort, 
     const struct data_key *key = find_key(r->work, r->step->keyring, &event.clear.key);
     if (!key || !event_open(&event, key, &r->work->plain, &body))
         return true;
-    fill_fold_event(&fold, r->step, &event, ref->at.epoch != 0 ? ref->at : item.at, id);
+    fill_fold_event(&fold, r->step, &event, &item, ref->at.epoch != 0 ? ref->at : item.at, id);
     fold.body = &body;
     if (!document_fold(r->work->document, &fold))
         r->work->failed = true;

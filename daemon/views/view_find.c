@@ -333,12 +333,13 @@ struct event_candidates {
 static bool add_event(void *context, const struct event_id *id, struct bytes site, const struct views_event *event)
 {
     struct event_candidates *c = context;
-    (void)site, (void)event;
+    (void)site;
     if (c->nibble != 16 && id->b[c->prefix_len] >> 4 != c->nibble)
         return true;
-    if (c->count > 0 && event_id_equal(&c->id, id))
-        return true; /* the same event in another site */
-    c->id = *id;
+    const struct event_id *name = event->flags & VIEWS_WRITTEN_AGAIN ? &event->was : id;
+    if (c->count > 0 && event_id_equal(&c->id, name))
+        return true; /* the same event in another site, or written again */
+    c->id = *name;
     return ++c->count < 2;
 }
 

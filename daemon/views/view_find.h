@@ -50,6 +50,7 @@ enum felloe_code finder_person(struct finder *finder, struct bytes text, struct 
 bool finder_site_of(struct finder *finder, const struct person_id *person, size_t *site);
 /* What the person is called: their first name in use; "" when there is none. */
 void finder_name_of(struct finder *finder, const struct person_id *person, char *out, size_t size);
+/* `out`: its name, by which others speak of it (of an event that was written again: what it was before). */
 enum felloe_code finder_event(struct finder *finder, struct bytes text, struct event_id *out,
                               struct felloe_error *error);
 

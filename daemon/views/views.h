@@ -12,6 +12,7 @@
  *   devices   site device incarnation                  last seq, its time
  *   waiting   site key-id reference                    event whose key is not here yet
  *   origins   hash-of-origin site                      event id, subject: an import counts once
+ *             hash-of-device-and-event site            event id: what was written again counts once
  *
  * "site" is the slug and a NUL; the subject a person's id, zeros for the site itself; numbers big-endian. What is
  * personal lies sealed (XChaCha20-Poly1305, random nonce, table and key as associated data) under the subject's own
@@ -41,7 +42,8 @@ struct views;
 struct views_options {
     const char *dir;                 /* the daemon's directory; the environment is dir/views */
     struct keyring *keyring;
-    const struct identity *identity; /* whose views they are: another device or incarnation means to fold afresh */
+    const struct identity *identity; /* whose views they are, and of which incarnation: others mean to fold afresh */
+    uint32_t incarnation;
 };
 
 /* Opens it; what is missing, damaged or of another version or device is made new and empty. */
@@ -137,8 +139,10 @@ void views_subjects(struct views_txn *txn, struct bytes site, struct bytes id_pr
 /* ---- events ---- */
 
 enum views_event_flag {
-    VIEWS_DUPLICATE = 1, /* of an import that another event brought already: not folded */
-    VIEWS_BY_HUB = 2
+    VIEWS_DUPLICATE = 1, /* of an import that another event brought already, or of one that was written again: not
+                            folded */
+    VIEWS_BY_HUB = 2,
+    VIEWS_WRITTEN_AGAIN = 4
 };
 
 struct views_event {
@@ -146,6 +150,7 @@ struct views_event {
     uint64_t sort;
     struct views_ref ref;
     unsigned flags;
+    struct event_id was; /* with VIEWS_WRITTEN_AGAIN: the event in whose place it is */
 };
 bool views_get_event(struct views_txn *txn, const struct event_id *id, struct bytes site, struct views_event *out);
 /* Also enters it in the timeline, or, with VIEWS_DUPLICATE, takes it out. */
@@ -171,6 +176,14 @@ bool views_get_origin(struct views_txn *txn, const struct origin_id *origin, str
                       struct person_id *subject);
 void views_put_origin(struct views_txn *txn, const struct origin_id *origin, struct bytes site,
                       const struct event_id *id, const struct person_id *subject);
+
+/* Of the events that a device wrote again in the place of `was`, the one that counts. */
+bool views_get_rewritten(struct views_txn *txn, const struct device_id *device, const struct event_id *was,
+                         struct bytes site, struct event_id *id);
+void views_put_rewritten(struct views_txn *txn, const struct device_id *device, const struct event_id *was,
+                         struct bytes site, const struct event_id *id);
+/* Is there any in this site? */
+bool views_any_rewritten(struct views_txn *txn, struct bytes site);
 
 /* ---- devices, and events without a key ---- */
 

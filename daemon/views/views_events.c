@@ -40,6 +40,9 @@ static bool read_event(struct bytes value, struct views_event *out)
     out->sort = key_take_u64(&r);
     out->ref = key_take_ref(&r);
     out->flags = key_take_u8(&r);
+    out->was = (struct event_id){{0}};
+    if (out->flags & VIEWS_WRITTEN_AGAIN)
+        take_id(&r, out->was.b, sizeof out->was.b);
     return !r.failed;
 }
 
@@ -61,6 +64,8 @@ void views_put_event(struct views_txn *txn, const struct event_id *id, struct by
     key_put_u64(&value, event->sort);
     key_put_ref(&value, &event->ref);
     key_put_u8(&value, (uint8_t)event->flags);
+    if (event->flags & VIEWS_WRITTEN_AGAIN)
+        key_put(&value, event->was.b, sizeof event->was.b);
     store_put(txn->store, VIEWS_EVENTS, key_bytes(&key), key_bytes(&value));
 
     views_key_subject(&key, site, &event->subject);
@@ -121,12 +126,12 @@ void views_timeline(struct views_txn *txn, struct bytes site, const struct perso
     store_cursor_close(cursor);
 }
 
-/* ---- origins ---- */
+/* ---- what counts once ---- */
 
-static void origin_key(struct views_txn *txn, struct store_key *key, const struct origin_id *origin, struct bytes site)
+static void once_key(struct views_txn *txn, struct store_key *key, struct bytes what, struct bytes site)
 {
     uint8_t hash[16];
-    views_blind(txn->views, origin->b, sizeof origin->b, hash);
+    views_blind(txn->views, what.data, what.len, hash);
     key_start(key);
     key_put(key, hash, sizeof hash);
     if (site.len > 0)
@@ -138,7 +143,7 @@ bool views_get_origin(struct views_txn *txn, const struct origin_id *origin, str
 {
     struct store_key key;
     struct bytes value;
-    origin_key(txn, &key, origin, site);
+    once_key(txn, &key, bytes_of(origin->b, sizeof origin->b), site);
     if (site.len > 0) {
         if (!store_get(txn->store, VIEWS_ORIGINS, key_bytes(&key), &value))
             return false;
@@ -161,11 +166,52 @@ void views_put_origin(struct views_txn *txn, const struct origin_id *origin, str
                       const struct event_id *id, const struct person_id *subject)
 {
     struct store_key key, value;
-    origin_key(txn, &key, origin, site);
+    once_key(txn, &key, bytes_of(origin->b, sizeof origin->b), site);
     key_start(&value);
     key_put(&value, id->b, sizeof id->b);
     key_put(&value, subject->b, sizeof subject->b);
     store_put(txn->store, VIEWS_ORIGINS, key_bytes(&key), key_bytes(&value));
+}
+
+/* Of 48 bytes, and so no origin's, whatever a device puts into that. */
+static void rewritten_key(struct views_txn *txn, struct store_key *key, const struct device_id *device,
+                          const struct event_id *was, struct bytes site)
+{
+    uint8_t what[sizeof device->b + sizeof was->b];
+    memcpy(what, device->b, sizeof device->b);
+    memcpy(what + sizeof device->b, was->b, sizeof was->b);
+    once_key(txn, key, bytes_of(what, sizeof what), site);
+}
+
+bool views_get_rewritten(struct views_txn *txn, const struct device_id *device, const struct event_id *was,
+                         struct bytes site, struct event_id *id)
+{
+    struct store_key key;
+    struct bytes value;
+    rewritten_key(txn, &key, device, was, site);
+    if (!store_get(txn->store, VIEWS_ORIGINS, key_bytes(&key), &value) || value.len != sizeof id->b)
+        return false;
+    memcpy(id->b, value.data, sizeof id->b);
+    return true;
+}
+
+static const char any_rewritten[] = "any was written again";
+
+void views_put_rewritten(struct views_txn *txn, const struct device_id *device, const struct event_id *was,
+                         struct bytes site, const struct event_id *id)
+{
+    struct store_key key;
+    rewritten_key(txn, &key, device, was, site);
+    store_put(txn->store, VIEWS_ORIGINS, key_bytes(&key), bytes_of(id->b, sizeof id->b));
+    once_key(txn, &key, bytes_str(any_rewritten), site);
+    store_put(txn->store, VIEWS_ORIGINS, key_bytes(&key), bytes_of("", 0));
+}
+
+bool views_any_rewritten(struct views_txn *txn, struct bytes site)
+{
+    struct store_key key;
+    once_key(txn, &key, bytes_str(any_rewritten), site);
+    return store_get(txn->store, VIEWS_ORIGINS, key_bytes(&key), NULL);
 }
 
 /* ---- devices ---- */

@@ -220,6 +220,7 @@ bool document_fold(struct document *document, const struct fold_event *event)
         return false;
     item->stamp = (struct stamp){.device = event->device, .incarnation = event->incarnation, .seq = event->seq,
                                  .time = body->time, .id = event->id};
+    item->name = body->has_was ? body->was : event->id;
     if (item->type && !fold_fields(document, item, body->fields))
         return false;
     if (item->type && !item->unrecognised && !type_matters(item->type))

@@ -2,9 +2,9 @@
 /* A document's bytes: one form for one set, because the set has one order.
  *
  *   header  array of 3: format (uint, 1), version (bin 8, document_version), count of items
- *   item    array of 5 and more: type (uint, its place in the catalogue; nil: not known), unrecognised (bool),
- *           stamp (bin), worker (str), occurred (ms or nil), then for each kept field of the type its raw msgpack as a
- *           bin, or nil
+ *   item    array of 6 and more: type (uint, its place in the catalogue; nil: not known), unrecognised (bool),
+ *           stamp (bin), name (bin 32, or nil where it is the id), worker (str), occurred (ms or nil), then for each kept
+ *           field of the type its raw msgpack as a bin, or nil
  *   stamp   device 16, id 32, time 8, seq 8, incarnation 4, positions 1, seen 1, after 1, then each of these: epoch (or
  *           incarnation) 4, n (or seq) 8; big-endian */
 #include "proto/domain/document_data.h"
@@ -60,13 +60,17 @@ static uint32_t kept_fields(const struct type_def *type)
 
 static void put_item(struct buffer *out, const struct item *item)
 {
-    mp_put_array(out, 5 + kept_fields(item->type));
+    mp_put_array(out, 6 + kept_fields(item->type));
     if (item->type)
         mp_put_uint(out, item->type->id);
     else
         mp_put_nil(out);
     mp_put_bool(out, item->unrecognised);
     put_stamp(out, &item->stamp);
+    if (event_id_equal(&item->name, &item->stamp.id))
+        mp_put_nil(out);
+    else
+        mp_put_bin(out, item->name.b, sizeof item->name.b);
     mp_put_str(out, item->worker);
     if (item->has_occurred)
         mp_put_int(out, item->occurred);
@@ -145,15 +149,18 @@ static bool get_item(struct document *document)
     struct mp_reader *r = &document->reader;
     const struct type_def *type = NULL;
     struct item *found;
-    uint32_t count = mp_array(r, 5, MP_TAPE_MAX);
+    uint32_t count = mp_array(r, 6, MP_TAPE_MAX);
     if (!mp_nil(r))
         type = catalogue_at((size_t)mp_uint(r, TYPE_COUNT - 1));
     struct item *item = r->failed ? NULL : document_item(document, type);
-    if (!item || count != 5 + kept_fields(type))
+    if (!item || count != 6 + kept_fields(type))
         return false;
     item->unrecognised = mp_bool(r);
     if (!get_stamp(document, &item->stamp))
         return false;
+    item->name = item->stamp.id;
+    if (!mp_nil(r))
+        mp_fixed(r, item->name.b, sizeof item->name.b);
     item->worker = mp_str(r, 0, EVENT_SIZE_MAX);
     item->has_occurred = !mp_nil(r);
     if (item->has_occurred)

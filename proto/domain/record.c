@@ -100,16 +100,17 @@ static bool collect_strikes(struct meaning *meaning, const struct document *docu
 static int striker_order(const void *left, const void *right)
 {
     const struct strike *const *a = left, *const *b = right;
-    return memcmp(&(*a)->by->stamp.id, &(*b)->by->stamp.id, sizeof(struct event_id));
+    int order = memcmp(&(*a)->by->name, &(*b)->by->name, sizeof(struct event_id));
+    return order ? order : stamp_compare(&(*a)->by->stamp, &(*b)->by->stamp);
 }
 
-/* The strike that is the event `id`; NULL when that is none. */
-static struct strike *strike_that_is(const struct meaning *meaning, const uint8_t *id)
+/* The strike of this name; NULL when that is none. */
+static struct strike *strike_that_is(const struct meaning *meaning, const uint8_t *name)
 {
     size_t low = 0, high = meaning->strike_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = memcmp(meaning->by_id[middle]->by->stamp.id.b, id, sizeof(struct event_id));
+        int order = memcmp(meaning->by_id[middle]->by->name.b, name, sizeof(struct event_id));
         if (order == 0)
             return meaning->by_id[middle];
         if (order < 0)
@@ -138,8 +139,8 @@ static size_t count_strikers(struct meaning *meaning, struct strike **decided)
 }
 
 /* A strike holds when no strike of it holds. Each is decided once: when the last one that strikes it is, or the first
- * of them that holds. There is no circle, because a strike names its target by a hash. Afterwards only those that hold
- * are left. */
+ * of them that holds. There is no circle, because a strike names its target by a hash; where a false
+ * `was` makes one, none in it is ever decided. Afterwards only those that hold are left. */
 static bool decide_strikes(struct meaning *meaning)
 {
     const size_t all = meaning->strike_count;
@@ -172,12 +173,12 @@ static bool decide_strikes(struct meaning *meaning)
     return true;
 }
 
-static const struct item *struck_by(const struct meaning *meaning, const struct event_id *id)
+static const struct item *struck_by(const struct meaning *meaning, const struct event_id *name)
 {
     if (meaning->strike_count == 0)
         return NULL;
-    size_t at = strike_find(meaning, id->b);
-    return strikes_it(meaning, at, id->b) ? meaning->strikes[at].by : NULL;
+    size_t at = strike_find(meaning, name->b);
+    return strikes_it(meaning, at, name->b) ? meaning->strikes[at].by : NULL;
 }
 
 /* ---- writes ---- */
@@ -250,7 +251,7 @@ static bool collect_writes(struct meaning *meaning, const struct document *docum
     *count = 0;
     for (size_t i = 0; i < document->count; i++) {
         const struct item *item = document->items[i];
-        if (!item->type || struck_by(meaning, &item->stamp.id))
+        if (!item->type || struck_by(meaning, &item->name))
             continue;
         for (size_t f = 0; f < item->type->field_count; f++)
             if (item->type->fields[f].reg_id != REG_NONE &&
@@ -301,15 +302,15 @@ static bool read_registers(struct meaning *meaning, size_t count)
 bool meaning_init(struct meaning *meaning)
 {
     struct buffer raw = {0};
-    for (size_t t = 0; t < TYPE_COUNT; t++) {
+    for (size_t t = 0; t < TYPE_COUNT && !raw.failed; t++) {
         const struct type_def *type = catalogue_at(t);
-        for (size_t e = 0; e < type->effect_count; e++) {
+        for (size_t e = 0; e < type->effect_count && !raw.failed; e++) {
             if (!type->effects[e].value)
                 continue;
             struct constant *constant = &meaning->constants[t][e];
-            buffer_clear(&raw);
+            raw.len = 0;
             mp_put_text(&raw, type->effects[e].value);
-            assert(e < 2 && (raw.failed || raw.len <= CONSTANT_MAX));
+            assert(e < 2 && raw.len <= CONSTANT_MAX);
             if (raw.failed)
                 break;
             memcpy(constant->data, raw.data, raw.len);
@@ -346,15 +347,15 @@ static const struct meaning *meaning_of(const struct document *document)
     return meaning;
 }
 
-const struct item *record_struck_by(const struct document *document, const struct event_id *id)
+const struct item *record_struck_by(const struct document *document, const struct event_id *name)
 {
     const struct meaning *meaning = meaning_of(document);
-    return meaning ? struck_by(meaning, id) : NULL;
+    return meaning ? struck_by(meaning, name) : NULL;
 }
 
 bool item_counts(const struct document *document, const struct item *item)
 {
-    return item->type && !record_struck_by(document, &item->stamp.id);
+    return item->type && !record_struck_by(document, &item->name);
 }
 
 const struct reading *record_readings(const struct document *document, size_t *count, bool *ok)
@@ -403,6 +404,6 @@ struct bytes record_episode(const struct document *document, const struct stamp 
     struct bytes episode = item_text(item, "episode");
     if (episode.len > 0)
         return episode;
-    hex_encode(bytes_of(opened->id.b, sizeof opened->id.b), document->meaning->episode);
+    hex_encode(bytes_of(item->name.b, sizeof item->name.b), document->meaning->episode);
     return bytes_str(document->meaning->episode);
 }

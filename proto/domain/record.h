@@ -9,6 +9,8 @@
 /* One event of the set. */
 struct item {
     struct stamp stamp;          /* first: a write's stamp leads to its item */
+    struct event_id name;        /* under which others speak of it: its id, or that of the event that it was before its
+                                    writer had to write it again */
     const struct type_def *type; /* NULL: not known to this version */
     bool unrecognised;           /* the type, or one of its fields */
     bool has_occurred;
@@ -33,8 +35,8 @@ uint64_t item_sort_ms(const struct item *item);
 
 /* ---- what it means ---- */
 
-/* The entry that strikes this one, NULL when it is not struck. The earliest of several. */
-const struct item *record_struck_by(const struct document *document, const struct event_id *id);
+/* The entry that strikes the one of this name, NULL when it is not struck. The earliest of several. */
+const struct item *record_struck_by(const struct document *document, const struct event_id *name);
 /* Recognised and not struck: it counts. */
 bool item_counts(const struct document *document, const struct item *item);
 

@@ -30,7 +30,11 @@ static bool is_recognised(const struct document *document, const struct fold_eve
 bool view_timeline_cells(const struct document *document, const struct fold_event *event, struct buffer *out)
 {
     const struct event_body *body = event->body;
-    const struct item *strike = record_struck_by(document, &event->id);
+    if (!document_understood(document)) {
+        out->failed = true; /* whether it is struck is not known */
+        return false;
+    }
+    const struct item *strike = record_struck_by(document, body->has_was ? &body->was : &event->id);
     mp_put_array(out, (uint32_t)view_of(VIEW_PERSON)->column_count);
     mp_put_int(out, body->has_occurred ? body->occurred : recorded_ms(body));
     mp_put_int(out, recorded_ms(body));

@@ -153,6 +153,9 @@ static bool read_body(struct bytes plain, uint32_t incarnation, struct event_bod
         mp_fixed(&r, out->origin.b, sizeof out->origin.b);
     if (count > 6)
         read_after(&r, &out->after);
+    out->has_was = count > 7 && !mp_nil(&r);
+    if (out->has_was)
+        mp_fixed(&r, out->was.b, sizeof out->was.b);
     if (r.failed || !slug_valid(out->worker) || (out->has_subject && person_id_is_none(&out->subject)) ||
         !after_valid(&out->after, incarnation))
         return false;
@@ -181,7 +184,8 @@ bool event_open(const struct event *event, const struct data_key *key, struct bu
 
 static void put_body(struct buffer *b, const struct event_body *body)
 {
-    mp_put_array(b, body->after.count > 0 ? 7 : 6);
+    const bool has_after = body->after.count > 0 || body->has_was;
+    mp_put_array(b, body->has_was ? 8 : has_after ? 7 : 6);
     mp_put_uint(b, body->time);
     mp_put_str(b, body->type);
     if (body->has_subject)
@@ -197,12 +201,14 @@ static void put_body(struct buffer *b, const struct event_body *body)
         mp_put_bin(b, body->origin.b, sizeof body->origin.b);
     else
         mp_put_nil(b);
-    if (body->after.count > 0)
+    if (has_after)
         mp_put_array(b, 2 * body->after.count);
     for (uint32_t i = 0; i < body->after.count; i++) {
         mp_put_uint(b, body->after.at[i].incarnation);
         mp_put_uint(b, body->after.at[i].seq);
     }
+    if (body->has_was)
+        mp_put_bin(b, body->was.b, sizeof body->was.b);
     buffer_append(b, body->fields.data, body->fields.len);
 }
 
@@ -254,6 +260,7 @@ bool event_seal(const struct event_clear *clear, const struct event_body *body, 
     }
     if (!ok)
         out->len = begin;
+    out->failed = out->failed || plain.failed;
     buffer_release(&plain);
     return ok;
 }

@@ -17,7 +17,7 @@
  *                            it. The headers of nonce and sealed are in their shortest form
  *
  *   body    = sequence of two objects
- *             array of 6 or more: time, type, subject, worker, occurred, origin, and where there are any: after
+ *             array of 6 or more: time, type, subject, worker, occurred, origin, and where there are any: after, was
  *             map: fields, name -> value
  *
  *   id      = BLAKE2b-256 of the event's bytes
@@ -28,6 +28,8 @@
  * MP_TAPE_MAX values each, MP_DEPTH_MAX deep.
  * after: [incarnation, seq, incarnation, seq …], at most BRANCHES_MAX pairs; incarnations ascending from 1 and each
  * below the event's own, seq from 1. What makes an event leaves an empty one out; what follows it is passed over.
+ * was: the id (bin 32) of the event that this one is in the place of, which its writer wrote again when it went on as
+ * another incarnation; nil or left out otherwise. Of an event written again twice: the first of all.
  * origin is nil, or a bin 16 that names where an imported event came from (see origin_id), so that it counts once. */
 #ifndef FELLOE_PROTO_EVENT_H
 #define FELLOE_PROTO_EVENT_H
@@ -84,6 +86,8 @@ struct event_body {
     bool has_origin;
     struct origin_id origin;
     struct branches after;
+    bool has_was;
+    struct event_id was;
     struct bytes fields; /* one msgpack map, its own bytes */
 };
 
@@ -94,12 +98,13 @@ bool event_decode(struct bytes raw, struct event *out);
 void event_id_of(struct bytes raw, struct event_id *out);
 
 /* Decrypts into `plain` (cleared first) and reads the body; the body's pointers point into plain. False when the key
- * is wrong or the event was altered (plain is empty then), or the body is malformed (plain is what was sealed). */
+ * is wrong or the event was altered (plain is empty then), the body is malformed (plain is what was sealed), or memory
+ * ran out (plain->failed). */
 bool event_open(const struct event *event, const struct data_key *key, struct buffer *plain, struct event_body *out);
 
 /* Appends the event's bytes to `out`. `nonce` is 24 fresh random bytes. False when it is over EVENT_SIZE_MAX, when
- * it breaks a rule above (event_decode and event_open accept what this makes), or when memory ran out; then out holds
- * what it held before. Nothing of clear and body may point into out. */
+ * it breaks a rule above (event_decode and event_open accept what this makes), or when memory ran out (out->failed);
+ * then out holds what it held before. Nothing of clear and body may point into out. */
 bool event_seal(const struct event_clear *clear, const struct event_body *body, const struct data_key *key,
                 const uint8_t nonce[EVENT_NONCE_SIZE], struct buffer *out);
 

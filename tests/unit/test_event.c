@@ -185,6 +185,8 @@ static void a_clear_part_that_breaks_a_rule_is_refused(void **state)
     buffer_release(&first.fields);
 }
 
+#define ID32 "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+
 static void a_body_that_breaks_a_rule_is_not_opened(void **state)
 {
     (void)state;
@@ -193,8 +195,11 @@ static void a_body_that_breaks_a_rule_is_not_opened(void **state)
     const struct forgery f = forgery_of(&g.clear);
     static const struct { bool ok; const char *hex; } bodies[] = {
         {true, "9600a174c0a177c0c0" "80"},
-        {true, "9800a174c0a177c0c090c3" "80"},           /* a later version says more */
+        {true, "9900a174c0a177c0c090c0c3" "80"},         /* a later version says more */
         {false, "9700a174c0a177c0c0c3" "80"},            /* but not in the place of `after` */
+        {false, "9800a174c0a177c0c090c3" "80"},          /* nor of `was` */
+        {false, "9800a174c0a177c0c090c40100" "80"},      /* which is an id */
+        {true, "9800a174c0a177c0c090c420" ID32 "80"},
         {true, "9600a174c0a177c0c0" "82a16101a16202"},
         {false, "9600a174c0a177c0c0"},                   /* no fields */
         {false, "9600a174c0a177c0c0" "8080"},            /* twice */
@@ -278,7 +283,7 @@ static void branches_that_break_a_rule_are_not_opened(void **state)
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
         char hex[128];
         for (unsigned more = 0; more < 2; more++) { /* and one that a later version says more of */
-            snprintf(hex, sizeof hex, "9%u00a174c0a177c0c0%s%s80", 7 + more, bodies[i].after, more ? "c3" : "");
+            snprintf(hex, sizeof hex, "9%u00a174c0a177c0c0%s%s80", 7 + 2 * more, bodies[i].after, more ? "c0c3" : "");
             struct buffer body = given_buffer(hex);
             forge(&f, &g, buffer_bytes(&body), &raw);
             assert_int_equal(passes(buffer_bytes(&raw), &g.key), bodies[i].ok);
@@ -323,6 +328,29 @@ static void branches_are_read_back(void **state)
             assert_true(body.after.at[i].seq == UINT64_MAX - i);
         }
         assert_true(bytes_equal(body.fields, g.body.fields));
+        buffer_release(&raw);
+        buffer_release(&plain);
+    }
+    buffer_release(&g.fields);
+}
+
+static void what_an_event_was_is_read_back(void **state)
+{
+    (void)state;
+    struct given_event g = given_event(2);
+    g.clear.incarnation = 2;
+    g.body.has_was = true;
+    memset(g.body.was.b, 7, sizeof g.body.was.b);
+    for (uint32_t branches = 0; branches < 2; branches++) {
+        struct buffer raw = {0}, plain = {0};
+        struct event event;
+        struct event_body body;
+        g.body.after = (struct branches){branches, {{1, 5}}};
+        assert_true(event_seal(&g.clear, &g.body, &g.key, g.nonce, &raw));
+        assert_true(event_decode(buffer_bytes(&raw), &event) && event_open(&event, &g.key, &plain, &body));
+        assert_int_equal(plain.data[0], 0x98);
+        assert_true(body.has_was && event_id_equal(&body.was, &g.body.was));
+        assert_int_equal(body.after.count, branches);
         buffer_release(&raw);
         buffer_release(&plain);
     }
@@ -463,6 +491,7 @@ int main(void)
         cmocka_unit_test(a_body_that_breaks_a_rule_is_not_opened),
         cmocka_unit_test(branches_that_break_a_rule_are_not_opened),
         cmocka_unit_test(branches_are_read_back),
+        cmocka_unit_test(what_an_event_was_is_read_back),
         cmocka_unit_test(what_breaks_a_rule_is_not_made),
         cmocka_unit_test(the_largest_event_is_64_kib),
         cmocka_unit_test(without_memory_nothing_half_done_is_left),
