@@ -29,7 +29,8 @@ static int refuse(const char *dir, int fd, struct felloe_error *error)
     else if (cause == ENOSPC || cause == EDQUOT)
         felloe_fail(error, FELLOE_STORAGE, "the disk of %s is full. Free some space, then start again", dir);
     else
-        felloe_fail(error, FELLOE_FAILED, "%s/lock cannot be had: %s", dir, strerror(cause));
+        felloe_fail(error, cause == EIO ? FELLOE_STORAGE : FELLOE_FAILED,
+                    "%s/lock cannot be had: %s. Check the disk, then start again", dir, strerror(cause));
     return -1;
 }
 

@@ -23,7 +23,8 @@ static enum felloe_code cannot_make(const char *dir, int cause, struct felloe_er
     if (cause == ENOSPC || cause == EDQUOT)
         return felloe_fail(error, FELLOE_STORAGE,
                            "the disk is full: %s could not be made. Free some space, then try again", dir);
-    return felloe_fail(error, FELLOE_FAILED, "%s could not be made: %s", dir, strerror(cause));
+    return felloe_fail(error, cause == EIO ? FELLOE_STORAGE : FELLOE_FAILED,
+                       "%s could not be made: %s. Check the disk and the name, then try again", dir, strerror(cause));
 }
 
 /* 0 or an errno. What is put into a new folder is of no use when a power cut takes the folder itself; the last one may
