@@ -115,8 +115,8 @@ static void tell(struct control_request *request, struct bytes site, const struc
 static bool is_told(const struct control_request *request, const struct site_place *place, const struct event *event)
 {
     const struct identity *me = &request->daemon->identity;
-    return device_id_equal(&event->clear.device, &me->device) && event->clear.incarnation == me->incarnation &&
-           event->clear.seq <= place->own_seq;
+    return device_id_equal(&event->clear.device, &me->device) &&
+           event->clear.incarnation == event_log_incarnation(request->daemon->log) && event->clear.seq <= place->own_seq;
 }
 
 static void tell_log(struct control_request *request, struct log_reader *reader, struct bytes site,

@@ -74,7 +74,7 @@ static bool known_subject(struct preparing *p, const struct data_key *commons, s
 {
     struct trying t = {.p = p, .commons = commons, .source = source, .subject = subject, .found = out};
     const struct identity *me = &p->daemon->identity;
-    *out = derive(commons, &me->device, me->incarnation, source, subject);
+    *out = derive(commons, &me->device, event_log_incarnation(p->daemon->log), source, subject);
     if (has_key(p->daemon, out) || made_before(p, out))
         return true;
     const struct person_id own = *out;

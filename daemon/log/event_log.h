@@ -85,6 +85,8 @@ enum log_job_kind {
     LOG_NEXT_EPOCH,   /* hub: positions are given, and own events written, in an epoch above `above` -> epoch */
     LOG_GOING_ON,     /* spoke: the hub named `incarnation` to go on as, because this stream has two histories */
     LOG_GO_ON,        /* spoke: goes on as it: what the site logs do not have of its own is written again -> remade */
+    LOG_RESTORE_OWN,  /* repair: batch of own events of one incarnation, ascending, and their times, into a fresh log; some
+                         may be missing between them. Without a batch: writes as `incarnation` from now on */
     LOG_KEEP_KEYS,    /* new_keys */
     LOG_ADD_SITE,     /* site (and its key in new_keys, at the hub) */
     LOG_PUT_DEVICE,   /* hub: device */
@@ -111,7 +113,8 @@ struct log_job {
     struct batch *batch;
     struct msg_receipt *receipt;
     bool lowered;                 /* LOG_KEEP_RECEIPT */
-    uint32_t above, incarnation;  /* LOG_NEXT_EPOCH; LOG_GOING_ON */
+    uint32_t above, incarnation;  /* LOG_NEXT_EPOCH; LOG_GOING_ON, LOG_RESTORE_OWN */
+    const uint64_t *times;        /* LOG_RESTORE_OWN: when each was written (HLC) */
     struct device_record *device;
     struct ticket_record *ticket;
     /* results */
@@ -149,8 +152,8 @@ bool log_head_signature(struct log_reader *reader, struct bytes site, uint32_t e
 /* The stored log hash at a position (computed from the nearest checkpoint). False: not that far. */
 bool log_hash_at(struct log_reader *reader, struct bytes site, struct position at, struct log_hash *out);
 
-/* All streams of a site as far as its log has them, one after the other; at a spoke without its own of this incarnation
- * (see log_own). */
+/* All streams of a site as far as its log has them, one after the other; at a spoke without its own of the incarnation
+ * that sync speaks as: the one that it is about to go on as, else the present one (see log_own). */
 typedef bool (*log_stream_visit)(void *context, const struct device_id *device, uint32_t incarnation,
                                  const struct stream_head *head);
 bool log_streams(struct log_reader *reader, struct bytes site, log_stream_visit visit, void *context);

@@ -17,7 +17,7 @@
 static char own_names[SITES_MAX][8], log_names[SITES_MAX][8];
 static const char *table_names[T_COUNT] = {"meta",      "sites",      "heads",    "checkpoints", "streams",
                                            "own-heads", "own-places", "own-keys", "key-uses",    "receipts",
-                                           "origins",   "devices",    "tickets"};
+                                           "origins",   "devices",    "tickets",  "anchors",     "after"};
 static pthread_once_t names_once = PTHREAD_ONCE_INIT;
 
 static void name_tables(void)
@@ -45,46 +45,46 @@ static enum felloe_code check_not_lost(const struct event_log *log, const char *
                        path, dir);
 }
 
-static bool meta_u32(struct store_txn *txn, const char *name, uint32_t *out)
+static void set_turns(struct event_log *log, uint32_t epoch, uint32_t incarnation, uint32_t going_on)
 {
-    struct bytes row;
-    if (!store_get(txn, T_META, bytes_str(name), &row) || row.len != 4)
-        return false;
-    *out = be_u32(row.data);
-    return true;
+    atomic_store(&log->epoch, epoch);
+    atomic_store(&log->incarnation, incarnation);
+    atomic_store(&log->going_on, going_on);
 }
 
-static void put_meta_u32(struct store_txn *txn, const char *name, uint32_t value)
+static void keep_turns(struct event_log *log, struct store_txn *txn, uint32_t epoch, uint32_t incarnation)
 {
-    uint8_t row[4];
-    be_put_u32(row, value);
-    store_put(txn, T_META, bytes_str(name), bytes_of(row, sizeof row));
+    log_put_meta_u32(txn, "epoch", epoch);
+    log_put_meta_u32(txn, "incarnation", incarnation);
+    log_put_meta_u32(txn, "going-on", 0);
+    set_turns(log, epoch, incarnation, 0);
 }
 
 static enum felloe_code load_meta(struct event_log *log, struct store_txn *txn, struct felloe_error *error)
 {
     const struct device_id *device = &log->identity->device;
-    uint32_t version;
+    uint32_t version, epoch, incarnation, going_on;
     struct bytes row;
     if (store_count(txn, T_META) == 0 && store_count(txn, T_SITES) == 0) {
-        put_meta_u32(txn, "version", LOG_VERSION);
-        put_meta_u32(txn, "epoch", 1);
+        log_put_meta_u32(txn, "version", LOG_VERSION);
         store_put(txn, T_META, bytes_str("device"), bytes_of(device->b, sizeof device->b));
-        log->epoch = 1;
+        keep_turns(log, txn, 1, 1);
         return FELLOE_OK;
     }
-    if (!meta_u32(txn, "version", &version))
+    if (!log_meta_u32(txn, "version", &version))
         return felloe_fail(error, FELLOE_DAMAGED, "the log in %s is damaged: it does not say what wrote it", log->dir);
     if (version != LOG_VERSION)
         return felloe_fail(error, FELLOE_DAMAGED,
                            "the log in %s was written by another version of Felloe (its layout is %u, "
                            "this one reads %u)",
                            log->dir, version, LOG_VERSION);
-    if (!meta_u32(txn, "epoch", &log->epoch) || !store_get(txn, T_META, bytes_str("device"), &row))
+    if (!log_meta_u32(txn, "epoch", &epoch) || !log_meta_u32(txn, "incarnation", &incarnation) ||
+        !log_meta_u32(txn, "going-on", &going_on) || !store_get(txn, T_META, bytes_str("device"), &row))
         return felloe_fail(error, FELLOE_DAMAGED, "the log in %s is damaged: it does not say whose it is", log->dir);
     if (!bytes_equal(row, bytes_of(device->b, sizeof device->b)))
         return felloe_fail(error, FELLOE_DAMAGED, "the log in %s belongs to another device than the identity beside it",
                            log->dir);
+    set_turns(log, epoch, incarnation, going_on);
     return FELLOE_OK;
 }
 
@@ -254,5 +254,15 @@ bool event_log_failed(struct event_log *log)
 
 uint32_t event_log_epoch(struct event_log *log)
 {
-    return log->epoch;
+    return atomic_load(&log->epoch);
+}
+
+uint32_t event_log_incarnation(struct event_log *log)
+{
+    return atomic_load(&log->incarnation);
+}
+
+uint32_t event_log_going_on(struct event_log *log)
+{
+    return atomic_load(&log->going_on);
 }

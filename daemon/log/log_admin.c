@@ -112,6 +112,19 @@ static bool read_ticket(struct mp_reader *r, struct store_item item, struct tick
     return mp_done(r);
 }
 
+enum felloe_code log_write_device(struct event_log *log, const struct device_id *id, struct device_record *out)
+{
+    struct store_item item = {.key = bytes_of(id->b, sizeof id->b)};
+    if (!store_get(log->write.txn, T_DEVICES, item.key, &item.value))
+        return FELLOE_NOT_FOUND;
+    struct mp_reader *r = malloc(sizeof *r);
+    if (r == NULL)
+        return FELLOE_FAILED;
+    bool fine = read_device(r, item, out);
+    free(r);
+    return fine ? FELLOE_OK : FELLOE_NOT_FOUND;
+}
+
 /* ---- jobs ---- */
 
 enum felloe_code log_run_add_site(struct event_log *log, struct log_job *job)

@@ -10,6 +10,7 @@
 struct frame {
     struct buffer keys, entries;
     uint32_t key_count, count;
+    size_t whole; /* bytes of the entries, if each came as a whole event with its author's signature */
     uint32_t max_bytes;
     struct event_log *log;
     const struct box_shared *shared;
@@ -27,7 +28,7 @@ static void frame_start(struct frame *f, struct event_log *log, const struct box
 
 static bool frame_has_room(const struct frame *f, size_t more)
 {
-    return f->count < BATCH_ENTRIES_MAX && (f->count == 0 || f->keys.len + f->entries.len + more <= f->max_bytes);
+    return f->count < BATCH_ENTRIES_MAX && (f->count == 0 || f->keys.len + f->whole + more <= f->max_bytes);
 }
 
 /* One that is not here cannot go along; whoever lacks it asks for it. A hub hands out no key of a restricted audience:
@@ -91,7 +92,7 @@ static void add_owed_keys(struct frame *f, struct log_reader *reader, uint32_t s
 
 static void add_own_events(struct frame *f, struct log_reader *reader, uint32_t site, uint64_t first)
 {
-    const uint32_t incarnation = reader->log->identity->incarnation;
+    const uint32_t incarnation = reader->incarnation;
     struct store_key key;
     struct store_item item;
     key_own(&key, incarnation, first);
@@ -103,6 +104,7 @@ static void add_own_events(struct frame *f, struct log_reader *reader, uint32_t 
             item.value.len <= OWN_PREFIX || !frame_has_room(f, item.value.len))
             break;
         buffer_append(&f->entries, item.value.data + OWN_PREFIX, item.value.len - OWN_PREFIX);
+        f->whole = f->entries.len;
         f->count++;
     }
     store_cursor_close(cursor);
@@ -129,7 +131,7 @@ enum felloe_code log_read_push(struct event_log *log, struct bytes site, uint64_
     add_own_events(&f, reader, number, first_seq);
     add_owed_keys(&f, reader, number, first_seq, first_seq + f.count);
     struct bytes last;
-    if (f.count > 0 && log_own_event(reader->txn, number, log->identity->incarnation, first_seq + f.count - 1, &last))
+    if (f.count > 0 && log_own_event(reader->txn, number, reader->incarnation, first_seq + f.count - 1, &last))
         event_id_of(last, last_id);
     log_reader_end(reader);
     sodium_memzero(&shared, sizeof shared);
@@ -213,6 +215,7 @@ static void add_entry(struct feeding *g, const struct log_row *row, struct bytes
     } else {
         feed_put_event(&f->entries, raw, row->signature);
     }
+    f->whole += raw.len + ENTRY_OVERHEAD; /* markers too: what came as one FEED has to go back as one OFFER */
     f->count++;
 }
 
@@ -232,7 +235,7 @@ static void add_entries(struct feeding *g)
             break;
         if ((row.flags & ENTRY_OWN) && !log_own_event(g->reader->txn, g->number, row.incarnation, row.seq, &row.event))
             break;
-        if (!frame_has_room(f, row.event.len + 64 + 16))
+        if (!frame_has_room(f, row.event.len + ENTRY_OVERHEAD))
             break;
         add_entry(g, &row, row.event);
         if (n % CHECKPOINT_EVERY == 0)

@@ -3,9 +3,10 @@
  *
  * Tables; numbers in keys and rows are big-endian, S is a site's number (2 bytes), I an incarnation (4):
  *
- *   meta         "version", "device", "epoch"
+ *   meta         "version", "device", "epoch", "incarnation", "going-on"
  *   sites        S -> name
- *   heads        S, epoch -> n, hash, and the hub's signature over it where one is known
+ *   heads        S, epoch -> n, hash, bytes since the last anchor (4), and the hub's signature where one is known
+ *   anchors      S, epoch, n -> hash, the hub's signature; earlier heads, so near each other that one OFFER spans them
  *   checkpoints  S, epoch, n -> hash, at each multiple of CHECKPOINT_EVERY
  *   streams      S, device, I -> head; as far as the site's log has it
  *   own-heads    S, I -> head; as far as this device has written it
@@ -13,6 +14,7 @@
  *   own-keys     S, seq, key -> nothing; a key that goes along with the PUSH of this event (spoke)
  *   key-uses     S, key -> position of the first use (hub), or a mark that the hub has it or will be brought it (spoke)
  *   receipts     S, I -> shared seq, id, signature
+ *   after        S, I -> incarnation, seq, ... ; how far its earlier streams were known when I began
  *   origins      origin -> event id, whether about a person, person
  *   devices, tickets  id, curve key -> msgpack, see log_admin.c
  *   own.NN       I, seq -> time (8), event; one table a site, so that new keys are always its last
@@ -26,11 +28,11 @@
 #include "daemon/log/event_log.h"
 #include "daemon/store/store.h"
 
-#define LOG_VERSION 1
+#define LOG_VERSION 2
 
 enum log_table {
     T_META, T_SITES, T_HEADS, T_CHECKPOINTS, T_STREAMS, T_OWN_HEADS, T_OWN_PLACES, T_OWN_KEYS, T_KEY_USES, T_RECEIPTS,
-    T_ORIGINS, T_DEVICES, T_TICKETS,
+    T_ORIGINS, T_DEVICES, T_TICKETS, T_ANCHORS, T_AFTER,
     T_OWN, T_LOG = T_OWN + SITES_MAX, T_COUNT = T_LOG + SITES_MAX
 };
 
@@ -38,11 +40,12 @@ enum log_table {
 
 /* ---- rows ---- */
 
-#define HEAD_ROW_MAX (8 + 32 + 64)
+#define HEAD_ROW_MAX (8 + 32 + 4 + 64)
 #define STREAM_ROW_MAX (8 + 32 + 1 + SEEN_MAX * 12)
 
 struct head_row {
     struct log_head head;
+    uint32_t since; /* bytes that came since the last anchor */
     bool has_signature;
     struct signature signature;
 };
@@ -57,6 +60,22 @@ struct receipt_row {
     struct signature signature;
 };
 #define RECEIPT_ROW (8 + 32 + 64)
+/* An earlier head that the hub signed. */
+struct anchor_row {
+    struct log_hash hash;
+    struct signature signature;
+};
+#define ANCHOR_ROW (32 + 64)
+void anchor_row_write(const struct anchor_row *row, uint8_t out[ANCHOR_ROW]);
+bool anchor_row_read(struct bytes in, struct anchor_row *out);
+
+#define AFTER_ROW_MAX (BRANCHES_MAX * 12)
+size_t after_row_write(const struct branches *after, uint8_t out[AFTER_ROW_MAX]);
+bool after_row_read(struct bytes in, struct branches *out);
+
+bool log_meta_u32(struct store_txn *txn, const char *name, uint32_t *out);
+void log_put_meta_u32(struct store_txn *txn, const char *name, uint32_t value);
+
 void receipt_row_write(const struct receipt_row *row, uint8_t out[RECEIPT_ROW]);
 bool receipt_row_read(struct bytes in, struct receipt_row *out);
 
@@ -65,7 +84,7 @@ void key_place(struct store_key *key, struct position at);                      
 void key_own(struct store_key *key, uint32_t incarnation, uint64_t seq);         /* own.NN */
 void key_own_place(struct store_key *key, uint32_t site, uint32_t incarnation, uint64_t seq);
 void key_stream(struct store_key *key, uint32_t site, const struct device_id *device, uint32_t incarnation);
-void key_checkpoint(struct store_key *key, uint32_t site, struct position at);
+void key_checkpoint(struct store_key *key, uint32_t site, struct position at);   /* anchors too */
 void key_site_incarnation(struct store_key *key, uint32_t site, uint32_t incarnation);
 void key_use(struct store_key *key, uint32_t site, const struct key_id *id);
 
@@ -78,6 +97,9 @@ struct log_row {
     uint64_t seq;
 };
 bool log_row_read(struct bytes in, struct log_row *out);
+
+/* What an entry of a FEED or an OFFER can be larger than its event: the author's signature. */
+#define ENTRY_OVERHEAD 66
 
 /* ---- the log ---- */
 
@@ -96,6 +118,8 @@ struct cached_head {
 struct cached_own {
     bool loaded, dirty;
     struct stream_head head;
+    bool has_after;           /* `after` was read */
+    struct branches after;
 };
 #define KEY_CACHE 64
 struct cached_key {
@@ -108,6 +132,7 @@ struct cached_key {
 struct log_write {
     struct store_txn *txn;
     uint32_t site_count;      /* with those that this transaction adds */
+    uint32_t epoch, incarnation, going_on; /* as this transaction makes them */
     bool touched;             /* the job at hand has changed something: if it fails, the transaction is done again */
     bool damaged;             /* the job at hand met a head that cannot be: it fails, whatever it made of it */
     struct cached_stream streams[STREAM_CACHE];
@@ -127,7 +152,7 @@ struct event_log {
     pthread_t writer;
     bool writing;             /* the thread was started */
     size_t reserve_bytes;
-    uint32_t epoch;           /* hub: the current one */
+    atomic_uint epoch, incarnation, going_on; /* as committed */
     char sites[SITES_MAX][SLUG_MAX + 1];
     atomic_uint site_count;   /* committed ones; names below it never change */
     atomic_uint_fast64_t commits, time;
@@ -149,6 +174,12 @@ struct head_row *log_write_head(struct event_log *log, uint32_t site, uint32_t e
 struct head_row *log_write_head_change(struct event_log *log, uint32_t site, uint32_t epoch);
 struct stream_head *log_write_own(struct event_log *log, uint32_t site);
 struct stream_head *log_write_own_change(struct event_log *log, uint32_t site);
+/* What the own stream's events say of its earlier incarnations. */
+const struct branches *log_write_after(struct event_log *log, uint32_t site);
+/* From now on this incarnation is the own one: heads of the one before are written and forgotten. */
+void log_write_become(struct event_log *log, uint32_t incarnation);
+/* Can the site's log have this epoch beside those that it has? Otherwise says so. */
+bool log_write_epoch_fits(struct event_log *log, uint32_t site, uint32_t epoch, struct felloe_error *error);
 /* Valid until the next call. */
 struct stream_head *log_write_stream(struct event_log *log, uint32_t site, const struct device_id *device,
                                      uint32_t incarnation);
@@ -166,11 +197,19 @@ struct log_put {
 void log_write_entry(struct event_log *log, uint32_t site, struct head_row *head, const struct log_put *put);
 /* Notes the key's first use in the site's log; true when this is it. */
 bool log_write_first_use(struct event_log *log, uint32_t site, const struct key_id *key, struct position at);
-void log_write_own_place(struct event_log *log, uint32_t site, uint32_t incarnation, uint64_t seq, struct position at);
-/* When the oldest own event that is not shared was written; 0 none. Works in read transactions too. */
-int64_t log_oldest_waiting(struct event_log *log, struct store_txn *txn, uint32_t site, uint64_t shared, uint64_t head);
-uint64_t log_shared_seq(struct event_log *log, struct store_txn *txn, uint32_t site);
+/* The own event has this position: promised by a receipt, or (`placed`) it stands there. */
+void log_write_own_place(struct event_log *log, uint32_t site, uint32_t incarnation, uint64_t seq, struct position at,
+                         bool placed);
+/* These work in read transactions too. The own event's position, and whether it stands there in the site's log. */
+bool log_own_place(struct store_txn *txn, uint32_t site, uint32_t incarnation, uint64_t seq, struct position *at,
+                   bool *placed);
+/* When the oldest own event that is not shared was written; 0 none. */
+int64_t log_oldest_waiting(struct event_log *log, struct store_txn *txn, uint32_t site, uint32_t incarnation,
+                           uint64_t shared, uint64_t head);
+uint64_t log_shared_seq(struct store_txn *txn, uint32_t site, uint32_t incarnation);
 bool log_own_event(struct store_txn *txn, uint32_t site, uint32_t incarnation, uint64_t seq, struct bytes *event);
+/* Is the event byte for byte number `seq` of the own stream? Then `event` points to that. */
+bool log_is_own(struct store_txn *txn, uint32_t site, const struct entry *entry, struct bytes *event);
 
 /* ---- entries of a FEED that are here already, at another position (log_second.c) ---- */
 
@@ -191,11 +230,39 @@ enum felloe_code log_run_record(struct event_log *log, struct log_job *job);
 enum felloe_code log_run_push(struct event_log *log, struct log_job *job);
 enum felloe_code log_run_feed(struct event_log *log, struct log_job *job);
 enum felloe_code log_run_receipt(struct event_log *log, struct log_job *job);
+enum felloe_code log_run_restore_own(struct event_log *log, struct log_job *job);
 enum felloe_code log_run_keys(struct event_log *log, struct log_job *job);
 enum felloe_code log_run_add_site(struct event_log *log, struct log_job *job);
 enum felloe_code log_run_device(struct event_log *log, struct log_job *job);
 enum felloe_code log_run_ticket(struct event_log *log, struct log_job *job);
+enum felloe_code log_run_offer(struct event_log *log, struct log_job *job);
+enum felloe_code log_run_next_epoch(struct event_log *log, struct log_job *job);
+enum felloe_code log_run_going_on(struct event_log *log, struct log_job *job);
+enum felloe_code log_run_go_on(struct event_log *log, struct log_job *job);
 enum felloe_code log_run_admit(struct event_log *log, struct log_job *job);
+
+/* What several kinds of jobs do. */
+enum felloe_code log_entry_refused(struct log_job *job, const struct entry *entry, enum stream_verdict verdict);
+/* The key is not here: it goes into job->missing, unless it was erased. */
+struct log_asked { /* the keys that were asked about last, so that the keyring is asked once a key */
+    struct key_id ids[KEY_CACHE];
+    bool filled[KEY_CACHE];
+};
+void log_note_missing(struct event_log *log, struct log_job *job, struct log_asked *asked, const struct key_id *id);
+/* A key for the writer's own use, remembered until the group of jobs is done. */
+enum felloe_code log_data_key(struct event_log *log, const struct key_id *id, struct data_key **out,
+                              struct felloe_error *error);
+/* Seals into log->write.event. */
+enum felloe_code log_seal(struct event_log *log, struct log_job *job, const struct event_clear *clear,
+                          const struct event_body *body);
+/* Appends what log_seal made to the own stream. */
+void log_append_own(struct event_log *log, uint32_t site, const struct event_clear *clear, uint64_t time,
+                    struct event_id *id);
+/* FELLOE_NOT_FOUND: this hub has no such device; FELLOE_FAILED: memory ran out. */
+enum felloe_code log_write_device(struct event_log *log, const struct device_id *id, struct device_record *out);
+/* An epoch above this one that nobody has begun; UINT32_MAX: there is none. */
+uint32_t log_epoch_above(uint32_t above);
+void log_keep_origin(struct event_log *log, const struct event_body *body, const struct event_id *id);
 
 /* ---- the writer (log_writer.c) and its reserve (log_reserve.c) ---- */
 
@@ -209,6 +276,7 @@ bool log_reserve_has_room(struct event_log *log); /* room on the disk to make it
 struct log_reader {
     struct event_log *log;
     struct store_txn *txn;
+    uint32_t incarnation, going_on; /* of the moment at which it was begun */
 };
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What sync brings is made durable here: LOG_KEEP_PUSH at the hub; LOG_KEEP_FEED and LOG_KEEP_RECEIPT at a spoke. The
  * sync machines have checked it all already; what is checked again is that it follows what the disk has, so that a
- * mistake anywhere above cannot put a wrong history into the log. */
+ * mistake anywhere above cannot put a wrong history into the log. LOG_KEEP_OFFER: see log_offer.c. */
 #include "daemon/log/log_internal.h"
 
-static enum felloe_code does_not_follow(struct log_job *job, const struct entry *entry, enum stream_verdict verdict)
+enum felloe_code log_entry_refused(struct log_job *job, const struct entry *entry, enum stream_verdict verdict)
 {
     static const char *const words[] = {[STREAM_NEXT] = "follows",
                                         [STREAM_OLD] = "is here already",
@@ -21,20 +21,14 @@ static enum felloe_code does_not_follow(struct log_job *job, const struct entry 
 
 /* ---- PUSH ---- */
 
-/* The keys that were asked about last, so that the keyring is asked once a key and not once an event. */
-struct asked {
-    struct key_id ids[KEY_CACHE];
-    bool filled[KEY_CACHE];
-};
-
-static void note_missing(struct event_log *log, struct log_job *job, struct asked *asked, const struct key_id *id)
+void log_note_missing(struct event_log *log, struct log_job *job, struct log_asked *asked, const struct key_id *id)
 {
     unsigned slot = id->b[0] % KEY_CACHE;
     if (asked->filled[slot] && memcmp(&asked->ids[slot], id, sizeof *id) == 0)
         return;
     asked->filled[slot] = true;
     asked->ids[slot] = *id;
-    if (keyring_has(log->keyring, id) || job->missing_count == RECEIPT_KEYS_MAX)
+    if (job->missing_count == RECEIPT_KEYS_MAX || keyring_has(log->keyring, id) || keyring_erased(log->keyring, id))
         return;
     for (uint32_t i = 0; i < job->missing_count; i++)
         if (memcmp(&job->missing[i], id, sizeof *id) == 0)
@@ -50,11 +44,11 @@ static enum felloe_code push_entry(struct event_log *log, struct log_job *job, u
     struct stream_head *stream = log_write_stream(log, site, &event.clear.device, event.clear.incarnation);
     enum stream_verdict verdict = stream_check(stream, &event.clear, &entry->id);
     if (verdict != STREAM_NEXT)
-        return does_not_follow(job, entry, verdict);
+        return log_entry_refused(job, entry, verdict);
     stream_advance(log_write_stream_change(log, site, &event.clear.device, event.clear.incarnation), &event.clear,
                    &entry->id);
-    struct head_row *head = log_write_head_change(log, site, log->epoch);
-    struct position at = {log->epoch, head->head.at.n + 1};
+    struct head_row *head = log_write_head_change(log, site, log->write.epoch);
+    struct position at = {log->write.epoch, head->head.at.n + 1};
     struct log_put put = {
         .flags = entry->flags & ENTRY_SIGNED, .id = entry->id, .signature = &entry->signature, .event = entry->event};
     if (log_write_first_use(log, site, &event.clear.key, at))
@@ -67,41 +61,33 @@ static enum felloe_code push_entry(struct event_log *log, struct log_job *job, u
 
 enum felloe_code log_run_push(struct event_log *log, struct log_job *job)
 {
-    struct asked asked = {0};
+    struct log_asked asked = {0};
     uint32_t site = log_write_site(log, job->batch->site, &job->error);
     if (site == SITES_MAX)
         return job->error.code;
     job->at = (struct position){0};
     job->missing_count = 0;
+    if (!log_write_epoch_fits(log, site, log->write.epoch, &job->error))
+        return job->error.code;
     for (uint32_t i = 0; i < job->batch->count; i++) {
         const struct entry *entry = &job->batch->entries[i];
         enum felloe_code code = push_entry(log, job, site, entry);
         if (code != FELLOE_OK)
             return code;
-        note_missing(log, job, &asked, &entry->key);
+        log_note_missing(log, job, &asked, &entry->key);
     }
-    job->head = log_write_head(log, site, log->epoch)->head;
+    job->head = log_write_head(log, site, log->write.epoch)->head;
     return FELLOE_OK;
 }
 
 /* ---- FEED ---- */
 
-/* The entry's event is in the own stream; does it say what the hub says it says? */
-static bool is_own(struct event_log *log, uint32_t site, const struct entry *entry, struct bytes *event)
-{
-    if (!log_own_event(log->write.txn, site, entry->incarnation, entry->seq, event))
-        return false;
-    struct event_id id;
-    event_id_of(*event, &id);
-    return event_id_equal(&id, &entry->id);
-}
-
 static enum felloe_code feed_entry(struct event_log *log, struct log_job *job, uint32_t site, struct head_row *head,
-                                   const struct entry *entry, struct log_seconds *seconds)
+                                   const struct entry *entry, struct log_seconds *seconds, size_t *bytes)
 {
     struct bytes raw = entry->event;
     bool own = (entry->flags & ENTRY_OWN) || device_id_equal(&entry->device, &log->identity->device);
-    own = own && is_own(log, site, entry, &raw);
+    own = own && log_is_own(log->write.txn, site, entry, &raw);
     if (!own && (entry->flags & ENTRY_OWN))
         return felloe_fail(&job->error, FELLOE_INVALID,
                            "the hub names an own entry (%s, number %llu) that this device did not write",
@@ -114,7 +100,7 @@ static enum felloe_code feed_entry(struct event_log *log, struct log_job *job, u
     struct stream_head *stream = log_write_stream(log, site, &event.clear.device, event.clear.incarnation);
     enum stream_verdict verdict = stream_check(stream, &event.clear, &entry->id);
     if (verdict != STREAM_NEXT && verdict != STREAM_OLD)
-        return does_not_follow(job, entry, verdict);
+        return log_entry_refused(job, entry, verdict);
     if (verdict == STREAM_NEXT)
         stream_advance(log_write_stream_change(log, site, &event.clear.device, event.clear.incarnation), &event.clear,
                        &entry->id);
@@ -131,21 +117,41 @@ static enum felloe_code feed_entry(struct event_log *log, struct log_job *job, u
     }
     log_write_entry(log, site, head, &put);
     if (own)
-        log_write_own_place(log, site, put.incarnation, put.seq, head->head.at);
+        log_write_own_place(log, site, put.incarnation, put.seq, head->head.at, true);
+    *bytes += raw.len + ENTRY_OVERHEAD;
     return FELLOE_OK;
 }
 
-static enum felloe_code feed_entries(struct event_log *log, struct log_job *job, uint32_t site, struct head_row *head)
+static enum felloe_code feed_entries(struct event_log *log, struct log_job *job, uint32_t site, struct head_row *head,
+                                     size_t *bytes)
 {
     struct log_seconds seconds = {0};
     enum felloe_code code = FELLOE_OK;
     for (uint32_t i = 0; i < job->batch->count && code == FELLOE_OK; i++)
-        code = feed_entry(log, job, site, head, &job->batch->entries[i], &seconds);
+        code = feed_entry(log, job, site, head, &job->batch->entries[i], &seconds, bytes);
     if (code == FELLOE_OK && !log_seconds_hold(log, site, job->batch, &seconds))
         code = felloe_fail(&job->error, FELLOE_INVALID,
                            "an entry for %s comes a second time and is not the one that is here", job->batch->site);
     log_seconds_release(&seconds);
     return code;
+}
+
+/* Should the hub be put back, it gets its entries from laptops, in ranges that end where it once signed: so of the FEEDs'
+ * ends as many are kept as it takes for each range to fit into one OFFER. */
+static void keep_anchor(struct event_log *log, uint32_t site, const struct head_row *before, struct head_row *head,
+                        size_t bytes)
+{
+    if (before->head.at.n == 0 || !before->has_signature || before->since + bytes <= BODY_TARGET) {
+        head->since = before->since + (uint32_t)bytes;
+        return;
+    }
+    const struct anchor_row row = {before->head.hash, before->signature};
+    uint8_t value[ANCHOR_ROW];
+    struct store_key key;
+    anchor_row_write(&row, value);
+    key_checkpoint(&key, site, before->head.at);
+    store_put(log->write.txn, T_ANCHORS, key_bytes(&key), bytes_of(value, sizeof value));
+    head->since = (uint32_t)bytes;
 }
 
 enum felloe_code log_run_feed(struct event_log *log, struct log_job *job)
@@ -154,18 +160,23 @@ enum felloe_code log_run_feed(struct event_log *log, struct log_job *job)
     uint32_t site = log_write_site(log, batch->site, &job->error);
     if (site == SITES_MAX)
         return job->error.code;
+    if (!log_write_epoch_fits(log, site, batch->epoch, &job->error))
+        return job->error.code;
     struct head_row *head = log_write_head_change(log, site, batch->epoch);
+    const struct head_row before = *head;
+    size_t bytes = 0;
     if (batch->epoch == 0 || head->head.at.n + 1 != batch->first_n)
         return felloe_fail(
             &job->error, FELLOE_INVALID, "what came for %s begins at %u.%llu and does not follow %u.%llu", batch->site,
             batch->epoch, (unsigned long long)batch->first_n, head->head.at.epoch, (unsigned long long)head->head.at.n);
-    enum felloe_code code = feed_entries(log, job, site, head);
+    enum felloe_code code = feed_entries(log, job, site, head, &bytes);
     if (code != FELLOE_OK)
         return code;
     if (head->head.at.n != batch->head.at.n || memcmp(&head->head.hash, &batch->head.hash, sizeof head->head.hash) != 0)
         return felloe_fail(&job->error, FELLOE_INVALID,
                            "what came for %s up to %u.%llu does not have the hash that the hub signed", batch->site,
                            batch->epoch, (unsigned long long)head->head.at.n);
+    keep_anchor(log, site, &before, head, bytes);
     head->has_signature = true;
     head->signature = batch->head_signature;
     for (size_t i = 0; i < job->new_key_count; i++) /* the hub has these: they need not be brought to it */
@@ -178,7 +189,7 @@ enum felloe_code log_run_feed(struct event_log *log, struct log_job *job)
 
 static bool receipt_fits(struct event_log *log, uint32_t site, const struct msg_receipt *receipt)
 {
-    if (receipt->incarnation != log->identity->incarnation || receipt->seq > log_write_own(log, site)->seq)
+    if (receipt->incarnation != log->write.incarnation || receipt->seq > log_write_own(log, site)->seq)
         return false;
     struct bytes event;
     struct event_id id;
@@ -188,6 +199,45 @@ static bool receipt_fits(struct event_log *log, uint32_t site, const struct msg_
         return false;
     event_id_of(event, &id);
     return event_id_equal(&id, &receipt->id);
+}
+
+static void keep_places(struct event_log *log, uint32_t site, const struct msg_receipt *receipt, uint64_t head)
+{
+    for (uint32_t run = 0; run < receipt->run_count; run++) {
+        const struct position_run *r = &receipt->runs[run];
+        for (uint64_t i = 0; i < r->count && r->at.epoch != 0 && r->first_seq > 0 && r->first_seq + i <= head; i++)
+            log_write_own_place(log, site, receipt->incarnation, r->first_seq + i,
+                                (struct position){r->at.epoch, r->at.n + i}, false);
+    }
+}
+
+static void keep_receipt(struct event_log *log, uint32_t site, const struct msg_receipt *receipt)
+{
+    const struct receipt_row row = {receipt->seq, receipt->id, receipt->signature};
+    uint8_t value[RECEIPT_ROW];
+    struct store_key key;
+    receipt_row_write(&row, value);
+    key_site_incarnation(&key, site, receipt->incarnation);
+    if (receipt->seq > 0)
+        store_put(log->write.txn, T_RECEIPTS, key_bytes(&key), bytes_of(value, sizeof value));
+    else
+        store_delete(log->write.txn, T_RECEIPTS, key_bytes(&key));
+    log->write.touched = true;
+}
+
+/* The hub was put back. The positions that it promised beyond what it holds now, and that no FEED has shown, are given
+ * again, to whatever comes. */
+static void forget_promises(struct event_log *log, uint32_t site, const struct msg_receipt *receipt, uint64_t head)
+{
+    for (uint64_t seq = receipt->seq + 1; seq <= head; seq++) {
+        struct position at;
+        struct store_key key;
+        bool stands;
+        if (!log_own_place(log->write.txn, site, receipt->incarnation, seq, &at, &stands) || stands)
+            continue;
+        key_own_place(&key, site, receipt->incarnation, seq);
+        store_delete(log->write.txn, T_OWN_PLACES, key_bytes(&key));
+    }
 }
 
 enum felloe_code log_run_receipt(struct event_log *log, struct log_job *job)
@@ -202,25 +252,18 @@ enum felloe_code log_run_receipt(struct event_log *log, struct log_job *job)
     if (!receipt_fits(log, site, receipt))
         return felloe_fail(&job->error, FELLOE_INVALID,
                            "the hub's receipt for %s does not fit what this device has written", name);
-    uint64_t head = log_write_own(log, site)->seq, shared = log_shared_seq(log, log->write.txn, site);
-    for (uint32_t run = 0; run < receipt->run_count; run++) {
-        const struct position_run *r = &receipt->runs[run];
-        for (uint64_t i = 0; i < r->count && r->at.epoch != 0 && r->first_seq > 0 && r->first_seq + i <= head; i++)
-            log_write_own_place(log, site, receipt->incarnation, r->first_seq + i,
-                                (struct position){r->at.epoch, r->at.n + i});
-    }
-    if (receipt->seq > shared) {
-        const struct receipt_row row = {receipt->seq, receipt->id, receipt->signature};
-        uint8_t value[RECEIPT_ROW];
-        struct store_key key;
-        receipt_row_write(&row, value);
-        key_site_incarnation(&key, site, receipt->incarnation);
-        store_put(log->write.txn, T_RECEIPTS, key_bytes(&key), bytes_of(value, sizeof value));
-        log->write.touched = true;
+    uint64_t head = log_write_own(log, site)->seq;
+    uint64_t shared = log_shared_seq(log->write.txn, site, receipt->incarnation);
+    if (job->lowered && receipt->seq < shared)
+        forget_promises(log, site, receipt, head);
+    keep_places(log, site, receipt, head);
+    if (receipt->seq > shared || (job->lowered && receipt->seq < shared)) {
+        keep_receipt(log, site, receipt);
         shared = receipt->seq;
     }
     job->own = *log_write_own(log, site);
-    job->oldest_waiting_ms = log_oldest_waiting(log, log->write.txn, site, shared, head);
+    job->oldest_waiting_ms =
+        log_oldest_waiting(log, log->write.txn, site, receipt->incarnation, shared, head);
     return FELLOE_OK;
 }
 

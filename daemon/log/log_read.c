@@ -16,6 +16,12 @@ struct log_reader *log_reader_begin(struct event_log *log, struct felloe_error *
         free(reader);
         return NULL;
     }
+    /* of the same moment as all that is read; damaged, it was when the log was opened */
+    if (!log_meta_u32(reader->txn, "incarnation", &reader->incarnation) ||
+        !log_meta_u32(reader->txn, "going-on", &reader->going_on)) {
+        reader->incarnation = event_log_incarnation(log);
+        reader->going_on = event_log_going_on(log);
+    }
     return reader;
 }
 
@@ -49,11 +55,12 @@ bool log_own(struct log_reader *reader, struct bytes site, struct stream_head *h
         return false;
     struct store_key key;
     struct bytes row;
-    key_site_incarnation(&key, number, log->identity->incarnation);
+    key_site_incarnation(&key, number, reader->incarnation);
     if (store_get(reader->txn, T_OWN_HEADS, key_bytes(&key), &row))
         stream_row_read(row, head);
-    *shared_seq = log->identity->role == ROLE_HUB ? head->seq : log_shared_seq(log, reader->txn, number);
-    *oldest_waiting_ms = log_oldest_waiting(log, reader->txn, number, *shared_seq, head->seq);
+    *shared_seq = log->identity->role == ROLE_HUB ? head->seq : log_shared_seq(reader->txn, number, reader->incarnation);
+    *oldest_waiting_ms =
+        log_oldest_waiting(log, reader->txn, number, reader->incarnation, *shared_seq, head->seq);
     return true;
 }
 
@@ -100,6 +107,7 @@ bool log_streams(struct log_reader *reader, struct bytes site, log_stream_visit 
 {
     struct event_log *log = reader->log;
     uint32_t number = log_site_number(log, site);
+    uint32_t speaks_as = reader->going_on != 0 ? reader->going_on : reader->incarnation;
     if (number == SITES_MAX)
         return true;
     struct store_key key;
@@ -116,7 +124,7 @@ bool log_streams(struct log_reader *reader, struct bytes site, log_stream_visit 
             continue;
         memcpy(device.b, item.key.data + 2, sizeof device.b);
         uint32_t incarnation = be_u32(item.key.data + 2 + sizeof device.b);
-        if (log->identity->role == ROLE_SPOKE && incarnation == log->identity->incarnation &&
+        if (log->identity->role == ROLE_SPOKE && incarnation == speaks_as &&
             device_id_equal(&device, &log->identity->device))
             continue;
         going = visit(context, &device, incarnation, &head);
@@ -152,7 +160,7 @@ bool log_get(struct log_reader *reader, struct bytes site, struct position at, s
 
 bool log_get_own(struct log_reader *reader, struct bytes site, uint64_t seq, struct log_item *out)
 {
-    uint32_t number = log_site_number(reader->log, site), incarnation = reader->log->identity->incarnation;
+    uint32_t number = log_site_number(reader->log, site), incarnation = reader->incarnation;
     *out = (struct log_item){.flags = ENTRY_OWN};
     if (number == SITES_MAX || !log_own_event(reader->txn, number, incarnation, seq, &out->event))
         return false;
@@ -235,6 +243,40 @@ bool log_hash_at(struct log_reader *reader, struct bytes site, struct position a
     log_walk_end(&walk);
     *out = head.hash;
     return head.at.n == at.n;
+}
+
+/* Keys in the order of their ids, which are random, from a place of the turn's own. */
+size_t log_missing_keys(struct log_reader *reader, struct bytes site, uint32_t turn, struct key_id *out, size_t max)
+{
+    struct keyring *keyring = reader->log->keyring;
+    uint32_t number = log_site_number(reader->log, site);
+    struct key_id from = {{(uint8_t)(turn * 157u)}}; /* each of the 256 places in turn */
+    struct store_key prefix, key;
+    size_t count = 0;
+    if (number == SITES_MAX)
+        return 0;
+    key_start(&prefix);
+    key_put_u16(&prefix, (uint16_t)number);
+    for (int wrapped = 0; wrapped < 2; wrapped++) {
+        struct store_item item;
+        struct store_cursor *cursor = store_cursor_open(reader->txn, T_KEY_USES);
+        key_use(&key, number, &from);
+        if (wrapped)
+            key = prefix;
+        bool more = store_seek(cursor, key_bytes(&key), &item);
+        for (; more && count < max; more = store_next(cursor, &item)) {
+            struct key_id id;
+            if (item.key.len != prefix.len + sizeof id.b || memcmp(item.key.data, prefix.b, prefix.len) != 0)
+                break;
+            memcpy(id.b, item.key.data + prefix.len, sizeof id.b);
+            if (wrapped && memcmp(&id, &from, sizeof id) >= 0)
+                break;
+            if (!keyring_has(keyring, &id) && !keyring_erased(keyring, &id))
+                out[count++] = id;
+        }
+        store_cursor_close(cursor);
+    }
+    return count;
 }
 
 bool log_site_uses_key(struct log_reader *reader, struct bytes site, const struct key_id *id)

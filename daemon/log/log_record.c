@@ -9,6 +9,9 @@
 
 /* All of an event but its fields is smaller than this. */
 #define CLEAR_ROOM 1024
+/* What an event can grow by when it is written again under another incarnation (log_branch.c): incarnation, `after`,
+ * `was`. */
+#define AGAIN_ROOM (8 + BRANCHES_MAX * (5 + 9) + 34)
 
 /* What one job needs for all its drafts. */
 struct recording {
@@ -22,8 +25,8 @@ struct recording {
 
 /* ---- keys ---- */
 
-static enum felloe_code data_key(struct event_log *log, const struct key_id *id, struct data_key **out,
-                                 struct felloe_error *error)
+enum felloe_code log_data_key(struct event_log *log, const struct key_id *id, struct data_key **out,
+                              struct felloe_error *error)
 {
     struct cached_key *cached = &log->write.keys[id->b[0] % KEY_CACHE]; /* ids are random */
     if (!cached->filled || memcmp(&cached->id, id, sizeof *id) != 0) {
@@ -75,14 +78,14 @@ static bool known_origin(struct event_log *log, struct log_draft *draft)
     return true;
 }
 
-static void keep_origin(struct event_log *log, const struct log_draft *draft)
+void log_keep_origin(struct event_log *log, const struct event_body *body, const struct event_id *id)
 {
     uint8_t row[ORIGIN_ROW];
-    memcpy(row, draft->id.b, 32);
-    row[32] = draft->body.has_subject;
-    memcpy(row + 33, draft->person.b, 16);
-    store_put(log->write.txn, T_ORIGINS, bytes_of(draft->body.origin.b, sizeof draft->body.origin.b),
-              bytes_of(row, sizeof row));
+    const struct person_id *person = body->has_subject ? &body->subject : &PERSON_ID_NONE;
+    memcpy(row, id->b, 32);
+    row[32] = body->has_subject;
+    memcpy(row + 33, person->b, 16);
+    store_put(log->write.txn, T_ORIGINS, bytes_of(body->origin.b, sizeof body->origin.b), bytes_of(row, sizeof row));
 }
 
 /* ---- places ---- */
@@ -92,7 +95,7 @@ static void put_marker(struct recording *r, bool last)
     if (!r->has_marker)
         return;
     struct event_log *log = r->log;
-    struct head_row *head = log_write_head_change(log, r->site, log->epoch);
+    struct head_row *head = log_write_head_change(log, r->site, log->write.epoch);
     struct signature signature;
     if (last) {
         sign_stream(&log->identity->sign_secret, bytes_str(r->job->site), &log->identity->device, r->marker.incarnation,
@@ -108,13 +111,13 @@ static void place_at_hub(struct recording *r, const struct event_clear *clear, c
 {
     struct event_log *log = r->log;
     put_marker(r, false);
-    struct head_row *head = log_write_head(log, r->site, log->epoch);
-    struct position at = {log->epoch, head->head.at.n + 1};
+    struct head_row *head = log_write_head(log, r->site, log->write.epoch);
+    struct position at = {log->write.epoch, head->head.at.n + 1};
     r->marker = (struct log_put){.flags = ENTRY_OWN, .id = *id, .incarnation = clear->incarnation, .seq = clear->seq};
     r->has_marker = true;
     if (log_write_first_use(log, r->site, &clear->key, at))
         r->marker.flags |= ENTRY_FIRST_KEY;
-    log_write_own_place(log, r->site, clear->incarnation, clear->seq, at);
+    log_write_own_place(log, r->site, clear->incarnation, clear->seq, at, true);
     struct stream_head *stream = log_write_stream_change(log, r->site, &clear->device, clear->incarnation);
     if (stream_check(stream, clear, id) == STREAM_NEXT)
         stream_advance(stream, clear, id);
@@ -137,33 +140,50 @@ static void owe_key(struct recording *r, const struct event_clear *clear)
     store_put(r->log->write.txn, T_OWN_KEYS, key_bytes(&key), bytes_of("", 0));
 }
 
-/* ---- one draft ---- */
+/* ---- one event ---- */
 
-static enum felloe_code seal(struct recording *r, const struct log_draft *draft, const struct event_clear *clear,
-                             uint64_t time)
+static enum felloe_code too_long(struct log_job *job, size_t len)
 {
-    struct event_log *log = r->log;
-    struct data_key *key;
-    enum felloe_code code = data_key(log, &draft->key, &key, &r->job->error);
-    if (code != FELLOE_OK)
-        return code;
-    struct event_body body = draft->body;
-    body.time = time;
-    uint8_t nonce[EVENT_NONCE_SIZE];
-    random_bytes(nonce, sizeof nonce);
-    buffer_clear(&log->write.event);
-    if (event_seal(clear, &body, key, nonce, &log->write.event))
-        return FELLOE_OK;
-    if (log->write.event.failed)
-        return felloe_fail(&r->job->error, FELLOE_FAILED, "out of memory");
-    const size_t len = draft->body.fields.len;
-    if (len + CLEAR_ROOM <= EVENT_SIZE_MAX)
-        return felloe_fail(&r->job->error, FELLOE_INVALID, "the entry is malformed and was not recorded");
     return felloe_fail(
-        &r->job->error, FELLOE_INVALID,
+        &job->error, FELLOE_INVALID,
         "the entry is too long: with its %zu bytes of fields it would be over the 64 KiB that one entry may "
         "have. Shorten it, or divide it into several",
         len);
+}
+
+enum felloe_code log_seal(struct event_log *log, struct log_job *job, const struct event_clear *clear,
+                          const struct event_body *body)
+{
+    struct data_key *key;
+    enum felloe_code code = log_data_key(log, &clear->key, &key, &job->error);
+    if (code != FELLOE_OK)
+        return code;
+    uint8_t nonce[EVENT_NONCE_SIZE];
+    random_bytes(nonce, sizeof nonce);
+    buffer_clear(&log->write.event);
+    if (event_seal(clear, body, key, nonce, &log->write.event))
+        return FELLOE_OK;
+    if (log->write.event.failed)
+        return felloe_fail(&job->error, FELLOE_FAILED, "out of memory");
+    if (body->fields.len + CLEAR_ROOM <= EVENT_SIZE_MAX)
+        return felloe_fail(&job->error, FELLOE_INVALID, "the entry is malformed and was not recorded");
+    return too_long(job, body->fields.len);
+}
+
+void log_append_own(struct event_log *log, uint32_t site, const struct event_clear *clear, uint64_t time,
+                    struct event_id *id)
+{
+    const struct bytes event = buffer_bytes(&log->write.event);
+    event_id_of(event, id);
+    struct store_key key;
+    key_own(&key, clear->incarnation, clear->seq);
+    struct stream_head *head = log_write_own_change(log, site);
+    uint8_t *row = store_reserve_last(log->write.txn, T_OWN + site, key_bytes(&key), OWN_PREFIX + event.len);
+    if (row != NULL) {
+        be_put_u64(row, time);
+        memcpy(row + OWN_PREFIX, event.data, event.len);
+    }
+    stream_advance(head, clear, id);
 }
 
 static enum felloe_code record_one(struct recording *r, struct log_draft *draft)
@@ -179,31 +199,24 @@ static enum felloe_code record_one(struct recording *r, struct log_draft *draft)
         if (!seen_advance(&draft->seen, last->seen.at[i]))
             return felloe_fail(&r->job->error, FELLOE_FAILED, "the site's log has too many epochs for this version");
     const struct event_clear clear = {.device = log->identity->device,
-                                      .incarnation = log->identity->incarnation,
+                                      .incarnation = log->write.incarnation,
                                       .site = bytes_str(r->job->site),
                                       .seq = last->seq + 1,
                                       .prev = last->id,
                                       .seen = draft->seen,
                                       .key = draft->key};
-    uint64_t time = draft->body.time ? draft->body.time : next_time(log);
-    enum felloe_code code = seal(r, draft, &clear, time);
+    struct event_body body = draft->body;
+    body.time = draft->body.time ? draft->body.time : next_time(log);
+    body.after = *log_write_after(log, r->site);
+    enum felloe_code code = log_seal(log, r->job, &clear, &body);
     if (code != FELLOE_OK)
         return code;
-
-    const struct bytes event = buffer_bytes(&log->write.event);
-    event_id_of(event, &draft->id);
+    if (log->write.event.len + AGAIN_ROOM > EVENT_SIZE_MAX)
+        return too_long(r->job, body.fields.len);
+    log_append_own(log, r->site, &clear, body.time, &draft->id);
     draft->seq = clear.seq;
-    struct store_key key;
-    key_own(&key, clear.incarnation, clear.seq);
-    struct stream_head *head = log_write_own_change(log, r->site);
-    uint8_t *row = store_reserve_last(log->write.txn, T_OWN + r->site, key_bytes(&key), OWN_PREFIX + event.len);
-    if (row != NULL) {
-        be_put_u64(row, time);
-        memcpy(row + OWN_PREFIX, event.data, event.len);
-    }
-    stream_advance(head, &clear, &draft->id);
-    if (draft->body.has_origin)
-        keep_origin(log, draft);
+    if (body.has_origin)
+        log_keep_origin(log, &body, &draft->id);
     if (r->hub)
         place_at_hub(r, &clear, &draft->id);
     else
@@ -218,6 +231,8 @@ enum felloe_code log_run_record(struct event_log *log, struct log_job *job)
     if (r.site == SITES_MAX)
         return job->error.code;
     job->at = (struct position){0};
+    if (r.hub && !log_write_epoch_fits(log, r.site, log->write.epoch, &job->error))
+        return job->error.code;
     for (size_t i = 0; i < job->draft_count; i++) {
         enum felloe_code code = record_one(&r, &job->drafts[i]);
         if (code != FELLOE_OK)
@@ -226,8 +241,9 @@ enum felloe_code log_run_record(struct event_log *log, struct log_job *job)
     put_marker(&r, true);
     job->own = *log_write_own(log, r.site);
     if (r.hub)
-        job->head = log_write_head(log, r.site, log->epoch)->head;
+        job->head = log_write_head(log, r.site, log->write.epoch)->head;
     job->oldest_waiting_ms =
-        log_oldest_waiting(log, log->write.txn, r.site, log_shared_seq(log, log->write.txn, r.site), job->own.seq);
+        log_oldest_waiting(log, log->write.txn, r.site, log->write.incarnation,
+                           log_shared_seq(log->write.txn, r.site, log->write.incarnation), job->own.seq);
     return FELLOE_OK;
 }

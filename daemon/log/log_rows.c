@@ -6,23 +6,81 @@ size_t head_row_write(const struct head_row *row, uint8_t out[HEAD_ROW_MAX])
 {
     be_put_u64(out, row->head.at.n);
     memcpy(out + 8, row->head.hash.b, 32);
+    be_put_u32(out + 40, row->since);
     if (!row->has_signature)
-        return 40;
-    memcpy(out + 40, row->signature.b, 64);
-    return 104;
+        return 44;
+    memcpy(out + 44, row->signature.b, 64);
+    return 108;
 }
 
 bool head_row_read(struct bytes in, uint32_t epoch, struct head_row *out)
 {
     *out = (struct head_row){.head.at.epoch = epoch};
-    if (in.len != 40 && in.len != 104)
+    if (in.len != 44 && in.len != 108)
         return false;
     out->head.at.n = be_u64(in.data);
     memcpy(out->head.hash.b, in.data + 8, 32);
-    out->has_signature = in.len == 104;
+    out->since = be_u32(in.data + 40);
+    out->has_signature = in.len == 108;
     if (out->has_signature)
-        memcpy(out->signature.b, in.data + 40, 64);
+        memcpy(out->signature.b, in.data + 44, 64);
     return true;
+}
+
+void anchor_row_write(const struct anchor_row *row, uint8_t out[ANCHOR_ROW])
+{
+    memcpy(out, row->hash.b, 32);
+    memcpy(out + 32, row->signature.b, 64);
+}
+
+bool anchor_row_read(struct bytes in, struct anchor_row *out)
+{
+    *out = (struct anchor_row){0};
+    if (in.len != ANCHOR_ROW)
+        return false;
+    memcpy(out->hash.b, in.data, 32);
+    memcpy(out->signature.b, in.data + 32, 64);
+    return true;
+}
+
+size_t after_row_write(const struct branches *after, uint8_t out[AFTER_ROW_MAX])
+{
+    for (uint32_t i = 0; i < after->count; i++) {
+        be_put_u32(out + 12 * i, after->at[i].incarnation);
+        be_put_u64(out + 12 * i + 4, after->at[i].seq);
+    }
+    return 12 * after->count;
+}
+
+bool after_row_read(struct bytes in, struct branches *out)
+{
+    *out = (struct branches){0};
+    if (in.len == 0 || in.len > AFTER_ROW_MAX || in.len % 12 != 0)
+        return false;
+    for (uint32_t i = 0; i < in.len / 12; i++) {
+        const uint8_t *at = in.data + 12 * i;
+        const struct branch branch = {be_u32(at), be_u64(at + 4)};
+        if (branch.seq == 0 || branch.incarnation <= (i > 0 ? out->at[i - 1].incarnation : 0))
+            return false;
+        out->at[out->count++] = branch;
+    }
+    return true;
+}
+
+bool log_meta_u32(struct store_txn *txn, const char *name, uint32_t *out)
+{
+    struct bytes row;
+    if (!store_get(txn, T_META, bytes_str(name), &row) || row.len != 4)
+        return false;
+    *out = be_u32(row.data);
+    return true;
+}
+
+void log_put_meta_u32(struct store_txn *txn, const char *name, uint32_t value)
+{
+    uint8_t row[4];
+    be_put_u32(row, value);
+    store_put(txn, T_META, bytes_str(name), bytes_of(row, sizeof row));
 }
 
 size_t stream_row_write(const struct stream_head *head, uint8_t out[STREAM_ROW_MAX])

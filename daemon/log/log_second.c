@@ -56,20 +56,24 @@ bool log_seconds_hold(struct event_log *log, uint32_t site, const struct batch *
         return !seconds->failed;
     qsort(seconds->entries, seconds->count, sizeof(struct entry *), compare_entries);
     uint32_t found = 0;
+    struct store_key key;
     struct store_item item;
     struct store_cursor *cursor = store_cursor_open(log->write.txn, T_LOG + site);
     bool more = store_seek(cursor, (struct bytes){0}, &item);
-    for (; more && found < seconds->count; more = store_next(cursor, &item)) {
+    while (more && found < seconds->count) {
         struct log_row row;
         struct event event;
-        bool other_epoch = item.key.len == 12 && be_u32(item.key.data) != batch->epoch;
-        if (!other_epoch || !log_row_read(item.value, &row) || (row.flags & ENTRY_OWN) ||
-            !event_decode(row.event, &event))
+        if (item.key.len == 12 && be_u32(item.key.data) == batch->epoch) {
+            key_place(&key, (struct position){batch->epoch + 1, 0});
+            more = batch->epoch < UINT32_MAX && store_seek(cursor, key_bytes(&key), &item);
             continue;
-        const struct entry *const *same =
-            bsearch(&event.clear, seconds->entries, seconds->count, sizeof(struct entry *), compare_event);
-        if (same != NULL && bytes_equal((*same)->event, row.event))
-            found++;
+        }
+        if (log_row_read(item.value, &row) && !(row.flags & ENTRY_OWN) && event_decode(row.event, &event)) {
+            const struct entry *const *same =
+                bsearch(&event.clear, seconds->entries, seconds->count, sizeof(struct entry *), compare_event);
+            found += same != NULL && bytes_equal((*same)->event, row.event);
+        }
+        more = store_next(cursor, &item);
     }
     store_cursor_close(cursor);
     return found == seconds->count;

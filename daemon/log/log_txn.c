@@ -8,6 +8,9 @@ void log_write_start(struct event_log *log, struct store_txn *txn)
     struct log_write *w = &log->write;
     w->txn = txn;
     w->site_count = atomic_load(&log->site_count);
+    w->epoch = atomic_load(&log->epoch);
+    w->incarnation = atomic_load(&log->incarnation);
+    w->going_on = atomic_load(&log->going_on);
     w->touched = w->damaged = false;
     w->stream_count = w->stream_last = 0;
     memset(w->heads, 0, sizeof w->heads);
@@ -92,6 +95,38 @@ struct head_row *log_write_head_change(struct event_log *log, uint32_t site, uin
     return row;
 }
 
+/* A laptop's cursors, and what an event has seen, name SEEN_MAX epochs at most. At a hub one is kept free for the
+ * present epoch. */
+bool log_write_epoch_fits(struct event_log *log, uint32_t site, uint32_t epoch, struct felloe_error *error)
+{
+    const struct log_write *w = &log->write;
+    if (log_write_head(log, site, epoch)->head.at.n > 0)
+        return true;
+    struct store_key prefix;
+    key_start(&prefix);
+    key_put_u16(&prefix, (uint16_t)site);
+    bool present = log->identity->role == ROLE_SPOKE || epoch == w->epoch;
+    unsigned count = 1;
+    struct store_item item;
+    struct store_cursor *cursor = store_cursor_open(w->txn, T_HEADS);
+    bool more = store_seek_prefix(cursor, key_bytes(&prefix), &item);
+    for (; more; more = store_next_prefix(cursor, key_bytes(&prefix), &item)) {
+        uint32_t other = item.key.len == 6 ? be_u32(item.key.data + 2) : epoch;
+        struct head_row row;
+        if (other == epoch || !head_row_read(item.value, other, &row) || row.head.at.n == 0)
+            continue;
+        count++;
+        present |= other == w->epoch;
+    }
+    store_cursor_close(cursor);
+    if (count + !present <= SEEN_MAX)
+        return true;
+    felloe_fail(error, FELLOE_INVALID,
+                "the log of %s has %u epochs already, and cannot have another: its hub was put back too often",
+                log->sites[site], SEEN_MAX);
+    return false;
+}
+
 /* ---- the own stream ---- */
 
 struct stream_head *log_write_own(struct event_log *log, uint32_t site)
@@ -99,7 +134,7 @@ struct stream_head *log_write_own(struct event_log *log, uint32_t site)
     struct log_write *w = &log->write;
     struct cached_own *cached = &w->own[site];
     if (!cached->loaded) {
-        const uint32_t incarnation = log->identity->incarnation;
+        const uint32_t incarnation = w->incarnation;
         struct store_key key;
         struct bytes row;
         key_site_incarnation(&key, site, incarnation);
@@ -119,6 +154,47 @@ struct stream_head *log_write_own_change(struct event_log *log, uint32_t site)
     struct stream_head *head = log_write_own(log, site);
     log->write.own[site].dirty = log->write.touched = true;
     return head;
+}
+
+static void write_own(struct log_write *w, uint32_t site)
+{
+    struct cached_own *own = &w->own[site];
+    if (!own->dirty)
+        return;
+    struct store_key key;
+    uint8_t row[STREAM_ROW_MAX];
+    key_site_incarnation(&key, site, w->incarnation);
+    size_t len = stream_row_write(&own->head, row);
+    store_put(w->txn, T_OWN_HEADS, key_bytes(&key), bytes_of(row, len));
+    own->dirty = false;
+}
+
+const struct branches *log_write_after(struct event_log *log, uint32_t site)
+{
+    struct cached_own *cached = &log->write.own[site];
+    if (!cached->has_after) {
+        struct store_key key;
+        struct bytes row;
+        key_site_incarnation(&key, site, log->write.incarnation);
+        cached->after = (struct branches){0};
+        if (store_get(log->write.txn, T_AFTER, key_bytes(&key), &row))
+            log->write.damaged |= !after_row_read(row, &cached->after);
+        cached->has_after = true;
+    }
+    return &cached->after;
+}
+
+void log_write_become(struct event_log *log, uint32_t incarnation)
+{
+    struct log_write *w = &log->write;
+    for (uint32_t site = 0; site < w->site_count; site++)
+        write_own(w, site);
+    memset(w->own, 0, sizeof w->own);
+    w->incarnation = incarnation;
+    w->going_on = 0;
+    w->touched = true;
+    log_put_meta_u32(w->txn, "incarnation", incarnation);
+    log_put_meta_u32(w->txn, "going-on", 0);
 }
 
 /* ---- streams as the site's log has them ---- */
@@ -184,15 +260,7 @@ void log_write_flush(struct event_log *log)
     struct log_write *w = &log->write;
     for (uint32_t site = 0; site < w->site_count; site++) {
         write_head(w, site);
-        struct cached_own *own = &w->own[site];
-        if (own->dirty) {
-            struct store_key key;
-            uint8_t row[STREAM_ROW_MAX];
-            key_site_incarnation(&key, site, log->identity->incarnation);
-            size_t len = stream_row_write(&own->head, row);
-            store_put(w->txn, T_OWN_HEADS, key_bytes(&key), bytes_of(row, len));
-            own->dirty = false;
-        }
+        write_own(w, site);
     }
     for (unsigned i = 0; i < w->stream_count; i++)
         write_stream(w, &w->streams[i]);
@@ -242,14 +310,19 @@ bool log_write_first_use(struct event_log *log, uint32_t site, const struct key_
     return store_put(log->write.txn, T_KEY_USES, key_bytes(&key), bytes_of(row, sizeof row));
 }
 
-/* The first position given is kept: a second one comes only where a receipt was lost together with the hub. */
-void log_write_own_place(struct event_log *log, uint32_t site, uint32_t incarnation, uint64_t seq, struct position at)
+/* What stands in the site's log counts, the first of two: a second one comes only where a receipt was lost together with
+ * the hub. A mere promise gives way: the hub that made it was put back. */
+void log_write_own_place(struct event_log *log, uint32_t site, uint32_t incarnation, uint64_t seq, struct position at,
+                         bool placed)
 {
-    struct store_key key;
-    key_own_place(&key, site, incarnation, seq);
-    if (store_get(log->write.txn, T_OWN_PLACES, key_bytes(&key), NULL))
+    struct position before;
+    bool stands;
+    if (log_own_place(log->write.txn, site, incarnation, seq, &before, &stands) &&
+        (stands || !placed || position_compare(before, at) == 0))
         return;
     log->write.touched = true;
+    struct store_key key;
+    key_own_place(&key, site, incarnation, seq);
     uint8_t row[12];
     be_put_u32(row, at.epoch);
     be_put_u64(row + 4, at.n);
@@ -269,22 +342,54 @@ bool log_own_event(struct store_txn *txn, uint32_t site, uint32_t incarnation, u
     return true;
 }
 
-uint64_t log_shared_seq(struct event_log *log, struct store_txn *txn, uint32_t site)
+bool log_is_own(struct store_txn *txn, uint32_t site, const struct entry *entry, struct bytes *event)
+{
+    struct event_id id;
+    struct bytes mine;
+    if (!log_own_event(txn, site, entry->incarnation, entry->seq, &mine))
+        return false;
+    event_id_of(mine, &id);
+    if (!event_id_equal(&id, &entry->id))
+        return false;
+    *event = mine;
+    return true;
+}
+
+bool log_own_place(struct store_txn *txn, uint32_t site, uint32_t incarnation, uint64_t seq, struct position *at,
+                   bool *placed)
+{
+    struct store_key key;
+    struct bytes value;
+    struct log_row row;
+    key_own_place(&key, site, incarnation, seq);
+    *at = (struct position){0};
+    *placed = false;
+    if (!store_get(txn, T_OWN_PLACES, key_bytes(&key), &value) || value.len != 12)
+        return false;
+    *at = (struct position){be_u32(value.data), be_u64(value.data + 4)};
+    key_place(&key, *at);
+    *placed = store_get(txn, T_LOG + site, key_bytes(&key), &value) && log_row_read(value, &row) &&
+              (row.flags & ENTRY_OWN) && row.incarnation == incarnation && row.seq == seq;
+    return true;
+}
+
+uint64_t log_shared_seq(struct store_txn *txn, uint32_t site, uint32_t incarnation)
 {
     struct store_key key;
     struct bytes row;
     struct receipt_row receipt;
-    key_site_incarnation(&key, site, log->identity->incarnation);
+    key_site_incarnation(&key, site, incarnation);
     return store_get(txn, T_RECEIPTS, key_bytes(&key), &row) && receipt_row_read(row, &receipt) ? receipt.seq : 0;
 }
 
-int64_t log_oldest_waiting(struct event_log *log, struct store_txn *txn, uint32_t site, uint64_t shared, uint64_t head)
+int64_t log_oldest_waiting(struct event_log *log, struct store_txn *txn, uint32_t site, uint32_t incarnation,
+                           uint64_t shared, uint64_t head)
 {
     struct store_key key;
     struct bytes row;
     if (log->identity->role == ROLE_HUB || shared >= head)
         return 0;
-    key_own(&key, log->identity->incarnation, shared + 1);
+    key_own(&key, incarnation, shared + 1);
     if (!store_get(txn, T_OWN + site, key_bytes(&key), &row) || row.len <= OWN_PREFIX)
         return 0;
     return (int64_t)(be_u64(row.data) >> 16);

@@ -21,9 +21,11 @@ static const struct {
 } kinds[] = {
     [LOG_RECORD] = {log_run_record, true},      [LOG_KEEP_PUSH] = {log_run_push, false},
     [LOG_KEEP_FEED] = {log_run_feed, false},    [LOG_KEEP_RECEIPT] = {log_run_receipt, false},
+    [LOG_KEEP_OFFER] = {log_run_offer, false},  [LOG_NEXT_EPOCH] = {log_run_next_epoch, false},
+    [LOG_GOING_ON] = {log_run_going_on, false}, [LOG_GO_ON] = {log_run_go_on, false},
     [LOG_KEEP_KEYS] = {log_run_keys, false},    [LOG_ADD_SITE] = {log_run_add_site, false},
     [LOG_PUT_DEVICE] = {log_run_device, false}, [LOG_PUT_TICKET] = {log_run_ticket, false},
-    [LOG_ADMIT] = {log_run_admit, false},
+    [LOG_ADMIT] = {log_run_admit, false},       [LOG_RESTORE_OWN] = {log_run_restore_own, false},
 };
 
 /* NULL for NULL. */
@@ -169,6 +171,16 @@ static bool run_jobs(struct event_log *log, struct log_job *jobs)
     return false;
 }
 
+/* What threads share is what was committed. */
+static void publish(struct event_log *log)
+{
+    const struct log_write *w = &log->write;
+    atomic_store_explicit(&log->site_count, w->site_count, memory_order_release);
+    atomic_store(&log->epoch, w->epoch);
+    atomic_store(&log->incarnation, w->incarnation);
+    atomic_store(&log->going_on, w->going_on);
+}
+
 static enum store_outcome transact(struct event_log *log, struct log_job *jobs, struct felloe_error *error)
 {
     for (;;) {
@@ -184,7 +196,7 @@ static enum store_outcome transact(struct event_log *log, struct log_job *jobs, 
         log_write_flush(log);
         enum store_outcome outcome = store_commit(txn, error);
         if (outcome == STORE_DONE)
-            atomic_store_explicit(&log->site_count, log->write.site_count, memory_order_release);
+            publish(log);
         return outcome;
     }
 }

@@ -17,7 +17,7 @@
 
 void identity_generate(struct identity *identity, enum role role)
 {
-    *identity = (struct identity){.role = role, .incarnation = 1};
+    *identity = (struct identity){.role = role};
     crypto_sign_keypair(identity->sign_public.b, identity->sign_secret.b);
     crypto_box_keypair(identity->box_public.b, identity->box_secret.b);
     crypto_box_keypair(identity->curve_public, identity->curve_secret); /* CURVE's keys are X25519 too */
@@ -71,13 +71,11 @@ enum felloe_code identity_save(const struct identity *identity, const char *dir,
     buffer_reserve(&out, FILE_MAX); /* once, so that no copy of the secrets is left behind by growing */
     mp_put_array(&out, 2);
     mp_put_uint(&out, FILE_VERSION);
-    mp_put_map(&out, FIELD_COUNT + 3);
+    mp_put_map(&out, FIELD_COUNT + 2);
     mp_put_text(&out, "role");
     mp_put_text(&out, identity->role == ROLE_HUB ? "hub" : "spoke");
     mp_put_text(&out, "joined");
     mp_put_bool(&out, identity->joined);
-    mp_put_text(&out, "incarnation");
-    mp_put_uint(&out, identity->incarnation);
     for (size_t i = 0; i < FIELD_COUNT; i++) {
         const uint8_t *at = (const uint8_t *)identity + fields[i].at;
         mp_put_text(&out, fields[i].name);
@@ -147,13 +145,11 @@ static bool read_identity(struct mp_reader *r, struct identity *out)
         } else if (bytes_is(name, "joined")) {
             out->joined = mp_bool(r);
             has_joined = true;
-        } else if (bytes_is(name, "incarnation")) {
-            out->incarnation = (uint32_t)mp_uint(r, UINT32_MAX);
         } else {
             mp_skip(r);
         }
     }
-    return is_whole(r) && there == (1u << FIELD_COUNT) - 1 && has_role && has_joined && out->incarnation > 0;
+    return is_whole(r) && there == (1u << FIELD_COUNT) - 1 && has_role && has_joined;
 }
 
 enum felloe_code identity_load(struct identity *identity, const char *dir, struct felloe_error *error)

@@ -15,7 +15,6 @@ struct identity {
     enum role role;
     bool joined;                  /* a spoke: the hub has answered its ticket */
     struct device_id device;
-    uint32_t incarnation;
     char worker[SLUG_MAX + 1];    /* who records, unless a request says otherwise */
     char label[LABEL_MAX + 1];    /* what this device is called; a hub's name */
     struct sign_public sign_public;

@@ -313,7 +313,7 @@ static enum felloe_code load(struct driver *driver, struct felloe_error *error)
     struct spoke_driver *s = spoke_of(driver);
     const struct identity *me = &driver->daemon->identity;
     const struct spoke_config config = {.device = me->device,
-                                        .incarnation = me->incarnation,
+                                        .incarnation = event_log_incarnation(driver->daemon->log),
                                         .sign = me->sign_secret,
                                         .hub_sign = me->hub_sign,
                                         .pull_wait_ms = driver->daemon->config.pull_wait_s * 1000};

@@ -364,7 +364,8 @@ enum felloe_code projector_open(struct projector **out, const struct projector_c
     pthread_mutex_init(&p->mutex, NULL);
     pthread_cond_init(&p->woken, NULL);
     p->work = fold_work_new();
-    const struct views_options options = {config->dir, config->keyring, config->identity};
+    const struct views_options options = {config->dir, config->keyring, config->identity,
+                                          event_log_incarnation(config->log)};
     enum felloe_code code = p->work ? views_open(&p->views, &options, error)
                                     : felloe_fail(error, FELLOE_FAILED, "Memory ran out while opening the views.");
     if (code == FELLOE_OK) {

@@ -130,7 +130,7 @@ enum felloe_code views_open(struct views **out, const struct views_options *opti
     pthread_rwlockattr_destroy(&attributes);
     views->keyring = options->keyring;
     views->device = options->identity->device;
-    views->incarnation = options->identity->incarnation;
+    views->incarnation = options->incarnation;
     derive_blind_key(views, options->identity);
     snprintf(views->dir, sizeof views->dir, "%s/views", options->dir);
 

@@ -190,6 +190,17 @@ static inline struct log_draft person_note(const struct key_record *person, cons
                               .key = person->id};
 }
 
+/* The hub has named the next incarnation, and all that it has is here. Returns how many events were written again. */
+static inline uint64_t go_on(struct given_log *g, uint32_t incarnation)
+{
+    struct log_job job = {.kind = LOG_GOING_ON, .incarnation = incarnation};
+    run_well(g, &job);
+    job = (struct log_job){.kind = LOG_GO_ON};
+    run_well(g, &job);
+    assert_int_equal(event_log_incarnation(g->log), incarnation);
+    return job.remade;
+}
+
 /* ---- reading ---- */
 
 static inline struct log_reader *reader_of(struct given_log *g)
@@ -287,7 +298,7 @@ static inline struct msg_receipt receipt_of(const struct given_log *hub, const s
                                             const struct log_job *push_job, const struct stream_head *head,
                                             uint32_t count)
 {
-    struct msg_receipt receipt = {.site = bytes_str(SITE), .incarnation = spoke->identity.incarnation,
+    struct msg_receipt receipt = {.site = bytes_str(SITE), .incarnation = event_log_incarnation(spoke->log),
                                   .seq = head->seq, .id = head->id, .run_count = 1};
     receipt.runs[0] = (struct position_run){head->seq - count + 1, push_job->at, count};
     sign_receipt(&hub->identity.sign_secret, receipt.site, &spoke->identity.device, receipt.incarnation, receipt.seq,
@@ -305,12 +316,12 @@ static inline struct batch *read_feed(struct given_log *hub, const struct given_
     struct box_shared shared;
     struct felloe_error error = {0};
     assert_true(box_shared_of(&shared, &spoke->identity.box_public, &hub->identity.box_secret));
-    if (log_read_feed(hub->log, bytes_str(SITE), from, max_bytes, &spoke->identity.device, spoke->identity.incarnation,
+    if (log_read_feed(hub->log, bytes_str(SITE), from, max_bytes, &spoke->identity.device, event_log_incarnation(spoke->log),
                       &shared, &body, &first, &count, key_count, &head, &error) != FELLOE_OK)
         fail_msg("%s", error.message);
     const struct entries_form form = {.site = bytes_str(SITE), .count = count, .key_count = *key_count, .markers = true,
                                       .signatures = true, .own = spoke->identity.device,
-                                      .incarnation = spoke->identity.incarnation};
+                                      .incarnation = event_log_incarnation(spoke->log)};
     struct batch *batch = batch_of_body(&body, &form, &shared, keys);
     batch->epoch = first.epoch;
     batch->first_n = first.n;

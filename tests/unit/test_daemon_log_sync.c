@@ -328,9 +328,7 @@ static void an_older_incarnations_events_come_back_whole(void **state)
     struct pair p = pair_with(5);
     push_all(&p);
     feed_all(p.hub, p.spoke, BODY_TARGET);
-    given_log_close(p.spoke);
-    p.spoke->identity.incarnation = 2;
-    given_log_reopen(p.spoke);
+    go_on(p.spoke, 2);
     assert_int_equal(own_head(p.spoke, NULL).seq, 0);
     record_notes(p.spoke, 2);
     push_all(&p);

@@ -300,7 +300,7 @@ static void a_person_that_was_dropped_comes_back_whole(void **state)
     projector_close(amy->projector);
     struct views *views;
     struct views_txn txn;
-    const struct views_options options = {amy->log->dir.path, amy->log->keyring, &amy->log->identity};
+    const struct views_options options = {amy->log->dir.path, amy->log->keyring, &amy->log->identity, 1};
     assert_int_equal(views_open(&views, &options, NULL), FELLOE_OK);
     assert_int_equal(views_write(views, &txn, NULL), FELLOE_OK);
     views_drop_subject(&txn, bytes_str(SITE), &jo.owner);

@@ -12,6 +12,7 @@
 struct given_views {
     struct given_dir dir;
     struct identity identity;
+    uint32_t incarnation;
     struct keyring *keyring;
     struct views *views;
     struct key_record ann, bea, site;
@@ -20,7 +21,7 @@ struct given_views {
 static void open_views(struct given_views *g)
 {
     struct felloe_error error = {0};
-    const struct views_options options = {g->dir.path, g->keyring, &g->identity};
+    const struct views_options options = {g->dir.path, g->keyring, &g->identity, g->incarnation};
     if (views_open(&g->views, &options, &error) != FELLOE_OK)
         fail_msg("%s", error.message);
 }
@@ -263,7 +264,7 @@ static void the_cursor_is_kept_and_another_incarnation_begins_afresh(void **stat
     open_views(&g);
     assert_true(kept_cursor(&g));
     views_close(g.views);
-    g.identity.incarnation++;
+    g.incarnation++;
     open_views(&g);
     assert_false(kept_cursor(&g));
     end(&g);

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A laptop whose stream has two histories, because it was set back or copied, goes on as the incarnation that the hub
+ * named: LOG_GOING_ON keeps that name, and LOG_GO_ON, once all that the hub has is here, writes again what the hub does
+ * not have. One transaction for all sites: before it nothing has changed, after it all has. */
+#include <sodium.h>
+
+#include "daemon/log/log_internal.h"
+#include "daemon/report.h"
+
+enum felloe_code log_run_going_on(struct event_log *log, struct log_job *job)
+{
+    struct log_write *w = &log->write;
+    if (log->identity->role != ROLE_SPOKE || job->incarnation <= w->incarnation)
+        return felloe_fail(&job->error, FELLOE_INVALID, "this device cannot go on as incarnation %u: it is at %u",
+                           job->incarnation, w->incarnation);
+    w->going_on = job->incarnation;
+    w->touched = true;
+    log_put_meta_u32(w->txn, "going-on", job->incarnation);
+    return FELLOE_OK;
+}
+
+struct again {
+    struct event_log *log;
+    struct log_job *job;
+    uint32_t site, before;    /* the incarnation that was */
+    struct branches after;    /* of the one to go on as */
+    struct buffer kept, plain; /* the event at hand, and its body */
+};
+
+/* How far the site's log has the own stream: from there back all of it is there, as each names the one before it. */
+static uint64_t last_in_log(struct again *a, const struct stream_head *own)
+{
+    const struct event_log *log = a->log;
+    uint64_t seq = log_write_stream(a->log, a->site, &log->identity->device, a->before)->seq;
+    if (seq > own->seq)
+        seq = own->seq;
+    for (; seq > 0; seq--) {
+        struct position at;
+        bool stands;
+        if (log_own_place(log->write.txn, a->site, a->before, seq, &at, &stands) && stands)
+            break;
+    }
+    return seq;
+}
+
+/* The oldest goes where there are too many: it counts as not seen then, which at worst asks people. */
+static void branches_add(struct branches *after, struct branch branch)
+{
+    if (after->count == BRANCHES_MAX) {
+        memmove(&after->at[0], &after->at[1], (BRANCHES_MAX - 1) * sizeof after->at[0]);
+        after->count--;
+    }
+    after->at[after->count++] = branch;
+}
+
+static void keep_after(struct again *a)
+{
+    struct store_key key;
+    uint8_t row[AFTER_ROW_MAX];
+    size_t len = after_row_write(&a->after, row);
+    key_site_incarnation(&key, a->site, a->log->write.incarnation);
+    if (len > 0)
+        store_put(a->log->write.txn, T_AFTER, key_bytes(&key), bytes_of(row, len));
+}
+
+/* Keys go along with numbers of the stream that is; the old stream's are pushed no more. */
+static void forget_owed(struct again *a)
+{
+    struct store_key prefix;
+    key_start(&prefix);
+    key_put_u16(&prefix, (uint16_t)a->site);
+    struct store_item item;
+    struct store_cursor *cursor = store_cursor_open(a->log->write.txn, T_OWN_KEYS);
+    bool more = store_seek_prefix(cursor, key_bytes(&prefix), &item);
+    while (more && store_cursor_delete(cursor))
+        more = store_next_prefix(cursor, key_bytes(&prefix), &item);
+    store_cursor_close(cursor);
+}
+
+static void owed_key(struct store_key *key, uint32_t site, uint64_t seq, const struct key_id *id)
+{
+    key_start(key);
+    key_put_u16(key, (uint16_t)site);
+    key_put_u64(key, seq);
+    key_put(key, id->b, sizeof id->b);
+}
+
+/* A key that did not come from the hub goes along with the first event that is written again under it. */
+static void owe_again(struct again *a, const struct key_id *id, uint64_t seq)
+{
+    struct store_txn *txn = a->log->write.txn;
+    struct store_key use, owed;
+    struct bytes row;
+    key_use(&use, a->site, id);
+    if (store_get(txn, T_KEY_USES, key_bytes(&use), &row) && row.len == 12) {
+        uint64_t first = be_u64(row.data + 4);
+        owed_key(&owed, a->site, first, id);
+        if (be_u32(row.data) != 0 || first == 0 || store_get(txn, T_OWN_KEYS, key_bytes(&owed), NULL))
+            return;
+        store_delete(txn, T_KEY_USES, key_bytes(&use));
+    }
+    if (!log_write_first_use(a->log, a->site, id, (struct position){0, seq}))
+        return;
+    owed_key(&owed, a->site, seq, id);
+    store_put(txn, T_OWN_KEYS, key_bytes(&owed), bytes_of("", 0));
+}
+
+/* With the same content, and what it had seen. */
+static enum felloe_code write_again(struct again *a, const struct event *event, struct event_body *body)
+{
+    struct event_log *log = a->log;
+    const struct stream_head *last = log_write_own(log, a->site);
+    struct event_clear clear = event->clear;
+    clear.incarnation = log->write.incarnation;
+    clear.seq = last->seq + 1;
+    clear.prev = last->id;
+    clear.site = bytes_str(log->sites[a->site]);
+    body->after = a->after;
+    if (!body->has_was)
+        event_id_of(event->raw, &body->was);
+    body->has_was = true;
+    enum felloe_code code = log_seal(log, a->job, &clear, body);
+    if (code != FELLOE_OK)
+        return code;
+    struct event_id id;
+    log_append_own(log, a->site, &clear, body->time, &id);
+    if (body->has_origin)
+        log_keep_origin(log, body, &id);
+    owe_again(a, &clear.key, clear.seq);
+    a->job->remade++;
+    return FELLOE_OK;
+}
+
+/* FELLOE_NOT_FOUND: it cannot be read here (its key was erased, or never came), so it stays as it is. */
+static enum felloe_code again_one(struct again *a, uint64_t seq)
+{
+    struct event_log *log = a->log;
+    struct bytes raw;
+    struct event event;
+    struct event_body body;
+    struct data_key *key;
+    if (!log_own_event(log->write.txn, a->site, a->before, seq, &raw))
+        return FELLOE_NOT_FOUND;
+    buffer_clear(&a->kept);
+    buffer_append(&a->kept, raw.data, raw.len); /* what lies in the map may move with the next change */
+    if (a->kept.failed)
+        return felloe_fail(&a->job->error, FELLOE_FAILED, "out of memory");
+    if (!event_decode(buffer_bytes(&a->kept), &event))
+        return FELLOE_NOT_FOUND;
+    enum felloe_code code = log_data_key(log, &event.clear.key, &key, &a->job->error);
+    if (code == FELLOE_STORAGE || code == FELLOE_FAILED)
+        return code;
+    if (code != FELLOE_OK || !event_open(&event, key, &a->plain, &body))
+        return a->plain.failed ? felloe_fail(&a->job->error, FELLOE_FAILED, "out of memory") : FELLOE_NOT_FOUND;
+    code = write_again(a, &event, &body);
+    return code == FELLOE_INVALID ? FELLOE_NOT_FOUND : code; /* not one byte of room was left for what is new */
+}
+
+static enum felloe_code again_site(struct again *a, const struct stream_head *own, const struct branches *after)
+{
+    uint64_t held = last_in_log(a, own);
+    a->after = *after;
+    if (held > 0)
+        branches_add(&a->after, (struct branch){a->before, held});
+    keep_after(a);
+    forget_owed(a);
+    enum felloe_code code = FELLOE_OK;
+    uint64_t unreadable = 0;
+    for (uint64_t seq = held + 1; seq <= own->seq && code == FELLOE_OK; seq++) {
+        code = again_one(a, seq);
+        if (code == FELLOE_NOT_FOUND) {
+            unreadable++;
+            code = FELLOE_OK;
+        }
+    }
+    if (code == FELLOE_OK && unreadable > 0)
+        report(LEVEL_WARNING,
+               "%s: %llu own entries that the hub does not have cannot be written again, since their keys are not here "
+               "(any more). They stay on this laptop as they are",
+               a->log->sites[a->site], (unsigned long long)unreadable);
+    /* Nothing that comes may have seen less than what was. */
+    log_write_own_change(a->log, a->site)->seen = own->seen;
+    return code;
+}
+
+struct left_stream {
+    struct stream_head own;
+    struct branches after;
+};
+
+enum felloe_code log_run_go_on(struct event_log *log, struct log_job *job)
+{
+    struct log_write *w = &log->write;
+    struct left_stream left[SITES_MAX];
+    struct again a = {.log = log, .job = job, .before = w->incarnation};
+    job->remade = 0;
+    if (log->identity->role != ROLE_SPOKE || w->going_on <= w->incarnation)
+        return felloe_fail(&job->error, FELLOE_INVALID,
+                           "no incarnation was named for this device to go on as: it stays at %u", w->incarnation);
+    for (uint32_t site = 0; site < w->site_count; site++)
+        left[site] = (struct left_stream){*log_write_own(log, site), *log_write_after(log, site)};
+    log_write_become(log, w->going_on);
+    enum felloe_code code = FELLOE_OK;
+    for (a.site = 0; a.site < w->site_count && code == FELLOE_OK; a.site++)
+        code = again_site(&a, &left[a.site].own, &left[a.site].after);
+    if (a.plain.data != NULL)
+        sodium_memzero(a.plain.data, a.plain.cap);
+    buffer_release(&a.plain);
+    buffer_release(&a.kept);
+    return code;
+}
