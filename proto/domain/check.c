@@ -424,16 +424,17 @@ enum felloe_code catalogue_check(const struct type_def *type, struct mp_reader *
     for (size_t i = 0; fine && i < type->field_count; i++)
         fine = put_field(&c, &type->fields[i], &count);
     enum felloe_code code = FELLOE_OK;
-    if (!fine) {
+    if (body.failed) {
+        out->failed = true; /* what was found wrong may be wrong for that reason alone */
+    } else if (!fine) {
         code = error && error->code ? error->code : FELLOE_INVALID;
     } else if (count == 0 && type->effect_count == 0) {
         code = felloe_fail(error, FELLOE_INVALID, "%s says nothing: give at least one of its fields.", type->name);
     } else {
         mp_put_map(out, count);
         buffer_append(out, body.data, body.len);
-        out->failed = out->failed || body.failed;
         fields->at = end;
     }
     buffer_release(&body);
-    return code;
+    return out->failed ? felloe_fail(error, FELLOE_FAILED, "Memory ran out.") : code;
 }
