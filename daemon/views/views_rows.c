@@ -98,10 +98,9 @@ bool views_put_names(struct views_txn *txn, struct bytes site, const struct pers
                      const struct document *document)
 {
     struct buffer names = {0};
-    document_names(document, put_name, &names);
+    bool ok = document_names(document, put_name, &names) && !names.failed;
     struct store_key key;
     views_key_subject(&key, site, subject);
-    bool ok = !names.failed;
     if (ok && names.len > 0)
         ok = views_seal(txn, site, subject, VIEWS_NAMES, key_bytes(&key), buffer_bytes(&names));
     else if (ok)

@@ -76,9 +76,14 @@ uint64_t view_timeline_sort(const struct event_body *body);
 
 /* ---- what else is asked of a document ---- */
 
-/* The person's name as shown, then the other concurrent names; for finding people by name. Calls for each. */
+/* Works out what the document means, if that was not done since it changed. False: memory ran out. After it nothing below
+ * needs memory; without it, what finds no memory and cannot say so answers as if nothing had been written. */
+bool document_understood(const struct document *document);
+
+/* The person's name as shown, then the other concurrent names; for finding people by name. Calls for each. False:
+ * memory ran out (before the first). */
 typedef void (*name_visit)(void *context, struct bytes name);
-void document_names(const struct document *document, name_visit visit, void *context);
+bool document_names(const struct document *document, name_visit visit, void *context);
 /* Number of things to settle. */
 uint32_t document_to_settle(const struct document *document);
 /* Events that this version does not know, or not all fields of. */
@@ -88,10 +93,12 @@ uint32_t document_not_recognised(const struct document *document);
 bool document_current_episode(const struct document *document, struct bytes *episode);
 /* Who the person is at a glance, as pairs of a map; returns how many it appended. known_as, pronouns, contact,
  * date_of_birth, nhs_number, key_workers, team: arrays of texts, all that are shown, left out when there is none;
- * support: "waiting", "active" or "ended", nil before an introduction; to_settle and not_recognised: how many. */
+ * support: "waiting", "active" or "ended", nil before an introduction; to_settle and not_recognised: how many. When
+ * memory ran out, `out` has failed. */
 uint32_t document_summary(const struct document *document, struct buffer *out);
-/* The devices of a site: whose they are and what they sign with. `key` is NULL where it was not told. */
+/* The devices of a site: whose they are and what they sign with. `key` is NULL where it was not told. False: memory ran
+ * out (before the first). */
 typedef void (*device_visit)(void *context, const struct device_id *device, const uint8_t *key, struct bytes worker);
-void document_devices(const struct document *document, device_visit visit, void *context);
+bool document_devices(const struct document *document, device_visit visit, void *context);
 
 #endif

@@ -134,14 +134,25 @@ void put_members(struct buffer *out, const struct document *document, enum regis
 
 /* ---- answers that are not rows ---- */
 
-void document_names(const struct document *document, name_visit visit, void *context)
+bool document_understood(const struct document *document)
 {
+    size_t count;
+    bool ok;
+    record_readings(document, &count, &ok);
+    return ok;
+}
+
+bool document_names(const struct document *document, name_visit visit, void *context)
+{
+    if (!document_understood(document))
+        return false;
     const struct reading *known_as = record_reading(document, REG_known_as);
     for (size_t i = 0; known_as && i < known_as->values; i++) {
         struct bytes name = value_text(known_as->writes[i].value);
         if (name.len > 0)
             visit(context, name);
     }
+    return true;
 }
 
 uint32_t document_to_settle(const struct document *document)
@@ -193,7 +204,8 @@ uint32_t document_summary(const struct document *document, struct buffer *out)
         {"date_of_birth", REG_date_of_birth}, {"nhs_number", REG_nhs_number}, {"key_workers", REG_keyworker}};
     struct person_state state;
     uint32_t pairs = 4;
-    person_state_of(document, &state);
+    if (!person_state_of(document, &state))
+        out->failed = true; /* and nothing more is written */
     for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++)
         pairs += put_pair(out, document, shown[i].name, shown[i].id);
     mp_put_text(out, "team");

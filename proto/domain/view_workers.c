@@ -9,10 +9,12 @@ static bool is_joining(const struct document *document, const struct item *item)
     return item->type && item->type->id == TYPE_worker_joined && item_counts(document, item);
 }
 
-void document_devices(const struct document *document, device_visit visit, void *context)
+bool document_devices(const struct document *document, device_visit visit, void *context)
 {
     struct device_id device;
     uint8_t key[32];
+    if (!document_understood(document))
+        return false;
     for (size_t i = 0; i < record_count(document); i++) {
         const struct item *item = record_at(document, i);
         if (!is_joining(document, item) || !hex_decode(item_text(item, "device"), device.b, sizeof device.b))
@@ -20,6 +22,7 @@ void document_devices(const struct document *document, device_visit visit, void 
         bool told = hex_decode(item_text(item, "key"), key, sizeof key);
         visit(context, &device, told ? key : NULL, item_text(item, "worker"));
     }
+    return true;
 }
 
 /* ---- rows: one a worker ---- */
@@ -76,7 +79,7 @@ bool rows_workers(struct row_maker *maker)
 {
     size_t all = record_count(maker->document), count = 0;
     const struct item **joined = calloc(all + 1, sizeof *joined);
-    bool ok = joined != NULL;
+    bool ok = joined && document_understood(maker->document);
     uint32_t sub = 0;
     for (size_t i = 0; ok && i < all; i++)
         if (is_joining(maker->document, record_at(maker->document, i)))
