@@ -139,6 +139,10 @@ static void gather(struct fold_work *work, struct fold_step *step, const struct 
     }
     struct fold_item *item = &work->items[work->count];
     if (!event_open(&event, &work->key.key, &item->plain, &item->body)) {
+        if (item->plain.failed) { /* the step is done again, with more memory */
+            work->failed = true;
+            return;
+        }
         complain(step, ref.at, "does not open with its key");
         return;
     }
@@ -372,8 +376,10 @@ static bool refold_one(void *context, const struct event_id *id, uint64_t sort, 
     if (!fold_fetch(r->step->reader, r->step->site, ref, &item) || !event_decode(item.event, &event))
         return true;
     const struct data_key *key = find_key(r->work, r->step->keyring, &event.clear.key);
-    if (!key || !event_open(&event, key, &r->work->plain, &body))
+    if (!key)
         return true;
+    if (!event_open(&event, key, &r->work->plain, &body))
+        return !(r->work->failed |= r->work->plain.failed);
     fill_fold_event(&fold, r->step, &event, &item, ref->at.epoch != 0 ? ref->at : item.at, id);
     fold.body = &body;
     if (!document_fold(r->work->document, &fold))
