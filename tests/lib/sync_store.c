@@ -67,7 +67,7 @@ static struct pool_event *pool_place(struct pool *pool)
     }
     struct pool_event *event = calloc(1, sizeof *event);
     if (event)
-        event->index = pool->count;
+        event->index = event->content = pool->count;
     return event;
 }
 
@@ -101,6 +101,15 @@ const struct pool_event *pool_make(struct pool *pool, struct bytes site, const s
     return pool_put(pool, event, head);
 }
 
+const struct pool_event *pool_remake(struct pool *pool, struct bytes site, const struct pool_event *old,
+                                     uint32_t incarnation, struct stream_head *head)
+{
+    const struct pool_event *made = pool_make(pool, site, &old->device, incarnation, head, &old->seen);
+    if (made)
+        pool->items[made->index]->content = old->content;
+    return made;
+}
+
 const struct pool_event *pool_add(struct pool *pool, struct buffer *raw, const struct event_clear *clear,
                                   struct stream_head *head)
 {
@@ -121,11 +130,40 @@ const struct pool_event *pool_add(struct pool *pool, struct buffer *raw, const s
 void store_release(struct store *store)
 {
     for (uint32_t i = 0; i < store->site_count; i++) {
-        for (uint32_t e = 0; e < store->sites[i].epoch_count; e++)
+        for (uint32_t e = 0; e < store->sites[i].epoch_count; e++) {
             free(store->sites[i].epochs[e].entries);
+            free(store->sites[i].epochs[e].anchors);
+        }
         free(store->sites[i].own);
     }
     *store = (struct store){0};
+}
+
+static void *copy_of(const void *items, size_t size)
+{
+    void *copy = malloc(size > 0 ? size : 1);
+    if (!copy)
+        abort();
+    if (size > 0)
+        memcpy(copy, items, size);
+    return copy;
+}
+
+void store_copy(const struct store *from, struct store *out)
+{
+    *out = *from;
+    for (uint32_t i = 0; i < out->site_count; i++) {
+        struct store_site *site = &out->sites[i];
+        for (uint32_t e = 0; e < site->epoch_count; e++) {
+            struct store_epoch *epoch = &site->epochs[e];
+            epoch->entries = copy_of(epoch->entries, epoch->count * sizeof *epoch->entries);
+            epoch->anchors = copy_of(epoch->anchors, epoch->anchor_count * sizeof *epoch->anchors);
+            epoch->cap = epoch->count;
+            epoch->anchor_cap = epoch->anchor_count;
+        }
+        site->own = copy_of((const void *)site->own, site->own_count * sizeof(struct pool_event *));
+        site->own_cap = site->own_count;
+    }
 }
 
 struct store_site *store_site(struct store *store, struct bytes name)
@@ -195,6 +233,32 @@ bool store_append(struct store_site *site, uint32_t epoch, const struct pool_eve
         e->entries[e->count].signature = *signature;
     e->count++;
     return true;
+}
+
+bool store_anchor(struct store_site *site, const struct log_head *head, const struct signature *signature)
+{
+    struct store_epoch *e = find_epoch(site, head->at.epoch);
+    if (!e)
+        return false;
+    if (e->anchor_count == e->anchor_cap) {
+        uint32_t cap = e->anchor_cap ? e->anchor_cap * 2 : 32;
+        struct store_anchor *anchors = realloc(e->anchors, cap * sizeof *anchors);
+        if (!anchors)
+            return false;
+        e->anchors = anchors;
+        e->anchor_cap = cap;
+    }
+    e->anchors[e->anchor_count++] = (struct store_anchor){head->at.n, *signature};
+    return true;
+}
+
+bool store_holds(const struct store_site *site, const struct pool_event *event)
+{
+    for (uint32_t e = 0; e < site->epoch_count; e++)
+        for (uint32_t n = 0; n < site->epochs[e].count; n++)
+            if (site->epochs[e].entries[n].event == event)
+                return true;
+    return false;
 }
 
 bool store_own_append(struct store_site *site, const struct pool_event *event)
@@ -286,6 +350,32 @@ uint32_t store_read_feed(const struct store_site *site, struct position from, ui
         count++;
         from.n++;
     }
+    *body = lend(&b);
+    return count;
+}
+
+uint32_t store_read_offer(const struct store_site *site, struct position from, uint32_t max_bytes, struct lent *body,
+                          struct log_head *head, struct signature *signature)
+{
+    const struct store_epoch *e = find_epoch((struct store_site *)(uintptr_t)site, from.epoch);
+    struct buffer b = {0};
+    size_t end = 0;
+    uint32_t count = 0, read = 0, anchor = 0;
+    while (e && anchor < e->anchor_count && e->anchors[anchor].n < from.n)
+        anchor++;
+    for (const struct store_entry *entry; e && anchor < e->anchor_count && (entry = store_at(site, from)); from.n++) {
+        feed_put_event(&b, buffer_bytes(&entry->event->raw), entry->is_signed ? &entry->signature : NULL);
+        read++;
+        if (count > 0 && b.len > max_bytes)
+            break;
+        if (from.n == e->anchors[anchor].n) {
+            end = b.len;
+            count = read;
+            *head = entry->head;
+            *signature = e->anchors[anchor++].signature;
+        }
+    }
+    b.len = end;
     *body = lend(&b);
     return count;
 }

@@ -46,7 +46,10 @@ static void perform_spoke(struct world *world, uint32_t at)
                 queue_frame(world, true, at, node->peer, &o->header, &o->body);
         } else if (o->kind == SPOKE_RECONNECT) {
             queue_add(world, ITEM_RECONNECT, at);
-        } else if (o->kind != SPOKE_HEARD && o->kind != SPOKE_NOTICE) {
+        } else if (o->kind == SPOKE_NOTICE) {
+            if (o->notice == NOTICE_FORK && o->next_incarnation != 0)
+                node->named = o->next_incarnation;
+        } else if (o->kind != SPOKE_HEARD) {
             struct item *item = queue_add(world, ITEM_SPOKE_ASKS, at);
             item->spoke_asks = *o;
             *o = (struct spoke_output){0};
@@ -123,7 +126,8 @@ static void load_stream(void *context, const struct device_id *device, uint32_t 
     struct bytes site = bytes_str(l->site->name);
     if (!l->node)
         (void)hub_load_stream(l->world->hub, site, device, incarnation, head);
-    else if (!device_id_equal(device, &l->node->config.device) || incarnation != l->node->config.incarnation)
+    else if (!device_id_equal(device, &l->node->config.device) ||
+             incarnation != (l->node->config.going_on ? l->node->config.going_on : l->node->config.incarnation))
         (void)spoke_load_stream(l->node->spoke, site, device, incarnation, head);
 }
 
@@ -131,6 +135,8 @@ static void start_spoke(struct world *world, uint32_t at)
 {
     struct node *node = &world->spokes[at];
     spoke_free(node->spoke);
+    node->config.incarnation = node->store.incarnation;
+    node->config.going_on = node->store.going_on;
     node->spoke = spoke_new(&node->config);
     node->due = UINT64_MAX;
     for (uint32_t i = 0; i < node->store.site_count; i++) {
@@ -146,9 +152,21 @@ static void start_spoke(struct world *world, uint32_t at)
     }
 }
 
+static void admit(struct world *world, uint32_t at)
+{
+    struct node *node = &world->spokes[at];
+    struct bytes sites[SITES_MAX];
+    size_t count = 0;
+    for (uint32_t s = 0; s < node->store.site_count; s++)
+        if (!(node->left_out & (1u << s)))
+            sites[count++] = bytes_str(node->store.sites[s].name);
+    (void)hub_admit(world->hub, &node->config.device, &node->sign, sites, count);
+}
+
 static void start_hub(struct world *world)
 {
     hub_free(world->hub);
+    world->hub_config.epoch = world->hub_store.epoch;
     world->hub = hub_new(&world->hub_config);
     world->hub_due = UINT64_MAX;
     for (uint32_t i = 0; i < world->hub_store.site_count; i++) {
@@ -161,13 +179,8 @@ static void start_hub(struct world *world)
         struct loading l = {world, NULL, site};
         store_streams(site, load_stream, &l);
     }
-    for (uint32_t i = 0; i < world->config.spokes; i++) {
-        struct node *node = &world->spokes[i];
-        struct bytes sites[SITES_MAX];
-        for (uint32_t s = 0; s < node->store.site_count; s++)
-            sites[s] = bytes_str(node->store.sites[s].name);
-        (void)hub_admit(world->hub, &node->config.device, &node->sign, sites, node->store.site_count);
-    }
+    for (uint32_t i = 0; i < world->config.spokes; i++)
+        admit(world, i);
 }
 
 static void make_node(struct world *world, uint32_t at, uint32_t sites)
@@ -178,7 +191,7 @@ static void make_node(struct world *world, uint32_t at, uint32_t sites)
     crypto_sign_seed_keypair(node->sign.b, node->config.sign.b, seed);
     crypto_generichash(hash, sizeof hash, node->sign.b, sizeof node->sign.b, NULL, 0);
     memcpy(node->config.device.b, hash, sizeof node->config.device.b);
-    node->config.incarnation = 1;
+    node->store.incarnation = 1;
     node->config.hub_sign = world->hub_sign;
     store_add_site(&node->store, "site-0");
     if (sites > 1) {
@@ -200,7 +213,7 @@ struct world *world_new(const struct world_config *config)
     world->crash_spoke = WORLD_HUB;
     pool_init(&world->pool);
     crypto_sign_seed_keypair(world->hub_sign.b, world->hub_config.sign.b, seed);
-    world->hub_config.epoch = config->epoch ? config->epoch : 1;
+    world->hub_store.epoch = config->epoch ? config->epoch : 1;
     for (uint32_t i = 0; i < config->sites; i++) {
         (void)snprintf(name, sizeof name, "site-%u", i);
         store_add_site(&world->hub_store, name);
@@ -294,6 +307,51 @@ void world_crash(struct world *world, uint32_t node)
         }
 }
 
+void world_back_up(struct world *world, uint32_t node, struct store *out)
+{
+    store_copy(world_store(world, node), out);
+}
+
+void world_put_back(struct world *world, uint32_t node, const struct store *backup, bool told)
+{
+    struct store *store = world_store(world, node);
+    uint32_t above = store->epoch;
+    store_release(store);
+    store_copy(backup, store);
+    if (node == WORLD_HUB) {
+        world->restores++;
+        if (told)
+            disk_next_epoch(world, backup->epoch > above ? backup->epoch : above);
+    }
+    world_crash(world, node);
+}
+
+void world_lose_hub(struct world *world)
+{
+    struct store empty = {.epoch = 1};
+    for (uint32_t i = 0; i < world->hub_store.site_count; i++)
+        store_add_site(&empty, world->hub_store.sites[i].name);
+    world_put_back(world, WORLD_HUB, &empty, true);
+}
+
+void world_clone(struct world *world, uint32_t copy, uint32_t of)
+{
+    struct node *to = &world->spokes[copy], *from = &world->spokes[of];
+    store_release(&to->store);
+    store_copy(&from->store, &to->store);
+    to->config = from->config;
+    to->sign = from->sign;
+    admit(world, copy);
+    world_crash(world, copy);
+}
+
+void world_let_in(struct world *world, uint32_t spoke, uint32_t site, bool in)
+{
+    struct node *node = &world->spokes[spoke];
+    node->left_out = in ? node->left_out & ~(1u << site) : node->left_out | 1u << site;
+    admit(world, spoke);
+}
+
 /* ---- time ---- */
 
 static void find_earliest(struct world *world)
@@ -374,6 +432,12 @@ void world_step(struct world *world)
     } else {
         pass_time(world);
     }
+    for (uint32_t i = 0; i < world->config.spokes; i++)
+        if (world->spokes[i].named != 0) { /* the log notes it, and a machine is made that goes on as it */
+            world->spokes[i].store.going_on = world->spokes[i].named;
+            world->spokes[i].named = 0;
+            world_crash(world, i);
+        }
     if (world->crash_spoke != WORLD_HUB) {
         uint32_t crash = world->crash_spoke;
         world->crash_spoke = WORLD_HUB;
@@ -408,11 +472,29 @@ bool world_settled(const struct world *world)
         for (uint32_t s = 0; s < store->site_count; s++) {
             const struct store_site *site = &store->sites[s];
             struct store *hub = (struct store *)(uintptr_t)&world->hub_store;
-            if (site->shared_seq != site->own_count || !same_log(site, store_site(hub, bytes_str(site->name))))
+            const struct store_site *log = store_site(hub, bytes_str(site->name));
+            if (world->spokes[i].left_out & (1u << s))
+                continue;
+            if (store->going_on != 0 || site->shared_seq != site->own_count || !same_log(site, log) ||
+                (site->own_count > 0 && !store_holds(log, site->own[site->own_count - 1])))
                 return false;
         }
     }
     return true;
+}
+
+uint32_t world_lacking(const struct world *world)
+{
+    uint32_t wrong = 0;
+    for (uint32_t i = 0; i < world->pool.count; i++) {
+        const struct pool_event *event = world->pool.items[i];
+        uint32_t said = 0;
+        for (uint32_t k = i; k < world->pool.count && event->content == i; k++)
+            for (uint32_t s = 0; s < world->hub_store.site_count && world->pool.items[k]->content == i; s++)
+                said += store_holds(&world->hub_store.sites[s], world->pool.items[k]);
+        wrong += event->content == i && said != 1;
+    }
+    return wrong;
 }
 
 bool world_settle(struct world *world, uint64_t steps)

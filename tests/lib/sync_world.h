@@ -48,6 +48,17 @@ void world_cut(struct world *world, uint32_t spoke);
 /* The node loses all but its store, and starts again (connected, if it was). */
 void world_crash(struct world *world, uint32_t node);
 
+/* What the node's store holds, to be put back later: the node then starts from it. A hub is told that it was restored
+ * (and begins a new epoch), or is not. */
+void world_back_up(struct world *world, uint32_t node, struct store *out);
+void world_put_back(struct world *world, uint32_t node, const struct store *backup, bool told);
+/* The hub's log is gone; its keys and devices are not. */
+void world_lose_hub(struct world *world);
+/* Spoke `copy` becomes another laptop with the keys and the store of `of`. */
+void world_clone(struct world *world, uint32_t copy, uint32_t of);
+/* Spoke's site may be left out of what the hub lets it into, or let in again. */
+void world_let_in(struct world *world, uint32_t spoke, uint32_t site, bool in);
+
 /* One thing happens; when nothing is left to happen, time goes on to the next deadline. */
 void world_step(struct world *world);
 /* Steps until all logs are the same and all is shared; false when that takes more than `steps`. */
@@ -60,6 +71,9 @@ void world_idle(struct world *world, uint64_t ms);
 
 /* The first invariant that did not hold, in words; NULL while all do. */
 const char *world_problem(const struct world *world);
+/* Everything that was recorded and is not lost with a laptop's older state is at the hub exactly once (whatever says
+ * it); 0, or what is missing or there twice, counted. */
+uint32_t world_lacking(const struct world *world);
 uint64_t world_frames(const struct world *world);  /* sent so far */
 uint64_t world_commits(const struct world *world);
 uint64_t world_now(const struct world *world);

@@ -27,6 +27,8 @@ struct node {
     struct spoke_config config;
     struct sign_public sign;
     bool connected;
+    uint32_t named;     /* the incarnation that the hub named to go on as; to be taken up once the step is over */
+    uint32_t left_out;  /* a bit per site that the hub does not let it into */
     uint64_t peer, due; /* due: its machine's deadline */
 };
 
@@ -47,6 +49,8 @@ struct world {
     struct buffer trace;
     struct message message;
     char problem[200];
+    uint32_t restores;    /* of the hub so far */
+    uint32_t epochs;      /* begun so far */
     bool crash_hub;       /* to be done once the present step is over */
     uint32_t crash_spoke; /* WORLD_HUB: none */
 };
@@ -68,6 +72,7 @@ void world_hub_input(struct world *world, struct hub_input *input);
 
 /* world_disk.c: does what was asked, and hands the machine its completion. */
 void disk_spoke(struct world *world, uint32_t spoke, struct spoke_output *asked);
+void disk_next_epoch(struct world *world, uint32_t above);
 void disk_hub(struct world *world, struct hub_output *asked);
 
 #endif
