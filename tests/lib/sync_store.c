@@ -149,7 +149,7 @@ static void *copy_of(const void *items, size_t size)
     return copy;
 }
 
-void store_copy(const struct store *from, struct store *out)
+void store_clone(const struct store *from, struct store *out)
 {
     *out = *from;
     for (uint32_t i = 0; i < out->site_count; i++) {

@@ -76,7 +76,7 @@ struct store {
 };
 
 void store_release(struct store *store);
-void store_copy(const struct store *from, struct store *out); /* a backup */
+void store_clone(const struct store *from, struct store *out); /* a backup */
 struct store_site *store_site(struct store *store, struct bytes name);
 struct store_site *store_add_site(struct store *store, const char *name);
 /* The epoch's last head; the start of an empty one otherwise. */

@@ -309,7 +309,7 @@ void world_crash(struct world *world, uint32_t node)
 
 void world_back_up(struct world *world, uint32_t node, struct store *out)
 {
-    store_copy(world_store(world, node), out);
+    store_clone(world_store(world, node), out);
 }
 
 void world_put_back(struct world *world, uint32_t node, const struct store *backup, bool told)
@@ -317,7 +317,7 @@ void world_put_back(struct world *world, uint32_t node, const struct store *back
     struct store *store = world_store(world, node);
     uint32_t above = store->epoch;
     store_release(store);
-    store_copy(backup, store);
+    store_clone(backup, store);
     if (node == WORLD_HUB) {
         world->restores++;
         if (told)
@@ -338,7 +338,7 @@ void world_clone(struct world *world, uint32_t copy, uint32_t of)
 {
     struct node *to = &world->spokes[copy], *from = &world->spokes[of];
     store_release(&to->store);
-    store_copy(&from->store, &to->store);
+    store_clone(&from->store, &to->store);
     to->config = from->config;
     to->sign = from->sign;
     admit(world, copy);
