@@ -68,7 +68,8 @@ static enum felloe_code load_meta(struct event_log *log, struct store_txn *txn, 
     if (store_count(txn, T_META) == 0 && store_count(txn, T_SITES) == 0) {
         log_put_meta_u32(txn, "version", LOG_VERSION);
         store_put(txn, T_META, bytes_str("device"), bytes_of(device->b, sizeof device->b));
-        keep_turns(log, txn, 1, 1);
+        uint32_t begin = log_begin_again(log, txn);
+        keep_turns(log, txn, begin, begin);
         return FELLOE_OK;
     }
     if (!log_meta_u32(txn, "version", &version))
@@ -135,6 +136,8 @@ static enum felloe_code load(struct event_log *log, struct felloe_error *error)
                            "the log in %s is damaged: its list of sites cannot be read. Put it back from a copy; "
                            "nothing was changed",
                            log->dir);
+    if (code == FELLOE_OK)
+        code = log_mirror_devices(log, txn, error);
     if (code != FELLOE_OK) {
         store_abort(txn);
         return code;

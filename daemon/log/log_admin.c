@@ -52,7 +52,7 @@ static void write_device(const struct device_record *d, struct buffer *b)
     mp_put_text(b, d->why);
 }
 
-static bool read_device(struct mp_reader *r, struct store_item item, struct device_record *d)
+bool log_read_device(struct mp_reader *r, struct store_item item, struct device_record *d)
 {
     *d = (struct device_record){0};
     mp_reader_init(r, item.value);
@@ -120,7 +120,7 @@ enum felloe_code log_write_device(struct event_log *log, const struct device_id 
     struct mp_reader *r = malloc(sizeof *r);
     if (r == NULL)
         return FELLOE_FAILED;
-    bool fine = read_device(r, item, out);
+    bool fine = log_read_device(r, item, out);
     free(r);
     return fine ? FELLOE_OK : FELLOE_NOT_FOUND;
 }
@@ -161,10 +161,18 @@ static enum felloe_code put_row(struct event_log *log, struct log_job *job, unsi
     return failed ? felloe_fail(&job->error, FELLOE_FAILED, "out of memory") : FELLOE_OK;
 }
 
+/* In the keyring first: a device that the log has is one that a hub without its log still knows. */
 enum felloe_code log_run_device(struct event_log *log, struct log_job *job)
 {
     struct buffer row = {0};
     write_device(job->device, &row);
+    enum felloe_code code = FELLOE_OK;
+    if (!row.failed)
+        code = keyring_put_device(log->keyring, &job->device->device, buffer_bytes(&row), &job->error);
+    if (code != FELLOE_OK) {
+        buffer_release(&row);
+        return code;
+    }
     return put_row(log, job, T_DEVICES, bytes_of(job->device->device.b, sizeof job->device->device.b), &row);
 }
 
@@ -190,7 +198,7 @@ enum felloe_code log_run_admit(struct event_log *log, struct log_job *job)
     struct device_record before;
     key = bytes_of(job->device->device.b, sizeof job->device->device.b);
     bool revoked = store_get(log->write.txn, T_DEVICES, key, &value) &&
-                   read_device(reader, (struct store_item){key, value}, &before) && before.revoked_ms != 0;
+                   log_read_device(reader, (struct store_item){key, value}, &before) && before.revoked_ms != 0;
     free(reader);
     if (used)
         return felloe_fail(&job->error, FELLOE_REFUSED,
@@ -208,7 +216,7 @@ bool log_device(struct log_reader *reader, const struct device_id *id, struct de
 {
     struct store_item item = {.key = bytes_of(id->b, sizeof id->b)};
     struct mp_reader *r = malloc(sizeof *r);
-    bool found = r != NULL && store_get(reader->txn, T_DEVICES, item.key, &item.value) && read_device(r, item, out);
+    bool found = r != NULL && store_get(reader->txn, T_DEVICES, item.key, &item.value) && log_read_device(r, item, out);
     free(r);
     return found;
 }
@@ -223,7 +231,7 @@ bool log_devices(struct log_reader *reader, bool (*visit)(void *context, const s
     bool going = r != NULL && record != NULL && cursor != NULL;
     bool more = going && store_seek(cursor, (struct bytes){0}, &item);
     for (; going && more; more = store_next(cursor, &item))
-        if (read_device(r, item, record))
+        if (log_read_device(r, item, record))
             going = visit(context, record);
     store_cursor_close(cursor);
     free(record);

@@ -258,10 +258,17 @@ enum felloe_code log_seal(struct event_log *log, struct log_job *job, const stru
 /* Appends what log_seal made to the own stream. */
 void log_append_own(struct event_log *log, uint32_t site, const struct event_clear *clear, uint64_t time,
                     struct event_id *id);
+struct mp_reader;
+/* A row of the devices table. */
+bool log_read_device(struct mp_reader *r, struct store_item item, struct device_record *out);
 /* FELLOE_NOT_FOUND: this hub has no such device; FELLOE_FAILED: memory ran out. */
 enum felloe_code log_write_device(struct event_log *log, const struct device_id *id, struct device_record *out);
 /* An epoch above this one that nobody has begun; UINT32_MAX: there is none. */
 uint32_t log_epoch_above(uint32_t above);
+/* In an empty log: puts in what the keyring has of one that was lost, and tells in which epoch it begins. */
+uint32_t log_begin_again(struct event_log *log, struct store_txn *txn);
+/* The keyring has the hub's devices as the log has them. */
+enum felloe_code log_mirror_devices(struct event_log *log, struct store_txn *txn, struct felloe_error *error);
 void log_keep_origin(struct event_log *log, const struct event_body *body, const struct event_id *id);
 
 /* ---- the writer (log_writer.c) and its reserve (log_reserve.c) ---- */
