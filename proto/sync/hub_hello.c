@@ -80,6 +80,9 @@ static void greet_site(struct hub *hub, struct peer *peer, uint32_t index, const
     struct hash_check check = {.peer = peer->id, .serial = g->serial, .site = index};
     struct position positions[SEEN_MAX];
     gs->verdict = compare_cursors(hub->sites[at], h, &check, positions);
+    const struct stream *stream = streams_find(&hub->sites[at]->streams, &d->id, peer->incarnation);
+    if (stream)
+        gs->held = stream->durable;
     if (check.count > 0)
         ask_hashes(hub, g, &check, at, positions);
 }
@@ -93,9 +96,9 @@ static void welcome_stream(struct hub *hub, struct peer *peer, uint32_t at, cons
     const struct hub_device *d = &hub->devices[peer->device];
     const struct stream *stream = streams_find(&site->streams, &d->id, peer->incarnation);
     w->head = hub_site_newest(site);
-    if (!stream || (stream->durable.seq == 0 && !stream->forked))
+    const struct stream_head *held = &gs->held;
+    if (!stream || (held->seq == 0 && !stream->forked))
         return;
-    const struct stream_head *held = &stream->durable;
     w->held_seq = held->seq;
     w->held_id = held->id;
     if (held->seq > 0)

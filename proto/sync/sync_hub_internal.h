@@ -82,6 +82,7 @@ struct greeting {
         enum site_verdict verdict;
         uint64_t own_seq;
         struct event_id own_id;
+        struct stream_head held; /* durable when the HELLO came: what comes later is no other history */
     } sites[SITES_MAX];
 };
 

@@ -154,6 +154,27 @@ static void an_overtaken_hello_is_not_answered(void **state)
     says(step(&answer), "");
 }
 
+/* While the log is read for its HELLO, what it wrote after that HELLO comes in: that is no second history. */
+static void what_comes_after_a_hello_is_no_other_history(void **state)
+{
+    (void)state;
+    a_wrote(5);
+    make_hub(1);
+    struct log_head third = store_at(log_, (struct position){1, 3})->head;
+    hello(&a, 1, &head_a);
+    struct hello_site *site = fill_hello(&a, 1);
+    site->own_seq = head_a.seq;
+    site->own_id = head_a.id;
+    site->cursor_count = 1;
+    site->cursors[0] = third;
+    says(send(&a, 1, MSG_HELLO, 2, NULL), "hash(1) 3");
+    const struct pool_event *sixth = write_event(&a, 1, &head_a, (struct seen){0});
+    says(push(&a, 1, 3, &sixth, 1), "keep(2) 6+1");
+    says(keep_done(2), "RECEIPT#3 6 runs 1 to 1");
+    struct hub_input answer = {.kind = HUB_HASHES, .ticket = 1, .ok = true, .hashes = &third.hash};
+    says(step(&answer), "WELCOME#2 ok held 5 head 6 to 1");
+}
+
 /* It said the last one that there is, by mistake or to make trouble: it is not named 0, as if that were one. */
 static void a_laptop_at_the_last_incarnation_is_named_none(void **state)
 {
@@ -238,6 +259,7 @@ int main(void)
         TEST(welcome_tells_what_is_held_and_signs_it),
         TEST(cursors_are_compared_with_the_log),
         TEST(an_overtaken_hello_is_not_answered),
+        TEST(what_comes_after_a_hello_is_no_other_history),
         TEST(a_laptop_that_was_set_back_learns_its_next_incarnation),
         TEST(a_laptop_at_the_last_incarnation_is_named_none),
         TEST(of_many_connections_the_quietest_is_forgotten),
