@@ -4,7 +4,8 @@
  * Even: as a document's bytes. What is accepted is written and read again to the same bytes, and every view of it can
  * be made. Odd: as a history, a sequence of pairs of objects: an array (laptop, how far it had seen, time, type, and
  * where it goes on as a new incarnation from here on: how many of the present one are its own) and a map of fields.
- * Every fifth has a second position. Whatever it is, folding it forwards, backwards, twice, and before positions are
+ * Every fifth has a second position; what is the first after such a going on takes the place of an earlier one (was).
+ * Whatever it is, folding it forwards, backwards, twice, and before positions are
  * known must give the same bytes and the same rows. */
 #include "tests/fuzz/fuzz.h"
 
@@ -28,17 +29,19 @@ struct line {
 static struct line lines[HISTORY_MAX];
 
 /* Makes a real event of it: what no event can be is not folded. */
-static bool line_make(struct line *line, const struct event_clear *clear, const struct branches *after, uint64_t time,
-                      struct bytes type, struct bytes fields)
+static bool line_make(struct line *line, const struct event_clear *clear, const struct branches *after,
+                      const struct event_id *was, uint64_t time, struct bytes type, struct bytes fields)
 {
     static const struct data_key key;
     static const uint8_t nonce[EVENT_NONCE_SIZE];
     const struct type_def *known = catalogue_find(type);
     struct event_body body = {.time = time, .type = type, .has_subject = !known || known->about == ABOUT_PERSON,
-                              .subject = subject, .after = *after,
+                              .subject = subject, .after = *after, .has_was = was,
                               .worker = bytes_str("ash-grey"), .fields = fields};
     struct buffer raw = {0};
     struct event event;
+    if (was)
+        body.was = *was;
     bool ok = event_seal(clear, &body, &key, nonce, &raw);
     if (ok) {
         MUST(event_decode(buffer_bytes(&raw), &event) && event_open(&event, &key, &line->plain, &line->body));
@@ -93,7 +96,8 @@ static size_t read_history(struct bytes in)
                                     .site = bytes_str("dale"), .seq = laptop->seq + 1};
         clear.prev.b[0] = laptop->seq > 0;
         seen_advance(&clear.seen, (struct position){1, laptop->seen});
-        if (!line_make(&lines[count], &clear, &laptop->after, time, type, mp_object(&r)))
+        const struct event_id *was = parts == 5 && count > 0 ? &lines[(size_t)time % count].event.id : NULL;
+        if (!line_make(&lines[count], &clear, &laptop->after, was, time, type, mp_object(&r)))
             break;
         laptop->seq++;
         count++;

@@ -36,6 +36,7 @@ static struct event_body a_body(unsigned number, struct buffer *fields)
         mp_put_text(fields, "phone");
     return (struct event_body){.time = 1767225600000u << 16, .type = bytes_str("note.added"),
                                .after = {number, {{1, 7}, {2, UINT64_MAX}}},
+                               .has_was = number == 2, .was = {{12}},
                                .has_subject = number != 0, .subject = {{10}}, .worker = bytes_str("ash-grey"),
                                .has_occurred = number != 1, .occurred = -1, .has_origin = number == 2,
                                .origin = {{11}}, .fields = buffer_bytes(fields)};
@@ -102,6 +103,7 @@ static void make_again(const struct event *event, const struct event_body *body)
         MUST(opened.after.at[i].incarnation == body->after.at[i].incarnation &&
              opened.after.at[i].seq == body->after.at[i].seq &&
              opened.after.at[i].incarnation < event->clear.incarnation);
+    MUST(opened.has_was == body->has_was && event_id_equal(&opened.was, &body->was));
     MUST(bytes_equal(opened.fields, body->fields));
     buffer_release(&raw);
     buffer_release(&plain);

@@ -194,6 +194,14 @@ static inline void go_on(struct team *team, unsigned who, uint64_t own)
     laptop->seq = 0;
 }
 
+/* It takes the place of an earlier one, which its laptop had not shared. */
+static inline struct happened *written_again(struct happened *happened, const struct happened *first)
+{
+    happened->body.has_was = true;
+    happened->body.was = first->body.has_was ? first->body.was : first->event.id;
+    return happened;
+}
+
 /* Laptop `who` is now a copy of laptop `of`: the same device and incarnation, and the same numbers from now on. */
 static inline void clone_laptop(struct team *team, unsigned who, unsigned of)
 {

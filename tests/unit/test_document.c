@@ -185,6 +185,32 @@ static void the_order_of_two_histories_and_what_is_written_again(void **state)
     team_free(team);
 }
 
+/* A strike and what it strikes were both written again; somebody else had struck the first writing. */
+static void the_order_of_strikes_of_what_was_written_again(void **state)
+{
+    (void)state;
+    char id[65];
+    struct team *team = team_new(), *whole = team_new();
+    struct happened *wrong = write_(whole, 1, "person.details.recorded", "known_as", "Joe"); /* lost with its laptop */
+    struct happened *strike = write_(whole, 1, "entry.struck", "of", id_hex(wrong, id), "why", "mistyped");
+    wrong->event.id = (struct event_id){{1}}; /* no other team's */
+    strike->event.id = (struct event_id){{2}};
+    write_(team, 3, "person.introduced", "known_as", "Jo");
+    go_on(team, 1, 0);
+    written_again(write_(team, 1, "person.details.recorded", "known_as", "Joe"), wrong);
+    written_again(write_(team, 1, "entry.struck", "of", id_hex(wrong, id), "why", "mistyped"), strike);
+    struct document *document = fold_all(team);
+    assert_int_equal(record_reading(document, REG_known_as)->values, 1);
+    document_free(document);
+    write_(team, 2, "entry.struck", "of", id_hex(strike, id), "why", "it was right");
+    permute(team);
+    document = fold_all(team);
+    assert_int_equal(record_reading(document, REG_known_as)->values, 2);
+    document_free(document);
+    team_free(team);
+    team_free(whole);
+}
+
 /* ---- random histories of every type ---- */
 
 static void put_random_event(const struct team *team, struct buffer *out)
@@ -298,6 +324,8 @@ static struct team *random_team(size_t events, unsigned laptops, const char *onl
             struct happened *happened = write_raw(team, who, name, fields);
             if (dice(4) == 0)
                 happened_at(happened, NOON - DAY * dice(9));
+            if (happened->event.incarnation > 1 && dice(4) == 0)
+                written_again(happened, &team->events[dice((uint32_t)team->count)]);
         } else if (what < 8) {
             push(team, who);
         } else if (what < 9) {
@@ -504,6 +532,7 @@ int main(void)
         cmocka_unit_test(the_order_of_a_strike_and_what_it_uncovers),
         cmocka_unit_test(the_order_of_an_end_and_what_speaks_against_it),
         cmocka_unit_test(the_order_of_two_histories_and_what_is_written_again),
+        cmocka_unit_test(the_order_of_strikes_of_what_was_written_again),
         cmocka_unit_test(every_type_in_random_orders),
         cmocka_unit_test(long_histories_in_random_orders),
         cmocka_unit_test(a_position_is_learnt_and_changes_what_stands),

@@ -29,6 +29,7 @@ static struct team *some_team(void)
     write_(team, 2, "team.joined", "worker", "amy");
     for (unsigned i = 0; i < 2 * BRANCHES_MAX; i++)
         go_on(team, 2, UINT64_MAX - i);
+    written_again(write_(team, 2, "support.started"), &team->events[0]);
     write_(team, 2, "conflict.settled", "what", "support", "chosen", "ended");
     return team;
 }
@@ -59,12 +60,15 @@ static void what_is_written_is_read_and_written_the_same(void **state)
     assert_int_equal(record_count(other), team->count);
     struct buffer second = encoded(other);
     assert_true(bytes_equal(buffer_bytes(&first), buffer_bytes(&second)));
-    size_t after = 0;
+    size_t after = 0, written_again_too = 0;
     for (size_t i = 0; i < team->count; i++) {
         assert_same_stamp(&record_at(document, i)->stamp, &record_at(other, i)->stamp);
+        assert_true(event_id_equal(&record_at(document, i)->name, &record_at(other, i)->name));
+        written_again_too += !event_id_equal(&record_at(other, i)->name, &record_at(other, i)->stamp.id);
         after += record_at(other, i)->stamp.after.count;
     }
-    assert_int_equal(after, 1 + BRANCHES_MAX);
+    assert_int_equal(after, 1 + 2 * BRANCHES_MAX);
+    assert_int_equal(written_again_too, 1);
     char *rows = rows_text(document, VIEW_FRONT_DOOR, &JO), *again = rows_text(other, VIEW_FRONT_DOOR, &JO);
     assert_string_equal(rows, again);
     free(rows);
