@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A backup's log in the place of the one that is here. A hub's goes on in an epoch above every one that this directory
- * knows of, and takes over who was let in and who was shut out since: a laptop that was revoked after the backup was
- * made stays revoked.
+ * knows of, and who was let in or shut out since the backup was made stays so: any log takes that over from the keyring
+ * as it is opened (log_lost.c), and from the log that is here come tickets, and changes that are no such matter.
  *
- *   the log that is here, and the keyring's copy of the devices -> who, which epoch
+ *   the log that is here, and those put aside by earlier tries -> who, which epoch
  *   image -> D/new-log/log -> opened as any log -> devices, tickets, next epoch -> closed -> exchanged with D/log */
 #include <dirent.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@
 /* A larger log is not looked through event by event: it would take minutes. */
 #define VERIFY_BYTES ((uint64_t)256 << 20)
 
-/* What the log that is here, and the keyring, know beyond the backup. */
+/* What the log that is here knows beyond the backup. */
 struct known {
     uint32_t epoch;
     struct device_record *devices;
@@ -144,46 +144,9 @@ static void ask_aside(const char *dir, struct known *k)
         closedir(folder);
 }
 
-/* ---- a folder for what is needed on the way: a log that has nothing but the keyring's devices, and a keyring that
- * hides the real one from a log that knows less ---- */
-
-static void remove_folder(const char *path)
-{
-    static const char *const files[] = {"data.mdb", "lock.mdb", "reserve", "data.mdb.new"};
-    char file[PATH_MAX];
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        if (restore_path(file, path, files[i], NULL) == FELLOE_OK)
-            unlink(file);
-    rmdir(path);
-}
-
-static void remove_scratch(const char *scratch)
-{
-    char path[PATH_MAX];
-    if (restore_path(path, scratch, "log", NULL) == FELLOE_OK)
-        remove_folder(path);
-    if (restore_path(path, scratch, "keys", NULL) == FELLOE_OK)
-        remove_folder(path);
-    rmdir(scratch);
-}
-
-/* A hub's log that begins anew takes its devices from the keyring: so that is how to ask for them. */
-static enum felloe_code ask_keyring(const char *scratch, const struct identity *identity, struct keyring *keyring,
-                                    struct known *k, struct felloe_error *error)
-{
-    struct setup_log log;
-    enum felloe_code code = open_log(&log, scratch, keyring, identity, error);
-    if (code != FELLOE_OK)
-        return code;
-    read_known(&log, k, NULL);
-    close_log(&log);
-    return FELLOE_OK;
-}
-
 /* ---- the log put back ---- */
 
-static enum felloe_code take_over_devices(struct setup_log *log, const struct known *k, struct restore_outcome *out,
-                                          struct felloe_error *error)
+static enum felloe_code take_over_devices(struct setup_log *log, const struct known *k, struct felloe_error *error)
 {
     enum felloe_code code = FELLOE_OK;
     for (size_t i = 0; i < k->device_count && code == FELLOE_OK; i++) {
@@ -195,21 +158,18 @@ static enum felloe_code take_over_devices(struct setup_log *log, const struct kn
         log_reader_end(reader);
         if (known && (memcmp(&there, &device, sizeof there) == 0 || (there.revoked_ms != 0 && device.revoked_ms == 0)))
             continue; /* the same, or an older record of it */
-        out->devices += !known || there.revoked_ms != device.revoked_ms;
         struct log_job job = {.kind = LOG_PUT_DEVICE, .device = &device};
         code = setup_log_do(log, &job, error);
     }
     return code;
 }
 
-static enum felloe_code take_over_tickets(struct setup_log *log, const struct known *k, struct restore_outcome *out,
-                                          struct felloe_error *error)
+static enum felloe_code take_over_tickets(struct setup_log *log, const struct known *k, struct felloe_error *error)
 {
     enum felloe_code code = FELLOE_OK;
     for (size_t i = 0; i < k->ticket_count && code == FELLOE_OK; i++) {
         struct log_job job = {.kind = LOG_PUT_TICKET, .ticket = &k->tickets[i]};
         code = setup_log_do(log, &job, error);
-        out->tickets++;
     }
     return code;
 }
@@ -217,9 +177,9 @@ static enum felloe_code take_over_tickets(struct setup_log *log, const struct kn
 static enum felloe_code next_epoch(struct setup_log *log, const struct known *k, struct restore_outcome *out,
                                    struct felloe_error *error)
 {
-    enum felloe_code code = take_over_devices(log, k, out, error);
+    enum felloe_code code = take_over_devices(log, k, error);
     if (code == FELLOE_OK)
-        code = take_over_tickets(log, k, out, error);
+        code = take_over_tickets(log, k, error);
     if (code != FELLOE_OK)
         return code;
     struct log_job job = {.kind = LOG_NEXT_EPOCH, .above = k->epoch};
@@ -228,17 +188,17 @@ static enum felloe_code next_epoch(struct setup_log *log, const struct known *k,
     return code;
 }
 
-static enum felloe_code prepare(const char *folder, const struct identity *identity, struct keyring *hidden,
+static enum felloe_code prepare(const char *folder, const struct identity *identity, struct keyring *keyring,
                                 const struct known *k, uint64_t size, struct restore_outcome *out,
                                 struct felloe_error *error)
 {
     struct setup_log log;
-    enum felloe_code code = open_log(&log, folder, hidden, identity, error);
+    enum felloe_code code = open_log(&log, folder, keyring, identity, error);
     if (code != FELLOE_OK)
         return code;
     if (size <= VERIFY_BYTES) {
         struct verify_result result;
-        const struct verify_options options = {.log = log.log, .keyring = hidden, .identity = identity};
+        const struct verify_options options = {.log = log.log, .keyring = keyring, .identity = identity};
         code = verify_log(&options, &result, error);
         out->verified = code == FELLOE_OK;
         out->problems = result.problems;
@@ -250,7 +210,7 @@ static enum felloe_code prepare(const char *folder, const struct identity *ident
 }
 
 static enum felloe_code place(const char *dir, const struct identity *identity, const struct backup_file *file,
-                              struct keyring *hidden, const struct known *k, struct restore_outcome *out,
+                              struct keyring *keyring, const struct known *k, struct restore_outcome *out,
                               struct felloe_error *error)
 {
     char folder[PATH_MAX], log[PATH_MAX], image[PATH_MAX];
@@ -264,52 +224,36 @@ static enum felloe_code place(const char *dir, const struct identity *identity, 
     if (code == FELLOE_OK)
         code = backup_file_image(file, image, error);
     if (code == FELLOE_OK)
-        code = prepare(folder, identity, hidden, k, file->image_size, out, error);
+        code = prepare(folder, identity, keyring, k, file->image_size, out, error);
     if (code == FELLOE_OK)
         code = swap_in(dir, "log", "before-restore", out->log_kept, error);
     return code == FELLOE_OK ? swap_views_away(dir, error) : code;
 }
 
-static enum felloe_code ask_all(const char *dir, const char *scratch, const struct identity *identity, struct known *k,
-                                struct restore_outcome *out, struct felloe_error *error)
+static enum felloe_code ask(const char *dir, const struct identity *identity, struct keyring *keyring, struct known *k,
+                            struct restore_outcome *out, struct felloe_error *error)
 {
     char present[PATH_MAX];
     struct stat info;
-    struct keyring *keyring;
     enum felloe_code code = restore_path(present, dir, "log/data.mdb", error);
-    if (code == FELLOE_OK)
-        code = keyring_open(&keyring, dir, identity->keyring_key, error);
-    if (code != FELLOE_OK)
-        return code;
-    if (identity->role == ROLE_HUB)
-        code = ask_keyring(scratch, identity, keyring, k, error);
-    if (code == FELLOE_OK && stat(present, &info) == 0) /* after the keyring: what it says of a device is newer */
+    if (code == FELLOE_OK && stat(present, &info) == 0)
         ask_present(dir, identity, keyring, k, out);
     ask_aside(dir, k);
-    keyring_close(keyring);
     return code == FELLOE_OK && k->no_memory ? felloe_fail(error, FELLOE_FAILED, "out of memory") : code;
 }
 
 enum felloe_code restore_log(const char *dir, const struct identity *identity, const struct backup_file *file,
                              struct restore_outcome *out, struct felloe_error *error)
 {
-    char scratch[PATH_MAX];
     struct known known = {.epoch = file->head.epoch};
-    struct keyring *hidden = NULL;
-    enum felloe_code code = restore_path(scratch, dir, "new-scratch", error);
+    struct keyring *keyring;
+    enum felloe_code code = keyring_open(&keyring, dir, identity->keyring_key, error);
     if (code != FELLOE_OK)
         return code;
-    remove_scratch(scratch);
-    if (mkdir(scratch, 0700) != 0)
-        code = felloe_fail(error, FELLOE_STORAGE, "%s could not be made. Is the disk full, or is that in the way?", scratch);
+    code = ask(dir, identity, keyring, &known, out, error);
     if (code == FELLOE_OK)
-        code = ask_all(dir, scratch, identity, &known, out, error);
-    if (code == FELLOE_OK)
-        code = keyring_open(&hidden, scratch, identity->keyring_key, error);
-    if (code == FELLOE_OK)
-        code = place(dir, identity, file, hidden, &known, out, error);
-    keyring_close(hidden);
-    remove_scratch(scratch);
+        code = place(dir, identity, file, keyring, &known, out, error);
+    keyring_close(keyring);
     known_release(&known);
     out->log = code == FELLOE_OK;
     out->made_ms = file->head.made_ms;

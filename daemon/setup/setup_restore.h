@@ -33,7 +33,6 @@ struct restore_outcome {
     char log_kept[PATH_MAX];       /* where the log is now that was here; empty: there was none */
     bool log_unreadable;           /* that one: nothing could be taken over from it */
     uint64_t waiting;              /* events in that one that were not shared */
-    uint64_t devices, tickets;     /* taken over from it, or from what is kept of it with the keys */
     bool verified;                 /* chains and hashes were looked through; longer logs are left to felloe verify */
     uint64_t problems;
     bool configured;               /* there is a felloe.conf */

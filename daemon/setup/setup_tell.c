@@ -45,8 +45,7 @@ static void tell_json(const char *dir, const struct restore_outcome *done)
     put_path("log_kept", done->log_kept);
     put_path("keys_kept", done->keys_kept);
     put_path("identity_kept", done->identity_kept);
-    printf(",\"waiting\":%" PRIu64 ",\"devices\":%" PRIu64 ",\"tickets\":%" PRIu64, done->waiting, done->devices,
-           done->tickets);
+    printf(",\"waiting\":%" PRIu64, done->waiting);
     printf(",\"keys_added\":%" PRIu64 ",\"keys_erased\":%" PRIu64, done->keys_added, done->keys_erased);
     printf(",\"verified\":%s,\"problems\":%" PRIu64 ",\"configured\":%s}\n", done->verified ? "true" : "false",
            done->problems, done->configured ? "true" : "false");
@@ -95,10 +94,6 @@ static void tell_log(const struct restore_outcome *done)
                done->problems, done->problems == 1 ? "" : "s");
     else if (!done->verified)
         puts("It is large: let `felloe verify` look through it once it is served.");
-    if (done->devices > 0)
-        printf("%" PRIu64 " laptop%s that joined or %s revoked since %s known here, and stay%s so.\n", done->devices,
-               done->devices == 1 ? "" : "s", done->devices == 1 ? "was" : "were", done->devices == 1 ? "is" : "are",
-               done->devices == 1 ? "s" : "");
 }
 
 void tell_restored(const char *dir, const struct restore_outcome *done, bool json)

@@ -152,28 +152,35 @@ static bool read_identity(struct mp_reader *r, struct identity *out)
     return is_whole(r) && there == (1u << FIELD_COUNT) - 1 && has_role && has_joined;
 }
 
+bool identity_read(struct identity *identity, struct bytes file)
+{
+    struct mp_reader *reader = malloc(sizeof *reader);
+    *identity = (struct identity){0};
+    if (reader == NULL)
+        return false;
+    mp_reader_init(reader, file);
+    bool fine = read_identity(reader, identity);
+    free(reader);
+    if (!fine)
+        identity_clear(identity);
+    return fine;
+}
+
 enum felloe_code identity_load(struct identity *identity, const char *dir, struct felloe_error *error)
 {
     *identity = (struct identity){0};
     struct buffer in = {0};
     buffer_reserve(&in, FILE_MAX + 4096);
-    struct mp_reader *reader = malloc(sizeof *reader);
-    enum felloe_code code = in.failed || reader == NULL ? felloe_fail(error, FELLOE_FAILED, "out of memory")
-                                                        : file_read(dir, FILE_NAME, FILE_MAX, &in, error);
-    if (code == FELLOE_OK) {
-        mp_reader_init(reader, buffer_bytes(&in));
-        if (!read_identity(reader, identity)) {
-            identity_clear(identity);
-            code = felloe_fail(error, FELLOE_DAMAGED,
-                               "%s/" FILE_NAME
-                               " cannot be read: it is damaged, or was written by a newer version. It holds "
-                               "this device's keys; put it back from a copy",
-                               dir);
-        }
-    }
+    enum felloe_code code = in.failed ? felloe_fail(error, FELLOE_FAILED, "out of memory")
+                                      : file_read(dir, FILE_NAME, FILE_MAX, &in, error);
+    if (code == FELLOE_OK && !identity_read(identity, buffer_bytes(&in)))
+        code = felloe_fail(error, FELLOE_DAMAGED,
+                           "%s/" FILE_NAME
+                           " cannot be read: it is damaged, or was written by a newer version. It holds this device's "
+                           "keys; put it back from a backup of the keys (felloe restore --keys)",
+                           dir);
     if (in.data != NULL)
         sodium_memzero(in.data, in.cap);
     buffer_release(&in);
-    free(reader);
     return code;
 }

@@ -44,6 +44,8 @@ static inline bool identity_is_hub(const struct identity *me, const struct devic
 void identity_generate(struct identity *identity, enum role role);
 enum felloe_code identity_save(const struct identity *identity, const char *dir, struct felloe_error *error);
 enum felloe_code identity_load(struct identity *identity, const char *dir, struct felloe_error *error);
+/* From the bytes of such a file; false when they are none. */
+bool identity_read(struct identity *identity, struct bytes file);
 void identity_clear(struct identity *identity); /* wipes the secrets */
 
 #endif
