@@ -166,7 +166,7 @@ static void the_order_of_two_histories_and_what_is_written_again(void **state)
 {
     (void)state;
     struct team *team = team_new();
-    struct happened *first = write_(team, 1, "person.details.recorded", "date_of_birth", "1990-01-01");
+    struct happened *first = write_(team, 1, "person.details.recorded", "date_of_birth", "1990-01-01", "known_as", "J");
     push(team, 1);
     clone_laptop(team, 2, 1);
     write_(team, 1, "person.details.recorded", "date_of_birth", "1990-10-01");
@@ -181,6 +181,7 @@ static void the_order_of_two_histories_and_what_is_written_again(void **state)
     struct document *document = fold_all(team);
     assert_int_equal(document_to_settle(document), 1);
     assert_int_equal(record_reading(document, REG_date_of_birth)->values, 2); /* not the first one, which both knew */
+    assert_int_equal(record_reading(document, REG_known_as)->values, 1);
     document_free(document);
     team_free(team);
 }
