@@ -3,6 +3,7 @@
  * named: LOG_GOING_ON keeps that name, and LOG_GO_ON, once all that the hub has is here, writes again what the hub does
  * not have. One transaction for all sites: before it nothing has changed, after it all has. */
 #include <sodium.h>
+#include <stdlib.h>
 
 #include "daemon/log/log_internal.h"
 #include "daemon/report.h"
@@ -25,6 +26,8 @@ struct again {
     uint32_t site, before;    /* the incarnation that was */
     struct branches after;    /* of the one to go on as */
     struct buffer kept, plain; /* the event at hand, and its body */
+    struct event_id *names;   /* of the events that copies of this laptop have written again here; ascending */
+    size_t name_count, name_room;
 };
 
 /* How far the site's log has the own stream: from there back all of it is there, as each names the one before it. */
@@ -35,9 +38,9 @@ static uint64_t last_in_log(struct again *a, const struct stream_head *own)
     if (seq > own->seq)
         seq = own->seq;
     for (; seq > 0; seq--) {
-        struct position at;
-        bool stands;
-        if (log_own_place(log->write.txn, a->site, a->before, seq, &at, &stands) && stands)
+        struct store_key key;
+        key_own_place(&key, a->site, a->before, seq);
+        if (store_get(log->write.txn, T_OWN_PLACES, key_bytes(&key), NULL))
             break;
     }
     return seq;
@@ -105,6 +108,66 @@ static void owe_again(struct again *a, const struct key_id *id, uint64_t seq)
     store_put(txn, T_OWN_KEYS, key_bytes(&owed), bytes_of("", 0));
 }
 
+/* ---- what was written again already ---- */
+
+static int compare_names(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct event_id));
+}
+
+static bool add_name(struct again *a, const struct event_id *name)
+{
+    if (a->name_count == a->name_room) {
+        size_t room = a->name_room > 0 ? 2 * a->name_room : 64;
+        struct event_id *names = realloc(a->names, room * sizeof *names);
+        if (names == NULL)
+            return false;
+        a->names = names;
+        a->name_room = room;
+    }
+    a->names[a->name_count++] = *name;
+    return true;
+}
+
+/* False: memory ran out. */
+static bool look_at_entry(struct again *a, struct bytes value)
+{
+    struct event_log *log = a->log;
+    struct log_row row;
+    struct event event;
+    struct event_body body;
+    struct data_key *key;
+    if (!log_row_read(value, &row) ||
+        ((row.flags & ENTRY_OWN) && !log_own_event(log->write.txn, a->site, row.incarnation, row.seq, &row.event)) ||
+        !event_decode(row.event, &event) || !device_id_equal(&event.clear.device, &log->identity->device) ||
+        event.clear.incarnation == a->before || log_data_key(log, &event.clear.key, &key, NULL) != FELLOE_OK ||
+        !event_open(&event, key, &a->plain, &body))
+        return !a->plain.failed;
+    return !body.has_was || add_name(a, &body.was);
+}
+
+/* A copy of this laptop, or this one before it was set back to an older copy once more, may have gone on before, and have
+ * written the same entries again. */
+static bool load_names(struct again *a)
+{
+    struct store_item item;
+    bool fine = true;
+    struct store_cursor *cursor = store_cursor_open(a->log->write.txn, T_LOG + a->site);
+    for (bool more = store_seek(cursor, (struct bytes){0}, &item); more && fine; more = store_next(cursor, &item))
+        fine = look_at_entry(a, item.value);
+    store_cursor_close(cursor);
+    if (a->name_count > 1)
+        qsort(a->names, a->name_count, sizeof *a->names, compare_names);
+    return fine;
+}
+
+static bool is_written_again(const struct again *a, const struct event_id *name)
+{
+    return a->name_count > 0 && bsearch(name, a->names, a->name_count, sizeof *name, compare_names) != NULL;
+}
+
+/* ---- writing again ---- */
+
 /* With the same content, and what it had seen. */
 static enum felloe_code write_again(struct again *a, const struct event *event, struct event_body *body)
 {
@@ -119,6 +182,8 @@ static enum felloe_code write_again(struct again *a, const struct event *event, 
     if (!body->has_was)
         event_id_of(event->raw, &body->was);
     body->has_was = true;
+    if (is_written_again(a, &body->was))
+        return FELLOE_OK;
     enum felloe_code code = log_seal(log, a->job, &clear, body);
     if (code != FELLOE_OK)
         return code;
@@ -140,7 +205,7 @@ static enum felloe_code again_one(struct again *a, uint64_t seq)
     struct event_body body;
     struct data_key *key;
     if (!log_own_event(log->write.txn, a->site, a->before, seq, &raw))
-        return FELLOE_NOT_FOUND;
+        return FELLOE_OK; /* lost to damage: the repair has told */
     buffer_clear(&a->kept);
     buffer_append(&a->kept, raw.data, raw.len); /* what lies in the map may move with the next change */
     if (a->kept.failed)
@@ -164,7 +229,10 @@ static enum felloe_code again_site(struct again *a, const struct stream_head *ow
         branches_add(&a->after, (struct branch){a->before, held});
     keep_after(a);
     forget_owed(a);
+    a->name_count = 0;
     enum felloe_code code = FELLOE_OK;
+    if (held < own->seq && !load_names(a))
+        code = felloe_fail(&a->job->error, FELLOE_FAILED, "out of memory");
     uint64_t unreadable = 0;
     for (uint64_t seq = held + 1; seq <= own->seq && code == FELLOE_OK; seq++) {
         code = again_one(a, seq);
@@ -207,5 +275,6 @@ enum felloe_code log_run_go_on(struct event_log *log, struct log_job *job)
         sodium_memzero(a.plain.data, a.plain.cap);
     buffer_release(&a.plain);
     buffer_release(&a.kept);
+    free(a.names);
     return code;
 }

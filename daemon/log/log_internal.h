@@ -197,12 +197,8 @@ struct log_put {
 void log_write_entry(struct event_log *log, uint32_t site, struct head_row *head, const struct log_put *put);
 /* Notes the key's first use in the site's log; true when this is it. */
 bool log_write_first_use(struct event_log *log, uint32_t site, const struct key_id *key, struct position at);
-/* The own event has this position: promised by a receipt, or (`placed`) it stands there. */
-void log_write_own_place(struct event_log *log, uint32_t site, uint32_t incarnation, uint64_t seq, struct position at,
-                         bool placed);
-/* These work in read transactions too. The own event's position, and whether it stands there in the site's log. */
-bool log_own_place(struct store_txn *txn, uint32_t site, uint32_t incarnation, uint64_t seq, struct position *at,
-                   bool *placed);
+/* The own event stands at this position of the site's log. The first of two is kept. */
+void log_write_own_place(struct event_log *log, uint32_t site, uint32_t incarnation, uint64_t seq, struct position at);
 /* When the oldest own event that is not shared was written; 0 none. */
 int64_t log_oldest_waiting(struct event_log *log, struct store_txn *txn, uint32_t site, uint32_t incarnation,
                            uint64_t shared, uint64_t head);

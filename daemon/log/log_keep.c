@@ -117,7 +117,7 @@ static enum felloe_code feed_entry(struct event_log *log, struct log_job *job, u
     }
     log_write_entry(log, site, head, &put);
     if (own)
-        log_write_own_place(log, site, put.incarnation, put.seq, head->head.at, true);
+        log_write_own_place(log, site, put.incarnation, put.seq, head->head.at);
     *bytes += raw.len + ENTRY_OVERHEAD;
     return FELLOE_OK;
 }
@@ -201,16 +201,6 @@ static bool receipt_fits(struct event_log *log, uint32_t site, const struct msg_
     return event_id_equal(&id, &receipt->id);
 }
 
-static void keep_places(struct event_log *log, uint32_t site, const struct msg_receipt *receipt, uint64_t head)
-{
-    for (uint32_t run = 0; run < receipt->run_count; run++) {
-        const struct position_run *r = &receipt->runs[run];
-        for (uint64_t i = 0; i < r->count && r->at.epoch != 0 && r->first_seq > 0 && r->first_seq + i <= head; i++)
-            log_write_own_place(log, site, receipt->incarnation, r->first_seq + i,
-                                (struct position){r->at.epoch, r->at.n + i}, false);
-    }
-}
-
 static void keep_receipt(struct event_log *log, uint32_t site, const struct msg_receipt *receipt)
 {
     const struct receipt_row row = {receipt->seq, receipt->id, receipt->signature};
@@ -225,21 +215,8 @@ static void keep_receipt(struct event_log *log, uint32_t site, const struct msg_
     log->write.touched = true;
 }
 
-/* The hub was put back. The positions that it promised beyond what it holds now, and that no FEED has shown, are given
- * again, to whatever comes. */
-static void forget_promises(struct event_log *log, uint32_t site, const struct msg_receipt *receipt, uint64_t head)
-{
-    for (uint64_t seq = receipt->seq + 1; seq <= head; seq++) {
-        struct position at;
-        struct store_key key;
-        bool stands;
-        if (!log_own_place(log->write.txn, site, receipt->incarnation, seq, &at, &stands) || stands)
-            continue;
-        key_own_place(&key, site, receipt->incarnation, seq);
-        store_delete(log->write.txn, T_OWN_PLACES, key_bytes(&key));
-    }
-}
-
+/* The positions that a receipt tells are not kept: they are promises, and a hub that is put back gives them again, to
+ * whatever comes. An event has the position at which the site's log brings it. */
 enum felloe_code log_run_receipt(struct event_log *log, struct log_job *job)
 {
     const struct msg_receipt *receipt = job->receipt;
@@ -254,9 +231,6 @@ enum felloe_code log_run_receipt(struct event_log *log, struct log_job *job)
                            "the hub's receipt for %s does not fit what this device has written", name);
     uint64_t head = log_write_own(log, site)->seq;
     uint64_t shared = log_shared_seq(log->write.txn, site, receipt->incarnation);
-    if (job->lowered && receipt->seq < shared)
-        forget_promises(log, site, receipt, head);
-    keep_places(log, site, receipt, head);
     if (receipt->seq > shared || (job->lowered && receipt->seq < shared)) {
         keep_receipt(log, site, receipt);
         shared = receipt->seq;

@@ -117,7 +117,7 @@ static void place_at_hub(struct recording *r, const struct event_clear *clear, c
     r->has_marker = true;
     if (log_write_first_use(log, r->site, &clear->key, at))
         r->marker.flags |= ENTRY_FIRST_KEY;
-    log_write_own_place(log, r->site, clear->incarnation, clear->seq, at, true);
+    log_write_own_place(log, r->site, clear->incarnation, clear->seq, at);
     struct stream_head *stream = log_write_stream_change(log, r->site, &clear->device, clear->incarnation);
     if (stream_check(stream, clear, id) == STREAM_NEXT)
         stream_advance(stream, clear, id);

@@ -310,19 +310,13 @@ bool log_write_first_use(struct event_log *log, uint32_t site, const struct key_
     return store_put(log->write.txn, T_KEY_USES, key_bytes(&key), bytes_of(row, sizeof row));
 }
 
-/* What stands in the site's log counts, the first of two: a second one comes only where a receipt was lost together with
- * the hub. A mere promise gives way: the hub that made it was put back. */
-void log_write_own_place(struct event_log *log, uint32_t site, uint32_t incarnation, uint64_t seq, struct position at,
-                         bool placed)
+void log_write_own_place(struct event_log *log, uint32_t site, uint32_t incarnation, uint64_t seq, struct position at)
 {
-    struct position before;
-    bool stands;
-    if (log_own_place(log->write.txn, site, incarnation, seq, &before, &stands) &&
-        (stands || !placed || position_compare(before, at) == 0))
-        return;
-    log->write.touched = true;
     struct store_key key;
     key_own_place(&key, site, incarnation, seq);
+    if (store_get(log->write.txn, T_OWN_PLACES, key_bytes(&key), NULL))
+        return;
+    log->write.touched = true;
     uint8_t row[12];
     be_put_u32(row, at.epoch);
     be_put_u64(row + 4, at.n);
@@ -352,24 +346,6 @@ bool log_is_own(struct store_txn *txn, uint32_t site, const struct entry *entry,
     if (!event_id_equal(&id, &entry->id))
         return false;
     *event = mine;
-    return true;
-}
-
-bool log_own_place(struct store_txn *txn, uint32_t site, uint32_t incarnation, uint64_t seq, struct position *at,
-                   bool *placed)
-{
-    struct store_key key;
-    struct bytes value;
-    struct log_row row;
-    key_own_place(&key, site, incarnation, seq);
-    *at = (struct position){0};
-    *placed = false;
-    if (!store_get(txn, T_OWN_PLACES, key_bytes(&key), &value) || value.len != 12)
-        return false;
-    *at = (struct position){be_u32(value.data), be_u64(value.data + 4)};
-    key_place(&key, *at);
-    *placed = store_get(txn, T_LOG + site, key_bytes(&key), &value) && log_row_read(value, &row) &&
-              (row.flags & ENTRY_OWN) && row.incarnation == incarnation && row.seq == seq;
     return true;
 }
 
