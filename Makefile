@@ -55,7 +55,7 @@ GENERATE_O := $(call obj,tests/generator/*.c)
 UNIT      := $(patsubst tests/unit/%.c,$B/tests/%,$(wildcard tests/unit/test_*.c))
 SIM       := $(patsubst tests/sim/%.c,$B/tests/%,$(wildcard tests/sim/test_*.c))
 SIM_O     := $(call obj,$(filter-out tests/sim/test_% tests/sim/main.c,$(wildcard tests/sim/*.c)))
-NET       := $(patsubst %.c,$B/%,$(filter-out tests/net/way.c tests/net/caller.c,$(wildcard tests/net/*.c)))
+NET       := $(patsubst %.c,$B/%,$(filter-out tests/net/way.c tests/net/laptop.c,$(wildcard tests/net/*.c)))
 POWER_O   := $(call obj,tests/power/*.c)
 PRELOAD   := $(patsubst tests/preload/%.c,$B/%.so,$(wildcard tests/preload/*.c))
 FUZZ      := $(patsubst tests/fuzz/fuzz_%.c,$B/tests/fuzz_%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -123,7 +123,7 @@ $B/tests/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/tests/fuzz/replay_main.o $B/libproto.
 	@mkdir -p $(@D); echo "  LINK  $@"
 	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(PROTO_LIBS)
 # Bad networks and those who come by them: a proxy, a fleet of laptops, strangers, a liar.
-$B/tests/net/%: $B/tests/net/%.o $B/tests/net/way.o $B/libproto.a
+$B/tests/net/%: $B/tests/net/%.o $B/tests/net/way.o $B/tests/net/laptop.o $B/libproto.a
 	@echo "  LINK  $@"
 	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 # Preloaded into a daemon: one each for a wrong clock, a disk that is recorded, a disk that fails.
@@ -155,6 +155,9 @@ demo:  ## install what is missing, build, show one hub and four laptops at work 
 	+@$(MAKE) -s --no-print-directory deps
 	$(SUBMAKE) B=$B all $(GENERATOR)
 	@B=$B KEEP=$(KEEP) tests/demo.sh
+
+fleet: all $B/tests/net/fleet  ## LAPTOPS (1000) laptops that reconnect to one hub at once, with 100 events each
+	@B=$B LAPTOPS=$(or $(LAPTOPS),1000) tests/e2e/fleet.sh
 
 # ---- checks for those who work on it ---------------------------------------------------------------------------------
 
@@ -232,7 +235,7 @@ help:  ## list these targets
 	@echo 'make TARGET [CC=clang] [V=1] [B=build] [PREFIX=/usr/local] [DESTDIR=]'
 	@sed -n 's/^\([a-z_.]*\):[^#]*  ## \(.*\)/\1	\2/p' Makefile | awk -F '\t' '{ printf "  %-24s%s\n", $$1, $$2 }'
 
-.PHONY: all lib test test-programs unit sim power demo asan tsan fuzz libfuzzer format tidy deps install clean help FORCE
+.PHONY: all lib test test-programs unit sim fleet power demo asan tsan fuzz libfuzzer format tidy deps install clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $B -name '*.d' -not -path '$B/?san/*' -not -path '$B/libfuzzer/*' 2>/dev/null)
