@@ -3,7 +3,7 @@
  *
  *   a thread:  store_copy -> pipe          of the log; holds a read transaction all the while
  *   the pool:  pipe -> hash -> DATA        one chunk at a time, when the client has taken the one before
- *   the loop:  control_send -> …           who has not taken a chunk after STALL_MS is given up: the pipe is closed,
+ *   the loop:  control_send -> …           who has not taken a chunk after a minute is given up: the pipe is closed,
  *                                          so the copy ends and with it the transaction
  *
  * The keys are copied to memory first (they are few, and wrapped): while they are copied none can be erased, which no
@@ -16,7 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "daemon/control/control.h"
+#include "daemon/control/control_backup.h"
 #include "daemon/log/log_copy.h"
 #include "daemon/loop.h"
 #include "daemon/report.h"
@@ -24,7 +24,7 @@
 #include "proto/backup.h"
 
 /* A client that writes to a disk takes a chunk in no time; one that waits for its own reader is given this long. */
-#define STALL_MS 60000u
+unsigned control_backup_patience_ms = 60000;
 /* The copying thread runs ahead of the client by so much. */
 #define PIPE_BYTES (1 << 20)
 #define FILE_MAX_BYTES (64u * 1024)
@@ -49,7 +49,7 @@ struct backing_up {
 };
 
 /* Each holds a thread and a read transaction, so there is one at a time. On the loop's thread. */
-static bool under_way;
+static const struct backing_up *under_way;
 
 static void close_end(int *end)
 {
@@ -63,9 +63,10 @@ static void release(void *state)
     struct backing_up *b = state;
     close_end(&b->from);
     loop_timer_free(b->stall);
+    if (under_way == b)
+        under_way = NULL;
     sodium_memzero(b, sizeof *b);
     free(b);
-    under_way = false;
 }
 
 /* ---- what is sent, on the pool ---- */
@@ -282,7 +283,7 @@ static void send_chunk(struct control_request *request)
     } else if (b->ended) {
         control_finish(request);
     } else {
-        loop_timer_set(b->stall, STALL_MS);
+        loop_timer_set(b->stall, control_backup_patience_ms);
         control_send(request, taken);
     }
 }
@@ -294,14 +295,16 @@ static void stalled(void *context)
     struct backing_up *b = request->state;
     b->code = felloe_fail(&b->error, FELLOE_INTERRUPTED,
                           "The backup was given up: nobody took it for %u seconds, and it holds the log back.",
-                          STALL_MS / 1000);
-    report(LEVEL_WARNING, "a backup was given up: its client has not taken any of it for %u seconds", STALL_MS / 1000);
+                          control_backup_patience_ms / 1000);
+    report(LEVEL_WARNING, "a backup was given up: its client has not taken any of it for %u seconds",
+           control_backup_patience_ms / 1000);
     close_end(&b->from);
+    under_way = NULL; /* others need not wait for it */
 }
 
 void control_verb_BACKUP(struct control_request *request)
 {
-    if (under_way) {
+    if (under_way != NULL) {
         control_fail(request, &(struct felloe_error){FELLOE_IN_USE, "A backup is being made already; wait for it."});
         return;
     }
@@ -314,7 +317,7 @@ void control_verb_BACKUP(struct control_request *request)
         return;
     }
     const struct daemon *daemon = request->daemon;
-    under_way = true;
+    under_way = b;
     b->request = request;
     b->from = b->to = -1;
     b->keys = control_arg_bool(request, "keys", false);
