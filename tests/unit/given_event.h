@@ -10,7 +10,7 @@
 #include "proto/event/event.h"
 #include "proto/mp.h"
 
-#define GIVEN_EVENTS 3
+#define GIVEN_EVENTS 4
 
 struct given_event {
     struct event_clear clear;
@@ -31,9 +31,30 @@ static inline void given_fields(struct buffer *out, const char *const *pairs)
         mp_put_text(out, pairs[i]);
 }
 
-/* Event 1, 2 or 3 of vectors.h. */
+/* Event 1, 2, 3 or 4 of vectors.h. */
+static inline struct given_event given_event(unsigned number);
+
+/* Event 2, as incarnation 2 wrote it again. */
+static inline struct given_event given_written_again(void)
+{
+    struct given_event g = given_event(2);
+    given_hex(VECTOR_NONCE_4, g.nonce, sizeof g.nonce);
+    g.clear.incarnation = 2;
+    g.clear.seq = 1;
+    g.clear.prev = (struct event_id){{0}};
+    g.body.after = (struct branches){1, {{1, 1}}};
+    g.body.has_was = true;
+    given_hex(VECTOR_ID_2, g.body.was.b, sizeof g.body.was.b);
+    g.raw_hex = VECTOR_EVENT_4;
+    g.body_hex = VECTOR_BODY_4;
+    g.id_hex = VECTOR_ID_4;
+    return g;
+}
+
 static inline struct given_event given_event(unsigned number)
 {
+    if (number == 4)
+        return given_written_again();
     static const char *const fields[][8] = {{"known_as", "Robin", "source", "gp", "urgency", "4"},
                                             {"text", "Prefers to be called after four o\xe2\x80\x99" "clock."},
                                             {"worker", "ash-grey", "name", "Ash Grey"}};

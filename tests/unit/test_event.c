@@ -42,9 +42,9 @@ static void an_event_is_read_back(void **state)
         struct event_body body;
         assert_true(event_decode(buffer_bytes(&raw), &event));
         assert_true(device_id_equal(&event.clear.device, &g.clear.device));
-        assert_int_equal(event.clear.incarnation, 1);
+        assert_int_equal(event.clear.incarnation, g.clear.incarnation);
         assert_true(bytes_equal(event.clear.site, g.clear.site));
-        assert_int_equal(event.clear.seq, number);
+        assert_int_equal(event.clear.seq, g.clear.seq);
         assert_true(event_id_equal(&event.clear.prev, &g.clear.prev));
         assert_int_equal(event.clear.seen.count, g.clear.seen.count);
         assert_true(seen_includes(&event.clear.seen, &g.clear.seen) && seen_includes(&g.clear.seen, &event.clear.seen));
@@ -62,6 +62,10 @@ static void an_event_is_read_back(void **state)
         assert_true(body.occurred == g.body.occurred);
         assert_int_equal(body.has_origin, g.body.has_origin);
         assert_memory_equal(body.origin.b, g.body.origin.b, sizeof body.origin.b);
+        assert_int_equal(body.after.count, g.body.after.count);
+        assert_memory_equal(body.after.at, g.body.after.at, sizeof body.after.at);
+        assert_int_equal(body.has_was, g.body.has_was);
+        assert_true(event_id_equal(&body.was, &g.body.was));
         assert_true(bytes_equal(body.fields, g.body.fields));
         buffer_release(&raw);
         buffer_release(&plain);
