@@ -30,6 +30,7 @@ static const char help[] =
     "                                        make a laptop of D; TICKET may be -, to be read from stdin\n"
     "  felloed [--dir D] --restore FILE [--keys KEYFILE]\n"
     "                                        put D back to a backup; --keys KEYFILE alone brings the keys back\n"
+    "  felloed [--dir D] --repair            look for damage in D, and make whole what can be\n"
     "  felloed --help | --version\n"
     "\n"
     "D is $FELLOE_DIR, else $XDG_DATA_HOME/felloe, else ~/.local/share/felloe. --json: confirmations and errors as "
@@ -38,7 +39,7 @@ static const char help[] =
 
 #define FILES_MIN 128u
 
-enum mode { MODE_SERVE, MODE_CHECK, MODE_INIT_HUB, MODE_JOIN, MODE_RESTORE, MODE_HELP, MODE_VERSION };
+enum mode { MODE_SERVE, MODE_CHECK, MODE_INIT_HUB, MODE_JOIN, MODE_RESTORE, MODE_REPAIR, MODE_HELP, MODE_VERSION };
 
 struct arguments {
     enum mode mode;
@@ -154,7 +155,7 @@ static enum felloe_code check_arguments(struct arguments *arguments, struct fell
 static enum felloe_code set_mode(struct arguments *arguments, enum mode mode, struct felloe_error *error)
 {
     if (arguments->mode != MODE_SERVE && arguments->mode != mode)
-        return felloe_fail(error, FELLOE_USAGE, "one thing at a time: --check, --init-hub, --join or --restore");
+        return felloe_fail(error, FELLOE_USAGE, "one thing at a time: --check, --init-hub, --join, --restore or --repair");
     arguments->mode = mode;
     return FELLOE_OK;
 }
@@ -171,6 +172,7 @@ enum {
     OPT_JSON,
     OPT_CHECK,
     OPT_RESTORE,
+    OPT_REPAIR,
     OPT_KEYS
 };
 
@@ -183,6 +185,7 @@ static const struct option long_options[] = {
     {"join", required_argument, NULL, OPT_JOIN},
     {"restore", required_argument, NULL, OPT_RESTORE},
     {"keys", required_argument, NULL, OPT_KEYS},
+    {"repair", no_argument, NULL, OPT_REPAIR},
     {"name", required_argument, NULL, OPT_NAME},
     {"listen", required_argument, NULL, OPT_LISTEN},
     {"advertise", required_argument, NULL, OPT_ADVERTISE},
@@ -226,6 +229,8 @@ static enum felloe_code take_option(struct arguments *arguments, int option, str
     case OPT_JOIN:
         setup->ticket = arguments->visible_ticket = optarg;
         return set_mode(arguments, MODE_JOIN, error);
+    case OPT_REPAIR:
+        return set_mode(arguments, MODE_REPAIR, error);
     case OPT_RESTORE:
         arguments->restore.log = optarg;
         return set_mode(arguments, MODE_RESTORE, error);
@@ -324,6 +329,15 @@ static enum felloe_code restore(const struct arguments *arguments, struct felloe
     return code;
 }
 
+static enum felloe_code repair(const struct arguments *arguments, struct felloe_error *error)
+{
+    struct repair_outcome done;
+    enum felloe_code code = setup_repair(arguments->dir, &done, error);
+    if (code == FELLOE_OK)
+        tell_repaired(arguments->dir, &done, arguments->json);
+    return code;
+}
+
 static enum felloe_code run(const struct arguments *arguments, struct felloe_error *error)
 {
     struct setup_result made;
@@ -341,6 +355,8 @@ static enum felloe_code run(const struct arguments *arguments, struct felloe_err
         break;
     case MODE_RESTORE:
         return restore(arguments, error);
+    case MODE_REPAIR:
+        return repair(arguments, error);
     case MODE_HELP:
         fputs(help, stdout);
         return FELLOE_OK;

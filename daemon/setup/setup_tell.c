@@ -20,8 +20,6 @@ void tell_json_text(FILE *out, const char *text)
     putc('"', out);
 }
 
-/* ---- restored ---- */
-
 static void put_path(const char *name, const char *path)
 {
     printf(",\"%s\":", name);
@@ -30,6 +28,8 @@ static void put_path(const char *name, const char *path)
     else
         fputs("null", stdout);
 }
+
+/* ---- restored ---- */
 
 static void tell_json(const char *dir, const struct restore_outcome *done)
 {
@@ -117,5 +117,77 @@ void tell_restored(const char *dir, const struct restore_outcome *done, bool jso
     if (!done->configured)
         printf("There is no %s/felloe.conf, and no backup of one was given: put the old one there, or write it anew.\n",
                dir);
+    printf("Start it: felloed --dir %s\n", dir);
+}
+
+/* ---- repaired ---- */
+
+static void tell_repaired_json(const char *dir, const struct repair_outcome *done)
+{
+    fputs("{\"dir\":", stdout);
+    tell_json_text(stdout, dir);
+    printf(",\"role\":\"%s\"", done->role == ROLE_HUB ? "hub" : "spoke");
+    put_path("keys_damage", done->keys_damage);
+    put_path("keys_kept", done->keys_kept);
+    printf(",\"keys\":%" PRIu64 ",\"keys_lost\":%" PRIu64, done->keys.kept, done->keys.lost);
+    put_path("log_damage", done->log_damage);
+    put_path("log_kept", done->log_kept);
+    printf(",\"goes_on\":%s,\"sites\":[", done->log.goes_on ? "true" : "false");
+    for (size_t i = 0; i < done->log.site_count; i++) {
+        const struct log_repair_site *site = &done->log.sites[i];
+        printf("%s{\"site\":\"%s\",\"entries\":%" PRIu64 ",\"entries_before\":%" PRIu64 ",\"own\":%" PRIu64
+               ",\"own_before\":%" PRIu64 "}",
+               i > 0 ? "," : "", site->site, site->entries, site->entries_before, site->own, site->own_before);
+    }
+    fputs("]}\n", stdout);
+}
+
+static void tell_repaired_site(const struct log_repair_site *site, bool hub)
+{
+    printf("  %s: %" PRIu64, site->site, site->entries);
+    if (site->entries_before >= site->entries)
+        printf(" of %" PRIu64, site->entries_before);
+    fputs(" entries prove to be true and were taken over", stdout);
+    if (!hub && site->own_before > site->own)
+        printf("; of those written here %" PRIu64 " of %" PRIu64, site->own, site->own_before);
+    puts("");
+}
+
+static void tell_repaired_log(const struct repair_outcome *done)
+{
+    const bool hub = done->role == ROLE_HUB;
+    printf("The log was damaged: %s.\n", done->log_damage);
+    for (size_t i = 0; i < done->log.site_count; i++)
+        tell_repaired_site(&done->log.sites[i], hub);
+    if (hub)
+        puts("Laptops bring the rest as they connect, and the hub goes on in the next epoch. Tickets that were not used\n"
+             "have to be made again.");
+    else
+        puts("The rest comes back from the hub. Entries that were not shared and are damaged are lost; all others stay.");
+    if (done->log.goes_on)
+        puts("This laptop goes on as another incarnation: what the hub does not have is written again, by itself.");
+    if (done->log_kept[0] != '\0')
+        printf("The damaged log is kept: %s. Remove it when all is well.\n", done->log_kept);
+}
+
+void tell_repaired(const char *dir, const struct repair_outcome *done, bool json)
+{
+    if (json) {
+        tell_repaired_json(dir, done);
+        return;
+    }
+    if (done->keys_damage[0] == '\0' && done->log_damage[0] == '\0') {
+        puts("Nothing is damaged: every chain, hash, signature and key holds. Nothing was changed.");
+        return;
+    }
+    if (done->keys_damage[0] != '\0') {
+        printf("The keyring was damaged: %s.\n  %" PRIu64 " keys were taken over; what is missing comes back %s.\n",
+               done->keys_damage, done->keys.kept,
+               done->role == ROLE_HUB ? "from the laptops" : "from the hub");
+        if (done->keys_kept[0] != '\0')
+            printf("The damaged keyring is kept: %s. Remove it when all is well.\n", done->keys_kept);
+    }
+    if (done->log_damage[0] != '\0')
+        tell_repaired_log(done);
     printf("Start it: felloed --dir %s\n", dir);
 }

@@ -5,9 +5,11 @@
 
 #include <stdio.h>
 
+#include "daemon/setup/setup_repair.h"
 #include "daemon/setup/setup_restore.h"
 
 void tell_json_text(FILE *out, const char *text); /* with its quotes */
 void tell_restored(const char *dir, const struct restore_outcome *done, bool json);
+void tell_repaired(const char *dir, const struct repair_outcome *done, bool json);
 
 #endif

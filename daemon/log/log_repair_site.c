@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A site's log out of a damaged file. Its running hash is compared with every hash that is known by other means (marks);
+ * it is taken over up to the last one that agrees, epoch by epoch. So it is read twice: to find that place, and to put
+ * what is before it into the new log. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/log/log_repair_inside.h"
+
+#define PUT_MAX 1000u /* at a hub, where a batch may end anywhere */
+
+/* A hash that the log must have at a position. */
+struct mark {
+    struct log_head head;
+    struct signature signature; /* the hub's; at the hub it is made when it is needed */
+    bool agrees;
+};
+
+struct site_repair {
+    struct repair *r;
+    uint32_t number;
+    struct log_repair_site *site;
+    const struct own_events *own;
+    struct mark *marks; /* by position */
+    size_t mark_count, mark_cap;
+    uint64_t before;    /* positions that the damaged log's heads speak of */
+    /* the epoch at hand */
+    struct log_head head;
+    bool broken;        /* nothing more of this epoch */
+    bool putting;       /* the second time */
+    /* entries on their way into the new log */
+    struct buffer bytes;
+    struct entry *entries;
+    size_t *at;         /* where each one's event is in `bytes` */
+    uint32_t count;
+    enum felloe_code code;
+};
+
+/* ---- marks ---- */
+
+static bool add_mark(struct site_repair *s, const struct log_head *head, const struct signature *signature)
+{
+    const struct identity *me = s->r->config->identity;
+    if (me->role == ROLE_SPOKE &&
+        (signature == NULL || !verify_log_head(&me->hub_sign, bytes_str(s->site->site), head, signature)))
+        return true;
+    if (s->mark_count == s->mark_cap) {
+        size_t cap = s->mark_cap > 0 ? s->mark_cap * 2 : 64;
+        struct mark *marks = realloc(s->marks, cap * sizeof *marks);
+        if (marks == NULL)
+            return !(s->r->no_memory = true);
+        s->marks = marks;
+        s->mark_cap = cap;
+    }
+    struct mark *mark = &s->marks[s->mark_count++];
+    *mark = (struct mark){.head = *head};
+    if (signature != NULL)
+        mark->signature = *signature;
+    return true;
+}
+
+static bool of_site(const struct site_repair *s, struct bytes key, size_t len)
+{
+    return key.len == len && be_u16(key.data) == s->number;
+}
+
+static bool take_head(void *context, struct bytes key, struct bytes value)
+{
+    struct site_repair *s = context;
+    struct head_row row;
+    if (!of_site(s, key, 6) || !head_row_read(value, be_u32(key.data + 2), &row))
+        return true;
+    s->before += row.head.at.n;
+    return add_mark(s, &row.head, row.has_signature ? &row.signature : NULL);
+}
+
+/* Anchors have a signature after the hash, checkpoints have not. */
+static bool take_mark(void *context, struct bytes key, struct bytes value)
+{
+    struct site_repair *s = context;
+    struct log_head head;
+    struct signature signature;
+    if (!of_site(s, key, 14) || (value.len != sizeof head.hash && value.len != sizeof head.hash + sizeof signature))
+        return true;
+    head.at = (struct position){be_u32(key.data + 2), be_u64(key.data + 6)};
+    memcpy(head.hash.b, value.data, sizeof head.hash.b);
+    if (value.len == sizeof head.hash)
+        return add_mark(s, &head, NULL);
+    memcpy(signature.b, value.data + sizeof head.hash, sizeof signature.b);
+    return add_mark(s, &head, &signature);
+}
+
+static int compare_marks(const void *left, const void *right)
+{
+    const struct mark *a = left, *b = right;
+    return position_compare(a->head.at, b->head.at);
+}
+
+static bool load_marks(struct site_repair *s)
+{
+    struct store_salvage *old = s->r->old;
+    bool fine = store_salvage_table(old, "heads", take_head, s) &&
+                store_salvage_table(old, "checkpoints", take_mark, s) &&
+                store_salvage_table(old, "anchors", take_mark, s) && !s->r->no_memory;
+    if (fine && s->mark_count > 0)
+        qsort(s->marks, s->mark_count, sizeof *s->marks, compare_marks);
+    return fine;
+}
+
+/* The first mark at or after a position. */
+static size_t mark_at(const struct site_repair *s, struct position at)
+{
+    size_t low = 0, high = s->mark_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (position_compare(s->marks[middle].head.at, at) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void compare_with_marks(struct site_repair *s)
+{
+    for (size_t i = mark_at(s, s->head.at);
+         i < s->mark_count && position_compare(s->marks[i].head.at, s->head.at) == 0; i++)
+        if (memcmp(&s->marks[i].head.hash, &s->head.hash, sizeof s->head.hash) == 0)
+            s->marks[i].agrees = true;
+}
+
+/* The next mark at or after a position, of its epoch, that agrees; NULL when there is none. */
+static const struct mark *next_agreeing(const struct site_repair *s, struct position at)
+{
+    for (size_t i = mark_at(s, at); i < s->mark_count && s->marks[i].head.at.epoch == at.epoch; i++)
+        if (s->marks[i].agrees)
+            return &s->marks[i];
+    return NULL;
+}
+
+/* ---- into the new log ---- */
+
+static void forget_batch(struct site_repair *s)
+{
+    buffer_clear(&s->bytes);
+    s->count = 0;
+}
+
+static void put_batch(struct site_repair *s, const struct signature *signature)
+{
+    const bool hub = s->r->config->identity->role == ROLE_HUB;
+    struct log_job job = {.kind = hub ? LOG_KEEP_OFFER : LOG_KEEP_FEED};
+    struct batch *batch = batch_new(s->count);
+    if (batch == NULL) {
+        s->r->no_memory = true;
+        return;
+    }
+    memcpy(batch->entries, s->entries, s->count * sizeof *s->entries);
+    for (uint32_t i = 0; i < s->count; i++)
+        batch->entries[i].event.data = s->bytes.data + s->at[i];
+    snprintf(job.site, sizeof job.site, "%s", s->site->site);
+    snprintf(batch->site, sizeof batch->site, "%s", s->site->site);
+    batch->epoch = s->head.at.epoch;
+    batch->first_n = s->head.at.n + 1 - s->count;
+    batch->head = s->head;
+    if (hub)
+        sign_log_head(&s->r->config->identity->sign_secret, bytes_str(s->site->site), &s->head,
+                      &batch->head_signature);
+    else
+        batch->head_signature = *signature;
+    job.batch = batch;
+    s->code = repair_do(s->r, &job);
+    if (s->code == FELLOE_OK) {
+        s->site->entries += s->count;
+    } else if (s->code == FELLOE_INVALID || s->code == FELLOE_DAMAGED) { /* it does not follow: it is fetched again */
+        s->broken = true;
+        s->code = FELLOE_OK;
+    }
+    batch_free(batch);
+    forget_batch(s);
+}
+
+/* A batch ends where the hub's signature is known; at the hub, anywhere before the last place that agrees. */
+static void put_where_it_ends(struct site_repair *s, const struct mark *next)
+{
+    bool at_mark = position_compare(next->head.at, s->head.at) == 0;
+    bool hub = s->r->config->identity->role == ROLE_HUB;
+    if (at_mark || (hub && s->count == PUT_MAX))
+        put_batch(s, &next->signature);
+    else if (s->count == BATCH_ENTRIES_MAX)
+        s->broken = true;
+}
+
+static void add_entry(struct site_repair *s, const struct log_row *row, const struct event *event,
+                      const struct event_id *id)
+{
+    s->at[s->count] = s->bytes.len;
+    buffer_append(&s->bytes, event->raw.data, event->raw.len);
+    s->r->no_memory |= s->bytes.failed;
+    struct entry *entry = &s->entries[s->count++];
+    *entry = (struct entry){.event = bytes_of(NULL, event->raw.len),
+                            .id = *id,
+                            .device = event->clear.device,
+                            .incarnation = event->clear.incarnation,
+                            .seq = event->clear.seq,
+                            .key = event->clear.key,
+                            .seen = event->clear.seen,
+                            .flags = row->flags & ENTRY_FIRST_KEY};
+    if (row->signature != NULL) {
+        entry->flags |= ENTRY_SIGNED;
+        entry->signature = *row->signature;
+    }
+}
+
+/* ---- rows ---- */
+
+static bool read_event(const struct site_repair *s, const struct log_row *row, struct event *out)
+{
+    struct bytes raw = row->event;
+    if (row->flags & ENTRY_OWN) {
+        const struct own_ref *ref = own_events_find(s->own, row->incarnation, row->seq);
+        if (ref == NULL)
+            return false;
+        raw = own_ref_bytes(s->own, ref);
+    }
+    return event_decode(raw, out) && bytes_is(out->clear.site, s->site->site);
+}
+
+static void begin_epoch(struct site_repair *s, uint32_t epoch)
+{
+    forget_batch(s);
+    log_head_start(&s->head, bytes_str(s->site->site), epoch);
+    s->broken = epoch == 0;
+}
+
+static bool take_row(void *context, struct bytes key, struct bytes value)
+{
+    struct site_repair *s = context;
+    struct log_row row;
+    struct event event;
+    if (key.len != 12)
+        return true;
+    const struct position at = {be_u32(key.data), be_u64(key.data + 4)};
+    if (at.epoch < s->head.at.epoch)
+        return true; /* out of order: from a page that is not of this tree */
+    if (at.epoch > s->head.at.epoch)
+        begin_epoch(s, at.epoch);
+    const struct mark *next = s->putting ? next_agreeing(s, at) : NULL;
+    s->broken |= s->putting && next == NULL;
+    if (s->broken || at.n <= s->head.at.n)
+        return true;
+    if (at.n != s->head.at.n + 1 || !log_row_read(value, &row) || !read_event(s, &row, &event)) {
+        s->broken = true;
+        return true;
+    }
+    struct event_id id;
+    event_id_of(event.raw, &id);
+    log_head_advance(&s->head, &id);
+    if (s->putting) {
+        add_entry(s, &row, &event, &id);
+        put_where_it_ends(s, next);
+    } else {
+        compare_with_marks(s);
+    }
+    return s->code == FELLOE_OK && !s->r->no_memory;
+}
+
+static bool pass(struct site_repair *s, bool putting)
+{
+    char table[8];
+    snprintf(table, sizeof table, "log.%02u", s->number % 100);
+    s->putting = putting;
+    begin_epoch(s, 0);
+    return store_salvage_table(s->r->old, table, take_row, s) && !s->r->no_memory;
+}
+
+enum felloe_code repair_site_log(struct repair *r, uint32_t number, struct log_repair_site *site,
+                                 const struct own_events *own)
+{
+    struct site_repair s = {.r = r, .number = number, .site = site, .own = own};
+    s.entries = calloc(BATCH_ENTRIES_MAX, sizeof *s.entries);
+    s.at = calloc(BATCH_ENTRIES_MAX, sizeof *s.at);
+    bool fine = s.entries != NULL && s.at != NULL && load_marks(&s) && pass(&s, false) && pass(&s, true);
+    if (!fine && s.code == FELLOE_OK)
+        s.code = felloe_fail(r->error, FELLOE_FAILED, "out of memory");
+    site->entries_before = s.before;
+    buffer_release(&s.bytes);
+    free(s.entries);
+    free(s.at);
+    free(s.marks);
+    return s.code;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* felloed --repair: a damaged log (or keyring) makes way for a new one, into which what verifies was taken over; the
+ * rest comes back by sync. The damaged one is kept aside. */
+#ifndef FELLOE_DAEMON_SETUP_REPAIR_H
+#define FELLOE_DAEMON_SETUP_REPAIR_H
+
+#include <limits.h>
+
+#include "daemon/log/log_repair.h"
+#include "daemon/store/keyring_repair.h"
+
+struct repair_outcome {
+    enum role role;
+    char keys_damage[512];     /* what was found; empty: the keyring was whole, and nothing was done to it */
+    struct keyring_repair_result keys;
+    char keys_kept[PATH_MAX];  /* where the damaged keyring is now */
+    char log_damage[512];      /* likewise of the log */
+    struct log_repair_result log;
+    char log_kept[PATH_MAX];
+};
+
+/* The daemon must not be running. May be interrupted at any point and run again. */
+enum felloe_code setup_repair(const char *dir, struct repair_outcome *out, struct felloe_error *error);
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads a damaged database file as far as its pages can be followed; see store_salvage.h.
+ *
+ * A file has two meta pages, each with a root: that of the newest commit, and that of the one before. Tables are looked
+ * for under the newest root that can be read; one that is not found there, under the other. */
+#include "daemon/store/store_salvage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/store/store_page.h"
+
+#define BIG_MAX ((uint64_t)64 << 20) /* no row of ours is near it: a damaged size must not take all memory */
+
+struct store_salvage {
+    int fd;
+    size_t page;
+    uint64_t pages;
+    struct meta_on_disk metas[META_PAGES]; /* newest first */
+    unsigned meta_count;
+    uint64_t lost;
+};
+
+/* One tree on its way. */
+struct salvaging {
+    struct store_salvage *s;
+    uint8_t *seen; /* a bit a page: a damaged number may lead back */
+    enum page_tree kind;
+    bool stopped, no_memory;
+    store_salvage_visit visit;
+    void *context;
+};
+
+/* ---- opening ---- */
+
+static enum felloe_code cannot_read(const char *path, struct felloe_error *error)
+{
+    enum felloe_code code = errno == ENOENT                      ? FELLOE_NOT_FOUND
+                            : errno == EACCES || errno == EPERM ? FELLOE_DENIED
+                                                                 : FELLOE_STORAGE;
+    return felloe_fail(error, code, "%s cannot be read: %s", path, strerror(errno));
+}
+
+static bool root_possible(const struct store_salvage *s, const struct meta_on_disk *meta)
+{
+    const struct tree_on_disk *all = &meta->dbs[1];
+    return all->root != NO_PAGE && all->root >= META_PAGES && all->root < s->pages && all->depth <= DEPTH_MAX;
+}
+
+static void read_metas(struct store_salvage *s)
+{
+    for (unsigned i = 0; i < META_PAGES; i++) {
+        struct meta_on_disk *meta = &s->metas[s->meta_count];
+        if (page_read_meta(s->fd, i * s->page, meta) && root_possible(s, meta))
+            s->meta_count++;
+    }
+    if (s->meta_count == 2 && s->metas[1].txn > s->metas[0].txn) {
+        struct meta_on_disk older = s->metas[0];
+        s->metas[0] = s->metas[1];
+        s->metas[1] = older;
+    }
+}
+
+enum felloe_code store_salvage_open(struct store_salvage **out, const char *path, struct felloe_error *error)
+{
+    *out = NULL;
+    struct store_salvage *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return felloe_fail(error, FELLOE_FAILED, "out of memory");
+    struct stat st;
+    s->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (s->fd < 0 || fstat(s->fd, &st) != 0) {
+        enum felloe_code code = cannot_read(path, error);
+        store_salvage_close(s);
+        return code;
+    }
+    s->page = (size_t)sysconf(_SC_PAGESIZE);
+    s->pages = (uint64_t)st.st_size / s->page;
+    read_metas(s);
+    if (s->meta_count == 0) {
+        store_salvage_close(s);
+        return felloe_fail(error, FELLOE_DAMAGED,
+                           "%s is damaged beyond reading: neither of its first two pages says where its tables are",
+                           path);
+    }
+    *out = s;
+    return FELLOE_OK;
+}
+
+void store_salvage_close(struct store_salvage *s)
+{
+    if (s == NULL)
+        return;
+    if (s->fd >= 0)
+        close(s->fd);
+    free(s);
+}
+
+uint64_t store_salvage_lost(const struct store_salvage *s)
+{
+    return s != NULL ? s->lost : 0;
+}
+
+/* ---- rows ---- */
+
+static uint8_t *read_big(struct salvaging *v, const struct page_node *node)
+{
+    struct store_salvage *s = v->s;
+    uint64_t first;
+    memcpy(&first, node->data, sizeof first);
+    const uint64_t pages = page_count_for(node->size, s->page);
+    if (first < META_PAGES || first >= s->pages || node->size > BIG_MAX || pages > s->pages - first)
+        return NULL;
+    uint8_t *data = malloc(node->size + 1);
+    if (data == NULL) {
+        v->no_memory = true;
+        return NULL;
+    }
+    const off_t at = (off_t)(first * s->page + sizeof(struct page_head));
+    if (pread(s->fd, data, node->size, at) == (ssize_t)node->size)
+        return data;
+    free(data);
+    return NULL;
+}
+
+static void take_row(struct salvaging *v, const struct page_node *node)
+{
+    const struct bytes key = bytes_of(node->key, node->key_len);
+    if (!(node->flags & NODE_BIG)) {
+        v->stopped = !v->visit(v->context, key, bytes_of(node->data, node->size));
+        return;
+    }
+    uint8_t *data = read_big(v, node);
+    if (data != NULL)
+        v->stopped = !v->visit(v->context, key, bytes_of(data, node->size));
+    else
+        v->s->lost++;
+    free(data);
+}
+
+/* ---- pages ---- */
+
+static bool follow(struct salvaging *v, uint64_t number, unsigned depth)
+{
+    struct store_salvage *s = v->s;
+    bool possible = number >= META_PAGES && number < s->pages && depth <= DEPTH_MAX;
+    if (!possible || (v->seen[number / 8] >> number % 8 & 1)) {
+        s->lost++;
+        return false;
+    }
+    v->seen[number / 8] |= (uint8_t)(1u << number % 8);
+    return true;
+}
+
+static void salvage_page(struct salvaging *v, uint64_t number, unsigned depth)
+{
+    struct store_salvage *s = v->s;
+    if (!follow(v, number, depth))
+        return;
+    uint8_t *page = malloc(s->page);
+    if (page == NULL) {
+        v->no_memory = true;
+        return;
+    }
+    struct page_head head;
+    bool fine = pread(s->fd, page, s->page, (off_t)(number * s->page)) == (ssize_t)s->page;
+    memcpy(&head, page, sizeof head);
+    fine = fine && page_head_possible(&head, s->page);
+    bool whole = fine;
+    for (size_t i = 0; fine && i < page_node_count(&head) && !v->stopped && !v->no_memory; i++) {
+        struct page_node node;
+        if (page_node_read(page, s->page, i, v->kind, &node) != NULL)
+            whole = false;
+        else if (head.flags == PAGE_BRANCH)
+            salvage_page(v, node.size, depth + 1);
+        else
+            take_row(v, &node);
+    }
+    s->lost += !whole;
+    free(page);
+}
+
+static bool salvage_tree(struct store_salvage *s, const struct tree_on_disk *tree, enum page_tree kind,
+                         store_salvage_visit visit, void *context)
+{
+    struct salvaging v = {.s = s, .kind = kind, .visit = visit, .context = context};
+    if (tree->root == NO_PAGE)
+        return true;
+    v.seen = calloc(1, (size_t)(s->pages / 8 + 1));
+    if (v.seen == NULL)
+        return false;
+    salvage_page(&v, tree->root, 1);
+    free(v.seen);
+    return !v.no_memory;
+}
+
+/* ---- tables ---- */
+
+struct wanted_table {
+    struct bytes name;
+    bool found;
+    struct tree_on_disk tree;
+};
+
+static bool find_table(void *context, struct bytes key, struct bytes value)
+{
+    struct wanted_table *wanted = context;
+    if (!bytes_equal(key, wanted->name) || value.len != sizeof wanted->tree)
+        return true;
+    memcpy(&wanted->tree, value.data, sizeof wanted->tree);
+    wanted->found = true;
+    return false;
+}
+
+bool store_salvage_table(struct store_salvage *s, const char *table, store_salvage_visit visit, void *context)
+{
+    struct wanted_table wanted = {.name = bytes_str(table)};
+    if (s == NULL)
+        return true;
+    for (unsigned i = 0; i < s->meta_count && !wanted.found; i++) {
+        uint64_t lost = s->lost;
+        if (!salvage_tree(s, &s->metas[i].dbs[1], TREE_TABLES, find_table, &wanted))
+            return false;
+        if (s->lost == lost)
+            break; /* all of the list of tables could be read: what is not in it is not there */
+    }
+    return !wanted.found || salvage_tree(s, &wanted.tree, TREE_ROWS, visit, context);
+}
