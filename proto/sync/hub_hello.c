@@ -104,8 +104,10 @@ static void welcome_stream(struct hub *hub, struct peer *peer, uint32_t at, cons
     if (held->seq > 0)
         sign_receipt(&hub->config.sign, hub_site_name(site), &d->id, peer->incarnation, held->seq, &held->id,
                      &w->held_receipt);
-    bool forked = stream->forked || gs->own_seq < held->seq ||
-                  (gs->own_seq == held->seq && !event_id_equal(&gs->own_id, &held->id));
+    /* What came over this very connection it has: its HELLO was overtaken by its PUSH. */
+    bool behind = gs->own_seq < held->seq && peer->pushed[at] < held->seq;
+    bool forked =
+        stream->forked || behind || (gs->own_seq == held->seq && !event_id_equal(&gs->own_id, &held->id));
     if (forked && w->verdict != SITE_SPLIT) {
         w->verdict = SITE_FORK;
         w->next_incarnation = hub_next_incarnation(hub, peer);
@@ -244,6 +246,8 @@ void hub_on_hello(struct hub *hub, struct peer *peer)
     }
     free(peer->greeting); /* an earlier HELLO is overtaken; its hashes will find no one */
     peer->greeting = g;
+    if (!peer->greeted || peer->incarnation != hello->incarnation)
+        memset(peer->pushed, 0, sizeof peer->pushed);
     peer->greeted = true;
     peer->incarnation = hello->incarnation;
     if (hello->incarnation > d->incarnation)

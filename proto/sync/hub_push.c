@@ -305,6 +305,8 @@ void hub_on_push(struct hub *hub, struct peer *peer, struct lent *body)
         batch_free(batch);
         return;
     }
+    if (last_seq > peer->pushed[site])
+        peer->pushed[site] = last_seq;
     if (c.old < batch->count) {
         keep_batch(hub, peer, site, stream, &c, batch);
         return;

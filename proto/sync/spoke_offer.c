@@ -127,8 +127,9 @@ void refill_on_read(struct spoke *s, struct site *site, struct spoke_input *inpu
 {
     struct refill *r = &site->refill;
     struct position from = {r->epoch, r->held + 1};
+    bool asked = r->reading;
     r->reading = false;
-    if (!going(s, site) || !r->known || r->request != 0 || position_compare(r->reading_from, from) != 0)
+    if (!asked || !going(s, site) || !r->known || r->request != 0 || position_compare(r->reading_from, from) != 0)
         return; /* it stands elsewhere by now, and is read again from there */
     if (input->count == 0 || position_compare(input->first, from) != 0) {
         r->gap = true;

@@ -94,6 +94,7 @@ struct peer {
     uint32_t incarnation, named;
     uint64_t heard_ms;
     uint32_t next_site;              /* where its turn goes on */
+    uint64_t pushed[SITES_MAX];      /* furthest event that was taken over this connection, as this incarnation */
     struct pull *pulls[SITES_MAX];
     struct greeting *greeting;
 };

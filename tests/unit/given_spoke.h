@@ -19,6 +19,7 @@ static struct message message;
 static struct line line;
 static uint64_t now;
 static uint32_t told_incarnation;
+static uint64_t greeted, asked_offer; /* requests of the latest HELLO and OFFER */
 
 static inline void make_spoke(uint64_t shared)
 {
@@ -66,6 +67,10 @@ static inline void tell_output(struct spoke_output *o)
     case SPOKE_SEND:
         assert_true(message_decode(buffer_bytes(&o->header), &message));
         line_message(&line, &message);
+        if (message.kind == MSG_HELLO)
+            greeted = message.request;
+        if (message.kind == MSG_OFFER)
+            asked_offer = message.request;
         break;
     case SPOKE_READ_OWN:
         line_add(&line, "read %llu max %u", (unsigned long long)o->first_seq, o->max_bytes);

@@ -89,6 +89,10 @@ static inline void line_message(struct line *line, const struct message *m)
     case MSG_KEYRING:
         (void)snprintf(what, n, " %u", m->keyring.key_count);
         break;
+    case MSG_OFFER:
+        (void)snprintf(what, n, " %u.%llu+%u", m->offer.first.epoch, (unsigned long long)m->offer.first.n,
+                       m->offer.count);
+        break;
     case MSG_OFFERED:
         (void)snprintf(what, n, " %u.%llu", m->offered.held.epoch, (unsigned long long)m->offered.held.n);
         break;

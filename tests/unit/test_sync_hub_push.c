@@ -348,6 +348,19 @@ static void keys_are_read_for_the_device(void **state)
     says(send(&b, 2, MSG_KEYS, 3, NULL), "KEYRING#3 0 to 2");
 }
 
+/* Frames may be reordered: what came over this connection is known at its other end. */
+static void a_hello_that_its_push_overtook_is_no_fork(void **state)
+{
+    (void)state;
+    hello(&a, 1, &head_a);
+    const struct pool_event *event = write_event(&a, 1, &head_a, (struct seen){0});
+    struct stream_head before = {0};
+    push(&a, 1, 3, &event, 1);
+    keep_done(1);
+    says(hello(&a, 1, &before), "WELCOME#1 ok held 1 head 1 to 1");
+    says(hello(&a, 2, &before), "incident; WELCOME#1 fork held 1 head 1 to 2"); /* another laptop with its keys */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,6 +372,7 @@ int main(void)
         TEST(keys_the_log_lacks_are_named_and_taken),
         TEST(a_push_that_lies_is_refused_and_nothing_of_it_kept),
         TEST(a_fork_found_in_a_push_is_told_in_the_next_welcome),
+        TEST(a_hello_that_its_push_overtook_is_no_fork),
         TEST(what_an_event_has_seen_must_be_held),
         TEST(another_incarnation_says_hello_first),
         TEST(a_device_cannot_fill_the_hubs_memory),

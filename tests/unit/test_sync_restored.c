@@ -105,7 +105,8 @@ static void a_hub_put_back_is_refilled_and_every_position_is_the_old_one(void **
     assert_int_equal(store_head(log_of(world, WORLD_HUB), 1).at.n, 6);
     must_settle(world, "refilling", 0);
     struct log_head after = store_head(log_of(world, WORLD_HUB), 1);
-    assert_memory_equal(&after, &before, sizeof after);
+    assert_int_equal(after.at.n, before.at.n);
+    assert_memory_equal(&after.hash, &before.hash, sizeof after.hash);
     assert_int_equal(log_of(world, WORLD_HUB)->epoch_count, 1); /* nothing had to be pushed again */
     write_notes(world, 0, 1);
     must_settle(world, "going on", 0);
@@ -202,7 +203,8 @@ static void a_hub_that_lost_all_gets_all_back(void **state)
     assert_int_equal(log_of(world, WORLD_HUB)->epoch_count, 0);
     must_settle(world, "refilling", 0);
     struct log_head after = store_head(log_of(world, WORLD_HUB), 1);
-    assert_memory_equal(&after, &before, sizeof after);
+    assert_int_equal(after.at.n, before.at.n);
+    assert_memory_equal(&after.hash, &before.hash, sizeof after.hash);
     assert_int_equal(world_lacking(world), 0);
     store_release(&backup);
     world_free(world);
