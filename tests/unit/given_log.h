@@ -306,8 +306,10 @@ static inline struct msg_receipt receipt_of(const struct given_log *hub, const s
     return receipt;
 }
 
-static inline struct batch *read_feed(struct given_log *hub, const struct given_log *spoke, struct position from,
-                                      uint32_t max_bytes, struct key_record *keys, uint32_t *key_count)
+/* For a laptop that speaks as this incarnation. */
+static inline struct batch *read_feed_as(struct given_log *hub, const struct given_log *spoke, uint32_t incarnation,
+                                         struct position from, uint32_t max_bytes, struct key_record *keys,
+                                         uint32_t *key_count)
 {
     struct lent body;
     struct position first;
@@ -316,18 +318,24 @@ static inline struct batch *read_feed(struct given_log *hub, const struct given_
     struct box_shared shared;
     struct felloe_error error = {0};
     assert_true(box_shared_of(&shared, &spoke->identity.box_public, &hub->identity.box_secret));
-    if (log_read_feed(hub->log, bytes_str(SITE), from, max_bytes, &spoke->identity.device, event_log_incarnation(spoke->log),
+    if (log_read_feed(hub->log, bytes_str(SITE), from, max_bytes, &spoke->identity.device, incarnation,
                       &shared, &body, &first, &count, key_count, &head, &error) != FELLOE_OK)
         fail_msg("%s", error.message);
     const struct entries_form form = {.site = bytes_str(SITE), .count = count, .key_count = *key_count, .markers = true,
                                       .signatures = true, .own = spoke->identity.device,
-                                      .incarnation = event_log_incarnation(spoke->log)};
+                                      .incarnation = incarnation};
     struct batch *batch = batch_of_body(&body, &form, &shared, keys);
     batch->epoch = first.epoch;
     batch->first_n = first.n;
     batch->head = head;
     sign_log_head(&hub->identity.sign_secret, bytes_str(SITE), &head, &batch->head_signature);
     return batch;
+}
+
+static inline struct batch *read_feed(struct given_log *hub, const struct given_log *spoke, struct position from,
+                                      uint32_t max_bytes, struct key_record *keys, uint32_t *key_count)
+{
+    return read_feed_as(hub, spoke, event_log_incarnation(spoke->log), from, max_bytes, keys, key_count);
 }
 
 /* Reads what the hub has from `from` on and keeps it at the spoke. Returns how many entries. */
