@@ -163,6 +163,8 @@ enum felloe_code store_open(struct store **out, const struct store_options *opti
     code = store_check_file(path, error);
     if (code == FELLOE_OK) {
         int rc = store_allocate_readers(store->dir);
+        if (rc == 0 && options->sync == STORE_DURABLE)
+            rc = store_settle(path);
         if (rc == 0)
             rc = open_env(store);
         if (rc == 0 && options->sync == STORE_DURABLE)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -52,6 +53,20 @@ int store_allocate_readers(const char *dir)
     int rc = posix_fallocate(fd, 0, LOCK_FILE_BYTES);
     close(fd);
     return rc == ENOSPC || rc == EDQUOT ? rc : 0; /* where blocks cannot be taken ahead, it is as without this */
+}
+
+int store_settle(const char *data_file)
+{
+    uint8_t metas[2 * 65536];
+    const size_t size = 2 * (size_t)sysconf(_SC_PAGESIZE);
+    int fd = open(data_file, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : errno;
+    int failed = 0;
+    if (size <= sizeof metas && pread(fd, metas, size, 0) == (ssize_t)size) /* else it is about to be made */
+        failed = pwrite(fd, metas, size, 0) != (ssize_t)size || fdatasync(fd) != 0 ? errno : 0;
+    close(fd);
+    return failed == ENOSPC || failed == EDQUOT ? 0 : failed; /* in the way of starting, where writing over takes room */
 }
 
 void store_overwrite(int fd)

@@ -22,6 +22,12 @@ void store_unclaim(struct store_claim *claim);
  * Returns 0 or an errno. */
 int store_allocate_readers(const char *dir);
 
+/* After a write that failed the system shows what was written, takes it for written, and the disk may have something
+ * older: what is said to be there could be gone after a power cut. So the two meta pages, which say what the newest
+ * commit is, are written once more as they are seen, and synced, before anybody builds on them. (What a commit consists
+ * of was synced before its meta page was written.) Returns 0 or an errno. */
+int store_settle(const char *data_file);
+
 /* What a file holds, overwritten as well as a file system lets one: for what was deleted with good reason. */
 void store_overwrite(int fd);
 
