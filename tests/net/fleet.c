@@ -414,7 +414,7 @@ static void set_up(const char *tickets)
     read_tickets(tickets);
     items = calloc(member_count, sizeof *items);
     zmq = zmq_ctx_new();
-    if (items == NULL || zmq == NULL || zmq_ctx_set(zmq, ZMQ_MAX_SOCKETS, (int)member_count + 16) != 0)
+    if (items == NULL || zmq == NULL || zmq_ctx_set(zmq, ZMQ_MAX_SOCKETS, 2 * (int)member_count + 64) != 0)
         die("ZeroMQ cannot have so many sockets");
 }
 
