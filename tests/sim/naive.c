@@ -9,15 +9,37 @@
 
 static bool has_seen(const struct naive_event *b, const struct naive_event *a)
 {
-    if (a->stream == b->stream)
+    if (a->device == b->device && a->incarnation == b->incarnation)
         return a->seq < b->seq;
-    for (int e = 1; e < NAIVE_EPOCHS; e++)
+    for (size_t i = 0; i < b->after_count && a->device == b->device; i++)
+        if (b->after[i].incarnation == a->incarnation && a->seq <= b->after[i].seq)
+            return true;
+    for (int e = 0; e < NAIVE_EPOCHS; e++)
         if (a->at.n[e] != 0 && a->at.n[e] <= b->seen.n[e])
             return true;
     return false;
 }
 
-/* ---- strikes: hides what it names, unless it is struck itself ---- */
+/* ---- written again: what stands for what ---- */
+
+static const uint8_t *name_of(const struct naive_event *event)
+{
+    return event->was ? event->was : event->id;
+}
+
+/* Of several that are one and the same the first that was written counts, else the one with the lowest id. */
+static void decide_counting(struct naive_event *events, size_t count, struct naive_event *event)
+{
+    event->counts = true;
+    for (size_t i = 0; event->was && i < count; i++) {
+        bool first = events[i].device == event->device && memcmp(events[i].id, event->was, 32) == 0;
+        bool twin = events[i].device == event->device && events[i].was && memcmp(events[i].was, event->was, 32) == 0;
+        if (first || (twin && memcmp(events[i].id, event->id, 32) < 0))
+            event->counts = false;
+    }
+}
+
+/* ---- strikes: hides what has the name that it names, unless it is struck itself ---- */
 
 static void decide(struct naive_event *events, size_t count, struct naive_event *event)
 {
@@ -25,10 +47,10 @@ static void decide(struct naive_event *events, size_t count, struct naive_event 
         return;
     event->decided = true;
     for (size_t i = 0; i < count; i++) {
-        if (!events[i].strikes || memcmp(events[i].strikes, event->id, 32) != 0)
+        if (!events[i].strikes || memcmp(events[i].strikes, name_of(event), 32) != 0)
             continue;
         decide(events, count, &events[i]);
-        if (!events[i].struck)
+        if (!events[i].struck && events[i].counts)
             event->struck = true;
     }
 }
@@ -158,9 +180,11 @@ void naive_read(struct naive_event *events, size_t count, struct naive_reading *
     struct writes w = {0};
     *out = (struct naive_reading){0};
     for (size_t i = 0; i < count; i++)
+        decide_counting(events, count, &events[i]);
+    for (size_t i = 0; i < count; i++)
         decide(events, count, &events[i]);
     for (size_t i = 0; i < count; i++)
-        if (!events[i].struck)
+        if (!events[i].struck && events[i].counts)
             add_event(&w, &events[i]);
     decide_standing(&w);
     for (size_t i = 0; i < w.count; i++) {

@@ -9,7 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NAIVE_EPOCHS 8
+#define NAIVE_EPOCHS 16 /* numbered 0 … in any order; a mark of 0 is none */
+#define NAIVE_AFTER  8
 #define NAIVE_FIELDS 5
 
 /* Indexed by epoch; 0: none. */
@@ -18,15 +19,21 @@ struct naive_marks {
 };
 
 struct naive_event {
-    uint32_t stream; /* who wrote it */
+    uint32_t device, incarnation; /* who wrote it */
     uint64_t seq;
+    struct {
+        uint32_t incarnation;
+        uint64_t seq;
+    } after[NAIVE_AFTER]; /* how far that device had written its earlier incarnations */
+    size_t after_count;
     struct naive_marks seen, at;
-    const uint8_t *id; /* 32 bytes */
+    const uint8_t *id;  /* 32 bytes */
+    const uint8_t *was; /* the id of the event that this one is in the place of; NULL: none */
     const char *type;
     size_t field_count;
     const char *names[NAIVE_FIELDS], *values[NAIVE_FIELDS];
-    const uint8_t *strikes; /* the id that an entry.struck names */
-    bool struck, decided;   /* the model's own */
+    const uint8_t *strikes; /* the name that an entry.struck has: what was written first */
+    bool struck, decided, counts; /* the model's own */
 };
 
 struct naive_value {

@@ -26,7 +26,14 @@ const char *breakage_name(enum breakage breakage)
                                                    "keys forgotten",
                                                    "the views skip an event",
                                                    "seen more than was shown",
-                                                   "the last write wins"};
+                                                   "the last write wins",
+                                                   "an offer is not held against its hash",
+                                                   "a restored hub stays in its epoch",
+                                                   "after left out",
+                                                   "written again though the hub has it",
+                                                   "written again as if seen today",
+                                                   "going on before having caught up",
+                                                   "a lowered receipt forgotten"};
     return names[breakage];
 }
 
@@ -58,17 +65,15 @@ static void make_node(struct sim *sim, uint32_t at, bool really)
     make_signer(sim, really, &n->sign, &n->config.sign);
     crypto_generichash(hash, sizeof hash, n->sign.b, sizeof n->sign.b, NULL, 0);
     memcpy(n->config.device.b, hash, sizeof n->config.device.b);
-    n->config.incarnation = 1;
     n->config.hub_sign = sim->hub.sign;
+    n->device = at;
+    n->disk.incarnation = 1;
     fill(sim, n->box.b, sizeof n->box.b);
-    store_add_site(&n->store, sim_site(0));
+    disk_add_site(&n->disk, sim_site(0));
     if (sim->plan.sites > 1)
-        store_add_site(&n->store, sim_site(1 + at % (sim->plan.sites - 1)));
-    for (uint32_t s = 0; s < n->store.site_count; s++) /* JOINED brings the sites' keys */
-        n->keys[sim_site_number(bytes_str(n->store.sites[s].name))] = true;
-    for (uint32_t s = 0; s < SIM_SITES; s++)
-        for (uint32_t e = 1; e < SIM_EPOCHS; e++)
-            log_head_start(&n->cursors[s][e], bytes_str(sim_site(s)), e);
+        disk_add_site(&n->disk, sim_site(1 + at % (sim->plan.sites - 1)));
+    for (uint32_t s = 0; s < n->disk.site_count; s++) /* JOINED brings the sites' keys */
+        n->keys[sim_site_number(bytes_str(n->disk.sites[s].name))] = true;
     n->life = ++sim->last_life;
 }
 
@@ -77,15 +82,14 @@ static void make_hub(struct sim *sim, bool really)
     struct sim_hub *hub = &sim->hub;
     make_signer(sim, really, &hub->sign, &hub->config.sign);
     memset(hub->config.hub.b, 0xbb, sizeof hub->config.hub.b);
-    hub->config.epoch = 1;
+    hub->disk.incarnation = 1;
+    (void)epoch_number(sim, 1);
     hub->life = ++sim->last_life;
-    for (uint32_t s = 0; s < SIM_SITES; s++) {
-        hub->held[s] = calloc(sim->plan.spokes, sizeof *hub->held[s]);
+    for (uint32_t s = 0; s < SIM_SITES; s++)
         for (uint32_t k = 0; k < SIM_KEYS; k++)
             hub->first_use[s][k] = NO_EVENT;
-    }
     for (uint32_t s = 0; s < sim->plan.sites; s++) {
-        store_add_site(&hub->store, sim_site(s));
+        disk_add_site(&hub->disk, sim_site(s));
         sim->key_site[s] = s;
         hub->keys[s] = true;
         fill(sim, sim->key_ids[s].b, sizeof sim->key_ids[s].b);
@@ -102,7 +106,8 @@ static void make_world(struct sim *sim)
     sim->now = 1000;
     pool_init(&sim->pool);
     make_hub(sim, really);
-    sim->nodes = calloc(sim->plan.spokes, sizeof *sim->nodes);
+    sim->nodes = calloc(sim->plan.spokes + SIM_CLONES, sizeof *sim->nodes);
+    sim->node_count = sim->plan.spokes;
     if (!sim->nodes)
         abort();
     for (uint32_t i = 0; i < sim->plan.spokes; i++)
@@ -110,7 +115,7 @@ static void make_world(struct sim *sim)
     simhub_start(sim);
     for (uint32_t i = 0; i < sim->plan.spokes; i++) {
         if (sim_chance(sim, 8000))
-            simhub_record(sim, sim_site_number(bytes_str(sim->nodes[i].store.sites[0].name)), i);
+            simhub_record(sim, sim_site_number(bytes_str(sim->nodes[i].disk.sites[0].name)), i);
         spoke_start(sim, i);
     }
     fault_begin(sim);
@@ -119,28 +124,30 @@ static void make_world(struct sim *sim)
 
 static void free_world(struct sim *sim)
 {
-    for (uint32_t i = 0; i < sim->plan.spokes; i++) {
+    for (uint32_t i = 0; i < sim->node_count; i++) {
         struct sim_node *n = &sim->nodes[i];
         spoke_free(n->machine);
         spoke_outputs_release(&n->outputs);
-        store_release(&n->store);
+        disk_release(&n->disk);
+        disk_release(&n->snapshot.disk);
         for (uint32_t k = 0; k < SIM_KEYS; k++)
             document_free(n->documents[k]);
         for (uint32_t s = 0; s < SIM_SITES; s++)
             free(n->told[s]);
     }
-    for (uint32_t s = 0; s < SIM_SITES; s++) {
-        free(sim->hub.held[s]);
+    for (uint32_t s = 0; s < SIM_SITES; s++)
         for (uint32_t e = 0; e < SIM_EPOCHS; e++)
             free(sim->owners[s][e]);
-    }
+    for (uint32_t i = 0; i < SIM_COPIES; i++)
+        disk_release(&sim->hub.copies[i].disk);
     hub_free(sim->hub.machine);
     hub_outputs_release(&sim->hub.outputs);
-    store_release(&sim->hub.store);
+    disk_release(&sim->hub.disk);
     for (struct task *item; (item = sim_take(sim));)
         task_free(item);
     free(sim->queue);
     free(sim->nodes);
+    free(sim->streams);
     free(sim->events);
     pool_release(&sim->pool);
     buffer_release(&sim->plain);
@@ -161,7 +168,7 @@ static void next_work(struct sim *sim)
     if (sim->healing || sim->plan.actions == 0)
         return;
     sim->plan.actions--;
-    work(sim, sim_below(sim, sim->plan.spokes));
+    work(sim, sim_below(sim, sim->node_count));
     uint32_t pause = sim_chance(sim, 3000) ? 200 : sim->plan.work_pause_ms; /* bursts: edits at the same time */
     (void)sim_later(sim, sim->now + sim_below(sim, pause), ITEM_WORK, SIM_HUB, 0);
 }
@@ -181,10 +188,12 @@ static void start(struct sim *sim, uint32_t node)
         spoke_start(sim, node);
 }
 
-static void fault(struct sim *sim, uint32_t node)
+static void fault(struct sim *sim, const struct task *item)
 {
-    if (node != SIM_HUB)
-        spoke_crash(sim, node, 1000);
+    if (item->node != SIM_HUB)
+        spoke_crash(sim, item->node, 1000);
+    else if (item->late)
+        simhub_crash(sim, 1000);
     else if (!sim->healing)
         fault_strike(sim);
 }
@@ -222,6 +231,9 @@ static void happen(struct sim *sim, struct task *item)
     case ITEM_START:
         start(sim, item->node);
         break;
+    case ITEM_GO_ON:
+        fork_go_on(sim, item);
+        break;
     case ITEM_VIEW:
         views_look(sim, item->node);
         break;
@@ -229,7 +241,7 @@ static void happen(struct sim *sim, struct task *item)
         next_work(sim);
         break;
     case ITEM_FAULT:
-        fault(sim, item->node);
+        fault(sim, item);
         break;
     }
 }
@@ -238,7 +250,7 @@ static void happen(struct sim *sim, struct task *item)
 
 static void tick(struct sim *sim)
 {
-    for (uint32_t i = 0; i < sim->plan.spokes; i++) {
+    for (uint32_t i = 0; i < sim->node_count; i++) {
         struct spoke_input input = {.kind = SPOKE_TICK};
         if (sim->nodes[i].machine && sim->nodes[i].due <= sim->now)
             spoke_input(sim, i, &input);
@@ -247,7 +259,7 @@ static void tick(struct sim *sim)
     if (sim->hub.machine && sim->hub.due <= sim->now)
         simhub_input(sim, &input);
     sim->earliest = sim->hub.due;
-    for (uint32_t i = 0; i < sim->plan.spokes; i++)
+    for (uint32_t i = 0; i < sim->node_count; i++)
         if (sim->nodes[i].due < sim->earliest)
             sim->earliest = sim->nodes[i].due;
     if (sim->earliest <= sim->now) /* still due: a machine that asks for the present moment gets the next */
@@ -273,21 +285,35 @@ static void step(struct sim *sim)
     task_free(item);
 }
 
+static void tell_log(struct sim *sim, const struct disk_site *site)
+{
+    for (uint32_t e = 0; e < site->epoch_count; e++)
+        for (uint32_t i = 0; i < site->epochs[e].count; i++) {
+            const struct pool_event *p = site->epochs[e].entries[i].event;
+            sim_note(sim, SIM_HUB, "ends: % at %.%", p->index, site->epochs[e].epoch, i + 1);
+            sim_note(sim, SIM_HUB, "      which is event % of laptop %, incarnation %", p->seq,
+                     sim->events[p->index].writer, p->incarnation);
+        }
+}
+
 static void tell_unsettled(struct sim *sim)
 {
-    for (uint32_t i = 0; i < sim->plan.spokes; i++)
-        for (uint32_t s = 0; s < sim->nodes[i].store.site_count && !sim->nodes[i].revoked; s++) {
-            struct store_site *site = &sim->nodes[i].store.sites[s];
-            struct store_site *hubs = store_site(&sim->hub.store, bytes_str(site->name));
-            uint32_t epoch = sim->hub.config.epoch;
-            sim_note(sim, i, "ends: own %, shared %, log %", site->own_count, site->shared_seq,
-                     store_head(site, epoch).at.n);
-            sim_note(sim, SIM_HUB, "ends: log %", store_head(hubs, epoch).at.n, 0, 0);
+    for (uint32_t i = 0; i < sim->node_count; i++)
+        for (uint32_t s = 0; s < sim->nodes[i].disk.site_count && is_alive(&sim->nodes[i]); s++) {
+            const struct disk_site *site = &sim->nodes[i].disk.sites[s];
+            const struct disk_site *hubs = disk_site(&sim->hub.disk, bytes_str(site->name));
+            sim_note(sim, i, "ends: incarnation %, own %, shared %", sim->nodes[i].disk.incarnation,
+                     disk_own(site)->count, disk_own(site)->shared_seq);
+            for (uint32_t e = 0; e < sim->epoch_count; e++)
+                sim_note(sim, i, "ends: epoch %, log %, at the hub %", sim->epochs[e],
+                         disk_head(site, sim->epochs[e]).at.n, disk_head(hubs, sim->epochs[e]).at.n);
         }
-    for (uint32_t i = 0; i < sim->plan.spokes; i++)
+    for (uint32_t i = 0; i < sim->node_count; i++)
         for (uint32_t k = 0; k < sim->key_count; k++)
-            if (sim->nodes[i].folded_without_key[k] && !sim->nodes[i].revoked)
+            if (sim->nodes[i].folded_without_key[k] && is_alive(&sim->nodes[i]))
                 sim_note(sim, i, "ends: lacks key %; the hub has it: %", k, sim->hub.keys[k], 0);
+    for (uint32_t s = 0; s < sim->hub.disk.site_count; s++)
+        tell_log(sim, &sim->hub.disk.sites[s]);
     sim_fail(sim, "not all is shared and shown %u s after the last fault", HEAL_BOUND_MS / 1000);
 }
 
@@ -297,6 +323,8 @@ static void run(struct sim *sim)
         if (++sim->steps > STEPS_MAX)
             sim_fail(sim, "%u steps and no end", STEPS_MAX);
         step(sim);
+        if (sim->excluded)
+            return;
         if (!sim->healing || sim->problem[0])
             continue;
         if (check_settled(sim))
@@ -325,7 +353,8 @@ void sim_run(uint64_t seed, enum breakage breakage, uint32_t trace, struct sim_r
                                .frames = sim->frames,
                                .events = sim->pool.count,
                                .crashes = sim->crashes,
-                               .healed_ms = sim->now - sim->healed_at};
+                               .excluded = sim->excluded,
+                               .healed_ms = sim->healing ? sim->now - sim->healed_at : 0};
     memcpy(out->problem, sim->problem, sizeof out->problem);
     if (sim->problem[0])
         sim_tell(sim, trace);

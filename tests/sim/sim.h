@@ -23,6 +23,13 @@ enum breakage {
     BREAK_VIEW_SKIPS,        /* the views' cursor moves past an event that was not folded */
     BREAK_SEEN_TOO_MUCH,     /* `seen` says what was received, not what was shown */
     BREAK_LAST_WINS,         /* the fold lets each write overwrite all that came before it: edits vanish */
+    BREAK_OFFER_UNCHECKED,   /* what a restored hub gets back is not held against the hash that it once signed */
+    BREAK_SAME_EPOCH,        /* a restored hub goes on giving positions in its epoch */
+    BREAK_NO_AFTER,          /* a new incarnation's events do not say how far the earlier ones are its own */
+    BREAK_REMAKES_HELD,      /* what the hub has is written again */
+    BREAK_REMAKES_TODAY,     /* what is written again says that it has seen all that is here today */
+    BREAK_GOES_ON_EARLY,     /* a laptop goes on as the next incarnation before it has what the hub holds */
+    BREAK_LOWERED_FORGOTTEN, /* a lowered receipt is not made durable */
     BREAK_COUNT
 };
 const char *breakage_name(enum breakage breakage);
@@ -33,6 +40,7 @@ struct sim_result {
     uint64_t fingerprint; /* of all that happened: equal for equal seeds */
     uint64_t steps, frames, events, crashes;
     uint64_t healed_ms; /* virtual time from the end of all faults to convergence */
+    const char *excluded; /* the world ended early, with what is told and not healed (README.md); NULL: it did not */
 };
 
 /* Runs one seed to its end. When something did not hold, the last `trace` steps are told on stderr. */

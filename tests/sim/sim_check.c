@@ -10,6 +10,32 @@
 
 typedef unsigned long long ull;
 
+/* ---- numbers of epochs and streams ---- */
+
+uint32_t epoch_number(struct sim *sim, uint32_t epoch)
+{
+    for (uint32_t i = 0; i < sim->epoch_count; i++)
+        if (sim->epochs[i] == epoch)
+            return i;
+    if (sim->epoch_count < SIM_EPOCHS)
+        sim->epochs[sim->epoch_count++] = epoch;
+    else
+        return SIM_EPOCHS;
+    return sim->epoch_count - 1;
+}
+
+uint32_t stream_number(struct sim *sim, uint32_t writer, uint32_t incarnation)
+{
+    for (uint32_t i = 0; i < sim->stream_count; i++)
+        if (sim->streams[i].writer == writer && sim->streams[i].incarnation == incarnation)
+            return i;
+    sim->streams = realloc(sim->streams, (sim->stream_count + 1) * sizeof *sim->streams);
+    if (!sim->streams)
+        abort();
+    sim->streams[sim->stream_count] = (struct sim_stream){.writer = writer, .incarnation = incarnation};
+    return sim->stream_count++;
+}
+
 /* ---- positions: given once, the same everywhere ---- */
 
 static void owners_grow(struct sim *sim, uint32_t site, uint32_t epoch, uint64_t n)
@@ -25,49 +51,75 @@ static void owners_grow(struct sim *sim, uint32_t site, uint32_t epoch, uint64_t
         sim->owners[site][epoch][i] = NO_EVENT;
 }
 
+/* A new position: the event has none, or lost it together with the hub. */
+static void check_given(struct sim *sim, uint32_t site_at, struct position at, uint32_t event)
+{
+    const struct disk_site *site = disk_site(&sim->hub.disk, bytes_str(sim_site(site_at)));
+    for (uint32_t e = 0; e < sim->epoch_count; e++) {
+        struct position other = {sim->epochs[e], sim->events[event].at[e]};
+        if (other.n != 0 && disk_at(site, other) && disk_at(site, other)->event->index == event)
+            sim_fail(sim, "hub: %s %u.%llu given to event %u, which is at %u.%llu", sim_site(site_at), at.epoch,
+                     (ull)at.n, event, other.epoch, (ull)other.n);
+    }
+}
+
 void check_placed(struct sim *sim, uint32_t node, uint32_t site, struct position at, uint32_t event)
 {
-    if (at.epoch == 0 || at.epoch >= SIM_EPOCHS || at.n == 0) {
+    uint32_t epoch = at.epoch == 0 || at.n == 0 ? SIM_EPOCHS : epoch_number(sim, at.epoch);
+    if (epoch == SIM_EPOCHS) {
         sim_fail(sim, "an entry of %s at %u.%llu", sim_site(site), at.epoch, (ull)at.n);
         return;
     }
-    owners_grow(sim, site, at.epoch, at.n);
-    uint32_t *owner = &sim->owners[site][at.epoch][at.n - 1];
-    uint64_t *place = &sim->events[event].at[at.epoch];
-    if (node == SIM_HUB) {
-        if (*owner != NO_EVENT || *place != 0)
-            sim_fail(sim, "hub: %s %u.%llu given to event %u; it was event %u's, and that one was at %llu",
-                     sim_site(site), at.epoch, (ull)at.n, event, *owner, (ull)*place);
-        *owner = event;
-        *place = at.n;
-    } else if (*owner != event) {
-        sim_fail(sim, "laptop %u has event %u at %s %u.%llu, where the hub has event %u", node, event, sim_site(site),
-                 at.epoch, (ull)at.n, *owner);
+    owners_grow(sim, site, epoch, at.n);
+    uint32_t *owner = &sim->owners[site][epoch][at.n - 1];
+    uint64_t *place = &sim->events[event].at[epoch];
+    if (node != SIM_HUB) {
+        if (*owner != event)
+            sim_fail(sim, "laptop %u has event %u at %s %u.%llu, where the hub has event %u", node, event,
+                     sim_site(site), at.epoch, (ull)at.n, *owner);
+        return;
     }
+    if (*owner == NO_EVENT)
+        check_given(sim, site, at, event);
+    if ((*owner != NO_EVENT && *owner != event) || (*place != 0 && *place != at.n))
+        sim_fail(sim, "hub: %s %u.%llu given to event %u; it was event %u's, and that one was at %llu", sim_site(site),
+                 at.epoch, (ull)at.n, event, *owner, (ull)*place);
+    *owner = event;
+    *place = at.n;
 }
 
 /* ---- what a laptop says ---- */
 
+static void check_shared(struct sim *sim, uint32_t node, const struct disk_site *site, uint64_t shared)
+{
+    struct sim_node *n = &sim->nodes[node];
+    uint32_t number = sim_site_number(bytes_str(site->name));
+    uint32_t stream = stream_number(sim, n->device, n->config.incarnation);
+    uint64_t held = sim->streams[stream].held[number];
+    bool lowers = shared < n->told_shared[number];
+    if (lowers && n->told_shared[number] > n->excused[number])
+        sim_fail(sim, "laptop %u, %s: %llu events were said to be shared, now %llu", node, site->name,
+                 (ull)n->told_shared[number], (ull)shared);
+    if (shared > held && shared > n->excused[number])
+        sim_fail(sim, "laptop %u, %s: event %llu is said to be shared, the hub holds %llu", node, site->name,
+                 (ull)shared, (ull)held);
+    n->told_shared[number] = shared;
+}
+
 void check_spoke(struct sim *sim, uint32_t node)
 {
     struct sim_node *n = &sim->nodes[node];
-    for (uint32_t i = 0; n->machine && i < n->store.site_count; i++) {
+    for (uint32_t i = 0; n->machine && i < n->disk.site_count; i++) {
         struct spoke_site_status status;
         spoke_site_status(n->machine, i, &status);
-        struct store_site *site = &n->store.sites[i];
-        uint32_t number = sim_site_number(status.site);
-        if (status.shared_seq < n->told_shared[number])
-            sim_fail(sim, "laptop %u, %s: %llu events were said to be shared, now %llu", node, site->name,
-                     (ull)n->told_shared[number], (ull)status.shared_seq);
-        if (status.shared_seq > sim->hub.held[number][node])
-            sim_fail(sim, "laptop %u, %s: event %llu is said to be shared, the hub holds %llu", node, site->name,
-                     (ull)status.shared_seq, (ull)sim->hub.held[number][node]);
-        n->told_shared[number] = status.shared_seq;
-        if (status.saved_seq > site->own_count)
+        const struct disk_site *site = &n->disk.sites[i];
+        check_shared(sim, node, site, status.shared_seq);
+        const struct disk_stream *own = disk_own_stream(site, n->config.incarnation);
+        if (status.saved_seq > own->count)
             sim_fail(sim, "laptop %u, %s: event %llu is said to be saved, the disk has %llu", node, site->name,
-                     (ull)status.saved_seq, (ull)site->own_count);
+                     (ull)status.saved_seq, (ull)own->count);
         for (uint8_t e = 0; e < status.received.count; e++)
-            if (status.received.at[e].n > store_head(site, status.received.at[e].epoch).at.n)
+            if (status.received.at[e].n > disk_head(site, status.received.at[e].epoch).at.n)
                 sim_fail(sim, "laptop %u, %s: received up to %u.%llu is more than the disk has", node, site->name,
                          status.received.at[e].epoch, (ull)status.received.at[e].n);
     }
@@ -75,31 +127,50 @@ void check_spoke(struct sim *sim, uint32_t node)
 
 /* ---- views against the naive model ---- */
 
+/* The event as the model wants it, with the positions up to `folded`; true if it has any. */
+static bool model_event(const struct sim *sim, const struct sim_event *e, const struct seen *folded,
+                        struct naive_event *out)
+{
+    bool placed = false;
+    *out = (struct naive_event){.device = e->writer,
+                                .incarnation = e->sealed->incarnation,
+                                .seq = e->sealed->seq,
+                                .id = e->sealed->id.b,
+                                .was = e->entry == e->sealed->index ? NULL : sim->pool.items[e->entry]->id.b,
+                                .type = e->type,
+                                .field_count = e->field_count,
+                                .strikes = e->strikes == NO_EVENT ? NULL : sim->pool.items[e->strikes]->id.b,
+                                .after_count = e->after.count};
+    for (uint32_t i = 0; i < e->after.count; i++) {
+        out->after[i].incarnation = e->after.at[i].incarnation;
+        out->after[i].seq = e->after.at[i].seq;
+    }
+    for (uint32_t x = 0; x < sim->epoch_count; x++) {
+        out->seen.n[x] = seen_in(&e->seen, sim->epochs[x]);
+        out->at.n[x] = e->at[x] <= seen_in(folded, sim->epochs[x]) ? e->at[x] : 0;
+        placed = placed || out->at.n[x] != 0;
+    }
+    for (uint32_t f = 0; f < e->field_count; f++) {
+        out->names[f] = e->names[f];
+        out->values[f] = e->values[f];
+    }
+    return placed;
+}
+
 static uint32_t gather(const struct sim *sim, uint32_t node, uint32_t key, struct naive_event *out)
 {
     const struct sim_node *n = &sim->nodes[node];
     const struct site_view *view = &n->views[sim->key_site[key]];
+    const struct disk_stream *own = disk_own(disk_site(&n->disk, bytes_str(sim_site(sim->key_site[key]))));
     uint32_t count = 0;
     for (uint32_t i = 0; i < sim->pool.count; i++) {
         const struct sim_event *e = &sim->events[i];
-        bool shown = e->key == key && e->writer == node && e->sealed->seq <= view->own;
-        struct naive_event event = {.stream = e->writer,
-                                    .seq = e->sealed->seq,
-                                    .id = e->sealed->id.b,
-                                    .type = e->type,
-                                    .field_count = e->field_count,
-                                    .strikes = e->strikes == NO_EVENT ? NULL : sim->pool.items[e->strikes]->id.b};
-        for (uint32_t x = 1; x < SIM_EPOCHS && e->key == key; x++) {
-            event.seen.n[x] = seen_in(&e->sealed->seen, x);
-            event.at.n[x] = e->at[x] <= seen_in(&view->folded, x) ? e->at[x] : 0;
-            shown = shown || event.at.n[x] != 0;
-        }
-        for (uint32_t f = 0; f < e->field_count; f++) {
-            event.names[f] = e->names[f];
-            event.values[f] = e->values[f];
-        }
-        if (shown)
-            out[count++] = event;
+        if (e->key != key)
+            continue;
+        bool mine = e->sealed->seq <= view->own && e->sealed->seq <= own->count &&
+                    own->events[e->sealed->seq - 1] == e->sealed;
+        if (model_event(sim, e, &view->folded, &out[count]) || mine)
+            count++;
     }
     return count;
 }
@@ -134,8 +205,8 @@ void check_view(struct sim *sim, uint32_t node, uint32_t key)
 {
     struct sim_node *n = &sim->nodes[node];
     struct document *document = n->documents[key];
-    if (!document || n->folded_without_key[key])
-        return;
+    if (!document || n->folded_without_key[key] || n->disk.going_on)
+        return; /* while it goes on, two histories have the same numbers here */
     struct naive_event *events = malloc((sim->pool.count + 1) * sizeof *events);
     struct naive_reading model;
     size_t count, standing = 0;
@@ -162,23 +233,23 @@ void check_view(struct sim *sim, uint32_t node, uint32_t key)
 
 /* ---- settled ---- */
 
-static bool same_log(const struct store_site *a, const struct store_site *b)
+static bool same_log(const struct sim *sim, const struct disk_site *a, const struct disk_site *b)
 {
-    for (uint32_t e = 1; e < SIM_EPOCHS; e++) {
-        struct log_head ha = store_head(a, e), hb = store_head(b, e);
+    for (uint32_t e = 0; e < sim->epoch_count; e++) {
+        struct log_head ha = disk_head(a, sim->epochs[e]), hb = disk_head(b, sim->epochs[e]);
         if (ha.at.n != hb.at.n || memcmp(&ha.hash, &hb.hash, sizeof ha.hash) != 0)
             return false;
     }
     return true;
 }
 
-/* A key that left with a revoked laptop will never come. */
+/* A key that left with a revoked laptop, or with a copy that nobody starts again, will never come. */
 static bool key_lost(const struct sim *sim, uint32_t key)
 {
-    for (uint32_t i = 0; i < sim->pool.count; i++)
-        if (sim->events[i].key == key && sim->events[i].brings_key)
-            return !sim->hub.keys[key] && sim->nodes[sim->events[i].writer].revoked;
-    return false;
+    for (uint32_t i = 0; i < sim->node_count; i++)
+        if (is_alive(&sim->nodes[i]) && sim->nodes[i].keys[key])
+            return false;
+    return !sim->hub.keys[key];
 }
 
 /* What the hub tells of its devices has come to be true. */
@@ -193,152 +264,32 @@ static bool hub_waits_for_nothing(const struct sim *sim)
     return sim->hub.machine != NULL;
 }
 
+static bool site_settled(struct sim *sim, const struct sim_node *n, const struct disk_site *site)
+{
+    const struct disk_stream *own = disk_own(site);
+    uint32_t number = sim_site_number(bytes_str(site->name));
+    uint32_t stream = stream_number(sim, n->device, n->disk.incarnation);
+    return own->shared_seq == own->count && n->told_shared[number] == own->count &&
+           sim->streams[stream].held[number] == own->count &&
+           same_log(sim, site, disk_site(&sim->hub.disk, bytes_str(site->name)));
+}
+
 bool check_settled(struct sim *sim)
 {
-    for (uint32_t i = 0; i < sim->plan.spokes; i++) {
+    for (uint32_t i = 0; i < sim->node_count; i++) {
         struct sim_node *n = &sim->nodes[i];
-        if (n->revoked)
+        if (!is_alive(n))
             continue;
-        if (!n->machine)
+        if (!n->machine || n->disk.going_on || n->disk.rotten)
             return false;
-        for (uint32_t s = 0; s < n->store.site_count; s++) {
-            struct store_site *site = &n->store.sites[s];
-            if (site->shared_seq != site->own_count ||
-                n->told_shared[sim_site_number(bytes_str(site->name))] != site->own_count ||
-                !same_log(site, store_site(&sim->hub.store, bytes_str(site->name))))
+        for (uint32_t s = 0; s < n->disk.site_count; s++)
+            if (!site_settled(sim, n, &n->disk.sites[s]))
                 return false;
-        }
         if (!views_current(sim, i))
             return false;
         for (uint32_t k = 0; k < sim->key_count; k++)
             if (n->folded_without_key[k] && !key_lost(sim, k))
                 return false;
     }
-    return hub_waits_for_nothing(sim);
-}
-
-/* ---- the end ---- */
-
-/* PROTOCOL.md, section 4, by hand. */
-static void check_log_hash(struct sim *sim, const struct store_site *site, const struct store_epoch *epoch)
-{
-    uint8_t hash[32], number[8];
-    crypto_generichash_state state;
-    crypto_generichash_init(&state, NULL, 0, 32);
-    crypto_generichash_update(&state, (const uint8_t *)"felloe log", 11);
-    crypto_generichash_update(&state, (const uint8_t *)site->name, strlen(site->name) + 1);
-    put_be32(number, epoch->epoch);
-    crypto_generichash_update(&state, number, 4);
-    crypto_generichash_final(&state, hash, 32);
-    for (uint32_t i = 0; i < epoch->count; i++) {
-        put_be64(number, i + 1);
-        crypto_generichash_init(&state, NULL, 0, 32);
-        crypto_generichash_update(&state, hash, 32);
-        crypto_generichash_update(&state, number, 8);
-        crypto_generichash_update(&state, epoch->entries[i].event->id.b, 32);
-        crypto_generichash_final(&state, hash, 32);
-    }
-    struct log_head head = store_head(site, epoch->epoch);
-    if (epoch->count > 0 && memcmp(hash, head.hash.b, 32) != 0)
-        sim_fail(sim, "the log hash of %s epoch %u does not verify", site->name, epoch->epoch);
-}
-
-static void check_streams(struct sim *sim, const struct store_site *site)
-{
-    uint64_t *next = calloc(sim->plan.spokes, sizeof *next);
-    for (uint32_t e = 0; next && e < site->epoch_count; e++)
-        for (uint32_t i = 0; i < site->epochs[e].count; i++) {
-            const struct pool_event *p = site->epochs[e].entries[i].event;
-            uint32_t writer = sim->events[p->index].writer;
-            struct event event;
-            struct event_id id;
-            event_id_of(buffer_bytes(&p->raw), &id);
-            if (!event_decode(buffer_bytes(&p->raw), &event) || !event_id_equal(&id, &p->id))
-                sim_fail(sim, "event %u does not verify", p->index);
-            if (writer == SIM_HUB)
-                continue;
-            struct store_site *own = store_site(&sim->nodes[writer].store, bytes_str(site->name));
-            if (p->seq != ++next[writer] || p->seq > own->own_count || own->own[p->seq - 1] != p)
-                sim_fail(sim, "hub, %s: event %llu of laptop %u stands where %llu was to come", site->name, (ull)p->seq,
-                         writer, (ull)next[writer]);
-            else if (p->seq > 1 && !event_id_equal(&event.clear.prev, &own->own[p->seq - 2]->id))
-                sim_fail(sim, "the chain of laptop %u breaks at %llu", writer, (ull)p->seq);
-        }
-    free(next);
-}
-
-static void check_ledgers(struct sim *sim)
-{
-    for (uint32_t i = 0; i < sim->plan.spokes; i++)
-        for (uint32_t s = 0; s < SIM_SITES; s++) {
-            struct store_site *site = store_site(&sim->nodes[i].store, bytes_str(sim_site(s)));
-            for (uint32_t t = 0; t < sim->nodes[i].told_count[s]; t++) {
-                const struct pool_event *told = sim->pool.items[sim->nodes[i].told[s][t]];
-                if (told->seq > site->own_count || site->own[told->seq - 1] != told)
-                    sim_fail(sim, "laptop %u: event %u of %s was said to be saved, and is missing", i, told->index,
-                             sim_site(s));
-            }
-            if (sim->nodes[i].told_shared[s] > sim->hub.held[s][i])
-                sim_fail(sim, "laptop %u, %s: what was said to be shared is missing at the hub", i, sim_site(s));
-        }
-}
-
-/* The hub's log folded in any order whatever gives the bytes that every laptop has. */
-static void check_document(struct sim *sim, uint32_t key)
-{
-    struct store_site *site = store_site(&sim->hub.store, bytes_str(sim_site(sim->key_site[key])));
-    struct document *shuffled = document_new();
-    struct buffer expected = {0}, bytes = {0};
-    uint32_t *order = malloc((sim->pool.count + 1) * sizeof *order), count = 0;
-    if (!order || !shuffled)
-        abort();
-    for (uint32_t i = 0; i < sim->pool.count; i++)
-        if (sim->events[i].key == key)
-            order[count++] = i;
-    for (uint32_t i = count; i > 1; i--) {
-        uint32_t other = sim_below(sim, i), swapped = order[i - 1];
-        order[i - 1] = order[other];
-        order[other] = swapped;
-    }
-    bool any = false;
-    for (uint32_t i = 0; i < count; i++)
-        for (uint32_t e = 1; e < SIM_EPOCHS; e++) {
-            struct position at = {e, sim->events[order[i]].at[e]};
-            if (at.n != 0 && store_at(site, at)) {
-                any = true;
-                (void)fold_into(sim, shuffled, &sim->events[order[i]], at);
-            }
-        }
-    document_encode(shuffled, &expected);
-    bool modelled = false;
-    for (uint32_t i = 0; i < sim->plan.spokes && any; i++) {
-        const struct sim_node *n = &sim->nodes[i];
-        if (n->revoked || n->folded_without_key[key] || !store_site(&sim->nodes[i].store, bytes_str(site->name)))
-            continue;
-        buffer_clear(&bytes);
-        if (n->documents[key])
-            document_encode(n->documents[key], &bytes);
-        if (!bytes_equal(buffer_bytes(&bytes), buffer_bytes(&expected)))
-            sim_fail(sim, "laptop %u: the document of key %u is not the one that the hub's log gives", i, key);
-        if (!modelled)
-            check_view(sim, i, key);
-        modelled = true;
-    }
-    buffer_release(&expected);
-    buffer_release(&bytes);
-    document_free(shuffled);
-    free(order);
-}
-
-void check_end(struct sim *sim)
-{
-    check_ledgers(sim);
-    for (uint32_t s = 0; s < sim->hub.store.site_count && !sim->problem[0]; s++) {
-        const struct store_site *site = &sim->hub.store.sites[s];
-        for (uint32_t e = 0; e < site->epoch_count; e++)
-            check_log_hash(sim, site, &site->epochs[e]);
-        check_streams(sim, site);
-    }
-    for (uint32_t k = 0; k < sim->key_count && !sim->problem[0]; k++)
-        check_document(sim, k);
+    return hub_waits_for_nothing(sim) && !sim->hub.disk.rotten;
 }

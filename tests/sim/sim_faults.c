@@ -20,7 +20,13 @@ enum fault {
     FAULT_HUB_FULL,
     FAULT_REVOKE,
     FAULT_SET_BACK,
+    FAULT_CLONE,
+    FAULT_LOG_GONE,
+    FAULT_ROT,
     FAULT_HUB_SET_BACK,
+    FAULT_HUB_LOST,
+    FAULT_HUB_UNTOLD, /* set back, and nobody tells it */
+    FAULT_HUB_ROT,
     FAULT_HUB_WRITES, /* now and then */
     FAULT_COUNT
 };
@@ -53,10 +59,7 @@ void plan_make(struct sim *sim)
     plan->fault_pause_ms = between(sim, 500, 40000);
     plan->disk_ms = sim_chance(sim, 1000) ? between(sim, 100, 3000) : between(sim, 1, 30);
     plan->long_notes = sim_chance(sim, 1000) ? between(sim, 1000, 8000) : 0;
-    uint32_t harmless = 1u << FAULT_DOUBLE | 1u << FAULT_REORDER | 1u << FAULT_SLOW | 1u << FAULT_THIN |
-                        1u << FAULT_CLOCK | 1u << FAULT_HUB_WRITES;
-    if (!(plan->faults & ~harmless)) /* see README.md: it takes the RECEIPT that names the key */
-        plan->keys_late = 5000;
+    plan->keys_late = sim_chance(sim, 2000) ? 5000 : 0;
     if (has(sim, FAULT_COMMIT)) {
         plan->commit_lost = between(sim, 0, 400);
         plan->commit_unknown = between(sim, 0, 400);
@@ -98,16 +101,18 @@ static void cut(struct sim *sim, uint32_t node)
 
 static void revoke(struct sim *sim, uint32_t node)
 {
-    uint32_t left = 0;
+    uint32_t left = 0, device = sim->nodes[node].device;
     for (uint32_t i = 0; i < sim->plan.spokes; i++)
         left += !sim->nodes[i].revoked;
     if (left < 2 || sim->nodes[node].revoked || !sim->hub.machine)
         return;
-    sim->nodes[node].revoked = true;
-    sim_note(sim, SIM_HUB, "revokes laptop %", node, 0, 0);
-    hub_revoke(sim->hub.machine, &sim->nodes[node].config.device);
+    for (uint32_t i = 0; i < sim->node_count; i++)
+        sim->nodes[i].revoked = sim->nodes[i].revoked || sim->nodes[i].device == device;
+    sim_note(sim, SIM_HUB, "revokes laptop %", device, 0, 0);
+    hub_revoke(sim->hub.machine, &sim->nodes[device].config.device);
     struct hub_input tick = {.kind = HUB_TICK};
     simhub_input(sim, &tick);
+    take_stock(sim);
 }
 
 static void one_way(struct sim *sim, struct sim_node *n)
@@ -146,9 +151,34 @@ static void strike_node(struct sim *sim, enum fault fault, uint32_t node)
         if (sim_chance(sim, 1000))
             revoke(sim, node);
         break;
+    default:
+        break;
+    }
+}
+
+/* Disks that become other disks. */
+static void strike_disk(struct sim *sim, enum fault fault, uint32_t node)
+{
+    switch (fault) {
     case FAULT_SET_BACK:
-        if (!spoke_set_back(sim, node))
-            spoke_snapshot(sim, node);
+        if (sim_chance(sim, 5000))
+            copy_of_spoke(sim, node);
+        else
+            spoke_set_back(sim, node);
+        break;
+    case FAULT_CLONE:
+        if (sim_chance(sim, 5000))
+            spoke_clone(sim, node);
+        else
+            spoke_bury(sim, node);
+        break;
+    case FAULT_LOG_GONE:
+        if (sim_chance(sim, 2000))
+            spoke_log_gone(sim, node);
+        break;
+    case FAULT_ROT:
+        if (sim_chance(sim, 3000))
+            spoke_rot(sim, node);
         break;
     default:
         break;
@@ -165,10 +195,6 @@ static void strike_hub(struct sim *sim, enum fault fault)
         sim_note(sim, SIM_HUB, "disk full", 0, 0, 0);
         sim->hub.full_until = sim->now + between(sim, 1000, 20000);
         break;
-    case FAULT_HUB_SET_BACK:
-        if (sim_chance(sim, 3000))
-            (void)simhub_set_back(sim);
-        break;
     case FAULT_HUB_WRITES:
         simhub_record(sim, sim_below(sim, sim->plan.sites), sim_below(sim, sim->plan.spokes));
         break;
@@ -177,13 +203,34 @@ static void strike_hub(struct sim *sim, enum fault fault)
     }
 }
 
+static void strike_hub_disk(struct sim *sim, enum fault fault)
+{
+    bool copies = sim_chance(sim, 6000);
+    if (fault < FAULT_HUB_SET_BACK || fault > FAULT_HUB_ROT)
+        return;
+    if (copies && fault != FAULT_HUB_LOST)
+        copy_of_hub(sim);
+    else if (fault == FAULT_HUB_SET_BACK)
+        hub_set_back(sim, true);
+    else if (fault == FAULT_HUB_UNTOLD)
+        hub_set_back(sim, false);
+    else if (fault == FAULT_HUB_LOST && !copies && sim_chance(sim, 5000))
+        hub_lost(sim);
+    else if (fault == FAULT_HUB_ROT && sim_chance(sim, 5000))
+        hub_rot(sim);
+}
+
 void fault_strike(struct sim *sim)
 {
     enum fault fault = FAULT_CUT + sim_below(sim, FAULT_COUNT - FAULT_CUT);
-    uint32_t node = sim_below(sim, sim->plan.spokes);
-    if (has(sim, fault)) {
+    uint32_t node = sim_below(sim, sim->node_count);
+    bool disks = fault >= FAULT_REVOKE && fault <= FAULT_HUB_ROT;
+    /* a hub that does not know yet that it was set back has to learn it before anything else of this kind */
+    if (has(sim, fault) && is_alive(&sim->nodes[node]) && !(disks && sim->hub.unaware)) {
         strike_node(sim, fault, node);
+        strike_disk(sim, fault, node);
         strike_hub(sim, fault);
+        strike_hub_disk(sim, fault);
     }
     uint32_t turn = sim->plan.fault_pause_ms / (sim->plan.spokes > 5 ? 5 : 1);
     (void)sim_later(sim, sim->now + 1 + sim_below(sim, turn), ITEM_FAULT, SIM_HUB, 0);
@@ -207,11 +254,15 @@ void fault_heal(struct sim *sim)
     sim->healed_at = sim->now;
     sim->hub.full_until = 0;
     sim_note(sim, SIM_HUB, "---- from here on all is well ----", 0, 0, 0);
-    for (uint32_t i = 0; i < sim->plan.spokes; i++) {
+    for (uint32_t i = 0; i < sim->node_count; i++) {
         struct sim_node *n = &sim->nodes[i];
         n->full_until = 0;
         n->gone = false;
         n->up = n->down = (struct link){.latency_ms = 20, .jitter_ms = 10};
         net_reconnect_later(sim, i, 100);
+        if (n->disk.rotten)
+            spoke_crash(sim, i, 100); /* and finds it when it starts */
     }
+    if (sim->hub.disk.rotten)
+        simhub_crash(sim, 100);
 }

@@ -4,8 +4,13 @@
  *   sim.c          the world's life, and the loop: what is due next happens
  *   sim_queue.c    what will happen, by virtual time; the trace
  *   sim_net.c      connections and frames, and what befalls them
- *   sim_spoke.c    a laptop's driver: store, commits, crashes
- *   sim_hub.c      the hub's
+ *   sim_disk.c     what a daemon has on its disk
+ *   sim_spoke.c    a laptop's driver: its life and its own events
+ *   sim_keep.c     … what its machine asks of its disk
+ *   sim_fork.c     … going on as the next incarnation
+ *   sim_hub.c      the hub's driver: its life, what it makes durable
+ *   sim_read.c     … what it reads
+ *   sim_copies.c   older copies of disks brought back, clones, logs that are gone
  *   sim_views.c    every laptop's views: the fold, fed from its log as the projector does
  *   sim_workers.c  what workers record, sealed as events
  *   sim_faults.c   which faults this seed has, and when
@@ -18,13 +23,15 @@
 #include "proto/domain/document.h"
 #include "proto/sync/sync_hub.h"
 #include "proto/sync/sync_spoke.h"
-#include "tests/lib/sync_store.h"
 #include "tests/sim/naive.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/sim_disk.h"
 
-#define SIM_SITES  4
+#define SIM_SITES  DISK_SITES
 #define SIM_KEYS   40         /* the sites' keys first, then one per person */
-#define SIM_EPOCHS 4u         /* 1 … 3 */
+#define SIM_EPOCHS NAIVE_EPOCHS
+#define SIM_CLONES 3u
+#define SIM_COPIES 3u         /* of the hub's disk, on the shelf */
 #define SIM_HUB    UINT32_MAX /* as a node's number */
 #define NO_EVENT   UINT32_MAX
 #define TRACE_MAX  20000u
@@ -32,19 +39,30 @@
 /* What the world knows of an event: who wrote what, in plain words, and the positions it was given. */
 struct sim_event {
     const struct pool_event *sealed;
-    uint32_t writer, site, key;
-    bool brings_key; /* the first event to use a key that its own device made */
+    uint32_t writer, site, key; /* writer: the device's number */
+    uint32_t stream;            /* index in sim->streams */
+    uint32_t entry, writings;   /* what a worker wrote once: the event in which it was written first; how often it was */
+    bool brings_key;            /* the first event to use a key that its own device made */
     uint64_t time;
-    uint64_t at[SIM_EPOCHS]; /* position by epoch, 0: none */
+    struct seen seen;           /* what its worker's views had shown */
+    struct branches after;      /* how far its laptop had written its earlier incarnations */
+    uint64_t at[SIM_EPOCHS];    /* position by number of the epoch, 0: none */
+    uint64_t hub_since;         /* the step in which the hub came to hold it; 0: it does not */
+    bool told, lost;            /* of an entry: said to be saved; no disk has it any more */
     const char *type;
     uint32_t field_count, strikes; /* strikes: an event's number */
     const char *names[NAIVE_FIELDS], *values[NAIVE_FIELDS];
 };
 
+/* What one device wrote in one incarnation. */
+struct sim_stream {
+    uint32_t writer, incarnation;
+    uint64_t held[SIM_SITES]; /* ledger: how many of its events the hub's log holds */
+};
+
 /* Something a worker has written and the disk has not yet. */
 struct sim_draft {
     struct sim_event event;
-    struct seen seen;
 };
 
 enum task_kind {
@@ -58,6 +76,7 @@ enum task_kind {
     ITEM_RECORD, /* the disk makes an own event durable */
     ITEM_SAVED,  /* the worker and the machine hear of it */
     ITEM_START,  /* a node that crashed starts again */
+    ITEM_GO_ON,  /* a laptop's log learns its next incarnation, or goes on as it */
     ITEM_VIEW,   /* the views look at the log */
     ITEM_WORK,   /* a worker writes something */
     ITEM_FAULT
@@ -76,8 +95,9 @@ struct task {
     struct log_hash hashes[SEEN_MAX];
     struct key_id missing[RECEIPT_KEYS_MAX];
     struct sim_draft draft;
-    uint32_t event; /* ITEM_SAVED */
-    bool late;      /* ITEM_CONNECT: in the place of the present one; ITEM_SAVED: of a breakage */
+    uint32_t event; /* ITEM_SAVED; ITEM_GO_ON: the incarnation that was named, 0: to be gone on as */
+    bool late;      /* ITEM_CONNECT: in the place of the present one; ITEM_SAVED: of a breakage; ITEM_FAULT: rot */
+    uint64_t born;  /* the step in which it was made */
 };
 
 struct due {
@@ -97,42 +117,44 @@ struct site_view {
     uint64_t own;       /* own events folded */
 };
 
-/* A disk's state at some earlier time: stores only grow, so that counts say it all. */
+/* A copy of a disk, kept for later. */
 struct snapshot {
     bool taken;
-    uint32_t counts[SIM_SITES][SIM_EPOCHS];
-    uint64_t own[SIM_SITES], shared[SIM_SITES];
+    struct disk disk;
     bool keys[SIM_KEYS];
 };
 
 struct sim_node {
-    struct store store;                             /* durable */
-    bool keys[SIM_KEYS];                            /* durable */
-    uint64_t clock;                                 /* durable: the latest time given */
-    struct log_head cursors[SIM_SITES][SIM_EPOCHS]; /* durable: as committed, to be held against the entries */
-    struct spoke *machine;                          /* NULL: not running */
+    struct disk disk;       /* durable */
+    bool keys[SIM_KEYS];    /* durable */
+    uint32_t device;        /* whose identity it has: its own number, or that of the one it was cloned from */
+    struct spoke *machine;  /* NULL: not running */
     struct spoke_outputs outputs;
     struct spoke_config config;
     struct sign_public sign;
     struct box_shared box;
-    uint64_t life, steady, due;   /* steady: what its monotonic clock is ahead of the world's */
-    uint64_t peer;                /* its connection; 0: none */
-    bool revoked, view_due, gone; /* gone: its laptop stays shut until the healing */
+    uint64_t life, steady, due; /* steady: what its monotonic clock is ahead of the world's */
+    uint64_t peer;              /* its connection; 0: none */
+    bool revoked, dead;         /* dead: a copy that nobody ever starts again */
+    bool view_due, gone;        /* gone: its laptop stays shut until the healing */
+    uint64_t welcomed;          /* the step in which the WELCOME was made that it has to catch up with */
+    bool greeted_anew;          /* … to it as its next incarnation */
     struct link up, down;
     int64_t skew_ms;
     uint64_t full_until, disk_free;
     struct site_view views[SIM_SITES];
     struct document *documents[SIM_KEYS];
-    bool folded_without_key[SIM_KEYS];
+    bool folded_without_key[SIM_KEYS], refold[SIM_KEYS];
     uint64_t ask_again[SIM_KEYS], look_again; /* while a key is lacking, it is asked for now and then */
     struct snapshot snapshot;
     uint32_t *told[SIM_SITES]; /* ledger: events that were said to be saved */
     uint32_t told_count[SIM_SITES];
-    uint64_t told_shared[SIM_SITES]; /* ledger: what was said to be shared */
+    uint64_t told_shared[SIM_SITES]; /* ledger: what was said to be shared, of this incarnation */
+    uint64_t excused[SIM_SITES];     /* … and what the hub held of that before it was set back */
 };
 
 struct sim_hub {
-    struct store store;
+    struct disk disk; /* its incarnation is the epoch */
     bool keys[SIM_KEYS];
     uint32_t first_use[SIM_SITES][SIM_KEYS]; /* the event by which a site's log first used a key */
     struct hub *machine;
@@ -140,10 +162,11 @@ struct sim_hub {
     struct hub_config config;
     struct sign_public sign;
     uint64_t life, steady, due, full_until, disk_free;
+    uint64_t first_peer; /* what was sent on connections before this one is read by nobody */
+    bool unaware;        /* it was set back and has not been told: only who can prove it may connect */
+    struct seen before[SIM_SITES]; /* … and what its log held then */
     int64_t skew_ms;
-    uint64_t *held[SIM_SITES]; /* ledger: by writer, how many events of the stream the log holds */
-    struct stream_head own[SIM_SITES];
-    struct snapshot snapshot;
+    struct snapshot copies[SIM_COPIES];
 };
 
 /* Which faults this seed has, and how much of everything; chosen once. */
@@ -166,6 +189,7 @@ struct sim {
     uint64_t seed, random, now, serial, fingerprint, steps, frames, crashes, last_life, earliest;
     enum breakage breakage;
     bool healing, spoilt; /* spoilt: some frame was; what no signature covers may be wrong */
+    const char *excluded; /* why this world ends here: told and not healed, see README.md */
     uint64_t healed_at;
     struct sim_plan plan;
     struct due *queue;
@@ -177,7 +201,11 @@ struct sim {
     struct data_key key_bytes[SIM_KEYS];
     uint32_t key_site[SIM_KEYS], key_count;
     uint32_t *owners[SIM_SITES][SIM_EPOCHS], owner_cap[SIM_SITES][SIM_EPOCHS]; /* ledger: whose a position is */
+    uint32_t epochs[SIM_EPOCHS], epoch_count; /* the epochs that there have been, as they were begun */
+    struct sim_stream *streams;
+    uint32_t stream_count;
     struct sim_node *nodes;
+    uint32_t node_count; /* laptops, with the clones, which come last */
     struct sim_hub hub;
     struct message message;
     struct buffer plain;
@@ -208,28 +236,54 @@ uint32_t net_node_of(const struct sim *sim, uint64_t peer);
 
 /* ---- sim_spoke.c ---- */
 void spoke_start(struct sim *sim, uint32_t node);
+void spoke_again(struct sim *sim, uint32_t node); /* a new machine from what the log holds; connections stay */
 void spoke_crash(struct sim *sim, uint32_t node, uint64_t pause_ms);
+void spoke_stop(struct sim *sim, uint32_t node);
 void spoke_input(struct sim *sim, uint32_t node, struct spoke_input *input);
-void spoke_ask(struct sim *sim, struct task *item);
 void spoke_record(struct sim *sim, struct task *item);
 void spoke_saved(struct sim *sim, const struct task *item);
-void spoke_snapshot(struct sim *sim, uint32_t node);
-bool spoke_set_back(struct sim *sim, uint32_t node); /* false: it has written since */
+void spoke_commit_failed(struct sim *sim, uint32_t node, bool lost);
 enum fate { FATE_OK, FATE_LOST, FATE_UNKNOWN };
 enum fate commit_fate(struct sim *sim, uint64_t full_until);
 uint64_t disk_time(struct sim *sim, uint64_t *disk_free);
 struct lent lend(struct buffer *b);
 uint32_t key_number(const struct sim *sim, const struct key_id *id); /* SIM_KEYS: unknown */
 
+/* ---- sim_keep.c ---- */
+void spoke_ask(struct sim *sim, struct task *item);
+
+/* ---- sim_fork.c ---- */
+void fork_named(struct sim *sim, uint32_t node, uint32_t incarnation); /* by the hub */
+void fork_caught_up(struct sim *sim, uint32_t node);
+void fork_go_on(struct sim *sim, const struct task *item);
+
 /* ---- sim_hub.c ---- */
 void simhub_start(struct sim *sim);
 void simhub_crash(struct sim *sim, uint64_t pause_ms);
+void simhub_stop(struct sim *sim);
 void simhub_input(struct sim *sim, struct hub_input *input);
 void simhub_ask(struct sim *sim, struct task *item);
 void simhub_done(struct sim *sim, struct task *item);
 void simhub_record(struct sim *sim, uint32_t site, uint32_t node); /* the hub's own event */
-bool simhub_set_back(struct sim *sim);                             /* to where no laptop notices; in the next epoch */
-void simhub_snapshot(struct sim *sim);
+void simhub_count(struct sim *sim);                                /* the ledgers follow a disk that is another one */
+bool simhub_next_epoch(struct sim *sim, uint32_t above);           /* false: there have been too many */
+
+/* ---- sim_read.c ---- */
+void hub_read(struct sim *sim, const struct disk_site *site, const struct hub_output *asked);
+
+/* ---- sim_copies.c ---- */
+void copy_of_spoke(struct sim *sim, uint32_t node);
+void copy_of_hub(struct sim *sim);
+void spoke_set_back(struct sim *sim, uint32_t node);
+void spoke_log_gone(struct sim *sim, uint32_t node);
+void spoke_clone(struct sim *sim, uint32_t node);
+void spoke_bury(struct sim *sim, uint32_t node); /* a clone, or what it was cloned from, is never started again */
+void spoke_rot(struct sim *sim, uint32_t node);
+void hub_rot(struct sim *sim);
+void hub_set_back(struct sim *sim, bool told);
+void hub_lost(struct sim *sim);
+bool may_connect(const struct sim *sim, uint32_t node); /* to a hub that does not know that it was set back */
+void take_stock(struct sim *sim);                       /* which entries are on no disk any more */
 
 /* ---- sim_views.c ---- */
 void views_due(struct sim *sim, uint32_t node);
@@ -238,11 +292,14 @@ void views_drop(struct sim *sim, uint32_t node);   /* deleted: made again from t
 void views_reload(struct sim *sim, uint32_t node); /* written and read back */
 bool views_current(const struct sim *sim, uint32_t node);
 bool fold_into(struct sim *sim, struct document *document, const struct sim_event *event, struct position at);
+/* Of what was written more than once, and is `here` (by number) more than once: is this the one that counts? */
+bool counts(const struct sim *sim, const bool *here, uint32_t event);
 
 /* ---- sim_workers.c ---- */
 void work(struct sim *sim, uint32_t node);
-const struct pool_event *work_seal(struct sim *sim, const struct sim_draft *draft, const struct device_id *device,
-                                   struct stream_head *head);
+/* As the next event of a stream: what a worker wrote (entry NO_EVENT), or wrote once and is made again. */
+const struct pool_event *work_seal(struct sim *sim, const struct sim_event *event, const struct device_id *device,
+                                   struct disk_stream *stream);
 
 /* ---- sim_faults.c ---- */
 void plan_make(struct sim *sim);
@@ -253,6 +310,8 @@ void fault_heal(struct sim *sim);
 /* ---- sim_check.c ---- */
 void check_placed(struct sim *sim, uint32_t node, uint32_t site, struct position at, uint32_t event);
 void check_spoke(struct sim *sim, uint32_t node);
+uint32_t epoch_number(struct sim *sim, uint32_t epoch); /* SIM_EPOCHS: there have been too many */
+uint32_t stream_number(struct sim *sim, uint32_t writer, uint32_t incarnation);
 void check_view(struct sim *sim, uint32_t node, uint32_t key); /* what it shows against the naive model */
 bool check_settled(struct sim *sim);
 void check_end(struct sim *sim);
@@ -264,6 +323,10 @@ static inline const char *sim_site(uint32_t site)
 {
     static const char *const names[SIM_SITES] = {"commons", "dale-east", "dale-west", "peak"};
     return names[site];
+}
+static inline bool is_alive(const struct sim_node *n)
+{
+    return !n->revoked && !n->dead;
 }
 static inline uint32_t sim_site_number(struct bytes name)
 {

@@ -7,7 +7,7 @@
 
 uint32_t net_node_of(const struct sim *sim, uint64_t peer)
 {
-    for (uint32_t i = 0; i < sim->plan.spokes; i++)
+    for (uint32_t i = 0; i < sim->node_count; i++)
         if (sim->nodes[i].peer == peer)
             return i;
     return SIM_HUB;
@@ -23,7 +23,7 @@ void net_connect(struct sim *sim, uint32_t node)
     struct sim_node *n = &sim->nodes[node];
     if (n->peer || !n->machine || n->gone)
         return;
-    if (!sim->hub.machine) { /* nobody answers */
+    if (!sim->hub.machine || !may_connect(sim, node)) { /* nobody answers */
         net_reconnect_later(sim, node, 500 + sim_below(sim, 3000));
         return;
     }
@@ -83,8 +83,8 @@ static const char *frame_words(enum message_kind kind, bool lost)
                                        "FEED (%, %+% bytes)",
                                        "KEYS (%, %+% bytes)",
                                        "KEYRING (%, %+% bytes)",
-                                       "OFFER (%)",
-                                       "OFFERED (%)",
+                                       "OFFER (%, %+% bytes)",
+                                       "OFFERED (%, %+% bytes)",
                                        "JOIN",
                                        "JOINED",
                                        "REFUSED (%, %+% bytes)"};
@@ -115,8 +115,6 @@ void net_send(struct sim *sim, bool up, uint32_t node, struct buffer *header, st
     (void)message_decode(buffer_bytes(header), &sim->message);
     enum message_kind kind = sim->message.kind;
     uint64_t request = sim->message.request;
-    /* see README.md: a key that is spoilt on its way to the hub, together with a lost RECEIPT, stays lacking */
-    bool brings_keys = kind == MSG_PUSH && sim->message.push.key_count > 0;
     bool lost = sim->now < link->silent_until || sim_chance(sim, link->lost);
     sim->frames++;
     sim_note(sim, up ? node : SIM_HUB, frame_words(kind, lost), up ? request : request * 100 + node, header->len,
@@ -125,7 +123,7 @@ void net_send(struct sim *sim, bool up, uint32_t node, struct buffer *header, st
     for (uint32_t i = 0; i < copies; i++) {
         uint64_t at = arrival(sim, link, header->len + body->bytes.len);
         struct task *item = put_frame(sim, up, node, buffer_bytes(header), body->bytes, at);
-        if (sim_chance(sim, link->spoilt) && !brings_keys) {
+        if (sim_chance(sim, link->spoilt)) {
             struct buffer copy = {.data = (uint8_t *)(uintptr_t)item->body.bytes.data, .len = item->body.bytes.len};
             spoil(sim, &item->header, &copy);
             sim_note(sim, node, "one bit of it is spoilt", 0, 0, 0);
@@ -135,10 +133,24 @@ void net_send(struct sim *sim, bool up, uint32_t node, struct buffer *header, st
     lent_return(body);
 }
 
+/* What the hub held when it wrote the first WELCOME to a laptop that is going on, that laptop has to have. */
+static void note_welcome(struct sim *sim, const struct task *item)
+{
+    struct sim_node *n = &sim->nodes[item->node];
+    if (n->greeted_anew)
+        return;
+    (void)message_decode(buffer_bytes(&item->header), &sim->message);
+    if (sim->message.kind != MSG_WELCOME)
+        return;
+    n->welcomed = item->born;
+    n->greeted_anew = n->disk.going_on != 0;
+}
+
 void net_arrive(struct sim *sim, struct task *item)
 {
     struct sim_node *n = &sim->nodes[item->node];
-    if (item->kind == ITEM_UP && sim->hub.machine && (n->peer == item->life || sim_chance(sim, 5000))) {
+    bool read = n->peer == item->life || (item->life >= sim->hub.first_peer && sim_chance(sim, 5000));
+    if (item->kind == ITEM_UP && sim->hub.machine && read) {
         /* what was sent before a cut may still be read at the hub */
         struct hub_input in = {.kind = HUB_MESSAGE,
                                .peer = item->life,
@@ -148,6 +160,7 @@ void net_arrive(struct sim *sim, struct task *item)
         item->body = (struct lent){0};
         simhub_input(sim, &in);
     } else if (item->kind == ITEM_DOWN && n->machine && n->peer == item->life) {
+        note_welcome(sim, item);
         struct spoke_input in = {.kind = SPOKE_MESSAGE, .header = buffer_bytes(&item->header), .body = item->body};
         item->body = (struct lent){0};
         spoke_input(sim, item->node, &in);

@@ -46,6 +46,7 @@ struct task *sim_later(struct sim *sim, uint64_t at, enum task_kind kind, uint32
     item->kind = kind;
     item->node = node;
     item->life = life;
+    item->born = sim->steps;
     struct due due = {at > sim->now ? at : sim->now, sim->serial++, item};
     uint32_t i = sim->queue_count++;
     for (; i > 0 && before(&due, &sim->queue[(i - 1) / 2]); i = (i - 1) / 2)

@@ -38,6 +38,18 @@ bool fold_into(struct sim *sim, struct document *document, const struct sim_even
     return document_fold(document, &fold);
 }
 
+bool counts(const struct sim *sim, const bool *here, uint32_t event)
+{
+    const struct sim_event *e = &sim->events[event];
+    if (e->entry == event || sim->events[e->entry].writings == 1)
+        return true;
+    for (uint32_t i = 0; i < sim->pool.count; i++)
+        if (here[i] && sim->events[i].entry == e->entry &&
+            (i == e->entry || memcmp(&sim->pool.items[i]->id, &e->sealed->id, sizeof e->sealed->id) < 0))
+            return false;
+    return true;
+}
+
 /* False: there is no key for it yet. */
 static bool fold(struct sim *sim, uint32_t node, const struct pool_event *event, struct position at)
 {
@@ -47,6 +59,10 @@ static bool fold(struct sim *sim, uint32_t node, const struct pool_event *event,
         n->folded_without_key[known->key] = true;
         return false;
     }
+    if (sim->events[known->entry].writings > 1) { /* which of them counts is seen when all are looked at */
+        n->refold[known->key] = true;
+        return true;
+    }
     if (!n->documents[known->key])
         n->documents[known->key] = document_new();
     if (!fold_into(sim, n->documents[known->key], known, at))
@@ -54,29 +70,51 @@ static bool fold(struct sim *sim, uint32_t node, const struct pool_event *event,
     return true;
 }
 
-/* A key came late: the person is folded again, as far as the views have read. */
+/* What this person's view has read of the log. */
+static void visit_read(struct sim *sim, uint32_t node, uint32_t key, const bool *chosen, bool *here)
+{
+    struct sim_node *n = &sim->nodes[node];
+    const struct disk_site *site = disk_site(&n->disk, bytes_str(sim_site(sim->key_site[key])));
+    const struct site_view *view = &n->views[sim->key_site[key]];
+    for (uint32_t e = 0; e < site->epoch_count; e++)
+        for (uint32_t i = 0; i < site->epochs[e].count && i < seen_in(&view->folded, site->epochs[e].epoch); i++) {
+            uint32_t event = site->epochs[e].entries[i].event->index;
+            here[event] = true;
+            if (chosen && sim->events[event].key == key && chosen[event])
+                (void)fold_into(sim, n->documents[key], &sim->events[event],
+                                (struct position){site->epochs[e].epoch, i + 1});
+        }
+    for (uint64_t i = 0; i < view->own; i++) {
+        uint32_t event = disk_own(site)->events[i]->index;
+        here[event] = true;
+        if (chosen && sim->events[event].key == key && chosen[event])
+            (void)fold_into(sim, n->documents[key], &sim->events[event], (struct position){0});
+    }
+}
+
+/* A key came late, or something was written again: the person is folded anew, as far as the views have read. */
 static void refold(struct sim *sim, uint32_t node, uint32_t key)
 {
     struct sim_node *n = &sim->nodes[node];
-    struct store_site *site = store_site(&n->store, bytes_str(sim_site(sim->key_site[key])));
-    struct site_view *view = &n->views[sim->key_site[key]];
-    n->folded_without_key[key] = false;
-    for (uint32_t e = 0; e < site->epoch_count; e++)
-        for (uint32_t i = 0; i < site->epochs[e].count && i < seen_in(&view->folded, site->epochs[e].epoch); i++) {
-            const struct pool_event *event = site->epochs[e].entries[i].event;
-            if (sim->events[event->index].key == key)
-                (void)fold(sim, node, event, (struct position){site->epochs[e].epoch, i + 1});
-        }
-    for (uint64_t i = 0; i < view->own; i++)
-        if (sim->events[site->own[i]->index].key == key)
-            (void)fold(sim, node, site->own[i], (struct position){0});
+    bool *here = calloc(2 * sim->pool.count + 2, sizeof *here), *chosen = here + sim->pool.count + 1;
+    if (!here)
+        abort();
+    visit_read(sim, node, key, NULL, here);
+    for (uint32_t i = 0; i < sim->pool.count; i++)
+        chosen[i] = here[i] && counts(sim, here, i);
+    if (!n->documents[key])
+        n->documents[key] = document_new();
+    document_clear(n->documents[key]);
+    visit_read(sim, node, key, chosen, here);
+    n->folded_without_key[key] = n->refold[key] = false;
+    free(here);
 }
 
-static void fold_site(struct sim *sim, uint32_t node, struct store_site *site, struct site_view *view)
+static void fold_site(struct sim *sim, uint32_t node, struct disk_site *site, struct site_view *view)
 {
     uint32_t most = 1 + sim_below(sim, 30);
-    for (; view->own < site->own_count; view->own++)
-        (void)fold(sim, node, site->own[view->own], (struct position){0});
+    for (; view->own < disk_own(site)->count; view->own++)
+        (void)fold(sim, node, disk_own(site)->events[view->own], (struct position){0});
     for (uint32_t e = 0; e < site->epoch_count; e++) {
         uint32_t epoch = site->epochs[e].epoch;
         for (uint64_t n = seen_in(&view->folded, epoch) + 1; n <= site->epochs[e].count && most > 0; n++, most--) {
@@ -91,7 +129,7 @@ static void ask_keys(struct sim *sim, uint32_t node)
 {
     struct sim_node *n = &sim->nodes[node];
     for (uint32_t k = 0; k < sim->key_count; k++) {
-        if (n->folded_without_key[k] && n->keys[k])
+        if (n->keys[k] && (n->folded_without_key[k] || n->refold[k]))
             refold(sim, node, k);
         if (!n->folded_without_key[k] || n->ask_again[k] > sim->now || !n->machine)
             continue;
@@ -113,8 +151,8 @@ void views_look(struct sim *sim, uint32_t node)
 {
     struct sim_node *n = &sim->nodes[node];
     n->view_due = false;
-    for (uint32_t i = 0; i < n->store.site_count; i++)
-        fold_site(sim, node, &n->store.sites[i], &n->views[sim_site_number(bytes_str(n->store.sites[i].name))]);
+    for (uint32_t i = 0; i < n->disk.site_count; i++)
+        fold_site(sim, node, &n->disk.sites[i], &n->views[sim_site_number(bytes_str(n->disk.sites[i].name))]);
     ask_keys(sim, node);
     if (!views_current(sim, node))
         views_due(sim, node);
@@ -129,7 +167,7 @@ void views_drop(struct sim *sim, uint32_t node)
     for (uint32_t k = 0; k < SIM_KEYS; k++) {
         document_free(n->documents[k]);
         n->documents[k] = NULL;
-        n->folded_without_key[k] = false;
+        n->folded_without_key[k] = n->refold[k] = false;
     }
     memset(n->views, 0, sizeof n->views);
 }
@@ -152,10 +190,10 @@ void views_reload(struct sim *sim, uint32_t node)
 bool views_current(const struct sim *sim, uint32_t node)
 {
     const struct sim_node *n = &sim->nodes[node];
-    for (uint32_t i = 0; i < n->store.site_count; i++) {
-        const struct store_site *site = &n->store.sites[i];
+    for (uint32_t i = 0; i < n->disk.site_count; i++) {
+        const struct disk_site *site = &n->disk.sites[i];
         const struct site_view *view = &n->views[sim_site_number(bytes_str(site->name))];
-        if (view->own != site->own_count)
+        if (view->own != disk_own(site)->count)
             return false;
         for (uint32_t e = 0; e < site->epoch_count; e++)
             if (seen_in(&view->folded, site->epochs[e].epoch) != site->epochs[e].count)

@@ -103,7 +103,8 @@ static void write_introduced(struct sim *sim, struct sim_event *event)
 /* An entry of this person that the worker's views show, or what struck one. */
 static void write_struck(struct sim *sim, struct sim_event *event, const struct sim_node *n)
 {
-    struct store_site *site = store_site((struct store *)(uintptr_t)&n->store, bytes_str(sim_site(event->site)));
+    const struct disk_site *site = disk_site(&n->disk, bytes_str(sim_site(event->site)));
+    const struct disk_stream *stream = disk_own(site);
     const struct site_view *view = &n->views[event->site];
     uint32_t from = sim_below(sim, sim->pool.count);
     event->type = "entry.struck";
@@ -112,11 +113,11 @@ static void write_struck(struct sim *sim, struct sim_event *event, const struct 
         bool shown = other->site == event->site && other->key == event->key && other->sealed->seq > 0;
         bool own = false, placed = false;
         for (uint64_t o = 0; shown && o < view->own; o++)
-            own = own || site->own[o] == other->sealed;
-        for (uint32_t e = 1; e < SIM_EPOCHS; e++)
-            placed = placed || (other->at[e] != 0 && other->at[e] <= seen_in(&view->folded, e));
+            own = own || stream->events[o] == other->sealed;
+        for (uint32_t e = 0; e < sim->epoch_count; e++)
+            placed = placed || (other->at[e] != 0 && other->at[e] <= seen_in(&view->folded, sim->epochs[e]));
         if (shown && (own || placed))
-            event->strikes = other->sealed->index;
+            event->strikes = other->entry; /* by the name of what was written first */
     }
     put(event, "why", "the wrong person");
 }
@@ -161,13 +162,16 @@ void work(struct sim *sim, uint32_t node)
     struct sim_node *n = &sim->nodes[node];
     if (!n->machine || sim->now < n->full_until) /* not running; or the disk is full, and the worker is told so */
         return;
-    uint32_t which = sim_below(sim, n->store.site_count), site = sim_site_number(bytes_str(n->store.sites[which].name));
-    struct sim_draft draft = {.event = {.writer = node, .site = site, .strikes = NO_EVENT},
-                              .seen = n->views[site].folded};
+    uint32_t which = sim_below(sim, n->disk.site_count), site = sim_site_number(bytes_str(n->disk.sites[which].name));
+    struct sim_draft draft = {.event = {.writer = n->device,
+                                        .site = site,
+                                        .entry = NO_EVENT,
+                                        .strikes = NO_EVENT,
+                                        .seen = n->views[site].folded}};
     struct sim_event *event = &draft.event;
     if (sim->breakage == BREAK_SEEN_TOO_MUCH)
-        store_seen(&n->store.sites[which], &draft.seen);
-    if (!seen_includes(&n->views[site].folded, &draft.seen))
+        disk_seen(&n->disk.sites[which], &event->seen);
+    if (!seen_includes(&n->views[site].folded, &event->seen))
         sim_fail(sim, "laptop %u: an event says it has seen what the views have not shown", node);
     if (!choose_person(sim, n, event))
         return;
@@ -180,7 +184,7 @@ void work(struct sim *sim, uint32_t node)
     else
         writes[sim_below(sim, sizeof writes / sizeof writes[0])](sim, event);
     uint64_t now = wall_ms(sim, n) << 16;
-    event->time = now > n->clock || sim_chance(sim, 1000) ? now : n->clock + 1; /* clocks decide nothing */
+    event->time = now > n->disk.clock || sim_chance(sim, 1000) ? now : n->disk.clock + 1; /* clocks decide nothing */
     struct task *item = sim_later(sim, disk_time(sim, &n->disk_free), ITEM_RECORD, node, n->life);
     item->draft = draft;
 }
@@ -201,42 +205,67 @@ static void put_fields(const struct sim *sim, const struct sim_event *event, str
     }
 }
 
-const struct pool_event *work_seal(struct sim *sim, const struct sim_draft *draft, const struct device_id *device,
-                                   struct stream_head *head)
+/* What the world knows of it from now on. */
+static void note_event(struct sim *sim, const struct sim_event *from, const struct pool_event *sealed,
+                       const struct disk_stream *stream)
 {
-    const struct sim_event *event = &draft->event;
-    struct event_clear clear = {.device = *device,
-                                .incarnation = 1,
-                                .site = bytes_str(sim_site(event->site)),
-                                .seq = head->seq + 1,
-                                .prev = head->id,
-                                .seen = head->seen,
-                                .key = sim->key_ids[event->key]};
-    for (uint8_t i = 0; i < draft->seen.count; i++)
-        seen_advance(&clear.seen, draft->seen.at[i]); /* never goes back along a stream */
-    struct buffer fields = {0}, raw = {0};
-    put_fields(sim, event, &fields);
-    struct event_body body = {.time = event->time,
-                              .type = bytes_str(event->type),
-                              .worker = bytes_str("ash-grey"),
-                              .has_subject = event->key >= sim->plan.sites,
-                              .fields = buffer_bytes(&fields)};
-    memcpy(body.subject.b, sim->key_ids[event->key].b, sizeof body.subject.b);
-    uint8_t nonce[EVENT_NONCE_SIZE] = {(uint8_t)sim->pool.count, (uint8_t)(sim->pool.count >> 8), 7};
-    bool ok = event_seal(&clear, &body, &sim->key_bytes[event->key], nonce, &raw);
-    buffer_release(&fields);
-    const struct pool_event *sealed = ok ? pool_add(&sim->pool, &raw, &clear, head) : NULL;
-    if (!sealed) {
-        sim_fail(sim, "an event could not be sealed");
-        abort();
-    }
     if (sealed->index >= sim->event_cap) {
         sim->event_cap = sealed->index * 2 + 64;
         sim->events = realloc(sim->events, sim->event_cap * sizeof *sim->events);
         if (!sim->events)
             abort();
     }
-    sim->events[sealed->index] = *event;
-    sim->events[sealed->index].sealed = sealed;
+    struct sim_event *event = &sim->events[sealed->index];
+    bool again = from->entry != NO_EVENT;
+    *event = *from;
+    event->writings = 0;
+    event->sealed = sealed;
+    event->stream = stream_number(sim, from->writer, stream->incarnation);
+    event->entry = again ? from->entry : sealed->index;
+    event->seen = again ? sim->events[from->entry].seen : sealed->seen;
+    event->after = stream->after;
+    sim->events[event->entry].writings++;
+    event->hub_since = 0;
+    event->told = event->lost = false;
+    memset(event->at, 0, sizeof event->at);
+}
+
+const struct pool_event *work_seal(struct sim *sim, const struct sim_event *event, const struct device_id *device,
+                                   struct disk_stream *stream)
+{
+    const struct sim_event copy = *event; /* the array may move */
+    struct event_clear clear = {.device = *device,
+                                .incarnation = stream->incarnation,
+                                .site = bytes_str(sim_site(copy.site)),
+                                .seq = stream->head.seq + 1,
+                                .prev = stream->head.id,
+                                .seen = stream->head.seen,
+                                .key = sim->key_ids[copy.key]};
+    for (uint8_t i = 0; i < copy.seen.count; i++)
+        seen_advance(&clear.seen, copy.seen.at[i]); /* never goes back along a stream */
+    struct buffer fields = {0}, raw = {0};
+    put_fields(sim, &copy, &fields);
+    struct event_body body = {.time = copy.time,
+                              .type = bytes_str(copy.type),
+                              .worker = bytes_str("ash-grey"),
+                              .has_subject = copy.key >= sim->plan.sites,
+                              .after = stream->after,
+                              .fields = buffer_bytes(&fields)};
+    if (copy.entry != NO_EVENT) {
+        body.has_was = true;
+        body.was = sim->pool.items[copy.entry]->id;
+    }
+    if (sim->breakage == BREAK_NO_AFTER)
+        body.after = (struct branches){0};
+    memcpy(body.subject.b, sim->key_ids[copy.key].b, sizeof body.subject.b);
+    uint8_t nonce[EVENT_NONCE_SIZE] = {(uint8_t)sim->pool.count, (uint8_t)(sim->pool.count >> 8), 7};
+    bool ok = event_seal(&clear, &body, &sim->key_bytes[copy.key], nonce, &raw);
+    buffer_release(&fields);
+    const struct pool_event *sealed = ok ? pool_add(&sim->pool, &raw, &clear, &stream->head) : NULL;
+    if (!sealed) {
+        sim_fail(sim, "an event could not be sealed");
+        abort();
+    }
+    note_event(sim, &copy, sealed, stream);
     return sealed;
 }

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A simulated disk; see sim_disk.h. */
+#include "tests/sim/sim_disk.h"
+
+#include <stdlib.h>
+
+#define ENTRY_ROOM   66u           /* what an entry has beside its event: the author's signature */
+#define OFFER_TARGET (256u * 1024) /* what lies between two anchors fits into one OFFER */
+
+static void *more(void *array, size_t count, size_t size)
+{
+    void *bigger = realloc(array, count * size);
+    if (!bigger)
+        abort();
+    return bigger;
+}
+
+static void *copied(const void *array, size_t count, size_t size)
+{
+    void *copy = malloc(count * size + 1);
+    if (!copy)
+        abort();
+    if (count > 0)
+        memcpy(copy, array, count * size);
+    return copy;
+}
+
+/* ---- life ---- */
+
+static void site_release(struct disk_site *site)
+{
+    for (uint32_t e = 0; e < site->epoch_count; e++)
+        free(site->epochs[e].entries);
+    for (uint32_t i = 0; i < site->stream_count; i++)
+        free((void *)site->streams[i].events);
+    free(site->streams);
+    site->epoch_count = site->stream_count = 0;
+    site->streams = NULL;
+}
+
+void disk_release(struct disk *disk)
+{
+    for (uint32_t s = 0; s < disk->site_count; s++)
+        site_release(&disk->sites[s]);
+    *disk = (struct disk){0};
+}
+
+static void site_copy(struct disk_site *to, const struct disk_site *from)
+{
+    *to = *from;
+    for (uint32_t e = 0; e < to->epoch_count; e++) {
+        struct disk_epoch *epoch = &to->epochs[e];
+        epoch->entries = copied(epoch->entries, epoch->count, sizeof *epoch->entries);
+        epoch->cap = epoch->count;
+    }
+    to->streams = copied(from->streams, from->stream_count, sizeof *from->streams);
+    for (uint32_t i = 0; i < to->stream_count; i++) {
+        struct disk_stream *stream = &to->streams[i];
+        stream->events = copied((const void *)stream->events, stream->count, sizeof(struct pool_event *));
+        stream->cap = stream->count;
+    }
+}
+
+void disk_copy(struct disk *to, const struct disk *from)
+{
+    disk_release(to);
+    *to = *from;
+    for (uint32_t s = 0; s < to->site_count; s++)
+        site_copy(&to->sites[s], &from->sites[s]);
+}
+
+struct disk_site *disk_site(const struct disk *disk, struct bytes name)
+{
+    for (uint32_t i = 0; i < disk->site_count; i++)
+        if (bytes_is(name, disk->sites[i].name))
+            return (struct disk_site *)(uintptr_t)&disk->sites[i];
+    return NULL;
+}
+
+struct disk_site *disk_add_site(struct disk *disk, const char *name)
+{
+    struct disk_site *site = &disk->sites[disk->site_count++];
+    *site = (struct disk_site){0};
+    (void)bytes_to_text(bytes_str(name), site->name, sizeof site->name);
+    (void)disk_begin_stream(site, disk->incarnation);
+    return site;
+}
+
+void disk_forget(struct disk *disk, uint32_t incarnation)
+{
+    for (uint32_t s = 0; s < disk->site_count; s++) {
+        site_release(&disk->sites[s]);
+        (void)disk_begin_stream(&disk->sites[s], incarnation);
+    }
+    disk->incarnation = incarnation;
+    disk->going_on = 0;
+    disk->clock = 0;
+    disk->rotten = NULL;
+}
+
+/* ---- site logs ---- */
+
+const struct disk_epoch *disk_epoch(const struct disk_site *site, uint32_t epoch)
+{
+    for (uint32_t i = 0; i < site->epoch_count; i++)
+        if (site->epochs[i].epoch == epoch)
+            return &site->epochs[i];
+    return NULL;
+}
+
+static struct disk_epoch *get_epoch(struct disk_site *site, uint32_t epoch)
+{
+    const struct disk_epoch *found = disk_epoch(site, epoch);
+    if (found || site->epoch_count == SEEN_MAX)
+        return (struct disk_epoch *)(uintptr_t)found;
+    uint32_t at = site->epoch_count++;
+    for (; at > 0 && site->epochs[at - 1].epoch > epoch; at--)
+        site->epochs[at] = site->epochs[at - 1];
+    site->epochs[at] = (struct disk_epoch){.epoch = epoch};
+    log_head_start(&site->epochs[at].cursor, bytes_str(site->name), epoch);
+    return &site->epochs[at];
+}
+
+struct log_head disk_head(const struct disk_site *site, uint32_t epoch)
+{
+    const struct disk_epoch *e = disk_epoch(site, epoch);
+    struct log_head head;
+    log_head_start(&head, bytes_str(site->name), epoch);
+    if (e && e->count > 0)
+        head = (struct log_head){{epoch, e->count}, e->entries[e->count - 1].hash};
+    return head;
+}
+
+const struct disk_entry *disk_at(const struct disk_site *site, struct position at)
+{
+    const struct disk_epoch *e = disk_epoch(site, at.epoch);
+    return e && at.n >= 1 && at.n <= e->count ? &e->entries[at.n - 1] : NULL;
+}
+
+struct disk_entry *disk_append(struct disk_site *site, uint32_t epoch, const struct pool_event *event,
+                               const struct signature *signature)
+{
+    struct log_head head = disk_head(site, epoch);
+    struct disk_epoch *e = get_epoch(site, epoch);
+    if (!e)
+        return NULL;
+    if (e->count == e->cap) {
+        e->cap = e->cap ? e->cap * 2 : 32;
+        e->entries = more(e->entries, e->cap, sizeof *e->entries);
+    }
+    log_head_advance(&head, &event->id);
+    struct disk_entry *entry = &e->entries[e->count++];
+    *entry = (struct disk_entry){.event = event, .hash = head.hash, .is_signed = signature != NULL};
+    if (signature)
+        entry->signature = *signature;
+    return entry;
+}
+
+bool disk_has(const struct disk_site *site, const struct pool_event *event)
+{
+    for (uint32_t e = 0; e < site->epoch_count; e++)
+        for (uint32_t i = 0; i < site->epochs[e].count; i++)
+            if (site->epochs[e].entries[i].event == event)
+                return true;
+    return false;
+}
+
+void disk_seen(const struct disk_site *site, struct seen *out)
+{
+    *out = (struct seen){0};
+    for (uint32_t i = 0; i < site->epoch_count; i++)
+        if (site->epochs[i].count > 0)
+            seen_advance(out, (struct position){site->epochs[i].epoch, site->epochs[i].count});
+}
+
+void disk_streams(const struct disk_site *site, disk_visit visit, void *context)
+{
+    struct streams streams;
+    streams_init(&streams);
+    for (uint32_t e = 0; e < site->epoch_count; e++)
+        for (uint32_t i = 0; i < site->epochs[e].count; i++) {
+            const struct pool_event *event = site->epochs[e].entries[i].event;
+            struct stream *stream = streams_get(&streams, &event->device, event->incarnation);
+            if (stream && event->seq > stream->head.seq)
+                stream->head = (struct stream_head){event->seq, event->id, event->seen};
+        }
+    for (uint32_t i = 0; i < streams.count; i++)
+        visit(context, &streams.items[i].device, streams.items[i].incarnation, &streams.items[i].head);
+    streams_release(&streams);
+}
+
+void disk_sign_head(struct disk_site *site, uint32_t epoch, uint32_t before, uint32_t bytes,
+                    const struct signature *signature)
+{
+    struct disk_epoch *e = get_epoch(site, epoch);
+    if (before > 0 && e->since_anchor + bytes > OFFER_TARGET) {
+        e->since_anchor = bytes; /* the head before stays signed: an anchor */
+    } else {
+        if (before > 0)
+            e->entries[before - 1].anchored = false;
+        e->since_anchor += bytes;
+    }
+    e->entries[e->count - 1].anchored = true;
+    e->entries[e->count - 1].head_signature = *signature;
+}
+
+/* ---- own streams ---- */
+
+struct disk_stream *disk_own(const struct disk_site *site)
+{
+    return &site->streams[site->stream_count - 1];
+}
+
+struct disk_stream *disk_own_stream(const struct disk_site *site, uint32_t incarnation)
+{
+    for (uint32_t i = 0; i < site->stream_count; i++)
+        if (site->streams[i].incarnation == incarnation)
+            return &site->streams[i];
+    return NULL;
+}
+
+struct disk_stream *disk_begin_stream(struct disk_site *site, uint32_t incarnation)
+{
+    site->streams = more(site->streams, site->stream_count + 1, sizeof *site->streams);
+    struct disk_stream *stream = &site->streams[site->stream_count++];
+    *stream = (struct disk_stream){.incarnation = incarnation};
+    return stream;
+}
+
+void disk_own_append(struct disk_stream *stream, const struct pool_event *event)
+{
+    if (stream->count == stream->cap) {
+        stream->cap = stream->cap ? stream->cap * 2 : 32;
+        stream->events = more((void *)stream->events, stream->cap, sizeof(struct pool_event *));
+    }
+    stream->events[stream->count++] = event;
+}
+
+bool disk_wrote(const struct disk_site *site, const struct pool_event *event)
+{
+    const struct disk_stream *stream = disk_own_stream(site, event->incarnation);
+    return stream && event->seq >= 1 && event->seq <= stream->count && stream->events[event->seq - 1] == event;
+}
+
+/* ---- bodies ---- */
+
+static struct lent lend_buffer(struct buffer *b)
+{
+    return (struct lent){.bytes = buffer_bytes(b), .release = free, .owner = b->data};
+}
+
+/* Rotten bytes go out as they are: who receives them finds out. */
+static void rot(const struct disk *disk, const struct pool_event *event, struct buffer *b)
+{
+    if (disk->rotten == event && b->len >= 20)
+        b->data[b->len - 20] ^= 4;
+}
+
+uint32_t disk_read_own(const struct disk *disk, const struct disk_site *site, uint64_t first_seq, uint32_t max_bytes,
+                       struct lent *body, struct event_id *last_id)
+{
+    const struct disk_stream *own = disk_own(site);
+    struct buffer b = {0};
+    uint32_t count = 0;
+    for (uint64_t seq = first_seq; seq >= 1 && seq <= own->count && count < BATCH_ENTRIES_MAX; seq++) {
+        const struct pool_event *event = own->events[seq - 1];
+        if (count > 0 && b.len + event->raw.len > max_bytes)
+            break;
+        buffer_append(&b, event->raw.data, event->raw.len);
+        rot(disk, event, &b);
+        *last_id = event->id;
+        count++;
+    }
+    *body = lend_buffer(&b);
+    return count;
+}
+
+uint32_t disk_read_feed(const struct disk *disk, const struct disk_site *site, struct position from,
+                        uint32_t max_bytes, const struct device_id *device, uint32_t incarnation, struct lent *body,
+                        struct log_head *head)
+{
+    struct buffer b = {0};
+    uint32_t count = 0;
+    size_t whole = 0; /* markers count as their events: see OFFER_TARGET */
+    const struct disk_entry *entry;
+    while ((entry = disk_at(site, from)) && count < BATCH_ENTRIES_MAX) {
+        const struct pool_event *event = entry->event;
+        if (count > 0 && whole + event->raw.len + ENTRY_ROOM > max_bytes)
+            break;
+        whole += event->raw.len + ENTRY_ROOM;
+        if (device_id_equal(&event->device, device) && event->incarnation == incarnation) {
+            feed_put_marker(&b, incarnation, event->seq, &event->id);
+        } else {
+            feed_put_event(&b, buffer_bytes(&event->raw), NULL);
+            rot(disk, event, &b);
+            if (entry->is_signed)
+                mp_put_bin(&b, entry->signature.b, sizeof entry->signature.b);
+        }
+        *head = (struct log_head){from, entry->hash};
+        count++;
+        from.n++;
+    }
+    *body = lend_buffer(&b);
+    return count;
+}
+
+uint32_t disk_read_offer(const struct disk *disk, const struct disk_site *site, struct position from,
+                         uint32_t max_bytes, struct lent *body, struct log_head *head, struct signature *signature)
+{
+    const struct disk_epoch *e = disk_epoch(site, from.epoch);
+    struct buffer b = {0};
+    size_t whole = 0;
+    uint64_t last = 0;
+    *body = (struct lent){0};
+    for (uint64_t n = from.n; e && n >= 1 && n <= e->count && n < from.n + BATCH_ENTRIES_MAX; n++) {
+        whole += e->entries[n - 1].event->raw.len + ENTRY_ROOM;
+        if (last != 0 && whole > max_bytes)
+            break;
+        if (e->entries[n - 1].anchored)
+            last = n;
+    }
+    for (uint64_t n = from.n; n <= last; n++) {
+        const struct disk_entry *entry = &e->entries[n - 1];
+        feed_put_event(&b, buffer_bytes(&entry->event->raw), NULL);
+        rot(disk, entry->event, &b);
+        if (entry->is_signed && !entry->own)
+            mp_put_bin(&b, entry->signature.b, sizeof entry->signature.b);
+    }
+    if (last == 0)
+        return 0;
+    *head = (struct log_head){{from.epoch, last}, e->entries[last - 1].hash};
+    *signature = e->entries[last - 1].head_signature;
+    *body = lend_buffer(&b);
+    return (uint32_t)(last - from.n + 1);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a laptop's machine asks of its disk: some time later, in order, and it may fail. */
+#include <stdlib.h>
+
+#include "tests/sim/sim_internal.h"
+
+static struct task *done_later(struct sim *sim, uint32_t node, enum spoke_input_kind kind, struct bytes site)
+{
+    struct sim_node *n = &sim->nodes[node];
+    struct task *done = sim_later(sim, sim->now + sim_below(sim, 3), ITEM_SPOKE_DONE, node, n->life);
+    done->spoke_done = (struct spoke_input){.kind = kind, .site = site, .ok = true};
+    return done;
+}
+
+/* ---- keys ---- */
+
+static void learn_keys(struct sim *sim, bool *keys, struct bytes records, uint32_t count, const struct box_shared *box)
+{
+    struct mp_reader r MP_UNSET;
+    struct key_record record;
+    mp_reader_init(&r, records);
+    for (uint32_t i = 0; i < count && mp_next(&r); i++) {
+        if (!key_record_unwrap(&r, box, &record))
+            continue; /* dropped and reported; the events are kept all the same */
+        uint32_t key = key_number(sim, &record.id);
+        if (key == SIM_KEYS || memcmp(&record.key, &sim->key_bytes[key], sizeof record.key) != 0)
+            sim_fail(sim, "a key record opens and holds another key than was made");
+        else
+            keys[key] = true;
+    }
+}
+
+static void put_key(struct sim *sim, uint32_t node, uint32_t key, uint8_t how, struct bytes site, struct buffer *out)
+{
+    struct key_record record = {.id = sim->key_ids[key], .kind = KEY_PERSON, .key = sim->key_bytes[key]};
+    uint8_t nonce[BOX_NONCE_SIZE] = {(uint8_t)key, (uint8_t)node, how};
+    memcpy(record.owner.b, record.id.b, sizeof record.owner.b);
+    (void)bytes_to_text(site, record.site, sizeof record.site);
+    key_record_wrap(&record, &sim->nodes[node].box, nonce, out);
+}
+
+/* ---- reads ---- */
+
+static void read_own(struct sim *sim, uint32_t node, struct disk_site *site, const struct spoke_output *asked)
+{
+    struct sim_node *n = &sim->nodes[node];
+    struct task *done = done_later(sim, node, SPOKE_OWN_READ, asked->site);
+    struct spoke_input *in = &done->spoke_done;
+    struct buffer body = {0};
+    struct lent events;
+    in->first_seq = asked->first_seq;
+    in->count = disk_read_own(&n->disk, site, asked->first_seq, asked->max_bytes, &events, &in->last_id);
+    for (uint32_t i = 0; i < in->count; i++) {
+        const struct sim_event *event = &sim->events[disk_own(site)->events[asked->first_seq - 1 + i]->index];
+        if (!event->brings_key || sim_chance(sim, sim->plan.keys_late))
+            continue; /* left out: the RECEIPT names it, and it is brought after all */
+        put_key(sim, node, event->key, 0, asked->site, &body);
+        in->key_count++;
+    }
+    buffer_append(&body, events.bytes.data, events.bytes.len);
+    lent_return(&events);
+    in->body = lend(&body);
+}
+
+static void read_keys(struct sim *sim, uint32_t node, const struct spoke_output *asked)
+{
+    struct task *done = done_later(sim, node, SPOKE_KEYS_READ, asked->site);
+    struct buffer body = {0};
+    for (uint32_t i = 0; i < asked->key_count; i++) {
+        uint32_t key = key_number(sim, &asked->keys[i]);
+        if (key == SIM_KEYS || !sim->nodes[node].keys[key])
+            continue;
+        put_key(sim, node, key, 1, asked->site, &body);
+        done->spoke_done.key_count++;
+    }
+    done->spoke_done.body = lend(&body);
+}
+
+static void read_offer(struct sim *sim, uint32_t node, const struct disk_site *site, const struct spoke_output *asked)
+{
+    struct task *done = done_later(sim, node, SPOKE_OFFER_READ, asked->site);
+    struct spoke_input *in = &done->spoke_done;
+    in->first = asked->from;
+    in->count = disk_read_offer(&sim->nodes[node].disk, site, asked->from, asked->max_bytes, &in->body, &in->head,
+                                &in->signature);
+}
+
+/* ---- FEED ---- */
+
+/* What an entry stands for; NULL when it is not byte for byte what was written. */
+static const struct pool_event *entry_event(struct sim *sim, const struct disk_site *site, const struct entry *entry)
+{
+    const struct pool_event *event = pool_find(&sim->pool, &entry->id);
+    if (!event || event->seq != entry->seq || event->incarnation != entry->incarnation)
+        return NULL;
+    if (entry->flags & ENTRY_OWN)
+        return disk_wrote(site, event) ? event : NULL;
+    return bytes_equal(buffer_bytes(&event->raw), entry->event) ? event : NULL;
+}
+
+static uint32_t whole_bytes(const struct disk_site *site, const struct batch *batch)
+{
+    const struct disk_epoch *e = disk_epoch(site, batch->epoch);
+    uint32_t bytes = 0;
+    for (uint32_t i = 0; i < batch->count; i++)
+        bytes += (uint32_t)e->entries[e->count - 1 - i].event->raw.len + 66;
+    return bytes;
+}
+
+static void append_feed(struct sim *sim, uint32_t node, struct disk_site *site, const struct batch *batch)
+{
+    struct sim_node *n = &sim->nodes[node];
+    uint32_t number = sim_site_number(bytes_str(site->name));
+    uint32_t before = (uint32_t)disk_head(site, batch->epoch).at.n;
+    bool torn = sim->breakage == BREAK_CURSOR_ALONE && sim_chance(sim, 500);
+    if (batch->first_n != before + 1)
+        sim_fail(sim, "laptop %u: a FEED of %s that begins at %llu was taken after %u", node, site->name,
+                 (unsigned long long)batch->first_n, before);
+    for (uint32_t i = 0; i < batch->count && !sim->problem[0] && !torn; i++) {
+        const struct entry *entry = &batch->entries[i];
+        const struct pool_event *event = entry_event(sim, site, entry);
+        if (!event) {
+            sim_fail(sim, "laptop %u: an entry of %s was taken in that nobody wrote", node, site->name);
+            return;
+        }
+        struct disk_entry *kept =
+            disk_append(site, batch->epoch, event, entry->flags & ENTRY_SIGNED ? &entry->signature : NULL);
+        if (!kept) {
+            sim_fail(sim, "laptop %u: too many epochs", node);
+            return;
+        }
+        kept->own = disk_wrote(site, event);
+        check_placed(sim, node, number, (struct position){batch->epoch, batch->first_n + i}, event->index);
+        n->disk.clock = sim->events[event->index].time > n->disk.clock ? sim->events[event->index].time : n->disk.clock;
+    }
+    if (!torn)
+        disk_sign_head(site, batch->epoch, before, whole_bytes(site, batch), &batch->head_signature);
+    for (uint32_t e = 0; e < site->epoch_count; e++)
+        if (site->epochs[e].epoch == batch->epoch)
+            site->epochs[e].cursor = batch->head;
+    learn_keys(sim, n->keys, batch->keys, batch->key_count, &n->box);
+    if (torn)
+        spoke_crash(sim, node, 500);
+}
+
+/* The log holds each marker against its own events, and what comes a second time against what is there; it refuses the
+ * batch when they differ. */
+static bool fits(struct sim *sim, const struct disk_site *site, const struct batch *batch)
+{
+    for (uint32_t i = 0; i < batch->count; i++)
+        if ((batch->entries[i].flags & ENTRY_OWN) && !entry_event(sim, site, &batch->entries[i]))
+            return false;
+    return true;
+}
+
+static void keep_feed(struct sim *sim, uint32_t node, struct disk_site *site, struct spoke_output *asked)
+{
+    enum fate fate = commit_fate(sim, sim->nodes[node].full_until);
+    if (!fits(sim, site, asked->batch)) {
+        struct task *refused = done_later(sim, node, SPOKE_FEED_KEPT, asked->site);
+        refused->spoke_done.ok = false;
+        refused->spoke_done.contradicts = true;
+        sim_note(sim, node, "an own entry that it did not write", 0, 0, 0);
+        if (sim->spoilt) /* the person is told; the daemon is started again some day */
+            (void)sim_later(sim, sim->now + 5000 + sim_below(sim, 60000), ITEM_FAULT, node, sim->nodes[node].life);
+        return;
+    }
+    sim_note(sim, node, "keeps % entries from %.%", asked->batch->count, asked->batch->epoch, asked->batch->first_n);
+    if (fate != FATE_LOST)
+        append_feed(sim, node, site, asked->batch);
+    if (fate != FATE_OK) {
+        spoke_commit_failed(sim, node, fate == FATE_LOST);
+        return;
+    }
+    if (sim->nodes[node].machine)
+        (void)done_later(sim, node, SPOKE_FEED_KEPT, asked->site);
+    views_due(sim, node);
+}
+
+/* ---- RECEIPT ---- */
+
+static bool receipt_fits(const struct disk_stream *own, const struct msg_receipt *receipt)
+{
+    return receipt->seq == 0 ||
+           (receipt->seq <= own->count && event_id_equal(&own->events[receipt->seq - 1]->id, &receipt->id));
+}
+
+static void keep_receipt(struct sim *sim, uint32_t node, struct disk_site *site, const struct spoke_output *asked)
+{
+    const struct msg_receipt *receipt = asked->receipt;
+    struct disk_stream *own = disk_own(site);
+    enum fate fate = commit_fate(sim, sim->nodes[node].full_until);
+    sim_note(sim, node, asked->lowered ? "lowers its receipt to %" : "keeps a receipt up to %", receipt->seq, 0, 0);
+    if (receipt->incarnation != own->incarnation || !receipt_fits(own, receipt)) {
+        struct task *refused = done_later(sim, node, SPOKE_RECEIPT_KEPT, bytes_str(site->name));
+        refused->spoke_done.ok = false;
+        refused->spoke_done.contradicts = true;
+        refused->spoke_done.seq = receipt->seq;
+        if (!asked->lowered)
+            sim_fail(sim, "laptop %u: a receipt for %s that is for another event was kept", node, site->name);
+        return;
+    }
+    if (!asked->lowered && receipt->seq < own->shared_seq)
+        sim_fail(sim, "laptop %u: a receipt for %s goes back", node, site->name);
+    bool forgets = sim->breakage == BREAK_RECEIPT_VOLATILE || (sim->breakage == BREAK_LOWERED_FORGOTTEN && asked->lowered);
+    if (fate != FATE_LOST && !forgets) {
+        own->shared_seq = receipt->seq;
+        own->shared_id = receipt->id;
+    }
+    uint64_t *excused = &sim->nodes[node].excused[sim_site_number(bytes_str(site->name))];
+    if (fate != FATE_LOST && asked->lowered && *excused > receipt->seq)
+        *excused = receipt->seq; /* from here on it has to know what the hub lost */
+    if (fate != FATE_OK) {
+        spoke_commit_failed(sim, node, fate == FATE_LOST);
+        return;
+    }
+    struct task *done = done_later(sim, node, SPOKE_RECEIPT_KEPT, bytes_str(site->name));
+    done->spoke_done.seq = receipt->seq;
+}
+
+static void keep_keys(struct sim *sim, uint32_t node, const struct spoke_output *asked)
+{
+    struct sim_node *n = &sim->nodes[node];
+    if (commit_fate(sim, n->full_until) != FATE_OK) {
+        spoke_commit_failed(sim, node, true);
+        return;
+    }
+    learn_keys(sim, n->keys, asked->body.bytes, asked->key_count, &n->box);
+    views_due(sim, node);
+}
+
+void spoke_ask(struct sim *sim, struct task *item)
+{
+    struct spoke_output *asked = &item->spoke_ask;
+    struct disk_site *site = disk_site(&sim->nodes[item->node].disk, asked->site);
+    if (!site)
+        return;
+    if (asked->kind == SPOKE_READ_OWN)
+        read_own(sim, item->node, site, asked);
+    else if (asked->kind == SPOKE_READ_KEYS)
+        read_keys(sim, item->node, asked);
+    else if (asked->kind == SPOKE_READ_OFFER)
+        read_offer(sim, item->node, site, asked);
+    else if (asked->kind == SPOKE_KEEP_FEED)
+        keep_feed(sim, item->node, site, asked);
+    else if (asked->kind == SPOKE_KEEP_RECEIPT)
+        keep_receipt(sim, item->node, site, asked);
+    else if (asked->kind == SPOKE_KEEP_KEYS)
+        keep_keys(sim, item->node, asked);
+}
