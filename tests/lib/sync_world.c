@@ -483,18 +483,51 @@ bool world_settled(const struct world *world)
     return true;
 }
 
+static bool on_any_disk(const struct world *world, const struct pool_event *event)
+{
+    for (uint32_t i = 0; i < world->config.spokes; i++)
+        for (uint32_t s = 0; s < world->spokes[i].store.site_count; s++) {
+            const struct store_site *site = &world->spokes[i].store.sites[s];
+            for (uint64_t k = 0; k < site->own_count; k++)
+                if (site->own[k] == event)
+                    return true;
+            if (store_holds(site, event))
+                return true;
+        }
+    return false;
+}
+
+/* How many events at the hub say this, and whether one has to. */
+static uint32_t said(const struct world *world, uint32_t content, bool *must)
+{
+    uint32_t count = 0;
+    *must = false;
+    for (uint32_t i = content; i < world->pool.count; i++) {
+        const struct pool_event *event = world->pool.items[i];
+        for (uint32_t s = 0; s < world->hub_store.site_count && event->content == content; s++)
+            count += store_holds(&world->hub_store.sites[s], event);
+        *must |= event->content == content && (event->held || on_any_disk(world, event));
+    }
+    return count;
+}
+
 uint32_t world_lacking(const struct world *world)
 {
-    uint32_t wrong = 0;
-    for (uint32_t i = 0; i < world->pool.count; i++) {
-        const struct pool_event *event = world->pool.items[i];
-        uint32_t said = 0;
-        for (uint32_t k = i; k < world->pool.count && event->content == i; k++)
-            for (uint32_t s = 0; s < world->hub_store.site_count && world->pool.items[k]->content == i; s++)
-                said += store_holds(&world->hub_store.sites[s], world->pool.items[k]);
-        wrong += event->content == i && said != 1;
-    }
-    return wrong;
+    uint32_t lacking = 0;
+    bool must;
+    for (uint32_t i = 0; i < world->pool.count; i++)
+        if (world->pool.items[i]->content == i)
+            lacking += said(world, i, &must) == 0 && must;
+    return lacking;
+}
+
+uint32_t world_doubled(const struct world *world)
+{
+    uint32_t doubled = 0;
+    bool must;
+    for (uint32_t i = 0; i < world->pool.count; i++)
+        doubled += world->pool.items[i]->content == i && said(world, i, &must) > 1;
+    return doubled;
 }
 
 bool world_settle(struct world *world, uint64_t steps)

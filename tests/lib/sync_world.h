@@ -71,9 +71,10 @@ void world_idle(struct world *world, uint64_t ms);
 
 /* The first invariant that did not hold, in words; NULL while all do. */
 const char *world_problem(const struct world *world);
-/* Everything that was recorded and is not lost with a laptop's older state is at the hub exactly once (whatever says
- * it); 0, or what is missing or there twice, counted. */
+/* Of what was recorded, how much is not at the hub, whatever event says it: only what some laptop had not shared before
+ * its disk was set back may be lacking. And how much is said there by more than one event. */
 uint32_t world_lacking(const struct world *world);
+uint32_t world_doubled(const struct world *world);
 uint64_t world_frames(const struct world *world);  /* sent so far */
 uint64_t world_commits(const struct world *world);
 uint64_t world_now(const struct world *world);
