@@ -203,8 +203,8 @@ static enum felloe_code backup_out(struct cli *cli)
     struct felloe_answer *answer = NULL;
     struct backing_up run = {.name = "standard output", .fd = STDOUT_FILENO};
     if (isatty(STDOUT_FILENO) == 1)
-        return cli_fail(cli, FELLOE_USAGE, "a backup is no text for a screen: give a FILE, or send it on: felloe backup "
-                        "- | …");
+        return cli_fail(cli, FELLOE_USAGE, "a backup is no text for a screen: give a FILE, or send it on: felloe "
+                        "backup - | …");
     enum felloe_code code = receive(cli, &run, &answer);
     felloe_answer_free(answer);
     return code;
@@ -225,9 +225,9 @@ static const struct option_def options[] = {
 
 const struct verb verb_backup = {
     "backup", GROUP_KEEP, "[--keys] FILE|-", "copy the log, or the keys, to a file, while everything goes on",
-    "Two files make a hub whole again: a backup of the log, made often, and one of the keys, made after each change of\n"
-    "who there is (a new site, a new person, an erasure), kept apart from the first and as safe as the record itself.\n"
-    "The log's alone is sealed, and of no use to a thief.\n\n"
-    "FILE must not be there yet; it appears whole or not at all, readable by you alone. - is standard output, which\n"
-    "must not be a terminal; nothing is confirmed then, but the exit code says whether it was whole.\n"
+    "Two files make a hub whole again, each made as often as you can: one of the log, which is sealed and alone of\n"
+    "no use to a thief, and one of the keys, kept apart from it and as safe as the record itself. After an erasure\n"
+    "make a new one of the keys, and destroy those before it: they open what was erased.\n\n"
+    "FILE must not be there yet; it appears whole or not at all, readable by you alone. - is standard output, but no\n"
+    "terminal; nothing is confirmed then, but the exit code says whether it was whole.\n"
     "`felloe hub restore` and `felloe restore` put it back.", options, 1, 1, run_backup};

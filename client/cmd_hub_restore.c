@@ -29,9 +29,9 @@ static enum felloe_code run(struct cli *cli)
 }
 
 #define MORE_COMMON \
-    "The daemon must not run. The backup is checked before anything is touched. The log that is here is not deleted but\n" \
-    "moved aside, to DIR/log.before-restore-N. Keys that are here stay, and what was erased stays erased. Interrupted at\n" \
-    "any point, the same command again finishes it.\n"
+    "The daemon must not run. The backup is checked before anything is touched. The log that is here is not deleted\n" \
+    "but moved aside, to DIR/log.before-restore-N. Keys that are here stay, and what was erased stays erased.\n" \
+    "Interrupted at any point, the same command again finishes it.\n"
 
 const struct verb verb_hub_restore = {
     "hub restore", GROUP_SETUP, "[FILE] [--keys KEYFILE]", "put a hub back to a backup; its laptops bring the rest",
@@ -44,6 +44,6 @@ const struct verb verb_hub_restore = {
 const struct verb verb_restore = {
     "restore", GROUP_SETUP, "[FILE] [--keys KEYFILE]", "put a laptop back to its own backup",
     MORE_COMMON
-    "\nWhat it had shared comes back from the hub. It goes on as another incarnation, by itself, when it next connects.\n"
+    "\nWhat it had shared comes back from the hub. It goes on as another incarnation, by itself, once it connects.\n"
     "A laptop that is gone is better replaced: revoke it, and let the new one join.",
     options, 0, 1, run};

@@ -22,8 +22,8 @@ static enum felloe_code cannot(const char *verb, const char *path, int cause, st
     case ENOSPC:
     case EDQUOT:
         return felloe_fail(error, FELLOE_STORAGE,
-                           "the disk is full: %s could not be %s. What was here is as it was; free some space, and do it "
-                           "again",
+                           "the disk is full: %s could not be %s. What was here is as it was; free some space, and do "
+                           "it again",
                            path, verb);
     default:
         return felloe_fail(error, FELLOE_STORAGE, "%s could not be %s: %s", path, verb, strerror(cause));
@@ -38,8 +38,8 @@ static enum felloe_code no_backup(const char *path, struct felloe_error *error)
 static enum felloe_code not_whole(const char *path, struct felloe_error *error)
 {
     return felloe_fail(error, FELLOE_DAMAGED,
-                       "%s is not as it was made: it was cut short, or changed. Take another backup; nothing was changed "
-                       "here",
+                       "%s is not as it was made: it was cut short, or changed. Take another backup; nothing was "
+                       "changed here",
                        path);
 }
 
@@ -131,10 +131,12 @@ enum felloe_code backup_file_open(struct backup_file *file, const char *path, bo
     enum felloe_code code = read_start(file, (uint64_t)info.st_size, error);
     if (code == FELLOE_OK)
         code = check(file, error);
-    if (code == FELLOE_OK && file->head.keys != keys)
-        return keys ? felloe_fail(error, FELLOE_INVALID, "%s is a backup of the log: give it as FILE, without --keys", path)
-                    : felloe_fail(error, FELLOE_INVALID, "%s is a backup of the keys: give it as --keys %s", path, path);
-    return code;
+    if (code != FELLOE_OK || file->head.keys == keys)
+        return code;
+    return felloe_fail(error, FELLOE_INVALID,
+                       keys ? "%s is a backup of the log: give it as FILE, without --keys"
+                            : "%s is a backup of the keys: give it as --keys KEYFILE",
+                       path);
 }
 
 /* ---- the image ---- */

@@ -15,8 +15,8 @@ struct backup_file {
     uint8_t hash[BACKUP_HASH_SIZE];
 };
 
-/* FELLOE_NOT_FOUND, FELLOE_DENIED; FELLOE_INVALID: it is no backup, or not one of what is wanted; FELLOE_DAMAGED: it was
- * cut short or changed. */
+/* FELLOE_NOT_FOUND, FELLOE_DENIED; FELLOE_INVALID: it is no backup, or not one of what is wanted; FELLOE_DAMAGED: it
+ * was cut short or changed. */
 enum felloe_code backup_file_open(struct backup_file *file, const char *path, bool keys, struct felloe_error *error);
 /* The database in it, to a new file of mode 0600, on the disk when this returns; hashed once more on the way. */
 enum felloe_code backup_file_image(const struct backup_file *file, const char *to, struct felloe_error *error);

@@ -40,7 +40,7 @@ static enum felloe_code open_files(const struct restore_options *options, struct
         code = backup_file_open(keys, options->keys, true, error);
     if (code == FELLOE_OK && options->log != NULL && options->keys != NULL &&
         !device_id_equal(&log->head.device, &keys->head.device))
-        code = felloe_fail(error, FELLOE_INVALID, "%s is of %s “%s”, and %s of %s “%s”: they do not belong together",
+        code = felloe_fail(error, FELLOE_INVALID, "%s is of %s “%s”, and %s of %s “%s”: they do not go together",
                            options->log, whose(&log->head), log->head.name, options->keys, whose(&keys->head),
                            keys->head.name);
     return code;
@@ -48,14 +48,22 @@ static enum felloe_code open_files(const struct restore_options *options, struct
 
 /* ---- who it is ---- */
 
+static enum felloe_code nobody(const char *dir, struct felloe_error *error)
+{
+    return felloe_fail(error, FELLOE_NOT_FOUND,
+                       "%s is neither a hub nor a laptop. To make it one from backups, give that of the keys, too: "
+                       "--keys KEYFILE",
+                       dir);
+}
+
 static enum felloe_code take_identity(const struct restore_options *options, const struct backup_file *keys,
                                       struct identity *identity, struct restore_outcome *out,
                                       struct felloe_error *error)
 {
     if (!identity_read(identity, keys->head.identity) ||
         !device_id_equal(&identity->device, &keys->head.device))
-        return felloe_fail(error, FELLOE_INVALID, "the identity in %s cannot be read; a newer version may have written it",
-                           options->keys);
+        return felloe_fail(error, FELLOE_INVALID,
+                           "the identity in %s cannot be read; a newer version may have written it", options->keys);
     out->fresh = true;
     return file_write(options->dir, "identity", keys->head.identity, error);
 }
@@ -85,11 +93,7 @@ static enum felloe_code find_identity(const struct restore_options *options, con
         code = put_identity_aside(options->dir, out, error) == FELLOE_OK ? FELLOE_NOT_FOUND : error->code;
     if (code == FELLOE_NOT_FOUND && options->keys != NULL)
         return take_identity(options, keys, identity, out, error);
-    return code == FELLOE_NOT_FOUND
-               ? felloe_fail(error, code, "%s is neither a hub nor a laptop. To make it one from backups, give that of the "
-                                          "keys, too: --keys KEYFILE",
-                             options->dir)
-               : code;
+    return code == FELLOE_NOT_FOUND ? nobody(options->dir, error) : code;
 }
 
 static enum felloe_code check_whose(const char *path, const struct backup_head *head, const struct identity *identity,
@@ -97,8 +101,8 @@ static enum felloe_code check_whose(const char *path, const struct backup_head *
 {
     if (device_id_equal(&head->device, &identity->device))
         return FELLOE_OK;
-    return felloe_fail(error, FELLOE_INVALID, "%s is a backup of %s “%s”, and %s is %s “%s”. Nothing was changed", path,
-                       whose(head), head->name, dir, identity->role == ROLE_HUB ? "the hub" : "the laptop",
+    return felloe_fail(error, FELLOE_INVALID, "%s is a backup of %s “%s”, and %s is %s “%s”. Nothing was changed",
+                       path, whose(head), head->name, dir, identity->role == ROLE_HUB ? "the hub" : "the laptop",
                        identity->label);
 }
 
@@ -148,9 +152,7 @@ enum felloe_code setup_restore(const struct restore_options *options, struct res
     *out = (struct restore_outcome){0};
     enum felloe_code code = open_files(options, &log, &keys, error);
     if (code == FELLOE_OK && options->keys == NULL && !is_there(options->dir, "identity"))
-        code = felloe_fail(error, FELLOE_NOT_FOUND, "%s is neither a hub nor a laptop. To make it one from backups, give "
-                                                    "that of the keys, too: --keys KEYFILE",
-                           options->dir);
+        code = nobody(options->dir, error);
     int lock = code == FELLOE_OK ? setup_directory(options->dir, error) : -1;
     if (code == FELLOE_OK && lock < 0)
         code = error->code;

@@ -4,8 +4,9 @@
  *   files checked -> lock -> identity -> keys -> log grown beside the one that is here -> exchanged -> views removed
  *   -> configuration
  *
- * What is not there yet comes from the backup of the keys; what is there stays, but for the log, which is kept aside. The
- * configuration comes last: a directory without one is served by nobody. Interrupted anywhere, it may be run again. */
+ * What is not there yet comes from the backup of the keys; what is there stays, but for the log, which is kept aside.
+ * The configuration comes last: a directory without one is served by nobody. Interrupted anywhere, it may be run again.
+ */
 #ifndef FELLOE_DAEMON_SETUP_RESTORE_H
 #define FELLOE_DAEMON_SETUP_RESTORE_H
 

@@ -33,8 +33,11 @@ enum felloe_code keyring_open(struct keyring **out, const char *dir, const uint8
         free(keyring);
         return felloe_fail(error, FELLOE_USAGE, "the directory's name is too long: %s", dir);
     }
-    const struct store_options options = {
-        .dir = path, .what = "the keyring", .tables = table_names, .table_count = T_COUNT, .map_bytes = (size_t)8 << 30};
+    const struct store_options options = {.dir = path,
+                                          .what = "the keyring",
+                                          .tables = table_names,
+                                          .table_count = T_COUNT,
+                                          .map_bytes = (size_t)8 << 30};
     enum felloe_code code = store_open(&keyring->store, &options, error);
     if (code != FELLOE_OK) {
         free(keyring);

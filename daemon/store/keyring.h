@@ -36,8 +36,9 @@ enum felloe_code keyring_erase(struct keyring *keyring, const struct key_id *ids
                                struct felloe_error *error);
 bool keyring_erased(struct keyring *keyring, const struct key_id *id);
 
-/* What must outlive the log: which sites there are (those with a site key; index from 0, false past the last), and at a
- * hub its devices, as rows of the log's table (log_admin.c), so that a hub whose log is gone still knows its laptops. */
+/* What must outlive the log: which sites there are (those with a site key; index from 0, false past the last), and at
+ * a hub its devices, as rows of the log's table (log_admin.c), so that a hub whose log is gone still knows its laptops.
+ */
 bool keyring_site_at(struct keyring *keyring, size_t index, char site[SLUG_MAX + 1]);
 enum felloe_code keyring_put_device(struct keyring *keyring, const struct device_id *device, struct bytes row,
                                     struct felloe_error *error);
@@ -46,8 +47,8 @@ bool keyring_devices(struct keyring *keyring,
                      bool (*visit)(void *context, const struct device_id *device, struct bytes row), void *context);
 size_t keyring_count(struct keyring *keyring);
 
-/* All keys, and the names of all erased ones, in no order that means anything. False: one that is here cannot be opened,
- * or `visit` returned false. Nothing of this keyring may be changed from within. */
+/* All keys, and the names of all erased ones, in no order that means anything. False: one that is here cannot be
+ * opened, or `visit` returned false. Nothing of this keyring may be changed from within. */
 bool keyring_visit(struct keyring *keyring, bool (*visit)(void *context, const struct key_record *record),
                    void *context);
 bool keyring_visit_erased(struct keyring *keyring, bool (*visit)(void *context, const struct key_id *id),

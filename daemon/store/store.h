@@ -104,12 +104,13 @@ bool store_cursor_delete(struct store_cursor *cursor);
 
 /* ---- copies ---- */
 
-/* Writes a consistent, compacted image of the whole environment (a data.mdb) to a descriptor, which may be a pipe, while
- * others read and write. Holds a read transaction all the while: whoever reads the pipe must not dawdle. Blocks. */
+/* Writes a consistent, compacted image of the whole environment (a data.mdb) to a descriptor, which may be a pipe,
+ * while others read and write. Holds a read transaction all the while: whoever reads the pipe must not dawdle. Blocks.
+ */
 enum felloe_code store_copy(struct store *store, int descriptor, struct felloe_error *error);
-/* Puts a compacted copy in the place of the file, so that nothing of what was deleted is left in it, and overwrites the
- * old one. No transaction is open, and none begins meanwhile, on any thread. Where no copy can be made, all is as it was
- * (FELLOE_STORAGE); where the new file cannot be opened, every later begin fails. */
+/* Puts a compacted copy in the place of the file, so that nothing of what was deleted is left in it, and overwrites
+ * the old one. No transaction is open, and none begins meanwhile, on any thread. Where no copy can be made, all is as it
+ * was (FELLOE_STORAGE); where the new file cannot be opened, every later begin fails. */
 enum felloe_code store_rewrite(struct store *store, struct felloe_error *error);
 
 /* ---- numbers ---- */

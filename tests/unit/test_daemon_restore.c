@@ -339,7 +339,7 @@ static void the_wrong_file_is_refused_in_words(void **state)
     const char *dir = hub.g->dir.path;
     struct given_dir empty = given_dir();
     expect_refused(dir, other.log, NULL, FELLOE_INVALID, "Nothing was changed");
-    expect_refused(dir, hub.log, other.keys, FELLOE_INVALID, "do not belong together");
+    expect_refused(dir, hub.log, other.keys, FELLOE_INVALID, "do not go together");
     expect_refused(dir, hub.keys, NULL, FELLOE_INVALID, "--keys");
     expect_refused(dir, hub.log, hub.log, FELLOE_INVALID, "without --keys");
     expect_refused(dir, "/no/such/file", NULL, FELLOE_NOT_FOUND, "/no/such/file");
