@@ -155,7 +155,8 @@ static enum felloe_code check_arguments(struct arguments *arguments, struct fell
 static enum felloe_code set_mode(struct arguments *arguments, enum mode mode, struct felloe_error *error)
 {
     if (arguments->mode != MODE_SERVE && arguments->mode != mode)
-        return felloe_fail(error, FELLOE_USAGE, "one thing at a time: --check, --init-hub, --join, --restore or --repair");
+        return felloe_fail(error, FELLOE_USAGE,
+                           "one thing at a time: --check, --init-hub, --join, --restore or --repair");
     arguments->mode = mode;
     return FELLOE_OK;
 }

@@ -109,8 +109,8 @@ void tell_restored(const char *dir, const struct restore_outcome *done, bool jso
     tell_keys(dir, done);
     tell_log(done);
     if (done->role == ROLE_HUB && done->log)
-        printf("The hub goes on in epoch %u. Laptops bring what it lacks, by themselves, as they connect; until the last\n"
-               "of them has, some of what was shared can be missing here.\n",
+        printf("The hub goes on in epoch %u. Laptops bring what it lacks, by themselves, as they connect; until the\n"
+               "last of them has, some of what was shared can be missing here.\n",
                done->epoch);
     if (done->role == ROLE_SPOKE && done->log)
         puts("What it had shared comes back from the hub, and it goes on as another incarnation, by itself.");
