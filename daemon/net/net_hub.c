@@ -119,8 +119,33 @@ static struct peer *peer_add(struct net_hub *hub, struct bytes routing, const ui
     return peer;
 }
 
-/* The connection that a message came by. When a key has too many, the quietest makes room: what it was to get is asked
- * for again, and should it speak once more it is a new one. */
+/* Only sending tells: an empty message, which nobody takes for anything. */
+static bool is_gone(struct net_hub *hub, const struct peer *peer)
+{
+    struct buffer header = {0};
+    struct lent body = {0};
+    struct net_outgoing *message = net_outgoing_new(&header, &body);
+    if (message == NULL)
+        return false;
+    enum net_sent sent = net_send(hub->router, bytes_of(peer->routing, ROUTING_SIZE), message);
+    if (sent != NET_SENT)
+        net_outgoing_free(message);
+    return sent == NET_GONE;
+}
+
+static size_t drop_gone(struct net_hub *hub, const uint8_t *curve)
+{
+    size_t dropped = 0;
+    for (size_t i = hub->peer_count; i-- > 0;)
+        if (same_key(hub->peers[i], curve) && is_gone(hub, hub->peers[i])) {
+            peer_drop(hub, i);
+            dropped++;
+        }
+    return dropped;
+}
+
+/* The connection that a message came by. When a key has too many, those that are gone make room, or else the quietest:
+ * what it was to get is asked for again, and should it speak once more it is a new one. */
 static struct peer *peer_of(struct net_hub *hub, struct bytes routing, const uint8_t *curve)
 {
     size_t count = 0, quietest = 0;
@@ -133,7 +158,7 @@ static struct peer *peer_of(struct net_hub *hub, struct bytes routing, const uin
         if (count++ == 0 || peer->heard_at < hub->peers[quietest]->heard_at)
             quietest = i;
     }
-    if (count >= KEY_PEERS_MAX)
+    if (count >= KEY_PEERS_MAX && drop_gone(hub, curve) == 0)
         peer_drop(hub, quietest);
     return peer_add(hub, routing, curve);
 }

@@ -87,6 +87,8 @@ static inline enum felloe_code hub_open(const char *listen, struct felloe_error 
 static inline void laptop_hears(void *context, struct bytes header, struct lent *body)
 {
     struct laptop *laptop = context;
+    if (header.len == 0) /* only whether it is there */
+        return;
     laptop->heard++;
     laptop->last_body = body->bytes.len;
     for (size_t i = 0; i < body->bytes.len; i += 997)

@@ -67,6 +67,36 @@ static void of_five_copies_the_quietest_makes_room(void **state)
         net_spoke_close(copies[i].net);
 }
 
+/* A laptop that made new connections has old ones at the hub that say nothing more, and need not be the quietest. */
+static void connections_that_are_gone_make_room_first(void **state)
+{
+    (void)state;
+    struct laptop quiet, lively;
+    hub.answer = true;
+    laptop_make(&quiet);
+    laptop_make(&lively);
+    lively.pair = quiet.pair;
+    admit(&quiet.pair, NET_KEY_DEVICE, 1);
+    laptop_open(&quiet, net_hub_endpoint(hub.net), &hub_pair);
+    UNTIL(quiet.link == NET_UP);
+    laptop_says(&quiet, "here", 0);
+    UNTIL(quiet.heard == 1);
+    uint64_t number = hub.last_peer;
+    laptop_open(&lively, net_hub_endpoint(hub.net), &hub_pair);
+    for (unsigned i = 1; i <= 12; i++) {
+        UNTIL(lively.ups == i);
+        laptop_says(&lively, "on a new connection", 0);
+        UNTIL(lively.heard == i);
+        net_spoke_reconnect(lively.net);
+    }
+    assert_int_equal(quiet.heard, 1);
+    laptop_says(&quiet, "still the same", 0);
+    UNTIL(quiet.heard == 2);
+    assert_int_equal(hub.last_peer, number);
+    net_spoke_close(quiet.net);
+    net_spoke_close(lively.net);
+}
+
 /* Four connections of one key, none of which reads: no more waits for them than for one, and it is the newest that goes
  * on being served. */
 static void copies_that_do_not_read_share_one_bound(void **state)
@@ -103,6 +133,7 @@ int main(void)
 #define STORY(name) cmocka_unit_test_setup_teardown(name, begin, end)
         STORY(copies_of_a_laptop_are_heard_side_by_side),
         STORY(of_five_copies_the_quietest_makes_room),
+        STORY(connections_that_are_gone_make_room_first),
         STORY(copies_that_do_not_read_share_one_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
