@@ -165,7 +165,7 @@ static enum felloe_code confirm(struct cli *cli, const struct backing_up *run, c
     printf(" to %s (%.1f MB)\n", run->name, (double)run->bytes / 1e6);
     puts(keys ? "Whoever has it and a backup of the log reads everything, and can pass for this device: keep it apart, "
                 "and safe."
-              : "It is sealed, and useless without the keys: `felloe backup --keys FILE` backs them up.");
+              : "It is sealed, and of no use without the keys: `felloe backup --keys FILE` backs them up.");
     return FELLOE_OK;
 }
 
@@ -225,8 +225,8 @@ static const struct option_def options[] = {
 
 const struct verb verb_backup = {
     "backup", GROUP_KEEP, "[--keys] FILE|-", "copy the log, or the keys, to a file, while everything goes on",
-    "Two files make a hub whole again, each made as often as you can: one of the log, which is sealed and alone of\n"
-    "no use to a thief, and one of the keys, kept apart from it and as safe as the record itself. After an erasure\n"
+    "Two files make a hub whole again, each made as often as you can: one of the log, in which nothing about people can\n"
+    "be read without keys, and one of the keys, kept apart from it and as safe as the record itself. After an erasure\n"
     "make a new one of the keys, and destroy those before it: they open what was erased.\n\n"
     "FILE must not be there yet; it appears whole or not at all, readable by you alone. - is standard output, but no\n"
     "terminal; nothing is confirmed then, but the exit code says whether it was whole.\n"
