@@ -21,7 +21,8 @@ struct content {
 
 struct pending {
     const struct op *op;
-    bool certain; /* was made durable by itself; waits here because of what is pending before it */
+    bool certain;  /* was made durable; waits here because of what is before it */
+    bool doubtful; /* a sync of it failed: nobody knows, whatever is synced later */
 };
 
 struct entry {
@@ -240,15 +241,26 @@ static void file_apply(struct node *file, const struct op *op)
 
 static void file_flush(struct node *file)
 {
+    size_t sure = 0;
+    for (; sure < file->pending_count && !file->pending[sure].doubtful; sure++)
+        file_apply(file, file->pending[sure].op);
+    file->pending_count -= sure;
+    memmove(file->pending, file->pending + sure, file->pending_count * sizeof *file->pending);
     for (size_t i = 0; i < file->pending_count; i++)
-        file_apply(file, file->pending[i].op);
-    file->pending_count = 0;
+        file->pending[i].certain = !file->pending[i].doubtful;
+}
+
+static void file_doubt(struct node *file)
+{
+    for (size_t i = 0; i < file->pending_count; i++)
+        file->pending[i].doubtful = !file->pending[i].certain;
 }
 
 static void file_add(struct node *file, const struct op *op)
 {
     file->pending = grow(file->pending, &file->pending_cap, file->pending_count, sizeof *file->pending);
-    file->pending[file->pending_count++] = (struct pending){.op = op};
+    file->pending[file->pending_count++] =
+        (struct pending){.op = op, .doubtful = (op->head->flags & TRACE_DOUBTFUL) != 0 && op->head->kind == TRACE_WRITE};
 }
 
 /* ---- operations ---- */
@@ -295,6 +307,10 @@ void disk_begin(struct disk *disk, const struct op *op)
     case TRACE_ROOM:
         if (file != NULL)
             file_add(file, op);
+        break;
+    case TRACE_FAILED:
+        if (file != NULL)
+            file_doubt(file);
         break;
     case TRACE_MKDIR:
         add_name(disk, op->name, node_new(disk, true));
@@ -355,7 +371,8 @@ size_t disk_pending(const struct disk *disk)
 {
     size_t count = 0;
     for (const struct node *node = disk->all; node != NULL; node = node->next)
-        count += node->pending_count;
+        for (size_t i = 0; i < node->pending_count; i++)
+            count += !node->pending[i].certain;
     return count;
 }
 
@@ -383,9 +400,9 @@ static void put_torn(uint8_t *bytes, uint64_t at, struct bytes data, struct chan
 static bool chosen(struct building *b, const struct pending *pending)
 {
     struct choice *choice = b->choice;
-    const size_t nth = b->nth++;
     if (pending->certain)
         return true;
+    const size_t nth = b->nth++;
     switch (choice->kind) {
     case KEEP_NONE:
         return false;

@@ -15,15 +15,15 @@ struct judging {
     struct opened opened;
     const struct said_list *said;
     size_t cut;
-    char *why;
+    struct verdict *verdict;
 };
 
 static bool wrong(struct judging *j, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    if (*j->why == '\0')
-        vsnprintf(j->why, WHY_SIZE, format, arguments);
+    if (j->verdict->why[0] == '\0')
+        vsnprintf(j->verdict->why, WHY_SIZE, format, arguments);
     va_end(arguments);
     return false;
 }
@@ -173,7 +173,7 @@ static bool goes_on(struct judging *j, const char *folder)
     return (there && verifies(j)) || wrong(j, "one more event was recorded, and is not there");
 }
 
-/* They may be a commit behind; but whole, so that they need not be folded afresh. */
+/* They can be opened, or are seen to be damaged, and are made again. */
 static bool views_are_whole(struct judging *j)
 {
     char path[sizeof j->opened.dir + 16];
@@ -184,10 +184,11 @@ static bool views_are_whole(struct judging *j)
     if (stat(path, &st) != 0)
         return true;
     const struct store_options options = {.dir = path, .what = "the views"};
-    if (store_open(&store, &options, &error) != FELLOE_OK)
-        return wrong(j, "the views: %s", error.message);
-    store_close(store);
-    return true;
+    enum felloe_code code = store_open(&store, &options, &error);
+    if (code == FELLOE_OK)
+        store_close(store);
+    j->verdict->views_again = code == FELLOE_DAMAGED;
+    return code == FELLOE_OK || code == FELLOE_DAMAGED || wrong(j, "the views: %s", error.message);
 }
 
 /* ---- before it was said to be made ---- */
@@ -233,12 +234,12 @@ static bool promised(const struct judging *j, enum said_kind kind)
 }
 
 bool image_judge(const char *folder, const struct said_list *said, size_t cut, struct chance *chance,
-                 char why[WHY_SIZE])
+                 struct verdict *verdict)
 {
     static struct judging j; /* a hub's directory of devices makes it large */
-    j = (struct judging){.said = said, .cut = cut, .why = why};
+    j = (struct judging){.said = said, .cut = cut, .verdict = verdict};
     struct felloe_error error = {0};
-    *why = '\0';
+    *verdict = (struct verdict){0};
     const bool made = promised(&j, SAID_MADE);
     if (!made && !can_be_made_again(&j, folder))
         return false;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* felloe-power: IMAGES disks after a power cut, of the traces given, each opened and judged.
  *
- *   felloe-power [--images N] [--seed S] [--jobs J] [--pretend FAULT] [--only TRACE:CUT:IMAGE --build FOLDER] TRACE…
+ *   felloe-power [--images N] [--seed S] [--jobs J] [--part P/PARTS] [--cuts FROM-TO] [--pretend FAULT]
+ *                [--only TRACE:CUT:IMAGE [--build FOLDER]] TRACE…
  *
- * Cuts are spread evenly over a trace's operations. Where a cut has more images than subsets of at most ten pending
- * operations, all of these are taken; the rest is by chance, from the seed. Exit code 1: an image was wrong. */
+ * Cuts are spread evenly over a trace's operations, or those FROM-TO of them. Where there are images enough, each subset of
+ * at most ten pending operations is one, and as many more are by chance, from the seed; otherwise all are by chance. With
+ * --part one of PARTS (0 …) of all these images is judged. Exit code 1: an image was wrong. */
 #include "tests/power/power.h"
 
 #include <errno.h>
@@ -28,7 +30,8 @@
 static const char *const pretences[] = {"nothing", "no-sync", "no-meta-sync", "no-key-sync", "no-folder-sync", "early"};
 
 struct options {
-    size_t images, jobs;
+    size_t images, jobs, part, parts;
+    size_t cut_from, cut_to;
     uint64_t seed;
     enum pretence pretence;
     size_t only_cut, only_image;
@@ -40,7 +43,7 @@ struct options {
 struct shared {
     struct progress {
         size_t next;            /* number of the image at hand, plus one */
-        size_t judged, failed;
+        size_t judged, failed, views_again;
         size_t cut, image, pending_most;
         char why[FAILURES_SHOWN][WHY_SIZE + 100];
     } jobs[JOBS_MAX];
@@ -52,25 +55,20 @@ struct run {
     struct said_list said;
     size_t number, images;      /* of this trace */
     size_t *cuts, cut_count;    /* operations of the disk */
+    size_t *first;              /* the first image of each cut, and one past the last */
     struct shared *shared;
     char scratch[PATH_MAX];
 };
 
 /* ---- one image after the other ---- */
 
-/* Images first..last of a cut. */
-static size_t first_image(const struct run *run, size_t cut)
-{
-    return (cut * run->images + run->cut_count - 1) / run->cut_count;
-}
-
 static struct choice choose(const struct run *run, const struct disk *disk, size_t cut, size_t image, size_t quota)
 {
     const size_t pending = disk_pending(disk);
     struct choice choice = {.chance = {run->options->seed ^ (uint64_t)run->number << 56 ^ (uint64_t)cut << 24 ^ image}};
     const uint64_t how = chance_below(&choice.chance, 10);
-    choice.views = chance_below(&choice.chance, 8) == 0;
-    if (pending <= ALL_SUBSETS_MAX && quota >= (size_t)1 << pending && image < (size_t)1 << pending) {
+    choice.views = run->options->build != NULL || chance_below(&choice.chance, 8) == 0;
+    if (pending <= ALL_SUBSETS_MAX && quota >> pending > 1 && image >> pending == 0) {
         choice.kind = KEEP_MASK;
         choice.mask = image;
     } else {
@@ -82,7 +80,7 @@ static struct choice choose(const struct run *run, const struct disk *disk, size
 static void judge_one(struct run *run, const struct disk *disk, struct progress *p, size_t cut, size_t image,
                       size_t quota)
 {
-    char why[WHY_SIZE];
+    struct verdict verdict = {0};
     const size_t op = run->cuts[cut];
     struct choice choice = choose(run, disk, cut, image, quota);
     p->cut = cut;
@@ -91,13 +89,14 @@ static void judge_one(struct run *run, const struct disk *disk, struct progress 
         p->pending_most = disk_pending(disk);
     disk_build(disk, &choice, run->options->build != NULL ? run->options->build : run->scratch);
     struct chance chance = {choice.chance.state ^ 1};
-    bool fine = run->options->build != NULL || image_judge(run->scratch, &run->said, op, &chance, why);
+    bool fine = run->options->build != NULL || image_judge(run->scratch, &run->said, op, &chance, &verdict);
     p->judged++;
+    p->views_again += verdict.views_again;
     if (fine)
         return;
     if (p->failed < FAILURES_SHOWN)
         snprintf(p->why[p->failed], sizeof p->why[0], "%zu:%zu:%zu (operation %zu of %zu): %s", run->number, cut, image,
-                 op, run->trace.count, why);
+                 op, run->trace.count, verdict.why);
     p->failed++;
 }
 
@@ -109,14 +108,14 @@ static void judge_share(struct run *run, size_t job)
     struct disk *disk = disk_new(o->pretence);
     size_t op = 0;
     for (size_t cut = 0; cut < run->cut_count; cut++) {
-        const size_t first = o->only ? 0 : first_image(run, cut), last = o->only ? 0 : first_image(run, cut + 1);
+        const size_t first = run->first[cut], last = run->first[cut + 1];
         for (; op < run->cuts[cut]; op++) {
             disk_begin(disk, &run->trace.ops[op]);
             disk_end(disk, &run->trace.ops[op]);
         }
         disk_begin(disk, &run->trace.ops[op]);
         for (size_t image = first; image < last; image++) {
-            if (image % o->jobs != job || image < p->next)
+            if (o->only || image % (o->jobs * o->parts) != o->part * o->jobs + job || image < p->next)
                 continue;
             p->next = image + 1;
             judge_one(run, disk, p, cut, image - first, last - first);
@@ -178,6 +177,47 @@ static void find_cuts(struct run *run)
         exit(2);
 }
 
+static size_t capped(size_t pending, size_t most)
+{
+    const size_t twice = pending < ALL_SUBSETS_MAX ? (size_t)2 << pending : (size_t)2 << ALL_SUBSETS_MAX;
+    return twice < most ? twice : most;
+}
+
+/* How many images each cut gets: none more than twice its subsets, and all others alike. */
+static void share_out(struct run *run)
+{
+    const size_t from = run->options->cut_from;
+    const size_t to = run->options->cut_to < run->cut_count ? run->options->cut_to : run->cut_count;
+    size_t *pending = calloc(run->cut_count + 1, sizeof *pending), op = 0, most = 0, sum = 0;
+    run->first = calloc(run->cut_count + 1, sizeof *run->first);
+    if (pending == NULL || run->first == NULL || from >= to)
+        exit(2);
+    struct disk *disk = disk_new(run->options->pretence);
+    for (size_t cut = 0; cut < to; cut++) {
+        for (; op <= run->cuts[cut]; op++) {
+            disk_begin(disk, &run->trace.ops[op]);
+            if (op == run->cuts[cut])
+                pending[cut] = disk_pending(disk);
+            disk_end(disk, &run->trace.ops[op]);
+        }
+    }
+    disk_free(disk);
+    for (; sum <= run->images && most <= (size_t)2 << ALL_SUBSETS_MAX; most++) {
+        sum = 0;
+        for (size_t cut = from; cut < to; cut++)
+            sum += capped(pending[cut], most + 1);
+    }
+    most -= sum > run->images;
+    for (size_t cut = 0; cut < run->cut_count; cut++) {
+        const size_t nth = cut - from, all = to - from;
+        const bool in = cut >= from && cut < to;
+        run->first[cut + 1] = !in         ? run->first[cut]
+                              : most == 0 ? ((nth + 1) * run->images + all - 1) / all
+                                          : run->first[cut] + capped(pending[cut], most);
+    }
+    free(pending);
+}
+
 static void build_whole(struct run *run)
 {
     struct disk *disk = disk_new(PRETEND_NOTHING);
@@ -203,6 +243,7 @@ static size_t run_trace(const struct options *options, const char *path, size_t 
     snprintf(run.scratch, sizeof run.scratch - 16, "%s", scratch);
     trace_load(&run.trace, path);
     find_cuts(&run);
+    share_out(&run);
     build_whole(&run);
     said_collect(&run.said, &run.trace, run.scratch, options->pretence);
     folder_empty(run.scratch);
@@ -215,18 +256,20 @@ static size_t run_trace(const struct options *options, const char *path, size_t 
         const struct progress *p = &run.shared->jobs[job];
         sum.judged += p->judged;
         sum.failed += p->failed;
+        sum.views_again += p->views_again;
         sum.pending_most = p->pending_most > sum.pending_most ? p->pending_most : sum.pending_most;
         for (size_t i = 0; i < p->failed && i < FAILURES_SHOWN; i++)
             printf("    %s\n", p->why[i]);
     }
     printf("%s: %zu cuts (up to %zu writes pending); said: %zu saved, %zu at a position, %zu heads, %zu devices, "
-           "%zu tickets; %zu images, %zu wrong, %.0f a second\n",
+           "%zu tickets; %zu images, %zu wrong, %zu to make their views again, %.0f a second\n",
            strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path, run.cut_count, sum.pending_most,
            said[SAID_EVENT], said[SAID_ENTRY], said[SAID_HEAD], said[SAID_DEVICE], said[SAID_TICKET], sum.judged,
-           sum.failed, (double)sum.judged / (seconds > 0.001 ? seconds : 0.001));
+           sum.failed, sum.views_again, (double)sum.judged / (seconds > 0.001 ? seconds : 0.001));
     said_release(&run.said);
     trace_release(&run.trace);
     free(run.cuts);
+    free(run.first);
     munmap(run.shared, sizeof *run.shared);
     return sum.failed;
 }
@@ -235,8 +278,8 @@ static size_t run_trace(const struct options *options, const char *path, size_t 
 
 static int usage(void)
 {
-    fputs("felloe-power [--images N] [--seed S] [--jobs J] [--pretend FAULT] [--only TRACE:CUT:IMAGE [--build FOLDER]] "
-          "TRACE…\n",
+    fputs("felloe-power [--images N] [--seed S] [--jobs J] [--part P/PARTS] [--cuts FROM-TO] [--pretend FAULT] "
+          "[--only TRACE:CUT:IMAGE [--build FOLDER]] TRACE…\n",
           stderr);
     return 2;
 }
@@ -249,6 +292,14 @@ static bool take_pretence(struct options *options, const char *name)
             return true;
         }
     return false;
+}
+
+/* Two numbers with a sign between them. */
+static void take_two(const char *text, size_t *first, size_t *second)
+{
+    char *end;
+    *first = strtoull(text, &end, 10);
+    *second = *end != '\0' ? strtoull(end + 1, NULL, 10) : *first;
 }
 
 /* Returns the trace's number. */
@@ -268,8 +319,9 @@ int main(int argc, char **argv)
         {"images", required_argument, NULL, 'i'}, {"seed", required_argument, NULL, 's'},
         {"jobs", required_argument, NULL, 'j'},   {"pretend", required_argument, NULL, 'p'},
         {"only", required_argument, NULL, 'o'},   {"build", required_argument, NULL, 'b'},
+        {"part", required_argument, NULL, 'P'},   {"cuts", required_argument, NULL, 'c'},
         {NULL, 0, NULL, 0}};
-    struct options options = {.images = 200, .jobs = 1, .seed = 1};
+    struct options options = {.images = 200, .jobs = 1, .seed = 1, .parts = 1, .cut_to = SIZE_MAX};
     size_t only_trace = 0, failed = 0;
     for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
         if (option == 'i')
@@ -280,13 +332,17 @@ int main(int argc, char **argv)
             options.jobs = strtoull(optarg, NULL, 10);
         else if (option == 'b')
             options.build = optarg;
+        else if (option == 'P')
+            take_two(optarg, &options.part, &options.parts);
+        else if (option == 'c')
+            take_two(optarg, &options.cut_from, &options.cut_to);
         else if (option == 'o')
             only_trace = take_only(&options, optarg);
         else if (option != 'p' || !take_pretence(&options, optarg))
             return usage();
     }
     const size_t traces = (size_t)(argc - optind);
-    if (traces == 0 || options.jobs == 0 || options.jobs > JOBS_MAX || sodium_init() < 0)
+    if (traces == 0 || options.part >= options.parts || options.jobs == 0 || options.jobs > JOBS_MAX || sodium_init() < 0)
         return usage();
     if (options.only)
         options.jobs = 1;

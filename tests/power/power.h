@@ -112,9 +112,13 @@ void said_release(struct said_list *list);
 /* ---- one image ---- */
 
 #define WHY_SIZE 600
-/* Opens it by the daemon's code and compares. `cut`: operations before it have ended. False: `why` says what is wrong. */
+struct verdict {
+    char why[WHY_SIZE]; /* what is wrong; empty when all is well */
+    bool views_again;   /* the views are damaged: the daemon would make them again from the log, which is allowed */
+};
+/* Opens it by the daemon's code and compares. `cut`: operations before it have ended. */
 bool image_judge(const char *folder, const struct said_list *said, size_t cut, struct chance *chance,
-                 char why[WHY_SIZE]);
+                 struct verdict *verdict);
 /* The daemon's directory in an image: the first folder in it. False: there is none. */
 bool image_directory(const char *folder, char *out, size_t size);
 

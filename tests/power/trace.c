@@ -73,6 +73,7 @@ bool op_is_of_disk(const struct op *op)
     case TRACE_LOCAL:
     case TRACE_NET:
     case TRACE_UNSEEN:
+    case TRACE_FAILED:
         return false;
     case TRACE_OPEN:
         return (op->head->flags & (TRACE_CREATED | TRACE_EMPTIED)) != 0;

@@ -19,6 +19,8 @@ enum trace_kind {
     TRACE_SIZE,      /* file, offset: its new size */
     TRACE_ROOM,      /* file, offset: it reaches at least this far (blocks taken ahead) */
     TRACE_SYNC,      /* file: all that was done to it is on the disk */
+    TRACE_FAILED,    /* file: a sync failed. What was written since the last one may be lost even if a later one works:
+                        the system takes those pages for written */
     TRACE_MKDIR,     /* name */
     TRACE_REMOVE,    /* name: a file or an empty folder */
     TRACE_RENAME,    /* name; data: the new name, with its NUL */
@@ -32,6 +34,7 @@ enum trace_kind {
 #define TRACE_EMPTIED 2 /* TRACE_OPEN: with O_TRUNC */
 #define TRACE_FOLDER  4 /* TRACE_OPEN: of a folder */
 #define TRACE_DURABLE 8 /* TRACE_WRITE: on the disk when it returned (O_DSYNC) */
+#define TRACE_DOUBTFUL 16 /* TRACE_WRITE: the same, and it failed: as after a sync that failed */
 
 struct trace_head {
     uint32_t size; /* of the whole record */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Preloaded into a daemon: a disk that fails. Every call that changes files below FELLOE_FAIL_DIR, makes them durable, or
  * makes, renames or removes them is counted; call number FELLOE_FAIL_AT fails with FELLOE_FAIL_WITH (EIO or ENOSPC), and
- * with FELLOE_FAIL_EVER all that come after it, too. FELLOE_FAIL_COUNT names a file that holds how many calls there have
- * been; FELLOE_FAIL_TOLD one that gets a line for the first call that failed: what it was, on which file.
+ * with FELLOE_FAIL_EVER all that come after it, too. FELLOE_FAIL_ONLY: the kinds of calls that count, such as "meta
+ * fdatasync". FELLOE_FAIL_COUNT names a file that holds how many calls there have been, FELLOE_FAIL_TOLD one that gets a
+ * line for the first call that failed: what it was, on which file.
  *
  * A write that fails has written nothing, but for EIO on a descriptor that is O_DSYNC: then what was written is in the
  * page cache and not on the disk, as after a sync that failed. */
@@ -20,7 +21,7 @@
 #include <unistd.h>
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static const char *folder, *told_name;
+static const char *folder, *told_name, *only;
 static long at_call, calls;
 static int with, count_fd = -1;
 static bool for_ever, told;
@@ -36,6 +37,7 @@ __attribute__((constructor)) static void begin(void)
     const char *count = getenv("FELLOE_FAIL_COUNT");
     folder = getenv("FELLOE_FAIL_DIR");
     told_name = getenv("FELLOE_FAIL_TOLD");
+    only = getenv("FELLOE_FAIL_ONLY");
     at_call = number != NULL ? strtol(number, NULL, 10) : 0;
     with = error != NULL && strcmp(error, "ENOSPC") == 0 ? ENOSPC : EIO;
     for_ever = getenv("FELLOE_FAIL_EVER") != NULL;
@@ -61,6 +63,8 @@ static void tell(const char *call, const char *name)
 static bool fails(const char *call, const char *name)
 {
     char text[24];
+    if (only != NULL && strstr(only, call) == NULL)
+        return false;
     pthread_mutex_lock(&mutex);
     calls++;
     bool now = at_call > 0 && (calls == at_call || (for_ever && calls > at_call));

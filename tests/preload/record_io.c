@@ -258,8 +258,13 @@ int zmq_msg_send(void *message, void *socket, int flags)
 
 static ssize_t wrote(int fd, uint64_t at, const struct iovec *parts, int count, ssize_t put)
 {
+    size_t size = 0;
+    for (int i = 0; i < count; i++)
+        size += parts[i].iov_len;
     if (put > 0)
         note_parts(TRACE_WRITE, fds[fd].durable ? TRACE_DURABLE : 0, fds[fd].file, at, NULL, parts, count, (size_t)put);
+    else if (put < 0 && errno == EIO && fds[fd].durable)
+        note_parts(TRACE_WRITE, TRACE_DOUBTFUL, fds[fd].file, at, NULL, parts, count, size);
     return put;
 }
 
@@ -347,8 +352,21 @@ PWRITEV(pwritev64)
         pthread_mutex_unlock(&mutex);                                                                                  \
         return result;                                                                                                 \
     }
-ON_FILE(fsync, TRACE_SYNC, 0, (int fd), fd)
-ON_FILE(fdatasync, TRACE_SYNC, 0, (int fd), fd)
+
+#define SYNC(name)                                                                                                     \
+    int name(int fd)                                                                                                   \
+    {                                                                                                                  \
+        REAL(int, name, int);                                                                                          \
+        if (!is_ours(fd))                                                                                              \
+            return real(fd);                                                                                           \
+        pthread_mutex_lock(&mutex);                                                                                    \
+        int result = real(fd);                                                                                         \
+        note(result == 0 ? TRACE_SYNC : TRACE_FAILED, 0, fds[fd].file, 0, NULL, NULL, 0);                              \
+        pthread_mutex_unlock(&mutex);                                                                                  \
+        return result;                                                                                                 \
+    }
+SYNC(fsync)
+SYNC(fdatasync)
 ON_FILE(ftruncate, TRACE_SIZE, size, (int fd, off_t size), fd, size)
 ON_FILE(ftruncate64, TRACE_SIZE, size, (int fd, off_t size), fd, size)
 ON_FILE(fallocate, TRACE_ROOM, mode == 0 ? at + size : 0, (int fd, int mode, off_t at, off_t size), fd, mode, at, size)
