@@ -10,6 +10,7 @@
 /* A laptop that slept wakes with clocks that jumped; this finds out. */
 #define TICK_MAX_MS      30000
 #define RESTART_FIRST_MS 500u
+#define UNDER_WAY_MS     20u
 #define RESTART_MAX_MS   30000u
 
 /* ---- ticks ---- */
@@ -38,7 +39,7 @@ static void restart_now(void *context)
     if (driver->closing || !driver->restarting)
         return;
     if (driver->under_way > 0) { /* what is under way may still change the log */
-        loop_timer_set(driver->restarter, RESTART_FIRST_MS);
+        loop_timer_set(driver->restarter, UNDER_WAY_MS);
         return;
     }
     struct felloe_error error;
@@ -50,19 +51,35 @@ static void restart_now(void *context)
         driver_retick(driver);
 }
 
+void driver_halt(struct driver *driver)
+{
+    driver->restarting = driver->halted = true;
+    loop_timer_stop(driver->ticker);
+    loop_timer_stop(driver->restarter);
+}
+
+void driver_reload(struct driver *driver)
+{
+    if (driver->closing)
+        return;
+    driver_halt(driver);
+    driver->halted = false;
+    loop_timer_set(driver->restarter, 0);
+}
+
 void driver_restart(struct driver *driver, const char *why)
 {
-    if (driver->closing || driver->restarting)
+    if (driver->closing || (driver->restarting && !driver->halted))
         return;
     if (event_log_failed(driver->daemon->log)) /* then the daemon ends (complete_jobs) */
         return;
-    driver->restarting = true;
+    driver_halt(driver);
+    driver->halted = false;
     if (strcmp(driver->trouble, why) != 0)
         report(LEVEL_WARNING, "sync starts afresh from the log: %s", why);
     snprintf(driver->trouble, sizeof driver->trouble, "%s", why);
     uint64_t pause = RESTART_FIRST_MS << (driver->restarts < 6 ? driver->restarts : 6);
     driver->restarts++;
-    loop_timer_stop(driver->ticker);
     loop_timer_set(driver->restarter, pause < RESTART_MAX_MS ? pause : RESTART_MAX_MS);
 }
 

@@ -27,73 +27,13 @@ void driver_hub_step(struct hub_driver *h, struct hub_input *input)
     }
     input->now_ms = clock_steady_ms();
     hub_step(h->machine, input, &h->outputs);
-    for (size_t i = 0; i < h->outputs.count; i++)
+    for (size_t i = 0; i < h->outputs.count && !h->base.restarting; i++)
         perform(h, &h->outputs.items[i]);
     bool failed = h->outputs.failed;
     hub_outputs_clear(&h->outputs);
     if (failed)
         driver_restart(&h->base, "out of memory");
     driver_retick(&h->base);
-}
-
-/* ---- devices ---- */
-
-const struct box_shared *driver_hub_box(const struct hub_driver *h, const struct device_id *device)
-{
-    for (size_t i = 0; i < h->box_count; i++)
-        if (device_id_equal(&h->boxes[i].device, device))
-            return &h->boxes[i].shared;
-    return NULL;
-}
-
-static bool put_box(struct hub_driver *h, const struct device_record *device, const struct box_shared *shared)
-{
-    size_t at = 0;
-    while (at < h->box_count && !device_id_equal(&h->boxes[at].device, &device->device))
-        at++;
-    if (at == h->box_cap) {
-        size_t cap = h->box_cap > 0 ? h->box_cap * 2 : 16;
-        struct hub_box *boxes = realloc(h->boxes, cap * sizeof *boxes);
-        if (boxes == NULL)
-            return false;
-        h->boxes = boxes;
-        h->box_cap = cap;
-    }
-    h->boxes[at] = (struct hub_box){device->device, *shared};
-    if (at == h->box_count)
-        h->box_count++;
-    return true;
-}
-
-bool driver_hub_admit(struct hub_driver *h, const struct device_record *device)
-{
-    bool revoked = device->revoked_ms != 0;
-    struct net_key key = {.kind = revoked ? NET_KEY_REVOKED : NET_KEY_DEVICE, .device = device->device};
-    memcpy(key.curve, device->curve, sizeof key.curve);
-    struct box_shared shared;
-    struct bytes sites[SITES_MAX];
-    for (uint32_t i = 0; i < device->site_count; i++)
-        sites[i] = bytes_str(device->sites[i]);
-    if (device_id_equal(&device->device, &h->base.daemon->identity.device)) /* the hub itself: nobody connects as it */
-        return true;
-    if (h->net == NULL) /* closing */
-        return true;
-    /* A key that nothing can be sealed to must not keep the hub from serving all the others. */
-    if (!box_shared_of(&shared, &device->box, &h->base.daemon->identity.box_secret)) {
-        report(LEVEL_ERROR, "a device's record holds a key that is none: it is not let in");
-        return true;
-    }
-    bool fine = put_box(h, device, &shared) && net_hub_admit(h->net, &key);
-    sodium_memzero(&shared, sizeof shared);
-    if (!fine)
-        return false;
-    if (h->machine == NULL)
-        return true; /* the one that is made afresh reads the records */
-    if (!hub_admit(h->machine, &device->device, &device->sign, sites, device->site_count))
-        return false;
-    if (revoked)
-        hub_revoke(h->machine, &device->device);
-    return true;
 }
 
 /* ---- outputs ---- */
@@ -137,22 +77,36 @@ static void kept(struct log_job *log_job)
         if (log_job->kind == LOG_KEEP_PUSH) {
             struct hub_input grew = {.kind = HUB_GREW, .site = bytes_str(log_job->site), .head = log_job->head};
             driver_hub_step(h, &grew);
+            h->set_back = false;
         }
+        if (log_job->new_key_count > 0)
+            driver_hub_keys_came(h, bytes_str(log_job->site));
+        if (log_job->missing_count > 0)
+            driver_hub_look_for_keys(h, bytes_str(log_job->site));
     }
     driver_job_end(job);
 }
 
 /* A device speaks for the site it pushes to: a key "of" another site would come to be used, or handed out, there. And
- * it brings keys of people: the site's own are the hub's to make, or whoever is in the site could replace them. */
-static void leave_out_foreign_keys(struct log_job *job)
+ * it brings keys of people: the site's own are the hub's to make, or whoever is in the site could replace them. But a
+ * hub that has lost its own gets it back: it knows it by what it wrote under it itself. */
+static bool may_bring(struct log_reader *reader, const char *site, const struct key_record *key)
+{
+    if (strcmp(key->site, site) != 0)
+        return false;
+    if (key->kind == KEY_PERSON || key->kind == KEY_PERSON_AUDIENCE)
+        return true;
+    return reader != NULL && log_hub_used_key_first(reader, bytes_str(site), &key->id);
+}
+
+static void leave_out_foreign_keys(struct hub_driver *h, struct log_job *job)
 {
     size_t kept_keys = 0;
-    for (size_t i = 0; i < job->new_key_count; i++) {
-        const struct key_record *key = &job->new_keys[i];
-        bool of_person = key->kind == KEY_PERSON || key->kind == KEY_PERSON_AUDIENCE;
-        if (of_person && strcmp(key->site, job->site) == 0)
-            job->new_keys[kept_keys++] = *key;
-    }
+    struct log_reader *reader = job->new_key_count > 0 ? log_reader_begin(h->base.daemon->log, NULL) : NULL;
+    for (size_t i = 0; i < job->new_key_count; i++)
+        if (may_bring(reader, job->site, &job->new_keys[i]))
+            job->new_keys[kept_keys++] = job->new_keys[i];
+    log_reader_end(reader);
     if (kept_keys < job->new_key_count) {
         report(LEVEL_WARNING, "%s: keys that a laptop may not bring came along, and were left out", job->site);
         sodium_memzero(job->new_keys + kept_keys, (job->new_key_count - kept_keys) * sizeof *job->new_keys);
@@ -179,16 +133,8 @@ static void keep(struct hub_driver *h, struct hub_output *output, enum log_job_k
     job->job.batch = output->batch;
     output->batch = NULL;
     job->job.new_keys = driver_unwrap(&h->base, keys, key_count, shared, &job->job.new_key_count);
-    leave_out_foreign_keys(&job->job);
+    leave_out_foreign_keys(h, &job->job);
     driver_job_submit(job);
-}
-
-/* A restored hub is refilled in later work; until then no log says that it was, and no offer is asked for. */
-static void cannot_keep_offer(struct hub_driver *h, const struct hub_output *output)
-{
-    report(LEVEL_WARNING, "%.*s: an offer of entries came, which this version does not take", (int)output->site.len,
-           (const char *)output->site.data);
-    driver_restart(&h->base, "an offer came, which this version does not take");
 }
 
 static void perform(struct hub_driver *h, struct hub_output *output)
@@ -210,10 +156,10 @@ static void perform(struct hub_driver *h, struct hub_output *output)
         driver_hub_read(h, output);
         break;
     case HUB_KEEP_OFFER:
-        cannot_keep_offer(h, output);
+        driver_hub_keep_offer(h, output);
         break;
     case HUB_NEXT_EPOCH:
-        driver_restart(&h->base, "the hub was set back");
+        driver_hub_next_epoch(h, output->from.epoch);
         break;
     case HUB_HEARD: /* the machine remembers it too; asked there when somebody wants to know */
         break;
@@ -333,6 +279,8 @@ static bool load_ticket(void *context, const struct ticket_record *ticket)
 static bool load_sites(struct hub_driver *h, struct log_reader *reader)
 {
     char name[SLUG_MAX + 1];
+    uint32_t epoch = event_log_epoch(h->base.daemon->log);
+    h->set_back = epoch > 1;
     for (size_t i = 0; log_site_at(reader, i, name); i++) {
         struct loading loading = {.h = h, .site = bytes_str(name)};
         struct log_head heads[SEEN_MAX];
@@ -342,7 +290,10 @@ static bool load_sites(struct hub_driver *h, struct log_reader *reader)
         for (size_t j = 0; j < count; j++)
             if (!hub_load_head(h->machine, loading.site, &heads[j]))
                 return false;
-        if (!log_streams(reader, loading.site, load_stream, &loading))
+        for (size_t j = 0; j < count; j++)
+            h->set_back &= heads[j].at.epoch < epoch;
+        if (!log_streams(reader, loading.site, load_stream, &loading) ||
+            !driver_hub_load_missing(h, reader, loading.site))
             return false;
     }
     return true;
@@ -384,6 +335,8 @@ static enum felloe_code open_hub(struct driver *driver, struct felloe_error *err
                                           .context = h,
                                           .message = on_message,
                                           .gone = on_gone};
+    if (!driver_hub_refill_open(h))
+        return felloe_fail(error, FELLOE_FAILED, "out of memory");
     enum felloe_code code = net_hub_open(&h->net, &config, error);
     if (code == FELLOE_OK)
         report(LEVEL_INFO, "listening at %s; the door was tried: strangers are refused", config.listen);
@@ -402,6 +355,7 @@ static void close_hub(struct driver *driver)
 {
     struct hub_driver *h = hub_of(driver);
     hub_outputs_release(&h->outputs);
+    driver_hub_refill_close(h);
     if (h->boxes != NULL)
         sodium_memzero(h->boxes, h->box_count * sizeof *h->boxes);
     free(h->boxes);
@@ -422,8 +376,10 @@ static uint64_t deadline(const struct driver *driver)
 static void recorded(struct driver *driver, const struct log_job *job)
 {
     struct hub_input input = {.kind = HUB_GREW, .site = bytes_str(job->site), .head = job->head};
-    if (job->head.at.n > 0)
-        driver_hub_step(hub_of(driver), &input);
+    if (job->head.at.n == 0)
+        return;
+    hub_of(driver)->set_back = false;
+    driver_hub_step(hub_of(driver), &input);
 }
 
 static void need_keys(struct driver *driver, struct bytes site, const struct key_id *keys, size_t count)
@@ -438,7 +394,8 @@ static void status(struct driver *driver, struct link_status *out)
     const struct hub_driver *h = hub_of(driver);
     out->reachable = h->net != NULL;
     out->last_contact_ms = h->last_contact_ms;
-    snprintf(out->notice, sizeof out->notice, "%s", h->incident);
+    snprintf(out->notice, sizeof out->notice, "%s",
+             h->set_back ? "The hub was put back to an older state. Laptops bring back what it lacks." : h->incident);
     for (size_t i = 0; h->machine != NULL && i < hub_device_count(h->machine); i++) {
         struct hub_device_status device;
         hub_device_status(h->machine, i, &device);
@@ -456,6 +413,7 @@ static void site_status(struct driver *driver, struct bytes site, struct site_li
     if (count > 0)
         out->head = heads[count - 1].at;
     log_reader_end(reader);
+    driver_hub_refill_status(hub_of(driver), site, out->notice, sizeof out->notice);
 }
 
 static bool device_heard(struct driver *driver, const struct device_id *device, struct device_heard *out)
@@ -486,27 +444,3 @@ const struct driver_role driver_hub_role = {
     .site_status = site_status,
     .device_heard = device_heard,
 };
-
-/* ---- administration ---- */
-
-void driver_ticket_added(struct driver *driver, const struct ticket_record *ticket)
-{
-    struct net_key key = {.kind = NET_KEY_TICKET};
-    memcpy(key.curve, ticket->curve, sizeof key.curve);
-    if (!net_hub_admit(hub_of(driver)->net, &key))
-        report(LEVEL_ERROR, "out of memory: a ticket is not admitted before the next start");
-}
-
-void driver_device_changed(struct driver *driver, const struct device_record *device)
-{
-    if (!driver_hub_admit(hub_of(driver), device))
-        driver_restart(driver, "out of memory");
-    driver_retick(driver); /* what a revoked device waits for is refused now */
-}
-
-void driver_site_added(struct driver *driver, struct bytes site)
-{
-    struct hub_driver *h = hub_of(driver);
-    if (h->machine != NULL && !hub_load_site(h->machine, site))
-        driver_restart(driver, "out of memory, or too many sites");
-}

@@ -2,7 +2,9 @@
 /* The hub's driver, as its files see it:
  *
  *   driver_hub.c       messages, ticks and completions in; sends and commits out; its life
+ *   driver_hub_admin.c who is let in, and the sites: at the start and while it runs
  *   driver_hub_read.c  ranges, keys and hashes read for the machine on the thread pool
+ *   driver_hub_refill.c  what a hub that was set back gets back: entries, keys, and an epoch to go on in
  *   enrol.c            a ticket's holder becomes a device */
 #ifndef FELLOE_DAEMON_DRIVER_HUB_H
 #define FELLOE_DAEMON_DRIVER_HUB_H
@@ -17,6 +19,14 @@ struct hub_box {
 
 struct enrolment;
 
+/* Of a site: what it lacks, and what came back. */
+struct hub_refill {
+    char site[SLUG_MAX + 1];
+    bool due, any;            /* keys: to be looked for again; some were missing last time */
+    uint32_t turn;
+    uint64_t entries, came_ms; /* that laptops offered since the start, and when the last came */
+};
+
 struct hub_driver {
     struct driver base;
     struct net_hub *net;
@@ -28,6 +38,11 @@ struct hub_driver {
     struct message message;       /* large; for what the driver itself reads and writes */
     int64_t last_contact_ms;
     char incident[200];
+    struct hub_refill refills[SITES_MAX];
+    uint32_t refill_count;
+    struct loop_timer *looker; /* for missing keys */
+    bool looking;
+    bool set_back;      /* an epoch has begun, and nothing has come into it yet */
     uint64_t probed_ms; /* while the disk is full: when the log was last asked whether it still is */
 };
 
@@ -47,6 +62,20 @@ void driver_hub_refuse(struct hub_driver *h, uint64_t peer, uint64_t request, en
 
 /* HUB_READ, HUB_READ_KEYS, HUB_HASH: takes what it needs of the output. */
 void driver_hub_read(struct hub_driver *h, struct hub_output *output);
+
+/* Entries for their old positions. */
+void driver_hub_keep_offer(struct hub_driver *h, struct hub_output *output);
+/* This hub was set back without being told: it begins an epoch above this one, and the daemon its log again. */
+void driver_hub_next_epoch(struct hub_driver *h, uint32_t above);
+/* The keys that this site's events use and the hub lacks, for the machine to ask laptops for. At load: at once; later:
+ * soon, on the pool. */
+bool driver_hub_load_missing(struct hub_driver *h, struct log_reader *reader, struct bytes site);
+void driver_hub_look_for_keys(struct hub_driver *h, struct bytes site);
+/* After keys came: only when some were missing. */
+void driver_hub_keys_came(struct hub_driver *h, struct bytes site);
+void driver_hub_refill_status(const struct hub_driver *h, struct bytes site, char *notice, size_t size);
+bool driver_hub_refill_open(struct hub_driver *h);
+void driver_hub_refill_close(struct hub_driver *h);
 
 /* h->message holds a JOIN that came by this connection, with this ticket's key. */
 void enrol(struct hub_driver *h, uint64_t peer, const struct net_key *ticket);

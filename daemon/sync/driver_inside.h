@@ -39,6 +39,7 @@ struct driver {
     unsigned under_way; /* jobs and reads */
     bool closing;
     bool restarting;         /* the machine is of no use; a new one is made when nothing is under way */
+    bool halted;             /* … and not before a job is done that all of the log depends on */
     unsigned restarts;       /* in a row */
     char trouble[200];       /* why it was restarted; empty when all is well */
     struct mp_reader reader; /* large; for unwrapping */
@@ -53,6 +54,10 @@ void driver_retick(struct driver *driver);
 /* The machine cannot go on (a commit failed, memory ran out): afresh from the log, after a pause that grows. When the
  * log itself has failed, the daemon ends with FELLOE_STORAGE instead. */
 void driver_restart(struct driver *driver, const char *why);
+/* The machine does nothing more until one of the two that follow, or daemon_again. */
+void driver_halt(struct driver *driver);
+/* A new machine from the log without a pause: what the old one was made from has changed. */
+void driver_reload(struct driver *driver);
 /* It works (again). */
 void driver_works(struct driver *driver);
 

@@ -4,40 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/sync/driver_inside.h"
 #include "daemon/report.h"
-
-struct spoke_driver {
-    struct driver base;
-    struct net_spoke *net;
-    struct spoke *machine; /* NULL while it is made afresh */
-    struct spoke_outputs outputs;
-    struct box_shared hub_shared;
-    enum net_link link;
-    bool reconnect; /* asked for by the step that is being performed */
-    int64_t last_contact_ms, clock_skew_ms;
-    char notice[200];
-    struct {
-        char site[SLUG_MAX + 1];
-        char notice[200];
-    } sites[SITES_MAX];
-    struct welcome_peer peers[WELCOME_PEERS_MAX];
-    uint32_t peer_count;
-};
+#include "daemon/sync/driver_spoke.h"
 
 size_t driver_spoke_size(void)
 {
     return sizeof(struct spoke_driver);
 }
 
-static struct spoke_driver *spoke_of(struct driver *driver)
-{
-    return (struct spoke_driver *)driver;
-}
-
 static void perform_all(struct spoke_driver *s);
 
-static void step(struct spoke_driver *s, struct spoke_input *input)
+void driver_spoke_step(struct spoke_driver *s, struct spoke_input *input)
 {
     if (s->machine == NULL || s->base.restarting) {
         lent_return(&input->body);
@@ -47,129 +24,6 @@ static void step(struct spoke_driver *s, struct spoke_input *input)
     spoke_step(s->machine, input, &s->outputs);
     perform_all(s);
     driver_retick(&s->base);
-}
-
-/* ---- reading ---- */
-
-struct spoke_read {
-    struct spoke_driver *s;
-    bool keys_only;
-    char site[SLUG_MAX + 1];
-    uint64_t first_seq;
-    uint32_t max_bytes;
-    struct key_id *ids;
-    uint32_t id_count;
-    struct spoke_input input; /* the answer */
-    enum felloe_code code;
-    struct felloe_error error;
-};
-
-static void do_read(void *context)
-{
-    struct spoke_read *read = context;
-    struct event_log *log = read->s->base.daemon->log;
-    struct spoke_input *in = &read->input;
-    if (read->keys_only)
-        read->code = log_read_keys(log, bytes_str(read->site), read->ids, read->id_count, &read->s->hub_shared,
-                                   &in->body, &in->key_count, &read->error);
-    else
-        read->code = log_read_push(log, bytes_str(read->site), read->first_seq, read->max_bytes, &in->body, &in->count,
-                                   &in->key_count, &in->last_id, &read->error);
-}
-
-static void read_end(struct spoke_read *read)
-{
-    free(read->ids);
-    free(read);
-}
-
-static void read_done(void *context)
-{
-    struct spoke_read *read = context;
-    struct spoke_driver *s = read->s;
-    driver_work_end(&s->base);
-    if (read->code != FELLOE_OK) {
-        lent_return(&read->input.body);
-        driver_restart(&s->base, read->error.message);
-    } else {
-        step(s, &read->input);
-    }
-    read_end(read);
-}
-
-static void start_read(struct spoke_driver *s, struct spoke_output *output)
-{
-    struct spoke_read *read = calloc(1, sizeof *read);
-    if (read == NULL) {
-        driver_restart(&s->base, "out of memory");
-        return;
-    }
-    read->s = s;
-    read->keys_only = output->kind == SPOKE_READ_KEYS;
-    bytes_to_text(output->site, read->site, sizeof read->site);
-    read->first_seq = output->first_seq;
-    read->max_bytes = output->max_bytes;
-    read->ids = output->keys;
-    read->id_count = output->key_count;
-    output->keys = NULL;
-    read->input = (struct spoke_input){.kind = read->keys_only ? SPOKE_KEYS_READ : SPOKE_OWN_READ,
-                                       .site = bytes_str(read->site),
-                                       .first_seq = output->first_seq};
-    if (!driver_work(&s->base, do_read, read_done, read)) {
-        read_end(read);
-        driver_restart(&s->base, "a read could not be started");
-    }
-}
-
-/* ---- making durable ---- */
-
-static void kept(struct log_job *log_job)
-{
-    struct driver_job *job = driver_job_of(log_job);
-    struct spoke_driver *s = spoke_of(job->driver);
-    struct spoke_input input = {.site = bytes_str(log_job->site), .ok = log_job->code == FELLOE_OK};
-    if (log_job->kind == LOG_KEEP_FEED) {
-        input.kind = SPOKE_FEED_KEPT;
-    } else if (log_job->kind == LOG_KEEP_RECEIPT) {
-        input.kind = SPOKE_RECEIPT_KEPT;
-        input.seq = log_job->receipt->seq;
-        input.oldest_waiting_ms = log_job->oldest_waiting_ms;
-    }
-    /* The log refused it, alone and for certain: that site stops, and nothing has to start afresh. */
-    input.contradicts = log_job->kind == LOG_KEEP_FEED && log_job->code == FELLOE_INVALID;
-    if (input.contradicts)
-        report(LEVEL_ERROR, "%s: %s", log_job->site, log_job->error.message);
-    if (!input.ok && !input.contradicts)
-        driver_restart(job->driver, log_job->error.message);
-    else if (log_job->kind != LOG_KEEP_KEYS) {
-        driver_works(job->driver);
-        step(s, &input);
-    }
-    driver_job_end(job);
-}
-
-static void keep(struct spoke_driver *s, struct spoke_output *output, enum log_job_kind kind)
-{
-    struct driver_job *job = driver_job_new(&s->base, kind, output->site, kept);
-    if (job == NULL) {
-        driver_restart(&s->base, "out of memory");
-        return;
-    }
-    struct log_job *log_job = &job->job;
-    struct bytes keys = kind == LOG_KEEP_KEYS ? output->body.bytes : (struct bytes){0};
-    uint32_t key_count = kind == LOG_KEEP_KEYS ? output->key_count : 0;
-    if (output->batch != NULL) {
-        keys = output->batch->keys;
-        key_count = output->batch->key_count;
-    }
-    log_job->new_keys = driver_unwrap(&s->base, keys, key_count, &s->hub_shared, &log_job->new_key_count);
-    log_job->batch = output->batch;
-    output->batch = NULL;
-    log_job->receipt = output->receipt;
-    output->receipt = NULL;
-    if (log_job->receipt != NULL) /* the machine may go before the job does */
-        log_job->receipt->site = bytes_str(log_job->site);
-    driver_job_submit(job);
 }
 
 /* ---- what people are told ---- */
@@ -209,26 +63,29 @@ static void perform(struct spoke_driver *s, struct spoke_output *output)
         net_spoke_send(s->net, &output->header, &output->body);
         break;
     case SPOKE_READ_OWN:
+    case SPOKE_READ_OFFER:
     case SPOKE_READ_KEYS:
-        start_read(s, output);
+        driver_spoke_read(s, output);
         break;
     case SPOKE_KEEP_FEED:
-        keep(s, output, LOG_KEEP_FEED);
+        driver_spoke_keep(s, output, LOG_KEEP_FEED);
         break;
     case SPOKE_KEEP_RECEIPT:
-        keep(s, output, LOG_KEEP_RECEIPT);
+        driver_spoke_keep(s, output, LOG_KEEP_RECEIPT);
         break;
     case SPOKE_KEEP_KEYS:
-        keep(s, output, LOG_KEEP_KEYS);
+        driver_spoke_keep(s, output, LOG_KEEP_KEYS);
         break;
-    case SPOKE_READ_OFFER:
     case SPOKE_CAUGHT_UP:
+        driver_spoke_go_on(s);
         break;
     case SPOKE_HEARD:
         heard(s, output->welcome);
         break;
     case SPOKE_NOTICE:
         set_notice(s, output);
+        if (output->notice == NOTICE_FORK && output->next_incarnation > event_log_going_on(s->base.daemon->log))
+            driver_spoke_going_on(s, output->next_incarnation);
         break;
     case SPOKE_RECONNECT:
         s->reconnect = true;
@@ -238,7 +95,7 @@ static void perform(struct spoke_driver *s, struct spoke_output *output)
 
 static void perform_all(struct spoke_driver *s)
 {
-    for (size_t i = 0; i < s->outputs.count; i++)
+    for (size_t i = 0; i < s->outputs.count && !s->base.restarting; i++)
         perform(s, &s->outputs.items[i]);
     bool failed = s->outputs.failed;
     spoke_outputs_clear(&s->outputs);
@@ -258,7 +115,7 @@ static void on_message(void *context, struct bytes header, struct lent *body)
     s->last_contact_ms = clock_wall_ms();
     struct spoke_input input = {.kind = SPOKE_MESSAGE, .header = header, .body = *body};
     *body = (struct lent){0};
-    step(s, &input);
+    driver_spoke_step(s, &input);
 }
 
 static void on_link(void *context, enum net_link link)
@@ -274,7 +131,7 @@ static void on_link(void *context, enum net_link link)
     s->link = link;
     report(link == NET_WRONG_KEY || link == NET_REFUSED ? LEVEL_WARNING : LEVEL_INFO, "%s", words[link]);
     struct spoke_input input = {.kind = link == NET_UP ? SPOKE_UP : SPOKE_DOWN};
-    step(s, &input);
+    driver_spoke_step(s, &input);
 }
 
 /* ---- life ---- */
@@ -314,6 +171,7 @@ static enum felloe_code load(struct driver *driver, struct felloe_error *error)
     const struct identity *me = &driver->daemon->identity;
     const struct spoke_config config = {.device = me->device,
                                         .incarnation = event_log_incarnation(driver->daemon->log),
+                                        .going_on = event_log_going_on(driver->daemon->log),
                                         .sign = me->sign_secret,
                                         .hub_sign = me->hub_sign,
                                         .pull_wait_ms = driver->daemon->config.pull_wait_s * 1000};
@@ -330,7 +188,7 @@ static enum felloe_code load(struct driver *driver, struct felloe_error *error)
         return felloe_fail(error, FELLOE_FAILED, "what the log holds could not be loaded into memory");
     if (s->link == NET_UP) {
         struct spoke_input up = {.kind = SPOKE_UP};
-        step(s, &up);
+        driver_spoke_step(s, &up);
     }
     return FELLOE_OK;
 }
@@ -380,7 +238,7 @@ static void close_spoke(struct driver *driver)
 static void tick(struct driver *driver)
 {
     struct spoke_input input = {.kind = SPOKE_TICK};
-    step(spoke_of(driver), &input);
+    driver_spoke_step(spoke_of(driver), &input);
 }
 
 static uint64_t deadline(const struct driver *driver)
@@ -395,7 +253,7 @@ static void recorded(struct driver *driver, const struct log_job *job)
                                 .site = bytes_str(job->site),
                                 .own = job->own,
                                 .oldest_waiting_ms = job->oldest_waiting_ms};
-    step(spoke_of(driver), &input);
+    driver_spoke_step(spoke_of(driver), &input);
 }
 
 static void need_keys(struct driver *driver, struct bytes site, const struct key_id *keys, size_t count)
@@ -404,7 +262,7 @@ static void need_keys(struct driver *driver, struct bytes site, const struct key
                                 .site = site,
                                 .keys = keys,
                                 .key_count = (uint32_t)(count < KEYS_MAX ? count : KEYS_MAX)};
-    step(spoke_of(driver), &input);
+    driver_spoke_step(spoke_of(driver), &input);
 }
 
 /* ---- status ---- */
@@ -416,6 +274,9 @@ static void status(struct driver *driver, struct link_status *out)
     out->last_contact_ms = s->last_contact_ms;
     out->clock_skew_ms = s->clock_skew_ms;
     const char *notice = s->notice;
+    if (event_log_going_on(driver->daemon->log) != 0 && s->notice[0] == '\0')
+        notice = "This laptop's record has two histories (it was set back or copied). Nothing is lost: entries that the "
+                 "hub does not have are written again.";
     if (s->link == NET_WRONG_KEY)
         notice =
             "What answers at the hub's address does not hold the hub's key. Check the address in felloe.conf; ask who "

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who is let in at the hub, and what its sites are: at the start, and while it runs. */
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "daemon/report.h"
+#include "daemon/sync/driver_hub.h"
+
+/* ---- devices ---- */
+
+const struct box_shared *driver_hub_box(const struct hub_driver *h, const struct device_id *device)
+{
+    for (size_t i = 0; i < h->box_count; i++)
+        if (device_id_equal(&h->boxes[i].device, device))
+            return &h->boxes[i].shared;
+    return NULL;
+}
+
+static bool put_box(struct hub_driver *h, const struct device_record *device, const struct box_shared *shared)
+{
+    size_t at = 0;
+    while (at < h->box_count && !device_id_equal(&h->boxes[at].device, &device->device))
+        at++;
+    if (at == h->box_cap) {
+        size_t cap = h->box_cap > 0 ? h->box_cap * 2 : 16;
+        struct hub_box *boxes = realloc(h->boxes, cap * sizeof *boxes);
+        if (boxes == NULL)
+            return false;
+        h->boxes = boxes;
+        h->box_cap = cap;
+    }
+    h->boxes[at] = (struct hub_box){device->device, *shared};
+    if (at == h->box_count)
+        h->box_count++;
+    return true;
+}
+
+bool driver_hub_admit(struct hub_driver *h, const struct device_record *device)
+{
+    bool revoked = device->revoked_ms != 0;
+    struct net_key key = {.kind = revoked ? NET_KEY_REVOKED : NET_KEY_DEVICE, .device = device->device};
+    memcpy(key.curve, device->curve, sizeof key.curve);
+    struct box_shared shared;
+    struct bytes sites[SITES_MAX];
+    for (uint32_t i = 0; i < device->site_count; i++)
+        sites[i] = bytes_str(device->sites[i]);
+    if (device_id_equal(&device->device, &h->base.daemon->identity.device)) /* the hub itself: nobody connects as it */
+        return true;
+    if (h->net == NULL) /* closing */
+        return true;
+    /* A key that nothing can be sealed to must not keep the hub from serving all the others. */
+    if (!box_shared_of(&shared, &device->box, &h->base.daemon->identity.box_secret)) {
+        report(LEVEL_ERROR, "a device's record holds a key that is none: it is not let in");
+        return true;
+    }
+    bool fine = put_box(h, device, &shared) && net_hub_admit(h->net, &key);
+    sodium_memzero(&shared, sizeof shared);
+    if (!fine)
+        return false;
+    if (h->machine == NULL)
+        return true; /* the one that is made afresh reads the records */
+    if (!hub_admit(h->machine, &device->device, &device->sign, sites, device->site_count))
+        return false;
+    if (revoked)
+        hub_revoke(h->machine, &device->device);
+    return true;
+}
+
+/* ---- for the rest of the daemon ---- */
+
+void driver_ticket_added(struct driver *driver, const struct ticket_record *ticket)
+{
+    struct net_key key = {.kind = NET_KEY_TICKET};
+    memcpy(key.curve, ticket->curve, sizeof key.curve);
+    if (!net_hub_admit(hub_of(driver)->net, &key))
+        report(LEVEL_ERROR, "out of memory: a ticket is not admitted before the next start");
+}
+
+void driver_device_changed(struct driver *driver, const struct device_record *device)
+{
+    if (!driver_hub_admit(hub_of(driver), device))
+        driver_restart(driver, "out of memory");
+    driver_retick(driver); /* what a revoked device waits for is refused now */
+}
+
+void driver_site_added(struct driver *driver, struct bytes site)
+{
+    struct hub_driver *h = hub_of(driver);
+    if (h->machine != NULL && !hub_load_site(h->machine, site))
+        driver_restart(driver, "out of memory, or too many sites");
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a hub that was set back gets back from its laptops: entries at their old positions, keys, and an epoch of its
+ * own to go on in. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/report.h"
+#include "daemon/sync/driver_hub.h"
+
+/* Keys that one site asks for at a time; the next ones take their turn. */
+#define MISSING_MAX 64
+/* After something happened that may have changed what is missing; and while something is. */
+#define LOOK_SOON_MS  200
+#define LOOK_AGAIN_MS 60000
+/* A site is said to be refilled for so long after entries came. */
+#define REFILLING_MS 60000
+
+static struct hub_refill *refill_of(struct hub_driver *h, struct bytes site)
+{
+    for (uint32_t i = 0; i < h->refill_count; i++)
+        if (bytes_is(site, h->refills[i].site))
+            return &h->refills[i];
+    if (h->refill_count == SITES_MAX || !bytes_to_text(site, h->refills[h->refill_count].site, SLUG_MAX + 1))
+        return NULL;
+    return &h->refills[h->refill_count++];
+}
+
+/* ---- entries ---- */
+
+static void offer_kept(struct log_job *log_job)
+{
+    struct driver_job *job = driver_job_of(log_job);
+    struct hub_driver *h = hub_of(job->driver);
+    struct bytes site = bytes_str(log_job->site);
+    struct hub_refill *refill = refill_of(h, site);
+    bool ok = log_job->code == FELLOE_OK;
+    struct hub_input done = {.kind = HUB_OFFER_KEPT,
+                             .ticket = job->ticket,
+                             .ok = ok,
+                             .contradicts = log_job->code == FELLOE_INVALID,
+                             .head = log_job->head};
+    if (!ok)
+        report(LEVEL_WARNING, "%s: what was offered cannot be taken: %s", log_job->site, log_job->error.message);
+    if (ok && refill != NULL) {
+        if (refill->entries == 0)
+            report(LEVEL_INFO, "%s: laptops bring back what this hub lacks", log_job->site);
+        refill->entries += log_job->batch->count;
+        refill->came_ms = clock_steady_ms();
+    }
+    if (!ok && !done.contradicts) {
+        driver_restart(job->driver, log_job->error.message);
+    } else {
+        driver_works(job->driver);
+        driver_hub_step(h, &done);
+    }
+    if (log_job->missing_count > 0)
+        driver_hub_look_for_keys(h, site);
+    driver_job_end(job);
+}
+
+void driver_hub_keep_offer(struct hub_driver *h, struct hub_output *output)
+{
+    struct driver_job *job = driver_job_new(&h->base, LOG_KEEP_OFFER, output->site, offer_kept);
+    if (job == NULL) {
+        driver_restart(&h->base, "out of memory");
+        return;
+    }
+    job->ticket = output->ticket;
+    job->job.batch = output->batch;
+    output->batch = NULL;
+    driver_job_submit(job);
+}
+
+/* ---- the epoch to go on in ---- */
+
+static void epoch_begun(struct log_job *log_job)
+{
+    struct driver_job *job = driver_job_of(log_job);
+    struct driver *driver = job->driver;
+    if (log_job->code != FELLOE_OK) {
+        driver_restart(driver, log_job->error.message);
+    } else if (!driver->closing) {
+        report(LEVEL_WARNING,
+               "this hub was put back to an older state: it goes on in epoch %u, and laptops bring back what it lacks",
+               log_job->epoch);
+        daemon_again(driver->daemon);
+    }
+    driver_job_end(job);
+}
+
+void driver_hub_next_epoch(struct hub_driver *h, uint32_t above)
+{
+    struct driver_job *job = driver_job_new(&h->base, LOG_NEXT_EPOCH, (struct bytes){0}, epoch_begun);
+    if (job == NULL) {
+        driver_restart(&h->base, "out of memory");
+        return;
+    }
+    driver_halt(&h->base);
+    job->job.above = above;
+    driver_job_submit(job);
+}
+
+/* ---- keys ---- */
+
+struct key_look {
+    struct hub_driver *h;
+    char site[SLUG_MAX + 1];
+    uint32_t turn;
+    struct key_id keys[MISSING_MAX];
+    size_t count;
+    bool read;
+};
+
+static void look_next(struct hub_driver *h);
+
+static void look(void *context)
+{
+    struct key_look *l = context;
+    struct log_reader *reader = log_reader_begin(l->h->base.daemon->log, NULL);
+    if (reader == NULL)
+        return;
+    l->count = log_missing_keys(reader, bytes_str(l->site), l->turn, l->keys, MISSING_MAX);
+    l->read = true;
+    log_reader_end(reader);
+}
+
+/* A machine that is being made afresh looks for itself. */
+static void looked(void *context)
+{
+    struct key_look *l = context;
+    struct hub_driver *h = l->h;
+    struct bytes site = bytes_str(l->site);
+    driver_work_end(&h->base);
+    h->looking = false;
+    struct hub_refill *refill = refill_of(h, site);
+    if (l->read && refill != NULL && h->machine != NULL && !h->base.restarting) {
+        refill->any = l->count > 0;
+        if (!hub_set_missing(h->machine, site, l->keys, l->count))
+            driver_restart(&h->base, "out of memory");
+    }
+    free(l);
+    if (!h->base.closing)
+        look_next(h);
+}
+
+/* One site after the other; then again after a while, as long as something is missing. */
+static void look_next(struct hub_driver *h)
+{
+    struct hub_refill *next = NULL;
+    bool any = false;
+    for (uint32_t i = 0; i < h->refill_count; i++) {
+        any |= h->refills[i].any;
+        if (next == NULL && h->refills[i].due)
+            next = &h->refills[i];
+    }
+    if (next == NULL) {
+        if (any)
+            loop_timer_set(h->looker, LOOK_AGAIN_MS);
+        return;
+    }
+    next->due = false;
+    struct key_look *l = calloc(1, sizeof *l);
+    if (l != NULL) {
+        l->h = h;
+        l->turn = ++next->turn;
+        memcpy(l->site, next->site, sizeof l->site);
+        h->looking = driver_work(&h->base, look, looked, l);
+    }
+    if (!h->looking) {
+        free(l);
+        next->due = true;
+        loop_timer_set(h->looker, LOOK_AGAIN_MS);
+    }
+}
+
+/* Soon, when something happened; or after a while, when what was asked for did not come: then the others' turn. */
+static void look_now(void *context)
+{
+    struct hub_driver *h = context;
+    bool due = false;
+    for (uint32_t i = 0; i < h->refill_count; i++)
+        due |= h->refills[i].due;
+    for (uint32_t i = 0; !due && i < h->refill_count; i++)
+        h->refills[i].due = h->refills[i].any;
+    if (!h->looking && !h->base.closing)
+        look_next(h);
+}
+
+void driver_hub_look_for_keys(struct hub_driver *h, struct bytes site)
+{
+    struct hub_refill *refill = refill_of(h, site);
+    if (refill == NULL || refill->due || h->base.closing)
+        return;
+    refill->due = true;
+    loop_timer_set(h->looker, LOOK_SOON_MS);
+}
+
+void driver_hub_keys_came(struct hub_driver *h, struct bytes site)
+{
+    const struct hub_refill *refill = refill_of(h, site);
+    if (refill != NULL && refill->any)
+        driver_hub_look_for_keys(h, site);
+}
+
+bool driver_hub_load_missing(struct hub_driver *h, struct log_reader *reader, struct bytes site)
+{
+    struct key_id keys[MISSING_MAX];
+    struct hub_refill *refill = refill_of(h, site);
+    if (refill == NULL)
+        return false;
+    size_t count = log_missing_keys(reader, site, ++refill->turn, keys, MISSING_MAX);
+    refill->any = count > 0;
+    if (refill->any)
+        loop_timer_set(h->looker, LOOK_AGAIN_MS);
+    return hub_set_missing(h->machine, site, keys, count);
+}
+
+/* ---- for the others ---- */
+
+void driver_hub_refill_status(const struct hub_driver *h, struct bytes site, char *notice, size_t size)
+{
+    uint64_t now = clock_steady_ms();
+    for (uint32_t i = 0; i < h->refill_count; i++) {
+        const struct hub_refill *refill = &h->refills[i];
+        if (bytes_is(site, refill->site) && refill->entries > 0 && now - refill->came_ms < REFILLING_MS)
+            snprintf(notice, size, "The hub was put back to an older state. Laptops have brought back %llu %s.",
+                     (unsigned long long)refill->entries, refill->entries == 1 ? "entry" : "entries");
+    }
+}
+
+bool driver_hub_refill_open(struct hub_driver *h)
+{
+    h->looker = loop_timer_new(h->base.daemon->loop, look_now, h);
+    return h->looker != NULL;
+}
+
+void driver_hub_refill_close(struct hub_driver *h)
+{
+    loop_timer_free(h->looker);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The spoke's driver, as its files see it:
+ *
+ *   driver_spoke.c       the hub's messages, ticks and completions in; sends out; what people are told; its life
+ *   driver_spoke_read.c  ranges of the log and keys read for the machine on the thread pool
+ *   driver_spoke_keep.c  batches and receipts made durable; going on as another incarnation */
+#ifndef FELLOE_DAEMON_DRIVER_SPOKE_H
+#define FELLOE_DAEMON_DRIVER_SPOKE_H
+
+#include "daemon/sync/driver_inside.h"
+
+struct spoke_driver {
+    struct driver base;
+    struct net_spoke *net;
+    struct spoke *machine; /* NULL while it is made afresh */
+    struct spoke_outputs outputs;
+    struct box_shared hub_shared;
+    enum net_link link;
+    bool reconnect; /* asked for by the step that is being performed */
+    int64_t last_contact_ms, clock_skew_ms;
+    char notice[200];
+    struct {
+        char site[SLUG_MAX + 1];
+        char notice[200];
+    } sites[SITES_MAX];
+    struct welcome_peer peers[WELCOME_PEERS_MAX];
+    uint32_t peer_count;
+};
+
+static inline struct spoke_driver *spoke_of(struct driver *driver)
+{
+    return (struct spoke_driver *)driver;
+}
+
+void driver_spoke_step(struct spoke_driver *s, struct spoke_input *input);
+
+/* SPOKE_READ_OWN, SPOKE_READ_OFFER, SPOKE_READ_KEYS: takes what it needs of the output. */
+void driver_spoke_read(struct spoke_driver *s, struct spoke_output *output);
+
+/* SPOKE_KEEP_FEED, SPOKE_KEEP_RECEIPT, SPOKE_KEEP_KEYS: the same. */
+void driver_spoke_keep(struct spoke_driver *s, struct spoke_output *output, enum log_job_kind kind);
+/* The hub has named the incarnation to go on as: durable, then a machine that speaks as it. */
+void driver_spoke_going_on(struct spoke_driver *s, uint32_t incarnation);
+/* All that the hub has is here: what it has not is written again, and the daemon begins its log again. */
+void driver_spoke_go_on(struct spoke_driver *s);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the spoke's machine wants to be durable; and how a laptop that was set back or copied goes on. */
+#include <stdlib.h>
+
+#include "daemon/report.h"
+#include "daemon/sync/driver_spoke.h"
+
+static void kept(struct log_job *log_job)
+{
+    struct driver_job *job = driver_job_of(log_job);
+    struct spoke_driver *s = spoke_of(job->driver);
+    struct spoke_input input = {.site = bytes_str(log_job->site), .ok = log_job->code == FELLOE_OK};
+    if (log_job->kind == LOG_KEEP_FEED) {
+        input.kind = SPOKE_FEED_KEPT;
+    } else if (log_job->kind == LOG_KEEP_RECEIPT) {
+        input.kind = SPOKE_RECEIPT_KEPT;
+        input.seq = log_job->receipt->seq;
+        input.oldest_waiting_ms = log_job->oldest_waiting_ms;
+    }
+    /* The log refused it, alone and for certain: the machine deals with it, and nothing has to start afresh. */
+    bool refusable = log_job->kind == LOG_KEEP_FEED || (log_job->kind == LOG_KEEP_RECEIPT && log_job->lowered);
+    input.contradicts = refusable && log_job->code == FELLOE_INVALID;
+    if (input.contradicts)
+        report(LEVEL_ERROR, "%s: %s", log_job->site, log_job->error.message);
+    if (!input.ok && !input.contradicts)
+        driver_restart(job->driver, log_job->error.message);
+    else if (log_job->kind != LOG_KEEP_KEYS) {
+        driver_works(job->driver);
+        driver_spoke_step(s, &input);
+    }
+    driver_job_end(job);
+}
+
+void driver_spoke_keep(struct spoke_driver *s, struct spoke_output *output, enum log_job_kind kind)
+{
+    struct driver_job *job = driver_job_new(&s->base, kind, output->site, kept);
+    if (job == NULL) {
+        driver_restart(&s->base, "out of memory");
+        return;
+    }
+    struct log_job *log_job = &job->job;
+    struct bytes keys = kind == LOG_KEEP_KEYS ? output->body.bytes : (struct bytes){0};
+    uint32_t key_count = kind == LOG_KEEP_KEYS ? output->key_count : 0;
+    if (output->batch != NULL) {
+        keys = output->batch->keys;
+        key_count = output->batch->key_count;
+    }
+    log_job->new_keys = driver_unwrap(&s->base, keys, key_count, &s->hub_shared, &log_job->new_key_count);
+    log_job->batch = output->batch;
+    output->batch = NULL;
+    log_job->receipt = output->receipt;
+    output->receipt = NULL;
+    log_job->lowered = output->lowered;
+    if (log_job->receipt != NULL) /* the machine may go before the job does */
+        log_job->receipt->site = bytes_str(log_job->site);
+    driver_job_submit(job);
+}
+
+/* ---- going on ---- */
+
+static void named(struct log_job *log_job)
+{
+    struct driver_job *job = driver_job_of(log_job);
+    if (log_job->code != FELLOE_OK)
+        driver_restart(job->driver, log_job->error.message);
+    else
+        driver_reload(job->driver);
+    driver_job_end(job);
+}
+
+void driver_spoke_going_on(struct spoke_driver *s, uint32_t incarnation)
+{
+    struct driver_job *job = driver_job_new(&s->base, LOG_GOING_ON, (struct bytes){0}, named);
+    if (job == NULL) {
+        driver_restart(&s->base, "out of memory");
+        return;
+    }
+    driver_halt(&s->base);
+    job->job.incarnation = incarnation;
+    driver_job_submit(job);
+}
+
+static void gone_on(struct log_job *log_job)
+{
+    struct driver_job *job = driver_job_of(log_job);
+    struct driver *driver = job->driver;
+    if (log_job->code != FELLOE_OK) {
+        driver_restart(driver, log_job->error.message);
+    } else if (!driver->closing) {
+        report(LEVEL_WARNING,
+               "this laptop's record had two histories (it was set back or copied): it goes on as incarnation %u; %llu "
+               "%s that the hub does not have %s written again",
+               event_log_incarnation(driver->daemon->log), (unsigned long long)log_job->remade,
+               log_job->remade == 1 ? "entry" : "entries", log_job->remade == 1 ? "was" : "were");
+        daemon_again(driver->daemon);
+    }
+    driver_job_end(job);
+}
+
+void driver_spoke_go_on(struct spoke_driver *s)
+{
+    struct driver_job *job = driver_job_new(&s->base, LOG_GO_ON, (struct bytes){0}, gone_on);
+    if (job == NULL) {
+        driver_restart(&s->base, "out of memory");
+        return;
+    }
+    driver_halt(&s->base); /* nothing is to come into the log after it but by a new machine */
+    driver_job_submit(job);
+}
