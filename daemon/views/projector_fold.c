@@ -328,6 +328,22 @@ static bool is_duplicate(struct fold_work *work, struct fold_step *step, const s
     return item->body.has_origin ? is_second_import(work, step, item) : is_second_writing(work, step, item);
 }
 
+/* An event that came by before, at another place of the log, keeps that position too. In a log of one epoch there is
+ * none such, and nothing is looked up. */
+static void keep_positions(struct fold_step *step, const struct event_id *id, struct views_event *event)
+{
+    struct views_event known;
+    if (step->cursor.seen.count < 2 || !views_get_event(step->views, id, step->site, &known))
+        return;
+    if (event->ref.at.epoch == 0)
+        event->ref = known.ref;
+    if (known.ref.at.epoch != 0 && known.more_count < SEEN_MAX)
+        known.more[known.more_count++] = known.ref.at;
+    for (uint8_t i = 0; i < known.more_count; i++)
+        if (position_compare(known.more[i], event->ref.at) != 0)
+            event->more[event->more_count++] = known.more[i];
+}
+
 /* Enters the items in the tables by event; what does not count is left out of the list. */
 static void note_items(struct fold_work *work, struct fold_step *step)
 {
@@ -344,6 +360,7 @@ static void note_items(struct fold_work *work, struct fold_step *step)
             .was = item->body.was,
         };
         struct views_device device = {item->event.device, item->event.incarnation, item->event.seq, item->body.time};
+        keep_positions(step, &item->event.id, &event);
         views_put_event(step->views, &item->event.id, step->site, &event);
         views_heard_device(step->views, step->site, &device);
         if (event.flags & VIEWS_DUPLICATE)
@@ -365,6 +382,19 @@ struct refolding {
     struct fold_step *step;
 };
 
+static bool fold_other_positions(struct refolding *r, struct fold_event *fold)
+{
+    struct views_event known;
+    if (r->step->cursor.seen.count < 2 || !views_get_event(r->step->views, &fold->id, r->step->site, &known))
+        return true;
+    for (uint8_t i = 0; i < known.more_count; i++) {
+        fold->at = known.more[i];
+        if (!document_fold(r->work->document, fold))
+            return false;
+    }
+    return true;
+}
+
 static bool refold_one(void *context, const struct event_id *id, uint64_t sort, const struct views_ref *ref)
 {
     struct refolding *r = context;
@@ -382,7 +412,7 @@ static bool refold_one(void *context, const struct event_id *id, uint64_t sort, 
         return !(r->work->failed |= r->work->plain.failed);
     fill_fold_event(&fold, r->step, &event, &item, ref->at.epoch != 0 ? ref->at : item.at, id);
     fold.body = &body;
-    if (!document_fold(r->work->document, &fold))
+    if (!document_fold(r->work->document, &fold) || !fold_other_positions(r, &fold))
         r->work->failed = true;
     return !r->work->failed;
 }

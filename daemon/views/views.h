@@ -151,6 +151,8 @@ struct views_event {
     struct views_ref ref;
     unsigned flags;
     struct event_id was; /* with VIEWS_WRITTEN_AGAIN: the event in whose place it is */
+    uint8_t more_count;  /* its other positions: a hub that was put back may have given it another one */
+    struct position more[SEEN_MAX];
 };
 bool views_get_event(struct views_txn *txn, const struct event_id *id, struct bytes site, struct views_event *out);
 /* Also enters it in the timeline, or, with VIEWS_DUPLICATE, takes it out. */

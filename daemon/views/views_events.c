@@ -43,6 +43,8 @@ static bool read_event(struct bytes value, struct views_event *out)
     out->was = (struct event_id){{0}};
     if (out->flags & VIEWS_WRITTEN_AGAIN)
         take_id(&r, out->was.b, sizeof out->was.b);
+    for (out->more_count = 0; r.rest.len > 0 && !r.failed && out->more_count < SEEN_MAX; out->more_count++)
+        out->more[out->more_count] = key_take_ref(&r).at;
     return !r.failed;
 }
 
@@ -66,6 +68,8 @@ void views_put_event(struct views_txn *txn, const struct event_id *id, struct by
     key_put_u8(&value, (uint8_t)event->flags);
     if (event->flags & VIEWS_WRITTEN_AGAIN)
         key_put(&value, event->was.b, sizeof event->was.b);
+    for (uint8_t i = 0; i < event->more_count; i++)
+        key_put_ref(&value, &(struct views_ref){event->more[i]});
     store_put(txn->store, VIEWS_EVENTS, key_bytes(&key), key_bytes(&value));
 
     views_key_subject(&key, site, &event->subject);
