@@ -96,6 +96,7 @@ static void put_site(struct buffer *out, const struct verify_site *site)
         uint64_t value;
     } numbers[] = {{"events", site->events}, {"own", site->own}, {"entries", site->entries},
                    {"signatures", site->signatures}, {"sealed", site->sealed}, {"unreadable", site->unreadable},
+                   {"again", site->again}, {"lost", site->lost}, {"twice", site->twice},
                    {"problems", site->problems}};
     mp_put_map(out, 1 + sizeof numbers / sizeof *numbers);
     mp_put_text(out, "site");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Verifying the log, from the first event on: that every own stream and every stream in the sites' logs is one chain,
- * that positions have no gap, that running hashes are what checkpoints and heads say, that signatures of the hub and of
- * authors hold, and that what is sealed under keys that are here opens. Reads only; runs in the caller's thread, for
+ * that positions have no gap, that running hashes are what checkpoints, anchors and heads say, that an event with two
+ * positions is the same event, that signatures of the hub and of authors hold, and that what is sealed under keys that
+ * are here opens. Reads only; runs in the caller's thread, for
  * about a second per 100,000 events; recording and sync go on meanwhile. */
 #ifndef FELLOE_DAEMON_VERIFY_H
 #define FELLOE_DAEMON_VERIFY_H
@@ -12,6 +13,9 @@ struct verify_site {
     char site[SLUG_MAX + 1];
     uint64_t events;      /* that are here, each counted once: own ones, and those of others */
     uint64_t own;         /* events of this device's streams */
+    uint64_t again;       /* … of earlier incarnations, that the hub did not have: they were written again */
+    uint64_t lost;        /* … of earlier incarnations, that were lost here to damage; the repair has told */
+    uint64_t twice;       /* positions of events that have an earlier one: the hub was put back in between */
     uint64_t entries;     /* positions of the site's log */
     uint64_t signatures;  /* that were checked: authors', the hub's over heads and receipts */
     uint64_t sealed;      /* events whose key is not here: everything but their content was checked */

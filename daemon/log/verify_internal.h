@@ -38,6 +38,24 @@ void verify_problem(struct verify_run *run, const char *format, ...) __attribute
 bool verify_event(struct verify_run *run, const char *where, struct bytes raw, bool content, struct event *event,
                   struct event_id *id, uint64_t *time);
 
+/* Entries of events that have come before, at another position; compared once the site's log was read. */
+struct verify_second {
+    struct device_id device;
+    uint32_t incarnation;
+    uint64_t seq;
+    struct event_id id;
+    struct position at;
+    bool found;
+};
+struct verify_seconds {
+    struct verify_second *items;
+    size_t count, cap;
+};
+/* False: memory ran out. */
+bool verify_seconds_add(struct verify_seconds *seconds, const struct verify_second *second);
+enum felloe_code verify_seconds_compare(struct verify_run *run, struct verify_seconds *seconds);
+void verify_seconds_release(struct verify_seconds *seconds);
+
 enum felloe_code verify_own(struct verify_run *run);
 enum felloe_code verify_site_log(struct verify_run *run);
 

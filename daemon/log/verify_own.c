@@ -10,6 +10,8 @@ struct own_state {
     struct stream_head head;
     struct receipt_row receipt;
     bool has_receipt;
+    struct branches after;
+    bool has_after;
 };
 
 static void load_receipt(struct verify_run *run, struct own_state *own)
@@ -33,16 +35,52 @@ static void load_receipt(struct verify_run *run, struct own_state *own)
                        (unsigned long long)own->receipt.seq, own->incarnation);
 }
 
+static bool read_own_head(struct verify_run *run, uint32_t incarnation, struct stream_head *out)
+{
+    struct store_key key;
+    struct bytes row;
+    key_site_incarnation(&key, run->number, incarnation);
+    return store_get(run->reader->txn, T_OWN_HEADS, key_bytes(&key), &row) && stream_row_read(row, out);
+}
+
+/* How far each earlier incarnation's events are in the record: no farther than they were written. */
+static void load_after(struct verify_run *run, struct own_state *own)
+{
+    struct store_key key;
+    struct bytes row;
+    key_site_incarnation(&key, run->number, own->incarnation);
+    if (!store_get(run->reader->txn, T_AFTER, key_bytes(&key), &row))
+        return;
+    own->has_after = after_row_read(row, &own->after);
+    if (!own->has_after) {
+        verify_problem(run, "what this device had written before incarnation %u is damaged", own->incarnation);
+        return;
+    }
+    for (uint32_t i = 0; i < own->after.count; i++) {
+        const struct branch *branch = &own->after.at[i];
+        struct stream_head head;
+        if (branch->incarnation >= own->incarnation || !read_own_head(run, branch->incarnation, &head) ||
+            head.seq < branch->seq)
+            verify_problem(run, "incarnation %u is said to come after own event %u.%llu, which was never written",
+                           own->incarnation, branch->incarnation, (unsigned long long)branch->seq);
+    }
+}
+
+static bool same_branches(const struct branches *a, const struct branches *b)
+{
+    bool same = a->count == b->count;
+    for (uint32_t i = 0; same && i < a->count; i++)
+        same = a->at[i].incarnation == b->at[i].incarnation && a->at[i].seq == b->at[i].seq;
+    return same;
+}
+
 /* All of an incarnation was read: does its end fit what is kept about it? */
 static void end_stream(struct verify_run *run, const struct own_state *own)
 {
     if (own->incarnation == 0)
         return;
-    struct store_key key;
-    struct bytes row;
     struct stream_head kept;
-    key_site_incarnation(&key, run->number, own->incarnation);
-    if (!store_get(run->reader->txn, T_OWN_HEADS, key_bytes(&key), &row) || !stream_row_read(row, &kept))
+    if (!read_own_head(run, own->incarnation, &kept))
         verify_problem(run, "the head of this device's events (incarnation %u) is missing or damaged",
                        own->incarnation);
     else if (kept.seq == own->head.seq && !event_id_equal(&kept.id, &own->head.id))
@@ -56,6 +94,22 @@ static void end_stream(struct verify_run *run, const struct own_state *own)
     if (own->has_receipt && own->receipt.seq > own->head.seq)
         verify_problem(run, "the hub's receipt reaches number %llu, and the own events end at %llu",
                        (unsigned long long)own->receipt.seq, (unsigned long long)own->head.seq);
+}
+
+/* Of an incarnation that this device has left: what no site's log has was written again, and what is missing was lost
+ * before it left it. */
+static void check_left(struct verify_run *run, struct own_state *own, const struct event_clear *event)
+{
+    struct store_key key;
+    if (own->incarnation >= run->reader->incarnation || run->options->identity->role == ROLE_HUB)
+        return;
+    if (event->seq > own->head.seq + 1) {
+        run->site->lost += event->seq - own->head.seq - 1;
+        own->head.seq = event->seq - 1;
+        own->head.id = event->prev;
+    }
+    key_own_place(&key, run->number, own->incarnation, event->seq);
+    run->site->again += !store_get(run->reader->txn, T_OWN_PLACES, key_bytes(&key), NULL);
 }
 
 static void check_own(struct verify_run *run, struct own_state *own, uint64_t seq, struct bytes value)
@@ -73,6 +127,7 @@ static void check_own(struct verify_run *run, struct own_state *own, uint64_t se
         own->head.seq = seq; /* the next one then says that its chain is broken */
         return;
     }
+    check_left(run, own, &event.clear);
     if (!device_id_equal(&event.clear.device, &run->options->identity->device) ||
         event.clear.incarnation != own->incarnation || event.clear.seq != seq)
         verify_problem(run, "%s: stands in another event's place", where);
@@ -80,6 +135,8 @@ static void check_own(struct verify_run *run, struct own_state *own, uint64_t se
         verify_problem(run, "%s: does not follow the event before it", where);
     if (time != 0 && time != be_u64(value.data))
         verify_problem(run, "%s: the time kept beside it is not its own", where);
+    if (time != 0 && own->has_after && !same_branches(&own->after, &run->body.after))
+        verify_problem(run, "%s: does not say what this device had written before its incarnation", where);
     if (own->has_receipt && own->receipt.seq == seq && !event_id_equal(&own->receipt.id, &id))
         verify_problem(run, "%s: the hub gave its receipt for another event", where);
     own->head = (struct stream_head){seq, id, event.clear.seen};
@@ -127,6 +184,7 @@ enum felloe_code verify_own(struct verify_run *run)
                 end_stream(run, &own);
                 own = (struct own_state){.incarnation = incarnation};
                 load_receipt(run, &own);
+                load_after(run, &own);
             }
             check_own(run, &own, seq, item.value);
             key_own(&key, incarnation, seq + 1);

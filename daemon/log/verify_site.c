@@ -32,9 +32,11 @@ struct site_run {
     struct stream_state *streams;
     size_t stream_count, stream_cap, stream_last;
     bool no_memory;
+    struct verify_seconds seconds;
     /* the epoch at hand */
     struct log_head hash;
     bool hash_known; /* false after a difference: until the next checkpoint */
+    uint64_t anchor; /* where the next anchor is; 0: there is none */
 };
 
 /* ---- streams ---- */
@@ -118,6 +120,17 @@ static void end_streams(struct site_run *s)
 
 /* ---- heads ---- */
 
+static void check_hub_signed(struct verify_run *run, const char *what, const struct log_head *head,
+                             const struct signature *signature)
+{
+    const struct identity *me = run->options->identity;
+    run->site->signatures++;
+    if (!verify_log_head(me->role == ROLE_HUB ? &me->sign_public : &me->hub_sign, bytes_str(run->site->site), head,
+                         signature))
+        verify_problem(run, "the hub's signature on the log's %s %u.%llu does not hold", what, head->at.epoch,
+                       (unsigned long long)head->at.n);
+}
+
 static void load_heads(struct site_run *s)
 {
     struct verify_run *run = s->run;
@@ -134,15 +147,49 @@ static void load_heads(struct site_run *s)
             continue;
         }
         s->head_count++;
-        if (!row->has_signature || run->options->identity->role == ROLE_HUB)
-            continue;
-        run->site->signatures++;
-        if (!verify_log_head(&run->options->identity->hub_sign, bytes_str(run->site->site), &row->head,
-                             &row->signature))
-            verify_problem(run, "the hub's signature on the log's head %u.%llu does not hold", row->head.at.epoch,
-                           (unsigned long long)row->head.at.n);
+        if (row->has_signature)
+            check_hub_signed(run, "head", &row->head, &row->signature);
     }
     store_cursor_close(cursor);
+}
+
+/* ---- anchors ---- */
+
+static void next_anchor(struct site_run *s, uint64_t from)
+{
+    struct store_key key, prefix;
+    struct store_item item;
+    const uint32_t epoch = s->hash.at.epoch;
+    key_site_epoch(&prefix, s->run->number, epoch);
+    key_checkpoint(&key, s->run->number, (struct position){epoch, from});
+    struct store_cursor *cursor = store_cursor_open(s->run->reader->txn, T_ANCHORS);
+    bool found = store_seek(cursor, key_bytes(&key), &item) && item.key.len == prefix.len + 8u &&
+                 memcmp(item.key.data, prefix.b, prefix.len) == 0;
+    s->anchor = found ? be_u64(item.key.data + prefix.len) : 0;
+    store_cursor_close(cursor);
+}
+
+/* An anchor is a head that the hub signed, somewhere back in the log. */
+static void check_anchor(struct site_run *s)
+{
+    struct store_key key;
+    struct bytes row;
+    struct anchor_row anchor;
+    const struct position at = s->hash.at;
+    if (s->anchor == 0 || s->anchor > at.n)
+        return;
+    key_checkpoint(&key, s->run->number, (struct position){at.epoch, s->anchor});
+    if (s->anchor < at.n || !store_get(s->run->reader->txn, T_ANCHORS, key_bytes(&key), &row) ||
+        !anchor_row_read(row, &anchor)) {
+        verify_problem(s->run, "the anchor at %u.%llu is damaged", at.epoch, (unsigned long long)s->anchor);
+    } else {
+        const struct log_head head = {at, anchor.hash};
+        if (s->hash_known && memcmp(&anchor.hash, &s->hash.hash, sizeof anchor.hash) != 0)
+            verify_problem(s->run, "the anchor at %u.%llu is not of the entries before it", at.epoch,
+                           (unsigned long long)at.n);
+        check_hub_signed(s->run, "anchor", &head, &anchor.signature);
+    }
+    next_anchor(s, at.n + 1);
 }
 
 static void check_hash(struct site_run *s, const struct head_row *head)
@@ -247,14 +294,20 @@ static void check_signature(const struct site_run *s, const char *where, const s
         verify_problem(run, "%s: its author's signature does not hold", where);
 }
 
-static void check_stream(struct site_run *s, const char *where, const struct event *event, const struct event_id *id)
+static void check_stream(struct site_run *s, const char *where, struct position at, const struct event *event,
+                         const struct event_id *id)
 {
     struct stream_state *stream = stream_of(s, &event->clear.device, event->clear.incarnation);
     if (stream == NULL)
         return;
     enum stream_verdict verdict = stream_check(&stream->read, &event->clear, id);
-    if (verdict == STREAM_OLD && s->head_count > 1)
-        return; /* an event that was given a second position after the hub was restored */
+    if (verdict == STREAM_OLD && s->head_count > 1) { /* it was given a second position after the hub was put back */
+        const struct verify_second second = {.device = event->clear.device, .incarnation = event->clear.incarnation,
+                                             .seq = event->clear.seq, .id = *id, .at = at};
+        s->no_memory |= !verify_seconds_add(&s->seconds, &second);
+        s->run->site->twice++;
+        return;
+    }
     char name[33];
     if (verdict != STREAM_NEXT)
         verify_problem(s->run, "%s: does not follow the event before it in the stream of device %s", where,
@@ -303,7 +356,7 @@ static void check_entry(struct site_run *s, struct position at, struct bytes val
     if (own)
         check_place(run, where, at, &row);
     log_head_advance(&s->hash, &id);
-    check_stream(s, where, &event, &id);
+    check_stream(s, where, at, &event, &id);
     if (row.flags & ENTRY_SIGNED)
         check_signature(s, where, &event, &id, row.signature);
     if (time != 0 && device_id_equal(&event.clear.device, &run->options->identity->hub_device) &&
@@ -337,6 +390,7 @@ static bool read_turn(struct site_run *s, const struct head_row *head, uint64_t 
         check_gap(s, at, *expected);
         run->site->entries++;
         check_entry(s, at, item.value);
+        check_anchor(s);
         check_hash(s, head);
         *expected = at.n + 1;
         turn = verify_counts(run);
@@ -349,6 +403,7 @@ static enum felloe_code check_epoch(struct site_run *s, const struct head_row *h
 {
     log_head_start(&s->hash, bytes_str(s->run->site->site), head->head.at.epoch);
     s->hash_known = true;
+    next_anchor(s, 0);
     uint64_t expected = 1;
     while (read_turn(s, head, &expected)) {
         enum felloe_code code = verify_turn(s->run);
@@ -357,6 +412,9 @@ static enum felloe_code check_epoch(struct site_run *s, const struct head_row *h
     }
     if (expected <= head->head.at.n)
         check_gap(s, (struct position){head->head.at.epoch, head->head.at.n + 1}, expected);
+    if (s->anchor > head->head.at.n)
+        verify_problem(s->run, "there is an anchor at %u.%llu, and the log ends at %u.%llu", head->head.at.epoch,
+                       (unsigned long long)s->anchor, head->head.at.epoch, (unsigned long long)head->head.at.n);
     return FELLOE_OK;
 }
 
@@ -401,8 +459,11 @@ enum felloe_code verify_site_log(struct verify_run *run)
         code = check_epoch(&s, &s.heads[i]);
     if (code == FELLOE_OK && !s.no_memory)
         end_streams(&s);
+    if (code == FELLOE_OK && !s.no_memory)
+        code = verify_seconds_compare(run, &s.seconds);
     if (code == FELLOE_OK && s.no_memory)
         code = felloe_fail(run->error, FELLOE_FAILED, "out of memory");
+    verify_seconds_release(&s.seconds);
     free(s.streams);
     free(s.authors);
     free(s.r);

@@ -7,6 +7,8 @@
 
 #include <fcntl.h>
 
+#include "daemon/log/verify.h"
+
 /* ---- copies of a log ---- */
 
 static inline void copy_file(const char *from, const char *to)
@@ -196,6 +198,24 @@ static inline struct buffer rows_of(struct given_log *g, enum rows_with with)
     return out;
 }
 
+static inline void told_problem(void *context, const char *text)
+{
+    (void)context;
+    fail_msg("%s", text);
+}
+
+/* Nothing in it is damaged; and what verify counts. */
+static inline struct verify_site verified(struct given_log *g)
+{
+    struct verify_result result;
+    struct felloe_error error = {0};
+    const struct verify_options options = {
+        .log = g->log, .keyring = g->keyring, .identity = &g->identity, .problem = told_problem};
+    if (verify_log(&options, &result, &error) != FELLOE_OK)
+        fail_msg("%s", error.message);
+    return result.sites[0];
+}
+
 static inline void assert_same_rows(struct given_log *a, struct given_log *b)
 {
     struct buffer ra = rows_of(a, ROWS_EVENTS), rb = rows_of(b, ROWS_EVENTS);
@@ -213,6 +233,8 @@ static inline void assert_same_rows(struct given_log *a, struct given_log *b)
         assert_int_equal(position_compare(ha[i].at, hb[i].at), 0);
         assert_memory_equal(&ha[i].hash, &hb[i].hash, sizeof ha[i].hash);
     }
+    verified(a);
+    verified(b);
 }
 
 #endif

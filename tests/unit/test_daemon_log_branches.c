@@ -188,6 +188,7 @@ static void a_laptop_goes_on_with_none_some_and_all_unshared(void **state)
         catch_up(p.hub, p.spoke);
         assert_same_rows(p.hub, p.spoke);
         assert_int_equal(head_in(p.hub, 1).at.n, cases[i].shared + cases[i].lost + cases[i].unshared + 1);
+        assert_int_equal(verified(p.spoke).again, cases[i].unshared);
         pair_end(&p);
     }
 }

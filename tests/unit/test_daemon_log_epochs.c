@@ -189,6 +189,9 @@ static void an_event_that_was_brought_twice_has_two_positions_everywhere(void **
     assert_true(log_get(reader, bytes_str(SITE), (struct position){epoch, 1}, &second));
     assert_true(bytes_equal(first.event, second.event));
     log_reader_end(reader);
+    assert_int_equal(verified(late).twice, 6);
+    assert_int_equal(verified(t.p.hub).twice, 6);
+    assert_int_equal(verified(t.p.spoke).twice, 6);
     given_log_end(late);
     team_end(&t);
 }
