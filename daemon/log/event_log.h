@@ -137,6 +137,9 @@ struct log_reader;
 /* NULL with error set when no transaction can be had. One thread uses a reader. */
 struct log_reader *log_reader_begin(struct event_log *log, struct felloe_error *error);
 void log_reader_end(struct log_reader *reader);
+/* Has a read failed (memory, the disk)? Then whatever was told may lack something. To be asked before what was read is
+ * taken for all that there is. `error` may be NULL. */
+bool log_reader_failed(const struct log_reader *reader, struct felloe_error *error);
 
 /* Sites this daemon has, in the order they were added; index from 0. False past the last. */
 bool log_site_at(struct log_reader *reader, size_t index, char site[SLUG_MAX + 1]);
@@ -211,6 +214,9 @@ enum felloe_code log_read_offer(struct event_log *log, struct bytes site, struct
 size_t log_missing_keys(struct log_reader *reader, struct bytes site, uint32_t turn, struct key_id *out, size_t max);
 /* Is this key used in that site's log? (Who may have a key.) */
 bool log_site_uses_key(struct log_reader *reader, struct bytes site, const struct key_id *key);
+
+/* At a hub: was this key first used in that site's log by the hub itself? Then it is the site's own, whoever brings it. */
+bool log_hub_used_key_first(struct log_reader *reader, struct bytes site, const struct key_id *key);
 
 /* Hub administration. Visits return false to stop. */
 bool log_devices(struct log_reader *reader, bool (*visit)(void *context, const struct device_record *device),

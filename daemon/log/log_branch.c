@@ -140,9 +140,11 @@ static bool look_at_entry(struct again *a, struct bytes value)
     if (!log_row_read(value, &row) ||
         ((row.flags & ENTRY_OWN) && !log_own_event(log->write.txn, a->site, row.incarnation, row.seq, &row.event)) ||
         !event_decode(row.event, &event) || !device_id_equal(&event.clear.device, &log->identity->device) ||
-        event.clear.incarnation == a->before || log_data_key(log, &event.clear.key, &key, NULL) != FELLOE_OK ||
-        !event_open(&event, key, &a->plain, &body))
-        return !a->plain.failed;
+        event.clear.incarnation == a->before)
+        return true;
+    enum felloe_code code = log_data_key(log, &event.clear.key, &key, NULL);
+    if (code != FELLOE_OK || !event_open(&event, key, &a->plain, &body))
+        return code != FELLOE_STORAGE && code != FELLOE_FAILED && !a->plain.failed;
     return !body.has_was || add_name(a, &body.was);
 }
 

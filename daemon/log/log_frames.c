@@ -49,6 +49,24 @@ static void frame_add_key(struct frame *f, struct bytes site, const struct key_i
     sodium_memzero(&record, sizeof record);
 }
 
+static void frame_drop(struct frame *f)
+{
+    buffer_release(&f->keys);
+    buffer_release(&f->entries);
+}
+
+/* Ends the reader, whose failure would be taken for the end of what there is. */
+static enum felloe_code frame_end_reading(struct frame *f, struct log_reader *reader, struct felloe_error *error)
+{
+    struct felloe_error why = {0};
+    bool failed = log_reader_failed(reader, &why);
+    log_reader_end(reader);
+    if (!failed)
+        return FELLOE_OK;
+    frame_drop(f);
+    return felloe_fail(error, why.code, "%s", why.message);
+}
+
 /* Hands the body over; the buffers are empty afterwards. */
 static enum felloe_code frame_finish(struct frame *f, struct lent *body, struct felloe_error *error)
 {
@@ -62,8 +80,7 @@ static enum felloe_code frame_finish(struct frame *f, struct lent *body, struct 
         *body = (struct lent){.bytes = buffer_bytes(first), .release = free, .owner = first->data};
         *first = (struct buffer){0};
     }
-    buffer_release(&f->keys);
-    buffer_release(&f->entries);
+    frame_drop(f);
     return code;
 }
 
@@ -133,8 +150,10 @@ enum felloe_code log_read_push(struct event_log *log, struct bytes site, uint64_
     struct bytes last;
     if (f.count > 0 && log_own_event(reader->txn, number, reader->incarnation, first_seq + f.count - 1, &last))
         event_id_of(last, last_id);
-    log_reader_end(reader);
     sodium_memzero(&shared, sizeof shared);
+    enum felloe_code code = frame_end_reading(&f, reader, error);
+    if (code != FELLOE_OK)
+        return code;
     *count = f.count;
     *key_count = f.key_count;
     return frame_finish(&f, body, error);
@@ -155,7 +174,9 @@ enum felloe_code log_read_keys(struct event_log *log, struct bytes site, const s
     for (size_t i = 0; i < count; i++)
         if (log->identity->role == ROLE_SPOKE || log_site_uses_key(reader, site, &ids[i]))
             frame_add_key(&f, site, &ids[i]);
-    log_reader_end(reader);
+    enum felloe_code code = frame_end_reading(&f, reader, error);
+    if (code != FELLOE_OK)
+        return code;
     *key_count = f.key_count;
     return frame_finish(&f, body, error);
 }
@@ -274,17 +295,16 @@ enum felloe_code log_read_feed(struct event_log *log, struct bytes site, struct 
     g.reader = log_reader_begin(log, error);
     if (g.reader == NULL)
         return FELLOE_STORAGE;
-    if (!find_epoch(&g, from)) {
-        log_reader_end(g.reader);
-        return FELLOE_OK;
-    }
+    if (!find_epoch(&g, from))
+        return frame_end_reading(&g.frame, g.reader, error);
     frame_start(&g.frame, log, shared, max_bytes);
     add_entries(&g);
     bool whole = g.frame.count > 0 && end_range(&g, head);
-    log_reader_end(g.reader);
+    enum felloe_code code = frame_end_reading(&g.frame, g.reader, error);
+    if (code != FELLOE_OK)
+        return code;
     if (!whole) {
-        buffer_release(&g.frame.keys);
-        buffer_release(&g.frame.entries);
+        frame_drop(&g.frame);
         return felloe_fail(error, FELLOE_DAMAGED,
                            "the log of %s cannot be read at %u.%llu: it is damaged. `felloe verify` "
                            "tells more",

@@ -130,8 +130,11 @@ static enum felloe_code feed_entries(struct event_log *log, struct log_job *job,
     for (uint32_t i = 0; i < job->batch->count && code == FELLOE_OK; i++)
         code = feed_entry(log, job, site, head, &job->batch->entries[i], &seconds, bytes);
     if (code == FELLOE_OK && !log_seconds_hold(log, site, job->batch, &seconds))
-        code = felloe_fail(&job->error, FELLOE_INVALID,
-                           "an entry for %s comes a second time and is not the one that is here", job->batch->site);
+        code = seconds.failed
+                   ? felloe_fail(&job->error, FELLOE_FAILED, "out of memory")
+                   : felloe_fail(&job->error, FELLOE_INVALID,
+                                 "an entry for %s comes a second time and is not the one that is here",
+                                 job->batch->site);
     log_seconds_release(&seconds);
     return code;
 }

@@ -272,7 +272,7 @@ enum felloe_code log_read_offer(struct event_log *log, struct bytes site, struct
         return FELLOE_STORAGE;
     offer_rows(&o);
     struct felloe_error why;
-    bool failed = store_failed(o.reader->txn, &why) != STORE_DONE;
+    bool failed = log_reader_failed(o.reader, &why);
     log_reader_end(o.reader);
     if (failed || o.body.failed || !o.has_end) {
         bool no_memory = o.body.failed;

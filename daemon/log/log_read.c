@@ -16,7 +16,7 @@ struct log_reader *log_reader_begin(struct event_log *log, struct felloe_error *
         free(reader);
         return NULL;
     }
-    /* of the same moment as all that is read; damaged, it was when the log was opened */
+    /* of the same moment as all that is read; were it damaged by now, then it was not when the log was opened */
     if (!log_meta_u32(reader->txn, "incarnation", &reader->incarnation) ||
         !log_meta_u32(reader->txn, "going-on", &reader->going_on)) {
         reader->incarnation = event_log_incarnation(log);
@@ -31,6 +31,11 @@ void log_reader_end(struct log_reader *reader)
         return;
     store_abort(reader->txn);
     free(reader);
+}
+
+bool log_reader_failed(const struct log_reader *reader, struct felloe_error *error)
+{
+    return store_failed(reader->txn, error) != STORE_DONE;
 }
 
 bool log_site_at(struct log_reader *reader, size_t index, char site[SLUG_MAX + 1])
@@ -285,4 +290,18 @@ bool log_site_uses_key(struct log_reader *reader, struct bytes site, const struc
     struct store_key key;
     key_use(&key, number, id);
     return number != SITES_MAX && store_get(reader->txn, T_KEY_USES, key_bytes(&key), NULL);
+}
+
+bool log_hub_used_key_first(struct log_reader *reader, struct bytes site, const struct key_id *id)
+{
+    uint32_t number = log_site_number(reader->log, site);
+    struct store_key key;
+    struct bytes row;
+    struct log_item item;
+    struct event event;
+    key_use(&key, number, id);
+    return number != SITES_MAX && store_get(reader->txn, T_KEY_USES, key_bytes(&key), &row) && row.len == 12 &&
+           log_get(reader, site, (struct position){be_u32(row.data), be_u64(row.data + 4)}, &item) &&
+           event_decode(item.event, &event) &&
+           device_id_equal(&event.clear.device, &reader->log->identity->device);
 }

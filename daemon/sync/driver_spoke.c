@@ -183,6 +183,7 @@ static enum felloe_code load(struct driver *driver, struct felloe_error *error)
     char site[SLUG_MAX + 1];
     for (size_t i = 0; loaded && log_site_at(reader, i, site); i++)
         loaded = load_site(s->machine, reader, site);
+    loaded = loaded && !log_reader_failed(reader, NULL);
     log_reader_end(reader);
     if (!loaded)
         return felloe_fail(error, FELLOE_FAILED, "what the log holds could not be loaded into memory");
