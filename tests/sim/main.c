@@ -15,8 +15,15 @@
 #include "tests/sim/sim.h"
 
 struct totals {
-    uint64_t seeds, steps, frames, events, crashes, longest_ms, longest_seed;
+    uint64_t seeds, steps, frames, events, crashes, excluded, longest_ms, longest_seed;
 };
+
+/* Which program it was: `make sim` says so. */
+static const char *commit(void)
+{
+    const char *given = getenv("SIM_COMMIT");
+    return given && given[0] ? given : "not told";
+}
 
 static bool one(uint64_t seed, enum breakage breakage, uint32_t trace, struct totals *totals)
 {
@@ -27,13 +34,14 @@ static bool one(uint64_t seed, enum breakage breakage, uint32_t trace, struct to
     totals->frames += result.frames;
     totals->events += result.events;
     totals->crashes += result.crashes;
+    totals->excluded += result.excluded != NULL;
     if (result.healed_ms > totals->longest_ms) {
         totals->longest_ms = result.healed_ms;
         totals->longest_seed = seed;
     }
     if (!result.held) {
         (void)fprintf(stderr, "seed %" PRIu64 " failed: %s\n", seed, result.problem);
-        (void)fprintf(stderr, "replay it with: make sim SEED=%" PRIu64 "\n", seed);
+        (void)fprintf(stderr, "commit %s; replay it with: make sim SEED=%" PRIu64 " TRACE=2000\n", commit(), seed);
         return false;
     }
     if (seed % 100 != 0)
@@ -93,9 +101,9 @@ int main(int argc, char **argv)
     (void)clock_gettime(CLOCK_MONOTONIC, &end);
     double seconds = (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
     (void)printf("%" PRIu64 " seeds in %.1f s (%.0f a second): %" PRIu64 " steps, %" PRIu64 " frames, %" PRIu64
-                 " events, %" PRIu64 " crashes; the longest healing took %.0f s (seed %" PRIu64 "); %s\n",
+                 " events, %" PRIu64 " crashes; the longest healing took %.0f s (seed %" PRIu64 "); %" PRIu64 " excluded; %s\n",
                  totals.seeds, seconds, (double)totals.seeds / (seconds > 0 ? seconds : 1), totals.steps, totals.frames,
-                 totals.events, totals.crashes, (double)totals.longest_ms / 1000, totals.longest_seed,
+                 totals.events, totals.crashes, (double)totals.longest_ms / 1000, totals.longest_seed, totals.excluded,
                  failed ? "FAILED" : "all held");
     return failed ? 1 : 0;
 }

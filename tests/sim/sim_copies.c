@@ -78,6 +78,21 @@ static bool two_histories(const struct sim *sim, const struct disk *hub, uint32_
     return found;
 }
 
+bool known_elsewhere(const struct sim *sim, uint32_t node, uint32_t incarnation)
+{
+    bool *outside = new_marks(sim), *held = new_marks(sim), found = false;
+    mark_logs(&sim->hub.disk, held);
+    for (uint32_t i = 0; i < sim->node_count; i++)
+        if (is_alive(&sim->nodes[i]))
+            mark_logs(&sim->nodes[i].disk, outside);
+    for (uint32_t i = 0; i < sim->pool.count; i++)
+        found = found || (outside[i] && !held[i] && sim->events[i].writer == sim->nodes[node].device &&
+                          sim->pool.items[i]->incarnation == incarnation);
+    free(outside);
+    free(held);
+    return found;
+}
+
 /* ---- laptops ---- */
 
 void copy_of_spoke(struct sim *sim, uint32_t node)

@@ -6,6 +6,8 @@
 void fork_named(struct sim *sim, uint32_t node, uint32_t incarnation)
 {
     struct sim_node *n = &sim->nodes[node];
+    if (known_elsewhere(sim, node, incarnation))
+        sim->excluded = "the hub named an incarnation that it had lost";
     struct task *item = sim_later(sim, disk_time(sim, &n->disk_free), ITEM_GO_ON, node, n->life);
     item->event = incarnation;
     if (sim->breakage == BREAK_GOES_ON_EARLY) /* at once, with what happens to be here */
@@ -37,7 +39,7 @@ static bool in_log(struct sim *sim, const struct disk_site *site, const struct p
 /* The laptop has all that the hub held when it was welcomed. */
 static void check_again(struct sim *sim, uint32_t node, uint32_t entry)
 {
-    for (uint32_t i = 0; i < sim->pool.count; i++)
+    for (uint32_t i = 0; i < sim->pool.count && !sim->spoilt; i++) /* a spoilt PULL is answered: no such site */
         if (sim->events[i].entry == entry && sim->events[i].hub_since != 0 &&
             sim->events[i].hub_since <= sim->nodes[node].welcomed)
             sim_fail(sim, "laptop %u writes event %u again, though the hub has it as event %u", node, entry, i);
@@ -112,6 +114,6 @@ void fork_go_on(struct sim *sim, const struct task *item)
     }
     if (fate != FATE_OK)
         spoke_commit_failed(sim, item->node, fate == FATE_LOST);
-    else if (n->machine)
+    else if (!spoke_crash_perhaps(sim, item->node) && n->machine)
         spoke_again(sim, item->node);
 }

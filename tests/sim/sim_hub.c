@@ -205,6 +205,15 @@ static void commit_failed(struct sim *sim, enum fate fate)
     simhub_crash(sim, 1000 + sim_below(sim, 4000));
 }
 
+/* After what happens rarely a crash is more likely than chance has it. */
+static bool crash_perhaps(struct sim *sim)
+{
+    if (sim->healing || !sim_chance(sim, sim->plan.crash_rare))
+        return false;
+    simhub_crash(sim, 100 + sim_below(sim, 3000));
+    return true;
+}
+
 static uint32_t device_number(const struct sim *sim, const struct device_id *device)
 {
     uint32_t node = 0;
@@ -372,6 +381,8 @@ static void keep_offer(struct sim *sim, struct disk_site *site, struct hub_outpu
         commit_failed(sim, fate);
         return;
     }
+    if (crash_perhaps(sim))
+        return;
     set_missing(sim, site);
     struct task *kept = done_in_order(sim, HUB_OFFER_KEPT);
     kept->hub_done.ticket = asked->ticket;
@@ -415,6 +426,8 @@ static void next_epoch(struct sim *sim, const struct hub_output *asked)
         commit_failed(sim, fate);
         return;
     }
+    if (crash_perhaps(sim))
+        return;
     simhub_stop(sim); /* connections stay; who asks on them is told to say HELLO */
     load(sim);
 }

@@ -176,6 +176,7 @@ struct sim_plan {
     uint32_t faults, fault_pause_ms;      /* faults: a bit per enum fault */
     uint32_t commit_lost, commit_unknown; /* in 10,000 */
     uint32_t keys_late;                   /* in 10,000: a key that does not come along with its first event */
+    uint32_t crash_rare;                  /* in 10,000: right after something that happens rarely */
     uint32_t disk_ms, long_notes;         /* long_notes: in 10,000 of all notes; they fill windows and thin links */
 };
 
@@ -239,6 +240,7 @@ void spoke_start(struct sim *sim, uint32_t node);
 void spoke_again(struct sim *sim, uint32_t node); /* a new machine from what the log holds; connections stay */
 void spoke_crash(struct sim *sim, uint32_t node, uint64_t pause_ms);
 void spoke_stop(struct sim *sim, uint32_t node);
+bool spoke_crash_perhaps(struct sim *sim, uint32_t node); /* after something rare; true: it did */
 void spoke_input(struct sim *sim, uint32_t node, struct spoke_input *input);
 void spoke_record(struct sim *sim, struct task *item);
 void spoke_saved(struct sim *sim, const struct task *item);
@@ -284,6 +286,8 @@ void hub_set_back(struct sim *sim, bool told);
 void hub_lost(struct sim *sim);
 bool may_connect(const struct sim *sim, uint32_t node); /* to a hub that does not know that it was set back */
 void take_stock(struct sim *sim);                       /* which entries are on no disk any more */
+/* Do other laptops have events of this incarnation that the hub does not know of? */
+bool known_elsewhere(const struct sim *sim, uint32_t node, uint32_t incarnation);
 
 /* ---- sim_views.c ---- */
 void views_due(struct sim *sim, uint32_t node);

@@ -143,13 +143,31 @@ static void append_feed(struct sim *sim, uint32_t node, struct disk_site *site, 
         spoke_crash(sim, node, 500);
 }
 
+/* Another event is here under the number of this one. */
+static bool is_taken(const struct sim *sim, const struct disk_site *site, const struct pool_event *event)
+{
+    for (uint32_t e = 0; event && e < site->epoch_count; e++)
+        for (uint32_t i = 0; i < site->epochs[e].count; i++) {
+            const struct pool_event *other = site->epochs[e].entries[i].event;
+            if (other != event && other->seq == event->seq &&
+                sim->events[other->index].stream == sim->events[event->index].stream)
+                return true;
+        }
+    return false;
+}
+
 /* The log holds each marker against its own events, and what comes a second time against what is there; it refuses the
  * batch when they differ. */
 static bool fits(struct sim *sim, const struct disk_site *site, const struct batch *batch)
 {
-    for (uint32_t i = 0; i < batch->count; i++)
-        if ((batch->entries[i].flags & ENTRY_OWN) && !entry_event(sim, site, &batch->entries[i]))
+    bool restored = disk_epoch(site, batch->epoch) ? site->epoch_count > 1 : site->epoch_count > 0;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        const struct entry *entry = &batch->entries[i];
+        if ((entry->flags & ENTRY_OWN) && !entry_event(sim, site, entry))
             return false;
+        if (restored && is_taken(sim, site, pool_find(&sim->pool, &entry->id)))
+            return false;
+    }
     return true;
 }
 
@@ -214,6 +232,8 @@ static void keep_receipt(struct sim *sim, uint32_t node, struct disk_site *site,
         spoke_commit_failed(sim, node, fate == FATE_LOST);
         return;
     }
+    if (asked->lowered && spoke_crash_perhaps(sim, node))
+        return;
     struct task *done = done_later(sim, node, SPOKE_RECEIPT_KEPT, bytes_str(site->name));
     done->spoke_done.seq = receipt->seq;
 }

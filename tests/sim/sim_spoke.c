@@ -215,6 +215,15 @@ void spoke_crash(struct sim *sim, uint32_t node, uint64_t pause_ms)
     (void)sim_later(sim, sim->now + pause_ms, ITEM_START, node, sim->nodes[node].life);
 }
 
+/* After what happens rarely a crash is more likely than chance has it. */
+bool spoke_crash_perhaps(struct sim *sim, uint32_t node)
+{
+    if (sim->healing || !sim_chance(sim, sim->plan.crash_rare))
+        return false;
+    spoke_crash(sim, node, 100 + sim_below(sim, 3000));
+    return true;
+}
+
 /* The commit failed, or nobody knows: the daemon starts afresh from what the log holds. */
 void spoke_commit_failed(struct sim *sim, uint32_t node, bool lost)
 {

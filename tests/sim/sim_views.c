@@ -128,9 +128,11 @@ static void fold_site(struct sim *sim, uint32_t node, struct disk_site *site, st
 static void ask_keys(struct sim *sim, uint32_t node)
 {
     struct sim_node *n = &sim->nodes[node];
+    bool lacks = false;
     for (uint32_t k = 0; k < sim->key_count; k++) {
         if (n->keys[k] && (n->folded_without_key[k] || n->refold[k]))
             refold(sim, node, k);
+        lacks = lacks || n->folded_without_key[k];
         if (!n->folded_without_key[k] || n->ask_again[k] > sim->now || !n->machine)
             continue;
         n->ask_again[k] = sim->now + ASK_AGAIN_MS;
@@ -140,10 +142,10 @@ static void ask_keys(struct sim *sim, uint32_t node)
                                    .keys = &sim->key_ids[k],
                                    .key_count = 1};
         spoke_input(sim, node, &need);
-        if (n->look_again <= sim->now) {
-            n->look_again = sim->now + ASK_AGAIN_MS;
-            (void)sim_later(sim, n->look_again, ITEM_VIEW, node, n->life);
-        }
+    }
+    if (lacks && n->look_again <= sim->now) {
+        n->look_again = sim->now + ASK_AGAIN_MS;
+        (void)sim_later(sim, n->look_again, ITEM_VIEW, node, n->life);
     }
 }
 

@@ -2,12 +2,16 @@
 /* The simulator in `make test`: 2,000 worlds in which everything holds, and a test of that test: each deliberate
  * breakage is found. `make sim` runs as many seeds as one likes. */
 #include <sodium.h>
+#include <stdlib.h>
 
 #include "tests/sim/sim.h"
 #include "tests/unit/given.h"
 
 #define SEEDS       2000u
 #define BREAK_SEEDS 10000u /* within which a breakage has to be found; most take one or two */
+
+/* Seeds that have found one before are tried first, when it takes many; they are within BREAK_SEEDS too. */
+static const uint32_t finders[BREAK_COUNT] = {[BREAK_GOES_ON_EARLY] = 905, [BREAK_LOWERED_FORGOTTEN] = 8236};
 
 static struct sim_result result, again;
 
@@ -17,8 +21,9 @@ static void everything_holds(void **state)
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         sim_run(seed, BREAK_NOTHING, 60, &result);
         if (!result.held)
-            fail_msg("seed %llu: %s; replay it with: make sim SEED=%llu", (unsigned long long)seed, result.problem,
-                     (unsigned long long)seed);
+            fail_msg("seed %llu, commit %s: %s; replay it with: make sim SEED=%llu TRACE=2000",
+                     (unsigned long long)seed, getenv("SIM_COMMIT") ? getenv("SIM_COMMIT") : "not told",
+                     result.problem, (unsigned long long)seed);
     }
 }
 
@@ -47,18 +52,29 @@ static void the_same_seed_is_the_same_world(void **state)
     assert_true(result.fingerprint != again.fingerprint);
 }
 
+/* The first seed that finds it, or 0. */
+static uint64_t find_breakage(enum breakage breakage)
+{
+    if (finders[breakage]) {
+        sim_run(finders[breakage], breakage, 0, &result);
+        if (!result.held)
+            return finders[breakage];
+    }
+    for (uint64_t seed = 1; seed <= BREAK_SEEDS; seed++) {
+        sim_run(seed, breakage, 0, &result);
+        if (!result.held)
+            return seed;
+    }
+    return 0;
+}
+
 static void every_breakage_is_found(void **state)
 {
     (void)state;
     for (int b = BREAK_NOTHING + 1; b < BREAK_COUNT; b++) {
-        uint64_t seed = 1;
-        for (;; seed++) {
-            sim_run(seed, (enum breakage)b, 0, &result);
-            if (!result.held)
-                break;
-            if (seed == BREAK_SEEDS)
-                fail_msg("%s: not found in %u seeds", breakage_name((enum breakage)b), BREAK_SEEDS);
-        }
+        uint64_t seed = find_breakage((enum breakage)b);
+        if (seed == 0)
+            fail_msg("%s: not found in %u seeds", breakage_name((enum breakage)b), BREAK_SEEDS);
         print_message("%s: found by seed %llu: %s\n", breakage_name((enum breakage)b), (unsigned long long)seed,
                       result.problem);
     }
