@@ -225,9 +225,9 @@ static const struct option_def options[] = {
 
 const struct verb verb_backup = {
     "backup", GROUP_KEEP, "[--keys] FILE|-", "copy the log, or the keys, to a file, while everything goes on",
-    "Two files make a hub whole again, each made as often as you can: one of the log, in which nothing about people can\n"
-    "be read without keys, and one of the keys, kept apart from it and as safe as the record itself. After an erasure\n"
-    "make a new one of the keys, and destroy those before it: they open what was erased.\n\n"
+    "Two files make a hub whole again, each made as often as you can: one of the log, in which nothing about people\n"
+    "can be read without keys, and one of the keys, kept apart from it and as safe as the record itself. After an\n"
+    "erasure make a new one of the keys, and destroy those before it: they open what was erased.\n\n"
     "FILE must not be there yet; it appears whole or not at all, readable by you alone. - is standard output, but no\n"
     "terminal; nothing is confirmed then, but the exit code says whether it was whole.\n"
     "`felloe hub restore` and `felloe restore` put it back.", options, 1, 1, run_backup};

@@ -54,7 +54,11 @@ static void put_keys(struct taking *t)
 static bool take_key(void *context, const struct key_record *record)
 {
     struct taking *t = context;
-    if (!keyring_has(t->into, &record->id) && !keyring_erased(t->into, &record->id))
+    struct key_record there;
+    enum felloe_code here = keyring_get(t->into, &record->id, &there);
+    sodium_memzero(&there, sizeof there);
+    t->out->keys_damaged += here == FELLOE_DAMAGED;
+    if (here == FELLOE_NOT_FOUND && !keyring_erased(t->into, &record->id))
         t->keys[t->count++] = *record;
     if (t->count == BATCH)
         put_keys(t);

@@ -29,6 +29,7 @@ struct restore_outcome {
     char identity_kept[PATH_MAX];  /* where a damaged identity is now; empty: it was not */
     char keys_kept[PATH_MAX];      /* … and a damaged keyring */
     uint64_t keys_added, keys_erased;
+    uint64_t keys_damaged;         /* here, and left as they were: to repair a keyring is --repair's work */
     int64_t made_ms;               /* the log's backup */
     uint32_t epoch_then, epoch;    /* of the backup; the one in which a hub goes on */
     char log_kept[PATH_MAX];       /* where the log is now that was here; empty: there was none */

@@ -46,7 +46,8 @@ static void tell_json(const char *dir, const struct restore_outcome *done)
     put_path("keys_kept", done->keys_kept);
     put_path("identity_kept", done->identity_kept);
     printf(",\"waiting\":%" PRIu64, done->waiting);
-    printf(",\"keys_added\":%" PRIu64 ",\"keys_erased\":%" PRIu64, done->keys_added, done->keys_erased);
+    printf(",\"keys_added\":%" PRIu64 ",\"keys_erased\":%" PRIu64 ",\"keys_damaged\":%" PRIu64, done->keys_added,
+           done->keys_erased, done->keys_damaged);
     printf(",\"verified\":%s,\"problems\":%" PRIu64 ",\"configured\":%s}\n", done->verified ? "true" : "false",
            done->problems, done->configured ? "true" : "false");
 }
@@ -67,6 +68,9 @@ static void tell_keys(const char *dir, const struct restore_outcome *done)
     if (done->keys_erased > 0)
         printf("; %" PRIu64 " that the backup says are erased, are erased", done->keys_erased);
     puts(". Keys that were here stay as they were.");
+    if (done->keys_damaged > 0)
+        printf("%" PRIu64 " of those cannot be opened: felloed --dir %s --repair, then this again.\n", done->keys_damaged,
+               dir);
     if (done->identity_kept[0] != '\0')
         printf("The damaged identity is kept: %s\n", done->identity_kept);
     if (done->keys_kept[0] != '\0')
