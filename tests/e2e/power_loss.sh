@@ -47,6 +47,7 @@ check "and shares" wait_until 20 converged hub/hub amy/amy bea
 check "another laptop writes about the same person" notes bea 1 6
 "$B/felloe-generate" --seed 7 --events 40 >"$work/import.jsonl"
 check "the first imports, in batches" at amy/amy import "$work/import.jsonl"
+check "the hub is backed up" at hub/hub backup "$work/backup"
 check "the hub writes something itself" at hub/hub note "$person" "from the hub"
 check "all is shared" wait_until 20 converged hub/hub amy/amy bea
 stop hub/hub
@@ -54,6 +55,12 @@ check "the laptop records without its hub" notes amy/amy 13 18
 stop amy/amy
 start_recorded amy && start_recorded hub || exit 1
 check "all is shared again after a start of both" wait_until 20 converged hub/hub amy/amy bea
+# The hub is put back to the backup, and refilled.
+stop hub/hub
+check "the backup is put back" recorded hub "$B/felloed" --dir "$work/hub/hub" --restore "$work/backup"
+start_recorded hub || exit 1
+check "the laptops bring back what it lacks" wait_until 30 converged hub/hub amy/amy bea
+
 # A laptop whose syncs fail now and then. What was written before a sync that failed may be lost, though it is read.
 join_recorded cal cal salford || exit 1
 mkdir "$work/fails"

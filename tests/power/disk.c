@@ -33,10 +33,12 @@ struct entries {
     struct entry *items;
     size_t count, cap;
 };
-/* `node` comes under `name` (NULL: what was there goes away), and goes away under `from` where that is given. */
+/* `node` comes under `name` (NULL: what was there goes away), and goes away under `from` where that is given. What is
+ * one step in two folders is a change in each, with one and the same `step`: both come to the disk, or neither. */
 struct change {
     const char *name, *from;
-    struct node *node;
+    struct node *node, *other_folder;
+    size_t step;
 };
 
 struct node {
@@ -49,11 +51,13 @@ struct node {
     struct entries now, certain;
     struct change *changes;
     size_t change_count, change_cap;
+    size_t kept; /* of the changes, in the image that is built */
 };
 
 struct disk {
     enum pretence pretence;
     struct node *root, *all;
+    size_t steps;
     struct node **files; /* by the trace's number */
     size_t file_cap;
     const char **names;
@@ -177,18 +181,22 @@ static void add_name(struct disk *disk, const char *path, struct node *node)
     change_folder(folder, (struct change){.name = last, .node = node});
 }
 
-/* Renaming is one step within a folder; between two folders the new name comes by itself, and then the old one goes. */
-static void rename_node(struct disk *disk, const char *from, const char *to)
+static void rename_node(struct disk *disk, const char *from, const char *to, bool exchange)
 {
     const char *old, *new;
-    struct node *source = folder_of(disk, from, &old), *target = folder_of(disk, to, &new), *node = lookup(disk, from);
-    if (node == NULL)
+    struct node *source = folder_of(disk, from, &old), *target = folder_of(disk, to, &new);
+    struct node *node = lookup(disk, from), *other = exchange ? lookup(disk, to) : NULL;
+    if (node == NULL || target == NULL)
         return;
-    if (source == target) {
+    const size_t step = ++disk->steps;
+    if (source == target && !exchange) {
         change_folder(source, (struct change){.name = new, .from = old, .node = node});
+    } else if (source == target) {
+        fputs("felloe-power: two names of one folder exchanged: not supported\n", stderr);
+        exit(2);
     } else {
-        add_name(disk, to, node);
-        change_folder(source, (struct change){.name = old});
+        change_folder(target, (struct change){.name = new, .node = node, .other_folder = source, .step = step});
+        change_folder(source, (struct change){.name = old, .node = other, .other_folder = target, .step = step});
     }
 }
 
@@ -320,7 +328,8 @@ void disk_begin(struct disk *disk, const struct op *op)
             add_name(disk, op->name, NULL);
         break;
     case TRACE_RENAME:
-        rename_node(disk, op->name, (const char *)op->data.data);
+    case TRACE_EXCHANGE:
+        rename_node(disk, op->name, (const char *)op->data.data, op->head->kind == TRACE_EXCHANGE);
         break;
     case TRACE_LINK:
         add_name(disk, (const char *)op->data.data, lookup(disk, op->name));
@@ -328,6 +337,24 @@ void disk_begin(struct disk *disk, const struct op *op)
     default:
         break;
     }
+}
+
+/* The first changes of a folder are on the disk; with each step what goes with it in another folder, up to there. */
+static void folder_flush(struct node *folder, size_t count)
+{
+    struct change *changes = malloc((count + 1) * sizeof *changes);
+    assert(changes != NULL);
+    for (size_t i = 0; i < count; i++) {
+        changes[i] = folder->changes[i];
+        apply(&folder->certain, &changes[i]);
+    }
+    folder->change_count -= count;
+    memmove(folder->changes, folder->changes + count, folder->change_count * sizeof *changes);
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; changes[i].step != 0 && k < changes[i].other_folder->change_count; k++)
+            if (changes[i].other_folder->changes[k].step == changes[i].step)
+                folder_flush(changes[i].other_folder, k + 1);
+    free(changes);
 }
 
 static bool forgotten(const struct disk *disk, const struct op *op, const struct node *file)
@@ -352,9 +379,7 @@ void disk_end(struct disk *disk, const struct op *op)
     if (file == NULL || (op->head->kind != TRACE_SYNC && op->head->kind != TRACE_WRITE) || forgotten(disk, op, file))
         return;
     if (op->head->kind == TRACE_SYNC && file->is_folder) {
-        for (size_t i = 0; i < file->change_count; i++)
-            apply(&file->certain, &file->changes[i]);
-        file->change_count = 0;
+        folder_flush(file, file->change_count);
     } else if (op->head->kind == TRACE_SYNC) {
         file_flush(file);
     } else if (op->head->flags & TRACE_DURABLE) {
@@ -470,13 +495,31 @@ static size_t changes_kept(struct building *b, const struct node *folder)
     return how == 0 ? 0 : how < 3 ? folder->change_count : chance_below(&choice->chance, folder->change_count + 1);
 }
 
+/* For all folders at once, since a step is there in both of its folders, or in neither. */
+static void keep_changes(struct building *b, const struct disk *disk)
+{
+    for (struct node *node = disk->all; node != NULL; node = node->next)
+        node->kept = node->is_folder ? changes_kept(b, node) : 0;
+    for (bool again = true; again;) {
+        again = false;
+        for (struct node *node = disk->all; node != NULL; node = node->next)
+            for (size_t i = 0; i < node->kept; i++) {
+                const struct node *other = node->changes[i].step != 0 ? node->changes[i].other_folder : NULL;
+                for (size_t k = other != NULL ? other->kept : 0; other != NULL && k < other->change_count; k++)
+                    if (other->changes[k].step == node->changes[i].step && i < node->kept) {
+                        node->kept = i;
+                        again = true;
+                    }
+            }
+    }
+}
+
 static void build_folder(struct building *b, const struct node *folder, const char *path)
 {
     struct entries entries = {0};
     for (size_t i = 0; i < folder->certain.count; i++)
         apply(&entries, &(struct change){.name = folder->certain.items[i].name, .node = folder->certain.items[i].node});
-    const size_t kept = changes_kept(b, folder);
-    for (size_t i = 0; i < kept; i++)
+    for (size_t i = 0; i < folder->kept; i++)
         apply(&entries, &folder->changes[i]);
     for (size_t i = 0; i < entries.count; i++) {
         char name[PATH_MAX];
@@ -519,5 +562,6 @@ void disk_build(const struct disk *disk, struct choice *choice, const char *into
     b.choice = choice;
     b.nth = 0;
     folder_empty(into);
+    keep_changes(&b, disk);
     build_folder(&b, disk->root, into);
 }

@@ -100,6 +100,13 @@ static bool kept(struct judging *j, struct log_reader *reader, const struct said
     return true;
 }
 
+/* Was what was said taken back, since the hub was set back to a backup? */
+static bool taken_back(const struct judging *j, const struct said *said)
+{
+    return j->said->restored_to > 0 && j->cut > j->said->restored_from && said->op < j->said->restored_from &&
+           said->kind < SAID_MADE && event_log_epoch(j->opened.log) == j->said->epoch;
+}
+
 /* The latest promises first. Heads are a chain: a later one says all that the earlier ones did. */
 #define HEADS_ENOUGH 6
 static bool all_kept(struct judging *j)
@@ -107,9 +114,11 @@ static bool all_kept(struct judging *j)
     struct log_reader *reader = log_reader_begin(j->opened.log, NULL);
     bool fine = reader != NULL || wrong(j, "the log cannot be read");
     unsigned heads = 0;
+    if (j->said->restored_to > 0 && j->cut > j->said->restored_to && event_log_epoch(j->opened.log) != j->said->epoch)
+        fine = wrong(j, "it had been said that the backup was put back, and it is not");
     for (size_t i = j->said->count; fine && i-- > 0;) {
         const struct said *said = &j->said->items[i];
-        if (said->op < j->cut && (said->kind != SAID_HEAD || heads++ < HEADS_ENOUGH))
+        if (said->op < j->cut && !taken_back(j, said) && (said->kind != SAID_HEAD || heads++ < HEADS_ENOUGH))
             fine = kept(j, reader, said);
     }
     log_reader_end(reader);

@@ -103,6 +103,10 @@ struct said_list {
     bool hub;          /* a hub's trace, or a laptop's */
     bool sealed;       /* some keys are missing even at the end: then so they may before */
     size_t events;     /* in the log, at the end of the trace */
+    /* Operations between which the hub was set back to a backup (0: it was not), and its epoch since then: what had been
+     * said of its log before counts until it is in that epoch. */
+    size_t restored_from, restored_to;
+    uint32_t epoch;
     size_t counts[SAID_SELF + 1];
 };
 /* `whole` is a folder with the disk as it was at the end of the trace. */

@@ -282,21 +282,29 @@ void said_collect(struct said_list *list, const struct trace *trace, const char 
     }
     list->hub = opened.identity.role == ROLE_HUB;
     list->sealed = !log_was_whole(&opened);
+    list->epoch = event_log_epoch(opened.log);
     index_log(&index, opened.log);
     opened_close(&opened);
     list->events = index.count;
-    bool making = false;
+    bool making = false, restoring = false;
+    size_t begun = 0;
     for (size_t i = 0; i < trace->count; i++) {
         const struct op *op = &trace->ops[i];
         size_t at = pretence == PRETEND_EARLY ? before_its_sync(trace, i) : i;
-        if (op->head->kind == TRACE_BEGIN)
+        if (op->head->kind == TRACE_BEGIN) {
             making = has_argument(op->data, "--init-hub") || has_argument(op->data, "--join");
-        else if (op->head->kind == TRACE_END && making && op->head->offset == 0)
+            restoring = has_argument(op->data, "--restore");
+            begun = i;
+        } else if (op->head->kind == TRACE_END && restoring && op->head->offset == 0) {
+            list->restored_from = begun;
+            list->restored_to = i;
+        } else if (op->head->kind == TRACE_END && making && op->head->offset == 0) {
             add(list, at, SAID_MADE, bytes_str(""));
-        else if (op->head->kind == TRACE_LOCAL)
+        } else if (op->head->kind == TRACE_LOCAL) {
             read_local(list, &index, at, op->data);
-        else if (op->head->kind == TRACE_NET && message_decode(op->data, &message))
+        } else if (op->head->kind == TRACE_NET && message_decode(op->data, &message)) {
             (list->hub ? read_from_hub : read_from_laptop)(list, &index, at, &message);
+        }
     }
     free(index.items);
     keep_first(list);

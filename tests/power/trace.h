@@ -24,6 +24,7 @@ enum trace_kind {
     TRACE_MKDIR,     /* name */
     TRACE_REMOVE,    /* name: a file or an empty folder */
     TRACE_RENAME,    /* name; data: the new name, with its NUL */
+    TRACE_EXCHANGE,  /* name; data: another name, with its NUL: each is now what the other was */
     TRACE_LINK,      /* name; data: the second name, with its NUL */
     TRACE_LOCAL,     /* data: what goes out on a local socket, before it goes */
     TRACE_NET,       /* data: a frame that goes out on the network, before it goes */

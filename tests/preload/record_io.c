@@ -432,6 +432,34 @@ int rename(const char *from, const char *to)
     return two_names(real, TRACE_RENAME, from, to);
 }
 
+/* With absolute paths only. */
+int renameat2(int from_at, const char *from, int to_at, const char *to, unsigned flags)
+{
+    REAL(int, renameat2, int, const char *, int, const char *, unsigned);
+    const char *name = ours(from), *other = ours(to);
+    if (name == NULL || other == NULL)
+        return real(from_at, from, to_at, to, flags);
+    pthread_mutex_lock(&mutex);
+    int result = real(from_at, from, to_at, to, flags);
+    if (result == 0)
+        note(flags & RENAME_EXCHANGE ? TRACE_EXCHANGE : TRACE_RENAME, 0, 0, 0, name, other, strlen(other) + 1);
+    pthread_mutex_unlock(&mutex);
+    return result;
+}
+
+/* Of a folder that libc opened by itself (opendir). */
+int unlinkat(int at, const char *path, int flags)
+{
+    REAL(int, unlinkat, int, const char *, int);
+    char link[64], whole[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", at);
+    ssize_t len = *path == '/' || at < 0 ? -1 : readlink(link, whole, sizeof whole - 1);
+    if (len < 0)
+        return real(at, path, flags);
+    snprintf(whole + len, sizeof whole - (size_t)len, "/%s", path);
+    return ours(whole) == NULL ? real(at, path, flags) : flags & AT_REMOVEDIR ? rmdir(whole) : unlink(whole);
+}
+
 int link(const char *from, const char *to)
 {
     REAL(int, link, const char *, const char *);
