@@ -32,11 +32,18 @@ static enum entries_result check_entry(void *context, const struct entry *entry,
     return ENTRIES_OK;
 }
 
-static void send_offered(struct hub *hub, uint64_t peer, uint64_t request, uint32_t site, uint32_t epoch)
+/* `kept`: the commit that it answers, with the keys that were found to be lacking; or NULL. */
+static void send_offered(struct hub *hub, uint64_t peer, uint64_t request, uint32_t site, uint32_t epoch,
+                         const struct hub_input *kept)
 {
     const struct log_head *head = hub_site_head(hub->sites[site], epoch);
     hub->msg.offered =
         (struct msg_offered){.site = hub_site_name(hub->sites[site]), .held = {epoch, head ? head->at.n : 0}};
+    if (kept && kept->missing_count > 0) {
+        struct msg_offered *m = &hub->msg.offered;
+        m->missing_count = kept->missing_count < RECEIPT_KEYS_MAX ? kept->missing_count : RECEIPT_KEYS_MAX;
+        memcpy(m->missing, kept->missing, m->missing_count * sizeof m->missing[0]);
+    }
     hub_send(hub, peer, MSG_OFFERED, request, NULL);
 }
 
@@ -152,7 +159,7 @@ void hub_on_offer(struct hub *hub, struct peer *peer, struct lent *body)
     }
     /* The present epoch's end is ours to give: only epochs from before a restore are refilled. */
     if (offer->count == 0 || offer->first.epoch >= hub->config.epoch || offer->first.n != (head ? head->at.n : 0) + 1) {
-        send_offered(hub, peer->id, hub->in.request, at, offer->first.epoch);
+        send_offered(hub, peer->id, hub->in.request, at, offer->first.epoch, NULL);
         return;
     }
     if (site->offer.active || hub->keep_bytes + body->bytes.len > KEEP_BYTES_MAX) {
@@ -202,5 +209,5 @@ void hub_on_offer_kept(struct hub *hub, const struct hub_input *input)
     (void)hub_site_set_head(site, &input->head);
     hub_on_grew(hub, at);
     if (hub_peer(hub, offer.peer))
-        send_offered(hub, offer.peer, offer.request, at, input->head.at.epoch);
+        send_offered(hub, offer.peer, offer.request, at, input->head.at.epoch, input);
 }

@@ -177,6 +177,8 @@ struct msg_offer {
 struct msg_offered {
     struct bytes site;
     struct position held;       /* the site's log in that epoch now reaches this far */
+    uint32_t missing_count;     /* as in a RECEIPT: keys that the hub lacks for what was offered */
+    struct key_id missing[RECEIPT_KEYS_MAX];
 };
 
 struct msg_join {

@@ -216,6 +216,9 @@ static void get_offered(struct mp_reader *r, struct message *m)
 {
     m->offered.site = get_site(r);
     m->offered.held = get_position(r);
+    m->offered.missing_count = 0;
+    if (mp_peek(r) != MP_NONE)
+        get_key_ids(r, m->offered.missing, &m->offered.missing_count, RECEIPT_KEYS_MAX);
 }
 
 static void get_join(struct mp_reader *r, struct message *m)

@@ -174,9 +174,11 @@ static void put_offer(struct buffer *b, const struct message *m)
 
 static void put_offered(struct buffer *b, const struct message *m)
 {
-    begin(b, m, 3);
+    begin(b, m, m->offered.missing_count > 0 ? 4 : 3);
     mp_put_str(b, m->offered.site);
     put_position(b, m->offered.held);
+    if (m->offered.missing_count > 0)
+        put_key_ids(b, m->offered.missing, m->offered.missing_count);
 }
 
 static void put_join(struct buffer *b, const struct message *m)

@@ -155,6 +155,7 @@ void refill_on_offered(struct spoke *s)
         return; /* an answer that is no longer waited for */
     struct refill *r = &site->refill;
     r->request = 0;
+    wanted_add(&site->debts, offered->missing, offered->missing_count);
     if (!going(s, site))
         return;
     if (offered->held.epoch != r->epoch) {

@@ -70,7 +70,7 @@ struct hub_input {
     struct log_head head;        /* HUB_GREW, HUB_RANGE: after its last entry; HUB_OFFER_KEPT */
     struct position at;          /* HUB_KEPT: first event's position; HUB_RANGE: first entry's */
     uint32_t count, key_count;   /* HUB_RANGE: body is in FEED's layout */
-    const struct key_id *missing; /* HUB_KEPT: missing_count keys of these events that the hub lacks */
+    const struct key_id *missing; /* HUB_KEPT, HUB_OFFER_KEPT: missing_count keys of these events that the hub lacks */
     uint32_t missing_count;
     const struct log_hash *hashes; /* HUB_HASHES: one per position asked for */
 };

@@ -80,6 +80,28 @@ static void a_signed_head_over_other_entries_is_refused_and_leaves_nothing(void 
     says(send(&b, 2, MSG_OFFER, 2, &body), "incident; REFUSED#2 10 to 2");
     says(offer(3, 3, 4, false), "keep-offer(1) 1.3+4");
     says(offer_kept(1, 6), "OFFERED#3 1.6 to 2");
+    assert_int_equal(message.offered.missing_count, 0);
+    store_release(&full);
+}
+
+/* Whoever offers may well have the keys too. */
+static void keys_that_the_log_lacks_for_an_offer_are_named(void **state)
+{
+    (void)state;
+    a_wrote(4);
+    hub_restored(2);
+    hello(&b, 2, &head_b);
+    says(offer(2, 3, 2, false), "keep-offer(1) 1.3+2");
+    struct key_id missing[2] = {{{1}}, {{2}}};
+    struct hub_input done = {.kind = HUB_OFFER_KEPT,
+                             .ticket = 1,
+                             .ok = true,
+                             .head = store_at(&full.sites[0], (struct position){1, 4})->head,
+                             .missing = missing,
+                             .missing_count = 2};
+    says(step(&done), "OFFERED#2 1.4 to 2");
+    assert_int_equal(message.offered.missing_count, 2);
+    assert_memory_equal(message.offered.missing, missing, sizeof missing);
     store_release(&full);
 }
 
@@ -222,6 +244,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_restored_hub_takes_back_what_it_signed),
         TEST(a_signed_head_over_other_entries_is_refused_and_leaves_nothing),
+        TEST(keys_that_the_log_lacks_for_an_offer_are_named),
         TEST(an_offer_goes_between_pushes),
         TEST(an_offer_that_contradicts_the_log_is_as_if_it_had_not_come),
         TEST(what_it_signed_and_does_not_have_proves_that_it_was_set_back),

@@ -353,6 +353,17 @@ static void keys_that_a_welcome_names_are_brought(void **state)
     assert_non_null(strstr(step(&input), "PUSH#"));
 }
 
+static void keys_that_an_answer_to_an_offer_names_are_brought(void **state)
+{
+    (void)state;
+    given_rewound();
+    offered(3, 1, 0);
+    read_offer(1, 1, 1);
+    message.offered = (struct msg_offered){
+        .site = bytes_str(SITE), .held = {1, 3}, .missing_count = 1, .missing = {{{1}}}};
+    assert_non_null(strstr(hub_sends(MSG_OFFERED, 4, NULL), "read-keys 1"));
+}
+
 /* ---- going on as the next incarnation ---- */
 
 /* The hub's log has this laptop's `count` first events of incarnation 1, as anybody's. */
@@ -473,6 +484,7 @@ int main(void)
         TEST(a_lowering_that_fails_ends_the_machine),
         TEST(less_without_the_hubs_signature_is_nothing),
         TEST(keys_that_a_welcome_names_are_brought),
+        TEST(keys_that_an_answer_to_an_offer_names_are_brought),
         TEST(it_uploads_nothing_and_says_once_when_it_has_all),
         TEST(having_all_already_it_waits_for_the_hub_to_say_so),
         TEST(a_hub_that_lacks_something_is_refilled_before),
