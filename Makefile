@@ -55,7 +55,7 @@ GENERATE_O := $(call obj,tests/generator/*.c)
 UNIT      := $(patsubst tests/unit/%.c,$B/tests/%,$(wildcard tests/unit/test_*.c))
 SIM       := $(patsubst tests/sim/%.c,$B/tests/%,$(wildcard tests/sim/test_*.c))
 SIM_O     := $(call obj,$(filter-out tests/sim/test_% tests/sim/main.c,$(wildcard tests/sim/*.c)))
-NET       := $(patsubst %.c,$B/%,$(filter-out tests/net/way.c tests/net/laptop.c,$(wildcard tests/net/*.c)))
+NET       := $(patsubst %.c,$B/%,$(filter-out tests/net/way.c tests/net/laptop.c tests/net/curve.c,$(wildcard tests/net/*.c)))
 POWER_O   := $(call obj,tests/power/*.c)
 PRELOAD   := $(patsubst tests/preload/%.c,$B/%.so,$(wildcard tests/preload/*.c))
 FUZZ      := $(patsubst tests/fuzz/fuzz_%.c,$B/tests/fuzz_%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -123,7 +123,7 @@ $B/tests/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/tests/fuzz/replay_main.o $B/libproto.
 	@mkdir -p $(@D); echo "  LINK  $@"
 	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(PROTO_LIBS)
 # Bad networks and those who come by them: a proxy, a fleet of laptops, strangers, a liar.
-$B/tests/net/%: $B/tests/net/%.o $B/tests/net/way.o $B/tests/net/laptop.o $B/libproto.a
+$B/tests/net/%: $B/tests/net/%.o $B/tests/net/way.o $B/tests/net/laptop.o $B/tests/net/curve.o $B/libproto.a
 	@echo "  LINK  $@"
 	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 # Preloaded into a daemon: one each for a wrong clock, a disk that is recorded, a disk that fails.

@@ -10,6 +10,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/loop.h"
+#include "daemon/net/net_guard.h"
 #include "daemon/net/net_socket.h"
 #include "daemon/net/net_zap.h"
 #include "daemon/report.h"
@@ -41,6 +42,7 @@ struct net_hub {
     void *zmq, *zap, *router;
     struct net_pump *pump;
     struct net_source *zap_source, *router_source;
+    struct net_guard *guard;
     struct loop_timer *sweep;
     struct net_keys keys;
     struct peer **peers;
@@ -182,6 +184,8 @@ static void take(struct net_hub *hub, struct net_frames *frames)
     const struct net_key *key = net_keys_find_user(&hub->keys, net_frame_user(&frames->at[1]));
     struct lent body = {0};
     struct peer *peer = NULL;
+    net_guard_heard(hub->guard, net_frame_socket(&frames->at[1]), frames->wire,
+                    key != NULL && key->kind != NET_KEY_TICKET ? &key->device : NULL);
     if (key != NULL && frames->count == 3 && routing.len == ROUTING_SIZE && routing.data[0] == 0 &&
         header.len <= HEADER_MAX && frames->at[2].bytes.len <= BODY_MAX)
         peer = peer_of(hub, routing, key->curve);
@@ -251,7 +255,8 @@ static void flush(void *context)
 
 static bool refuse_more(struct net_hub *hub, struct peer *peer, struct net_outgoing *message)
 {
-    if (!peer->told)
+    static struct report_often often; /* who lies may connect as often as it likes */
+    if (!peer->told && report_again(&often, clock_steady_ms()))
         report(LEVEL_INFO, "connection %llu does not read; what is for it is dropped until it does",
                (unsigned long long)peer->number);
     peer->told = true;
@@ -360,7 +365,8 @@ static enum felloe_code listen_at(struct net_hub *hub, struct felloe_error *erro
         return cannot_listen(config->listen, error);
     hub->pump = net_pump_new(config->loop);
     hub->sweep = loop_timer_new(config->loop, sweep, hub);
-    if (hub->pump != NULL && hub->sweep != NULL) {
+    hub->guard = net_guard_new(config->loop, hub->endpoint);
+    if (hub->pump != NULL && hub->sweep != NULL && hub->guard != NULL) {
         hub->zap_source = net_source_new(hub->pump, hub->zap, answer_zap, NULL, hub);
         hub->router_source = net_source_new(hub->pump, hub->router, receive, flush, hub);
     }
@@ -398,6 +404,7 @@ void net_hub_close(struct net_hub *hub)
     net_source_free(hub->zap_source);
     net_pump_free(hub->pump);
     loop_timer_free(hub->sweep);
+    net_guard_free(hub->guard);
     if (hub->router != NULL)
         zmq_close(hub->router);
     if (hub->zap != NULL)

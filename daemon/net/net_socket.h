@@ -36,6 +36,7 @@ struct net_frame {
 struct net_frames {
     size_t count; /* that came; at most NET_FRAMES_MAX of them are kept */
     size_t kept;
+    size_t wire; /* bytes that the message took of a CURVE connection */
     struct net_frame at[NET_FRAMES_MAX];
 };
 /* Takes one whole message; false when there is none. */
@@ -43,6 +44,8 @@ bool net_receive(void *socket, struct net_frames *frames);
 void net_frames_release(struct net_frames *frames);
 /* Who sent it, by ZAP: its User-Id, "" when none. Only a payload frame tells (4.3.4 forgets it on the identity). */
 const char *net_frame_user(struct net_frame *frame);
+/* The descriptor of the connection that it came by, -1 when that is not known. Of a payload frame. */
+int net_frame_socket(struct net_frame *frame);
 /* Moves the frame's bytes out without a copy. False when memory ran out. */
 bool net_frame_lend(struct net_frame *frame, struct lent *out);
 
