@@ -60,6 +60,7 @@ POWER_O   := $(call obj,tests/power/*.c)
 PRELOAD   := $(patsubst tests/preload/%.c,$B/%.so,$(wildcard tests/preload/*.c))
 FUZZ      := $(patsubst tests/fuzz/fuzz_%.c,$B/tests/fuzz_%,$(wildcard tests/fuzz/fuzz_*.c))
 SOURCES   := $(wildcard include/felloe/*.h proto/*.[ch] proto/*/*.[ch] daemon/*.[ch] daemon/*/*.[ch] client/*.[ch] client/*/*.[ch] tests/*/*.[ch])
+COMMIT     = $(shell git describe --always --dirty 2>/dev/null)
 VERSION    = $(shell sed -n 's/.*FELLOE_VERSION "\(.*\)".*/\1/p' include/felloe/version.h)
 SOVERSION := 0
 GENERATOR := $(if $(GENERATE_O),$B/felloe-generate)
@@ -143,12 +144,12 @@ SUBMAKE = +$Q$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(s
 test:  ## install what is missing, build, run every test; ends with "N passed, N failed"
 	+@$(MAKE) -s --no-print-directory deps
 	$(SUBMAKE) B=$B test-programs
-	@B=$B tests/run $(TESTS)
+	@SIM_COMMIT="$(COMMIT)" B=$B tests/run $(TESTS)
 test-programs: all lib $(GENERATOR) $(TEST_PROGRAMS)
 unit: $(UNIT) $(SIM)  ## build and run the unit tests alone
-	@B=$B tests/run unit
+	@SIM_COMMIT="$(COMMIT)" B=$B tests/run unit
 sim: $B/felloe-sim  ## the simulator: SEEDS=N (1000) from FROM=S on, or one SEED=S with TRACE=LINES of what happened
-	$Q$B/felloe-sim $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000) --from $(or $(FROM),1)) --trace $(or $(TRACE),60)
+	$QSIM_COMMIT="$(COMMIT)" $B/felloe-sim $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000) --from $(or $(FROM),1)) --trace $(or $(TRACE),60)
 power: test-programs  ## power cuts: IMAGES=N (2000) disks that one could have left, SEED=S
 	@B=$B tests/power/run $(or $(IMAGES),2000) $(SEED)
 demo:  ## install what is missing, build, show one hub and four laptops at work (KEEP=1: leave them running)

@@ -15,7 +15,8 @@
 #include "tests/sim/sim.h"
 
 struct totals {
-    uint64_t seeds, steps, frames, events, crashes, excluded, longest_ms, longest_seed;
+    uint64_t seeds, steps, frames, events, crashes, restores, refilled, proofs, forks, again, excluded;
+    uint64_t longest_ms, longest_seed;
 };
 
 /* Which program it was: `make sim` says so. */
@@ -34,6 +35,11 @@ static bool one(uint64_t seed, enum breakage breakage, uint32_t trace, struct to
     totals->frames += result.frames;
     totals->events += result.events;
     totals->crashes += result.crashes;
+    totals->restores += result.restores;
+    totals->refilled += result.refilled;
+    totals->proofs += result.proofs;
+    totals->forks += result.forks;
+    totals->again += result.again;
     totals->excluded += result.excluded != NULL;
     if (result.healed_ms > totals->longest_ms) {
         totals->longest_ms = result.healed_ms;
@@ -100,10 +106,14 @@ int main(int argc, char **argv)
         failed += !one(seed, breakage, stop_after == 1 ? (uint32_t)trace : 0, &totals);
     (void)clock_gettime(CLOCK_MONOTONIC, &end);
     double seconds = (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
+    (void)printf("%" PRIu64 " hubs set back or lost (%" PRIu64 " learned it by themselves), %" PRIu64
+                 " entries brought back to them; %" PRIu64 " laptops went on as another incarnation, %" PRIu64
+                 " events written again; %" PRIu64 " worlds excluded\n",
+                 totals.restores, totals.proofs, totals.refilled, totals.forks, totals.again, totals.excluded);
     (void)printf("%" PRIu64 " seeds in %.1f s (%.0f a second): %" PRIu64 " steps, %" PRIu64 " frames, %" PRIu64
-                 " events, %" PRIu64 " crashes; the longest healing took %.0f s (seed %" PRIu64 "); %" PRIu64 " excluded; %s\n",
+                 " events, %" PRIu64 " crashes; the longest healing took %.0f s (seed %" PRIu64 "); %s\n",
                  totals.seeds, seconds, (double)totals.seeds / (seconds > 0 ? seconds : 1), totals.steps, totals.frames,
-                 totals.events, totals.crashes, (double)totals.longest_ms / 1000, totals.longest_seed, totals.excluded,
+                 totals.events, totals.crashes, (double)totals.longest_ms / 1000, totals.longest_seed,
                  failed ? "FAILED" : "all held");
     return failed ? 1 : 0;
 }

@@ -353,6 +353,11 @@ void sim_run(uint64_t seed, enum breakage breakage, uint32_t trace, struct sim_r
                                .frames = sim->frames,
                                .events = sim->pool.count,
                                .crashes = sim->crashes,
+                               .restores = sim->restores,
+                               .refilled = sim->refilled,
+                               .proofs = sim->proofs,
+                               .forks = sim->forks,
+                               .again = sim->again,
                                .excluded = sim->excluded,
                                .healed_ms = sim->healing ? sim->now - sim->healed_at : 0};
     memcpy(out->problem, sim->problem, sizeof out->problem);

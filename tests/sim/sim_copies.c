@@ -280,6 +280,7 @@ static bool somebody_proves(const struct sim *sim, const struct disk *hub, const
 /* The old process is gone with all its connections; what laptops were told by it is no lie of theirs. */
 static void stop_for_good(struct sim *sim)
 {
+    sim->restores++;
     simhub_stop(sim);
     sim->hub.first_peer = ++sim->last_life;
     sim->hub.unaware = false;

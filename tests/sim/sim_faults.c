@@ -55,6 +55,8 @@ void plan_make(struct sim *sim)
     plan->faults = sim_chance(sim, 500) ? 0 : (uint32_t)sim_random(sim) & (uint32_t)sim_random(sim);
     if (sim_chance(sim, 8000)) /* a spoilt world proves less: what no signature covers may be wrong */
         plan->faults &= ~(1u << FAULT_SPOIL);
+    if (sim_chance(sim, 1000)) /* a bad month: all disks at once */
+        plan->faults |= (1u << FAULT_HUB_WRITES) - (1u << FAULT_SET_BACK);
     plan->faults &= (1u << FAULT_COUNT) - 1;
     plan->fault_pause_ms = between(sim, 500, 40000);
     plan->disk_ms = sim_chance(sim, 1000) ? between(sim, 100, 3000) : between(sim, 1, 30);

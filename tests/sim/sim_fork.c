@@ -58,6 +58,7 @@ static void write_again(struct sim *sim, uint32_t node, struct disk_site *site, 
             disk_seen(site, &again.seen);
         const struct pool_event *event = work_seal(sim, &again, &n->config.device, own);
         disk_own_append(own, event);
+        sim->again++;
         sim_note(sim, node, "writes event % again, as event %", again.sealed->index, event->index, 0);
     }
 }
@@ -91,6 +92,7 @@ static void go_on_site(struct sim *sim, uint32_t node, struct disk_site *site)
 static void go_on(struct sim *sim, uint32_t node)
 {
     struct sim_node *n = &sim->nodes[node];
+    sim->forks++;
     sim_note(sim, node, "goes on as incarnation % after %", n->disk.going_on, n->disk.incarnation, 0);
     for (uint32_t s = 0; s < n->disk.site_count; s++)
         go_on_site(sim, node, &n->disk.sites[s]);

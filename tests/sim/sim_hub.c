@@ -375,8 +375,10 @@ static void keep_offer(struct sim *sim, struct disk_site *site, struct hub_outpu
         return;
     }
     sim_note(sim, SIM_HUB, "gets back % entries from %.%", batch->count, batch->epoch, batch->first_n);
-    if (fate != FATE_LOST)
+    if (fate != FATE_LOST) {
         append_batch(sim, site, batch->epoch, batch);
+        sim->refilled += batch->count;
+    }
     if (fate != FATE_OK) {
         commit_failed(sim, fate);
         return;
@@ -418,6 +420,7 @@ static void next_epoch(struct sim *sim, const struct hub_output *asked)
     struct sim_hub *hub = &sim->hub;
     enum fate fate = commit_fate(sim, hub->full_until);
     sim_note(sim, SIM_HUB, "learns that it was set back", 0, 0, 0);
+    sim->proofs++;
     if (fate != FATE_LOST) {
         (void)simhub_next_epoch(sim, asked->from.epoch);
         hub->unaware = false;
