@@ -141,6 +141,13 @@ static enum felloe_code open_here(const char *dir, const struct identity *identi
     return code == FELLOE_OK ? keyring_open(out, dir, identity->keyring_key, error) : code;
 }
 
+void restore_tidy(const char *dir, const char *what)
+{
+    char folder[PATH_MAX];
+    if (swap_prepare(dir, what, folder, NULL) == FELLOE_OK)
+        rmdir(folder);
+}
+
 enum felloe_code restore_keys(const char *dir, const struct identity *identity, const struct backup_file *file,
                               struct restore_outcome *out, struct felloe_error *error)
 {
@@ -155,10 +162,7 @@ enum felloe_code restore_keys(const char *dir, const struct identity *identity, 
         code = take_all(backup, here, out, error);
     keyring_close(backup);
     keyring_close(here);
-    if (code == FELLOE_OK)
-        code = swap_prepare(dir, "keys", folder, error); /* removes what the image was in */
-    if (code == FELLOE_OK)
-        rmdir(folder);
+    restore_tidy(dir, "keys"); /* what is erased here may be in that image */
     out->keys = code == FELLOE_OK;
     return code;
 }

@@ -253,6 +253,7 @@ enum felloe_code restore_log(const char *dir, const struct identity *identity, c
     code = ask(dir, identity, keyring, &known, out, error);
     if (code == FELLOE_OK)
         code = place(dir, identity, file, keyring, &known, out, error);
+    restore_tidy(dir, "log");
     keyring_close(keyring);
     known_release(&known);
     out->log = code == FELLOE_OK;

@@ -51,6 +51,8 @@ enum felloe_code restore_keys(const char *dir, const struct identity *identity, 
 /* The log (restore_log.c). */
 enum felloe_code restore_log(const char *dir, const struct identity *identity, const struct backup_file *file,
                              struct restore_outcome *out, struct felloe_error *error);
+/* Removes D/new-what, in which the image was, however far it came. */
+void restore_tidy(const char *dir, const char *what);
 /* dir/name; FELLOE_USAGE when that is too long. */
 enum felloe_code restore_path(char out[PATH_MAX], const char *dir, const char *name, struct felloe_error *error);
 

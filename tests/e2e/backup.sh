@@ -154,6 +154,8 @@ check_equal "and with its record" "$after" "$(ids hub)"
 check "it verifies" verified hub
 start l1 || exit 1
 check "its laptop finds it again" wait_until 30 reachable l1
+check "and brings what came after the backup" wait_until 60 converged hub l1
+check "in the old positions: it verifies" verified hub
 stop l1
 stop hub
 

@@ -162,6 +162,11 @@ static void two_files_make_a_hub_of_an_empty_directory(void **state)
     struct restore_outcome out = restore_well(dir, hub.log, hub.keys);
     assert_true(out.fresh && out.log && out.keys && out.configured);
     assert_int_equal(out.keys_added, 1);
+    for (unsigned i = 0; i < 2; i++) { /* nothing is left of what it grew in */
+        char left[160];
+        snprintf(left, sizeof left, "%s/%s", dir, i == 0 ? "new-keys" : "new-log");
+        assert_int_not_equal(access(left, F_OK), 0);
+    }
     assert_string_equal(out.log_kept, "");
     assert_int_equal(notes_in(dir, &hub.g->identity, NULL), 3);
     struct identity identity;
@@ -298,6 +303,30 @@ static void who_was_shut_out_since_stays_shut_out(void **state)
 }
 
 /* ---- files that are not what they should be ---- */
+
+/* A hub can be put back so often that its log has no room for another epoch: then it stays as it is. */
+static void what_cannot_go_on_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    struct given_hub hub = given_hub(ROLE_HUB);
+    struct given_log *g = hub.g;
+    given_log_reopen(g);
+    enum felloe_code code = FELLOE_OK;
+    for (unsigned i = 0; i < SEEN_MAX && code == FELLOE_OK; i++) { /* an entry in each epoch that there may be */
+        write_backup(g, false, hub.log);
+        struct log_job job = {.kind = LOG_NEXT_EPOCH};
+        code = run(g, &job);
+        if (code == FELLOE_OK)
+            record_notes(g, 1);
+    }
+    assert_int_equal(code, FELLOE_INVALID);
+    given_log_close(g);
+    expect_refused(g->dir.path, hub.log, NULL, FELLOE_INVALID, "times already");
+    assert_int_not_equal(access(given_path(&g->dir, "new-log"), F_OK), 0);
+    assert_int_not_equal(access(given_path(&g->dir, "log.before-restore-1"), F_OK), 0);
+    assert_true(notes_in(g->dir.path, &g->identity, NULL) > 15);
+    given_hub_end(&hub);
+}
 
 static void flip(const char *path, off_t at)
 {
@@ -458,6 +487,7 @@ int main(void)
         cmocka_unit_test(what_the_backup_says_is_erased_is_erased_here),
         cmocka_unit_test(what_is_damaged_makes_way_and_is_kept),
         cmocka_unit_test(who_was_shut_out_since_stays_shut_out),
+        cmocka_unit_test(what_cannot_go_on_leaves_nothing_behind),
         cmocka_unit_test(a_file_that_was_changed_is_refused_and_nothing_is_touched),
         cmocka_unit_test(the_wrong_file_is_refused_in_words),
         cmocka_unit_test(killed_anywhere_it_is_finished_by_doing_it_again),
