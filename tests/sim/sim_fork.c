@@ -105,7 +105,7 @@ void fork_go_on(struct sim *sim, const struct task *item)
 {
     struct sim_node *n = &sim->nodes[item->node];
     bool named = item->event != 0;
-    if (named ? item->event == n->disk.going_on || item->event <= n->disk.incarnation : n->disk.going_on == 0)
+    if (named ? item->event <= n->disk.going_on || item->event <= n->disk.incarnation : n->disk.going_on == 0)
         return;
     enum fate fate = commit_fate(sim, n->full_until);
     if (fate != FATE_LOST && named) {

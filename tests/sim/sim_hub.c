@@ -387,6 +387,7 @@ static void keep_offer(struct sim *sim, struct disk_site *site, struct hub_outpu
         return;
     set_missing(sim, site);
     struct task *kept = done_in_order(sim, HUB_OFFER_KEPT);
+    tell_missing(sim, batch, kept);
     kept->hub_done.ticket = asked->ticket;
     kept->hub_done.head = disk_head(site, batch->epoch);
 }
