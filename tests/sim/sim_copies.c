@@ -241,6 +241,15 @@ void copy_of_hub(struct sim *sim)
     sim_note(sim, SIM_HUB, "is copied to a shelf", 0, 0, 0);
 }
 
+/* How far positions of a site have been given, in any of the hub's lives. */
+static void ever_given(const struct sim *sim, uint32_t site, struct seen *out)
+{
+    for (uint32_t e = 0; e < sim->epoch_count; e++)
+        for (uint32_t i = 0; i < sim->owner_cap[site][e]; i++)
+            if (sim->owners[site][e][i] != NO_EVENT)
+                (void)seen_advance(out, (struct position){sim->epochs[e], i + 1});
+}
+
 static bool is_ahead(const struct disk_site *site, const struct disk_site *hubs, uint32_t from_epoch)
 {
     for (uint32_t e = 0; e < site->epoch_count; e++)
@@ -310,8 +319,8 @@ void hub_set_back(struct sim *sim, bool told)
     if (!copy->taken || !allowed(sim, &copy->disk))
         return;
     struct seen before[SIM_SITES] = {{0}};
-    for (uint32_t s = 0; s < hub->disk.site_count; s++)
-        disk_seen(&hub->disk.sites[s], &before[s]);
+    for (uint32_t s = 0; s < SIM_SITES; s++)
+        ever_given(sim, s, &before[s]);
     if (!told && (hub->disk.rotten || !somebody_proves(sim, &copy->disk, before)))
         return;
     sim_note(sim, SIM_HUB, told ? "is set back to an older copy" : "is set back to an older copy, and not told", 0, 0,

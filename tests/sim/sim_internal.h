@@ -164,7 +164,7 @@ struct sim_hub {
     uint64_t life, steady, due, full_until, disk_free;
     uint64_t first_peer; /* what was sent on connections before this one is read by nobody */
     bool unaware;        /* it was set back and has not been told: only who can prove it may connect */
-    struct seen before[SIM_SITES]; /* … and what its log held then */
+    struct seen before[SIM_SITES]; /* … and what positions had been given */
     int64_t skew_ms;
     struct snapshot copies[SIM_COPIES];
 };
