@@ -69,8 +69,8 @@ static void tell_keys(const char *dir, const struct restore_outcome *done)
         printf("; %" PRIu64 " that the backup says are erased, are erased", done->keys_erased);
     puts(". Keys that were here stay as they were.");
     if (done->keys_damaged > 0)
-        printf("%" PRIu64 " of those cannot be opened: felloed --dir %s --repair, then this again.\n", done->keys_damaged,
-               dir);
+        printf("%" PRIu64 " of those cannot be opened: felloed --dir %s --repair, then this again.\n",
+               done->keys_damaged, dir);
     if (done->identity_kept[0] != '\0')
         printf("The damaged identity is kept: %s\n", done->identity_kept);
     if (done->keys_kept[0] != '\0')

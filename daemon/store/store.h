@@ -109,8 +109,8 @@ bool store_cursor_delete(struct store_cursor *cursor);
  */
 enum felloe_code store_copy(struct store *store, int descriptor, struct felloe_error *error);
 /* Puts a compacted copy in the place of the file, so that nothing of what was deleted is left in it, and overwrites
- * the old one. No transaction is open, and none begins meanwhile, on any thread. Where no copy can be made, all is as it
- * was (FELLOE_STORAGE); where the new file cannot be opened, every later begin fails. */
+ * the old one. No transaction is open, and none begins meanwhile, on any thread. Where no copy can be made, all is as
+ * it was (FELLOE_STORAGE); where the new file cannot be opened, every later begin fails. */
 enum felloe_code store_rewrite(struct store *store, struct felloe_error *error);
 
 /* ---- numbers ---- */
