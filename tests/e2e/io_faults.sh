@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # A disk that fails under a whole daemon: FAULTS (72; all: every one) of its calls fail, each once and from then on for
-# ever, with EIO and with ENOSPC; while a hub or a laptop is made, and while it starts, records, shares and ends. Nothing
-# that was said to be saved is missing afterwards, nothing ends by a signal, and the message says what to do.
-# timeout: 200
+# ever, with EIO and with ENOSPC; while a hub or a laptop is made, or a hub is put back to a backup, and while they start,
+# record, share and end. Nothing that was said to be saved is missing afterwards, nothing ends by a signal, and the message
+# says what to do.
+# timeout: 300
 . "$(dirname "$0")/../lib/e2e.sh"
-faults=${FAULTS:-72}
+faults=${FAULTS:-72} call=0 mode= calls=1
 RANDOM=${SEED:-$$}
 echo "seed ${SEED:-$$}"
 if grep -q -- -fsanitize "$B/.flags"; then
@@ -18,6 +19,12 @@ modes=("EIO " "EIO FELLOE_FAIL_EVER=1" "ENOSPC " "ENOSPC FELLOE_FAIL_EVER=1")
 failing() {
     echo "env LD_PRELOAD=$B/fail_io.so FELLOE_FAIL_DIR=$work/$1 FELLOE_FAIL_COUNT=$work/count FELLOE_FAIL_TOLD=$work/told \
 FELLOE_FAIL_AT=$2 FELLOE_FAIL_WITH=$3"
+}
+# After a run without a fault: $calls, how many calls it has made.
+count() {
+    calls=$(cat "$work/count" 2>/dev/null)
+    rm -f "$work/count"
+    [ "${calls:=1}" -ge 20 ] || bad "only $calls calls were counted"
 }
 # sweep PART CALLS: which calls of how many are to fail, each in each mode: "CALL MODE", the share of this part of all.
 sweep() {
@@ -65,6 +72,7 @@ making() { # COMMAND: under every fault, and then again without
     who=$1
     invite hub amy salford >"$work/ticket"
     "$1" "$(failing made 0 EIO)" || bad "it does not even work without a fault"
+    count
     while read -r call mode; do
         rm -rf "$work/made" "$work/told"
         mkdir "$work/made"
@@ -79,13 +87,49 @@ making() { # COMMAND: under every fault, and then again without
         [ "$again" = 0 ] || { [ "$again" = 7 ] && [ $code != 1 ]; } || bad "making it again: exit $again"
         B_dir=$(ls -d "$work"/made/*)
         "$B/felloed" --dir "$B_dir" --check >/dev/null 2>"$work/err" || bad "what was made does not check"
-    done < <(sweep 20 "$(cat "$work/count")")
+    done < <(sweep 15 "$calls")
     rm -rf "$work/made"
 }
 making make_hub
 outcome "a hub is made after any failure of the disk, by doing it again"
 making join_hub
 outcome "a laptop joins after any failure of the disk, by doing it again"
+
+# ---- putting a hub back to a backup ----
+hub_new whole salford
+start whole || exit 1
+one=$(at whole introduce --known-as Jo --source Q1 --site salford --json | jq -r .person)
+at whole note "$one" "before" >/dev/null
+at whole backup "$work/backup" >/dev/null || fail "a backup can be made"
+at whole note "$one" "after" >/dev/null
+stop whole
+restore_hub() { # WORDS
+    # shellcheck disable=SC2086
+    $1 "$B/felloed" --dir "$work/made/hub" --restore "$work/backup" >/dev/null 2>"$work/err"
+}
+serves() { # NAME TEXT: its daemon starts, its record verifies, and it ends
+    start "$1" 2>"$work/err" || bad "$2: it does not start"
+    verified "$1" || bad "$2: it does not verify"
+    stop "$1"
+}
+mkdir "$work/made"
+cp -r "$work/whole" "$work/made/hub"
+who=restore_hub
+restore_hub "$(failing made 0 EIO)" || bad "it does not even work without a fault"
+count
+while read -r call mode; do
+    rm -rf "$work/made/hub" "$work/told"
+    cp -r "$work/whole" "$work/made/hub"
+    restore_hub "$(failing made "$call" "$mode")"
+    code=$?
+    [ -s "$work/told" ] && fell=$((fell + 1))
+    [ $code = 0 ] || says_what $code
+    serves made/hub "after a failure"
+    restore_hub "" || bad "putting it back again: exit $?"
+    serves made/hub "after it was put back"
+done < <(sweep 10 "$calls")
+rm -rf "$work/made"
+outcome "a hub is put back to a backup after any failure of the disk, by doing it again"
 
 # ---- a daemon at work ----
 laptop_new l1 hub amy salford
@@ -132,7 +176,7 @@ under_faults() { # NAME SHARE
     rm -f "$work/told"
     work_under "$1" "$(failing "$1" 0 EIO)"
     [ "$exit_code" = 0 ] || bad "exit $exit_code without a fault"
-    calls=$(cat "$work/count")
+    count
     while read -r call mode; do
         rm -f "$work/told"
         work_under "$1" "$(failing "$1" "$call" "$mode")"

@@ -187,3 +187,23 @@ ON_NAME(mkdir, (const char *path, mode_t mode), path, mode)
 ON_NAME(unlink, (const char *path), path)
 ON_NAME(rename, (const char *path, const char *to), path, to)
 ON_NAME(truncate, (const char *path, off_t size), path, size)
+
+int renameat2(int from_at, const char *path, int to_at, const char *to, unsigned flags)
+{
+    REAL(int, renameat2, int, const char *, int, const char *, unsigned);
+    const char *known = below(folder, path);
+    return known != NULL && fails("rename", known) ? -1 : real(from_at, path, to_at, to, flags);
+}
+
+/* Of a folder that libc opened by itself (opendir). */
+int unlinkat(int at, const char *path, int flags)
+{
+    REAL(int, unlinkat, int, const char *, int);
+    char link[64], whole[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", at);
+    ssize_t len = *path == '/' || at < 0 ? -1 : readlink(link, whole, sizeof whole - 1);
+    if (len > 0)
+        snprintf(whole + len, sizeof whole - (size_t)len, "/%s", path);
+    const char *known = len > 0 ? below(folder, whole) : NULL;
+    return known != NULL && fails("unlink", known) ? -1 : real(at, path, flags);
+}
