@@ -26,6 +26,7 @@ static bool opens(struct loading *l, const struct event *event)
     if (keyring_get(l->r->config->keyring, &event->clear.key, &record) != FELLOE_OK)
         return false;
     bool good = event_open(event, &record.key, &l->plain, &body) || l->plain.len > 0;
+    l->r->no_memory |= l->plain.failed;
     sodium_memzero(&record, sizeof record);
     if (l->plain.len > 0)
         sodium_memzero(l->plain.data, l->plain.len);
@@ -204,6 +205,7 @@ static enum felloe_code put_some(struct repair *r, const char *site, const struc
     snprintf(job.site, sizeof job.site, "%s", site);
     snprintf(job.batch->site, sizeof job.batch->site, "%s", site);
     job.times = times;
+    job.batch->count = (uint32_t)count;
     for (size_t i = 0; i < count; i++) {
         const struct own_ref *ref = &own->refs[first + i];
         job.batch->entries[i].event = own_ref_bytes(own, ref);

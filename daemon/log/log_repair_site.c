@@ -155,6 +155,7 @@ static void put_batch(struct site_repair *s, const struct signature *signature)
         s->r->no_memory = true;
         return;
     }
+    batch->count = s->count;
     memcpy(batch->entries, s->entries, s->count * sizeof *s->entries);
     for (uint32_t i = 0; i < s->count; i++)
         batch->entries[i].event.data = s->bytes.data + s->at[i];

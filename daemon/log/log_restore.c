@@ -29,7 +29,7 @@ static bool restore_one(struct event_log *log, const struct log_job *job, uint32
         memcpy(row + OWN_PREFIX, entry->event.data, entry->event.len);
     }
     log->write.touched = true;
-    stream_advance(head, &event.clear, &entry->id);
+    *head = (struct stream_head){event.clear.seq, entry->id, event.clear.seen}; /* some before it may be missing */
     return true;
 }
 
