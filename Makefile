@@ -123,6 +123,13 @@ $B/felloe-sim: $B/tests/sim/main.o $(SIM_O) $(TESTLIB_O) $B/libproto.a
 $B/tests/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/tests/fuzz/replay_main.o $B/libproto.a
 	@mkdir -p $(@D); echo "  LINK  $@"
 	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(PROTO_LIBS)
+# Decoders of the daemon and of the client: fuzz_daemon_… and fuzz_client_….
+$B/tests/fuzz_daemon_%: $B/tests/fuzz/fuzz_daemon_%.o $B/tests/fuzz/replay_main.o $(filter-out $B/daemon/main.o,$(DAEMON_O)) $B/libproto.a
+	@mkdir -p $(@D); echo "  LINK  $@"
+	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(DAEMON_LIBS)
+$B/tests/fuzz_client_%: $B/tests/fuzz/fuzz_client_%.o $B/tests/fuzz/replay_main.o $(filter-out $B/client/main.o,$(CLIENT_O)) $B/libproto.a
+	@mkdir -p $(@D); echo "  LINK  $@"
+	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(CLIENT_LIBS)
 # Bad networks and those who come by them: a proxy, a fleet of laptops, strangers, a liar.
 $B/tests/net/%: $B/tests/net/%.o $B/tests/net/way.o $B/tests/net/laptop.o $B/tests/net/curve.o $B/libproto.a
 	@echo "  LINK  $@"
@@ -181,6 +188,12 @@ libfuzzer: $(FUZZ:$B/tests/%=$B/%)
 $B/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/libproto.a
 	@echo "  LINK  $@"
 	$Q$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(PROTO_LIBS)
+$B/fuzz_daemon_%: $B/tests/fuzz/fuzz_daemon_%.o $(filter-out $B/daemon/main.o,$(DAEMON_O)) $B/libproto.a
+	@echo "  LINK  $@"
+	$Q$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(DAEMON_LIBS)
+$B/fuzz_client_%: $B/tests/fuzz/fuzz_client_%.o $(filter-out $B/client/main.o,$(CLIENT_O)) $B/libproto.a
+	@echo "  LINK  $@"
+	$Q$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(CLIENT_LIBS)
 format:  ## clang-format over FILES (default: the .c files changed since the last commit)
 	+@$(MAKE) -s --no-print-directory deps EXTRA=clang-format
 	$Qclang-format -i $(or $(FILES),$$(git diff --name-only --diff-filter=d HEAD -- '*.c') /dev/null)

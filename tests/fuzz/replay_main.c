@@ -4,11 +4,13 @@
  *   fuzz_TARGET [-n COUNT] [-s SEED] [FILE]...
  *   fuzz_TARGET -w FOLDER
  *
- * runs the files given, then the target's own seeds, then COUNT (20,000) pseudo-random mutations of those. The same
+ * runs the files given (without any: those in tests/fuzz/corpus/TARGET, each of which once was a finding), then the
+ * target's own seeds, then COUNT (20,000) pseudo-random mutations of those. The same
  * SEED gives the same inputs everywhere, so a failure repeats; the failing input is left in fuzz-failed.bin when
  * FUZZ_KEEP is set. With -w it writes its seeds to the folder, one file each, for libFuzzer to begin with. */
 #include "tests/fuzz/fuzz.h"
 
+#include <dirent.h>
 #include <signal.h>
 #include <sodium.h>
 #include <unistd.h>
@@ -125,6 +127,24 @@ static void run_file(const char *path)
     run(bytes_of(content, len));
 }
 
+static unsigned run_corpus(const char *program)
+{
+    const char *slash = strrchr(program, '/'), *target = slash ? slash + 1 : program;
+    char folder[200], path[500];
+    unsigned count = 0;
+    snprintf(folder, sizeof folder, "tests/fuzz/corpus/%.100s", strncmp(target, "fuzz_", 5) == 0 ? target + 5 : target);
+    DIR *dir = opendir(folder);
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        if (entry->d_name[0] != '.') {
+            snprintf(path, sizeof path, "%s/%.250s", folder, entry->d_name);
+            run_file(path);
+            count++;
+        }
+    if (dir)
+        closedir(dir);
+    return count;
+}
+
 static int write_seeds(const char *folder)
 {
     struct buffer seed = {0};
@@ -170,8 +190,11 @@ int main(int argc, char **argv)
     if (sodium_init() < 0)
         return 2;
     signal(SIGABRT, on_abort);
-    for (int i = optind; i < argc; i++)
+    unsigned files = 0;
+    for (int i = optind; i < argc; i++, files++)
         run_file(argv[i]);
+    if (files == 0)
+        files = run_corpus(argv[0]);
     fuzz_accepted = 0;
     while (seed_count < SEEDS_MAX && fuzz_seed(seed_count, &seeds[seed_count]))
         run(buffer_bytes(&seeds[seed_count++]));
@@ -185,7 +208,7 @@ int main(int argc, char **argv)
             mutate_once(&b);
         run(buffer_bytes(&b));
     }
-    printf("%u seeds, %lu mutations, %lu accepted\n", seed_count, done, fuzz_accepted);
+    printf("%u files, %u seeds, %lu mutations, %lu accepted\n", files, seed_count, done, fuzz_accepted);
     buffer_release(&b);
     for (unsigned i = 0; i < seed_count; i++)
         buffer_release(&seeds[i]);
