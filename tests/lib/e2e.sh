@@ -186,7 +186,7 @@ digest_of() {
     local name=$1
     shift
     at "$name" digest --json | jq -cS --args '[.sites[] | select(($ARGS.positional | length) == 0 or
-        (.site as $s | any($ARGS.positional[]; . == $s)))]' "$@"
+        (.site as $s | any($ARGS.positional[]; . == $s)))] | sort_by(.site, .view)' "$@"
 }
 # converged HUB LAPTOP…: nothing waits, and every laptop's views of its sites are byte for byte the hub's.
 converged() {
