@@ -31,4 +31,38 @@ check_equal "of the liar there is what was true" 3 "$(at hub log --json | jq -r 
 check "verify on the hub" verified hub
 stop hub
 check_equal "and it ends well" 0 "$exit_code"
+
+# A hub that was put back to a backup is told by the liar what never was; then an honest laptop brings what was.
+hub_new second salford
+start second || exit 1
+laptop_new l1 second amy salford
+start l1 || exit 1
+at l1 introduce --known-as Jo --source Q1 --site salford >/dev/null
+mkfifo "$work/go"
+"$B/tests/net/liar" "$(invite second liar salford)" restored <"$work/go" >"$work/again.out" 2>>"$work/liar.log" &
+liar=$!
+exec 8>"$work/go"
+said() { grep -q "^$1$" "$work/again.out"; }
+wait_until 20 said joined
+wait_until 20 converged second l1
+check "a backup is made" at second backup "$work/backup"
+for i in {1..5}; do at l1 note Jo "after the backup, $i" >/dev/null; done
+wait_until 20 converged second l1
+echo >&8
+wait_until 20 said told
+check "more comes after it" wait_until 20 converged second l1
+stop l1
+stop second
+check "the hub is put back" at second hub restore "$work/backup"
+start second || exit 1
+echo >&8
+check "the liar lied to its end" wait $liar
+exec 8>&-
+grep -E '^(ok|FAIL)' "$work/again.out" | sort | uniq -c | awk '{ $1 = ""; print substr($0, 2) }'
+check "the memory of this hub is below 256 MiB: $(memory second) MiB" test "$(memory second)" -lt 256
+start l1
+check "an honest laptop brings back all that was" wait_until 30 converged second l1
+check "and nothing else: verify" verified second
+check_equal "three events are the liar's, five notes are those after the backup" "8" \
+    "$(at second log --site salford --json | jq -r 'select(.type == "note.added") | .id' | wc -l | awk '{ print $1 + 1 }')"
 finish

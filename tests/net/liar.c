@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A laptop that was let in and lies at every message; what no laptop of the product would send.
  *
- *   liar TICKET       joins, tells the truth once, then lies; says "ok …" or "FAIL …" of what the hub made of each lie
+ *   liar TICKET             joins, tells the truth once, then lies
+ *   liar TICKET restored    joins; at a line on stdin tells the truth; at the next one, the hub having been put back to a
+ *                           backup meanwhile, offers what never was
  *
+ * It says "ok …" or "FAIL …" of what the hub made of each lie.
  * What the hub has to answer is beside each lie. The last ones send what ZeroMQ itself has to survive. */
 #include <poll.h>
 #include <sodium.h>
@@ -325,6 +328,75 @@ static void lie_by_shape(void)
     }
 }
 
+/* ---- lies to a hub that was put back ---- */
+
+/* An entry of a device that there never was. */
+static void put_made_up(struct buffer *out)
+{
+    uint8_t nonce[EVENT_NONCE_SIZE];
+    struct buffer fields = {0};
+    struct event_clear clear = {.incarnation = 1, .site = bytes_str(story.site), .seq = 1, .key = story.key.id};
+    randombytes_buf(nonce, sizeof nonce);
+    randombytes_buf(&clear.device, sizeof clear.device);
+    mp_put_map(&fields, 0);
+    const struct event_body content = {.time = 1, .type = bytes_str("note.added"), .has_subject = true,
+                                       .subject = story.key.owner, .worker = bytes_str("liar"),
+                                       .fields = buffer_bytes(&fields)};
+    if (!event_seal(&clear, &content, &story.key.key, nonce, out))
+        exit(1);
+    buffer_release(&fields);
+}
+
+static uint64_t held_now(const char *what)
+{
+    said->kind = MSG_OFFER;
+    said->offer = (struct msg_offer){.site = bytes_str(story.site), .first = {1, 0}};
+    (void)!ask((struct bytes){0});
+    judge(what, answer->kind == MSG_OFFERED && answer->offered.held.n < signed_feed.head.at.n);
+    return answer->offered.held.n;
+}
+
+/* `events` of those, said to be `count` entries from the position after `held` on. */
+static void offer_made_up(const char *what, uint64_t held, uint32_t count, uint32_t events, const struct log_head *head,
+                          const struct signature *signature)
+{
+    buffer_clear(&event);
+    for (uint32_t i = 0; i < events; i++)
+        put_made_up(&event);
+    said->kind = MSG_OFFER;
+    said->offer = (struct msg_offer){.site = bytes_str(story.site), .first = {1, held + 1}, .count = count,
+                                     .head = *head, .signature = *signature};
+    (void)!ask(buffer_bytes(&event));
+    judge(what, refused_as(REFUSED_BAD_EVENT));
+}
+
+static void lie_to_the_restored(void)
+{
+    struct log_head head = signed_feed.head;
+    struct signature own;
+    greet();
+    judge("none: a HELLO to a hub that was put back", answer->kind == MSG_WELCOME && answer->welcome.epoch > 1);
+    uint64_t held = held_now("none: how far does it hold the epoch that was");
+    uint32_t lacks = (uint32_t)(head.at.n - held);
+    const struct signature *hubs = &signed_feed.signature;
+    offer_made_up("events that never were, under a head that the hub signed", held, lacks, lacks, &head, hubs);
+    offer_made_up("fewer than it says", held, lacks, lacks - 1, &head, hubs);
+    offer_made_up("more than it says", held, lacks, lacks + 1, &head, hubs);
+    for (int i = 0; i < 20; i++)
+        offer_made_up("two thousand events of as many devices that never were", held, 2000, 2000, &head, hubs);
+    head.at.n += 5;
+    sign_log_head(&me.sign, bytes_str(story.site), &head, &own);
+    offer_made_up("a head that the liar signed", held, lacks + 5, lacks + 5, &head, &own);
+    offer_made_up("a head of another place, with the hub's signature", held, lacks + 5, lacks + 5, &head, hubs);
+    said->kind = MSG_OFFER;
+    said->offer = (struct msg_offer){.site = bytes_str(story.site), .first = {1, held + 1}, .count = 4096,
+                                     .head = signed_feed.head, .signature = *hubs};
+    (void)!ask(bomb(0x91, 700000));
+    judge("a body of 700,000 times 91", refused_as(REFUSED_BAD_EVENT));
+    if (held_now("none: how far does it hold it now") != held)
+        judge("it holds what it held", false);
+}
+
 /* ---- floods: as fast as they go, and nothing is read meanwhile ---- */
 
 static void flood(const char *what, enum message_kind kind)
@@ -435,19 +507,16 @@ static void odd_frames(void)
     curve_close(&c);
 }
 
-int main(int argc, char **argv)
+static bool told_to_go_on(const char *word)
 {
-    if (argc != 2 || sodium_init() < 0 || !laptop_make(&me, argv[1])) {
-        fprintf(stderr, "liar TICKET\n");
-        return 2;
-    }
-    zmq = zmq_ctx_new();
-    said = calloc(1, sizeof *said);
-    answer = calloc(1, sizeof *answer);
-    if (zmq == NULL || said == NULL || answer == NULL || !join() || !tell_the_truth()) {
-        printf("FAIL the liar joins and tells the truth once\n");
-        return 1;
-    }
+    char line[16];
+    printf("%s\n", word);
+    fflush(stdout);
+    return fgets(line, sizeof line, stdin) != NULL;
+}
+
+static void lie_to_the_hub(void)
+{
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++)
         lie_about_events(&lies[i]);
     greet();
@@ -464,6 +533,28 @@ int main(int argc, char **argv)
     endless("a message without an end, in small frames", 30);
     hang_up_in_the_midst("hanging up before all is read", "\4PING\0\0", 7);
     hang_up_in_the_midst("PINGs that are too short", "\4PING", 5);
+}
+
+int main(int argc, char **argv)
+{
+    bool restored = argc == 3 && strcmp(argv[2], "restored") == 0;
+    if ((argc != 2 && !restored) || sodium_init() < 0 || !laptop_make(&me, argv[1])) {
+        fprintf(stderr, "liar TICKET [restored]\n");
+        return 2;
+    }
+    zmq = zmq_ctx_new();
+    said = calloc(1, sizeof *said);
+    answer = calloc(1, sizeof *answer);
+    bool ready = zmq != NULL && said != NULL && answer != NULL && join() && (!restored || told_to_go_on("joined")) &&
+                 tell_the_truth() && (!restored || told_to_go_on("told"));
+    if (!ready) {
+        printf("FAIL the liar joins and tells the truth once\n");
+        return 1;
+    }
+    if (restored)
+        lie_to_the_restored();
+    else
+        lie_to_the_hub();
     laptop_hang_up(&me);
     story_release(&story);
     zmq_ctx_term(zmq);
