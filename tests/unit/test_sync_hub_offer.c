@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The hub's machine, step by step: a hub that was put back to an older state is refilled, laptops go on as another
  * incarnation, and keys that were lost are asked for. */
+#include "proto/sync/sync_table.h"
 #include "tests/unit/given_hub.h"
 
 /* ---- OFFER ---- */
@@ -185,6 +186,60 @@ static void only_so_many_epochs_have_room(void **state)
     says(ask_held(3, 90), "OFFERED#3 90.1 to 2");
 }
 
+/* The log is ahead of what the machine was told of it: what it signs it knows. */
+static void what_it_has_just_read_it_does_not_lack(void **state)
+{
+    (void)state;
+    a_wrote(2);
+    make_hub(1);
+    a_wrote(2); /* durable, and HUB_GREW is still on its way */
+    hello(&b, 2, &head_b);
+    says(pull(&b, 2, 2, 1), "read(1) 1.2 for 2");
+    says(range(1, (struct position){1, 2}, &b), "FEED#2 1.2+3 to 2");
+    store_clone(&hubs, &full);
+    says(offer(3, 3, 2, false), "OFFERED#3 1.4 to 2");
+    store_release(&full);
+}
+
+/* What was read of the present epoch may follow what has just come back into an earlier one. */
+static void an_epoch_that_is_refilled_while_a_later_one_is_read_goes_first(void **state)
+{
+    (void)state;
+    a_wrote(4);
+    hub_restored(2);
+    store_append(log_, 2, write_event(&b, 1, &head_b, (struct seen){0}), NULL);
+    make_hub(2);
+    hello(&a, 1, &head_a);
+    hello(&b, 2, &head_b);
+    says(pull(&a, 1, 2, 2), "read(1) 2.1 for 1");
+    says(offer(2, 3, 2, false), "keep-offer(2) 1.3+2");
+    says(offer_kept(2, 4), "OFFERED#2 1.4 to 2");
+    says(range(1, (struct position){2, 1}, &a), "read(3) 1.3 for 1");
+    says(range(3, (struct position){1, 3}, &a), "FEED#2 1.3+2 to 1");
+    store_release(&full);
+}
+
+static void a_trial_that_is_undone_leaves_no_stream(void **state)
+{
+    (void)state;
+    struct streams streams;
+    streams_init(&streams);
+    struct stream_head head = {0};
+    const struct pool_event *event = write_event(&a, 1, &head, (struct seen){0});
+    struct event_clear clear = {.device = a.device, .incarnation = 1, .seq = 1};
+    assert_true(streams_advance(&streams, streams_get(&streams, &a.device, 1), &clear, &event->id));
+    streams_begin(&streams);
+    for (uint32_t i = 2; i < 50; i++)
+        assert_true(streams_advance(&streams, streams_get(&streams, &b.device, i), &clear, &event->id));
+    clear.seq = 2;
+    assert_true(streams_advance(&streams, streams_get(&streams, &a.device, 1), &clear, &event->id));
+    streams_undo(&streams);
+    assert_int_equal(streams.count, 1);
+    assert_null(streams_find(&streams, &b.device, 2));
+    assert_int_equal(streams_find(&streams, &a.device, 1)->head.seq, 1);
+    streams_release(&streams);
+}
+
 /* ---- going on as another incarnation ---- */
 
 static void what_is_still_being_written_goes_before_another_incarnation(void **state)
@@ -249,6 +304,9 @@ int main(void)
         TEST(an_offer_that_contradicts_the_log_is_as_if_it_had_not_come),
         TEST(what_it_signed_and_does_not_have_proves_that_it_was_set_back),
         TEST(only_so_many_epochs_have_room),
+        TEST(what_it_has_just_read_it_does_not_lack),
+        TEST(an_epoch_that_is_refilled_while_a_later_one_is_read_goes_first),
+        TEST(a_trial_that_is_undone_leaves_no_stream),
         TEST(what_is_still_being_written_goes_before_another_incarnation),
         TEST(a_restored_hub_names_incarnations_above_its_epoch),
         TEST(everybody_of_the_site_is_asked_for_missing_keys),

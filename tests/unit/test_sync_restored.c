@@ -523,7 +523,7 @@ static void strike(struct world *world, struct store *backup, unsigned which)
 static void after_any_storm_of_restores_all_is_there(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 80; seed++) {
+    for (uint64_t seed = 1; seed <= 40; seed++) {
         struct world_config config = {
             .spokes = 3, .sites = 2, .seed = seed, .frame = storm_frame, .commit = storm_commit};
         struct world *world = world_new(&config);
@@ -561,7 +561,7 @@ static void after_any_storm_of_restores_all_is_there(void **state)
 static void after_any_storm_of_copies_all_is_there(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 80; seed++) {
+    for (uint64_t seed = 1; seed <= 40; seed++) {
         struct world_config config = {.spokes = 4, .sites = 2, .seed = seed, .frame = storm_frame, .commit = storm_commit};
         struct world *world = world_new(&config);
         struct store backups[4];

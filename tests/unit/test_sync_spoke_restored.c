@@ -211,11 +211,14 @@ static void a_hub_that_is_set_back_again_is_asked_anew(void **state)
     says(refused(2, REFUSED_HELLO_FIRST), "HELLO#5 own 1 waiting 1");
     says(offered(4, 1, 3), "");
     says(rewind_(5), "PULL#6 after 5 max 16384; OFFER#7 1.0+0");
-    says(offered(7, 1, 0), "read-offer 1.1 max 16384");
+    says(offered(7, 1, 5), "OFFER#8 4.0+0");
+    says(refused(6, REFUSED_HELLO_FIRST), "HELLO#9 own 1 waiting 1");
+    says(rewind_(9), "PULL#10 after 5 max 16384; OFFER#11 1.0+0"); /* from the lowest epoch on, again */
+    says(offered(11, 1, 0), "read-offer 1.1 max 16384");
     simple(SPOKE_DOWN);
     says(read_offer(1, 1, 1), "");
-    says(up(), "HELLO#8 own 1 waiting 1");
-    assert_null(strstr(welcome(8, 0), "OFFER")); /* refilled by others meanwhile */
+    says(up(), "HELLO#12 own 1 waiting 1");
+    assert_null(strstr(welcome(12, 0), "OFFER")); /* refilled by others meanwhile */
 }
 
 /* ---- the hub was put back: receipts ---- */
