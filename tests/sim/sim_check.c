@@ -167,8 +167,8 @@ static uint32_t gather(const struct sim *sim, uint32_t node, uint32_t key, struc
         const struct sim_event *e = &sim->events[i];
         if (e->key != key)
             continue;
-        bool mine = e->sealed->seq <= view->own && e->sealed->seq <= own->count &&
-                    own->events[e->sealed->seq - 1] == e->sealed;
+        bool mine =
+            e->sealed->seq <= view->own && e->sealed->seq <= own->count && own->events[e->sealed->seq - 1] == e->sealed;
         if (model_event(sim, e, &view->folded, &out[count]) || mine)
             count++;
     }

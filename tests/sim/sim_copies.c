@@ -281,7 +281,8 @@ bool may_connect(const struct sim *sim, uint32_t node)
 static bool somebody_proves(const struct sim *sim, const struct disk *hub, const struct seen *before)
 {
     for (uint32_t i = 0; i < sim->node_count; i++)
-        if (is_alive(&sim->nodes[i]) && !sim->nodes[i].gone && proves(&sim->nodes[i], hub, before))
+        if (is_alive(&sim->nodes[i]) && !sim->nodes[i].gone && !sim->nodes[i].disk.rotten &&
+            proves(&sim->nodes[i], hub, before))
             return true;
     return false;
 }

@@ -4,8 +4,7 @@
 
 #include <stdlib.h>
 
-#define ENTRY_ROOM   66u           /* what an entry has beside its event: the author's signature */
-#define OFFER_TARGET (256u * 1024) /* what lies between two anchors fits into one OFFER */
+#define ENTRY_ROOM 66u /* what an entry has beside its event: the author's signature */
 
 static void *more(void *array, size_t count, size_t size)
 {
@@ -189,11 +188,11 @@ void disk_streams(const struct disk_site *site, disk_visit visit, void *context)
     streams_release(&streams);
 }
 
-void disk_sign_head(struct disk_site *site, uint32_t epoch, uint32_t before, uint32_t bytes,
+void disk_sign_head(struct disk_site *site, uint32_t epoch, uint32_t before, uint32_t bytes, uint32_t offer_bytes,
                     const struct signature *signature)
 {
     struct disk_epoch *e = get_epoch(site, epoch);
-    if (before > 0 && e->since_anchor + bytes > OFFER_TARGET) {
+    if (before > 0 && e->since_anchor + bytes > offer_bytes) {
         e->since_anchor = bytes; /* the head before stays signed: an anchor */
     } else {
         if (before > 0)
@@ -275,13 +274,12 @@ uint32_t disk_read_own(const struct disk *disk, const struct disk_site *site, ui
     return count;
 }
 
-uint32_t disk_read_feed(const struct disk *disk, const struct disk_site *site, struct position from,
-                        uint32_t max_bytes, const struct device_id *device, uint32_t incarnation, struct lent *body,
-                        struct log_head *head)
+uint32_t disk_read_feed(const struct disk *disk, const struct disk_site *site, struct position from, uint32_t max_bytes,
+                        const struct device_id *device, uint32_t incarnation, struct lent *body, struct log_head *head)
 {
     struct buffer b = {0};
     uint32_t count = 0;
-    size_t whole = 0; /* markers count as their events: see OFFER_TARGET */
+    size_t whole = 0; /* markers count as their events, so that the range fits into one OFFER */
     const struct disk_entry *entry;
     while ((entry = disk_at(site, from)) && count < BATCH_ENTRIES_MAX) {
         const struct pool_event *event = entry->event;

@@ -70,7 +70,7 @@ typedef void (*disk_visit)(void *context, const struct device_id *device, uint32
 void disk_streams(const struct disk_site *site, disk_visit visit, void *context);
 /* As log_run_feed does: the head after a FEED of `bytes` is signed; where one OFFER could not reach further, the one
  * before stays signed too. */
-void disk_sign_head(struct disk_site *site, uint32_t epoch, uint32_t before, uint32_t bytes,
+void disk_sign_head(struct disk_site *site, uint32_t epoch, uint32_t before, uint32_t bytes, uint32_t offer_bytes,
                     const struct signature *signature);
 
 /* ---- own streams ---- */

@@ -61,6 +61,7 @@ void plan_make(struct sim *sim)
     plan->fault_pause_ms = between(sim, 500, 40000);
     plan->disk_ms = sim_chance(sim, 1000) ? between(sim, 100, 3000) : between(sim, 1, 30);
     plan->long_notes = sim_chance(sim, 1000) ? between(sim, 1000, 8000) : 0;
+    plan->offer_bytes = sim_chance(sim, 5000) ? between(sim, 300, 6000) : 256 * 1024;
     plan->keys_late = sim_chance(sim, 2000) ? 5000 : 0;
     plan->crash_rare = has(sim, FAULT_CRASH) || has(sim, FAULT_HUB_CRASH) ? between(sim, 0, 3000) : 0;
     if (has(sim, FAULT_COMMIT)) {

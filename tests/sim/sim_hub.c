@@ -399,7 +399,7 @@ bool simhub_next_epoch(struct sim *sim, uint32_t above)
     struct sim_hub *hub = &sim->hub;
     if (sim->breakage == BREAK_SAME_EPOCH)
         return true;
-    uint32_t next = above + 1 + sim_below(sim, sim_chance(sim, 5000) ? 4096 : 3);
+    uint32_t next = above + 1 + sim_below(sim, sim_chance(sim, 5000) ? 4096 : 30);
     for (uint32_t i = 0; i < sim->epoch_count; i++)
         if (sim->epochs[i] == next) { /* one chance in 4,096, and here more often: see README.md */
             next++;

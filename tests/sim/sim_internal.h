@@ -177,6 +177,7 @@ struct sim_plan {
     uint32_t commit_lost, commit_unknown; /* in 10,000 */
     uint32_t keys_late;                   /* in 10,000: a key that does not come along with its first event */
     uint32_t crash_rare;                  /* in 10,000: right after something that happens rarely */
+    uint32_t offer_bytes;                 /* what lies between two anchors fits into so much, and what one OFFER brings */
     uint32_t disk_ms, long_notes;         /* long_notes: in 10,000 of all notes; they fill windows and thin links */
 };
 

@@ -80,9 +80,9 @@ static void read_offer(struct sim *sim, uint32_t node, const struct disk_site *s
 {
     struct task *done = done_later(sim, node, SPOKE_OFFER_READ, asked->site);
     struct spoke_input *in = &done->spoke_done;
+    uint32_t most = asked->max_bytes < sim->plan.offer_bytes ? asked->max_bytes : sim->plan.offer_bytes;
     in->first = asked->from;
-    in->count = disk_read_offer(&sim->nodes[node].disk, site, asked->from, asked->max_bytes, &in->body, &in->head,
-                                &in->signature);
+    in->count = disk_read_offer(&sim->nodes[node].disk, site, asked->from, most, &in->body, &in->head, &in->signature);
 }
 
 /* ---- FEED ---- */
@@ -134,7 +134,8 @@ static void append_feed(struct sim *sim, uint32_t node, struct disk_site *site, 
         n->disk.clock = sim->events[event->index].time > n->disk.clock ? sim->events[event->index].time : n->disk.clock;
     }
     if (!torn)
-        disk_sign_head(site, batch->epoch, before, whole_bytes(site, batch), &batch->head_signature);
+        disk_sign_head(site, batch->epoch, before, whole_bytes(site, batch), sim->plan.offer_bytes,
+                       &batch->head_signature);
     for (uint32_t e = 0; e < site->epoch_count; e++)
         if (site->epochs[e].epoch == batch->epoch)
             site->epochs[e].cursor = batch->head;
@@ -220,7 +221,8 @@ static void keep_receipt(struct sim *sim, uint32_t node, struct disk_site *site,
     }
     if (!asked->lowered && receipt->seq < own->shared_seq)
         sim_fail(sim, "laptop %u: a receipt for %s goes back", node, site->name);
-    bool forgets = sim->breakage == BREAK_RECEIPT_VOLATILE || (sim->breakage == BREAK_LOWERED_FORGOTTEN && asked->lowered);
+    bool forgets =
+        sim->breakage == BREAK_RECEIPT_VOLATILE || (sim->breakage == BREAK_LOWERED_FORGOTTEN && asked->lowered);
     if (fate != FATE_LOST && !forgets) {
         own->shared_seq = receipt->seq;
         own->shared_id = receipt->id;

@@ -55,8 +55,7 @@ static void read_feed(struct sim *sim, const struct disk_site *site, const struc
         const struct sim_event *event =
             &sim->events[disk_at(site, (struct position){from.epoch, from.n + i})->event->index];
         bool marker = event->writer == node && event->sealed->incarnation == asked->incarnation;
-        if (!marker && sim->hub.first_use[number][event->key] == event->sealed->index &&
-            sim->hub.keys[event->key])
+        if (!marker && sim->hub.first_use[number][event->key] == event->sealed->index && sim->hub.keys[event->key])
             put_key(sim, event->key, asked->site, node, &body, &in->key_count);
     }
     buffer_append(&body, entries.bytes.data, entries.bytes.len);

@@ -128,8 +128,8 @@ static void load_site(struct sim *sim, uint32_t node, struct disk_site *site)
         const struct log_head *cursor = &site->epochs[e].cursor;
         struct log_head head = disk_head(site, site->epochs[e].epoch);
         if (head.at.n != cursor->at.n || memcmp(&head.hash, &cursor->hash, sizeof head.hash) != 0)
-            sim_fail(sim, "laptop %u starts: its cursor of %s is at %u.%llu, its entries end at %llu", node,
-                     site->name, head.at.epoch, (unsigned long long)cursor->at.n, (unsigned long long)head.at.n);
+            sim_fail(sim, "laptop %u starts: its cursor of %s is at %u.%llu, its entries end at %llu", node, site->name,
+                     head.at.epoch, (unsigned long long)cursor->at.n, (unsigned long long)head.at.n);
         (void)spoke_load_cursor(n->machine, name, cursor);
     }
     struct loading l = {n, name};
@@ -284,7 +284,7 @@ void spoke_saved(struct sim *sim, const struct task *item)
     if (!told)
         abort();
     n->told[site_at] = told;
-    told[(*count)++] = item->event; /* from here on it must never be missing */
+    told[(*count)++] = item->event;               /* from here on it must never be missing */
     sim->events[event->entry].told = is_alive(n); /* a revoked laptop's words stay with it */
     if (item->late)
         return;

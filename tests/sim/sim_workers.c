@@ -163,11 +163,9 @@ void work(struct sim *sim, uint32_t node)
     if (!n->machine || sim->now < n->full_until) /* not running; or the disk is full, and the worker is told so */
         return;
     uint32_t which = sim_below(sim, n->disk.site_count), site = sim_site_number(bytes_str(n->disk.sites[which].name));
-    struct sim_draft draft = {.event = {.writer = n->device,
-                                        .site = site,
-                                        .entry = NO_EVENT,
-                                        .strikes = NO_EVENT,
-                                        .seen = n->views[site].folded}};
+    struct sim_draft draft = {
+        .event = {
+            .writer = n->device, .site = site, .entry = NO_EVENT, .strikes = NO_EVENT, .seen = n->views[site].folded}};
     struct sim_event *event = &draft.event;
     if (sim->breakage == BREAK_SEEN_TOO_MUCH)
         disk_seen(&n->disk.sites[which], &event->seen);

@@ -23,8 +23,8 @@ static void everything_holds(void **state)
         sim_run(seed, BREAK_NOTHING, 60, &result);
         if (!result.held)
             fail_msg("seed %llu, commit %s: %s; replay it with: make sim SEED=%llu TRACE=2000",
-                     (unsigned long long)seed, getenv("SIM_COMMIT") ? getenv("SIM_COMMIT") : "not told",
-                     result.problem, (unsigned long long)seed);
+                     (unsigned long long)seed, getenv("SIM_COMMIT") ? getenv("SIM_COMMIT") : "not told", result.problem,
+                     (unsigned long long)seed);
     }
 }
 
