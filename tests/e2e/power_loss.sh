@@ -57,6 +57,7 @@ start_recorded amy && start_recorded hub || exit 1
 check "all is shared again after a start of both" wait_until 20 converged hub/hub amy/amy bea
 # The hub is put back to the backup, and refilled.
 stop hub/hub
+check "keys come and are erased" recorded hub "$B/felloe-power" --keys "$work/hub/hub"
 check "the backup is put back" recorded hub "$B/felloed" --dir "$work/hub/hub" --restore "$work/backup"
 start_recorded hub || exit 1
 check "the laptops bring back what it lacks" wait_until 30 converged hub/hub amy/amy bea
@@ -108,6 +109,7 @@ fi
 for d in amy/amy bea cal/cal hub/hub; do stop "$d"; check_equal "$d ends" 0 "$exit_code"; done
 
 # ---- what may be on the disks ----
+[ -z "${TRACES:-}" ] || cp "$work"/*.trace "$TRACES" # to be gone through in pieces, with felloe-power
 traces=("${traces[@]/#/$work/}")
 power() { "$B/felloe-power" --seed "$seed" "$@" "${traces[@]/%/.trace}"; }
 check "of $images disks after a power cut (seed $seed) none lacks what was said, and all verify" \

@@ -69,6 +69,24 @@ static bool kept_entry(struct judging *j, struct log_reader *reader, const struc
                  (unsigned long long)said->n, said->site);
 }
 
+/* A key is there until its erasing begins; then it is there, or listed as erased; and once it is erased, only that. */
+static bool kept_key(struct judging *j, const struct said *said)
+{
+    struct key_id id;
+    bool erasing = false;
+    memcpy(id.b, said->id, sizeof id.b);
+    for (size_t i = 0; i < j->said->count; i++) {
+        const struct said *other = &j->said->items[i];
+        erasing |= other->kind == SAID_ERASING && other->op < j->cut && memcmp(other->id, said->id, sizeof id.b) == 0;
+    }
+    const bool has = keyring_has(j->opened.keyring, &id), erased = keyring_erased(j->opened.keyring, &id);
+    if (has && erased)
+        return wrong(j, "a key is there and listed as erased");
+    if (said->kind == SAID_ERASED)
+        return erased || wrong(j, "a key had been said to be erased, and is not");
+    return has || (erasing && erased) || wrong(j, "a key had been said to be kept, and is not there");
+}
+
 static bool kept(struct judging *j, struct log_reader *reader, const struct said *said)
 {
     struct log_hash hash;
@@ -94,6 +112,10 @@ static bool kept(struct judging *j, struct log_reader *reader, const struct said
     case SAID_SELF:
         return memcmp(j->opened.identity.sign_public.b, said->id, sizeof j->opened.identity.sign_public.b) == 0 ||
                wrong(j, "the hub was told this laptop's keys, and they are others now");
+    case SAID_KEY:
+    case SAID_ERASED:
+        return kept_key(j, said);
+    case SAID_ERASING:
     case SAID_MADE:
         break;
     }
@@ -104,7 +126,7 @@ static bool kept(struct judging *j, struct log_reader *reader, const struct said
 static bool taken_back(const struct judging *j, const struct said *said)
 {
     return j->said->restored_to > 0 && j->cut > j->said->restored_from && said->op < j->said->restored_from &&
-           said->kind < SAID_MADE && event_log_epoch(j->opened.log) == j->said->epoch;
+           said->kind <= SAID_TICKET && event_log_epoch(j->opened.log) == j->said->epoch;
 }
 
 /* The latest promises first. Heads are a chain: a later one says all that the earlier ones did. */

@@ -3,6 +3,7 @@
  *
  *   felloe-power [--images N] [--seed S] [--jobs J] [--part P/PARTS] [--cuts FROM-TO] [--pretend FAULT]
  *                [--only TRACE:CUT:IMAGE [--build FOLDER]] TRACE…
+ *   felloe-power --keys DIR
  *
  * Cuts are spread evenly over a trace's operations, or those FROM-TO of them. Where there are images enough, each subset of
  * at most ten pending operations is one, and as many more are by chance, from the seed; otherwise all are by chance. With
@@ -262,9 +263,10 @@ static size_t run_trace(const struct options *options, const char *path, size_t 
             printf("    %s\n", p->why[i]);
     }
     printf("%s: %zu cuts (up to %zu writes pending); said: %zu saved, %zu at a position, %zu heads, %zu devices, "
-           "%zu tickets; %zu images, %zu wrong, %zu to make their views again, %.0f a second\n",
+           "%zu tickets, %zu keys, %zu of them erased; %zu images, %zu wrong, %zu to make their views again, %.0f a second\n",
            strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path, run.cut_count, sum.pending_most,
-           said[SAID_EVENT], said[SAID_ENTRY], said[SAID_HEAD], said[SAID_DEVICE], said[SAID_TICKET], sum.judged,
+           said[SAID_EVENT], said[SAID_ENTRY], said[SAID_HEAD], said[SAID_DEVICE], said[SAID_TICKET], said[SAID_KEY], said[SAID_ERASED],
+           sum.judged,
            sum.failed, sum.views_again, (double)sum.judged / (seconds > 0.001 ? seconds : 0.001));
     said_release(&run.said);
     trace_release(&run.trace);
@@ -319,6 +321,7 @@ int main(int argc, char **argv)
         {"images", required_argument, NULL, 'i'}, {"seed", required_argument, NULL, 's'},
         {"jobs", required_argument, NULL, 'j'},   {"pretend", required_argument, NULL, 'p'},
         {"only", required_argument, NULL, 'o'},   {"build", required_argument, NULL, 'b'},
+        {"keys", required_argument, NULL, 'k'},
         {"part", required_argument, NULL, 'P'},   {"cuts", required_argument, NULL, 'c'},
         {NULL, 0, NULL, 0}};
     struct options options = {.images = 200, .jobs = 1, .seed = 1, .parts = 1, .cut_to = SIZE_MAX};
@@ -332,6 +335,8 @@ int main(int argc, char **argv)
             options.jobs = strtoull(optarg, NULL, 10);
         else if (option == 'b')
             options.build = optarg;
+        else if (option == 'k')
+            return sodium_init() < 0 ? 2 : keys_work(optarg);
         else if (option == 'P')
             take_two(optarg, &options.part, &options.parts);
         else if (option == 'c')

@@ -85,6 +85,9 @@ enum said_kind {
     SAID_HEAD,   /* a site's log up to here has this hash: in a FEED, or in the cursors of a HELLO */
     SAID_DEVICE, /* JOINED: the device is let in */
     SAID_TICKET, /* an invitation was handed out */
+    SAID_KEY,    /* a key is kept, */
+    SAID_ERASING, /* is about to be erased, */
+    SAID_ERASED, /* and is (keys_work.c) */
     SAID_MADE,   /* the directory is a hub's or a laptop's */
     SAID_SELF    /* JOIN: these are the keys of the laptop */
 };
@@ -112,6 +115,13 @@ struct said_list {
 /* `whole` is a folder with the disk as it was at the end of the trace. */
 void said_collect(struct said_list *list, const struct trace *trace, const char *whole, enum pretence pretence);
 void said_release(struct said_list *list);
+
+/* How keys_work.c says it: one of these words, as long as KEY_WORDS, and the key's id. */
+#define KEY_KEPT    "felloe-power: kept"
+#define KEY_ERASING "felloe-power: erasing"
+#define KEY_ERASED  "felloe-power: erased"
+#define KEY_WORDS   24
+int keys_work(const char *dir);
 
 /* ---- one image ---- */
 

@@ -164,12 +164,24 @@ static void add_head(struct said_list *list, size_t op, struct bytes site, const
 
 /* ---- what carries promises ---- */
 
+static void read_key(struct said_list *list, size_t op, struct bytes data)
+{
+    static const struct {
+        const char *word;
+        enum said_kind kind;
+    } words[] = {{KEY_KEPT, SAID_KEY}, {KEY_ERASING, SAID_ERASING}, {KEY_ERASED, SAID_ERASED}};
+    for (size_t i = 0; i < sizeof words / sizeof *words && data.len == KEY_WORDS + 16; i++)
+        if (strncmp((const char *)data.data, words[i].word, KEY_WORDS) == 0)
+            memcpy(add(list, op, words[i].kind, bytes_str(""))->id, data.data + KEY_WORDS, 16);
+}
+
 static void read_local(struct said_list *list, const struct index *index, size_t op, struct bytes data)
 {
     static const char ticket_begins[] = "felloe1-";
     for (size_t i = 0; i + 34 <= data.len; i++)
         if (data.data[i] == 0xc4 && data.data[i + 1] == 0x20)
             add_event(list, index, op, data.data + i + 2);
+    read_key(list, op, data);
     const uint8_t *text = memmem(data.data, data.len, ticket_begins, sizeof ticket_begins - 1);
     size_t len = 0, rest = text != NULL ? data.len - (size_t)(text - data.data) : 0;
     while (len < rest && text[len] > ' ' && text[len] < 0x7f)
