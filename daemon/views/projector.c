@@ -25,6 +25,7 @@ struct site_state {
 
 struct projector {
     struct projector_config config;
+    uint32_t incarnation;       /* of the log, when it was opened */
     struct views *views;
     struct fold_work *work;
     pthread_t thread;
@@ -202,6 +203,12 @@ static enum felloe_code fold_one_site(struct projector *p, struct bytes site, en
     return FELLOE_OK;
 }
 
+/* The log goes on as another incarnation, and is about to be opened again: so will be the views, for its own events. */
+static bool is_over(struct projector *p)
+{
+    return event_log_incarnation(p->config.log) != p->incarnation;
+}
+
 static size_t read_sites(struct log_reader *reader, char sites[SITES_MAX][SLUG_MAX + 1])
 {
     size_t count = 0;
@@ -241,6 +248,8 @@ static enum pass fold_all_sites(struct projector *p)
             code = fold_one_site(p, bytes_str(sites[i]), &pass, &error);
         else
             felloe_fail(&error, code, "They could not be opened.");
+        if (is_over(p))
+            return PASS_FAILED;
         if (code == FELLOE_DAMAGED) {
             report(LEVEL_WARNING, "the views are made again from the log: %s", error.message);
             pthread_mutex_lock(&p->mutex);
@@ -360,12 +369,13 @@ enum felloe_code projector_open(struct projector **out, const struct projector_c
     if (!p)
         return felloe_fail(error, FELLOE_FAILED, "Memory ran out while opening the views.");
     p->config = *config;
+    p->incarnation = event_log_incarnation(config->log);
     p->poked = true;
     pthread_mutex_init(&p->mutex, NULL);
     pthread_cond_init(&p->woken, NULL);
     p->work = fold_work_new();
     const struct views_options options = {config->dir, config->keyring, config->identity,
-                                          event_log_incarnation(config->log)};
+                                          p->incarnation};
     enum felloe_code code = p->work ? views_open(&p->views, &options, error)
                                     : felloe_fail(error, FELLOE_FAILED, "Memory ran out while opening the views.");
     if (code == FELLOE_OK) {
