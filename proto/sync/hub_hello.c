@@ -106,8 +106,7 @@ static void welcome_stream(struct hub *hub, struct peer *peer, uint32_t at, cons
                      &w->held_receipt);
     /* What came over this very connection it has: its HELLO was overtaken by its PUSH. */
     bool behind = gs->own_seq < held->seq && peer->pushed[at] < held->seq;
-    bool forked =
-        stream->forked || behind || (gs->own_seq == held->seq && !event_id_equal(&gs->own_id, &held->id));
+    bool forked = stream->forked || behind || (gs->own_seq == held->seq && !event_id_equal(&gs->own_id, &held->id));
     if (forked && w->verdict != SITE_SPLIT) {
         w->verdict = SITE_FORK;
         w->next_incarnation = hub_next_incarnation(hub, peer);

@@ -51,8 +51,9 @@ static void refuse_offer(struct hub *hub, uint32_t device, uint64_t peer, uint64
 {
     hub_incident(hub, device, "an OFFER for '%s' that does not verify", hub->sites[site]->name);
     if (hub_peer(hub, peer))
-        hub_refuse(hub, peer, request, REFUSED_BAD_EVENT, hub_site_name(hub->sites[site]),
-                   "The hub cannot take back what this laptop offers: it does not verify. Ask who looks after the hub.");
+        hub_refuse(
+            hub, peer, request, REFUSED_BAD_EVENT, hub_site_name(hub->sites[site]),
+            "The hub cannot take back what this laptop offers: it does not verify. Ask who looks after the hub.");
 }
 
 static bool hub_signed(const struct hub *hub, const struct msg_offer *offer)
@@ -95,8 +96,8 @@ static struct batch *check_offer(struct hub *hub, struct hub_site *site, struct 
     return NULL;
 }
 
-/* A head that this hub signed, of the epoch in which it gives positions or of a later one, and does not hold: it was set
- * back without being told, and the next position that it gave would be another event's already. */
+/* A head that this hub signed, of the epoch in which it gives positions or of a later one, and does not hold: it was
+ * set back without being told, and the next position that it gave would be another event's already. */
 static bool was_set_back(const struct hub *hub, struct hub_site *site, const struct msg_offer *offer)
 {
     const struct log_head *head = hub_site_head(site, offer->head.at.epoch);

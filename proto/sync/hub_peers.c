@@ -93,7 +93,8 @@ void hub_device_status(const struct hub *hub, size_t index, struct hub_device_st
 
 /* One more than any that is known or was named: two clones must never be given the same. Not below the epoch, so that a
  * hub that was set back, and has forgotten whom it named what, does not name it again. A connection that asks again is
- * told the same again. 0 when none is left, because the device said (or wrote) the last there is: it has to join anew. */
+ * told the same again. 0 when none is left, because the device said (or wrote) the last there is: it has to join anew.
+ */
 uint32_t hub_next_incarnation(struct hub *hub, struct peer *peer)
 {
     struct hub_device *d = &hub->devices[peer->device];

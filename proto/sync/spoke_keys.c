@@ -174,8 +174,7 @@ uint64_t keys_deadline(const struct spoke *s, const struct site *site)
         return due;
     if (site->keys.count > 0)
         due = wanted_deadline(s, &site->keys);
-    if (!site->debts_reading && site->debts.count > 0 &&
-        wanted_deadline(s, &site->debts) < due)
+    if (!site->debts_reading && site->debts.count > 0 && wanted_deadline(s, &site->debts) < due)
         due = wanted_deadline(s, &site->debts);
     return due;
 }

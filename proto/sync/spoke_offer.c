@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Refilling a hub that was put back to an older state: for each epoch of this laptop's cursors, the lowest first, how
- * far does the hub hold it? What it lacks is read, up to a head that it signed, and offered, until it holds all that the
- * cursor counts. Then it is greeted again. No upload of the site meanwhile: its events may have seen what is lacking.
+ * far does the hub hold it? What it lacks is read, up to a head that it signed, and offered, until it holds all that
+ * the cursor counts. Then it is greeted again. No upload of the site meanwhile: its events may have seen what is
+ * lacking.
  *
  *   ASK --OFFERED--> READ --range--> OFFER sent --OFFERED--> READ … --> next epoch … --> HELLO
  *
@@ -33,7 +34,8 @@ static uint64_t cursor_of(const struct site *site, uint32_t epoch)
     return 0;
 }
 
-/* All that could be offered is there. The hub's next WELCOME says whether it agrees; if it does not, it is no use to hurry. */
+/* All that could be offered is there. The hub's next WELCOME says whether it agrees; if it does not, it is no use to
+ * hurry. */
 static void finish(struct spoke *s, struct refill *r)
 {
     r->active = false;

@@ -218,8 +218,8 @@ void spoke_on_receipt(struct spoke *s)
         }
     if (!debt) /* also when another RECEIPT, or a WELCOME, was quicker: this one alone may name them */
         wanted_add(&site->debts, receipt->missing, receipt->missing_count);
-    /* What was asked before the hub was found restored, or over an earlier connection, may have been answered by the hub
-     * as it was before. While going on, there is nothing that could be acknowledged. */
+    /* What was asked before the hub was found restored, or over an earlier connection, may have been answered by the
+     * hub as it was before. While going on, there is nothing that could be acknowledged. */
     if (s->in.request <= up->fence || s->config.going_on != 0)
         return;
     if (answered) {

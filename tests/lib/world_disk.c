@@ -159,8 +159,8 @@ static void go_on(struct world *world, uint32_t node)
         site->own_head = (struct stream_head){.seen = site->own_head.seen};
         for (uint64_t k = 0; k < count; k++)
             if (!store_holds(site, old[k]))
-                (void)store_own_append(site, pool_remake(&world->pool, bytes_str(site->name), old[k], store->going_on,
-                                                         &site->own_head));
+                (void)store_own_append(
+                    site, pool_remake(&world->pool, bytes_str(site->name), old[k], store->going_on, &site->own_head));
         free((void *)old);
     }
     store->incarnation = store->going_on;

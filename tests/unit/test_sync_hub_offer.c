@@ -151,7 +151,7 @@ static void what_it_signed_and_does_not_have_proves_that_it_was_set_back(void **
     make_hub(1); /* nobody told it */
     hello(&b, 2, &head_b);
     says(ask_held(2, 1), "OFFERED#2 1.2 to 2");
-    says(offer(2, 3, 2, true), "OFFERED#2 1.2 to 2"); /* anybody can claim that */
+    says(offer(2, 3, 2, true), "OFFERED#2 1.2 to 2");  /* anybody can claim that */
     says(offer(3, 1, 2, false), "OFFERED#3 1.2 to 2"); /* that it has */
     says(offer(4, 3, 2, false), "incident; next-epoch above 1");
     assert_int_equal(hub_deadline(hub), UINT64_MAX);

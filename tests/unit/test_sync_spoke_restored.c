@@ -10,8 +10,7 @@ static void received(uint32_t epoch, unsigned upto)
 {
     struct seen none = {0};
     while (upto-- > 0) {
-        const struct pool_event *event =
-            pool_make(&pool, bytes_str(SITE), &other.device, 1, &others_head, &none);
+        const struct pool_event *event = pool_make(&pool, bytes_str(SITE), &other.device, 1, &others_head, &none);
         store_append(log_, epoch, event, NULL);
         store_append(own, epoch, event, NULL);
         struct log_head head = store_head(own, epoch);
@@ -24,11 +23,8 @@ static void received(uint32_t epoch, unsigned upto)
 
 static void make_with(uint32_t incarnation, uint32_t going_on, uint64_t shared_seq)
 {
-    struct spoke_config config = {.device = me.device,
-                                  .incarnation = incarnation,
-                                  .going_on = going_on,
-                                  .sign = me.secret,
-                                  .hub_sign = hub.sign};
+    struct spoke_config config = {
+        .device = me.device, .incarnation = incarnation, .going_on = going_on, .sign = me.secret, .hub_sign = hub.sign};
     spoke_free(spoke);
     spoke = spoke_new(&config);
     assert_true(spoke_load_site(spoke, bytes_str(SITE), &own->own_head, shared_seq, 0));
@@ -362,8 +358,8 @@ static void keys_that_an_answer_to_an_offer_names_are_brought(void **state)
     given_rewound();
     offered(3, 1, 0);
     read_offer(1, 1, 1);
-    message.offered = (struct msg_offered){
-        .site = bytes_str(SITE), .held = {1, 3}, .missing_count = 1, .missing = {{{1}}}};
+    message.offered =
+        (struct msg_offered){.site = bytes_str(SITE), .held = {1, 3}, .missing_count = 1, .missing = {{{1}}}};
     assert_non_null(strstr(hub_sends(MSG_OFFERED, 4, NULL), "read-keys 1"));
 }
 
@@ -419,7 +415,8 @@ static void having_all_already_it_waits_for_the_hub_to_say_so(void **state)
     (void)state;
     given_going_on(2, 0, 1);
     up();
-    says(welcome(1, 0), "PULL#2 after 2 max 16384"); /* an earlier epoch may have been refilled: the cursor proves nothing */
+    says(welcome(1, 0),
+         "PULL#2 after 2 max 16384"); /* an earlier epoch may have been refilled: the cursor proves nothing */
     message.feed = (struct msg_feed){.site = bytes_str(SITE), .newest = {1, 2}};
     says(hub_sends(MSG_FEED, 2, NULL), "caught-up");
 }
