@@ -37,7 +37,9 @@ static bool frame_has_room(const struct frame *f, size_t more)
 static void frame_add_key(struct frame *f, struct bytes site, const struct key_id *id)
 {
     struct key_record record;
-    if (keyring_get(f->log->keyring, id, &record) != FELLOE_OK)
+    enum felloe_code code = keyring_get(f->log->keyring, id, &record);
+    f->keys.failed |= code == FELLOE_STORAGE || code == FELLOE_FAILED; /* it may be here */
+    if (code != FELLOE_OK)
         return;
     bool open_to_site = (record.kind == KEY_PERSON || record.kind == KEY_SITE) && bytes_is(site, record.site);
     if (open_to_site || f->log->identity->role == ROLE_SPOKE) {

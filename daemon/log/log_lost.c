@@ -106,7 +106,7 @@ enum felloe_code log_mirror_devices(struct event_log *log, struct store_txn *txn
         return felloe_fail(error, FELLOE_FAILED, "out of memory");
     keyring_devices(log->keyring, take_newer, &m);
     free(m.reader);
-    if (m.taken > 0)
+    if (m.taken > 0 && store_failed(txn, NULL) == STORE_DONE)
         report(LEVEL_WARNING, "%lu devices joined, or were revoked, after this hub's log was as it is now: the keyring "
                               "knows them still", m.taken);
     return write_mirror(log, txn, error);

@@ -24,18 +24,31 @@ void verify_problem(struct verify_run *run, const char *format, ...)
     run->options->problem(run->options->context, text);
 }
 
+static void note_failure(struct verify_run *run, enum felloe_code code, const char *why)
+{
+    if (run->failed == FELLOE_OK)
+        run->failed = felloe_fail(run->error, code, "%s", why);
+}
+
 /* A reader that has failed finds nothing any more, which must not be taken for nothing being there. */
 static void check_reader(struct verify_run *run)
 {
     struct felloe_error why;
-    if (run->reader != NULL && run->site != NULL && store_failed(run->reader->txn, &why) != STORE_DONE)
+    if (run->reader == NULL || run->site == NULL || !log_reader_failed(run->reader, &why))
+        return;
+    if (why.code == FELLOE_DAMAGED)
         verify_problem(run, "cannot be read to its end: %s", why.message);
+    else
+        note_failure(run, why.code, why.message);
 }
 
 enum felloe_code verify_renew(struct verify_run *run)
 {
     check_reader(run);
     log_reader_end(run->reader);
+    run->reader = NULL;
+    if (run->failed != FELLOE_OK)
+        return run->failed;
     run->in_turn = 0;
     run->reader = log_reader_begin(run->options->log, run->error);
     return run->reader != NULL ? FELLOE_OK : FELLOE_STORAGE;
@@ -72,6 +85,8 @@ static const struct data_key *key_of(struct verify_run *run, const struct key_id
         hex_encode(bytes_of(id->b, sizeof id->b), hex);
         verify_problem(run, "the key %s in the keyring is damaged", hex);
     }
+    if (code == FELLOE_STORAGE || code == FELLOE_FAILED)
+        note_failure(run, code, "a key could not be read");
     if (code != FELLOE_OK)
         return NULL;
     *cached = (struct cached_key){.filled = true, .id = *id, .key = record.key};
@@ -127,10 +142,12 @@ bool verify_event(struct verify_run *run, const char *where, struct bytes raw, b
     const struct data_key *key = key_of(run, &event->clear.key);
     if (key == NULL)
         note_unreadable(run, where, &event->clear.device, UNREAD_NO_KEY);
-    else if (!event_open(event, key, &run->plain, &run->body))
-        note_unreadable(run, where, &event->clear.device, run->plain.len > 0 ? UNREAD_FORM : UNREAD_SEALED);
-    else
+    else if (event_open(event, key, &run->plain, &run->body))
         *time = run->body.time;
+    else if (run->plain.failed)
+        note_failure(run, FELLOE_FAILED, "out of memory");
+    else
+        note_unreadable(run, where, &event->clear.device, run->plain.len > 0 ? UNREAD_FORM : UNREAD_SEALED);
     return true;
 }
 

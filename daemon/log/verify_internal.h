@@ -14,6 +14,8 @@ struct verify_run {
     struct verify_result *result;
     struct felloe_error *error;
     struct log_reader *reader;
+    enum felloe_code failed;   /* something could not be looked at, for want of memory or because of the disk: what is
+                                  found says nothing about the log; `error` says why */
     unsigned in_turn;          /* events since the reader was begun */
     uint64_t done, total;
     /* the site at hand */

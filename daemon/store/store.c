@@ -74,6 +74,8 @@ static enum felloe_code say(const struct store *store, int rc, struct felloe_err
                            "the disk reports an error on %s (%s). Check the disk; what was said "
                            "to be saved is looked through at the next start",
                            what, dir);
+    case ENOMEM:
+        return felloe_fail(error, FELLOE_FAILED, "memory ran out while %s (%s) was at work; try again", what, dir);
     case MDB_READERS_FULL:
         return felloe_fail(error, FELLOE_FAILED, "too many are reading %s at once; try again", what);
     default:

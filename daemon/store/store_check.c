@@ -36,8 +36,8 @@ static enum felloe_code cut_short(const char *path, uint64_t there, uint64_t wan
                        path, (unsigned long long)there, (unsigned long long)wanted);
 }
 
-static bool walk(const char *path, int fd, const struct meta_on_disk *meta, uint64_t there, size_t page,
-                 struct felloe_error *error)
+static enum felloe_code walk(const char *path, int fd, const struct meta_on_disk *meta, uint64_t there, size_t page,
+                             struct felloe_error *error)
 {
     struct store_walk w = {.fd = fd,
                            .page = page,
@@ -46,12 +46,12 @@ static bool walk(const char *path, int fd, const struct meta_on_disk *meta, uint
                            .free = meta->dbs[0],
                            .all = meta->dbs[1]};
     if (store_walk(&w))
-        return true;
-    felloe_fail(error, FELLOE_DAMAGED,
-                "%s is damaged: page %llu of it %s. Put it back from a copy; nothing was "
-                "changed",
-                path, (unsigned long long)w.where, w.what != NULL ? w.what : "needs more memory than there is");
-    return false;
+        return FELLOE_OK;
+    if (w.what == NULL)
+        return felloe_fail(error, FELLOE_FAILED, "memory ran out while %s was looked through; nothing was changed", path);
+    return felloe_fail(error, FELLOE_DAMAGED,
+                       "%s is damaged: page %llu of it %s. Put it back from a copy; nothing was changed", path,
+                       (unsigned long long)w.where, w.what);
 }
 
 /* ---- the file ---- */
@@ -80,8 +80,9 @@ static enum felloe_code check_meta(const char *path, int fd, uint64_t size, stru
     /* What is missing has to be named in the list of free pages; it could not even name so many. */
     if (wanted < 2 || (wanted > there && wanted - there > there * (page / sizeof(uint64_t))))
         return cut_short(path, there, wanted, error);
-    if (!walk(path, fd, newest, there, (size_t)page, error))
-        return there < wanted ? cut_short(path, there, wanted, error) : FELLOE_DAMAGED;
+    enum felloe_code code = walk(path, fd, newest, there, (size_t)page, error);
+    if (code != FELLOE_OK)
+        return code == FELLOE_DAMAGED && there < wanted ? cut_short(path, there, wanted, error) : code;
     if (there >= wanted)
         return FELLOE_OK;
     if (truncate(path, (off_t)(wanted * page)) != 0) /* makes it longer: a hole, so that no touch of the map can fail */
