@@ -337,6 +337,44 @@ static void after_a_start_nothing_is_said_to_be_folded_before_it_is(void **state
     given_node_end(amy);
 }
 
+static void note(struct given_node *node, const struct key_record *person, const char *text)
+{
+    node_record(node, person, false, "note.added", (const char *[]){"text", text, NULL});
+}
+
+/* Its own events have other numbers then: the projector stands still until it is opened again, and folds them anew. */
+static void a_laptop_that_goes_on_as_another_shows_the_same(void **state)
+{
+    (void)state;
+    struct trio t = trio_new();
+    struct key_record jo = node_introduce(t.amy, "Jo");
+    sync_all(&t);
+    note(t.amy, &jo, "not shared yet");
+    note(t.amy, &jo, "nor this");
+    struct node_digest before = node_digest(t.amy);
+    struct log_job named = {.kind = LOG_GOING_ON, .incarnation = 7}, go_on = {.kind = LOG_GO_ON};
+    run_well(t.amy->log, &named);
+    run_well(t.amy->log, &go_on);
+    assert_int_equal(go_on.remade, 2);
+    uint64_t commits = event_log_commits(t.amy->log->log);
+    projector_poke(t.amy->projector);
+    assert_false(projector_has(t.amy->projector, commits));
+    projector_close(t.amy->projector);
+    given_log_close(t.amy->log);
+    given_log_reopen(t.amy->log);
+    node_open_views(t.amy);
+    assert_int_equal(event_log_incarnation(t.amy->log->log), 7);
+    struct node_digest after = node_digest(t.amy);
+    assert_int_equal(rows_in(&after, "timeline"), rows_in(&before, "timeline"));
+    note(t.ben, &jo, "another laptop knows nothing of it");
+    sync_all(&t);
+    sync_all(&t);
+    assert_all_same(&t);
+    after = node_digest(t.hub);
+    assert_int_equal(rows_in(&after, "timeline"), 4);
+    trio_end(&t);
+}
+
 int main(void)
 {
     if (sodium_init() < 0)
@@ -353,6 +391,7 @@ int main(void)
         cmocka_unit_test(no_name_lies_in_the_clear),
         cmocka_unit_test(a_person_that_was_dropped_comes_back_whole),
         cmocka_unit_test(after_a_start_nothing_is_said_to_be_folded_before_it_is),
+        cmocka_unit_test(a_laptop_that_goes_on_as_another_shows_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
