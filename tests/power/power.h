@@ -2,7 +2,8 @@
 /* Power loss: from a trace (trace.h) of what a daemon did to its disk, the disks that a power cut could have left behind
  * are built, opened by the daemon's own code, and compared with what the daemon had said until then.
  *
- *   trace.c  reads a trace     disk.c  what may be on the disk     said.c  what was said     image.c  one image, judged
+ *   trace.c  reads a trace            disk.c        what may be on the disk    said.c   what was said
+ *   keys_work.c  something to record  disk_image.c  one image of it            image.c  judges it
  *
  * What a power cut leaves: all that was synced; of the writes since then any subset, a write torn at its sectors of 512
  * bytes; a file's new size with or without what was written there; of the new, renamed and removed names of a folder
