@@ -26,7 +26,9 @@ static enum felloe_code cannot(const char *verb, const char *path, int cause, st
                            "it again",
                            path, verb);
     default:
-        return felloe_fail(error, FELLOE_STORAGE, "%s could not be %s: %s", path, verb, strerror(cause));
+        return felloe_fail(error, FELLOE_STORAGE,
+                           "%s could not be %s: %s. What was here is as it was; check the disk, and do it again", path,
+                           verb, strerror(cause));
     }
 }
 

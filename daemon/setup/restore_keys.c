@@ -116,8 +116,8 @@ static enum felloe_code open_image(const char *folder, const struct identity *id
     enum felloe_code code = restore_path(keys, folder, "keys", error);
     if (code == FELLOE_OK)
         code = restore_path(image, keys, "data.mdb", error);
-    if (code == FELLOE_OK && mkdir(keys, 0700) != 0)
-        code = felloe_fail(error, FELLOE_STORAGE, "%s could not be made", keys);
+    if (code == FELLOE_OK)
+        code = swap_make_folder(keys, error);
     if (code == FELLOE_OK)
         code = backup_file_image(file, image, error);
     return code == FELLOE_OK ? keyring_open(out, folder, identity->keyring_key, error) : code;
@@ -134,8 +134,8 @@ static enum felloe_code open_here(const char *dir, const struct identity *identi
     code = swap_prepare(dir, "keys", folder, error);
     if (code == FELLOE_OK)
         code = restore_path(keys, folder, "keys", error);
-    if (code == FELLOE_OK && mkdir(keys, 0700) != 0)
-        code = felloe_fail(error, FELLOE_STORAGE, "%s could not be made", keys);
+    if (code == FELLOE_OK)
+        code = swap_make_folder(keys, error);
     if (code == FELLOE_OK)
         code = swap_in(dir, "keys", "before-restore", outcome->keys_kept, error);
     return code == FELLOE_OK ? keyring_open(out, dir, identity->keyring_key, error) : code;

@@ -219,8 +219,8 @@ static enum felloe_code place(const char *dir, const struct identity *identity, 
         code = restore_path(log, folder, "log", error);
     if (code == FELLOE_OK)
         code = restore_path(image, log, "data.mdb", error);
-    if (code == FELLOE_OK && mkdir(log, 0700) != 0)
-        code = felloe_fail(error, FELLOE_STORAGE, "%s could not be made", log);
+    if (code == FELLOE_OK)
+        code = swap_make_folder(log, error);
     if (code == FELLOE_OK)
         code = backup_file_image(file, image, error);
     if (code == FELLOE_OK)

@@ -45,6 +45,11 @@ static enum felloe_code sync_folder(const char *path, struct felloe_error *error
     return code;
 }
 
+enum felloe_code swap_make_folder(const char *path, struct felloe_error *error)
+{
+    return mkdir(path, 0700) == 0 ? FELLOE_OK : failed("made", path, error);
+}
+
 /* A folder of plain files, with them; one that is not there is fine. */
 static enum felloe_code remove_folder(const char *path, struct felloe_error *error)
 {
