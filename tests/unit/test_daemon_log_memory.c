@@ -118,6 +118,8 @@ static void as_before(void)
     copy_within(w.subject, "log-before.mdb", "log/data.mdb");
     copy_within(w.subject, "keys-before.mdb", "keys/data.mdb");
     given_log_reopen(w.subject);
+    struct log_job nothing = {.kind = LOG_KEEP_KEYS};
+    run_well(w.subject, &nothing); /* the writer's thread has what it begins with */
 }
 
 /* ---- the jobs ---- */
@@ -412,6 +414,9 @@ static void no_job_does_half_of_its_work_without_memory(void **state)
 static void a_log_that_could_not_be_opened_is_opened_later(void **state)
 {
     (void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(GIVEN_ASAN)
+    skip(); /* the sanitizer itself cannot start a thread without memory */
+#endif
     if (!ALLOCATIONS_CAN_FAIL)
         skip();
     given_hub();
