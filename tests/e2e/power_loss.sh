@@ -74,7 +74,8 @@ for ((call = 5; call < 45; call += 3)); do
         "$B/felloed" --dir "$work/cal/cal" >"$work/cal.log" 2>&1 &
     pid[cal/cal]=$!
     wait_until 20 up_or_dead cal/cal
-    notes cal/cal "$call" $((call + 3)) 2>/dev/null
+    at cal/cal introduce --known-as "Person $call" --source Q1 >/dev/null 2>&1 # with a key of its own
+    notes cal/cal "$call" $((call + 2)) 2>/dev/null
     stop cal/cal
     cat "$work/told" >>"$work/fails/told" 2>/dev/null
     start_recorded cal || exit 1
