@@ -159,6 +159,21 @@ static void what_the_hub_had_seen_its_next_incarnation_has_seen(void **state)
     team_end(&t);
 }
 
+/* They would give the same positions to different events. (Three of them: one chance in sixteen million.) */
+static void two_restores_of_one_copy_do_not_meet(void **state)
+{
+    (void)state;
+    struct team t = team_with(1);
+    uint32_t epochs[3];
+    keep_copy(t.p.hub);
+    for (unsigned i = 0; i < 3; i++) {
+        put_back(t.p.hub);
+        epochs[i] = next_epoch(t.p.hub);
+    }
+    assert_false(epochs[0] == epochs[1] && epochs[1] == epochs[2]);
+    team_end(&t);
+}
+
 /* ---- second positions ---- */
 
 /* The laptop brings its events again before the one that read them at their old places brings those. */
@@ -266,8 +281,11 @@ static void an_offer_that_does_not_fit_changes_nothing(void **state)
             batch->first_n = 6;
         if (wrong == OTHER_HASH)
             batch->head.hash.b[3] ^= 1;
-        if (wrong == PRESENT_EPOCH)
+        if (wrong == PRESENT_EPOCH) { /* whose positions are for the hub alone to give */
             batch->epoch = epoch;
+            batch->first_n = 1;
+            sign_over(t.p.hub, batch);
+        }
         if (wrong == NO_EPOCH)
             batch->epoch = 0;
         if (wrong == SKIPPED)
@@ -310,6 +328,44 @@ static void a_false_signature_of_an_author_is_left_out(void **state)
         assert_false(item.flags & ENTRY_SIGNED);
     }
     log_reader_end(reader);
+    team_end(&t);
+}
+
+/* Its key is first used, in the order of positions, by an event that comes back after another one. */
+static void a_key_goes_out_with_the_first_event_that_uses_it_though_that_came_back_late(void **state)
+{
+    (void)state;
+    struct team t = team_with(1);
+    keep_copy(t.p.hub);
+    struct key_record person = new_person(SITE), keys[64];
+    struct log_draft drafts[2] = {person_note(&person, "hello"), person_note(&person, "again")};
+    struct log_job job = record_job(SITE, drafts, 2);
+    job.new_keys = &person;
+    job.new_key_count = 1;
+    run_well(t.p.spoke, &job);
+    push_from(&t.p, 2);
+    catch_up(t.p.hub, t.reader);
+    put_back(t.p.hub);
+    uint32_t epoch = next_epoch(t.p.hub);
+    push_from(&t.p, 2);
+    struct given_log *late = given_log(ROLE_SPOKE, t.p.hub);
+    uint32_t key_count;
+    batch_free(read_feed(t.p.hub, late, (struct position){1, 1}, BODY_TARGET, keys, &key_count));
+    assert_int_equal(key_count, 1); /* the site's */
+    offer_all(t.reader, t.p.hub);
+    batch_free(read_feed(t.p.hub, late, (struct position){1, 1}, BODY_TARGET, keys, &key_count));
+    assert_int_equal(key_count, 2);
+    assert_memory_equal(&keys[1].id, &person.id, sizeof person.id);
+    struct log_reader *reader = reader_of(t.p.hub);
+    struct log_item item;
+    assert_true(log_get(reader, bytes_str(SITE), (struct position){1, 4}, &item));
+    assert_true(item.flags & ENTRY_FIRST_KEY);
+    assert_true(log_get(reader, bytes_str(SITE), (struct position){1, 5}, &item));
+    assert_false(item.flags & ENTRY_FIRST_KEY);
+    assert_true(log_get(reader, bytes_str(SITE), (struct position){epoch, 1}, &item));
+    assert_true(item.flags & ENTRY_FIRST_KEY);
+    log_reader_end(reader);
+    given_log_end(late);
     team_end(&t);
 }
 
@@ -550,6 +606,8 @@ int main(void)
         cmocka_unit_test(an_offer_that_contradicts_is_refused_and_what_came_beside_it_is_kept),
         cmocka_unit_test(an_offer_that_does_not_fit_changes_nothing),
         cmocka_unit_test(a_false_signature_of_an_author_is_left_out),
+        cmocka_unit_test(a_key_goes_out_with_the_first_event_that_uses_it_though_that_came_back_late),
+        cmocka_unit_test(two_restores_of_one_copy_do_not_meet),
         cmocka_unit_test(a_receipt_for_less_than_before_takes_away),
         cmocka_unit_test(positions_that_a_lost_receipt_promised_are_given_again),
         cmocka_unit_test(anchors_are_few_and_every_range_between_them_fits_an_offer),
