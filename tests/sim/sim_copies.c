@@ -55,16 +55,28 @@ static bool speaks_as(const struct disk *disk, const struct pool_event *event)
     return disk->incarnation == event->incarnation || disk->going_on == event->incarnation;
 }
 
-/* Would a laptop go on under numbers that other laptops know for other events, and the hub does not? `node` (SIM_HUB:
- * none) gets `disk`; the hub gets `hub`. */
+/* Two events of one number in one stream's site. */
+static bool two_of_a_number(const struct sim *sim, const bool *marks)
+{
+    for (uint32_t i = 0; i < sim->pool.count; i++)
+        for (uint32_t x = i + 1; x < sim->pool.count && marks[i]; x++)
+            if (marks[x] && sim->events[x].stream == sim->events[i].stream &&
+                sim->events[x].site == sim->events[i].site && sim->pool.items[x]->seq == sim->pool.items[i]->seq)
+                return true;
+    return false;
+}
+
+/* Would a laptop go on under numbers that other laptops know for other events, and the hub does not? Or would two site
+ * logs have different events under one number? `node` (SIM_HUB: none) gets `disk`; the hub gets `hub`. */
 static bool two_histories(const struct sim *sim, const struct disk *hub, uint32_t node, const struct disk *disk)
 {
-    bool *outside = new_marks(sim), *held = new_marks(sim), found = false;
+    bool *outside = new_marks(sim), *held = new_marks(sim);
     mark_logs(hub, held);
     mark_logs(&sim->hub.disk, outside);
     for (uint32_t i = 0; i < sim->node_count; i++)
-        if (is_alive(&sim->nodes[i]) && i != node)
-            mark_logs(&sim->nodes[i].disk, outside);
+        if (is_alive(&sim->nodes[i]))
+            mark_logs(i == node ? disk : &sim->nodes[i].disk, outside);
+    bool found = false;
     for (uint32_t i = 0; i < sim->node_count; i++) {
         const struct disk *d = i == node ? disk : &sim->nodes[i].disk;
         for (uint32_t x = 0; is_alive(&sim->nodes[i]) && x < sim->pool.count && !found; x++) {
@@ -73,6 +85,8 @@ static bool two_histories(const struct sim *sim, const struct disk *hub, uint32_
                     !disk_wrote(disk_site(d, bytes_str(sim_site(e->site))), e->sealed);
         }
     }
+    mark_logs(hub, outside);
+    found = found || two_of_a_number(sim, outside);
     free(outside);
     free(held);
     return found;
