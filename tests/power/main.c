@@ -352,10 +352,14 @@ int main(int argc, char **argv)
     if (options.only)
         options.jobs = 1;
     report_level(LEVEL_ERROR);
-    char scratch[] = "/dev/shm/felloe-power.XXXXXX";
+    char scratch[PATH_MAX] = "/dev/shm/felloe-power.XXXXXX"; /* in memory, where that is to be had */
     if (mkdtemp(scratch) == NULL) {
-        perror(scratch);
-        return 2;
+        const char *base = getenv("TMPDIR");
+        snprintf(scratch, sizeof scratch, "%s/felloe-power.XXXXXX", base != NULL ? base : "/tmp");
+        if (mkdtemp(scratch) == NULL) {
+            perror(scratch);
+            return 2;
+        }
     }
     for (size_t i = 0; i < traces; i++)
         if (!options.only || i == only_trace)
