@@ -10,7 +10,10 @@
 
 struct site_place {
     struct seen walked;     /* told up to here, per epoch */
-    uint64_t own_seq;       /* own events told without a position, or passed over */
+    uint64_t own_seq;       /* own events told without a position, or passed over … */
+    uint32_t incarnation;   /* … of this incarnation */
+    uint64_t former_seq;    /* and of the one before, if it changed since the client follows */
+    uint32_t former;
 };
 
 struct logging {
@@ -111,12 +114,26 @@ static void tell(struct control_request *request, struct bytes site, const struc
 
 /* ---- one site ---- */
 
-/* An own event that a follower was told before it had a position is not told again. */
-static bool is_told(const struct control_request *request, const struct site_place *place, const struct event *event)
+/* An own event that a follower was told before it had a position is not told again. What another copy of this device wrote
+ * under the same number is not its own. */
+static bool is_told(const struct site_place *place, const struct log_item *item, const struct event *event)
 {
-    const struct identity *me = &request->daemon->identity;
-    return device_id_equal(&event->clear.device, &me->device) &&
-           event->clear.incarnation == event_log_incarnation(request->daemon->log) && event->clear.seq <= place->own_seq;
+    if (!(item->flags & ENTRY_OWN))
+        return false;
+    uint32_t incarnation = event->clear.incarnation;
+    return (incarnation == place->incarnation && event->clear.seq <= place->own_seq) ||
+           (incarnation == place->former && event->clear.seq <= place->former_seq);
+}
+
+/* Own events are numbered anew in another incarnation. */
+static void note_incarnation(struct site_place *place, uint32_t incarnation)
+{
+    if (place->incarnation == incarnation)
+        return;
+    place->former = place->incarnation;
+    place->former_seq = place->own_seq;
+    place->incarnation = incarnation;
+    place->own_seq = 0;
 }
 
 static void tell_log(struct control_request *request, struct log_reader *reader, struct bytes site,
@@ -137,7 +154,7 @@ static void tell_log(struct control_request *request, struct log_reader *reader,
         log_walk_begin(&walk, reader, site, from);
         while (!full(request) && log_walk_next(&walk, &item) && item.at.epoch == from.epoch) {
             seen_advance(&place->walked, item.at);
-            if (event_decode(item.event, &event) && !is_told(request, place, &event))
+            if (event_decode(item.event, &event) && !is_told(place, &item, &event))
                 tell(request, site, &item, &event);
         }
         log_walk_end(&walk);
@@ -181,6 +198,7 @@ static void read_chunk(struct control_request *request)
         l->has_scope = true;
         for (size_t i = 0; i < l->scope.count && !full(request); i++) {
             struct bytes site = bytes_str(l->scope.sites[i]);
+            note_incarnation(&l->places[i], event_log_incarnation(request->daemon->log));
             tell_log(request, reader, site, &l->places[i]);
             if (!full(request))
                 tell_own(request, reader, site, &l->places[i]);

@@ -85,8 +85,8 @@ enum log_job_kind {
     LOG_NEXT_EPOCH,   /* hub: positions are given, and own events written, in an epoch above `above` -> epoch */
     LOG_GOING_ON,     /* spoke: the hub named `incarnation` to go on as, because this stream has two histories */
     LOG_GO_ON,        /* spoke: goes on as it: what the site logs do not have of its own is written again -> remade */
-    LOG_RESTORE_OWN,  /* repair: batch of own events of one incarnation, ascending, and their times, into a fresh log; some
-                         may be missing between them. Without a batch: writes as `incarnation` from now on */
+    LOG_RESTORE_OWN,  /* repair: batch of own events of one incarnation, ascending, and their times, into a fresh log;
+                         some may be missing between them. Without a batch: writes as `incarnation` from now on */
     LOG_KEEP_KEYS,    /* new_keys */
     LOG_ADD_SITE,     /* site (and its key in new_keys, at the hub) */
     LOG_PUT_DEVICE,   /* hub: device */
@@ -204,18 +204,19 @@ enum felloe_code log_read_feed(struct event_log *log, struct bytes site, struct 
 enum felloe_code log_read_keys(struct event_log *log, struct bytes site, const struct key_id *ids, size_t count,
                                const struct box_shared *shared, struct lent *body, uint32_t *key_count,
                                struct felloe_error *error);
-/* Entries of one epoch of a spoke's log from `from` on, in OFFER's body layout (own events whole), up to a head that the
- * hub signed: the furthest with at most max_bytes of body, else the first that there is. count 0: there is none. */
+/* Entries of one epoch of a spoke's log from `from` on, in OFFER's body layout (own events whole), up to a head that
+ * the hub signed: the furthest with at most max_bytes of body, else the first that there is. count 0: there is none. */
 enum felloe_code log_read_offer(struct event_log *log, struct bytes site, struct position from, uint32_t max_bytes,
                                 struct lent *body, uint32_t *count, struct log_head *head, struct signature *signature,
                                 struct felloe_error *error);
-/* Keys that events of the site's log use and the keyring lacks (erased ones aside); up to max, from a place that changes
- * with `turn`. Returns how many. */
+/* Keys that events of the site's log use and the keyring lacks (erased ones aside); up to max, from a place that
+ * changes with `turn`. Returns how many. */
 size_t log_missing_keys(struct log_reader *reader, struct bytes site, uint32_t turn, struct key_id *out, size_t max);
 /* Is this key used in that site's log? (Who may have a key.) */
 bool log_site_uses_key(struct log_reader *reader, struct bytes site, const struct key_id *key);
 
-/* At a hub: was this key first used in that site's log by the hub itself? Then it is the site's own, whoever brings it. */
+/* At a hub: was this key first used in that site's log by the hub itself? Then it is the site's own, whoever brings it.
+ */
 bool log_hub_used_key_first(struct log_reader *reader, struct bytes site, const struct key_id *key);
 
 /* Hub administration. Visits return false to stop. */
@@ -230,16 +231,16 @@ bool log_tickets(struct log_reader *reader, bool (*visit)(void *context, const s
 /* Latest HLC known; the projector teaches it what it reads. */
 uint64_t event_log_time(struct event_log *log);
 void event_log_heard_time(struct event_log *log, uint64_t time);
-/* How many commits there have been since this daemon opened the log first (those that only brought keys count too). Grows before the
- * commit's jobs are completed. */
+/* How many commits there have been since this daemon opened the log first (those that only brought keys count too).
+ * Grows before the commit's jobs are completed. */
 uint64_t event_log_commits(struct event_log *log);
 /* True while the disk is too full to record. */
 bool event_log_full(struct event_log *log);
 bool event_log_failed(struct event_log *log);
 /* The epoch in which this hub gives positions; 1 until it is restored for the first time. */
 uint32_t event_log_epoch(struct event_log *log);
-/* Under which incarnation this device writes; a hub's is its epoch. Never changes while the log is open, but for the job
- * that changes it: then the log is to be closed and opened again. */
+/* Under which incarnation this device writes; a hub's is its epoch. Never changes while the log is open, but for the
+ * job that changes it: then the log is to be closed and opened again. */
 uint32_t event_log_incarnation(struct event_log *log);
 /* The incarnation that the hub has named and LOG_GO_ON will go on as; 0: none. */
 uint32_t event_log_going_on(struct event_log *log);

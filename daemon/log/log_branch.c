@@ -23,10 +23,10 @@ enum felloe_code log_run_going_on(struct event_log *log, struct log_job *job)
 struct again {
     struct event_log *log;
     struct log_job *job;
-    uint32_t site, before;    /* the incarnation that was */
-    struct branches after;    /* of the one to go on as */
+    uint32_t site, before;     /* the incarnation that was */
+    struct branches after;     /* of the one to go on as */
     struct buffer kept, plain; /* the event at hand, and its body */
-    struct event_id *names;   /* of the events that copies of this laptop have written again here; ascending */
+    struct event_id *names;    /* of the events that copies of this laptop have written again here; ascending */
     size_t name_count, name_room;
 };
 
@@ -148,8 +148,8 @@ static bool look_at_entry(struct again *a, struct bytes value)
     return !body.has_was || add_name(a, &body.was);
 }
 
-/* A copy of this laptop, or this one before it was set back to an older copy once more, may have gone on before, and have
- * written the same entries again. */
+/* A copy of this laptop, or this one before it was set back to an older copy once more, may have gone on before, and
+ * have written the same entries again. */
 static bool load_names(struct again *a)
 {
     struct store_item item;

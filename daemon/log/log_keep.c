@@ -130,17 +130,16 @@ static enum felloe_code feed_entries(struct event_log *log, struct log_job *job,
     for (uint32_t i = 0; i < job->batch->count && code == FELLOE_OK; i++)
         code = feed_entry(log, job, site, head, &job->batch->entries[i], &seconds, bytes);
     if (code == FELLOE_OK && !log_seconds_hold(log, site, job->batch, &seconds))
-        code = seconds.failed
-                   ? felloe_fail(&job->error, FELLOE_FAILED, "out of memory")
-                   : felloe_fail(&job->error, FELLOE_INVALID,
-                                 "an entry for %s comes a second time and is not the one that is here",
-                                 job->batch->site);
+        code = seconds.failed ? felloe_fail(&job->error, FELLOE_FAILED, "out of memory")
+                              : felloe_fail(&job->error, FELLOE_INVALID,
+                                            "an entry for %s comes a second time and is not the one that is here",
+                                            job->batch->site);
     log_seconds_release(&seconds);
     return code;
 }
 
-/* Should the hub be put back, it gets its entries from laptops, in ranges that end where it once signed: so of the FEEDs'
- * ends as many are kept as it takes for each range to fit into one OFFER. */
+/* Should the hub be put back, it gets its entries from laptops, in ranges that end where it once signed: so of the
+ * FEEDs' ends as many are kept as it takes for each range to fit into one OFFER. */
 static void keep_anchor(struct event_log *log, uint32_t site, const struct head_row *before, struct head_row *head,
                         size_t bytes)
 {
@@ -239,8 +238,7 @@ enum felloe_code log_run_receipt(struct event_log *log, struct log_job *job)
         shared = receipt->seq;
     }
     job->own = *log_write_own(log, site);
-    job->oldest_waiting_ms =
-        log_oldest_waiting(log, log->write.txn, site, receipt->incarnation, shared, head);
+    job->oldest_waiting_ms = log_oldest_waiting(log, log->write.txn, site, receipt->incarnation, shared, head);
     return FELLOE_OK;
 }
 

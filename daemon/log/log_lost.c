@@ -50,8 +50,8 @@ uint32_t log_begin_again(struct event_log *log, struct store_txn *txn)
         return log_epoch_above(1);
     }
     if (!hub && sites > 0)
-        report(LEVEL_WARNING, "this laptop's log is gone: a new one begins, with %u sites. What the hub holds comes back",
-               sites);
+        report(LEVEL_WARNING,
+               "this laptop's log is gone: a new one begins, with %u sites. What the hub holds comes back", sites);
     return 1;
 }
 
@@ -107,7 +107,9 @@ enum felloe_code log_mirror_devices(struct event_log *log, struct store_txn *txn
     keyring_devices(log->keyring, take_newer, &m);
     free(m.reader);
     if (m.taken > 0 && store_failed(txn, NULL) == STORE_DONE)
-        report(LEVEL_WARNING, "%lu devices joined, or were revoked, after this hub's log was as it is now: the keyring "
-                              "knows them still", m.taken);
+        report(LEVEL_WARNING,
+               "%lu devices joined, or were revoked, after this hub's log was as it is now: the keyring "
+               "knows them still",
+               m.taken);
     return write_mirror(log, txn, error);
 }

@@ -50,8 +50,8 @@ static enum felloe_code offer_entry(struct event_log *log, struct offering *o, c
     struct bytes raw = entry->event;
     if (!event_decode(raw, &event) || !bytes_is(event.clear.site, o->job->batch->site))
         return felloe_fail(&o->job->error, FELLOE_INVALID, "an entry for %s is malformed", o->job->batch->site);
-    bool own = device_id_equal(&entry->device, &log->identity->device) &&
-               log_is_own(log->write.txn, o->site, entry, &raw);
+    bool own =
+        device_id_equal(&entry->device, &log->identity->device) && log_is_own(log->write.txn, o->site, entry, &raw);
     struct stream_head *stream = log_write_stream(log, o->site, &event.clear.device, event.clear.incarnation);
     enum stream_verdict verdict = stream_check(stream, &event.clear, &entry->id);
     if (verdict != STREAM_NEXT && verdict != STREAM_OLD)
@@ -90,11 +90,11 @@ static enum felloe_code offer_entries(struct event_log *log, struct offering *o)
     for (uint32_t i = 0; i < batch->count && code == FELLOE_OK; i++)
         code = offer_entry(log, o, &batch->entries[i]);
     if (code == FELLOE_OK && !log_seconds_hold(log, o->site, batch, &o->seconds))
-        code = o->seconds.failed
-                   ? felloe_fail(&o->job->error, FELLOE_FAILED, "out of memory")
-                   : felloe_fail(&o->job->error, FELLOE_INVALID,
-                                 "an entry for %s was offered a second time and is not the one that is here",
-                                 batch->site);
+        code =
+            o->seconds.failed
+                ? felloe_fail(&o->job->error, FELLOE_FAILED, "out of memory")
+                : felloe_fail(&o->job->error, FELLOE_INVALID,
+                              "an entry for %s was offered a second time and is not the one that is here", batch->site);
     log_seconds_release(&o->seconds);
     return code;
 }
@@ -162,8 +162,7 @@ static void next_end(struct offered *o, struct store_item *item, bool found)
     struct bytes row;
     o->has_next = false;
     for (; found; found = store_next(o->anchors, item)) {
-        if (item->key.len != 14 || be_u16(item->key.data) != o->number ||
-            be_u32(item->key.data + 2) != o->from.epoch)
+        if (item->key.len != 14 || be_u16(item->key.data) != o->number || be_u32(item->key.data + 2) != o->from.epoch)
             break;
         uint64_t n = be_u64(item->key.data + 6);
         if (n < o->from.n + o->count || !anchor_row_read(item->value, &anchor))

@@ -63,9 +63,9 @@ bool log_own(struct log_reader *reader, struct bytes site, struct stream_head *h
     key_site_incarnation(&key, number, reader->incarnation);
     if (store_get(reader->txn, T_OWN_HEADS, key_bytes(&key), &row))
         stream_row_read(row, head);
-    *shared_seq = log->identity->role == ROLE_HUB ? head->seq : log_shared_seq(reader->txn, number, reader->incarnation);
-    *oldest_waiting_ms =
-        log_oldest_waiting(log, reader->txn, number, reader->incarnation, *shared_seq, head->seq);
+    *shared_seq =
+        log->identity->role == ROLE_HUB ? head->seq : log_shared_seq(reader->txn, number, reader->incarnation);
+    *oldest_waiting_ms = log_oldest_waiting(log, reader->txn, number, reader->incarnation, *shared_seq, head->seq);
     return true;
 }
 
@@ -302,6 +302,5 @@ bool log_hub_used_key_first(struct log_reader *reader, struct bytes site, const 
     key_use(&key, number, id);
     return number != SITES_MAX && store_get(reader->txn, T_KEY_USES, key_bytes(&key), &row) && row.len == 12 &&
            log_get(reader, site, (struct position){be_u32(row.data), be_u64(row.data + 4)}, &item) &&
-           event_decode(item.event, &event) &&
-           device_id_equal(&event.clear.device, &reader->log->identity->device);
+           event_decode(item.event, &event) && device_id_equal(&event.clear.device, &reader->log->identity->device);
 }

@@ -302,8 +302,11 @@ static void check_stream(struct site_run *s, const char *where, struct position 
         return;
     enum stream_verdict verdict = stream_check(&stream->read, &event->clear, id);
     if (verdict == STREAM_OLD && s->head_count > 1) { /* it was given a second position after the hub was put back */
-        const struct verify_second second = {.device = event->clear.device, .incarnation = event->clear.incarnation,
-                                             .seq = event->clear.seq, .id = *id, .at = at};
+        const struct verify_second second = {.device = event->clear.device,
+                                             .incarnation = event->clear.incarnation,
+                                             .seq = event->clear.seq,
+                                             .id = *id,
+                                             .at = at};
         s->no_memory |= !verify_seconds_add(&s->seconds, &second);
         s->run->site->twice++;
         return;

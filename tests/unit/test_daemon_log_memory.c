@@ -8,7 +8,8 @@
 /* ---- a log's state in numbers ---- */
 
 struct state {
-    uint64_t own, shared, waiting, epochs, entries, incarnation, going_on, later_epoch, sites, devices, tickets, streams;
+    uint64_t own, shared, waiting, epochs, entries, incarnation, going_on, later_epoch, sites, devices, tickets,
+        streams;
 };
 
 static bool count_device(void *context, const struct device_record *device)
