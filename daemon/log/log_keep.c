@@ -143,7 +143,7 @@ static enum felloe_code feed_entries(struct event_log *log, struct log_job *job,
 static void keep_anchor(struct event_log *log, uint32_t site, const struct head_row *before, struct head_row *head,
                         size_t bytes)
 {
-    if (before->head.at.n == 0 || !before->has_signature || before->since + bytes <= BODY_TARGET) {
+    if (before->head.at.n == 0 || !before->has_signature || before->since + bytes <= ANCHOR_EVERY) {
         head->since = before->since + (uint32_t)bytes;
         return;
     }

@@ -47,7 +47,12 @@ static void anchors_are_few_and_every_range_between_them_fits_an_offer(void **st
         feed_all(p.hub, other, sizes[i]);
         uint64_t bytes = bytes_of_log(other) + 3100 * ENTRY_OVERHEAD;
         assert_true(anchor_count(other) > 0 || sizes[i] > BODY_TARGET);
-        assert_true(anchor_count(other) <= 2 * bytes / BODY_TARGET + 1);
+        assert_true(anchor_count(other) <= 2 * bytes / ANCHOR_EVERY + 1);
+        if (sizes[i] <= ANCHOR_EVERY) {
+            struct batch *batch = read_offer(other, p.hub, (struct position){1, 1000}, 1);
+            assert_true(batch->body.bytes.len <= ANCHOR_EVERY);
+            batch_free(batch);
+        }
         check_offers(other, p.hub, 97);
         given_log_end(other);
     }
