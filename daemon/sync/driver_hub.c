@@ -281,6 +281,7 @@ static bool load_sites(struct hub_driver *h, struct log_reader *reader)
     char name[SLUG_MAX + 1];
     uint32_t epoch = event_log_epoch(h->base.daemon->log);
     h->set_back = epoch > 1;
+    h->epochs = 0;
     for (size_t i = 0; log_site_at(reader, i, name); i++) {
         struct loading loading = {.h = h, .site = bytes_str(name)};
         struct log_head heads[SEEN_MAX];
@@ -290,6 +291,7 @@ static bool load_sites(struct hub_driver *h, struct log_reader *reader)
         for (size_t j = 0; j < count; j++)
             if (!hub_load_head(h->machine, loading.site, &heads[j]))
                 return false;
+        h->epochs = count > h->epochs ? (unsigned)count : h->epochs;
         for (size_t j = 0; j < count; j++)
             h->set_back &= heads[j].at.epoch < epoch;
         if (!log_streams(reader, loading.site, load_stream, &loading) ||
@@ -313,7 +315,10 @@ static enum felloe_code load(struct driver *driver, struct felloe_error *error)
     bool loaded = h->machine != NULL && load_sites(h, reader) && log_devices(reader, load_device, &loading) &&
                   !loading.failed && log_tickets(reader, load_ticket, &loading) && !log_reader_failed(reader, NULL);
     log_reader_end(reader);
-    return loaded ? FELLOE_OK : felloe_fail(error, FELLOE_FAILED, "what the log holds could not be loaded into memory");
+    if (!loaded)
+        return felloe_fail(error, FELLOE_FAILED, "what the log holds could not be loaded into memory");
+    driver_hub_look_at_place(h);
+    return FELLOE_OK;
 }
 
 static void unload(struct driver *driver)

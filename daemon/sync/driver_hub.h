@@ -43,6 +43,8 @@ struct hub_driver {
     struct loop_timer *looker; /* for missing keys */
     bool looking;
     bool set_back;      /* an epoch has begun, and nothing has come into it yet */
+    bool placed, cautious; /* its place was looked at; and was another */
+    unsigned epochs;    /* that its logs have at most */
     uint64_t probed_ms; /* while the disk is full: when the log was last asked whether it still is */
 };
 
@@ -67,6 +69,9 @@ void driver_hub_read(struct hub_driver *h, struct hub_output *output);
 void driver_hub_keep_offer(struct hub_driver *h, struct hub_output *output);
 /* This hub was set back without being told: it begins an epoch above this one, and the daemon its log again. */
 void driver_hub_next_epoch(struct hub_driver *h, uint32_t above);
+/* Once the first machine is loaded: was this directory copied, or put back from a copy? Then the same, before a position is
+ * given, that it may have given before. */
+void driver_hub_look_at_place(struct hub_driver *h);
 /* The keys that this site's events use and the hub lacks, for the machine to ask laptops for. At load: at once; later:
  * soon, on the pool. */
 bool driver_hub_load_missing(struct hub_driver *h, struct log_reader *reader, struct bytes site);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "daemon/report.h"
+#include "daemon/store/place.h"
 #include "daemon/sync/driver_hub.h"
 
 /* Keys that one site asks for at a time; the next ones take their turn. */
@@ -14,6 +15,8 @@
 #define LOOK_AGAIN_MS 60000
 /* A site is said to be refilled for so long after entries came. */
 #define REFILLING_MS 60000
+/* Of the epochs that a log has room for, the rest is for hubs that were set back for certain. */
+#define CAUTIOUS_EPOCHS (SEEN_MAX / 2)
 
 static struct hub_refill *refill_of(struct hub_driver *h, struct bytes site)
 {
@@ -38,7 +41,9 @@ static void offer_kept(struct log_job *log_job)
                              .ticket = job->ticket,
                              .ok = ok,
                              .contradicts = log_job->code == FELLOE_INVALID,
-                             .head = log_job->head};
+                             .head = log_job->head,
+                             .missing = log_job->missing,
+                             .missing_count = log_job->missing_count};
     if (!ok)
         report(LEVEL_WARNING, "%s: what was offered cannot be taken: %s", log_job->site, log_job->error.message);
     if (ok && refill != NULL) {
@@ -53,7 +58,7 @@ static void offer_kept(struct log_job *log_job)
         driver_works(job->driver);
         driver_hub_step(h, &done);
     }
-    if (log_job->missing_count > 0)
+    if (log_job->missing_count > 0) /* of those of a site only some go into one answer */
         driver_hub_look_for_keys(h, site);
     driver_job_end(job);
 }
@@ -77,8 +82,20 @@ static void epoch_begun(struct log_job *log_job)
 {
     struct driver_job *job = driver_job_of(log_job);
     struct driver *driver = job->driver;
-    if (log_job->code != FELLOE_OK) {
+    const struct hub_driver *h = hub_of(driver);
+    const char *dir = driver->daemon->dir;
+    if (log_job->code != FELLOE_OK && h->cautious) { /* it may well be what it seems; laptops will tell */
+        report(LEVEL_WARNING, "%s seems to have been copied or put back. %s", dir, log_job->error.message);
+        driver_reload(driver);
+    } else if (log_job->code != FELLOE_OK) {
         driver_restart(driver, log_job->error.message);
+    } else if (!driver->closing && h->cautious) {
+        place_note(dir);
+        report(LEVEL_WARNING,
+               "%s was copied or put back: so that no position is given twice, the hub goes on in epoch %u. If it lacks "
+               "something, laptops bring it back",
+               dir, log_job->epoch);
+        daemon_again(driver->daemon);
     } else if (!driver->closing) {
         report(LEVEL_WARNING,
                "this hub was put back to an older state: it goes on in epoch %u, and laptops bring back what it lacks",
@@ -98,6 +115,19 @@ void driver_hub_next_epoch(struct hub_driver *h, uint32_t above)
     driver_halt(&h->base);
     job->job.above = above;
     driver_job_submit(job);
+}
+
+void driver_hub_look_at_place(struct hub_driver *h)
+{
+    const struct daemon *daemon = h->base.daemon;
+    if (h->placed)
+        return;
+    h->placed = true;
+    h->cautious = place_changed(daemon->dir) && !h->set_back && h->epochs < CAUTIOUS_EPOCHS;
+    if (h->cautious)
+        driver_hub_next_epoch(h, event_log_epoch(daemon->log));
+    else
+        place_note(daemon->dir);
 }
 
 /* ---- keys ---- */

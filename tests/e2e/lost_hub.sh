@@ -33,7 +33,9 @@ laptop_new l4 hub dot salford
 start l4 || exit 1
 check "a new laptop joins and gets all of it" wait_until 30 converged hub l4
 
-# Put back to an older copy, and nobody tells it: the first laptop that brings what it signed later is the evidence.
+# Put back to an older state in a way that nothing tells (a disk's image): the first laptop that brings what it signed later
+# is the evidence.
+put_back() { cat "$1/log/data.mdb" >"$work/hub/log/data.mdb" && rm -rf "$work/hub/views"; }
 stop hub
 cp -a "$work/hub" "$work/older"
 start hub || exit 1
@@ -42,7 +44,7 @@ at l2 introduce --known-as Kim --source Q1 >/dev/null
 check "what comes after the copy is shared" wait_until 30 converged hub l1 l2 l4
 remember hub newer
 stop hub
-rm -rf "$work/hub" && mv "$work/older" "$work/hub"
+put_back "$work/older"
 start hub || exit 1
 check "the hub notices that it was put back, and is refilled" wait_until 40 converged hub l1 l2 l3 l4
 check "it says so in its log" grep -q "put back to an older state" "$work/hub.log"
@@ -50,17 +52,17 @@ whole "after the older copy" newer hub l1 l2 l4
 check "what is new is in an epoch of its own" test "$(epochs hub)" = 3
 check_equal "the hub never ended meanwhile" 3 "$(grep -c ' ending$' "$work/hub.log")"
 
-# Put back once more without a word, and it gives a position a second time before anybody who knows better comes: it then
+# The same once more, and it gives a position a second time before anybody who knows better comes: it then
 # contradicts its own signature. Nothing is taken for true that is not: the site stands still and says so, what is on the
 # laptops stays there, and the other site goes on.
 stop hub
-cp -a "$work/hub" "$work/older"
+rm -rf "$work/older" && cp -a "$work/hub" "$work/older"
 start hub || exit 1
 at l1 note Jo "not in the copy" >/dev/null
 check "once more" wait_until 30 converged hub l1 l2 l4
 for d in l1 l2 l3 l4; do stop $d; done
 stop hub
-mv "$work/hub" "$work/newer-hub" && mv "$work/older" "$work/hub"
+cp -a "$work/hub" "$work/newer-hub" && put_back "$work/older"
 start hub || exit 1
 laptop_new l5 hub eve salford
 start l5 || exit 1
@@ -77,4 +79,21 @@ start hub || exit 1
 start l2 && start l4
 check "with the newer hub back, all is well again" wait_until 40 converged hub l1 l2 l4
 check "and nothing was lost" has_note hub "not in the copy"
+
+# The directory itself put back from a copy: that it can tell by itself, before it gives a position.
+stop hub
+rm -rf "$work/older" && cp -a "$work/hub" "$work/older"
+start hub || exit 1
+at l2 note Jo "not in the directory's copy" >/dev/null
+check "all is shared" wait_until 30 converged hub l1 l2 l4
+remember hub newest
+stop hub && stop l2 && stop l4 && stop l1
+rm -rf "$work/hub" && mv "$work/older" "$work/hub"
+start hub || exit 1
+at l3 note Lee "from one who knows no better" >/dev/null
+check "a laptop that lacks nothing comes first and shares" wait_until 20 has_note hub "from one who knows no better"
+for d in l1 l2 l4; do start $d || exit 1; done
+check "the others bring what the copy lacks" wait_until 40 converged hub l1 l2 l4
+whole "after the directory's copy" newest hub l1 l2 l4
+check "the hub said that it was copied or put back" grep -q "was copied or put back" "$work/hub.log"
 finish
