@@ -25,11 +25,15 @@
  * as much memory as they have bytes. A thousand laptops that come back at once hold a few MiB: the hub reads along. */
 #define HELD_MAX  (32u * 1024 * 1024)
 #define HELD_LEFT (16u * 1024 * 1024)
+/* Heartbeats come between messages and are none. What has come before a message is not held any more, so with each
+ * message as much as this, that nothing accounts for, is forgiven: or laptops that stay connected would look, after days,
+ * as if they held it all. */
+#define STRAY (16u * 1024)
 
 /* A connection that brought messages, by its descriptor. */
 struct line {
     ino_t inode;       /* 0: none; another one: the descriptor is another connection's by now */
-    uint64_t brought;  /* bytes that came out as messages, and what had come before the first was looked at */
+    uint64_t brought;  /* bytes that came out as messages, what had come before the first was looked at, and strays */
     bool has_device, cut;
     struct device_id device;
 };
@@ -127,10 +131,13 @@ void net_guard_heard(struct net_guard *guard, int fd, size_t wire, const struct 
     if (line == NULL)
         return;
     ino_t inode = inode_of(fd);
+    const uint64_t bytes = received(fd);
     if (line->inode != inode)
-        *line = (struct line){.inode = inode, .brought = received(fd)};
+        *line = (struct line){.inode = inode, .brought = bytes};
     else
         line->brought += wire;
+    if (bytes > 0 && bytes < line->brought + STRAY)
+        line->brought = bytes;
     line->has_device = device != NULL;
     if (device != NULL)
         line->device = *device;
