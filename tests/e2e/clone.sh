@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A laptop's directory is copied, and both are started and both record: both histories are in the record in the end, each
 # entry once, and two (then three) laptops go on side by side, each under a number of its own.
-# timeout: 180
+# timeout: 120
 . "$(dirname "$0")/../lib/e2e.sh"
 . "$(dirname "$0")/../lib/survive.sh"
 
