@@ -28,11 +28,12 @@ static void everything_holds(void **state)
     }
 }
 
-/* Seeds that once failed; what they found is in README.md. */
+/* Seeds beyond those that found something, in the product, in the simulator, or when the product was broken on purpose
+ * (README.md). A change of the worlds that seeds make takes their meaning away: what they found has its unit tests. */
 static void what_was_found_stays_mended(void **state)
 {
     (void)state;
-    static const uint64_t seeds[] = {9332, 9961, 312022, 314273, 324192, 344386, 347272};
+    static const uint64_t seeds[] = {2514, 3014, 8070, 9450, 14122, 300632, 503839, 1019393, 5021744};
     for (size_t i = 0; i < sizeof seeds / sizeof seeds[0]; i++) {
         sim_run(seeds[i], BREAK_NOTHING, 60, &result);
         if (!result.held)
