@@ -79,6 +79,35 @@ static bool owner_fits(struct views *views)
     return fits;
 }
 
+/* Nothing is folded without its key, and an erased one is known by name: any other that is missing was lost with the
+ * keyring. Folding again finds out which, and asks for them. */
+static bool keys_are_here(struct views *views)
+{
+    struct store_txn *txn;
+    struct store_item item;
+    if (store_begin_read(views->store, &txn, NULL) != FELLOE_OK)
+        return true;
+    bool here = true;
+    struct store_cursor *cursor = store_cursor_open(txn, VIEWS_DOCS);
+    for (bool more = store_seek(cursor, (struct bytes){0}, &item); more && here; more = store_next(cursor, &item)) {
+        struct person_id subject;
+        struct key_record key;
+        if (item.key.len < sizeof subject.b + 1)
+            continue;
+        const size_t slug = item.key.len - sizeof subject.b - 1;
+        memcpy(subject.b, item.key.data + slug + 1, sizeof subject.b);
+        const struct key_id id = key_id_of_person(subject);
+        if (person_id_is_none(&subject))
+            here = keyring_site_key(views->keyring, (struct bytes){item.key.data, slug}, &key) != FELLOE_NOT_FOUND;
+        else
+            here = keyring_has(views->keyring, &id) || keyring_erased(views->keyring, &id);
+        sodium_memzero(&key, sizeof key);
+    }
+    store_cursor_close(cursor);
+    store_abort(txn);
+    return here;
+}
+
 static enum felloe_code wipe_locked(struct views *views, struct felloe_error *error)
 {
     store_close(views->store);
@@ -139,6 +168,10 @@ enum felloe_code views_open(struct views **out, const struct views_options *opti
         report(LEVEL_WARNING, "the views are damaged and are made again from the log");
         code = wipe_locked(views, error);
     } else if (code == FELLOE_OK && !owner_fits(views)) {
+        code = wipe_locked(views, error);
+    } else if (code == FELLOE_OK && !keys_are_here(views)) {
+        report(LEVEL_WARNING, "keys that were here are gone: the views are made again from the log, and what is missing "
+                              "is asked for");
         code = wipe_locked(views, error);
     }
     if (code != FELLOE_OK) {

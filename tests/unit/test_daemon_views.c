@@ -112,15 +112,51 @@ static void a_sealed_value_opens_at_its_place_and_with_its_key_only(void **state
     views_end(&txn);
 
     views_close(g.views);
-    keyring_close(g.keyring);
-    remove(given_path(&g.dir, "keys/data.mdb"));
-    assert_int_equal(keyring_open(&g.keyring, g.dir.path, g.identity.keyring_key, NULL), FELLOE_OK);
+    assert_int_equal(keyring_erase(g.keyring, &g.ann.id, 1, NULL), FELLOE_OK);
     open_views(&g);
     txn = read_txn(&g);
     assert_int_equal(views_get_document(&txn, NORTH, &g.ann.owner, &plain), VIEWS_LOCKED);
     views_end(&txn);
     buffer_release(&plain);
     end(&g);
+}
+
+/* With `keys` alone in the keyring: what the views say of a document that was made under both of theirs. */
+static enum views_found found_after_losing(const struct key_record *keys, size_t count, struct person_id subject)
+{
+    struct given_views g;
+    struct buffer plain = {0};
+    given(&g);
+    struct views_txn txn = write_txn(&g);
+    assert_true(views_put_document(&txn, NORTH, &g.ann.owner, bytes_str("about Ann")));
+    assert_true(views_put_document(&txn, NORTH, &PERSON_ID_NONE, bytes_str("about the site")));
+    commit(&txn);
+    views_close(g.views);
+    keyring_close(g.keyring);
+    remove(given_path(&g.dir, "keys/data.mdb"));
+    assert_int_equal(keyring_open(&g.keyring, g.dir.path, g.identity.keyring_key, NULL), FELLOE_OK);
+    assert_int_equal(keyring_add(g.keyring, keys, count, NULL), FELLOE_OK);
+    open_views(&g);
+    txn = read_txn(&g);
+    enum views_found found = views_get_document(&txn, NORTH, &subject, &plain);
+    views_end(&txn);
+    buffer_release(&plain);
+    end(&g);
+    return found;
+}
+
+/* Folding again is what finds out which keys to ask for: views that stayed would hide people for ever. */
+static void views_begin_afresh_when_keys_were_lost(void **state)
+{
+    (void)state;
+    const struct key_record both[] = {
+        {.id = {{1}}, .kind = KEY_PERSON, .owner = {{1}}, .site = "north", .key = {{11}}},
+        {.id = {{3}}, .kind = KEY_SITE, .site = "north", .key = {{33}}}};
+    assert_int_equal(found_after_losing(both, 2, both[0].owner), VIEWS_FOUND);
+    assert_int_equal(found_after_losing(both, 2, PERSON_ID_NONE), VIEWS_FOUND);
+    assert_int_equal(found_after_losing(both, 0, both[0].owner), VIEWS_ABSENT);
+    assert_int_equal(found_after_losing(both, 1, both[0].owner), VIEWS_ABSENT);
+    assert_int_equal(found_after_losing(both + 1, 1, PERSON_ID_NONE), VIEWS_ABSENT);
 }
 
 static bool note_place(void *context, const struct event_id *id, uint64_t sort, const struct views_ref *ref)
@@ -277,6 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(documents_lie_under_their_persons_key),
         cmocka_unit_test(a_sealed_value_opens_at_its_place_and_with_its_key_only),
+        cmocka_unit_test(views_begin_afresh_when_keys_were_lost),
         cmocka_unit_test(a_timeline_is_in_order_and_one_persons_alone),
         cmocka_unit_test(events_wait_by_key),
         cmocka_unit_test(an_origin_is_found_in_its_site_and_in_any),
