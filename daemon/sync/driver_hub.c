@@ -159,7 +159,8 @@ static void perform(struct hub_driver *h, struct hub_output *output)
         driver_hub_keep_offer(h, output);
         break;
     case HUB_NEXT_EPOCH:
-        driver_hub_next_epoch(h, output->from.epoch);
+        h->above = output->from.epoch;
+        driver_hub_next_epoch(h, h->above);
         break;
     case HUB_HEARD: /* the machine remembers it too; asked there when somebody wants to know */
         break;
@@ -307,6 +308,10 @@ static enum felloe_code load(struct driver *driver, struct felloe_error *error)
     const struct identity *me = &driver->daemon->identity;
     const struct hub_config config = {
         .hub = me->device, .epoch = event_log_epoch(driver->daemon->log), .sign = me->sign_secret};
+    if (h->above != 0) { /* the next position would be another event's already: once more, and until then none */
+        driver_hub_next_epoch(h, h->above);
+        return FELLOE_OK;
+    }
     struct log_reader *reader = log_reader_begin(driver->daemon->log, error);
     if (reader == NULL)
         return FELLOE_STORAGE;

@@ -82,10 +82,11 @@ static void epoch_begun(struct log_job *log_job)
 {
     struct driver_job *job = driver_job_of(log_job);
     struct driver *driver = job->driver;
-    const struct hub_driver *h = hub_of(driver);
+    struct hub_driver *h = hub_of(driver);
     const char *dir = driver->daemon->dir;
     if (log_job->code != FELLOE_OK && h->cautious) { /* it may well be what it seems; laptops will tell */
         report(LEVEL_WARNING, "%s seems to have been copied or put back. %s", dir, log_job->error.message);
+        h->cautious = false;
         driver_reload(driver);
     } else if (log_job->code != FELLOE_OK) {
         driver_restart(driver, log_job->error.message);
