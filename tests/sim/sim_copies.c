@@ -272,16 +272,24 @@ static bool is_ahead(const struct disk_site *site, const struct disk_site *hubs,
     return false;
 }
 
-/* Can it prove to this hub that it was set back, and is it behind nowhere, so that it writes nothing before? */
-static bool proves(const struct sim_node *n, const struct disk *hub, const struct seen *before)
+/* Were positions given, in the epoch in which this hub gives them or in a later one, that it does not hold? */
+static bool gives_again(const struct disk_site *hubs, uint32_t epoch, const struct seen *given)
+{
+    for (uint8_t i = 0; i < given->count; i++)
+        if (given->at[i].epoch >= epoch && given->at[i].n > disk_head(hubs, given->at[i].epoch).at.n)
+            return true;
+    return false;
+}
+
+/* Can it prove to this hub that it was set back, wherever it writes? Then nothing is written before. */
+static bool proves(const struct sim_node *n, const struct disk *hub, const struct seen *given)
 {
     bool proof = false;
     for (uint32_t s = 0; s < n->disk.site_count; s++) {
         const struct disk_site *site = &n->disk.sites[s], *hubs = disk_site(hub, bytes_str(site->name));
-        struct seen now;
-        disk_seen(hubs, &now);
-        proof = proof || is_ahead(site, hubs, hub->incarnation);
-        if (!seen_includes(&now, &before[sim_site_number(bytes_str(site->name))]) && !is_ahead(site, hubs, 0))
+        bool ahead = is_ahead(site, hubs, hub->incarnation);
+        proof = proof || ahead;
+        if (!ahead && gives_again(hubs, hub->incarnation, &given[sim_site_number(bytes_str(site->name))]))
             return false;
     }
     return proof;
