@@ -102,8 +102,9 @@ static enum felloe_code take_all(struct keyring *from, struct keyring *into, str
     keyring_devices(from, take_device, t);
     enum felloe_code code = t->code;
     if (code == FELLOE_OK && !whole)
-        code = felloe_fail(error, FELLOE_DAMAGED, "the backup of the keys has a key that does not open: it was damaged "
-                                                  "before it was backed up. The others are here now");
+        code = felloe_fail(error, FELLOE_DAMAGED,
+                           "the backup of the keys has a key that does not open: it was damaged before it was backed "
+                           "up. The others are here now: go on without --keys");
     sodium_memzero(t, sizeof *t);
     free(t);
     return code;

@@ -48,7 +48,8 @@ bool keyring_devices(struct keyring *keyring,
 size_t keyring_count(struct keyring *keyring);
 
 /* All keys, and the names of all erased ones, in no order that means anything. False: one that is here cannot be
- * opened, or `visit` returned false. Nothing of this keyring may be changed from within. */
+ * opened (the others are visited all the same), or `visit` returned false, which ends it. Nothing of this keyring may
+ * be changed from within. */
 bool keyring_visit(struct keyring *keyring, bool (*visit)(void *context, const struct key_record *record),
                    void *context);
 bool keyring_visit_erased(struct keyring *keyring, bool (*visit)(void *context, const struct key_id *id),

@@ -184,20 +184,22 @@ bool keyring_visit(struct keyring *keyring, bool (*visit)(void *context, const s
     if (txn == NULL)
         return false;
     struct store_item item;
-    bool going = true;
+    bool going = true, whole = true;
     struct store_cursor *cursor = store_cursor_open(txn, T_KEYS);
     for (bool more = store_seek(cursor, (struct bytes){0}, &item); more && going; more = store_next(cursor, &item)) {
         struct key_id id;
         struct key_record record = {0};
-        going = item.key.len == sizeof id.b;
-        if (going)
+        bool opens = item.key.len == sizeof id.b;
+        if (opens)
             memcpy(id.b, item.key.data, sizeof id.b);
-        going = going && keyring_open_value(keyring, &id, item.value, &record) && visit(context, &record);
+        opens = opens && keyring_open_value(keyring, &id, item.value, &record);
+        whole = whole && opens;
+        going = !opens || visit(context, &record);
         explicit_bzero(&record, sizeof record);
     }
     store_cursor_close(cursor);
     keyring_end(keyring, txn);
-    return going;
+    return whole && going;
 }
 
 bool keyring_visit_erased(struct keyring *keyring, bool (*visit)(void *context, const struct key_id *id), void *context)

@@ -369,6 +369,7 @@ static bool visit_key(void *context, const struct key_record *record)
 {
     struct visited *v = context;
     assert_int_equal(record->key.b[0], 0xA0 + record->id.b[0]);
+    v->first[v->count] = record->id.b[0];
     return ++v->count != v->stop_at;
 }
 static bool visit_id(void *context, const struct key_id *id)
@@ -423,6 +424,36 @@ static void all_keys_and_all_erased_ones_can_be_visited(void **state)
     given_dir_end(&dir);
 }
 
+/* A backup of the keys in which one is damaged brings back all the others. */
+static void one_that_does_not_open_does_not_hide_those_behind_it(void **state)
+{
+    (void)state;
+    struct given_dir dir = given_dir();
+    struct keyring *ring = open_ring(&dir, wrapping);
+    const struct key_record records[] = {person_key(1), person_key(2), person_key(3)};
+    static uint8_t all[4 << 20];
+    uint8_t wrapped[72];
+    assert_int_equal(keyring_add(ring, records, 3, NULL), FELLOE_OK);
+    keyring_close(ring);
+    const char *path = given_path(&dir, "keys/data.mdb");
+    wrapped_bytes(path, &records[0], wrapped);
+    int fd = open(path, O_RDWR);
+    ssize_t size = read(fd, all, sizeof all);
+    const uint8_t *at = memmem(all, (size_t)size, wrapped, sizeof wrapped);
+    assert_non_null(at);
+    wrapped[40] ^= 1;
+    assert_int_equal(pwrite(fd, wrapped, sizeof wrapped, at - all), sizeof wrapped);
+    close(fd);
+    ring = open_ring(&dir, wrapping);
+    struct visited v = {0};
+    assert_false(keyring_visit(ring, visit_key, &v));
+    assert_int_equal(v.count, 2);
+    assert_int_equal(v.first[0], 2);
+    assert_int_equal(v.first[1], 3);
+    keyring_close(ring);
+    given_dir_end(&dir);
+}
+
 /* A copy is a keyring like the one it was made of, without what was erased. */
 static void a_copy_has_the_keys_and_the_erased(void **state)
 {
@@ -464,6 +495,7 @@ int main(void)
         cmocka_unit_test(sites_are_those_with_a_key),
         cmocka_unit_test(devices_are_kept_beside_the_keys),
         cmocka_unit_test(all_keys_and_all_erased_ones_can_be_visited),
+        cmocka_unit_test(one_that_does_not_open_does_not_hide_those_behind_it),
         cmocka_unit_test(a_copy_has_the_keys_and_the_erased),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
