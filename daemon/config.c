@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "daemon/store/file.h"
 
@@ -283,6 +284,21 @@ enum felloe_code config_check(const struct config *config, struct felloe_error *
     return parse.problems == 0 ? FELLOE_OK : felloe_fail(error, FELLOE_INVALID, "%s", parse.text);
 }
 
+/* A directory that lost its settings is not to be taken for one in which nothing was ever made. */
+static enum felloe_code not_there(const char *dir, struct felloe_error *error)
+{
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/identity", dir) < (int)sizeof path && access(path, F_OK) == 0)
+        return felloe_fail(error, FELLOE_NOT_FOUND,
+                           "%s/" CONFIG_NAME " is missing. Put it back; a backup of the keys has it, too: "
+                           "felloe --dir %s restore --keys KEYFILE",
+                           dir, dir);
+    return felloe_fail(error, FELLOE_NOT_FOUND,
+                       "nothing is set up in %s. Join a hub with: felloe --dir %s join TICKET, or make one with: "
+                       "felloe --dir %s hub init; a hub that was lost comes back with: felloe --dir %s hub restore",
+                       dir, dir, dir, dir);
+}
+
 enum felloe_code config_load(struct config *config, const char *dir, struct felloe_error *error)
 {
     char path[PATH_MAX];
@@ -291,10 +307,7 @@ enum felloe_code config_load(struct config *config, const char *dir, struct fell
         return felloe_fail(error, FELLOE_USAGE, "the directory's name is too long");
     struct parse parse = {.config = config, .file = fopen(path, "re")};
     if (parse.file == NULL && (errno == ENOENT || errno == ENOTDIR))
-        return felloe_fail(error, FELLOE_NOT_FOUND,
-                           "nothing is set up in %s. Join a hub with: felloe --dir %s join TICKET, or make one with: "
-                           "felloe --dir %s hub init",
-                           dir, dir, dir);
+        return not_there(dir, error);
     if (parse.file == NULL)
         return felloe_fail(error, errno == EACCES ? FELLOE_DENIED : FELLOE_FAILED, "%s cannot be read: %s", path,
                            strerror(errno));

@@ -228,16 +228,33 @@ static enum felloe_code check_identity(const struct daemon *daemon, struct fello
     return FELLOE_OK;
 }
 
+/* Whoever finds damage tells what; what to do now is the same for all of it. */
+static enum felloe_code tell_way_on(const struct daemon *daemon, enum felloe_code code, struct felloe_error *error)
+{
+    char what[sizeof error->message];
+    if (code != FELLOE_DAMAGED || error == NULL)
+        return code;
+    snprintf(what, sizeof what, "%s", error->message);
+    return felloe_fail(error, code, "%s. Nothing was changed. To make whole what can be: felloe --dir %s repair", what,
+                       daemon->dir);
+}
+
 static enum felloe_code open_keys(struct daemon *daemon, struct felloe_error *error)
 {
     enum felloe_code code = identity_load(&daemon->identity, daemon->dir, error);
+    if (code == FELLOE_NOT_FOUND)
+        return felloe_fail(error, code,
+                           "%s/identity is missing: it says who this device is. Put it back from a backup of the keys: "
+                           "felloe --dir %s restore --keys KEYFILE",
+                           daemon->dir, daemon->dir);
     if (code == FELLOE_OK)
         code = check_identity(daemon, error);
     if (code != FELLOE_OK)
         return code;
     if (sodium_mlock(&daemon->identity, sizeof daemon->identity) != 0)
         report(LEVEL_DEBUG, "the keys could not be locked into memory (LimitMEMLOCK): they may reach swap");
-    return keyring_open(&daemon->keyring, daemon->dir, daemon->identity.keyring_key, error);
+    code = keyring_open(&daemon->keyring, daemon->dir, daemon->identity.keyring_key, error);
+    return tell_way_on(daemon, code, error);
 }
 
 static enum felloe_code open_log(struct daemon *daemon, uint64_t commits, struct felloe_error *error)
@@ -247,7 +264,7 @@ static enum felloe_code open_log(struct daemon *daemon, uint64_t commits, struct
                                             .keyring = daemon->keyring,
                                             .completions = &daemon->completions,
                                             .commits = commits};
-    return event_log_open(&daemon->log, &config, error);
+    return tell_way_on(daemon, event_log_open(&daemon->log, &config, error), error);
 }
 
 static enum felloe_code open_views(struct running *running, struct felloe_error *error)

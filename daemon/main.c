@@ -333,6 +333,7 @@ static enum felloe_code restore(const struct arguments *arguments, struct felloe
 static enum felloe_code repair(const struct arguments *arguments, struct felloe_error *error)
 {
     struct repair_outcome done;
+    report_level(LEVEL_ERROR); /* what opening finds on the way is told as the outcome */
     enum felloe_code code = setup_repair(arguments->dir, &done, error);
     if (code == FELLOE_OK)
         tell_repaired(arguments->dir, &done, arguments->json);

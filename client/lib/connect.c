@@ -111,11 +111,17 @@ static enum felloe_code explain(const char *dir, int cause, struct felloe_error 
     if (cause == EACCES || cause == EPERM)
         return felloe_fail(error, FELLOE_DENIED, "%s belongs to another user of this machine: %s", dir,
                            strerror(cause));
-    snprintf(path, sizeof path, "%s/felloe.conf", dir);
-    if (stat(path, &info) != 0 && (errno == ENOENT || errno == ENOTDIR))
+    static const char *const made[] = {"felloe.conf", "identity"}; /* where one is lost, felloed says what to do */
+    bool any = false;
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, made[i]);
+        any |= stat(path, &info) == 0 || (errno != ENOENT && errno != ENOTDIR);
+    }
+    if (!any)
         return felloe_fail(error, FELLOE_NO_DAEMON,
                            "%s is not a Felloe directory: make a hub of it with `felloe hub init`, or a laptop with "
-                           "`felloe join TICKET`; or say --dir DIR if it is another",
+                           "`felloe join TICKET`; a hub that was lost comes back with `felloe hub restore`; or say "
+                           "--dir DIR if it is another",
                            dir);
     if (cause == ENOENT || cause == ECONNREFUSED || cause == ENOTDIR)
         return felloe_fail(error, FELLOE_NO_DAEMON, "no daemon serves %s: start it with `felloed --dir %s`", dir, dir);

@@ -39,10 +39,7 @@ static enum felloe_code check_not_lost(const struct event_log *log, const char *
     bool has_data = stat(path, &st) == 0 && st.st_size > 0;
     if (has_data || stat(log->reserve_path, &st) != 0)
         return FELLOE_OK;
-    return felloe_fail(error, FELLOE_DAMAGED,
-                       "%s is missing or empty, but there was a log here. Put it back from a copy; to "
-                       "begin a new log in its place, remove the directory %s",
-                       path, dir);
+    return felloe_fail(error, FELLOE_DAMAGED, "%s is missing or empty, but there was a log here", path);
 }
 
 static void set_turns(struct event_log *log, uint32_t epoch, uint32_t incarnation, uint32_t going_on)
@@ -132,10 +129,7 @@ static enum felloe_code load(struct event_log *log, struct felloe_error *error)
         return code;
     code = load_meta(log, txn, error);
     if (code == FELLOE_OK && !load_sites(log, txn))
-        code = felloe_fail(error, FELLOE_DAMAGED,
-                           "the log in %s is damaged: its list of sites cannot be read. Put it back from a copy; "
-                           "nothing was changed",
-                           log->dir);
+        code = felloe_fail(error, FELLOE_DAMAGED, "the log in %s is damaged: its list of sites cannot be read", log->dir);
     if (code == FELLOE_OK)
         code = log_mirror_devices(log, txn, error);
     if (code != FELLOE_OK) {

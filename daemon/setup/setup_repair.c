@@ -128,7 +128,10 @@ enum felloe_code setup_repair(const char *dir, struct repair_outcome *out, struc
         return error->code;
     enum felloe_code code = setup_identity(dir, &identity, error);
     if (code == FELLOE_NOT_FOUND)
-        felloe_fail(error, code, "%s is neither a hub nor a laptop: there is no identity in it", dir);
+        felloe_fail(error, code,
+                    "%s is neither a hub nor a laptop: there is no identity in it, and nobody can make one again. It "
+                    "comes back from a backup of the keys: felloe --dir %s restore --keys KEYFILE",
+                    dir, dir);
     if (code == FELLOE_OK) {
         out->role = identity.role;
         code = look_and_repair(dir, &identity, out, error);

@@ -31,9 +31,8 @@ static bool metas_fit(const struct meta_on_disk *first, const struct meta_on_dis
 static enum felloe_code cut_short(const char *path, uint64_t there, uint64_t wanted, struct felloe_error *error)
 {
     return felloe_fail(error, FELLOE_DAMAGED,
-                       "%s was cut short: it has %llu pages and should have %llu. Put it back from a copy; nothing was "
-                       "changed",
-                       path, (unsigned long long)there, (unsigned long long)wanted);
+                       "%s was cut short: it has %llu pages and should have %llu", path,
+                       (unsigned long long)there, (unsigned long long)wanted);
 }
 
 static enum felloe_code walk(const char *path, int fd, const struct meta_on_disk *meta, uint64_t there, size_t page,
@@ -49,9 +48,8 @@ static enum felloe_code walk(const char *path, int fd, const struct meta_on_disk
         return FELLOE_OK;
     if (w.what == NULL)
         return felloe_fail(error, FELLOE_FAILED, "memory ran out while %s was looked through; nothing was changed", path);
-    return felloe_fail(error, FELLOE_DAMAGED,
-                       "%s is damaged: page %llu of it %s. Put it back from a copy; nothing was changed", path,
-                       (unsigned long long)w.where, w.what);
+    return felloe_fail(error, FELLOE_DAMAGED, "%s is damaged: page %llu of it %s", path, (unsigned long long)w.where,
+                       w.what);
 }
 
 /* ---- the file ---- */
@@ -61,20 +59,15 @@ static enum felloe_code check_meta(const char *path, int fd, uint64_t size, stru
     const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     struct meta_on_disk first, second;
     if (!page_read_meta(fd, 0, &first))
-        return felloe_fail(
-            error, FELLOE_DAMAGED,
-            "%s does not begin as a file of this kind does. Put it back from a copy; nothing was changed", path);
+        return felloe_fail(error, FELLOE_DAMAGED, "%s is damaged: it does not begin as such a file does", path);
     if (first.dbs[0].pad != page)
         return felloe_fail(error, FELLOE_DAMAGED, "%s was written with pages of %u bytes, and this machine has %llu",
                            path, first.dbs[0].pad, (unsigned long long)page);
     if (!page_read_meta(fd, page, &second))
-        return felloe_fail(error, FELLOE_DAMAGED, "%s was cut short. Put it back from a copy; nothing was changed",
+        return felloe_fail(error, FELLOE_DAMAGED, "%s is damaged: it was cut short, or its second page cannot be read",
                            path);
     if (!metas_fit(&first, &second))
-        return felloe_fail(error, FELLOE_DAMAGED,
-                           "%s is damaged: its first two pages do not fit each other. Put it back from a copy; nothing "
-                           "was changed",
-                           path);
+        return felloe_fail(error, FELLOE_DAMAGED, "%s is damaged: its first two pages do not fit each other", path);
     const struct meta_on_disk *newest = second.txn > first.txn ? &second : &first;
     const uint64_t there = size / page, wanted = newest->last_page + 1;
     /* What is missing has to be named in the list of free pages; it could not even name so many. */
