@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "client/output.h"
+#include "client/upkeep.h"
 #include "client/verbs.h"
 #include "client/when.h"
 #include "proto/id.h"
@@ -207,25 +208,31 @@ static enum felloe_code print_status(struct cli *cli, const struct felloe_value 
 
 /* ---- waiting until it is up to date ---- */
 
-static uint64_t reached(const struct felloe_value *site, const char *key)
+static struct position reached(const struct felloe_value *site, const char *key)
 {
     struct position at = {0};
-    return position_parse(bytes_str(felloe_value_text(felloe_value_get(site, key))), &at) ? at.n : 0;
+    (void)position_parse(bytes_str(felloe_value_text(felloe_value_get(site, key))), &at);
+    return at;
 }
 
 /* Everything shared, received and folded, as far as the hub has told? And how far it is. */
 static bool is_up_to_date(const struct felloe_value *status, uint64_t *done, uint64_t *total)
 {
     const struct felloe_value *sites = felloe_value_get(status, "sites");
+    const bool hub = strcmp(felloe_value_text(felloe_value_get(status, "role")), "hub") == 0;
     bool told = true;
     *done = (uint64_t)number(status, "folded");
     *total = (uint64_t)number(status, "total");
     for (size_t i = 0; i < felloe_value_count(sites); i++) {
         const struct felloe_value *site = felloe_value_at(sites, i);
-        uint64_t head = reached(site, "head"), received = reached(site, "received");
-        told &= *felloe_value_text(felloe_value_get(site, "head")) != '\0';
-        *total += head + (uint64_t)number(site, "saved");
-        *done += (received < head ? received : head) + (uint64_t)number(site, "shared");
+        const struct position head = reached(site, "head"), received = reached(site, "received");
+        told &= hub || head.n > 0;
+        *total += head.n + (uint64_t)number(site, "saved");
+        *done += (uint64_t)number(site, "shared");
+        if (position_compare(received, head) >= 0)
+            *done += head.n;
+        else if (received.epoch == head.epoch) /* in an older one it counts from the beginning */
+            *done += received.n;
     }
     return told && *done >= *total;
 }
@@ -302,5 +309,11 @@ static const struct option_def options[] = {
     OPTIONS_END,
 };
 
-const struct verb verb_status = {"status", "Keep it well", "", "what is saved, shared and received; is the hub there?",
-                                 NULL, options, 0, 0, run};
+const struct verb verb_status = {
+    "status", GROUP_KEEP, "", "what is saved, shared and received; is the hub there?",
+    "For each site: how many events were written here (saved), how many of them the hub holds (shared), how many are\n"
+    "still to be shared (waiting), up to which position of the hub's log this device has come (received), and how far\n"
+    "that log is (hub has). A position is EPOCH.NUMBER; the epoch grows when the hub was put back to a backup. The site\n"
+    "commons is in every team: who works here. What goes on, as a hub that is being refilled, and what nobody but people\n"
+    "can mend, is said in a line of its own.",
+    options, 0, 0, run};
