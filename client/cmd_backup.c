@@ -17,6 +17,7 @@
 #include "client/output.h"
 #include "client/upkeep.h"
 #include "client/verbs.h"
+#include "client/when.h"
 #include "proto/backup.h"
 
 struct backing_up {
@@ -156,13 +157,19 @@ static enum felloe_code confirm(struct cli *cli, const struct backing_up *run, c
 {
     if (cli->json) {
         json_t *json = json_of(summary);
+        char made[WHEN_MAX];
+        when_iso(felloe_value_integer(felloe_value_get(summary, "made")), made);
+        json_object_set_new(json, "made", json_string(made));
         json_object_set_new(json, "file", json_string(run->name));
         return out_json(json, &cli->error);
     }
     bool keys = cli_option(cli, "keys") != NULL;
     printf("Backed up the %s of ", keys ? "keys" : "log");
     out_text(stdout, felloe_value_text(felloe_value_get(summary, "name")));
-    printf(" to %s (%.1f MB)\n", run->name, (double)run->bytes / 1e6);
+    if (run->bytes < 1000000)
+        printf(" to %s (%.0f KB)\n", run->name, (double)run->bytes / 1e3);
+    else
+        printf(" to %s (%.1f MB)\n", run->name, (double)run->bytes / 1e6);
     puts(keys ? "Whoever has it and a backup of the log reads everything, and can pass for this device: keep it apart, "
                 "and safe."
               : "It is sealed, and of no use without the keys: `felloe backup --keys FILE` backs them up.");
@@ -228,6 +235,7 @@ const struct verb verb_backup = {
     "Two files make a hub whole again, each made as often as you can: one of the log, in which nothing about people\n"
     "can be read without keys, and one of the keys, kept apart from it and as safe as the record itself. After an\n"
     "erasure make a new one of the keys, and destroy those before it: they open what was erased.\n\n"
-    "FILE must not be there yet; it appears whole or not at all, readable by you alone. - is standard output, but no\n"
-    "terminal; nothing is confirmed then, but the exit code says whether it was whole.\n"
+    "FILE must not be there yet; it appears whole or not at all, readable by you alone. While it is being made it is\n"
+    "FILE.part; one that a power cut left behind may be removed. - is standard output, but no terminal; nothing is\n"
+    "confirmed then, but the exit code says whether it was whole.\n"
     "`felloe hub restore` and `felloe restore` put it back.", options, 1, 1, run_backup};

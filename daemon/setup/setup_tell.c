@@ -29,6 +29,17 @@ static void put_path(const char *name, const char *path)
         fputs("null", stdout);
 }
 
+static void put_time(const char *name, int64_t ms)
+{
+    char text[32];
+    struct tm tm;
+    time_t seconds = (time_t)(ms / 1000);
+    if (ms <= 0 || gmtime_r(&seconds, &tm) == NULL || strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+        printf(",\"%s\":null", name);
+    else
+        printf(",\"%s\":\"%s.%03d+00:00\"", name, text, (int)(ms % 1000));
+}
+
 /* ---- restored ---- */
 
 static void tell_json(const char *dir, const struct restore_outcome *done)
@@ -39,8 +50,8 @@ static void tell_json(const char *dir, const struct restore_outcome *done)
     tell_json_text(stdout, done->name);
     fputs(",\"dir\":", stdout);
     tell_json_text(stdout, dir);
-    printf(",\"log\":%s,\"keys\":%s,\"made\":%" PRId64, done->log ? "true" : "false", done->keys ? "true" : "false",
-           done->made_ms);
+    printf(",\"log\":%s,\"keys\":%s", done->log ? "true" : "false", done->keys ? "true" : "false");
+    put_time("made", done->made_ms);
     printf(",\"epoch_then\":%u,\"epoch\":%u", done->epoch_then, done->epoch);
     put_path("log_kept", done->log_kept);
     put_path("keys_kept", done->keys_kept);
@@ -64,7 +75,10 @@ static void tell_keys(const char *dir, const struct restore_outcome *done)
 {
     if (!done->keys)
         return;
-    printf("%" PRIu64 " key%s came back", done->keys_added, done->keys_added == 1 ? "" : "s");
+    if (done->keys_added == 0)
+        fputs("All keys of the backup are here already", stdout);
+    else
+        printf("%" PRIu64 " key%s came back", done->keys_added, done->keys_added == 1 ? "" : "s");
     if (done->keys_erased > 0)
         printf("; %" PRIu64 " that the backup says are erased, are erased", done->keys_erased);
     puts(". Keys that were here stay as they were.");
