@@ -111,12 +111,14 @@ static void welcome_stream(struct hub *hub, struct peer *peer, uint32_t at, cons
         w->verdict = SITE_FORK;
         w->next_incarnation = hub_next_incarnation(hub, peer);
         if (w->next_incarnation != 0)
-            hub_incident(hub, peer->device, "its stream of '%s' has two histories; it goes on as incarnation %u",
+            hub_incident(hub, peer->device,
+                         "it was set back, or copied; in '%s' it goes on as incarnation %u. If it is two machines now, "
+                         "revoke it, and let each join anew",
                          site->name, w->next_incarnation);
         else
             hub_incident(hub, peer->device,
-                         "its stream of '%s' has two histories, and no incarnation is left for it: revoke it, and let "
-                         "the laptop join anew",
+                         "it was set back, or copied, too often: no incarnation is left for it in '%s'. Revoke it, and "
+                         "let the laptop join anew",
                          site->name);
     }
 }

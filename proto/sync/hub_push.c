@@ -116,7 +116,8 @@ static void refuse_push(struct hub *hub, struct peer *peer, uint32_t site, enum 
         hub_refuse(hub, peer->id, request, REFUSED_BUSY, name,
                    "The hub lacks what these events have seen: it was restored. They wait until it is refilled.");
     } else if (fault == PUSH_FORK) {
-        hub_incident(hub, peer->device, "its stream of '%s' has two histories", site_name);
+        hub_incident(hub, peer->device, "it brings another history of '%s' than before: it was set back, or copied",
+                     site_name);
         hub_refuse(hub, peer->id, request, REFUSED_BAD_EVENT, name,
                    "The hub holds another history of what this laptop wrote: it was set back, or copied.");
     } else {
