@@ -2,11 +2,13 @@
 /* Repairing a log: what it says about itself, then site by site; see log_repair.h. */
 #include "daemon/log/log_repair.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "daemon/daemon.h"
 #include "daemon/log/log_repair_inside.h"
+#include "proto/mp.h"
 
 enum felloe_code repair_do(struct repair *r, struct log_job *job)
 {
@@ -148,6 +150,51 @@ static enum felloe_code take_over_incarnation(struct repair *r)
     return open_new(r);
 }
 
+/* ---- a hub's devices ---- */
+
+struct devices {
+    struct repair *r;
+    struct mp_reader *reader;
+    enum felloe_code code;
+};
+
+/* A device's name is made from its key: a row that was damaged names nobody. */
+static bool names_itself(const struct device_record *record)
+{
+    uint8_t hash[32];
+    crypto_generichash(hash, sizeof hash, record->sign.b, sizeof record->sign.b, NULL, 0);
+    return memcmp(hash, record->device.b, sizeof record->device.b) == 0;
+}
+
+/* The keyring's copy is in the new log already, and is not older. What it lacks, because it is damaged too, comes from
+ * here; so does that a laptop was revoked. */
+static bool take_device(void *context, struct bytes key, struct bytes value)
+{
+    struct devices *d = context;
+    struct device_record record, there;
+    struct store_item item = {.key = key, .value = value};
+    if (!log_read_device(d->reader, item, &record) || !names_itself(&record))
+        return true;
+    struct log_reader *reader = log_reader_begin(d->r->log, d->r->error);
+    bool known = reader != NULL && log_device(reader, &record.device, &there);
+    d->code = reader != NULL ? FELLOE_OK : FELLOE_STORAGE;
+    log_reader_end(reader);
+    if (d->code != FELLOE_OK || (known && (there.revoked_ms != 0 || record.revoked_ms == 0)))
+        return d->code == FELLOE_OK;
+    struct log_job job = {.kind = LOG_PUT_DEVICE, .device = &record};
+    d->code = repair_do(d->r, &job);
+    return d->code == FELLOE_OK;
+}
+
+static enum felloe_code repair_devices(struct repair *r)
+{
+    struct devices d = {.r = r, .reader = malloc(sizeof *d.reader)};
+    if (d.reader == NULL || !store_salvage_table(r->old, "devices", take_device, &d))
+        d.code = felloe_fail(r->error, FELLOE_FAILED, "out of memory");
+    free(d.reader);
+    return d.code;
+}
+
 static enum felloe_code repair_site(struct repair *r, uint32_t number, const char *name)
 {
     struct log_repair_site *site = &r->out->sites[r->out->site_count++];
@@ -190,6 +237,8 @@ static enum felloe_code repair_inside(struct repair *r, struct site_names *names
             close_new(r);
             code = open_new(r);
         }
+        if (code == FELLOE_OK)
+            code = repair_devices(r);
     } else if (code == FELLOE_OK) {
         code = take_over_incarnation(r);
     }

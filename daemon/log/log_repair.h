@@ -8,7 +8,7 @@
  *                     or may be, the laptop goes on as another incarnation: what the hub has comes back as anybody's
  *                     events do, what it has not is written again (see LOG_GO_ON)
  *   receipts          those that fit
- *   devices           (hub) from the keyring's copy; tickets that were not used are gone
+ *   devices           (hub) from the keyring's copy, and what that lacks from here; tickets that were not used are gone
  *   positions         a hub goes on in the next epoch */
 #ifndef FELLOE_DAEMON_LOG_REPAIR_H
 #define FELLOE_DAEMON_LOG_REPAIR_H
