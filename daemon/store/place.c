@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* D/place: the inode of D/log/data.mdb, and when it was made, where the file system knows (an inode's number comes again
- * once the file is gone); see place.h. */
+/* D/place: the inode of D/log/data.mdb, and when it was made, where the file system knows that (an inode's number comes
+ * again once the file is gone); see place.h. */
 #include "daemon/store/place.h"
 
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* D/place: which file the log was when it was last served. A directory that was copied, or put back from a copy, holds
- * another one: that is how a hub learns that it may be older than it seems, before it gives a position again. (Images of
- * whole disks cannot be told; there the laptops' evidence has to do.) */
+ * another one: that is how a hub learns that it may be older than it seems, before it gives a position again. (Images
+ * of whole disks cannot be told; there the laptops' evidence has to do.) */
 #ifndef FELLOE_DAEMON_PLACE_H
 #define FELLOE_DAEMON_PLACE_H
 

@@ -70,8 +70,8 @@ void driver_hub_read(struct hub_driver *h, struct hub_output *output);
 void driver_hub_keep_offer(struct hub_driver *h, struct hub_output *output);
 /* This hub was set back without being told: it begins an epoch above this one, and the daemon its log again. */
 void driver_hub_next_epoch(struct hub_driver *h, uint32_t above);
-/* Once the first machine is loaded: was this directory copied, or put back from a copy? Then the same, before a position is
- * given, that it may have given before. */
+/* Once the first machine is loaded: was this directory copied, or put back from a copy? Then the same, before a
+ * position is given that it may have given before. */
 void driver_hub_look_at_place(struct hub_driver *h);
 /* The keys that this site's events use and the hub lacks, for the machine to ask laptops for. At load: at once; later:
  * soon, on the pool. */

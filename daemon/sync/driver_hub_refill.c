@@ -93,8 +93,8 @@ static void epoch_begun(struct log_job *log_job)
     } else if (!driver->closing && h->cautious) {
         place_note(dir);
         report(LEVEL_WARNING,
-               "%s was copied or put back: so that no position is given twice, the hub goes on in epoch %u. If it lacks "
-               "something, laptops bring it back",
+               "%s was copied or put back: so that no position is given twice, the hub goes on in epoch %u. If it "
+               "lacks something, laptops bring it back",
                dir, log_job->epoch);
         daemon_again(driver->daemon);
     } else if (!driver->closing) {

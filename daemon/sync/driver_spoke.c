@@ -276,8 +276,8 @@ static void status(struct driver *driver, struct link_status *out)
     out->clock_skew_ms = s->clock_skew_ms;
     const char *notice = s->notice;
     if (event_log_going_on(driver->daemon->log) != 0 && s->notice[0] == '\0')
-        notice = "This laptop's record has two histories (it was set back or copied). Nothing is lost: entries that the "
-                 "hub does not have are written again.";
+        notice = "This laptop's record has two histories (it was set back or copied). Nothing is lost: entries that "
+                 "the hub does not have are written again.";
     if (s->link == NET_WRONG_KEY)
         notice =
             "What answers at the hub's address does not hold the hub's key. Check the address in felloe.conf; ask who "

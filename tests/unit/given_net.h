@@ -50,7 +50,8 @@ struct laptop {
 
 /* ---- the two ends ---- */
 
-static inline void hub_hears(void *context, uint64_t peer, const struct net_key *key, struct bytes header, struct lent *body)
+static inline void hub_hears(void *context, uint64_t peer, const struct net_key *key, struct bytes header,
+                             struct lent *body)
 {
     (void)context;
     hub.heard++;

@@ -160,7 +160,8 @@ static void what_is_at_work_ends_first(void **state)
             reply_release(&reply);
         }
     }
-    struct reply story = client_ask(&clients[0], CONTROL_VIEW, (const char *[]){"name", "person", "person", "Jo", NULL});
+    const char *const of_jo[] = {"name", "person", "person", "Jo", NULL};
+    struct reply story = client_ask(&clients[0], CONTROL_VIEW, of_jo);
     assert_int_equal(story.count, 201);
     reply_release(&story);
     for (size_t i = 0; i < 20; i++)

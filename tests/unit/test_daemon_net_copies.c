@@ -121,7 +121,8 @@ static void copies_that_do_not_read_share_one_bound(void **state)
     assert_int_equal(hub.gone, 0);
     /* What waited for the quieter ones went first: the newest has its queue. */
     unsigned read = 0;
-    POLL_UNTIL((read += raw_read_all(&copies[3]), net_hub_counts(hub.net, &counts), counts.queued_bytes == 0 && read > 16));
+    POLL_UNTIL((read += raw_read_all(&copies[3]), net_hub_counts(hub.net, &counts),
+                counts.queued_bytes == 0 && read > 16));
     for (unsigned i = 0; i < 4; i++)
         raw_close(&copies[i]);
     POLL_UNTIL(loans == 0);
