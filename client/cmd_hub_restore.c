@@ -31,8 +31,8 @@ static enum felloe_code run(struct cli *cli)
 #define MORE_COMMON \
     "The daemon must not run. The backup is checked before anything is touched. The log that is here is not deleted\n" \
     "but moved aside, to DIR/log.before-restore-N. Keys that are here stay, and what was erased stays erased.\n" \
-    "Interrupted at any point, the same command again finishes it. (`hub restore` and `restore` do the same: which of\n" \
-    "the two a directory is, its identity says, or the KEYFILE.)\n"
+    "Interrupted at any point, the same command again finishes it. (`hub restore` and `restore` do the same:\n" \
+    "whether it is a hub or a laptop, the directory's identity says, or the KEYFILE.)\n"
 
 const struct verb verb_hub_restore = {
     "hub restore", GROUP_SETUP, "[FILE] [--keys KEYFILE]", "put a hub back to a backup; its laptops bring the rest",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* repair: what of a damaged directory can be made whole is made whole; the daemon's own work, while it is not running. */
+/* repair: what of a damaged directory can be made whole is made whole; the daemon's own work, while it does not run. */
 #include "client/setup.h"
 #include "client/upkeep.h"
 #include "client/verbs.h"
@@ -11,7 +11,8 @@ static enum felloe_code run(struct cli *cli)
 
 const struct verb verb_repair = {
     "repair", GROUP_KEEP, "", "look for damage in the directory, and make whole what can be",
-    "Stop felloed first. What proves to be true (by hashes, signatures, seals) is taken over into a new log; the rest comes\n"
-    "back by sync: to a laptop from its hub, to a hub from its laptops. The damaged log is kept beside the new one, as\n"
-    "DIR/log.damaged-N. Where nothing is damaged, nothing is changed. Interrupted at any point, run it again.",
+    "Stop felloed first. What proves to be true (by hashes, signatures, seals) is taken over into a new log; the rest\n"
+    "comes back by sync: to a laptop from its hub, to a hub from its laptops. The damaged log is kept beside the new\n"
+    "one, as DIR/log.damaged-N. Where nothing is damaged, nothing is changed. Interrupted at any point, run it again.\n"
+    "An identity that is lost or damaged it cannot make: `restore --keys` brings it from a backup of the keys.",
     NULL, 0, 0, run};

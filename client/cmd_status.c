@@ -313,7 +313,7 @@ const struct verb verb_status = {
     "status", GROUP_KEEP, "", "what is saved, shared and received; is the hub there?",
     "For each site: how many events were written here (saved), how many of them the hub holds (shared), how many are\n"
     "still to be shared (waiting), up to which position of the hub's log this device has come (received), and how far\n"
-    "that log is (hub has). A position is EPOCH.NUMBER; the epoch grows when the hub was put back to a backup. The site\n"
-    "commons is in every team: who works here. What goes on, as a hub that is being refilled, and what nobody but people\n"
-    "can mend, is said in a line of its own.",
+    "that log is (hub has). A position is EPOCH.NUMBER; the epoch grows when the hub was put back to a backup. The\n"
+    "site commons is in every team: who works here. What goes on, as a hub that is being refilled, and what only\n"
+    "people can mend, is said in a line of its own.",
     options, 0, 0, run};

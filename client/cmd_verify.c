@@ -93,15 +93,16 @@ static enum felloe_code run(struct cli *cli)
     code = cli->json ? out_json(json_of(summary), &cli->error) : print_result(cli, summary, events, at_hub);
     felloe_answer_free(answer);
     if (code == FELLOE_OK && count > 0)
-        return cli_fail(cli, FELLOE_DAMAGED, "%zu problem%s in %" PRId64 " events: stop felloed and say `felloe repair`; "
-                        "what it cannot prove comes back from %s", count, count == 1 ? "" : "s", events,
-                        at_hub ? "the laptops" : "the hub");
+        return cli_fail(cli, FELLOE_DAMAGED,
+                        "%zu problem%s in %" PRId64 " events: stop felloed, then `felloe repair`; what it cannot prove "
+                        "comes back from %s",
+                        count, count == 1 ? "" : "s", events, at_hub ? "the laptops" : "the hub");
     return code;
 }
 
 const struct verb verb_verify = {
     "verify", GROUP_KEEP, "", "check every chain, hash, signature and position of the log",
-    "Goes through the whole log, from the first event on, while everything goes on. Says which event is wrong, and how;\n"
-    "the exit code is then 12, and `felloe repair` is what to do. Events that cannot be read because their key is not\n"
-    "here are listed, but are no damage.",
+    "Goes through the whole log, from the first event on, while everything goes on. Says which event is wrong, and\n"
+    "how; the exit code is then 12, and `felloe repair` is what to do. Events that cannot be read because their key\n"
+    "is not here are listed, but are no damage.",
     NULL, 0, 0, run};

@@ -37,7 +37,8 @@ void random_bytes(void *out, size_t size);
 enum felloe_code daemon_run(const char *dir, struct felloe_error *error);
 /* Ends the loop; the daemon then closes what is open and returns `code`. */
 void daemon_stop(struct daemon *daemon, enum felloe_code code);
-/* Closes all of it and opens it again, without letting go of the directory: the log has another epoch or incarnation. */
+/* Closes all of it and opens it again, without letting go of the directory: the log has another epoch, or
+ * incarnation. */
 void daemon_again(struct daemon *daemon);
 
 /* A hub's sites that its configuration has and its log has not: gives each a key, adds it, and tells the driver. */
@@ -46,8 +47,8 @@ void sites_add_new(struct daemon *daemon);
 /* The local socket: who talks to the daemon (control_server.c), and what it answers (control_*.c). */
 enum felloe_code control_server_open(struct control_server **out, struct daemon *daemon, struct felloe_error *error);
 void control_server_close(struct control_server *server);
-/* Between the two nothing that a client asked for touches the log or the views; clients stay, and wait. Pausing runs the
- * loop until what is at work has ended. */
+/* Between the two nothing that a client asked for touches the log or the views; clients stay, and wait. Pausing runs
+ * the loop until what is at work has ended. */
 void control_server_pause(struct control_server *server);
 void control_server_resume(struct control_server *server);
 /* The projector folded something (called on the loop): views that wait may go on, followers look again. */

@@ -114,8 +114,8 @@ static void tell(struct control_request *request, struct bytes site, const struc
 
 /* ---- one site ---- */
 
-/* An own event that a follower was told before it had a position is not told again. What another copy of this device wrote
- * under the same number is not its own. */
+/* An own event that a follower was told before it had a position is not told again. What another copy of this device
+ * wrote under the same number is not its own. */
 static bool is_told(const struct site_place *place, const struct log_item *item, const struct event *event)
 {
     if (!(item->flags & ENTRY_OWN))

@@ -129,7 +129,8 @@ static enum felloe_code load(struct event_log *log, struct felloe_error *error)
         return code;
     code = load_meta(log, txn, error);
     if (code == FELLOE_OK && !load_sites(log, txn))
-        code = felloe_fail(error, FELLOE_DAMAGED, "the log in %s is damaged: its list of sites cannot be read", log->dir);
+        code = felloe_fail(error, FELLOE_DAMAGED, "the log in %s is damaged: its list of sites cannot be read",
+                           log->dir);
     if (code == FELLOE_OK)
         code = log_mirror_devices(log, txn, error);
     if (code != FELLOE_OK) {

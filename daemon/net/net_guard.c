@@ -21,13 +21,14 @@
 #define LOOK_MS 100
 /* The connections are looked at when memory has grown by this much. */
 #define GROWTH (8u * 1024 * 1024)
-/* What all connections may hold together, and what is left when the largest have been cut. Small frames take three times
- * as much memory as they have bytes. A thousand laptops that come back at once hold a few MiB: the hub reads along. */
+/* What all connections may hold together, and what is left when the largest have been cut. Small frames take three
+ * times as much memory as they have bytes. A thousand laptops that come back at once hold a few MiB: the hub reads
+ * along. */
 #define HELD_MAX  (32u * 1024 * 1024)
 #define HELD_LEFT (16u * 1024 * 1024)
 /* Heartbeats come between messages and are none. What has come before a message is not held any more, so with each
- * message as much as this, that nothing accounts for, is forgiven: or laptops that stay connected would look, after days,
- * as if they held it all. */
+ * message as much as this, that nothing accounts for, is forgiven: or laptops that stay connected would look, after
+ * days, as if they held it all. */
 #define STRAY (16u * 1024)
 
 /* A connection that brought messages, by its descriptor. */
@@ -156,7 +157,8 @@ static bool note_held(struct net_guard *guard, int fd)
         guard->held = held;
         guard->held_cap = cap;
     }
-    const struct line *line = (size_t)fd < guard->line_count && guard->lines[fd].inode == inode ? &guard->lines[fd] : NULL;
+    const struct line *line =
+        (size_t)fd < guard->line_count && guard->lines[fd].inode == inode ? &guard->lines[fd] : NULL;
     if (line != NULL && line->cut) /* ZeroMQ is letting go of it */
         return true;
     uint64_t brought = line != NULL ? line->brought : 0, bytes = received(fd);
@@ -188,11 +190,13 @@ static void tell(const struct net_guard *guard, const struct held *held)
     socklen_t size = sizeof at;
     char host[64] = "?", port[16] = "?", device[33] = "";
     if (getpeername(held->fd, (struct sockaddr *)&at, &size) == 0)
-        getnameinfo((struct sockaddr *)&at, size, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
+        getnameinfo((struct sockaddr *)&at, size, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV);
     const struct line *line = (size_t)held->fd < guard->line_count ? &guard->lines[held->fd] : NULL;
     if (line != NULL && line->inode == held->inode && line->has_device)
         hex_encode(bytes_of(line->device.b, sizeof line->device.b), device);
-    report(LEVEL_WARNING, "cut off %s%.8s%sa connection from %s port %s: it had sent %llu MiB that were no whole message",
+    report(LEVEL_WARNING,
+           "cut off %s%.8s%sa connection from %s port %s: it had sent %llu MiB that were no whole message",
            device[0] != '\0' ? "device " : "", device, device[0] != '\0' ? ", " : "", host, port,
            (unsigned long long)(held->bytes >> 20));
 }

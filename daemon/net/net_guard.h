@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bounds what peers may make ZeroMQ hold for the hub. It puts a message's frames together before anybody sees the first,
- * without any limit to their number: whoever is let in could send one that never ends, until memory does. What a
+/* Bounds what peers may make ZeroMQ hold for the hub. It puts a message's frames together before anybody sees the
+ * first, without any limit to their number: whoever is let in could send one that never ends, until memory does. What a
  * connection has brought (as the kernel counts it) and what came out of it as messages is compared; when too much lies
  * between, the connections that hold most of it are cut.
  *
- * This is also what bounds messages that the hub has not read yet: ZeroMQ's own bound cannot be used, see net_socket.c. */
+ * This is also what bounds messages that the hub has not read yet: ZeroMQ's own bound cannot be used, see
+ * net_socket.c. */
 #ifndef FELLOE_DAEMON_NET_GUARD_H
 #define FELLOE_DAEMON_NET_GUARD_H
 

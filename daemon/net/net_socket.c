@@ -12,9 +12,9 @@ _Static_assert(sizeof(zmq_msg_t) == sizeof(((struct net_frame *)0)->raw), "a fra
 #define HEARTBEAT_EVERY_MS   15000
 #define HEARTBEAT_TIMEOUT_MS 60000 /* as ZMQ_HEARTBEAT_TTL it must stay below 65,500 */
 #define HANDSHAKE_MS         5000
-/* Whole messages on their way out in ZeroMQ's pipes per peer: each may have BODY_MAX bytes, so few. On their way in there
- * is no bound: where one is reached, 4.3.4 stops reading, and if the peer then hangs up and a heartbeat is due or among
- * what it had read, it aborts. Sixty small messages and a PING were enough. The hub has net_guard.h instead. */
+/* Whole messages on their way out in ZeroMQ's pipes per peer: each may have BODY_MAX bytes, so few. On their way in
+ * there is no bound: where one is reached, 4.3.4 stops reading, and if the peer then hangs up and a heartbeat is due or
+ * among what it had read, it aborts. Sixty small messages and a PING were enough. The hub has net_guard.h instead. */
 #define PIPE_MESSAGES 16
 #define NO_BOUND      0
 /* The system's send buffer: larger ones put a minute's worth of bytes in front of a slow link. */

@@ -26,8 +26,8 @@
 #define QUEUE_MESSAGES 256
 #define QUEUE_BYTES    (16u * 1024 * 1024)
 
-/* Not HANDSHAKE_FAILED_PROTOCOL: telling it spoils errno, and 4.3.4 then takes a doubled or spoilt frame for one that it
- * has no room for. It reads no further, and when the peer hangs up and a heartbeat is due, it aborts. */
+/* Not HANDSHAKE_FAILED_PROTOCOL: telling it spoils errno, and 4.3.4 then takes a doubled or spoilt frame for one that
+ * it has no room for. It reads no further, and when the peer hangs up and a heartbeat is due, it aborts. */
 #define EVENTS                                                                                                         \
     (ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |        \
      ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)

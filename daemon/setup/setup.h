@@ -39,8 +39,8 @@ struct setup_log {
     struct keyring *keyring;
     struct event_log *log;
 };
-/* Before that, in a directory that is not made yet: what an interrupted try left of the databases without a single commit
- * goes. */
+/* Before that, in a directory that is not made yet: what an interrupted try left of the databases without a single
+ * commit goes. */
 void setup_forget_unfinished(const char *dir);
 enum felloe_code setup_log_open(struct setup_log *setup, const char *dir, const struct identity *identity,
                                 struct felloe_error *error);

@@ -80,8 +80,8 @@ static enum felloe_code put_identity_aside(const char *dir, struct restore_outco
     if (code == FELLOE_OK)
         code = restore_path(out->identity_kept, dir, name, error);
     if (code == FELLOE_OK && rename(path, out->identity_kept) != 0)
-        code = felloe_fail(error, FELLOE_STORAGE, "%s could not be put aside: %s. Check the disk, and do it again", path,
-                           strerror(errno));
+        code = felloe_fail(error, FELLOE_STORAGE, "%s could not be put aside: %s. Check the disk, and do it again",
+                           path, strerror(errno));
     return code;
 }
 

@@ -23,7 +23,7 @@ static enum felloe_code failed(const char *what, const char *path, struct felloe
 /* All the names that one exchange is about. */
 struct names {
     char now[PATH_MAX], folder[PATH_MAX], new[PATH_MAX], mark[PATH_MAX];
-    /* D/what; D/new-what; D/new-what/what; D/new-what/old, which says that D/new-what/what is the one that was in use */
+    /* D/what; D/new-what; D/new-what/what; D/new-what/old, which says that D/new-what/what is what was in use */
 };
 
 static enum felloe_code name_all(struct names *n, const char *dir, const char *what, struct felloe_error *error)

@@ -8,14 +8,14 @@
 
 #include "felloe/error.h"
 
-/* Makes D/new-what anew and empty, in which the other one grows as D/new-what/what; what an interrupted try left there is
- * removed. `out`: D/new-what. */
+/* Makes D/new-what anew and empty, in which the other one grows as D/new-what/what; what an interrupted try left there
+ * is removed. `out`: D/new-what. */
 enum felloe_code swap_prepare(const char *dir, const char *what, char out[PATH_MAX], struct felloe_error *error);
 /* D/new-what/what, or any other folder. */
 enum felloe_code swap_make_folder(const char *path, struct felloe_error *error);
-/* D/new-what/what becomes D/what, at once; the one that was there is kept as D/what.<why>-1 (or -2, …), whose path goes to
- * `kept` (empty: there was none). Durable on return. When it is interrupted, either stands at D/what, and doing all of it
- * again is fine. */
+/* D/new-what/what becomes D/what, at once; the one that was there is kept as D/what.<why>-1 (or -2, …), whose path goes
+ * to `kept` (empty: there was none). Durable on return. When it is interrupted, either stands at D/what, and doing all
+ * of it again is fine. */
 enum felloe_code swap_in(const char *dir, const char *what, const char *why, char kept[PATH_MAX],
                          struct felloe_error *error);
 /* The views are of another log now: they are removed, to be made again. */

@@ -178,10 +178,11 @@ static void tell_repaired_log(const struct repair_outcome *done)
     for (size_t i = 0; i < done->log.site_count; i++)
         tell_repaired_site(&done->log.sites[i], hub);
     if (hub)
-        puts("Laptops bring the rest as they connect, and the hub goes on in the next epoch. Tickets that were not used\n"
-             "have to be made again.");
+        puts("Laptops bring the rest as they connect, and the hub goes on in the next epoch. Tickets that were not\n"
+             "used have to be made again.");
     else
-        puts("The rest comes back from the hub. Entries that were not shared and are damaged are lost; all others stay.");
+        puts("The rest comes back from the hub. Entries that were not shared and are damaged are lost; all others\n"
+             "stay.");
     if (done->log.goes_on)
         puts("This laptop goes on as another incarnation: what the hub does not have is written again, by itself.");
     if (done->log_kept[0] != '\0')

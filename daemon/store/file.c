@@ -26,8 +26,8 @@ static enum felloe_code say(const char *dir, const char *name, const char *verb,
         return felloe_fail(error, FELLOE_STORAGE,
                            "the disk is full: %s/%s could not be %s. Free some space and try again", dir, name, verb);
     default:
-        return felloe_fail(error, FELLOE_STORAGE, "%s/%s could not be %s: %s. Check the disk, then try again", dir, name,
-                           verb, strerror(number));
+        return felloe_fail(error, FELLOE_STORAGE, "%s/%s could not be %s: %s. Check the disk, then try again", dir,
+                           name, verb, strerror(number));
     }
 }
 

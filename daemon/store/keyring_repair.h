@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A new keyring from a damaged one: each key proves itself by its seal. Keys that are lost come back by sync: to a laptop
- * from its hub, to a hub from the laptops. The list of what was erased is taken over first. */
+/* A new keyring from a damaged one: each key proves itself by its seal. Keys that are lost come back by sync: to a
+ * laptop from its hub, to a hub from the laptops. The list of what was erased is taken over first. */
 #ifndef FELLOE_DAEMON_KEYRING_REPAIR_H
 #define FELLOE_DAEMON_KEYRING_REPAIR_H
 
@@ -13,8 +13,8 @@ struct keyring_repair_result {
     uint64_t kept, lost;  /* keys; lost: those that were found and do not open */
     uint64_t pages_lost;
 };
-/* `damaged`: the file; `into`: a new keyring under the same keyring key. A file that cannot be read at all gives nothing,
- * and is no error. */
+/* `damaged`: the file; `into`: a new keyring under the same keyring key. A file that cannot be read at all gives
+ * nothing, and is no error. */
 enum felloe_code keyring_repair(const char *damaged, struct keyring *into, struct keyring_repair_result *out,
                                 struct felloe_error *error);
 

@@ -47,7 +47,8 @@ static enum felloe_code walk(const char *path, int fd, const struct meta_on_disk
     if (store_walk(&w))
         return FELLOE_OK;
     if (w.what == NULL)
-        return felloe_fail(error, FELLOE_FAILED, "memory ran out while %s was looked through; nothing was changed", path);
+        return felloe_fail(error, FELLOE_FAILED, "memory ran out while %s was looked through; nothing was changed",
+                           path);
     return felloe_fail(error, FELLOE_DAMAGED, "%s is damaged: page %llu of it %s", path, (unsigned long long)w.where,
                        w.what);
 }

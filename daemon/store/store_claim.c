@@ -66,7 +66,7 @@ int store_settle(const char *data_file)
     if (size <= sizeof metas && pread(fd, metas, size, 0) == (ssize_t)size) /* else it is about to be made */
         failed = pwrite(fd, metas, size, 0) != (ssize_t)size || fdatasync(fd) != 0 ? errno : 0;
     close(fd);
-    return failed == ENOSPC || failed == EDQUOT ? 0 : failed; /* in the way of starting, where writing over takes room */
+    return failed == ENOSPC || failed == EDQUOT ? 0 : failed; /* writing over may take room, and it starts without */
 }
 
 void store_overwrite(int fd)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The layout of LMDB 0.9's files, read with bounds and without mapping: for those who look at a file before it is mapped
- * (store_check.c, store_walk.c), and for those who read one that cannot be mapped any more (store_salvage.c). */
+/* The layout of LMDB 0.9's files, read with bounds and without mapping: for those who look at a file before it is
+ * mapped (store_check.c, store_walk.c), and for those who read one that cannot be mapped any more (store_salvage.c). */
 #ifndef FELLOE_DAEMON_STORE_PAGE_H
 #define FELLOE_DAEMON_STORE_PAGE_H
 
@@ -66,7 +66,8 @@ static inline size_t page_node_count(const struct page_head *head)
 }
 /* Is this the head of a branch or a leaf, as far as it alone can tell? */
 bool page_head_possible(const struct page_head *head, size_t page_size);
-/* One node of a branch or a leaf; pointers go into the page. NULL when it is well-formed, else what is wrong with it. */
+/* One node of a branch or a leaf; pointers go into the page. NULL when it is well-formed, else what is wrong with it.
+ */
 const char *page_node_read(const uint8_t *page, size_t page_size, size_t index, enum page_tree tree,
                            struct page_node *out);
 /* How many pages data of this size take. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What can still be read of a database file that is damaged. The file is read page by page and never mapped nor changed;
- * pages that cannot be followed are passed over, with what hangs on them. What is given out may be wrong, of an older
- * state, or come twice: whoever takes it has to know by other means (hashes, signatures, seals) what is true. */
+/* What can still be read of a database file that is damaged. The file is read page by page and never mapped nor
+ * changed; pages that cannot be followed are passed over, with what hangs on them. What is given out may be wrong, of
+ * an older state, or come twice: whoever takes it has to know by other means (hashes, signatures, seals) what is true.
+ */
 #ifndef FELLOE_DAEMON_STORE_SALVAGE_H
 #define FELLOE_DAEMON_STORE_SALVAGE_H
 

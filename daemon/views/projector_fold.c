@@ -82,9 +82,9 @@ static bool has_room(const struct fold_work *work)
 }
 
 /* Of the other history of this device's present incarnation: somebody's who has a copy of this directory, or this
- * laptop's own from before it was set back. It comes in between the hub's telling that there are two and going on as the
- * next incarnation, when the views are made again. Until then it is folded as a stream of its own (incarnation 0, which
- * no event has): its numbers say nothing about the events here that have the same ones. */
+ * laptop's own from before it was set back. It comes in between the hub's telling that there are two and going on as
+ * the next incarnation, when the views are made again. Until then it is folded as a stream of its own (incarnation 0,
+ * which no event has): its numbers say nothing about the events here that have the same ones. */
 static bool is_of_other_history(const struct fold_step *step, const struct event *event, unsigned flags)
 {
     return event_log_going_on(step->log) != 0 && !(flags & ENTRY_OWN) &&
@@ -296,9 +296,9 @@ static bool is_second_import(struct fold_work *work, struct fold_step *step, con
     return false;
 }
 
-/* A laptop that went on as another incarnation wrote again what the hub did not have. Another laptop may have had it all
- * the same, and copies of one laptop may both have written it again: the first writing counts, else the one with the
- * lowest id. Is this item another one? */
+/* A laptop that went on as another incarnation wrote again what the hub did not have. Another laptop may have had it
+ * all the same, and copies of one laptop may both have written it again: the first writing counts, else the one with
+ * the lowest id. Is this item another one? */
 static bool is_second_writing(struct fold_work *work, struct fold_step *step, const struct fold_item *item)
 {
     const struct event_body *body = &item->body;

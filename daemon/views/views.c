@@ -170,8 +170,9 @@ enum felloe_code views_open(struct views **out, const struct views_options *opti
     } else if (code == FELLOE_OK && !owner_fits(views)) {
         code = wipe_locked(views, error);
     } else if (code == FELLOE_OK && !keys_are_here(views)) {
-        report(LEVEL_WARNING, "keys that were here are gone: the views are made again from the log, and what is missing "
-                              "is asked for");
+        report(LEVEL_WARNING,
+               "keys that were here are gone: the views are made again from the log, and what is missing "
+               "is asked for");
         code = wipe_locked(views, error);
     }
     if (code != FELLOE_OK) {

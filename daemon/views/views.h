@@ -46,8 +46,8 @@ struct views_options {
     uint32_t incarnation;
 };
 
-/* Opens it; what is missing, damaged, of another version or device, or made with keys that were lost since (not erased),
- * is made new and empty. */
+/* Opens it; what is missing, damaged, of another version or device, or made with keys that were lost since (not
+ * erased), is made new and empty. */
 enum felloe_code views_open(struct views **out, const struct views_options *options, struct felloe_error *error);
 void views_close(struct views *views);
 /* Deletes the files and starts empty; waits for readers to end. On the writing thread. */

@@ -138,8 +138,8 @@ struct resolver {
  * list an array or one string, or the name several times), checks it against the type, and appends the normal form (a
  * map, fields in the catalogue's order, unknown fields refused) to `out`. The map is the reader's next value.
  * Errors in words: "urgency must be one of: 1 emergency, …". An empty text stands for "not given", except in a field
- * that overwrites: there it says that there is none any more. `resolver` may be NULL: full ids only. When memory ran out
- * (FELLOE_FAILED) out has failed. */
+ * that overwrites: there it says that there is none any more. `resolver` may be NULL: full ids only. When memory ran
+ * out (FELLOE_FAILED) out has failed. */
 enum felloe_code catalogue_check(const struct type_def *type, struct mp_reader *fields, const struct resolver *resolver,
                                  struct buffer *out, struct felloe_error *error);
 

@@ -3,10 +3,10 @@
  *
  *   header  array of 3: format (uint, 1), version (bin 8, document_version), count of items
  *   item    array of 6 and more: type (uint, its place in the catalogue; nil: not known), unrecognised (bool),
- *           stamp (bin), name (bin 32, or nil where it is the id), worker (str), occurred (ms or nil), then for each kept
- *           field of the type its raw msgpack as a bin, or nil
- *   stamp   device 16, id 32, time 8, seq 8, incarnation 4, positions 1, seen 1, after 1, then each of these: epoch (or
- *           incarnation) 4, n (or seq) 8; big-endian */
+ *           stamp (bin), name (bin 32, or nil where it is the id), worker (str), occurred (ms or nil), then for each
+ *           kept field of the type its raw msgpack as a bin, or nil
+ *   stamp   device 16, id 32, time 8, seq 8, incarnation 4, positions 1, seen 1, after 1, then each of these: epoch
+ *           (or incarnation) 4, n (or seq) 8; big-endian */
 #include "proto/domain/document_data.h"
 #include "proto/endian.h"
 

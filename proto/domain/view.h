@@ -76,8 +76,8 @@ uint64_t view_timeline_sort(const struct event_body *body);
 
 /* ---- what else is asked of a document ---- */
 
-/* Works out what the document means, if that was not done since it changed. False: memory ran out. After it nothing below
- * needs memory; without it, what finds no memory and cannot say so answers as if nothing had been written. */
+/* Works out what the document means, if that was not done since it changed. False: memory ran out. After it nothing
+ * below needs memory; without it, what finds no memory and cannot say so answers as if nothing had been written. */
 bool document_understood(const struct document *document);
 
 /* The person's name as shown, then the other concurrent names; for finding people by name. Calls for each. False:

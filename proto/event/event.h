@@ -64,8 +64,8 @@ struct event {
     struct bytes sealed;
 };
 
-/* How far this device had itself written the site's streams of its earlier incarnations: what it had seen of them though
- * their positions are not in `seen`. Another history of the same incarnation (a clone's) has higher numbers. */
+/* How far this device had itself written the site's streams of its earlier incarnations: what it had seen of them
+ * though their positions are not in `seen`. Another history of the same incarnation (a clone's) has higher numbers. */
 struct branch {
     uint32_t incarnation;
     uint64_t seq;

@@ -7,8 +7,8 @@
  *   - A RECEIPT is sent only after the commit, and names only what the commit made durable.
  *   - Every well-formed, correctly chained event of an admitted device is kept, even of a type it does not know.
  *   - An event is accepted only when the log holds what the event says it has seen.
- *   - A head of the present epoch, or of a later one, that this hub signed and does not hold proves that it was set back
- *     without being told. It then gives no position before it has begun an epoch above it (HUB_NEXT_EPOCH).
+ *   - A head of the present epoch, or of a later one, that this hub signed and does not hold proves that it was set
+ *     back without being told. It then gives no position before it has begun an epoch above it (HUB_NEXT_EPOCH).
  *   - Spokes are served in turn: one range a peer at a time, round robin, each bounded in bytes. */
 #ifndef FELLOE_PROTO_SYNC_HUB_H
 #define FELLOE_PROTO_SYNC_HUB_H

@@ -14,9 +14,9 @@
  *               HELLO again. No upload of the site meanwhile.
  *
  *   With `going_on` (the hub found that this stream has two histories, and has named the next incarnation) the machine
- *   speaks as that incarnation already: it downloads, refills and brings keys, and uploads nothing. Once it has all that
- *   the hub held when it first greeted so (SPOKE_CAUGHT_UP), the log can tell which of its own events the hub has, and
- *   writes the others again.
+ *   speaks as that incarnation already: it downloads, refills and brings keys, and uploads nothing. Once it has all
+ *   that the hub held when it first greeted so (SPOKE_CAUGHT_UP), the log can tell which of its own events the hub has,
+ *   and writes the others again.
  *
  * Rules it keeps:
  *   - An event counts as shared only after the hub's signed RECEIPT for it was verified and made durable here.
@@ -89,9 +89,10 @@ struct spoke_input {
     struct event_id last_id;     /* SPOKE_OWN_READ: id of the last event read */
     uint64_t seq;                /* SPOKE_RECEIPT_KEPT */
     bool ok;                     /* false: not durable, or unknown; the driver starts afresh from the log */
-    bool contradicts;            /* SPOKE_FEED_KEPT, SPOKE_RECEIPT_KEPT with ok false: for certain nothing was kept, since
-                                    it contradicts the log (a marker is another event's…). Of a FEED: that site stops,
-                                    nothing has to start afresh. Of a lowered receipt: the upload shows it to the hub */
+    bool contradicts;            /* SPOKE_FEED_KEPT, SPOKE_RECEIPT_KEPT with ok false: for certain nothing was kept,
+                                    since it contradicts the log (a marker is another event's…). Of a FEED: that site
+                                    stops, nothing has to start afresh. Of a lowered receipt: the upload shows it to
+                                    the hub */
     const struct key_id *keys;   /* SPOKE_NEED_KEYS, key_count of them */
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzzes the daemon's answers as the client library reads them: a tree of values, every one of which can be looked at. */
+/* Fuzzes the daemon's answers as the client library reads them: a tree of values, every one of which can be looked at.
+ */
 #include "tests/fuzz/fuzz.h"
 
 #include "client/lib/value.h"

@@ -14,7 +14,8 @@ static void seed_entry(unsigned variant, struct buffer *out)
 {
     static const uint8_t signature[64] = {9};
     static const uint8_t own[12] = {0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 5};
-    unsigned flags = (variant & 1 ? ENTRY_OWN : 0) | (variant & 2 ? ENTRY_SIGNED : 0) | (variant & 4 ? ENTRY_FIRST_KEY : 0);
+    unsigned flags =
+        (variant & 1 ? ENTRY_OWN : 0) | (variant & 2 ? ENTRY_SIGNED : 0) | (variant & 4 ? ENTRY_FIRST_KEY : 0);
     buffer_append_byte(out, (uint8_t)flags);
     if (flags & ENTRY_SIGNED)
         buffer_append(out, signature, sizeof signature);

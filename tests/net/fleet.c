@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Many laptops in one process, each with the spoke's machine of the product, keys and a DEALER socket of its own, and its
- * log in memory.
+/* Many laptops in one process, each with the spoke's machine of the product, keys and a DEALER socket of its own, and
+ * its log in memory.
  *
  *   fleet TICKETS EVENTS [SECONDS INTERVAL]
  *

@@ -8,7 +8,8 @@
 #include <time.h>
 #include <zmq.h>
 
-#define NOTE "Rang in the morning, no answer; the neighbour says that all is well. Will try again on Thursday after lunch."
+#define NOTE                                                                                                           \
+    "Rang in the morning, no answer; the neighbour says that all is well. Will try again on Thursday after lunch."
 
 /* ---- keys and tickets ---- */
 
@@ -30,8 +31,10 @@ void laptop_join(const struct laptop *l, struct message *out)
 {
     out->kind = MSG_JOIN;
     out->request = 1;
-    out->join = (struct msg_join){
-        .version = PROTOCOL_VERSION, .sign = l->sign_public, .box = l->box_public, .label = bytes_str("one of a fleet")};
+    out->join = (struct msg_join){.version = PROTOCOL_VERSION,
+                                  .sign = l->sign_public,
+                                  .box = l->box_public,
+                                  .label = bytes_str("one of a fleet")};
     memcpy(out->join.curve, l->curve, sizeof out->join.curve);
     join_sign(&l->sign, &out->join);
 }

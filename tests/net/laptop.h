@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A laptop without a daemon, for those who have many of them, or one that lies: its keys, its DEALER socket, and joining
- * with a ticket. What it writes is real: sealed, chained, signed. */
+/* A laptop without a daemon, for those who have many of them, or one that lies: its keys, its DEALER socket, and
+ * joining with a ticket. What it writes is real: sealed, chained, signed. */
 #ifndef FELLOE_TESTS_NET_LAPTOP_H
 #define FELLOE_TESTS_NET_LAPTOP_H
 

@@ -2,8 +2,8 @@
 /* A laptop that was let in and lies at every message; what no laptop of the product would send.
  *
  *   liar TICKET             joins, tells the truth once, then lies
- *   liar TICKET restored    joins; at a line on stdin tells the truth; at the next one, the hub having been put back to a
- *                           backup meanwhile, offers what never was
+ *   liar TICKET restored    joins; at a line on stdin tells the truth; at the next one, the hub having been put back to
+ *                           a backup meanwhile, offers what never was
  *
  * It says "ok …" or "FAIL …" of what the hub made of each lie.
  * What the hub has to answer is beside each lie. The last ones send what ZeroMQ itself has to survive. */

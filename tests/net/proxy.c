@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A bad network between a laptop and its hub: a TCP proxy that knows ZMTP's frames and loses, doubles, exchanges, delays
- * and cuts them, or is thin, or deaf in one direction.
+/* A bad network between a laptop and its hub: a TCP proxy that knows ZMTP's frames and loses, doubles, exchanges,
+ * delays and cuts them, or is thin, or deaf in one direction.
  *
  *   proxy LISTEN CONTROL TO [SEED [NAME VALUE]...]     three ports of 127.0.0.1
  *

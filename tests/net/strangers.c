@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Strangers at a hub's door: COUNT connections at once, for SECONDS, that say nothing, garbage, half a greeting, a letter
- * at a time, a greeting of other times, a frame without end, or come with keys that nobody let in. Whoever is hung up on
- * comes again.
+/* Strangers at a hub's door: COUNT connections at once, for SECONDS, that say nothing, garbage, half a greeting, a
+ * letter at a time, a greeting of other times, a frame without end, or come with keys that nobody let in. Whoever is
+ * hung up on comes again.
  *
  *   strangers TICKET COUNT SECONDS      the ticket tells the hub's address and key; its own key is not used */
 #include <signal.h>

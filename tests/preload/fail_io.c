@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Preloaded into a daemon: a disk that fails. Every call that changes files below FELLOE_FAIL_DIR, makes them durable, or
- * makes, renames or removes them is counted; call number FELLOE_FAIL_AT fails with FELLOE_FAIL_WITH (EIO or ENOSPC), and
- * with FELLOE_FAIL_EVER all that come after it, too. FELLOE_FAIL_ONLY: the kinds of calls that count, such as "meta
- * fdatasync". FELLOE_FAIL_COUNT names a file that holds how many calls there have been, FELLOE_FAIL_TOLD one that gets a
- * line for the first call that failed: what it was, on which file.
+/* Preloaded into a daemon: a disk that fails. Every call that changes files below FELLOE_FAIL_DIR, makes them durable,
+ * or makes, renames or removes them is counted; call number FELLOE_FAIL_AT fails with FELLOE_FAIL_WITH (EIO or ENOSPC),
+ * and with FELLOE_FAIL_EVER all that come after it, too. FELLOE_FAIL_ONLY: the kinds of calls that count, such as "meta
+ * fdatasync". FELLOE_FAIL_COUNT names a file that holds how many calls there have been, FELLOE_FAIL_TOLD one that gets
+ * a line for the first call that failed: what it was, on which file.
  *
  * A write that fails has written nothing, but for EIO on a descriptor that is O_DSYNC: then what was written is in the
  * page cache and not on the disk, as after a sync that failed. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Preloaded into a daemon: writes down all that it does to the files below FELLOE_RECORD_DIR, with the data, and what it
- * tells others, into the file FELLOE_RECORD (see tests/power/trace.h). One thread at a time is let through to the files,
- * so that the order in the file is the order on the disk.
+/* Preloaded into a daemon: writes down all that it does to the files below FELLOE_RECORD_DIR, with the data, and what
+ * it tells others, into the file FELLOE_RECORD (see tests/power/trace.h). One thread at a time is let through to the
+ * files, so that the order in the file is the order on the disk.
  *
  * LMDB writes data with pwrite and writev, its meta pages with pwrite on a descriptor of their own that is O_DSYNC, and
- * maps its file for reading only; all of that is seen. Its lock.mdb is written through a map and left out: LMDB makes it
- * anew whenever nobody else has the environment open. */
+ * maps its file for reading only; all of that is seen. Its lock.mdb is written through a map and left out: LMDB makes
+ * it anew whenever nobody else has the environment open. */
 #include "tests/preload/files.h"
 #include "tests/power/trace.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The scene in which hubs and laptops are put back, lost or copied: a world in memory, one fault at one place, storms. */
+/* The scene in which hubs and laptops are put back, lost or copied: a world in memory, one fault at one place, storms.
+ */
 #ifndef FELLOE_TESTS_GIVEN_RESTORES_H
 #define FELLOE_TESTS_GIVEN_RESTORES_H
 
@@ -86,7 +87,8 @@ static inline unsigned roll(unsigned sides)
 }
 
 static unsigned storm_percent;
-static inline enum frame_fate storm_frame(void *context, uint64_t index, bool up, uint32_t spoke, enum message_kind kind)
+static inline enum frame_fate storm_frame(void *context, uint64_t index, bool up, uint32_t spoke,
+                                          enum message_kind kind)
 {
     (void)context, (void)index, (void)up, (void)spoke, (void)kind;
     return roll(100) >= storm_percent ? FRAME_PASSES : (enum frame_fate)(FRAME_LOST + roll(3));

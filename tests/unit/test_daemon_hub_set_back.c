@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A hub to which a laptop shows that it was set back, and which cannot begin an epoch (no number is left for one; a disk
- * that is full is the same): it gives no position any more, however often it tries again, and says why. */
+/* A hub to which a laptop shows that it was set back, and which cannot begin an epoch (no number is left for one; a
+ * disk that is full is the same): it gives no position any more, however often it tries again, and says why. */
 #include "tests/unit/given_log.h"
 
 #include <uv.h>

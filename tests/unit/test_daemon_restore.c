@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A directory put back to a backup: nothing is lost, whatever happens on the way; and nothing is touched for a file that
- * is not what it should be. */
+/* A directory put back to a backup: nothing is lost, whatever happens on the way; and nothing is touched for a file
+ * that is not what it should be. */
 #include "tests/unit/given_log.h"
 #include "tests/unit/given_stops.h"
 

@@ -242,8 +242,11 @@ static bool encode_messages(struct buffer *out)
 static bool put_control(struct buffer *out)
 {
     static const uint8_t fields[] = {0x81, 0xa4, 't', 'e', 'x', 't', 0xa2, 'h', 'i'};
-    const struct control_draft draft = {.type = bytes_str("note.added"), .person = bytes_str("Jo"),
-                                        .has_occurred = true, .occurred = -5, .fields = bytes_of(fields, sizeof fields)};
+    const struct control_draft draft = {.type = bytes_str("note.added"),
+                                        .person = bytes_str("Jo"),
+                                        .has_occurred = true,
+                                        .occurred = -5,
+                                        .fields = bytes_of(fields, sizeof fields)};
     for (unsigned i = 0; i < 20; i++) {
         size_t begin = control_frame_begin(out);
         control_put_request(out, CONTROL_RECORD, 0);
