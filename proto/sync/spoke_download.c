@@ -162,6 +162,19 @@ static void feed_bad(struct spoke *s, struct site *site, bool forked)
     }
 }
 
+/* Own events are counted by the hub as if they came whole, and come as markers: then it was little, however much was
+ * asked for. */
+static void adapt_window(const struct spoke *s, struct site *site, const struct batch *batch)
+{
+    struct download *down = &site->down;
+    bool more = position_compare(site->head, batch->head.at) > 0, little = batch->body.bytes.len < down->asked / 4;
+    uint64_t took = s->now - down->sent_ms;
+    if (more && (took < QUICK_MS || little))
+        down->window = down->window * 2 < PULL_BYTES_MAX ? down->window * 2 : PULL_BYTES_MAX;
+    else if (down->was_behind && took > SLOW_MS && !little)
+        down->window = down->window / 2 > BODY_FLOOR ? down->window / 2 : BODY_FLOOR;
+}
+
 static void feed_good(struct spoke *s, struct site *site, struct batch *batch)
 {
     struct download *down = &site->down;
@@ -169,8 +182,7 @@ static void feed_good(struct spoke *s, struct site *site, struct batch *batch)
     down->failures = 0;
     if (site->noticed && site->notice == NOTICE_BAD_FEED)
         spoke_notice_clear(s, site);
-    if (s->now - down->sent_ms < QUICK_MS && batch->body.bytes.len >= down->window / 2)
-        down->window = down->window * 2 < PULL_BYTES_MAX ? down->window * 2 : PULL_BYTES_MAX;
+    adapt_window(s, site, batch);
     bool room = cursors_set(&down->ahead, &batch->head);
     assert(room);
     (void)room;
@@ -242,9 +254,33 @@ void download_on_kept(struct spoke *s, struct site *site, const struct spoke_inp
 
 /* ---- time ---- */
 
+static bool is_behind(const struct site *site)
+{
+    for (uint8_t i = 0; i < site->down.ahead.count; i++)
+        if (site->down.ahead.at[i].at.epoch == site->head.epoch)
+            return site->down.ahead.at[i].at.n < site->head.n;
+    return site->head.n > 0;
+}
+
+/* Sites that have much to catch up with share what may be under way. */
+static uint32_t pull_bytes(const struct spoke *s, const struct site *site)
+{
+    uint32_t behind = 0;
+    for (uint32_t i = 0; i < s->site_count; i++)
+        behind += is_behind(s->sites[i]);
+    uint32_t share = PULL_BYTES_MAX / (behind > 0 ? behind : 1);
+    if (share < BODY_FLOOR)
+        share = BODY_FLOOR;
+    return site->down.window < share ? site->down.window : share;
+}
+
+/* The answer may stand behind those to all other sites. */
 static uint64_t pull_deadline(const struct spoke *s, const struct download *down)
 {
-    return down->sent_ms + s->config.pull_wait_ms + s->config.request_timeout_ms + down->window / THIN_BYTES_PER_MS;
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < s->site_count; i++)
+        bytes += s->sites[i]->down.request != 0 ? s->sites[i]->down.asked : 0;
+    return down->sent_ms + s->config.pull_wait_ms + s->config.request_timeout_ms + bytes / THIN_BYTES_PER_MS;
 }
 
 static bool may_pull(const struct spoke *s, const struct site *site)
@@ -260,13 +296,15 @@ static void send_pull(struct spoke *s, struct site *site)
     /* Whoever wants to go on wants to hear that there is nothing more. */
     bool at_once = s->config.going_on != 0 && !site->catch_up.covered;
     *m = (struct msg_pull){.site = site_name(site),
-                           .max_bytes = down->window,
+                           .max_bytes = pull_bytes(s, site),
                            .wait_ms = at_once ? 0 : s->config.pull_wait_ms,
                            .waiting = upload_waiting(site)};
     m->oldest_waiting_ms = m->waiting > 0 ? site->oldest_waiting_ms : 0;
     m->cursor_count = down->ahead.count;
     for (uint8_t i = 0; i < down->ahead.count; i++)
         m->cursors[i] = down->ahead.at[i].at;
+    down->asked = m->max_bytes;
+    down->was_behind = is_behind(site);
     down->request = spoke_send(s, MSG_PULL, NULL);
     down->sent_ms = s->now;
     site->catch_up.asked = site->catch_up.targeted;

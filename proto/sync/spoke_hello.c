@@ -204,13 +204,26 @@ void spoke_on_welcome(struct spoke *s)
 
 /* ---- time ---- */
 
+/* On a thin link the WELCOME may stand behind much else. */
+static bool is_there(const struct spoke *s)
+{
+    return s->phase == SPOKE_PHASE_LIVE && s->heard_ms > s->hello_sent_ms;
+}
+
+static uint64_t welcome_due(const struct spoke *s)
+{
+    return s->hello_sent_ms + (is_there(s) ? HELLO_AGAIN_MS : s->config.request_timeout_ms);
+}
+
 void spoke_greeting_turn(struct spoke *s)
 {
     if (s->phase == SPOKE_PHASE_DOWN || s->dead)
         return;
     if (s->hello_request != 0) {
-        if (s->now < s->hello_sent_ms + s->config.request_timeout_ms)
+        if (s->now < welcome_due(s))
             return;
+        if (is_there(s))
+            s->hello_tries = 0;
         if (++s->hello_tries >= HELLO_TRIES) {
             spoke_reconnect(s);
             return;
@@ -227,5 +240,5 @@ uint64_t spoke_greeting_deadline(const struct spoke *s)
 {
     if (s->phase == SPOKE_PHASE_DOWN)
         return UINT64_MAX;
-    return s->hello_request != 0 ? s->hello_sent_ms + s->config.request_timeout_ms : s->hello_due_ms;
+    return s->hello_request != 0 ? welcome_due(s) : s->hello_due_ms;
 }

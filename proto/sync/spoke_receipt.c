@@ -190,6 +190,13 @@ static void widen(struct upload *up)
     up->depth = up->depth < PUSHES_MAX ? up->depth + 1 : PUSHES_MAX;
 }
 
+/* It came slowly: what is under way keeps all else waiting. */
+static void narrow(struct upload *up)
+{
+    up->batch_bytes = up->batch_bytes / 2 > BODY_FLOOR ? up->batch_bytes / 2 : BODY_FLOOR;
+    up->depth = up->depth > 1 ? up->depth - 1 : 1;
+}
+
 /* The hub has less than we thought: go on from there, but not for ever in the same place. */
 static void fell_short(struct spoke *s, struct site *site)
 {
@@ -226,6 +233,8 @@ void spoke_on_receipt(struct spoke *s)
         up->progress_ms = s->now;
         if (s->now - push.sent_ms < QUICK_MS)
             widen(up);
+        else if (s->now - push.sent_ms > SLOW_MS)
+            narrow(up);
     }
     receipt_heard(s, site, receipt);
     if (answered && !up->unsure && !site->upload_stopped && up->acked_seq < push.last_seq)

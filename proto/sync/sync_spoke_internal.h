@@ -27,10 +27,11 @@
 #define BACKOFF_FIRST_MS 1000u
 #define BACKOFF_MAX_MS 300000u
 #define QUICK_MS 1000u              /* an answer within this long lets the window grow */
+#define SLOW_MS 4000u               /* one that takes longer makes it smaller */
 #define WINDOW_START (16u * 1024)
 #define PUSHES_MAX 4u               /* in flight per site */
 /* A link may become thin at any moment, and all else then waits behind what is in flight: upward, over all sites, and
- * downward, for a site, no more than 50 kbit/s carry in 20 s. */
+ * downward, for all sites that are behind, no more than 50 kbit/s carry in 20 s. */
 #define FLIGHT_BYTES_MAX (128u * 1024)
 #define PUSH_BYTES_MAX (32u * 1024)
 #define PULL_BYTES_MAX (128u * 1024)
@@ -104,7 +105,8 @@ struct download {
     struct cursors ahead;           /* with what is being committed, or held */
     uint64_t request;               /* 0: none */
     uint64_t sent_ms, retry_ms;
-    uint32_t window;
+    uint32_t window, asked;         /* bytes: to be asked for at most; asked for by the present request */
+    bool was_behind;                /* when it was asked: the answer was not held back */
     unsigned failures;
     bool committing;
     struct log_head committing_head;

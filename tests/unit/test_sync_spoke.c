@@ -176,6 +176,23 @@ static void the_window_grows_on_quick_receipts(void **state)
     says(read_own(1119, 32768), "PUSH#9 1119+202 keys 0"); /* four are all */
 }
 
+static void the_window_shrinks_on_slow_receipts(void **state)
+{
+    (void)state;
+    write_own(2000);
+    saved();
+    up();
+    welcome(1, 0);
+    says(read_own(1, 16384), "PUSH#3 1+105 keys 0");
+    says(receipt(3, 105), "keep-receipt 105 runs 0; read 106 max 32768");
+    says(read_own(106, 32768), "PUSH#4 106+205 keys 0; read 311 max 32768"); /* two in flight */
+    says(read_own(311, 32768), "PUSH#5 311+202 keys 0");
+    now += 5000;
+    says(receipt(4, 310), ""); /* one in flight from now on, and half as much */
+    now += 5000;
+    says(receipt(5, 512), "read 513 max 8192");
+}
+
 static void a_hub_that_has_less_gets_it_again_but_not_for_ever(void **state)
 {
     (void)state;
@@ -362,6 +379,7 @@ int main(void)
         TEST(a_receipt_without_the_hubs_signature_is_nothing),
         TEST(a_push_without_a_receipt_is_sent_again_in_smaller_pieces),
         TEST(the_window_grows_on_quick_receipts),
+        TEST(the_window_shrinks_on_slow_receipts),
         TEST(a_hub_that_has_less_gets_it_again_but_not_for_ever),
         TEST(what_the_hub_holds_is_a_receipt_too),
         TEST(what_it_holds_in_the_middle_is_compared_first),

@@ -10,17 +10,44 @@ static void a_feed_is_checked_kept_and_the_next_is_asked_meanwhile(void **state)
     others_write(5);
     up();
     says(welcome(1, 0), "PULL#2 after 0 max 16384");
-    says(feed(2, 1, 2), "keep-feed 1+2; PULL#3 after 2 max 16384");
+    says(feed(2, 1, 2), "keep-feed 1+2; PULL#3 after 2 max 32768"); /* there is more */
     says(feed(2, 1, 2), ""); /* doubled */
     says(feed(3, 3, 2), ""); /* held: the first is still being committed */
-    says(feed_kept(true), "keep-feed 3+2; PULL#4 after 4 max 16384");
+    says(feed_kept(true), "keep-feed 3+2; PULL#4 after 4 max 65536");
     struct spoke_site_status status;
     spoke_site_status(spoke, 0, &status);
     assert_int_equal(status.received.at[0].n, 2);
     says(feed_kept(true), "");
     spoke_site_status(spoke, 0, &status);
     assert_int_equal(status.received.at[0].n, 4);
-    says(feed(4, 5, 1), "keep-feed 5+1; PULL#5 after 5 max 16384");
+    says(feed(4, 5, 1), "keep-feed 5+1; PULL#5 after 5 max 65536");
+}
+
+/* On a thin link what is under way keeps all else waiting; what comes quickly, or is little, is asked for in larger
+ * pieces, up to a bound. */
+static void the_window_follows_the_link(void **state)
+{
+    (void)state;
+    others_write(900);
+    up();
+    says(welcome(1, 0), "PULL#2 after 0 max 16384");
+    now += 6000;
+    says(feed(2, 1, 100), "keep-feed 1+100; PULL#3 after 100 max 8192");
+    feed_kept(true);
+    now += 6000;
+    says(feed(3, 101, 50), "keep-feed 101+50; PULL#4 after 150 max 4096");
+    feed_kept(true);
+    now += 6000;
+    says(feed(4, 151, 25), "keep-feed 151+25; PULL#5 after 175 max 4096"); /* no smaller */
+    feed_kept(true);
+    unsigned at = 176;
+    const char *const wider[] = {"8192", "16384", "32768", "65536", "131072", "131072"};
+    for (unsigned i = 0; i < 6; i++, at += 100) {
+        char wanted[100];
+        snprintf(wanted, sizeof wanted, "keep-feed %u+100; PULL#%u after %u max %s", at, 6 + i, at + 99, wider[i]);
+        says(feed(5 + i, at, 100), wanted);
+        feed_kept(true);
+    }
 }
 
 static void own_events_come_back_as_markers(void **state)
@@ -175,7 +202,7 @@ static void what_contradicts_the_own_log_stops_that_site_only(void **state)
     saved();
     up();
     says(welcome(1, 0), "read 1 max 16384; PULL#2 after 0 max 16384");
-    says(feed(2, 1, 2), "keep-feed 1+2; PULL#3 after 2 max 16384");
+    says(feed(2, 1, 2), "keep-feed 1+2; PULL#3 after 2 max 32768");
     says(feed(3, 3, 2), "");
     struct spoke_input refused = {.kind = SPOKE_FEED_KEPT, .contradicts = true};
     says(step(&refused), "notice fork");
@@ -269,6 +296,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_feed_is_checked_kept_and_the_next_is_asked_meanwhile),
+        TEST(the_window_follows_the_link),
         TEST(own_events_come_back_as_markers),
         TEST(a_marker_of_what_was_never_written_is_a_fork),
         TEST(no_news_is_asked_again_at_once_unless_the_hub_did_not_wait),
