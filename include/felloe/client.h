@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libfelloe: speak to the daemon of a directory. This is all that the command line uses.
  *
- * One handle is used by one thread at a time. Calls block. Text is UTF-8. Times are milliseconds since 1970. What a
- * call hands out belongs to the handle or the result it names and lives until the next call on it, or its free. */
+ * One handle is used by one thread at a time. Calls block, without a limit of time. Text is UTF-8. Times are
+ * milliseconds since 1970. What is passed in is borrowed for the call; what a call hands out belongs to the handle or
+ * the result it names and lives until the next call on it, or its free.
+ *
+ * Calls that can fail return a code and, where `error` is not NULL, say in it what happened and what to do. What the
+ * daemon refused leaves the connection as it was. Where the connection is lost or closed, all further calls return
+ * FELLOE_NO_DAEMON: close the handle, and connect again. */
 #ifndef FELLOE_CLIENT_H
 #define FELLOE_CLIENT_H
 
@@ -19,10 +24,11 @@ extern "C" {
 struct felloe_client;
 
 /* The directory that `dir` means: itself, or (NULL) FELLOE_DIR, else $XDG_DATA_HOME/felloe, else
- * ~/.local/share/felloe. */
+ * ~/.local/share/felloe; NUL-terminated into `out` of `size` bytes. FELLOE_USAGE: none of them is set, or it does not
+ * fit. Whether it exists is not looked at. */
 enum felloe_code felloe_directory(const char *dir, char *out, size_t size, struct felloe_error *error);
-/* Connects to the daemon that serves `dir` (as felloe_directory reads it). FELLOE_NO_DAEMON when none answers.
- * Free with felloe_close. */
+/* Connects to the daemon that serves `dir` (as felloe_directory reads it). FELLOE_NO_DAEMON: none answers;
+ * FELLOE_DENIED: it is another user's. `*out` is set on FELLOE_OK only; free it with felloe_close, which takes NULL. */
 enum felloe_code felloe_connect(const char *dir, struct felloe_client **out, struct felloe_error *error);
 void felloe_close(struct felloe_client *client);
 
@@ -36,7 +42,7 @@ struct felloe_draft {
     const char *person;          /* id, unique prefix or name; "@new": a new person; "@same": the previous draft's */
     const char *site, *worker;   /* NULL: the person's site, this device's worker */
     bool has_occurred;
-    int64_t occurred;
+    int64_t occurred;            /* when it happened; without has_occurred: when it is recorded */
     const struct felloe_field *fields;
     size_t field_count;
     /* of an import: where the event comes from, so that it counts once; NULL otherwise */
@@ -50,7 +56,8 @@ struct felloe_saved {
 };
 
 /* Records a batch in one commit. With `partly` the drafts that are invalid are left out and say why in their result;
- * without it one invalid draft keeps the whole batch out (and is the error returned). results has count items. */
+ * without it one invalid draft keeps the whole batch out (and is the error returned). results, the caller's, has count
+ * items. After FELLOE_NO_DAEMON nobody knows whether it was saved: look before repeating it. */
 enum felloe_code felloe_append(struct felloe_client *client, const struct felloe_draft *drafts, size_t count,
                                bool partly, struct felloe_saved *results, struct felloe_error *error);
 
@@ -96,19 +103,23 @@ struct felloe_progress {
     void *context;
 };
 
-/* Asks any verb of the daemon and waits for the whole answer. `progress` may be NULL. */
+/* Asks any verb of the daemon and waits for the whole answer. `progress` may be NULL. `*out` is set on FELLOE_OK only,
+ * and freed with felloe_answer_free; it may outlive the handle. */
 enum felloe_code felloe_ask(struct felloe_client *client, const char *verb, const struct felloe_argument *arguments,
                             size_t argument_count, const struct felloe_progress *progress, struct felloe_answer **out,
                             struct felloe_error *error);
 /* The same, but gives each item as it comes (the value lives for the call only); return false to stop: the
- * connection is then closed. `summary` may be NULL. For "log", and for following it. */
+ * connection is then closed, and the call has succeeded. `summary` may be NULL; else it is set and freed as `out`
+ * above. For "log" and following it, and for "backup", whose items are FELLOE_BYTES. */
 typedef bool (*felloe_item)(void *context, const struct felloe_value *item);
 enum felloe_code felloe_stream(struct felloe_client *client, const char *verb, const struct felloe_argument *arguments,
                                size_t argument_count, felloe_item item, void *context,
                                const struct felloe_progress *progress, struct felloe_answer **summary,
                                struct felloe_error *error);
 
-/* Short forms of felloe_ask. */
+/* Short forms of felloe_ask. A view ("caseload", "front-door", "person", "to-settle", "workers", "freshness") has its
+ * rows as items; site NULL: all sites; person is for "person". Status is a summary, what `felloe status --json` shows,
+ * with times in milliseconds. */
 enum felloe_code felloe_view(struct felloe_client *client, const char *name, const char *site, const char *person,
                              struct felloe_answer **out, struct felloe_error *error);
 enum felloe_code felloe_status(struct felloe_client *client, struct felloe_answer **out, struct felloe_error *error);
