@@ -338,9 +338,11 @@ static void run(struct sim *sim)
 
 void sim_run(uint64_t seed, enum breakage breakage, uint32_t trace, struct sim_result *out)
 {
+    static struct note notes[TRACE_MAX]; /* too much to be given and taken for each world */
     struct sim *sim = calloc(1, sizeof *sim);
     if (!sim)
         abort();
+    sim->notes = notes;
     sim->seed = seed;
     sim->random = seed * 0x2545f4914f6cdd1du + 0x1234567;
     sim->breakage = breakage;

@@ -277,6 +277,9 @@ static void append_batch(struct sim *sim, struct disk_site *site, uint32_t epoch
 static void tell_missing(const struct sim *sim, const struct batch *batch, struct task *done)
 {
     struct hub_input *in = &done->hub_done;
+    done->missing = calloc(RECEIPT_KEYS_MAX, sizeof *done->missing);
+    if (!done->missing)
+        abort();
     for (uint32_t i = 0; i < batch->count && in->missing_count < RECEIPT_KEYS_MAX; i++) {
         uint32_t key = key_number(sim, &batch->entries[i].key);
         if (key != SIM_KEYS && !sim->hub.keys[key])

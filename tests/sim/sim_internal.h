@@ -60,11 +60,6 @@ struct sim_stream {
     uint64_t held[SIM_SITES]; /* ledger: how many of its events the hub's log holds */
 };
 
-/* Something a worker has written and the disk has not yet. */
-struct sim_draft {
-    struct sim_event event;
-};
-
 enum task_kind {
     ITEM_UP,   /* a frame arrives at the hub */
     ITEM_DOWN, /* a frame arrives at a laptop */
@@ -92,9 +87,9 @@ struct task {
     struct hub_output hub_ask;
     struct spoke_input spoke_done;
     struct hub_input hub_done;
-    struct log_hash hashes[SEEN_MAX];
-    struct key_id missing[RECEIPT_KEYS_MAX];
-    struct sim_draft draft;
+    struct log_hash *hashes;   /* malloc'd, as the next two; SEEN_MAX of them */
+    struct key_id *missing;    /* RECEIPT_KEYS_MAX */
+    struct sim_event *draft;   /* what a worker has written and the disk has not yet */
     uint32_t event; /* ITEM_SAVED; ITEM_GO_ON: the incarnation that was named, 0: to be gone on as */
     bool late;      /* ITEM_CONNECT: in the place of the present one; ITEM_SAVED: of a breakage; ITEM_FAULT: rot */
     uint64_t born;  /* the step in which it was made */
@@ -213,7 +208,7 @@ struct sim {
     struct message message;
     struct buffer plain;
     char problem[400];
-    struct note notes[TRACE_MAX];
+    struct note *notes; /* TRACE_MAX of them */
     uint64_t note_count;
 };
 

@@ -98,6 +98,9 @@ void task_free(struct task *item)
     free(item->hub_ask.keys);
     lent_return(&item->spoke_done.body);
     lent_return(&item->hub_done.body);
+    free(item->hashes);
+    free(item->missing);
+    free(item->draft);
     free(item);
 }
 

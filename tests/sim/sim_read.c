@@ -81,6 +81,9 @@ static void read_keys(struct sim *sim, const struct hub_output *asked)
 static void read_hashes(struct sim *sim, const struct disk_site *site, const struct hub_output *asked)
 {
     struct task *done = sim_later(sim, sim->now + sim_below(sim, 3), ITEM_HUB_DONE, SIM_HUB, sim->hub.life);
+    done->hashes = calloc(SEEN_MAX, sizeof *done->hashes);
+    if (!done->hashes)
+        abort();
     done->hub_done =
         (struct hub_input){.kind = HUB_HASHES, .ticket = asked->ticket, .ok = true, .hashes = done->hashes};
     for (uint32_t i = 0; i < asked->count; i++) {

@@ -233,15 +233,15 @@ void spoke_commit_failed(struct sim *sim, uint32_t node, bool lost)
 
 /* ---- own events ---- */
 
-static uint32_t make_durable(struct sim *sim, uint32_t node, const struct sim_draft *draft)
+static uint32_t make_durable(struct sim *sim, uint32_t node, const struct sim_event *draft)
 {
     struct sim_node *n = &sim->nodes[node];
-    struct disk_stream *own = disk_own(disk_site(&n->disk, bytes_str(sim_site(draft->event.site))));
-    const struct pool_event *event = work_seal(sim, &draft->event, &n->config.device, own);
+    struct disk_stream *own = disk_own(disk_site(&n->disk, bytes_str(sim_site(draft->site))));
+    const struct pool_event *event = work_seal(sim, draft, &n->config.device, own);
     disk_own_append(own, event);
-    n->disk.clock = draft->event.time > n->disk.clock ? draft->event.time : n->disk.clock;
-    if (draft->event.brings_key)
-        n->keys[draft->event.key] = true;
+    n->disk.clock = draft->time > n->disk.clock ? draft->time : n->disk.clock;
+    if (draft->brings_key)
+        n->keys[draft->key] = true;
     return event->index;
 }
 
@@ -249,8 +249,8 @@ static uint32_t make_durable(struct sim *sim, uint32_t node, const struct sim_dr
 static void save_early(struct sim *sim, struct task *item)
 {
     struct sim_node *n = &sim->nodes[item->node];
-    struct disk_stream own = *disk_own(disk_site(&n->disk, bytes_str(sim_site(item->draft.event.site))));
-    const struct pool_event *event = work_seal(sim, &item->draft.event, &n->config.device, &own);
+    struct disk_stream own = *disk_own(disk_site(&n->disk, bytes_str(sim_site(item->draft->site))));
+    const struct pool_event *event = work_seal(sim, item->draft, &n->config.device, &own);
     struct task *early = sim_later(sim, sim->now, ITEM_SAVED, item->node, n->life);
     early->event = event->index;
     early->late = true;
@@ -264,13 +264,12 @@ void spoke_record(struct sim *sim, struct task *item)
         save_early(sim, item);
         return;
     }
-    uint32_t event = fate == FATE_LOST ? NO_EVENT : make_durable(sim, item->node, &item->draft);
+    uint32_t event = fate == FATE_LOST ? NO_EVENT : make_durable(sim, item->node, item->draft);
     if (fate != FATE_OK) {
         spoke_commit_failed(sim, item->node, fate == FATE_LOST);
         return;
     }
-    sim_note(sim, item->node, "has recorded event % (site %, key %)", event, item->draft.event.site,
-             item->draft.event.key);
+    sim_note(sim, item->node, "has recorded event % (site %, key %)", event, item->draft->site, item->draft->key);
     struct task *saved = sim_later(sim, sim->now + sim_below(sim, 3), ITEM_SAVED, item->node, n->life);
     saved->event = event;
 }

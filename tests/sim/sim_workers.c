@@ -163,10 +163,12 @@ void work(struct sim *sim, uint32_t node)
     if (!n->machine || sim->now < n->full_until) /* not running; or the disk is full, and the worker is told so */
         return;
     uint32_t which = sim_below(sim, n->disk.site_count), site = sim_site_number(bytes_str(n->disk.sites[which].name));
-    struct sim_draft draft = {
-        .event = {
-            .writer = n->device, .site = site, .entry = NO_EVENT, .strikes = NO_EVENT, .seen = n->views[site].folded}};
-    struct sim_event *event = &draft.event;
+    struct sim_event draft = {.writer = n->device,
+                              .site = site,
+                              .entry = NO_EVENT,
+                              .strikes = NO_EVENT,
+                              .seen = n->views[site].folded},
+                     *event = &draft;
     if (sim->breakage == BREAK_SEEN_TOO_MUCH)
         disk_seen(&n->disk.sites[which], &event->seen);
     if (!seen_includes(&n->views[site].folded, &event->seen))
@@ -184,7 +186,10 @@ void work(struct sim *sim, uint32_t node)
     uint64_t now = wall_ms(sim, n) << 16;
     event->time = now > n->disk.clock || sim_chance(sim, 1000) ? now : n->disk.clock + 1; /* clocks decide nothing */
     struct task *item = sim_later(sim, disk_time(sim, &n->disk_free), ITEM_RECORD, node, n->life);
-    item->draft = draft;
+    item->draft = malloc(sizeof *item->draft);
+    if (!item->draft)
+        abort();
+    *item->draft = draft;
 }
 
 /* ---- sealed ---- */
