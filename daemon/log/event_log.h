@@ -84,7 +84,8 @@ enum log_job_kind {
                          missing */
     LOG_NEXT_EPOCH,   /* hub: positions are given, and own events written, in an epoch above `above` -> epoch */
     LOG_GOING_ON,     /* spoke: the hub named `incarnation` to go on as, because this stream has two histories */
-    LOG_GO_ON,        /* spoke: goes on as it: what the site logs do not have of its own is written again -> remade */
+    LOG_GO_ON,        /* spoke: goes on as it: what the site logs do not have of its own is written again -> remade.
+                         With `patient` it does nothing when keys for that are not here (FELLOE_NOT_FOUND, missing) */
     LOG_RESTORE_OWN,  /* repair: batch of own events of one incarnation, ascending, and their times, into a fresh log;
                          some may be missing between them. Without a batch: writes as `incarnation` from now on */
     LOG_KEEP_KEYS,    /* new_keys */
@@ -112,7 +113,7 @@ struct log_job {
                                      back to it */
     struct batch *batch;
     struct msg_receipt *receipt;
-    bool lowered;                 /* LOG_KEEP_RECEIPT */
+    bool lowered, patient;        /* LOG_KEEP_RECEIPT; LOG_GO_ON */
     uint32_t above, incarnation;  /* LOG_NEXT_EPOCH; LOG_GOING_ON, LOG_RESTORE_OWN */
     const uint64_t *times;        /* LOG_RESTORE_OWN: when each was written (HLC) */
     struct device_record *device;

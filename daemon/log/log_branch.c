@@ -198,6 +198,16 @@ static enum felloe_code write_again(struct again *a, const struct event *event, 
     return FELLOE_OK;
 }
 
+static void note_lacking(struct again *a, const struct key_id *id)
+{
+    struct log_job *job = a->job;
+    bool known = job->missing_count == RECEIPT_KEYS_MAX || keyring_erased(a->log->keyring, id);
+    for (uint32_t i = 0; i < job->missing_count && !known; i++)
+        known = memcmp(&job->missing[i], id, sizeof *id) == 0;
+    if (!known)
+        job->missing[job->missing_count++] = *id;
+}
+
 /* FELLOE_NOT_FOUND: it cannot be read here (its key was erased, or never came), so it stays as it is. */
 static enum felloe_code again_one(struct again *a, uint64_t seq)
 {
@@ -217,6 +227,8 @@ static enum felloe_code again_one(struct again *a, uint64_t seq)
     enum felloe_code code = log_data_key(log, &event.clear.key, &key, &a->job->error);
     if (code == FELLOE_STORAGE || code == FELLOE_FAILED)
         return code;
+    if (code == FELLOE_NOT_FOUND)
+        note_lacking(a, &event.clear.key);
     if (code != FELLOE_OK || !event_open(&event, key, &a->plain, &body))
         return a->plain.failed ? felloe_fail(&a->job->error, FELLOE_FAILED, "out of memory") : FELLOE_NOT_FOUND;
     code = write_again(a, &event, &body);
@@ -243,7 +255,7 @@ static enum felloe_code again_site(struct again *a, const struct stream_head *ow
             code = FELLOE_OK;
         }
     }
-    if (code == FELLOE_OK && unreadable > 0)
+    if (code == FELLOE_OK && unreadable > 0 && !(a->job->patient && a->job->missing_count > 0))
         report(LEVEL_WARNING,
                "%s: %llu own entries that the hub does not have cannot be written again, since their keys are not here "
                "(any more). They stay on this laptop as they are",
@@ -263,7 +275,7 @@ enum felloe_code log_run_go_on(struct event_log *log, struct log_job *job)
     struct log_write *w = &log->write;
     struct left_stream left[SITES_MAX];
     struct again a = {.log = log, .job = job, .before = w->incarnation};
-    job->remade = 0;
+    job->remade = job->missing_count = 0;
     if (log->identity->role != ROLE_SPOKE || w->going_on <= w->incarnation)
         return felloe_fail(&job->error, FELLOE_INVALID,
                            "no incarnation was named for this device to go on as: it stays at %u", w->incarnation);
@@ -278,5 +290,8 @@ enum felloe_code log_run_go_on(struct event_log *log, struct log_job *job)
     buffer_release(&a.plain);
     buffer_release(&a.kept);
     free(a.names);
+    if (code == FELLOE_OK && job->patient && job->missing_count > 0)
+        code = felloe_fail(&job->error, FELLOE_NOT_FOUND,
+                           "own entries that the hub does not have wait for their keys before they are written again");
     return code;
 }

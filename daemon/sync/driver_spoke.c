@@ -197,6 +197,8 @@ static enum felloe_code load(struct driver *driver, struct felloe_error *error)
 static void unload(struct driver *driver)
 {
     struct spoke_driver *s = spoke_of(driver);
+    if (s->go_on != NULL)
+        loop_timer_stop(s->go_on);
     spoke_outputs_clear(&s->outputs);
     spoke_free(s->machine);
     s->machine = NULL;
@@ -218,6 +220,9 @@ static enum felloe_code open_spoke(struct driver *driver, struct felloe_error *e
                                             .context = s,
                                             .message = on_message,
                                             .link = on_link};
+    s->go_on = loop_timer_new(daemon->loop, driver_spoke_go_on_again, s);
+    if (s->go_on == NULL)
+        return felloe_fail(error, FELLOE_FAILED, "out of memory");
     return net_spoke_open(&s->net, &config, error);
 }
 
@@ -233,6 +238,7 @@ static void close_spoke(struct driver *driver)
 {
     struct spoke_driver *s = spoke_of(driver);
     spoke_outputs_release(&s->outputs);
+    loop_timer_free(s->go_on);
     sodium_memzero(&s->hub_shared, sizeof s->hub_shared);
 }
 

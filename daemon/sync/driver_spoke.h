@@ -23,6 +23,10 @@ struct spoke_driver {
         char site[SLUG_MAX + 1];
         char notice[200];
     } sites[SITES_MAX];
+    struct loop_timer *go_on;     /* going on waits for keys: to ask for those that are lacking, and to try again */
+    unsigned go_on_waits;
+    struct key_id lacking[RECEIPT_KEYS_MAX];
+    uint32_t lacking_count;
     struct welcome_peer peers[WELCOME_PEERS_MAX];
     uint32_t peer_count;
 };
@@ -43,5 +47,6 @@ void driver_spoke_keep(struct spoke_driver *s, struct spoke_output *output, enum
 void driver_spoke_going_on(struct spoke_driver *s, uint32_t incarnation);
 /* All that the hub has is here: what it has not is written again, and the daemon begins its log again. */
 void driver_spoke_go_on(struct spoke_driver *s);
+void driver_spoke_go_on_again(void *context); /* its timer's */
 
 #endif

@@ -5,6 +5,12 @@
 #include "daemon/report.h"
 #include "daemon/sync/driver_spoke.h"
 
+/* A laptop that has lost its keys, too, gets them back from the hub, if it can, before it writes again: in the end,
+ * after about a minute, it goes on without. */
+#define GO_ON_WAITS    7u
+#define GO_ON_FIRST_MS 1000u
+#define GO_ON_DOUBLED  5u
+
 static void kept(struct log_job *log_job)
 {
     struct driver_job *job = driver_job_of(log_job);
@@ -84,7 +90,14 @@ static void gone_on(struct log_job *log_job)
 {
     struct driver_job *job = driver_job_of(log_job);
     struct driver *driver = job->driver;
-    if (log_job->code != FELLOE_OK) {
+    struct spoke_driver *s = spoke_of(driver);
+    if (log_job->code == FELLOE_NOT_FOUND && log_job->patient) {
+        if (s->go_on_waits++ == 0)
+            report(LEVEL_WARNING, "%s", log_job->error.message);
+        s->lacking_count = log_job->missing_count;
+        memcpy(s->lacking, log_job->missing, log_job->missing_count * sizeof s->lacking[0]);
+        driver_reload(driver);
+    } else if (log_job->code != FELLOE_OK) {
         driver_restart(driver, log_job->error.message);
     } else if (!driver->closing) {
         report(LEVEL_WARNING,
@@ -97,7 +110,7 @@ static void gone_on(struct log_job *log_job)
     driver_job_end(job);
 }
 
-void driver_spoke_go_on(struct spoke_driver *s)
+static void write_again(struct spoke_driver *s)
 {
     struct driver_job *job = driver_job_new(&s->base, LOG_GO_ON, (struct bytes){0}, gone_on);
     if (job == NULL) {
@@ -105,5 +118,38 @@ void driver_spoke_go_on(struct spoke_driver *s)
         return;
     }
     driver_halt(&s->base); /* nothing is to come into the log after it but by a new machine */
+    job->job.patient = s->go_on_waits < GO_ON_WAITS;
     driver_job_submit(job);
+}
+
+static void ask_for_lacking(struct spoke_driver *s)
+{
+    char site[SLUG_MAX + 1];
+    struct log_reader *reader = log_reader_begin(s->base.daemon->log, NULL);
+    for (size_t i = 0; reader != NULL && log_site_at(reader, i, site); i++)
+        driver_need_keys(&s->base, bytes_str(site), s->lacking, s->lacking_count);
+    log_reader_end(reader);
+    s->lacking_count = 0;
+}
+
+void driver_spoke_go_on_again(void *context)
+{
+    struct spoke_driver *s = context;
+    unsigned doubled = s->go_on_waits < GO_ON_DOUBLED ? s->go_on_waits : GO_ON_DOUBLED;
+    if (s->base.closing || s->base.restarting || s->machine == NULL)
+        return; /* the next machine says when */
+    if (s->lacking_count == 0) {
+        write_again(s);
+        return;
+    }
+    ask_for_lacking(s);
+    loop_timer_set(s->go_on, GO_ON_FIRST_MS << doubled >> 1);
+}
+
+void driver_spoke_go_on(struct spoke_driver *s)
+{
+    if (s->lacking_count > 0)
+        loop_timer_set(s->go_on, 0); /* not from within the machine's step */
+    else
+        write_again(s);
 }

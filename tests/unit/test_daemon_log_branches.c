@@ -276,6 +276,40 @@ static void what_cannot_be_read_is_left_as_it_is(void **state)
     pair_end(&p);
 }
 
+/* The keys are gone, and the hub may have them: until they came nothing is written again, and nothing left out. */
+static void what_waits_for_its_key_is_written_again_when_it_came(void **state)
+{
+    (void)state;
+    struct pair p = set_back_laptop(2, 1, 1);
+    struct key_record person = new_person(SITE);
+    struct log_draft draft = person_note(&person, "about somebody");
+    struct log_job job = record_job(SITE, &draft, 1);
+    job.new_keys = &person;
+    job.new_key_count = 1;
+    run_well(p.spoke, &job);
+    name_next(p.spoke, 2);
+    catch_up_as(p.hub, p.spoke, 2);
+    given_log_close(p.spoke);
+    assert_int_equal(unlink(given_path(&p.spoke->dir, "keys/data.mdb")), 0);
+    given_log_reopen(p.spoke);
+    assert_int_equal(keyring_add(p.spoke->keyring, &p.spoke->site_key, 1, NULL), FELLOE_OK);
+    for (unsigned i = 0; i < 2; i++) {
+        job = (struct log_job){.kind = LOG_GO_ON, .patient = true};
+        assert_int_equal(run(p.spoke, &job), FELLOE_NOT_FOUND);
+        assert_int_equal(job.missing_count, 1);
+        assert_memory_equal(&job.missing[0], &person.id, sizeof person.id);
+        reopen(p.spoke);
+        assert_int_equal(event_log_incarnation(p.spoke->log), 1);
+        assert_int_equal(event_log_going_on(p.spoke->log), 2);
+    }
+    assert_int_equal(keyring_add(p.spoke->keyring, &person, 1, NULL), FELLOE_OK);
+    job = (struct log_job){.kind = LOG_GO_ON, .patient = true};
+    run_well(p.spoke, &job);
+    assert_int_equal(job.remade, 2);
+    assert_int_equal(event_log_incarnation(p.spoke->log), 2);
+    pair_end(&p);
+}
+
 static void one_that_is_set_back_twice_names_both_of_its_branches(void **state)
 {
     (void)state;
@@ -526,6 +560,7 @@ int main(void)
         cmocka_unit_test(people_go_on_recording_until_it_goes_on),
         cmocka_unit_test(wherever_it_stops_it_takes_up_again),
         cmocka_unit_test(what_cannot_be_read_is_left_as_it_is),
+        cmocka_unit_test(what_waits_for_its_key_is_written_again_when_it_came),
         cmocka_unit_test(one_that_is_set_back_twice_names_both_of_its_branches),
         cmocka_unit_test(what_is_written_again_twice_keeps_its_first_name),
         cmocka_unit_test(no_more_branches_are_named_than_there_is_room_for),
