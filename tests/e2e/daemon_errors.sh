@@ -17,6 +17,7 @@ check "the configuration has a comment on each setting" \
 start hub || exit 1
 check_exit 7 "a second daemon on the same directory" felloed --dir "$work/hub"
 check "the first one goes on" is_up hub
+check_exit 0 "status --wait ends on a hub in which nothing is recorded" timeout 20 "$B/felloe" --dir "$work/hub" status --wait
 hub_new second salford
 sed -i "s|^listen *=.*|listen = tcp://127.0.0.1:${port[hub]}|" "$work/second/felloe.conf"
 check_exit 7 "a port that is taken" felloed --dir "$work/second"
@@ -65,6 +66,24 @@ cp -a "$work/l1" "$work/cut"
 big=$(find "$work/cut/log" -name 'data.mdb')
 truncate -s 8192 "$big"
 check_exit 12 "a log that was cut off" felloed --dir "$work/cut"
+check "it says how to make it whole" grep -q "$work/cut repair" "$work/check.err"
+at cut repair >"$work/out" 2>"$work/err"
+check "repair tells its outcome and nothing else" test ! -s "$work/err"
+check "with nothing to be done by hand" not grep -q "Put it back" "$work/out"
+for part in identity felloe.conf; do
+    cp -a "$work/l1" "$work/without-$part"
+    rm "$work/without-$part/$part"
+    check_exit 4 "a directory without $part" felloed --dir "$work/without-$part"
+    check "that comes from a backup of the keys" grep -q "$part.*restore --keys" "$work/check.err"
+    check_exit 6 "it is still a Felloe directory" at "without-$part" status
+    check "to be started" grep -q "felloed --dir" "$work/check.err"
+done
+cp -a "$work/l1" "$work/keyless"
+rm -rf "$work/keyless/keys"
+start keyless
+found() { at keyless show "$person" --json | grep -q '"20"\|20'; }
+check "a laptop that lost its keys gets them from the hub" wait_until 20 found
+stop keyless
 cp -a "$work/l1" "$work/noviews"
 rm -rf "$work/noviews/views"
 start noviews
