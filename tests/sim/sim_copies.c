@@ -267,7 +267,7 @@ static void ever_given(const struct sim *sim, uint32_t site, struct seen *out)
 static bool is_ahead(const struct disk_site *site, const struct disk_site *hubs, uint32_t from_epoch)
 {
     for (uint32_t e = 0; e < site->epoch_count; e++)
-        if (site->epochs[e].epoch >= from_epoch && site->epochs[e].count > disk_head(hubs, site->epochs[e].epoch).at.n)
+        if (site->epochs[e].epoch >= from_epoch && site->epochs[e].count > disk_count(hubs, site->epochs[e].epoch))
             return true;
     return false;
 }
@@ -276,7 +276,7 @@ static bool is_ahead(const struct disk_site *site, const struct disk_site *hubs,
 static bool gives_again(const struct disk_site *hubs, uint32_t epoch, const struct seen *given)
 {
     for (uint8_t i = 0; i < given->count; i++)
-        if (given->at[i].epoch >= epoch && given->at[i].n > disk_head(hubs, given->at[i].epoch).at.n)
+        if (given->at[i].epoch >= epoch && given->at[i].n > disk_count(hubs, given->at[i].epoch))
             return true;
     return false;
 }

@@ -120,13 +120,19 @@ static struct disk_epoch *get_epoch(struct disk_site *site, uint32_t epoch)
     return &site->epochs[at];
 }
 
+uint64_t disk_count(const struct disk_site *site, uint32_t epoch)
+{
+    const struct disk_epoch *e = disk_epoch(site, epoch);
+    return e ? e->count : 0;
+}
+
 struct log_head disk_head(const struct disk_site *site, uint32_t epoch)
 {
     const struct disk_epoch *e = disk_epoch(site, epoch);
     struct log_head head;
-    log_head_start(&head, bytes_str(site->name), epoch);
     if (e && e->count > 0)
-        head = (struct log_head){{epoch, e->count}, e->entries[e->count - 1].hash};
+        return (struct log_head){{epoch, e->count}, e->entries[e->count - 1].hash};
+    log_head_start(&head, bytes_str(site->name), epoch);
     return head;
 }
 

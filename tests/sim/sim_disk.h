@@ -57,6 +57,7 @@ void disk_forget(struct disk *disk, uint32_t incarnation);
 
 /* ---- site logs ---- */
 const struct disk_epoch *disk_epoch(const struct disk_site *site, uint32_t epoch);
+uint64_t disk_count(const struct disk_site *site, uint32_t epoch);
 struct log_head disk_head(const struct disk_site *site, uint32_t epoch);
 const struct disk_entry *disk_at(const struct disk_site *site, struct position at);
 /* At the end of an epoch; NULL when there are too many epochs. */
