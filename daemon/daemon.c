@@ -16,6 +16,7 @@
 #include "daemon/lock.h"
 #include "daemon/loop.h"
 #include "daemon/report.h"
+#include "daemon/setup/setup_swap.h"
 
 /* How often keys that are still missing are asked for again. */
 #define KEYS_AGAIN_MS 60000
@@ -307,6 +308,8 @@ static enum felloe_code open_all(struct running *running, struct felloe_error *e
     code = check_directory(daemon->dir, error);
     if (code == FELLOE_OK)
         code = open_loop(running, error);
+    if (code == FELLOE_OK) /* a repair or a restore that was interrupted may not have put its log in place yet */
+        code = swap_settle(daemon->dir, error);
     if (code == FELLOE_OK)
         code = open_keys(daemon, error);
     if (code == FELLOE_OK)

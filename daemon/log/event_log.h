@@ -28,6 +28,7 @@ struct event_log_config {
     struct keyring *keyring;
     struct queue *completions;       /* where finished jobs go; the loop calls job->done */
     size_t reserve_bytes;            /* size of D/log/reserve; 0: the default, 16 MiB */
+    bool instead;                    /* a new one takes another's place: it is no news that the log begins anew */
     uint64_t commits;                /* where event_log_commits goes on: this daemon had it open before */
                                      /* dir is copied; the others outlive the log */
 };

@@ -188,6 +188,7 @@ enum felloe_code event_log_open(struct event_log **out, const struct event_log_c
     log->identity = config->identity;
     log->keyring = config->keyring;
     log->completions = config->completions;
+    log->instead = config->instead;
     log->reserve_bytes = config->reserve_bytes ? config->reserve_bytes : RESERVE_DEFAULT;
     atomic_init(&log->commits, config->commits);
     queue_init(&log->jobs, NULL, NULL);

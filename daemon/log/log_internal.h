@@ -154,6 +154,7 @@ struct event_log {
     struct queue jobs, *completions;
     pthread_t writer;
     bool writing;             /* the thread was started */
+    bool instead;             /* see struct event_log_config */
     size_t reserve_bytes;
     atomic_uint epoch, incarnation, going_on; /* as committed */
     char sites[SITES_MAX][SLUG_MAX + 1];

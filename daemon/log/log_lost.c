@@ -43,7 +43,7 @@ uint32_t log_begin_again(struct event_log *log, struct store_txn *txn)
     if (hub)
         keyring_devices(log->keyring, put_device, &p);
     if (hub && p.count > 0) { /* they may hold positions that the lost log gave */
-        report(LEVEL_WARNING,
+        report(log->instead ? LEVEL_DEBUG : LEVEL_WARNING,
                "this hub's log is gone: a new one begins, with %u sites and %lu devices. Laptops bring back what they "
                "hold; nobody has to do anything",
                sites, p.count);

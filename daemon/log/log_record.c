@@ -211,7 +211,7 @@ static enum felloe_code record_one(struct recording *r, struct log_draft *draft)
     enum felloe_code code = log_seal(log, r->job, &clear, &body);
     if (code != FELLOE_OK)
         return code;
-    if (log->write.event.len + AGAIN_ROOM > EVENT_SIZE_MAX)
+    if (!body.has_was && log->write.event.len + AGAIN_ROOM > EVENT_SIZE_MAX)
         return too_long(r->job, body.fields.len);
     log_append_own(log, r->site, &clear, body.time, &draft->id);
     draft->seq = clear.seq;

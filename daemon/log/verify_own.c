@@ -11,7 +11,7 @@ struct own_state {
     struct receipt_row receipt;
     bool has_receipt;
     struct branches after;
-    bool has_after;
+    bool has_after, after_proven; /* an event of it says the same */
 };
 
 static void load_receipt(struct verify_run *run, struct own_state *own)
@@ -43,7 +43,6 @@ static bool read_own_head(struct verify_run *run, uint32_t incarnation, struct s
     return store_get(run->reader->txn, T_OWN_HEADS, key_bytes(&key), &row) && stream_row_read(row, out);
 }
 
-/* How far each earlier incarnation's events are in the record: no farther than they were written. */
 static void load_after(struct verify_run *run, struct own_state *own)
 {
     struct store_key key;
@@ -56,11 +55,28 @@ static void load_after(struct verify_run *run, struct own_state *own)
         verify_problem(run, "what this device had written before incarnation %u is damaged", own->incarnation);
         return;
     }
-    for (uint32_t i = 0; i < own->after.count; i++) {
+}
+
+/* How far a site's log has a stream of this device. */
+static uint64_t in_site_log(struct verify_run *run, uint32_t incarnation)
+{
+    struct store_key key;
+    struct bytes row;
+    struct stream_head head;
+    key_stream(&key, run->number, &run->options->identity->device, incarnation);
+    return store_get(run->reader->txn, T_STREAMS, key_bytes(&key), &row) && stream_row_read(row, &head) ? head.seq : 0;
+}
+
+/* How far each earlier incarnation's events are in the record: no farther than they were written. (Where events say the
+ * same under their seals it is so, though those may be lost here to damage.) */
+static void check_after(struct verify_run *run, const struct own_state *own)
+{
+    for (uint32_t i = 0; own->has_after && !own->after_proven && i < own->after.count; i++) {
         const struct branch *branch = &own->after.at[i];
-        struct stream_head head;
-        if (branch->incarnation >= own->incarnation || !read_own_head(run, branch->incarnation, &head) ||
-            head.seq < branch->seq)
+        struct stream_head head = {0};
+        bool earlier = branch->incarnation < own->incarnation;
+        if (!earlier || ((!read_own_head(run, branch->incarnation, &head) || head.seq < branch->seq) &&
+                         in_site_log(run, branch->incarnation) < branch->seq))
             verify_problem(run, "incarnation %u is said to come after own event %u.%llu, which was never written",
                            own->incarnation, branch->incarnation, (unsigned long long)branch->seq);
     }
@@ -79,6 +95,7 @@ static void end_stream(struct verify_run *run, const struct own_state *own)
 {
     if (own->incarnation == 0)
         return;
+    check_after(run, own);
     struct stream_head kept;
     if (!read_own_head(run, own->incarnation, &kept))
         verify_problem(run, "the head of this device's events (incarnation %u) is missing or damaged",
@@ -96,12 +113,14 @@ static void end_stream(struct verify_run *run, const struct own_state *own)
                        (unsigned long long)own->receipt.seq, (unsigned long long)own->head.seq);
 }
 
-/* Of an incarnation that this device has left: what no site's log has was written again, and what is missing was lost
- * before it left it. */
+/* Of an incarnation that this device has left, or is about to leave: what is missing was lost before; of one that it
+ * has left, what no site's log has was written again. */
 static void check_left(struct verify_run *run, struct own_state *own, const struct event_clear *event)
 {
     struct store_key key;
-    if (own->incarnation >= run->reader->incarnation || run->options->identity->role == ROLE_HUB)
+    const bool left = own->incarnation < run->reader->incarnation;
+    const bool leaving = own->incarnation == run->reader->incarnation && run->reader->going_on != 0;
+    if ((!left && !leaving) || run->options->identity->role == ROLE_HUB)
         return;
     if (event->seq > own->head.seq + 1) {
         run->site->lost += event->seq - own->head.seq - 1;
@@ -109,7 +128,7 @@ static void check_left(struct verify_run *run, struct own_state *own, const stru
         own->head.id = event->prev;
     }
     key_own_place(&key, run->number, own->incarnation, event->seq);
-    run->site->again += !store_get(run->reader->txn, T_OWN_PLACES, key_bytes(&key), NULL);
+    run->site->again += left && !store_get(run->reader->txn, T_OWN_PLACES, key_bytes(&key), NULL);
 }
 
 static void check_own(struct verify_run *run, struct own_state *own, uint64_t seq, struct bytes value)
@@ -135,6 +154,7 @@ static void check_own(struct verify_run *run, struct own_state *own, uint64_t se
         verify_problem(run, "%s: does not follow the event before it", where);
     if (time != 0 && time != be_u64(value.data))
         verify_problem(run, "%s: the time kept beside it is not its own", where);
+    own->after_proven |= time != 0;
     if (time != 0 && own->has_after && !same_branches(&own->after, &run->body.after))
         verify_problem(run, "%s: does not say what this device had written before its incarnation", where);
     if (own->has_receipt && own->receipt.seq == seq && !event_id_equal(&own->receipt.id, &id))
@@ -197,6 +217,14 @@ enum felloe_code verify_own(struct verify_run *run)
             if (code != FELLOE_OK)
                 return code;
         }
+    }
+    if (own.incarnation <
+        run->reader->incarnation) { /* nothing of the present one yet, but perhaps what it comes after */
+        end_stream(run, &own);
+        own = (struct own_state){.incarnation = run->reader->incarnation};
+        load_after(run, &own);
+        check_after(run, &own);
+        own.incarnation = 0;
     }
     end_stream(run, &own); /* with the reader that saw no further event, so that head and events are of one moment */
     check_nothing_gone(run);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/log/authors.h"
 #include "daemon/log/verify_internal.h"
 
 struct stream_state {
@@ -16,17 +17,9 @@ struct stream_state {
     struct stream_head kept, read; /* as the streams table says; as the entries say */
 };
 
-/* What a device signs with, as the hub told in worker.joined. */
-struct author {
-    struct device_id device;
-    struct sign_public sign;
-};
-
 struct site_run {
     struct verify_run *run;
-    struct author *authors;
-    size_t author_count, author_cap;
-    struct mp_reader *r;
+    struct authors authors;
     struct head_row heads[SEEN_MAX];
     size_t head_count;
     struct stream_state *streams;
@@ -220,50 +213,6 @@ static void check_hash(struct site_run *s, const struct head_row *head)
 
 /* ---- entries ---- */
 
-/* The hub says in worker.joined what a device signs with, before anything of that device gets a position. */
-static void learn_author(struct site_run *s, const struct event_body *body)
-{
-    struct author author;
-    bool has_device = false, has_key = false;
-    mp_reader_init(s->r, body->fields);
-    uint32_t count = mp_next(s->r) ? mp_map(s->r, MP_TAPE_MAX) : 0;
-    for (uint32_t i = 0; i < count && !s->r->failed; i++) {
-        struct bytes name = mp_str(s->r, 0, EVENT_SIZE_MAX);
-        struct bytes text = {0};
-        if (mp_peek(s->r) == MP_STR)
-            text = mp_str(s->r, 0, EVENT_SIZE_MAX);
-        else
-            mp_skip(s->r);
-        if (bytes_is(name, "device"))
-            has_device = hex_decode(text, author.device.b, sizeof author.device.b);
-        else if (bytes_is(name, "key"))
-            has_key = hex_decode(text, author.sign.b, sizeof author.sign.b);
-    }
-    if (!has_device || !has_key)
-        return;
-    if (s->author_count == s->author_cap) {
-        size_t cap = s->author_cap ? 2 * s->author_cap : 64;
-        struct author *more = realloc(s->authors, cap * sizeof *more);
-        if (more == NULL) {
-            s->no_memory = true;
-            return;
-        }
-        s->authors = more;
-        s->author_cap = cap;
-    }
-    s->authors[s->author_count++] = author;
-}
-
-static bool told_author(const struct site_run *s, const struct device_id *device, struct sign_public *out)
-{
-    for (size_t i = s->author_count; i > 0; i--)
-        if (device_id_equal(&s->authors[i - 1].device, device)) {
-            *out = s->authors[i - 1].sign;
-            return true;
-        }
-    return false;
-}
-
 /* The author's key: of a device that the hub admitted, of the hub itself, of this device. */
 static bool author_key(const struct site_run *s, const struct device_id *device, struct sign_public *out)
 {
@@ -277,7 +226,7 @@ static bool author_key(const struct site_run *s, const struct device_id *device,
     else if (identity->role == ROLE_HUB && log_device(run->reader, device, &record))
         *out = record.sign;
     else
-        return identity->role == ROLE_SPOKE && told_author(s, device, out);
+        return identity->role == ROLE_SPOKE && authors_find(&s->authors, device, out);
     return true;
 }
 
@@ -362,9 +311,8 @@ static void check_entry(struct site_run *s, struct position at, struct bytes val
     check_stream(s, where, at, &event, &id);
     if (row.flags & ENTRY_SIGNED)
         check_signature(s, where, &event, &id, row.signature);
-    if (time != 0 && device_id_equal(&event.clear.device, &run->options->identity->hub_device) &&
-        bytes_is(run->body.type, "worker.joined"))
-        learn_author(s, &run->body);
+    if (time != 0 && device_id_equal(&event.clear.device, &run->options->identity->hub_device))
+        s->no_memory |= !authors_learn(&s->authors, &run->body);
 }
 
 static void check_gap(struct site_run *s, struct position at, uint64_t expected)
@@ -452,9 +400,7 @@ enum felloe_code verify_site_log(struct verify_run *run)
     enum felloe_code code = verify_renew(run);
     if (code != FELLOE_OK)
         return code;
-    struct site_run s = {.run = run, .r = malloc(sizeof *s.r)};
-    if (s.r == NULL)
-        return felloe_fail(run->error, FELLOE_FAILED, "out of memory");
+    struct site_run s = {.run = run};
     load_heads(&s);
     load_streams(&s);
     check_strays(&s);
@@ -468,7 +414,6 @@ enum felloe_code verify_site_log(struct verify_run *run)
         code = felloe_fail(run->error, FELLOE_FAILED, "out of memory");
     verify_seconds_release(&s.seconds);
     free(s.streams);
-    free(s.authors);
-    free(s.r);
+    authors_release(&s.authors);
     return code;
 }

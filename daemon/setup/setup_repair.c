@@ -4,11 +4,25 @@
 #include "daemon/setup/setup_repair.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/log/verify.h"
 #include "daemon/setup/setup.h"
 #include "daemon/setup/setup_swap.h"
+#include "daemon/store/place.h"
+
+/* D/what has a database, or it says that there is none. (Opening it would make one, and then all would be well.) */
+static bool is_there(const char *dir, const char *what, char damage[DAMAGE_MAX])
+{
+    char path[PATH_MAX];
+    struct stat info;
+    if (snprintf(path, sizeof path, "%s/%s/data.mdb", dir, what) >= (int)sizeof path ||
+        (stat(path, &info) == 0 && info.st_size > 0))
+        return true;
+    snprintf(damage, DAMAGE_MAX, "%s/data.mdb is missing or empty", what);
+    return false;
+}
 
 /* ---- the keyring ---- */
 
@@ -18,6 +32,8 @@ static enum felloe_code look_at_keys(const char *dir, const struct identity *ide
 {
     struct keyring *keyring;
     struct felloe_error why = {0};
+    if (!is_there(dir, "keys", out->keys_damage))
+        return FELLOE_OK;
     enum felloe_code code = keyring_open(&keyring, dir, identity->keyring_key, &why);
     if (code == FELLOE_DAMAGED) {
         snprintf(out->keys_damage, sizeof out->keys_damage, "%s", why.message);
@@ -27,7 +43,7 @@ static enum felloe_code look_at_keys(const char *dir, const struct identity *ide
         return felloe_fail(error, code, "%s", why.message);
     uint64_t damaged = keyring_count_damaged(keyring);
     if (damaged > 0)
-        snprintf(out->keys_damage, sizeof out->keys_damage, "%llu key%s in %s/keys cannot be opened",
+        snprintf(out->keys_damage, sizeof out->keys_damage, "%llu key%s in %s/keys cannot be opened, or found",
                  (unsigned long long)damaged, damaged == 1 ? "" : "s", dir);
     keyring_close(keyring);
     return FELLOE_OK;
@@ -47,7 +63,11 @@ static enum felloe_code repair_keys(const char *dir, const struct identity *iden
         return code;
     code = keyring_repair(damaged, keyring, &out->keys, error);
     keyring_close(keyring);
-    return code == FELLOE_OK ? swap_in(dir, "keys", "damaged", out->keys_kept, error) : code;
+    if (code == FELLOE_OK)
+        code = swap_in(dir, "keys", "damaged", out->keys_kept, error);
+    if (code != FELLOE_OK) /* so that a disk that was too full for it is not the fuller for it */
+        swap_give_up(dir, "keys");
+    return code;
 }
 
 /* ---- the log ---- */
@@ -65,6 +85,8 @@ static enum felloe_code look_at_log(const char *dir, const struct identity *iden
 {
     struct setup_log log;
     struct felloe_error why = {0};
+    if (!is_there(dir, "log", out->log_damage))
+        return FELLOE_OK;
     enum felloe_code code = setup_log_open(&log, dir, identity, &why);
     if (code == FELLOE_DAMAGED) {
         snprintf(out->log_damage, sizeof out->log_damage, "%s", why.message);
@@ -95,13 +117,17 @@ static enum felloe_code repair_log(const char *dir, const struct identity *ident
         return code;
     queue_init(&queue, NULL, NULL);
     const struct event_log_config config = {
-        .dir = new, .identity = identity, .keyring = keyring, .completions = &queue};
+        .dir = new, .identity = identity, .keyring = keyring, .completions = &queue, .instead = true};
     code = log_repair(damaged, &config, &out->log, error);
     keyring_close(keyring);
     queue_destroy(&queue);
     if (code == FELLOE_OK)
         code = swap_in(dir, "log", "damaged", out->log_kept, error);
-    return code == FELLOE_OK ? swap_views_away(dir, error) : code;
+    if (code != FELLOE_OK)
+        swap_give_up(dir, "log");
+    else if (identity->role == ROLE_HUB) /* it goes on in the next epoch already, and need not be cautious */
+        place_note(dir);
+    return code;
 }
 
 /* ---- both ---- */
@@ -119,24 +145,38 @@ static enum felloe_code look_and_repair(const char *dir, const struct identity *
     return code;
 }
 
+static enum felloe_code find_identity(const char *dir, struct identity *identity, struct felloe_error *error)
+{
+    enum felloe_code code = setup_identity(dir, identity, error);
+    if (code == FELLOE_NOT_FOUND)
+        return felloe_fail(error, code, "%s is neither a hub nor a laptop: there is no identity in it", dir);
+    if (code == FELLOE_OK && identity->role == ROLE_SPOKE && !identity->joined)
+        code =
+            felloe_fail(error, FELLOE_NOT_FOUND,
+                        "%s has not joined a hub yet, so there is nothing to repair. Run its join again: felloe --dir "
+                        "%s join TICKET",
+                        dir, dir);
+    return code;
+}
+
 enum felloe_code setup_repair(const char *dir, struct repair_outcome *out, struct felloe_error *error)
 {
-    struct identity identity;
+    struct identity identity = {0};
+    struct stat info;
     *out = (struct repair_outcome){0};
+    if (stat(dir, &info) != 0) /* which is not to be made */
+        return felloe_fail(error, FELLOE_NOT_FOUND, "there is no directory %s", dir);
     int lock = setup_directory(dir, error);
     if (lock < 0)
         return error->code;
-    enum felloe_code code = setup_identity(dir, &identity, error);
-    if (code == FELLOE_NOT_FOUND)
-        felloe_fail(error, code,
-                    "%s is neither a hub nor a laptop: there is no identity in it, and nobody can make one again. It "
-                    "comes back from a backup of the keys: felloe --dir %s restore --keys KEYFILE",
-                    dir, dir);
+    enum felloe_code code = find_identity(dir, &identity, error);
+    if (code == FELLOE_OK)
+        code = swap_settle(dir, error);
     if (code == FELLOE_OK) {
         out->role = identity.role;
         code = look_and_repair(dir, &identity, out, error);
-        identity_clear(&identity);
     }
+    identity_clear(&identity);
     close(lock);
     return code;
 }

@@ -9,12 +9,13 @@
 #include "daemon/log/log_repair.h"
 #include "daemon/store/keyring_repair.h"
 
+#define DAMAGE_MAX 512
 struct repair_outcome {
     enum role role;
-    char keys_damage[512];     /* what was found; empty: the keyring was whole, and nothing was done to it */
+    char keys_damage[DAMAGE_MAX]; /* what was found; empty: the keyring was whole, and nothing was done to it */
     struct keyring_repair_result keys;
-    char keys_kept[PATH_MAX];  /* where the damaged keyring is now */
-    char log_damage[512];      /* likewise of the log */
+    char keys_kept[PATH_MAX];    /* where the damaged keyring is now */
+    char log_damage[DAMAGE_MAX]; /* likewise of the log */
     struct log_repair_result log;
     char log_kept[PATH_MAX];
 };

@@ -13,9 +13,9 @@
 
 static enum felloe_code failed(const char *what, const char *path, struct felloe_error *error)
 {
-    enum felloe_code code = errno == ENOSPC || errno == EDQUOT || errno == EIO ? FELLOE_STORAGE
+    enum felloe_code code = errno == ENOSPC || errno == EDQUOT || errno == EIO    ? FELLOE_STORAGE
                             : errno == EACCES || errno == EPERM || errno == EROFS ? FELLOE_DENIED
-                                                                                   : FELLOE_FAILED;
+                                                                                  : FELLOE_FAILED;
     return felloe_fail(error, code, "%s could not be %s: %s. Nothing that was saved is lost; mend that and do it again",
                        path, what, strerror(errno));
 }
@@ -91,23 +91,65 @@ static enum felloe_code keep_old(const char *dir, const struct names *n, const c
     return sync_folder(dir, error);
 }
 
+/* Killed between the two steps of an exchange: the new one is whole. */
+static enum felloe_code finish(const char *dir, const struct names *n, struct felloe_error *error)
+{
+    struct stat info;
+    if (stat(n->now, &info) == 0 || stat(n->new, &info) != 0)
+        return FELLOE_OK;
+    return rename(n->new, n->now) == 0 ? sync_folder(dir, error) : failed("put in place", n->now, error);
+}
+
+static enum felloe_code settle(const char *dir, const struct names *n, struct felloe_error *error)
+{
+    char kept[PATH_MAX];
+    struct stat info;
+    enum felloe_code code = FELLOE_OK;
+    if (stat(n->folder, &info) != 0)
+        return errno == ENOENT ? FELLOE_OK : failed("read", n->folder, error);
+    if (stat(n->mark, &info) == 0) { /* interrupted after the exchange, in its midst, or just before it */
+        code = swap_views_away(dir, error);
+        if (code == FELLOE_OK)
+            code = finish(dir, n, error);
+        if (code == FELLOE_OK)
+            code = keep_old(dir, n, "before", kept, error);
+    }
+    if (code == FELLOE_OK)
+        code = remove_folder(n->new, error);
+    return code == FELLOE_OK ? remove_folder(n->folder, error) : code;
+}
+
+enum felloe_code swap_settle(const char *dir, struct felloe_error *error)
+{
+    static const char *const all[] = {"keys", "log"};
+    enum felloe_code code = FELLOE_OK;
+    for (size_t i = 0; i < sizeof all / sizeof *all && code == FELLOE_OK; i++) {
+        struct names n;
+        code = name_all(&n, dir, all[i], error);
+        if (code == FELLOE_OK)
+            code = settle(dir, &n, error);
+    }
+    return code;
+}
+
 enum felloe_code swap_prepare(const char *dir, const char *what, char out[PATH_MAX], struct felloe_error *error)
 {
     struct names n;
-    char kept[PATH_MAX];
-    struct stat info;
     enum felloe_code code = name_all(&n, dir, what, error);
-    if (code == FELLOE_OK && stat(n.mark, &info) == 0) /* interrupted after the exchange, or just before it */
-        code = keep_old(dir, &n, "before", kept, error);
     if (code == FELLOE_OK)
-        code = remove_folder(n.new, error);
-    if (code == FELLOE_OK)
-        code = remove_folder(n.folder, error);
+        code = settle(dir, &n, error);
     if (code == FELLOE_OK && mkdir(n.folder, 0700) != 0)
         code = failed("made", n.folder, error);
     if (code == FELLOE_OK)
         snprintf(out, PATH_MAX, "%s", n.folder);
     return code;
+}
+
+void swap_give_up(const char *dir, const char *what)
+{
+    struct names n;
+    if (name_all(&n, dir, what, NULL) == FELLOE_OK)
+        settle(dir, &n, NULL);
 }
 
 /* The mark is durable before the exchange, so that what was in use is never taken for a try and removed. Just before
@@ -149,6 +191,8 @@ enum felloe_code swap_in(const char *dir, const char *what, const char *why, cha
         code = sync_folder(n.new, error);
     if (code == FELLOE_OK)
         code = put_mark(&n, error);
+    if (code == FELLOE_OK)
+        code = swap_views_away(dir, error);
     if (code == FELLOE_OK)
         code = exchange(&n, aside, error);
     if (code == FELLOE_OK)

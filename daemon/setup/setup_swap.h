@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Putting another database in one's place, so that at each moment a whole one stands there, and none is lost. `what` is
- * "log" or "keys": the folder D/what. */
+ * "log" or "keys": the folder D/what. The views are made from both: they go as a new one comes. */
 #ifndef FELLOE_DAEMON_SETUP_SWAP_H
 #define FELLOE_DAEMON_SETUP_SWAP_H
 
@@ -8,8 +8,11 @@
 
 #include "felloe/error.h"
 
-/* Makes D/new-what anew and empty, in which the other one grows as D/new-what/what; what an interrupted try left there
- * is removed. `out`: D/new-what. */
+/* Ends what an interrupted try left behind: a try that was not whole yet is removed, an exchange that had begun is
+ * finished. (Where the file system cannot exchange two names, there can be none at D/what for a moment.) */
+enum felloe_code swap_settle(const char *dir, struct felloe_error *error);
+/* Makes D/new-what anew and empty, in which the other one grows as D/new-what/what; settled before. `out`: D/new-what.
+ */
 enum felloe_code swap_prepare(const char *dir, const char *what, char out[PATH_MAX], struct felloe_error *error);
 /* D/new-what/what, or any other folder. */
 enum felloe_code swap_make_folder(const char *path, struct felloe_error *error);
@@ -18,6 +21,8 @@ enum felloe_code swap_make_folder(const char *path, struct felloe_error *error);
  * of it again is fine. */
 enum felloe_code swap_in(const char *dir, const char *what, const char *why, char kept[PATH_MAX],
                          struct felloe_error *error);
+/* It is not to be: D/new-what is removed, with what grew in it. */
+void swap_give_up(const char *dir, const char *what);
 /* The views are of another log now: they are removed, to be made again. */
 enum felloe_code swap_views_away(const char *dir, struct felloe_error *error);
 

@@ -154,8 +154,9 @@ static void tell_repaired_json(const char *dir, const struct repair_outcome *don
     for (size_t i = 0; i < done->log.site_count; i++) {
         const struct log_repair_site *site = &done->log.sites[i];
         printf("%s{\"site\":\"%s\",\"entries\":%" PRIu64 ",\"entries_before\":%" PRIu64 ",\"own\":%" PRIu64
-               ",\"own_before\":%" PRIu64 "}",
-               i > 0 ? "," : "", site->site, site->entries, site->entries_before, site->own, site->own_before);
+               ",\"own_before\":%" PRIu64 ",\"again\":%" PRIu64 "}",
+               i > 0 ? "," : "", site->site, site->entries, site->entries_before, site->own, site->own_before,
+               site->again);
     }
     fputs("]}\n", stdout);
 }
@@ -168,6 +169,9 @@ static void tell_repaired_site(const struct log_repair_site *site, bool hub)
     fputs(" entries prove to be true and were taken over", stdout);
     if (!hub && site->own_before > site->own)
         printf("; of those written here %" PRIu64 " of %" PRIu64, site->own, site->own_before);
+    if (site->again > 0)
+        printf("; %" PRIu64 " that the hub wrote itself %s written again", site->again,
+               site->again == 1 ? "was" : "were");
     puts("");
 }
 

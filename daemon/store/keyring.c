@@ -43,6 +43,7 @@ enum felloe_code keyring_open(struct keyring **out, const char *dir, const uint8
         free(keyring);
         return code;
     }
+    snprintf(keyring->dir, sizeof keyring->dir, "%s", dir);
     pthread_rwlock_init(&keyring->lock, NULL);
     keyring_wipe_again(keyring);
     if (sodium_mlock(keyring->key, sizeof keyring->key) != 0)
@@ -135,12 +136,17 @@ static size_t seal(const struct keyring *keyring, const struct key_record *recor
     return clear + NONCE_SIZE + SEALED_SIZE;
 }
 
+size_t keyring_value_size(size_t site_len)
+{
+    return CLEAR_MIN + site_len + NONCE_SIZE + SEALED_SIZE;
+}
+
 bool keyring_clear_part(struct bytes value, struct key_record *out)
 {
     if (value.len < CLEAR_MIN || value.data[17] > SLUG_MAX)
         return false;
     size_t site_len = value.data[17];
-    if (value.len != CLEAR_MIN + site_len + NONCE_SIZE + SEALED_SIZE || value.data[0] < KEY_PERSON ||
+    if (value.len != keyring_value_size(site_len) || value.data[0] < KEY_PERSON ||
         value.data[0] > KEY_SITE_AUDIENCE)
         return false;
     *out = (struct key_record){.kind = (enum key_kind)value.data[0]};

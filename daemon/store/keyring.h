@@ -30,7 +30,8 @@ bool keyring_failed(struct keyring *keyring);
 /* Destroys keys, and lists them as erased: they are never added again, whoever brings them, and whatever backup is put
  * back. Those that are not here are listed too. Durable on return, and then nothing of them is left in the file: LMDB
  * would keep a deleted row's bytes until their page is used again, so the file is written anew, without free pages, and
- * what was in its place is overwritten. Where that fails (a full disk: FELLOE_STORAGE), the keys are erased all the
+ * what was in its place is overwritten; so are keyrings that were put aside beside it (D/keys.damaged-1, …), which go.
+ * Where that fails (a full disk: FELLOE_STORAGE), the keys are erased all the
  * same, and the file is written anew at the next erasure or start. */
 enum felloe_code keyring_erase(struct keyring *keyring, const struct key_id *ids, size_t count,
                                struct felloe_error *error);

@@ -3,6 +3,7 @@
 #ifndef FELLOE_DAEMON_KEYRING_INSIDE_H
 #define FELLOE_DAEMON_KEYRING_INSIDE_H
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -13,6 +14,7 @@ enum { T_KEYS, T_OWNERS, T_ERASED, T_DEVICES, T_META, T_COUNT };
 
 struct keyring {
     struct store *store;
+    char dir[PATH_MAX]; /* in which D/keys lies */
     uint8_t key[32];
     atomic_bool failed;
     pthread_rwlock_t lock; /* held for reading by every transaction, for writing while the file is written anew */
@@ -25,10 +27,14 @@ void keyring_end(struct keyring *keyring, struct store_txn *txn);
 
 /* Where the keys of an owner begin in the table of owners; a number of 4 bytes follows. */
 void keyring_owner_key(struct store_key *key, enum key_kind kind, const struct person_id *owner, struct bytes site);
+/* How long a row is, with a site's name of this length. */
+size_t keyring_value_size(size_t site_len);
 /* What a row says without being opened: kind, owner, site. */
 bool keyring_clear_part(struct bytes value, struct key_record *out);
 bool keyring_open_value(const struct keyring *keyring, const struct key_id *id, struct bytes value,
                         struct key_record *out);
+/* Removes the keyrings put aside in this directory (keyring_aside.c). */
+enum felloe_code keyring_forget_aside(const char *dir, struct felloe_error *error);
 /* Writes the file anew where an erasure did not come so far. */
 void keyring_wipe_again(struct keyring *keyring);
 

@@ -43,6 +43,8 @@ static enum felloe_code wipe(struct keyring *keyring, struct felloe_error *error
     enum felloe_code code = store_rewrite(keyring->store, error);
     pthread_rwlock_unlock(&keyring->lock);
     if (code == FELLOE_OK)
+        code = keyring_forget_aside(keyring->dir, error);
+    if (code == FELLOE_OK)
         code = keyring_begin_write(keyring, &txn, error);
     if (code != FELLOE_OK)
         return code;

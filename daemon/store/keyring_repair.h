@@ -6,12 +6,13 @@
 
 #include "daemon/store/keyring.h"
 
-/* How many keys are here that cannot be opened. (While one is here, it cannot come again.) */
+/* How many keys are here that cannot be opened, or cannot be found by whose they are. (While one is here, it cannot
+ * come again.) */
 uint64_t keyring_count_damaged(struct keyring *keyring);
 
 struct keyring_repair_result {
-    uint64_t kept, lost;  /* keys; lost: those that were found and do not open */
-    uint64_t pages_lost;
+    uint64_t kept,
+        lost; /* keys; lost: rows that were found and do not open, whose key was not found elsewhere either */
 };
 /* `damaged`: the file; `into`: a new keyring under the same keyring key. A file that cannot be read at all gives
  * nothing, and is no error. */

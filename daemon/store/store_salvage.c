@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads a damaged database file as far as its pages can be followed; see store_salvage.h.
+/* Reads a damaged database file as far as its pages can be followed, and its bare bytes; see store_salvage.h.
  *
- * A file has two meta pages, each with a root: that of the newest commit, and that of the one before. Tables are looked
- * for under the newest root that can be read; one that is not found there, under the other. */
+ * A file has two meta pages, each with a root: that of the newest commit, and that of the one before. All that the one
+ * before needs is still there: LMDB uses a page again only when two commits have gone by. */
 #include "daemon/store/store_salvage.h"
 
 #include <errno.h>
@@ -14,14 +14,18 @@
 
 #include "daemon/store/store_page.h"
 
-#define BIG_MAX ((uint64_t)64 << 20) /* no row of ours is near it: a damaged size must not take all memory */
+#define BIG_MAX                                                                                                        \
+    ((uint64_t)1 << 20) /* no row of ours is near it: a damaged size must not take all memory, or for ever */
+#define PIECE   ((size_t)1 << 20)
+#define MAP_MAX ((uint64_t)1 << 40) /* no file of ours is near it; one that claims more is read so far */
 
 struct store_salvage {
     int fd;
     size_t page;
-    uint64_t pages;
+    uint64_t size, pages;
     struct meta_on_disk metas[META_PAGES]; /* newest first */
     unsigned meta_count;
+    bool newest; /* metas[0] is certainly of the last commit */
     uint64_t lost;
 };
 
@@ -39,9 +43,9 @@ struct salvaging {
 
 static enum felloe_code cannot_read(const char *path, struct felloe_error *error)
 {
-    enum felloe_code code = errno == ENOENT                      ? FELLOE_NOT_FOUND
+    enum felloe_code code = errno == ENOENT                     ? FELLOE_NOT_FOUND
                             : errno == EACCES || errno == EPERM ? FELLOE_DENIED
-                                                                 : FELLOE_STORAGE;
+                                                                : FELLOE_STORAGE;
     return felloe_fail(error, code, "%s cannot be read: %s", path, strerror(errno));
 }
 
@@ -58,7 +62,11 @@ static void read_metas(struct store_salvage *s)
         if (page_read_meta(s->fd, i * s->page, meta) && root_possible(s, meta))
             s->meta_count++;
     }
-    if (s->meta_count == 2 && s->metas[1].txn > s->metas[0].txn) {
+    if (s->meta_count < 2)
+        return;
+    const uint64_t first = s->metas[0].txn, second = s->metas[1].txn;
+    s->newest = first % 2 == 0 && (first > second ? first - second : second - first) == 1;
+    if (second > first) {
         struct meta_on_disk older = s->metas[0];
         s->metas[0] = s->metas[1];
         s->metas[1] = older;
@@ -79,14 +87,10 @@ enum felloe_code store_salvage_open(struct store_salvage **out, const char *path
         return code;
     }
     s->page = (size_t)sysconf(_SC_PAGESIZE);
-    s->pages = (uint64_t)st.st_size / s->page;
+    s->size = (uint64_t)st.st_size < MAP_MAX ? (uint64_t)st.st_size : MAP_MAX;
+    s->pages = s->size / s->page;
     read_metas(s);
-    if (s->meta_count == 0) {
-        store_salvage_close(s);
-        return felloe_fail(error, FELLOE_DAMAGED,
-                           "%s is damaged beyond reading: neither of its first two pages says where its tables are",
-                           path);
-    }
+    s->lost = s->meta_count == 0;
     *out = s;
     return FELLOE_OK;
 }
@@ -98,6 +102,16 @@ void store_salvage_close(struct store_salvage *s)
     if (s->fd >= 0)
         close(s->fd);
     free(s);
+}
+
+unsigned store_salvage_roots(const struct store_salvage *s)
+{
+    return s != NULL ? s->meta_count : 0;
+}
+
+bool store_salvage_is_newest(const struct store_salvage *s)
+{
+    return s != NULL && s->newest;
 }
 
 uint64_t store_salvage_lost(const struct store_salvage *s)
@@ -216,17 +230,77 @@ static bool find_table(void *context, struct bytes key, struct bytes value)
     return false;
 }
 
-bool store_salvage_table(struct store_salvage *s, const char *table, store_salvage_visit visit, void *context)
+bool store_salvage_rows(struct store_salvage *s, unsigned root, const char *table, store_salvage_visit visit,
+                        void *context)
 {
     struct wanted_table wanted = {.name = bytes_str(table)};
+    if (root >= store_salvage_roots(s))
+        return true;
+    if (!salvage_tree(s, &s->metas[root].dbs[1], TREE_TABLES, find_table, &wanted))
+        return false;
+    s->lost += !wanted.found; /* all tables are made when a file is */
+    return !wanted.found || salvage_tree(s, &wanted.tree, TREE_ROWS, visit, context);
+}
+
+struct both_roots {
+    store_salvage_visit visit;
+    void *context;
+    bool stopped;
+};
+
+static bool visit_of_both(void *context, struct bytes key, struct bytes value)
+{
+    struct both_roots *both = context;
+    both->stopped = !both->visit(both->context, key, value);
+    return !both->stopped;
+}
+
+bool store_salvage_table(struct store_salvage *s, const char *table, store_salvage_visit visit, void *context)
+{
+    struct both_roots both = {.visit = visit, .context = context};
+    for (unsigned root = 0; root < store_salvage_roots(s) && !both.stopped; root++)
+        if (!store_salvage_rows(s, root, table, visit_of_both, &both))
+            return false;
+    return true;
+}
+
+/* ---- bytes ---- */
+
+/* Where a disk cannot read some sectors, it is asked for each page alone. */
+static void read_piece(const struct store_salvage *s, uint64_t at, uint8_t *out, size_t len)
+{
+    if (pread(s->fd, out, len, (off_t)at) == (ssize_t)len)
+        return;
+    for (size_t done = 0; done < len; done += s->page) {
+        const size_t part = len - done < s->page ? len - done : s->page;
+        if (pread(s->fd, out + done, part, (off_t)(at + done)) != (ssize_t)part)
+            memset(out + done, 0, part);
+    }
+}
+
+/* Where the next data are; a file can have holes of any size. */
+static uint64_t skip_hole(const struct store_salvage *s, uint64_t at)
+{
+    off_t data = lseek(s->fd, (off_t)at, SEEK_DATA);
+    if (data < 0)
+        return errno == ENXIO ? s->size : at;
+    return (uint64_t)data > at ? (uint64_t)data : at;
+}
+
+bool store_salvage_bytes(struct store_salvage *s, store_salvage_look look, void *context)
+{
     if (s == NULL)
         return true;
-    for (unsigned i = 0; i < s->meta_count && !wanted.found; i++) {
-        uint64_t lost = s->lost;
-        if (!salvage_tree(s, &s->metas[i].dbs[1], TREE_TABLES, find_table, &wanted))
-            return false;
-        if (s->lost == lost)
-            break; /* all of the list of tables could be read: what is not in it is not there */
+    uint8_t *piece = malloc(PIECE + SALVAGE_OVERLAP);
+    if (piece == NULL)
+        return false;
+    bool going = true;
+    for (uint64_t at = skip_hole(s, 0); going && at < s->size; at = skip_hole(s, at + PIECE)) {
+        const uint64_t left = s->size - at;
+        const size_t len = left < PIECE + SALVAGE_OVERLAP ? (size_t)left : PIECE + SALVAGE_OVERLAP;
+        read_piece(s, at, piece, len);
+        going = look(context, bytes_of(piece, len), len < PIECE ? len : PIECE);
     }
-    return !wanted.found || salvage_tree(s, &wanted.tree, TREE_ROWS, visit, context);
+    free(piece);
+    return true;
 }
