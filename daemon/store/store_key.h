@@ -105,10 +105,6 @@ static inline uint8_t key_take_u8(struct key_reader *r)
 {
     return *key_take(r, 1);
 }
-static inline uint16_t key_take_u16(struct key_reader *r)
-{
-    return be_u16(key_take(r, 2));
-}
 static inline uint32_t key_take_u32(struct key_reader *r)
 {
     return be_u32(key_take(r, 4));
