@@ -23,6 +23,8 @@
 #define SWEEP_MS   30000
 /* Connections of one key that are heard side by side. */
 #define KEY_PEERS_MAX 4
+/* Laptops that come back all at once wait in the system's queue, or else for seconds until they try again. */
+#define BACKLOG 1024
 /* ZeroMQ names a connection with a zero byte and a number of four, unless the peer chose a name for itself. */
 #define ROUTING_SIZE 5
 
@@ -355,7 +357,7 @@ static enum felloe_code listen_at(struct net_hub *hub, struct felloe_error *erro
     hide_numbers();
     hub->router = hub->zap != NULL ? zmq_socket(hub->zmq, ZMQ_ROUTER) : NULL;
     if (hub->router == NULL || !net_set_common(hub->router) || !net_set(hub->router, ZMQ_ROUTER_MANDATORY, 1) ||
-        !net_zap_guard(hub->router, config->curve_secret))
+        !net_set(hub->router, ZMQ_BACKLOG, BACKLOG) || !net_zap_guard(hub->router, config->curve_secret))
         return felloe_fail(error, FELLOE_FAILED, "ZeroMQ could not be set up: %s", net_error());
     if (!net_zap_prove(hub->zmq, hub->zap, hub->router, config->curve_public, error))
         return FELLOE_FAILED;
