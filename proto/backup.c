@@ -90,7 +90,7 @@ static unsigned read_pair(struct mp_reader *r, struct backup_head *out)
 bool backup_read_head(struct bytes in, struct backup_head *out)
 {
     *out = (struct backup_head){0};
-    if (backup_head_size(in) != in.len)
+    if (in.len == 0 || backup_head_size(in) != in.len) /* a size of 0 says that it is none */
         return false;
     struct mp_reader r MP_UNSET;
     unsigned has = 0;
