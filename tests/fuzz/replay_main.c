@@ -5,7 +5,7 @@
  *   fuzz_TARGET -w FOLDER
  *
  * runs the files given (without any: those in tests/fuzz/corpus/TARGET, each of which once was a finding), then the
- * target's own seeds, then COUNT (20,000) pseudo-random mutations of those. The same
+ * target's own seeds and each beginning of them, then COUNT (20,000) pseudo-random mutations of those. The same
  * SEED gives the same inputs everywhere, so a failure repeats; the failing input is left in fuzz-failed.bin when
  * FUZZ_KEEP is set. With -w it writes its seeds to the folder, one file each, for libFuzzer to begin with. */
 #include "tests/fuzz/fuzz.h"
@@ -18,6 +18,7 @@
 #define COUNT 20000
 #define SEEDS_MAX 64
 #define INPUT_MAX 70000
+#define BEGINNINGS 1000 /* of each seed */
 
 static struct buffer seeds[SEEDS_MAX];
 static unsigned seed_count;
@@ -199,6 +200,9 @@ int main(int argc, char **argv)
     while (seed_count < SEEDS_MAX && fuzz_seed(seed_count, &seeds[seed_count]))
         run(buffer_bytes(&seeds[seed_count++]));
     MUST(seed_count > 0 && fuzz_accepted >= seed_count); /* each seed is a valid input */
+    for (unsigned i = 0; i < seed_count; i++)
+        for (size_t len = 0; len < seeds[i].len && len < BEGINNINGS; len++)
+            run(bytes_of(seeds[i].data, len));
     struct buffer b = {0};
     for (; done < count; done++) {
         const struct buffer *seed = &seeds[below(seed_count)];
