@@ -95,7 +95,10 @@ bool fuzz_seed(unsigned number, struct buffer *out)
         message_encode(&message, out);
         return true;
     }
-    if (kind > MSG_REFUSED)
+    bool missing = number > MSG_REFUSED; /* two more: with keys that the hub lacks, which are left out when there are none */
+    if (missing)
+        kind = number == MSG_REFUSED + 1 ? MSG_WELCOME : MSG_OFFERED;
+    if (number > MSG_REFUSED + 2)
         return false;
     memset(&message, 0, sizeof message);
     message.kind = kind;
@@ -105,6 +108,10 @@ bool fuzz_seed(unsigned number, struct buffer *out)
         spoke_asks(kind);
     else
         hub_answers(kind);
+    if (missing && kind == MSG_WELCOME)
+        message.welcome.sites[0].missing_count = 2;
+    else if (missing)
+        message.offered.missing_count = 3;
     message_encode(&message, out);
     return true;
 }
