@@ -95,7 +95,7 @@ bool fuzz_seed(unsigned number, struct buffer *out)
         message_encode(&message, out);
         return true;
     }
-    bool missing = number > MSG_REFUSED; /* two more: with keys that the hub lacks, which are left out when there are none */
+    bool missing = number > MSG_REFUSED; /* two more: with keys that the hub lacks, left out when there are none */
     if (missing)
         kind = number == MSG_REFUSED + 1 ? MSG_WELCOME : MSG_OFFERED;
     if (number > MSG_REFUSED + 2)
