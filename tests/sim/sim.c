@@ -355,6 +355,8 @@ void sim_run(uint64_t seed, enum breakage breakage, uint32_t trace, struct sim_r
                                .frames = sim->frames,
                                .events = sim->pool.count,
                                .crashes = sim->crashes,
+                               .set_backs = sim->set_backs,
+                               .held_back = sim->held_back,
                                .restores = sim->restores,
                                .refilled = sim->refilled,
                                .proofs = sim->proofs,

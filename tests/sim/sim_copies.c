@@ -68,7 +68,7 @@ static bool two_of_a_number(const struct sim *sim, const bool *marks)
 
 /* Would a laptop go on under numbers that other laptops know for other events, and the hub does not? Or would two site
  * logs have different events under one number? `node` (SIM_HUB: none) gets `disk`; the hub gets `hub`. */
-static bool two_histories(const struct sim *sim, const struct disk *hub, uint32_t node, const struct disk *disk)
+static bool two_histories(struct sim *sim, const struct disk *hub, uint32_t node, const struct disk *disk)
 {
     bool *outside = new_marks(sim), *held = new_marks(sim);
     mark_logs(hub, held);
@@ -87,6 +87,7 @@ static bool two_histories(const struct sim *sim, const struct disk *hub, uint32_
     }
     mark_logs(hub, outside);
     found = found || two_of_a_number(sim, outside);
+    sim->held_back += found;
     free(outside);
     free(held);
     return found;
@@ -134,6 +135,7 @@ static void follow(struct sim *sim, uint32_t node)
         n->told_shared[s] = n->excused[s] = disk_own(site)->shared_seq;
     }
     n->config.incarnation = n->disk.incarnation;
+    sim->set_backs++;
     views_drop(sim, node);
     take_stock(sim);
 }
