@@ -45,7 +45,8 @@ struct hub_driver {
     bool set_back;      /* an epoch has begun, and nothing has come into it yet */
     bool placed, cautious; /* its place was looked at; and was another */
     unsigned epochs;    /* that its logs have at most */
-    uint32_t above;     /* it was set back for certain: no machine before an epoch above this has begun; 0: it was not */
+    /* It was set back for certain: no machine before an epoch above this has begun; 0: it was not. */
+    uint32_t above;
     uint64_t probed_ms; /* while the disk is full: when the log was last asked whether it still is */
 };
 
