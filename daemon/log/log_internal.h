@@ -161,6 +161,7 @@ struct event_log {
     atomic_uint site_count;   /* committed ones; names below it never change */
     atomic_uint_fast64_t commits, time;
     atomic_bool full, failed;
+    bool set_back;            /* the writer's: see log_job.set_back */
     struct log_write write;
 };
 

@@ -73,6 +73,22 @@ static void refuse_while_full(struct event_log *log, struct log_job *jobs)
             fail_job(job, &why);
 }
 
+/* A hub whose next position is another event's already gives none before its next epoch has begun. */
+static void refuse_while_set_back(struct event_log *log, struct log_job *jobs)
+{
+    struct felloe_error why;
+    for (struct log_job *job = jobs; job != NULL; job = next_job(job))
+        log->set_back |= job->kind == LOG_NEXT_EPOCH && job->set_back;
+    if (!log->set_back)
+        return;
+    felloe_fail(&why, FELLOE_STORAGE,
+                "this hub was put back to an older state, and a next epoch has to begin before anything new is recorded "
+                "here. It is tried again by itself; `felloe status` says what stands in its way");
+    for (struct log_job *job = jobs; job != NULL; job = next_job(job))
+        if (job->kind == LOG_RECORD || job->kind == LOG_KEEP_PUSH)
+            fail_job(job, &why);
+}
+
 static void give_up_reserve(struct event_log *log)
 {
     report(LEVEL_WARNING, "the disk is full: the reserve is given up; nothing new is recorded until there is room");
@@ -220,6 +236,7 @@ static void run_group(struct event_log *log, struct log_job *jobs)
         return;
     }
     refuse_while_full(log, jobs);
+    refuse_while_set_back(log, jobs);
     add_keys(log, jobs);
     if (!any_left(jobs))
         return;
@@ -232,10 +249,14 @@ static void run_group(struct event_log *log, struct log_job *jobs)
         atomic_store(&log->failed, true);
         report(LEVEL_ERROR, "%s", error.message);
     }
-    if (outcome != STORE_DONE)
+    if (outcome != STORE_DONE) {
         fail_all(jobs, &error);
-    else
-        atomic_fetch_add(&log->commits, 1);
+        return;
+    }
+    for (struct log_job *job = jobs; job != NULL; job = next_job(job))
+        if (job->kind == LOG_NEXT_EPOCH && job->code == FELLOE_OK)
+            log->set_back = false;
+    atomic_fetch_add(&log->commits, 1);
 }
 
 /* ---- the thread ---- */

@@ -115,6 +115,7 @@ void driver_hub_next_epoch(struct hub_driver *h, uint32_t above)
     }
     driver_halt(&h->base);
     job->job.above = above;
+    job->job.set_back = !h->cautious;
     driver_job_submit(job);
 }
 

@@ -498,6 +498,14 @@ static void a_hub_that_was_put_back_too_often_says_so(void **state)
     assert_int_equal(log_heads(reader, bytes_str(SITE), heads), SEEN_MAX);
     log_reader_end(reader);
     given_log_end(spoke);
+
+    /* Once it is certain that the next position is another event's, none is given. */
+    struct log_draft draft = site_note(hub, "nowhere to go");
+    job = (struct log_job){.kind = LOG_NEXT_EPOCH, .set_back = true};
+    assert_int_equal(run(hub, &job), FELLOE_INVALID);
+    job = record_job(SITE, &draft, 1);
+    assert_int_equal(run(hub, &job), FELLOE_STORAGE);
+    assert_non_null(strstr(job.error.message, "next epoch"));
     given_log_end(hub);
 }
 
