@@ -116,8 +116,8 @@ struct log_job {
     struct msg_receipt *receipt;
     bool lowered, patient;        /* LOG_KEEP_RECEIPT; LOG_GO_ON */
     uint32_t above, incarnation;  /* LOG_NEXT_EPOCH; LOG_GOING_ON, LOG_RESTORE_OWN */
-    bool set_back;                /* LOG_NEXT_EPOCH: it is certain that the present epoch's positions were given to other
-                                     events. Should the job fail, nothing more gets a position until one succeeds */
+    bool set_back;                /* LOG_NEXT_EPOCH: for certain, the next positions of the present epoch are others'.
+                                     Should the job fail, nothing gets a position until one succeeds */
     const uint64_t *times;        /* LOG_RESTORE_OWN: when each was written (HLC) */
     struct device_record *device;
     struct ticket_record *ticket;

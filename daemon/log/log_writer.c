@@ -82,8 +82,8 @@ static void refuse_while_set_back(struct event_log *log, struct log_job *jobs)
     if (!log->set_back)
         return;
     felloe_fail(&why, FELLOE_STORAGE,
-                "this hub was put back to an older state, and a next epoch has to begin before anything new is recorded "
-                "here. It is tried again by itself; `felloe status` says what stands in its way");
+                "this hub was put back to an older state, and a next epoch has to begin before anything new is "
+                "recorded here. It is tried again by itself; `felloe status` says what stands in its way");
     for (struct log_job *job = jobs; job != NULL; job = next_job(job))
         if (job->kind == LOG_RECORD || job->kind == LOG_KEEP_PUSH)
             fail_job(job, &why);

@@ -212,8 +212,8 @@ static void file_doubt(struct node *file)
 static void file_add(struct node *file, const struct op *op)
 {
     file->pending = grow(file->pending, &file->pending_cap, file->pending_count, sizeof *file->pending);
-    file->pending[file->pending_count++] =
-        (struct pending){.op = op, .doubtful = (op->head->flags & TRACE_DOUBTFUL) != 0 && op->head->kind == TRACE_WRITE};
+    file->pending[file->pending_count++] = (struct pending){
+        .op = op, .doubtful = (op->head->flags & TRACE_DOUBTFUL) != 0 && op->head->kind == TRACE_WRITE};
 }
 
 /* ---- operations ---- */

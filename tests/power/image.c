@@ -198,8 +198,8 @@ static bool goes_on(struct judging *j, const char *folder)
         return wrong(j, "after one more event it does not open: %s", error.message);
     struct log_item item;
     reader = log_reader_begin(j->opened.log, NULL);
-    bool there = reader != NULL && log_get_own(reader, bytes_str(site), draft.seq, &item) &&
-                 is_event(item.event, draft.id.b);
+    bool there =
+        reader != NULL && log_get_own(reader, bytes_str(site), draft.seq, &item) && is_event(item.event, draft.id.b);
     log_reader_end(reader);
     return (there && verifies(j)) || wrong(j, "one more event was recorded, and is not there");
 }
@@ -231,11 +231,8 @@ static bool can_be_made_again(struct judging *j, const char *folder)
     struct felloe_error error = {0};
     struct setup_result made;
     const char *sites[] = {"salford"};
-    const struct setup_options options = {.dir = j->opened.dir,
-                                          .name = "hub",
-                                          .listen = "tcp://127.0.0.1:7355",
-                                          .sites = sites,
-                                          .site_count = 1};
+    const struct setup_options options = {
+        .dir = j->opened.dir, .name = "hub", .listen = "tcp://127.0.0.1:7355", .sites = sites, .site_count = 1};
     enum felloe_code code = FELLOE_OK;
     const bool there = image_directory(folder, j->opened.dir, sizeof j->opened.dir);
     if (there && !j->said->hub) {
@@ -274,13 +271,14 @@ bool image_judge(const char *folder, const struct said_list *said, size_t cut, s
     const bool made = promised(&j, SAID_MADE);
     if (!made && !can_be_made_again(&j, folder))
         return false;
-    enum felloe_code code = made ? opened_open(&j.opened, folder, &error)
-                                 : opened_open_unmade(&j.opened, folder, &error);
+    enum felloe_code code =
+        made ? opened_open(&j.opened, folder, &error) : opened_open_unmade(&j.opened, folder, &error);
     if (code == FELLOE_NOT_FOUND && !made && !promised(&j, SAID_SELF))
         return true;
     if (code != FELLOE_OK)
         return wrong(&j, "it does not open: %s", error.message);
-    bool fine = all_kept(&j) && verifies(&j) && views_are_whole(&j) && (chance_below(chance, 4) != 0 || goes_on(&j, folder));
+    bool fine =
+        all_kept(&j) && verifies(&j) && views_are_whole(&j) && (chance_below(chance, 4) != 0 || goes_on(&j, folder));
     if (j.opened.log != NULL)
         opened_close(&j.opened);
     return fine;

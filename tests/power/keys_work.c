@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* felloe-power --keys DIR, to be recorded: keys come and are erased in DIR's keyring, and what became of each is said on a
- * local socket, as a daemon would say it. */
+/* felloe-power --keys DIR, to be recorded: keys come and are erased in DIR's keyring, and what became of each is said
+ * on a local socket, as a daemon would say it. */
 #include "tests/power/power.h"
 
 #include <sodium.h>

@@ -5,8 +5,9 @@
  *                [--only TRACE:CUT:IMAGE [--build FOLDER]] TRACE…
  *   felloe-power --keys DIR
  *
- * Cuts are spread evenly over a trace's operations, or those FROM-TO of them. Where there are images enough, each subset of
- * at most ten pending operations is one, and as many more are by chance, from the seed; otherwise all are by chance. With
+ * Cuts are spread evenly over a trace's operations, or those FROM-TO of them. Where there are images enough, each
+ * subset of at most ten pending operations is one, and as many more are by chance, from the seed; otherwise all are by
+ * chance. With
  * --part one of PARTS (0 …) of all these images is judged. Exit code 1: an image was wrong. */
 #include "tests/power/power.h"
 
@@ -43,7 +44,7 @@ struct options {
 /* What the processes that judge tell the one that started them. */
 struct shared {
     struct progress {
-        size_t next;            /* number of the image at hand, plus one */
+        size_t next; /* number of the image at hand, plus one */
         size_t judged, failed, views_again;
         size_t cut, image, pending_most;
         char why[FAILURES_SHOWN][WHY_SIZE + 100];
@@ -54,9 +55,9 @@ struct run {
     const struct options *options;
     struct trace trace;
     struct said_list said;
-    size_t number, images;      /* of this trace */
-    size_t *cuts, cut_count;    /* operations of the disk */
-    size_t *first;              /* the first image of each cut, and one past the last */
+    size_t number, images;   /* of this trace */
+    size_t *cuts, cut_count; /* operations of the disk */
+    size_t *first;           /* the first image of each cut, and one past the last */
     struct shared *shared;
     char scratch[PATH_MAX];
 };
@@ -263,11 +264,12 @@ static size_t run_trace(const struct options *options, const char *path, size_t 
             printf("    %s\n", p->why[i]);
     }
     printf("%s: %zu cuts (up to %zu writes pending); said: %zu saved, %zu at a position, %zu heads, %zu devices, "
-           "%zu tickets, %zu keys, %zu of them erased; %zu images, %zu wrong, %zu to make their views again, %.0f a second\n",
+           "%zu tickets, %zu keys, %zu of them erased; %zu images, %zu wrong, %zu to make their views again, %.0f a "
+           "second\n",
            strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path, run.cut_count, sum.pending_most,
-           said[SAID_EVENT], said[SAID_ENTRY], said[SAID_HEAD], said[SAID_DEVICE], said[SAID_TICKET], said[SAID_KEY], said[SAID_ERASED],
-           sum.judged,
-           sum.failed, sum.views_again, (double)sum.judged / (seconds > 0.001 ? seconds : 0.001));
+           said[SAID_EVENT], said[SAID_ENTRY], said[SAID_HEAD], said[SAID_DEVICE], said[SAID_TICKET], said[SAID_KEY],
+           said[SAID_ERASED], sum.judged, sum.failed, sum.views_again,
+           (double)sum.judged / (seconds > 0.001 ? seconds : 0.001));
     said_release(&run.said);
     trace_release(&run.trace);
     free(run.cuts);
@@ -321,9 +323,8 @@ int main(int argc, char **argv)
         {"images", required_argument, NULL, 'i'}, {"seed", required_argument, NULL, 's'},
         {"jobs", required_argument, NULL, 'j'},   {"pretend", required_argument, NULL, 'p'},
         {"only", required_argument, NULL, 'o'},   {"build", required_argument, NULL, 'b'},
-        {"keys", required_argument, NULL, 'k'},
-        {"part", required_argument, NULL, 'P'},   {"cuts", required_argument, NULL, 'c'},
-        {NULL, 0, NULL, 0}};
+        {"keys", required_argument, NULL, 'k'},   {"part", required_argument, NULL, 'P'},
+        {"cuts", required_argument, NULL, 'c'},   {NULL, 0, NULL, 0}};
     struct options options = {.images = 200, .jobs = 1, .seed = 1, .parts = 1, .cut_to = SIZE_MAX};
     size_t only_trace = 0, failed = 0;
     for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
@@ -347,7 +348,8 @@ int main(int argc, char **argv)
             return usage();
     }
     const size_t traces = (size_t)(argc - optind);
-    if (traces == 0 || options.part >= options.parts || options.jobs == 0 || options.jobs > JOBS_MAX || sodium_init() < 0)
+    if (traces == 0 || options.part >= options.parts || options.jobs == 0 || options.jobs > JOBS_MAX ||
+        sodium_init() < 0)
         return usage();
     if (options.only)
         options.jobs = 1;

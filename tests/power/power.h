@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Power loss: from a trace (trace.h) of what a daemon did to its disk, the disks that a power cut could have left behind
- * are built, opened by the daemon's own code, and compared with what the daemon had said until then.
+/* Power loss: from a trace (trace.h) of what a daemon did to its disk, the disks that a power cut could have left
+ * behind are built, opened by the daemon's own code, and compared with what the daemon had said until then.
  *
  *   trace.c  reads a trace            disk.c        what may be on the disk    said.c   what was said
  *   keys_work.c  something to record  disk_image.c  one image of it            image.c  judges it
@@ -54,7 +54,7 @@ enum pretence {
     PRETEND_NO_META_SYNC, /* O_DSYNC is forgotten */
     PRETEND_NO_KEY_SYNC,  /* the keyring is never synced */
     PRETEND_NO_FOLDER_SYNC,
-    PRETEND_EARLY         /* what is said is said before the sync that goes before it */
+    PRETEND_EARLY /* what is said is said before the sync that goes before it */
 };
 
 struct disk;
@@ -81,22 +81,22 @@ void folder_empty(const char *path);
 
 /* Everything that left the daemon and is a promise, with the operation before which it was said. */
 enum said_kind {
-    SAID_EVENT,  /* an own event, by its place in the own stream: "saved", or pushed */
-    SAID_ENTRY,  /* an event by its position: a RECEIPT, or an answer to somebody */
-    SAID_HEAD,   /* a site's log up to here has this hash: in a FEED, or in the cursors of a HELLO */
-    SAID_DEVICE, /* JOINED: the device is let in */
-    SAID_TICKET, /* an invitation was handed out */
-    SAID_KEY,    /* a key is kept, */
+    SAID_EVENT,   /* an own event, by its place in the own stream: "saved", or pushed */
+    SAID_ENTRY,   /* an event by its position: a RECEIPT, or an answer to somebody */
+    SAID_HEAD,    /* a site's log up to here has this hash: in a FEED, or in the cursors of a HELLO */
+    SAID_DEVICE,  /* JOINED: the device is let in */
+    SAID_TICKET,  /* an invitation was handed out */
+    SAID_KEY,     /* a key is kept, */
     SAID_ERASING, /* is about to be erased, */
-    SAID_ERASED, /* and is (keys_work.c) */
-    SAID_MADE,   /* the directory is a hub's or a laptop's */
-    SAID_SELF    /* JOIN: these are the keys of the laptop */
+    SAID_ERASED,  /* and is (keys_work.c) */
+    SAID_MADE,    /* the directory is a hub's or a laptop's */
+    SAID_SELF     /* JOIN: these are the keys of the laptop */
 };
 struct said {
     size_t op;
     enum said_kind kind;
     char site[33];
-    uint8_t id[32];    /* the event's, the head's hash, or a key */
+    uint8_t id[32]; /* the event's, the head's hash, or a key */
     uint64_t seq;
     uint32_t epoch;
     uint64_t n;
@@ -104,11 +104,11 @@ struct said {
 struct said_list {
     struct said *items;
     size_t count, cap;
-    bool hub;          /* a hub's trace, or a laptop's */
-    bool sealed;       /* some keys are missing even at the end: then so they may before */
-    size_t events;     /* in the log, at the end of the trace */
-    /* Operations between which the hub was set back to a backup (0: it was not), and its epoch since then: what had been
-     * said of its log before counts until it is in that epoch. */
+    bool hub;      /* a hub's trace, or a laptop's */
+    bool sealed;   /* some keys are missing even at the end: then so they may before */
+    size_t events; /* in the log, at the end of the trace */
+    /* Operations between which the hub was set back to a backup (0: it was not), and its epoch since then: what had
+     * been said of its log before counts until it is in that epoch. */
     size_t restored_from, restored_to;
     uint32_t epoch;
     size_t counts[SAID_SELF + 1];

@@ -39,10 +39,11 @@ struct sim_result {
     char problem[400];
     uint64_t fingerprint; /* of all that happened: equal for equal seeds */
     uint64_t steps, frames, events, crashes;
-    uint64_t set_backs, held_back; /* laptops whose disks became others; faults that README.md says are told, not healed */
-    uint64_t restores, refilled, proofs, forks, again; /* the hub was set back or lost; entries it got back; it learned of
-                                                          it by itself; laptops that went on; events written again */
-    uint64_t healed_ms; /* virtual time from the end of all faults to convergence */
+    uint64_t set_backs,
+        held_back; /* laptops whose disks became others; faults that README.md says are told, not healed */
+    uint64_t restores, refilled, proofs, forks, again; /* the hub was set back or lost; entries it got back; it learned
+                                                          of it by itself; laptops that went on; events written again */
+    uint64_t healed_ms;                                /* virtual time from the end of all faults to convergence */
     const char *excluded; /* the world ended early, with what is told and not healed (README.md); NULL: it did not */
 };
 

@@ -28,7 +28,7 @@
 #include "tests/sim/sim_disk.h"
 
 #define SIM_SITES  DISK_SITES
-#define SIM_KEYS   40         /* the sites' keys first, then one per person */
+#define SIM_KEYS   40 /* the sites' keys first, then one per person */
 #define SIM_EPOCHS NAIVE_EPOCHS
 #define SIM_CLONES 3u
 #define SIM_COPIES 3u         /* of the hub's disk, on the shelf */
@@ -41,14 +41,14 @@ struct sim_event {
     const struct pool_event *sealed;
     uint32_t writer, site, key; /* writer: the device's number */
     uint32_t stream;            /* index in sim->streams */
-    uint32_t entry, writings;   /* what a worker wrote once: the event in which it was written first; how often it was */
-    bool brings_key;            /* the first event to use a key that its own device made */
+    uint32_t entry, writings; /* what a worker wrote once: the event in which it was written first; how often it was */
+    bool brings_key;          /* the first event to use a key that its own device made */
     uint64_t time;
-    struct seen seen;           /* what its worker's views had shown */
-    struct branches after;      /* how far its laptop had written its earlier incarnations */
-    uint64_t at[SIM_EPOCHS];    /* position by number of the epoch, 0: none */
-    uint64_t hub_since;         /* the step in which the hub came to hold it; 0: it does not */
-    bool told, lost;            /* of an entry: said to be saved; no disk has it any more */
+    struct seen seen;        /* what its worker's views had shown */
+    struct branches after;   /* how far its laptop had written its earlier incarnations */
+    uint64_t at[SIM_EPOCHS]; /* position by number of the epoch, 0: none */
+    uint64_t hub_since;      /* the step in which the hub came to hold it; 0: it does not */
+    bool told, lost;         /* of an entry: said to be saved; no disk has it any more */
     const char *type;
     uint32_t field_count, strikes; /* strikes: an event's number */
     const char *names[NAIVE_FIELDS], *values[NAIVE_FIELDS];
@@ -87,12 +87,12 @@ struct task {
     struct hub_output hub_ask;
     struct spoke_input spoke_done;
     struct hub_input hub_done;
-    struct log_hash *hashes;   /* malloc'd, as the next two; SEEN_MAX of them */
-    struct key_id *missing;    /* RECEIPT_KEYS_MAX */
-    struct sim_event *draft;   /* what a worker has written and the disk has not yet */
-    uint32_t event; /* ITEM_SAVED; ITEM_GO_ON: the incarnation that was named, 0: to be gone on as */
-    bool late;      /* ITEM_CONNECT: in the place of the present one; ITEM_SAVED: of a breakage; ITEM_FAULT: rot */
-    uint64_t born;  /* the step in which it was made */
+    struct log_hash *hashes; /* malloc'd, as the next two; SEEN_MAX of them */
+    struct key_id *missing;  /* RECEIPT_KEYS_MAX */
+    struct sim_event *draft; /* what a worker has written and the disk has not yet */
+    uint32_t event;          /* ITEM_SAVED; ITEM_GO_ON: the incarnation that was named, 0: to be gone on as */
+    bool late;     /* ITEM_CONNECT: in the place of the present one; ITEM_SAVED: of a breakage; ITEM_FAULT: rot */
+    uint64_t born; /* the step in which it was made */
 };
 
 struct due {
@@ -120,10 +120,10 @@ struct snapshot {
 };
 
 struct sim_node {
-    struct disk disk;       /* durable */
-    bool keys[SIM_KEYS];    /* durable */
-    uint32_t device;        /* whose identity it has: its own number, or that of the one it was cloned from */
-    struct spoke *machine;  /* NULL: not running */
+    struct disk disk;      /* durable */
+    bool keys[SIM_KEYS];   /* durable */
+    uint32_t device;       /* whose identity it has: its own number, or that of the one it was cloned from */
+    struct spoke *machine; /* NULL: not running */
     struct spoke_outputs outputs;
     struct spoke_config config;
     struct sign_public sign;
@@ -157,8 +157,8 @@ struct sim_hub {
     struct hub_config config;
     struct sign_public sign;
     uint64_t life, steady, due, full_until, disk_free;
-    uint64_t first_peer; /* what was sent on connections before this one is read by nobody */
-    bool unaware;        /* it was set back and has not been told: only who can prove it may connect */
+    uint64_t first_peer;           /* what was sent on connections before this one is read by nobody */
+    bool unaware;                  /* it was set back and has not been told: only who can prove it may connect */
     struct seen before[SIM_SITES]; /* … and what positions had been given */
     int64_t skew_ms;
     struct snapshot copies[SIM_COPIES];
@@ -172,8 +172,8 @@ struct sim_plan {
     uint32_t commit_lost, commit_unknown; /* in 10,000 */
     uint32_t keys_late;                   /* in 10,000: a key that does not come along with its first event */
     uint32_t crash_rare;                  /* in 10,000: right after something that happens rarely */
-    uint32_t offer_bytes;                 /* what lies between two anchors fits into so much, and what one OFFER brings */
-    uint32_t disk_ms, long_notes;         /* long_notes: in 10,000 of all notes; they fill windows and thin links */
+    uint32_t offer_bytes;         /* what lies between two anchors fits into so much, and what one OFFER brings */
+    uint32_t disk_ms, long_notes; /* long_notes: in 10,000 of all notes; they fill windows and thin links */
 };
 
 struct note {
