@@ -4,8 +4,10 @@
 #ifndef FELLOE_TESTS_GIVEN_STOPS_H
 #define FELLOE_TESTS_GIVEN_STOPS_H
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -15,6 +17,8 @@
 
 /* Calls so far; the one to end before (0: none). */
 static atomic_int stop_calls, stop_at;
+/* The file system cannot exchange two names, or so it says. */
+static atomic_bool stop_no_exchange;
 
 static inline void stop_here(void)
 {
@@ -30,6 +34,10 @@ int rename(const char *from, const char *to)
 int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
 {
     stop_here();
+    if (flags == RENAME_EXCHANGE && atomic_load(&stop_no_exchange)) {
+        errno = EINVAL;
+        return -1;
+    }
     return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, flags);
 }
 int mkdir(const char *path, mode_t mode)
