@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A hub and two laptops over networks that lose, double, exchange, delay and cut frames in the middle, go deaf in one
 # direction and cut connections, for EXCHANGES (300) exchanges: all is shared, once, and the same everywhere.
-# timeout: 150
+# timeout: 200
 . "$(dirname "$0")/../lib/e2e.sh"
 . "$(dirname "$0")/../lib/net.sh"
 exchanges=${EXCHANGES:-300}
