@@ -1,16 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sites, devices and tickets: LOG_ADD_SITE, LOG_PUT_DEVICE, LOG_PUT_TICKET, LOG_ADMIT, and their readers.
  *
- *   device  array of 13: version, sign, box, curve, label, worker, name, role, agency, sites (array), joined, revoked,
- * why ticket  array of 10: version, worker, name, role, agency, sites (array), made, expires, used, used by */
+ *   device  array of 14: version, sign, box, curve, label, worker, name, role, agency, sites (array), joined, revoked,
+ *           why, check
+ *   ticket  array of 11: version, worker, name, role, agency, sites (array), made, expires, used, used by, check
+ *
+ * check: a hash of the row's key and of all before it. Nothing else in the log tells when a bit of these was turned
+ * over.
+ */
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "daemon/log/log_internal.h"
 #include "proto/mp.h"
 
-#define ROW_VERSION 1
+#define ROW_VERSION 2
 
 /* ---- rows ---- */
+
+void log_row_check(struct bytes key, struct bytes row, uint8_t out[ROW_CHECK])
+{
+    crypto_generichash_state state;
+    crypto_generichash_init(&state, NULL, 0, ROW_CHECK);
+    crypto_generichash_update(&state, key.data, key.len);
+    crypto_generichash_update(&state, row.data, row.len);
+    crypto_generichash_final(&state, out, ROW_CHECK);
+}
+
+static void put_check(struct buffer *b, struct bytes key)
+{
+    uint8_t check[ROW_CHECK];
+    log_row_check(key, buffer_bytes(b), check);
+    mp_put_bin(b, check, sizeof check);
+}
+
+/* It is the row's last element: what is before that stands before its own header of two bytes. */
+static bool check_holds(struct store_item item, const uint8_t check[ROW_CHECK])
+{
+    uint8_t wanted[ROW_CHECK];
+    if (item.value.len < ROW_CHECK + 2)
+        return false;
+    log_row_check(item.key, bytes_of(item.value.data, item.value.len - ROW_CHECK - 2), wanted);
+    return memcmp(wanted, check, ROW_CHECK) == 0;
+}
 
 static void put_sites(struct buffer *b, const char sites[][SLUG_MAX + 1], uint32_t count)
 {
@@ -36,7 +68,7 @@ static void read_label(struct mp_reader *r, char *out, size_t size)
 
 static void write_device(const struct device_record *d, struct buffer *b)
 {
-    mp_put_array(b, 13);
+    mp_put_array(b, 14);
     mp_put_uint(b, ROW_VERSION);
     mp_put_bin(b, d->sign.b, sizeof d->sign.b);
     mp_put_bin(b, d->box.b, sizeof d->box.b);
@@ -50,16 +82,18 @@ static void write_device(const struct device_record *d, struct buffer *b)
     mp_put_int(b, d->joined_ms);
     mp_put_int(b, d->revoked_ms);
     mp_put_text(b, d->why);
+    put_check(b, bytes_of(d->device.b, sizeof d->device.b));
 }
 
 bool log_read_device(struct mp_reader *r, struct store_item item, struct device_record *d)
 {
+    uint8_t check[ROW_CHECK] = {0};
     *d = (struct device_record){0};
     mp_reader_init(r, item.value);
     if (item.key.len != sizeof d->device.b || !mp_next(r))
         return false;
     memcpy(d->device.b, item.key.data, sizeof d->device.b);
-    mp_array(r, 13, 13);
+    mp_array(r, 14, 14);
     mp_uint(r, ROW_VERSION);
     mp_fixed(r, d->sign.b, sizeof d->sign.b);
     mp_fixed(r, d->box.b, sizeof d->box.b);
@@ -73,12 +107,13 @@ bool log_read_device(struct mp_reader *r, struct store_item item, struct device_
     d->joined_ms = mp_int(r, INT64_MIN, INT64_MAX);
     d->revoked_ms = mp_int(r, INT64_MIN, INT64_MAX);
     read_label(r, d->why, sizeof d->why);
-    return mp_done(r);
+    mp_fixed(r, check, sizeof check);
+    return mp_done(r) && check_holds(item, check);
 }
 
 static void write_ticket(const struct ticket_record *t, struct buffer *b)
 {
-    mp_put_array(b, 10);
+    mp_put_array(b, 11);
     mp_put_uint(b, ROW_VERSION);
     mp_put_text(b, t->worker);
     mp_put_text(b, t->name);
@@ -89,16 +124,18 @@ static void write_ticket(const struct ticket_record *t, struct buffer *b)
     mp_put_int(b, t->expires_ms);
     mp_put_int(b, t->used_ms);
     mp_put_bin(b, t->used_by.b, sizeof t->used_by.b);
+    put_check(b, bytes_of(t->curve, sizeof t->curve));
 }
 
-static bool read_ticket(struct mp_reader *r, struct store_item item, struct ticket_record *t)
+bool log_read_ticket(struct mp_reader *r, struct store_item item, struct ticket_record *t)
 {
+    uint8_t check[ROW_CHECK] = {0};
     *t = (struct ticket_record){0};
     mp_reader_init(r, item.value);
     if (item.key.len != sizeof t->curve || !mp_next(r))
         return false;
     memcpy(t->curve, item.key.data, sizeof t->curve);
-    mp_array(r, 10, 10);
+    mp_array(r, 11, 11);
     mp_uint(r, ROW_VERSION);
     read_label(r, t->worker, sizeof t->worker);
     read_label(r, t->name, sizeof t->name);
@@ -109,7 +146,8 @@ static bool read_ticket(struct mp_reader *r, struct store_item item, struct tick
     t->expires_ms = mp_int(r, INT64_MIN, INT64_MAX);
     t->used_ms = mp_int(r, INT64_MIN, INT64_MAX);
     mp_fixed(r, t->used_by.b, sizeof t->used_by.b);
-    return mp_done(r);
+    mp_fixed(r, check, sizeof check);
+    return mp_done(r) && check_holds(item, check);
 }
 
 enum felloe_code log_write_device(struct event_log *log, const struct device_id *id, struct device_record *out)
@@ -193,7 +231,7 @@ enum felloe_code log_run_admit(struct event_log *log, struct log_job *job)
         return felloe_fail(&job->error, FELLOE_FAILED, "out of memory");
     struct ticket_record there;
     bool used = store_get(log->write.txn, T_TICKETS, key, &value) &&
-                read_ticket(reader, (struct store_item){key, value}, &there) && there.used_ms != 0 &&
+                log_read_ticket(reader, (struct store_item){key, value}, &there) && there.used_ms != 0 &&
                 !device_id_equal(&there.used_by, &job->device->device);
     struct device_record before;
     key = bytes_of(job->device->device.b, sizeof job->device->device.b);
@@ -249,7 +287,7 @@ bool log_tickets(struct log_reader *reader, bool (*visit)(void *context, const s
     bool going = r != NULL && record != NULL && cursor != NULL;
     bool more = going && store_seek(cursor, (struct bytes){0}, &item);
     for (; going && more; more = store_next(cursor, &item))
-        if (read_ticket(r, item, record))
+        if (log_read_ticket(r, item, record))
             going = visit(context, record);
     store_cursor_close(cursor);
     free(record);

@@ -28,7 +28,7 @@
 #include "daemon/log/event_log.h"
 #include "daemon/store/store.h"
 
-#define LOG_VERSION 2
+#define LOG_VERSION 3
 
 enum log_table {
     T_META, T_SITES, T_HEADS, T_CHECKPOINTS, T_STREAMS, T_OWN_HEADS, T_OWN_PLACES, T_OWN_KEYS, T_KEY_USES, T_RECEIPTS,
@@ -73,6 +73,9 @@ bool anchor_row_read(struct bytes in, struct anchor_row *out);
 size_t after_row_write(const struct branches *after, uint8_t out[AFTER_ROW_MAX]);
 bool after_row_read(struct bytes in, struct branches *out);
 
+/* A number, and its complement: nothing else in the log tells when one of these is damaged. */
+#define META_ROW 8
+bool meta_row_read(struct bytes in, uint32_t *out);
 bool log_meta_u32(struct store_txn *txn, const char *name, uint32_t *out);
 void log_put_meta_u32(struct store_txn *txn, const char *name, uint32_t value);
 
@@ -260,7 +263,10 @@ enum felloe_code log_seal(struct event_log *log, struct log_job *job, const stru
 void log_append_own(struct event_log *log, uint32_t site, const struct event_clear *clear, uint64_t time,
                     struct event_id *id);
 struct mp_reader;
-/* A row of the devices table. */
+/* Rows of the tables of devices and of tickets; false: damaged. */
+#define ROW_CHECK 16
+void log_row_check(struct bytes key, struct bytes row, uint8_t out[ROW_CHECK]);
+bool log_read_ticket(struct mp_reader *r, struct store_item item, struct ticket_record *out);
 bool log_read_device(struct mp_reader *r, struct store_item item, struct device_record *out);
 /* FELLOE_NOT_FOUND: this hub has no such device; FELLOE_FAILED: memory ran out. */
 enum felloe_code log_write_device(struct event_log *log, const struct device_id *id, struct device_record *out);
@@ -270,6 +276,8 @@ uint32_t log_epoch_above(uint32_t above);
 uint32_t log_begin_again(struct event_log *log, struct store_txn *txn);
 /* The keyring has the hub's devices as the log has them. */
 enum felloe_code log_mirror_devices(struct event_log *log, struct store_txn *txn, struct felloe_error *error);
+/* A row of the origins table: event id, whether about a person, person. */
+#define ORIGIN_ROW (32 + 1 + 16)
 void log_keep_origin(struct event_log *log, const struct event_body *body, const struct event_id *id);
 
 /* ---- the writer (log_writer.c) and its reserve (log_reserve.c) ---- */

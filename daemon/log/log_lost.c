@@ -60,11 +60,11 @@ uint32_t log_begin_again(struct event_log *log, struct store_txn *txn)
 struct mirror {
     struct store_txn *txn;
     struct mp_reader *reader;
-    unsigned long taken;
+    unsigned long taken, mended;
 };
 
 /* A log that was put back to an older copy must not let in again whom this hub has revoked since, nor turn away who has
- * joined since. */
+ * joined since; and one of which a bit was turned over is put right. */
 static bool take_newer(void *context, const struct device_id *device, struct bytes row)
 {
     struct mirror *m = context;
@@ -72,27 +72,25 @@ static bool take_newer(void *context, const struct device_id *device, struct byt
     struct store_item item = {.key = bytes_of(device->b, sizeof device->b), .value = row};
     if (!log_read_device(m->reader, item, &there))
         return true;
-    if (store_get(m->txn, T_DEVICES, item.key, &item.value) &&
-        (there.revoked_ms == 0 || !log_read_device(m->reader, item, &here) || here.revoked_ms != 0))
+    const bool known = store_get(m->txn, T_DEVICES, item.key, &item.value);
+    const bool whole = known && log_read_device(m->reader, item, &here);
+    if (whole && (there.revoked_ms == 0 || here.revoked_ms != 0))
         return true;
     store_put(m->txn, T_DEVICES, item.key, row);
-    m->taken++;
+    *(known && !whole ? &m->mended : &m->taken) += 1;
     return true;
 }
 
-static enum felloe_code write_mirror(struct event_log *log, struct store_txn *txn, struct felloe_error *error)
+static enum felloe_code write_mirror(struct event_log *log, struct mirror *m, struct felloe_error *error)
 {
     enum felloe_code code = FELLOE_OK;
+    struct device_record record;
     struct store_item item;
-    struct store_cursor *cursor = store_cursor_open(txn, T_DEVICES);
+    struct store_cursor *cursor = store_cursor_open(m->txn, T_DEVICES);
     bool more = store_seek(cursor, (struct bytes){0}, &item);
-    for (; more && code == FELLOE_OK; more = store_next(cursor, &item)) {
-        struct device_id device;
-        if (item.key.len != sizeof device.b)
-            continue;
-        memcpy(device.b, item.key.data, sizeof device.b);
-        code = keyring_put_device(log->keyring, &device, item.value, error);
-    }
+    for (; more && code == FELLOE_OK; more = store_next(cursor, &item))
+        if (log_read_device(m->reader, item, &record))
+            code = keyring_put_device(log->keyring, &record.device, item.value, error);
     store_cursor_close(cursor);
     return code;
 }
@@ -105,11 +103,16 @@ enum felloe_code log_mirror_devices(struct event_log *log, struct store_txn *txn
     if (m.reader == NULL)
         return felloe_fail(error, FELLOE_FAILED, "out of memory");
     keyring_devices(log->keyring, take_newer, &m);
+    const bool fine = store_failed(txn, NULL) == STORE_DONE;
+    if (m.mended > 0 && fine)
+        report(LEVEL_WARNING, "what this hub's log said of %lu devices was damaged: the keyring knew it still",
+               m.mended);
+    if (m.taken > 0 && fine)
+        report(
+            LEVEL_WARNING,
+            "%lu devices joined, or were revoked, after this hub's log was as it is now: the keyring knows them still",
+            m.taken);
+    enum felloe_code code = write_mirror(log, &m, error);
     free(m.reader);
-    if (m.taken > 0 && store_failed(txn, NULL) == STORE_DONE)
-        report(LEVEL_WARNING,
-               "%lu devices joined, or were revoked, after this hub's log was as it is now: the keyring "
-               "knows them still",
-               m.taken);
-    return write_mirror(log, txn, error);
+    return code;
 }

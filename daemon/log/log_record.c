@@ -62,8 +62,6 @@ static uint64_t next_time(struct event_log *log)
 
 /* ---- origins: an imported event counts once ---- */
 
-#define ORIGIN_ROW (32 + 1 + 16)
-
 static bool known_origin(struct event_log *log, struct log_draft *draft)
 {
     struct bytes row;

@@ -63,8 +63,7 @@ static bool names_itself(const struct device_record *record)
 }
 
 /* The keyring's copy is in the new log already, and is not older. What it lacks, because it is damaged too, comes from
- * here; so does that a laptop was revoked, unless it is said to have been before it joined: then a bit was turned over.
- */
+ * here; so does that a laptop was revoked. */
 static bool take_device(void *context, struct bytes key, struct bytes value)
 {
     struct devices *d = context;
@@ -76,8 +75,7 @@ static bool take_device(void *context, struct bytes key, struct bytes value)
     bool known = reader != NULL && log_device(reader, &record.device, &there);
     d->code = reader != NULL ? FELLOE_OK : FELLOE_STORAGE;
     log_reader_end(reader);
-    bool revoked = record.revoked_ms != 0 && record.revoked_ms >= record.joined_ms;
-    if (d->code != FELLOE_OK || (known && (there.revoked_ms != 0 || !revoked)))
+    if (d->code != FELLOE_OK || (known && (there.revoked_ms != 0 || record.revoked_ms == 0)))
         return d->code == FELLOE_OK;
     struct log_job job = {.kind = LOG_PUT_DEVICE, .device = &record};
     d->code = repair_do(d->r, &job);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a damaged log says about itself: its sites, which incarnation it wrote as, which epochs there are. None of these
- * rows proves itself, so each is compared with what does: events that open under their keys. */
+/* What a damaged log says about itself: its sites, which incarnation it wrote as, which epochs there are. Most of these
+ * rows do not prove themselves, so they are compared with what does: events that open under their keys. */
 #include <sodium.h>
 #include <stdio.h>
 
@@ -108,12 +108,9 @@ bool repair_read_sites(struct repair *r)
 
 /* ---- numbers ---- */
 
-#define METAS_MAX 4u
-
 struct meta_numbers {
     struct repair *r;
-    uint32_t incarnations[METAS_MAX];
-    size_t count;
+    uint32_t newest; /* incarnation; 0: not to be read */
 };
 
 static void raise(uint32_t *highest, uint32_t number)
@@ -125,30 +122,28 @@ static void raise(uint32_t *highest, uint32_t number)
 static bool take_meta(void *context, struct bytes key, struct bytes value)
 {
     struct meta_numbers *m = context;
-    if (value.len != 4)
+    uint32_t number;
+    if (!meta_row_read(value, &number))
         return true;
-    const uint32_t number = be_u32(value.data);
     if (bytes_is(key, "epoch"))
         raise(&m->r->epoch, number);
-    if (bytes_is(key, "incarnation") || bytes_is(key, "going-on"))
+    else if (bytes_is(key, "going-on"))
         raise(&m->r->highest, number);
-    if (bytes_is(key, "incarnation") && m->count < METAS_MAX)
-        m->incarnations[m->count++] = number;
+    else if (bytes_is(key, "incarnation")) {
+        raise(&m->r->incarnation, number);
+        if (m->newest == 0)
+            m->newest = number;
+    }
     return true;
 }
 
 /* Where a device goes on as another incarnation, each site has a head of it from then on. */
 static bool take_head_of(void *context, struct bytes key, struct bytes value)
 {
-    struct meta_numbers *m = context;
+    struct repair *r = context;
     (void)value;
-    if (key.len != 6 || be_u16(key.data) >= SITES_MAX)
-        return true;
-    const uint32_t incarnation = be_u32(key.data + 2);
-    raise(&m->r->highest, incarnation);
-    for (size_t i = 0; i < m->count; i++)
-        if (m->incarnations[i] == incarnation && incarnation > m->r->incarnation)
-            m->r->incarnation = incarnation;
+    if (key.len == 6)
+        raise(&r->highest, be_u32(key.data + 2));
     return true;
 }
 
@@ -161,7 +156,7 @@ static bool take_epoch(void *context, struct bytes key, struct bytes value)
     return true;
 }
 
-/* The incarnation: the highest that an own event proves, or that two places agree on. */
+/* The incarnation: the highest that an own event or the log's own row proves. */
 bool repair_read_numbers(struct repair *r)
 {
     struct meta_numbers metas = {.r = r};
@@ -171,10 +166,10 @@ bool repair_read_numbers(struct repair *r)
             if (r->sites[i].own.refs[k].incarnation > r->incarnation)
                 r->incarnation = r->sites[i].own.refs[k].incarnation;
     bool fine = store_salvage_table(r->old, "meta", take_meta, &metas) &&
-                store_salvage_table(r->old, "own-heads", take_head_of, &metas);
+                store_salvage_table(r->old, "own-heads", take_head_of, r);
     if (r->incarnation == 0)
         r->incarnation = 1;
-    r->goes_on |= metas.count == 0 || metas.incarnations[0] != r->incarnation;
+    r->goes_on |= metas.newest != r->incarnation;
     if (r->highest < r->incarnation)
         r->highest = r->incarnation;
     if (!repair_at_hub(r))

@@ -32,7 +32,9 @@ struct site_repair {
     struct buffer plain;
     /* the epoch at hand */
     struct log_head head;
-    bool broken;   /* nothing more of this epoch */
+    bool broken;              /* nothing more of this epoch */
+    uint32_t own_incarnation; /* hub: the last own event that an entry named */
+    uint64_t own_seq;
     bool unproven; /* since the last mark that agrees, an event did not open */
     bool putting;  /* the second time */
     /* entries on their way into the new log */
@@ -296,6 +298,17 @@ static void note_proven(struct site_repair *s)
     s->proven_count += i == s->proven_count;
 }
 
+/* An entry of the hub's own names an event, and the event does not name the entry: but they go up one by one. */
+static void look_at_own(struct site_repair *s, const struct log_row *row)
+{
+    if (!(row->flags & ENTRY_OWN))
+        return;
+    const uint64_t expected = row->incarnation == s->own_incarnation ? s->own_seq + 1 : 1;
+    s->unproven |= row->seq != expected;
+    s->own_incarnation = row->incarnation;
+    s->own_seq = row->seq;
+}
+
 /* The first time: what does the event say? */
 static void look_inside(struct site_repair *s, const struct event *event)
 {
@@ -337,6 +350,7 @@ static bool take_row(void *context, struct bytes key, struct bytes value)
         add_entry(s, &row, &event, &id);
         put_where_it_ends(s, next);
     } else {
+        look_at_own(s, &row);
         look_inside(s, &event);
         compare_with_marks(s);
         note_proven(s);
@@ -349,6 +363,7 @@ static bool pass(struct site_repair *s, bool putting)
     char table[8];
     snprintf(table, sizeof table, "log.%02u", s->site->number % 100);
     s->putting = putting;
+    s->own_incarnation = 0;
     begin_epoch(s, 0);
     return store_salvage_rows(s->r->old, s->root, table, take_row, s) && !s->r->no_memory;
 }

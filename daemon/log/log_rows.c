@@ -67,19 +67,25 @@ bool after_row_read(struct bytes in, struct branches *out)
     return true;
 }
 
+bool meta_row_read(struct bytes in, uint32_t *out)
+{
+    if (in.len != META_ROW || be_u32(in.data) != ~be_u32(in.data + 4))
+        return false;
+    *out = be_u32(in.data);
+    return true;
+}
+
 bool log_meta_u32(struct store_txn *txn, const char *name, uint32_t *out)
 {
     struct bytes row;
-    if (!store_get(txn, T_META, bytes_str(name), &row) || row.len != 4)
-        return false;
-    *out = be_u32(row.data);
-    return true;
+    return store_get(txn, T_META, bytes_str(name), &row) && meta_row_read(row, out);
 }
 
 void log_put_meta_u32(struct store_txn *txn, const char *name, uint32_t value)
 {
-    uint8_t row[4];
+    uint8_t row[META_ROW];
     be_put_u32(row, value);
+    be_put_u32(row + 4, ~value);
     store_put(txn, T_META, bytes_str(name), bytes_of(row, sizeof row));
 }
 

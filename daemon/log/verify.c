@@ -12,11 +12,12 @@
 void verify_problem(struct verify_run *run, const char *format, ...)
 {
     run->result->problems++;
-    run->site->problems++;
+    if (run->site != NULL)
+        run->site->problems++;
     if (run->options->problem == NULL)
         return;
     char text[400];
-    int len = snprintf(text, sizeof text, "%s: ", run->site->site);
+    int len = run->site != NULL ? snprintf(text, sizeof text, "%s: ", run->site->site) : 0;
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text + len, sizeof text - (size_t)len, format, arguments);
@@ -167,6 +168,9 @@ static enum felloe_code verify_sites(struct verify_run *run)
     if (code != FELLOE_OK)
         return code;
     run->total = count_events(run);
+    code = verify_rows(run);
+    if (code != FELLOE_OK)
+        return code;
     struct verify_result *result = run->result;
     char name[SLUG_MAX + 1];
     while (result->site_count < SITES_MAX && log_site_at(run->reader, result->site_count, name)) {

@@ -58,6 +58,8 @@ bool verify_seconds_add(struct verify_seconds *seconds, const struct verify_seco
 enum felloe_code verify_seconds_compare(struct verify_run *run, struct verify_seconds *seconds);
 void verify_seconds_release(struct verify_seconds *seconds);
 
+/* All but the sites' own rows. */
+enum felloe_code verify_rows(struct verify_run *run);
 enum felloe_code verify_own(struct verify_run *run);
 enum felloe_code verify_site_log(struct verify_run *run);
 

@@ -131,6 +131,18 @@ static void check_left(struct verify_run *run, struct own_state *own, const stru
     run->site->again += left && !store_get(run->reader->txn, T_OWN_PLACES, key_bytes(&key), NULL);
 }
 
+/* Of an import: where it came from leads to whom it is about. (Rows can be missing: of events whose key came later.) */
+static void check_origin(struct verify_run *run, const char *where)
+{
+    const struct event_body *body = &run->body;
+    struct bytes row;
+    const struct person_id *person = body->has_subject ? &body->subject : &PERSON_ID_NONE;
+    if (body->has_origin &&
+        store_get(run->reader->txn, T_ORIGINS, bytes_of(body->origin.b, sizeof body->origin.b), &row) &&
+        (row.len != ORIGIN_ROW || row.data[32] != body->has_subject || memcmp(row.data + 33, person->b, 16) != 0))
+        verify_problem(run, "%s: what is kept about where it was imported from is damaged", where);
+}
+
 static void check_own(struct verify_run *run, struct own_state *own, uint64_t seq, struct bytes value)
 {
     char where[80];
@@ -154,6 +166,8 @@ static void check_own(struct verify_run *run, struct own_state *own, uint64_t se
         verify_problem(run, "%s: does not follow the event before it", where);
     if (time != 0 && time != be_u64(value.data))
         verify_problem(run, "%s: the time kept beside it is not its own", where);
+    if (time != 0)
+        check_origin(run, where);
     own->after_proven |= time != 0;
     if (time != 0 && own->has_after && !same_branches(&own->after, &run->body.after))
         verify_problem(run, "%s: does not say what this device had written before its incarnation", where);

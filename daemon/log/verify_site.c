@@ -279,6 +279,24 @@ static void check_place(struct verify_run *run, const char *where, struct positi
         verify_problem(run, "%s: the own event that it names has another position", where);
 }
 
+/* A hub hands a key out with the first event that uses it, to whoever is in a site that uses it. */
+static void check_key_use(struct verify_run *run, const char *where, struct position at, const struct log_row *row,
+                          const struct key_id *id)
+{
+    struct store_key key;
+    struct bytes use;
+    if (run->options->identity->role != ROLE_HUB)
+        return;
+    key_use(&key, run->number, id);
+    const bool noted = store_get(run->reader->txn, T_KEY_USES, key_bytes(&key), &use) && use.len == 12;
+    const struct position first = noted ? (struct position){be_u32(use.data), be_u64(use.data + 4)} : at;
+    const int order = position_compare(first, at);
+    const bool says_first = row->flags & ENTRY_FIRST_KEY;
+    const bool was_first = says_first && noted && first.epoch < at.epoch; /* until an earlier epoch came back */
+    if (!noted || order > 0 || ((order == 0) != says_first && !was_first))
+        verify_problem(run, "%s: its key is not noted as used here", where);
+}
+
 static void check_entry(struct site_run *s, struct position at, struct bytes value)
 {
     struct verify_run *run = s->run;
@@ -308,6 +326,7 @@ static void check_entry(struct site_run *s, struct position at, struct bytes val
     if (own)
         check_place(run, where, at, &row);
     log_head_advance(&s->hash, &id);
+    check_key_use(run, where, at, &row, &event.clear.key);
     check_stream(s, where, at, &event, &id);
     if (row.flags & ENTRY_SIGNED)
         check_signature(s, where, &event, &id, row.signature);

@@ -117,6 +117,12 @@ static void ask_present(const char *dir, const struct identity *identity, struct
     close_log(&log);
 }
 
+/* A row of the log's table `meta`: a number, and its complement. */
+static uint32_t epoch_of(struct bytes row)
+{
+    return row.len == 8 && be_u32(row.data) == ~be_u32(row.data + 4) ? be_u32(row.data) : 0;
+}
+
 /* Logs that were put aside by earlier tries. Of those only the epoch counts. */
 static void ask_aside(const char *dir, struct known *k)
 {
@@ -134,8 +140,8 @@ static void ask_aside(const char *dir, struct known *k)
         if (store_open(&store, &options, NULL) != FELLOE_OK)
             continue;
         if (store_begin_read(store, &txn, NULL) == FELLOE_OK) {
-            if (store_get(txn, 0, bytes_str("epoch"), &row) && row.len == 4 && be_u32(row.data) > k->epoch)
-                k->epoch = be_u32(row.data);
+            if (store_get(txn, 0, bytes_str("epoch"), &row) && epoch_of(row) > k->epoch)
+                k->epoch = epoch_of(row);
             store_abort(txn);
         }
         store_close(store);

@@ -25,12 +25,13 @@ static void seed_entry(unsigned variant, struct buffer *out)
         buffer_append(out, "an event's bytes", 16);
 }
 
+/* Without its check, which no mutation would hold. */
 static void seed_device(struct buffer *out)
 {
     static const uint8_t key[32] = {3};
     buffer_append(out, key, 16);
-    mp_put_array(out, 13);
-    mp_put_uint(out, 1);
+    mp_put_array(out, 14);
+    mp_put_uint(out, 2);
     for (int i = 0; i < 3; i++)
         mp_put_bin(out, key, sizeof key);
     for (int i = 0; i < 5; i++)
@@ -89,10 +90,20 @@ static void check_device(struct bytes in)
 {
     static struct mp_reader r;
     static struct device_record device;
+    uint8_t check[ROW_CHECK];
+    struct buffer row = {0};
     if (in.len < 16)
         return;
-    struct store_item item = {bytes_of(in.data, 16), bytes_of(in.data + 16, in.len - 16)};
-    if (!log_read_device(&r, item, &device))
+    const struct bytes key = bytes_of(in.data, 16);
+    log_row_check(key, bytes_of(in.data + 16, in.len - 16), check);
+    buffer_append(&row, in.data + 16, in.len - 16);
+    mp_put_bin(&row, check, sizeof check);
+    const bool good = log_read_device(&r, (struct store_item){key, buffer_bytes(&row)}, &device);
+    MUST(!log_read_device(&r, (struct store_item){key, bytes_of(in.data + 16, in.len - 16)}, &device));
+    const bool again = log_read_device(&r, (struct store_item){key, buffer_bytes(&row)}, &device);
+    MUST(good == again);
+    buffer_release(&row);
+    if (!good)
         return;
     fuzz_accepted++;
     MUST(device.site_count <= SITES_MAX && memchr(device.label, 0, sizeof device.label) != NULL &&
