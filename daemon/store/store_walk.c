@@ -14,6 +14,7 @@ struct walking {
     /* the tree at hand */
     enum page_tree kind;
     unsigned depth;
+    uint64_t entries;
     uint8_t last[KEY_MAX]; /* the last key that was passed */
     size_t last_len;
     bool has_last, may_equal;
@@ -137,6 +138,7 @@ static bool walk_entry(struct walking *k, uint64_t number, const struct page_nod
     if (!follows(k, node->key, node->key_len))
         return bad(k, number, "has its entries out of order");
     note_key(k, node);
+    k->entries++;
     switch (k->kind) {
     case TREE_FREE:
         return take_free_list(k, number, node);
@@ -199,10 +201,15 @@ static bool walk_tree(struct walking *k, uint64_t number, const struct tree_on_d
 {
     k->kind = kind;
     k->depth = tree->depth;
+    k->entries = 0;
     if (tree->flags != (kind == TREE_FREE ? TREE_INTEGER : 0) || tree->depth > DEPTH_MAX ||
         (tree->root == NO_PAGE) != (tree->depth == 0))
         return bad(k, number, "has a damaged table");
-    return tree->root == NO_PAGE || walk_page(k, tree->root, 1);
+    if (tree->root != NO_PAGE && !walk_page(k, tree->root, 1))
+        return false;
+    /* A page that says that it has fewer than it has is well-formed. Were it believed, tables could be missing, and would
+     * be made anew, empty. */
+    return k->entries == tree->entries || bad(k, number, "has a table of which entries are missing");
 }
 
 bool store_walk(struct store_walk *w)

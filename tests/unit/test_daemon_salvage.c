@@ -7,6 +7,7 @@
 #include <fcntl.h>
 
 #include "daemon/store/store.h"
+#include "daemon/store/store_check.h"
 #include "daemon/store/store_page.h"
 #include "daemon/store/store_salvage.h"
 
@@ -450,6 +451,32 @@ static void each_word_is_found_once_wherever_it_stands(void **state)
     given_file_end(&f);
 }
 
+/* ---- before it is mapped ---- */
+
+/* Well-formed, but for what it leaves out: were it believed, tables or rows would be gone, and nobody would know. */
+static void a_page_that_hides_some_of_its_entries_is_damage(void **state)
+{
+    (void)state;
+    struct given_file f = given_file();
+    struct meta_on_disk meta;
+    struct tree_on_disk small;
+    struct felloe_error error;
+    newest_meta(&f, &meta);
+    table_row(&f, "small", &small);
+    const uint64_t pages[] = {meta.dbs[1].root, small.root, leaf_of(&f, 300)};
+    assert_int_equal(store_check_file(f.path, &error), FELLOE_OK);
+    for (unsigned i = 0; i < 3; i++) {
+        uint16_t lower, less;
+        read_at(&f, pages[i] * PAGE + 12, &lower, sizeof lower);
+        less = (uint16_t)(lower - 2);
+        write_at(&f, pages[i] * PAGE + 12, &less, sizeof less);
+        assert_int_equal(store_check_file(f.path, &error), FELLOE_DAMAGED);
+        write_at(&f, pages[i] * PAGE + 12, &lower, sizeof lower);
+    }
+    assert_int_equal(store_check_file(f.path, &error), FELLOE_OK);
+    given_file_end(&f);
+}
+
 /* ---- no memory ---- */
 
 static void without_memory_it_is_told_and_nothing_is_left(void **state)
@@ -490,6 +517,7 @@ int main(void)
         cmocka_unit_test(a_file_that_was_cut_gives_what_is_left),
         cmocka_unit_test(what_cannot_be_opened_is_told),
         cmocka_unit_test(each_word_is_found_once_wherever_it_stands),
+        cmocka_unit_test(a_page_that_hides_some_of_its_entries_is_damage),
         cmocka_unit_test(without_memory_it_is_told_and_nothing_is_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
