@@ -207,7 +207,7 @@ static bool walk_tree(struct walking *k, uint64_t number, const struct tree_on_d
         return bad(k, number, "has a damaged table");
     if (tree->root != NO_PAGE && !walk_page(k, tree->root, 1))
         return false;
-    /* A page that says that it has fewer than it has is well-formed. Were it believed, tables could be missing, and would
+    /* A page that says that it has fewer than it has is well-formed. Were it believed, tables could be missing, and
      * be made anew, empty. */
     return k->entries == tree->entries || bad(k, number, "has a table of which entries are missing");
 }
