@@ -10,6 +10,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/lock.h"
+#include "daemon/setup/setup_swap.h"
 #include "daemon/store/file.h"
 #include "daemon/store/store_check.h"
 
@@ -62,7 +63,12 @@ int setup_directory(const char *dir, struct felloe_error *error)
         cannot_make(dir, ENOTDIR, error);
         return -1;
     }
-    return lock_take(dir, error);
+    int lock = lock_take(dir, error);
+    if (lock >= 0 && swap_settle(dir, error) != FELLOE_OK) {
+        close(lock);
+        return -1;
+    }
+    return lock;
 }
 
 enum felloe_code setup_identity(const char *dir, struct identity *out, struct felloe_error *error)

@@ -28,7 +28,8 @@ enum felloe_code setup_join(const struct setup_options *options, struct setup_re
 
 /* ---- what the two share (setup.c) ---- */
 
-/* Makes the directory (0700) with its parents, and locks it. A descriptor, or -1. */
+/* Makes the directory (0700) with its parents, locks it, and ends what an interrupted repair or restore left there: a
+ * log or a keyring that is not in its place yet must not be taken for one that is not there. A descriptor, or -1. */
 int setup_directory(const char *dir, struct felloe_error *error);
 /* FELLOE_NOT_FOUND when there is none yet. */
 enum felloe_code setup_identity(const char *dir, struct identity *out, struct felloe_error *error);

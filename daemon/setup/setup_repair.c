@@ -170,8 +170,6 @@ enum felloe_code setup_repair(const char *dir, struct repair_outcome *out, struc
     if (lock < 0)
         return error->code;
     enum felloe_code code = find_identity(dir, &identity, error);
-    if (code == FELLOE_OK)
-        code = swap_settle(dir, error);
     if (code == FELLOE_OK) {
         out->role = identity.role;
         code = look_and_repair(dir, &identity, out, error);

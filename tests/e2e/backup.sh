@@ -143,6 +143,13 @@ check_equal "it is as it was backed up" "$after" "$(ids hub)"
 check "it verifies" verified hub
 check "its laptops are known" grep -q amy <(at hub hub devices)
 stop hub
+mkdir "$work/hub/new-log" # as it is between the two steps of an exchange, where the file system needs two
+mv "$work/hub/log" "$work/hub/new-log/log"
+: >"$work/hub/new-log/old"
+start hub || exit 1
+check_equal "a log that was half way in its place is in it" "$after" "$(ids hub)"
+check "and nothing is left of the way" test ! -e "$work/hub/new-log"
+stop hub
 check "as JSON" jq -e '.log and .epoch > 1 and .log_kept != null' <(at hub hub restore "$work/log.backup" --json)
 
 # ---- a machine that burned: two files and nothing else ----

@@ -474,6 +474,62 @@ static void killed_anywhere_a_new_machine_becomes_the_hub_all_the_same(void **st
     given_hub_end(&hub);
 }
 
+/* D/what stands where it is before the second step of an exchange, on file systems that need two. */
+static void half_way(struct given_hub *hub, const char *what)
+{
+    char now[PATH_MAX], folder[PATH_MAX], grown[PATH_MAX + 16], mark[PATH_MAX + 16];
+    snprintf(now, sizeof now, "%s/%s", hub->g->dir.path, what);
+    snprintf(folder, sizeof folder, "%s/new-%s", hub->g->dir.path, what);
+    snprintf(grown, sizeof grown, "%s/%s", folder, what);
+    snprintf(mark, sizeof mark, "%s/old", folder);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    assert_int_equal(rename(now, grown), 0);
+    assert_int_equal(close(open(mark, O_WRONLY | O_CREAT, 0600)), 0);
+}
+
+static bool count_ticket(void *context, const struct ticket_record *ticket)
+{
+    unsigned *used = context;
+    *used += ticket->used_ms != 0;
+    return true;
+}
+
+static void what_was_half_way_in_its_place_is_taken_over_all_the_same(void **state)
+{
+    (void)state;
+    struct given_hub hub = given_hub(ROLE_HUB);
+    struct given_log *g = hub.g;
+    const char *dir = g->dir.path;
+    struct ticket_record ticket = {.curve = {7}, .site_count = 1, .sites = {SITE}, .made_ms = 1, .used_ms = 2};
+    struct log_job job = {.kind = LOG_PUT_TICKET, .ticket = &ticket};
+    given_log_reopen(g);
+    assert_int_equal(keyring_erase(g->keyring, &g->site_key.id, 1, NULL), FELLOE_OK);
+    run_well(g, &job);
+    given_log_close(g);
+
+    half_way(&hub, "keys"); /* never an empty keyring in its place, in which what was erased would live again */
+    restore_well(dir, NULL, hub.keys);
+    given_log_reopen(g);
+    assert_true(keyring_erased(g->keyring, &g->site_key.id));
+    assert_false(keyring_has(g->keyring, &g->site_key.id));
+    given_log_close(g);
+
+    half_way(&hub, "log");
+    half_way(&hub, "keys");
+    struct restore_outcome out = restore_well(dir, hub.log, NULL);
+    assert_false(out.log_unreadable);
+    assert_int_equal(access(out.log_kept, F_OK), 0);
+    given_log_reopen(g);
+    unsigned used = 0;
+    struct log_reader *reader = reader_of(g);
+    assert_true(log_tickets(reader, count_ticket, &used));
+    log_reader_end(reader);
+    assert_int_equal(used, 1);
+    assert_true(keyring_erased(g->keyring, &g->site_key.id));
+    given_log_close(g);
+    given_hub_end(&hub);
+}
+
 int main(void)
 {
     if (sodium_init() < 0)
@@ -492,6 +548,7 @@ int main(void)
         cmocka_unit_test(the_wrong_file_is_refused_in_words),
         cmocka_unit_test(killed_anywhere_it_is_finished_by_doing_it_again),
         cmocka_unit_test(killed_anywhere_a_new_machine_becomes_the_hub_all_the_same),
+        cmocka_unit_test(what_was_half_way_in_its_place_is_taken_over_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
