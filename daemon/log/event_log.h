@@ -83,7 +83,8 @@ enum log_job_kind {
     LOG_KEEP_RECEIPT, /* spoke: receipt; with `lowered` it may take away: the hub was restored */
     LOG_KEEP_OFFER,   /* hub: batch of an earlier epoch, its head signed by this hub; its keys are looked for -> head,
                          missing */
-    LOG_NEXT_EPOCH,   /* hub: positions are given, and own events written, in an epoch above `above` -> epoch */
+    LOG_NEXT_EPOCH,   /* hub: positions are given, and own events written, in an epoch above `above`, and tickets that
+                         were not used are void -> epoch, voided */
     LOG_GOING_ON,     /* spoke: the hub named `incarnation` to go on as, because this stream has two histories */
     LOG_GO_ON,        /* spoke: goes on as it: what the site logs do not have of its own is written again -> remade.
                          With `patient` it does nothing when keys for that are not here (FELLOE_NOT_FOUND, missing) */
@@ -128,7 +129,7 @@ struct log_job {
     struct log_head head;         /* … and the site's head afterwards */
     struct key_id missing[RECEIPT_KEYS_MAX];
     uint32_t missing_count;
-    uint32_t epoch;               /* LOG_NEXT_EPOCH: the new one */
+    uint32_t epoch, voided;       /* LOG_NEXT_EPOCH: the new one; how many tickets */
     uint64_t remade;              /* LOG_GO_ON: how many events, over all sites */
 };
 

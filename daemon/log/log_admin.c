@@ -221,8 +221,37 @@ enum felloe_code log_run_ticket(struct event_log *log, struct log_job *job)
     return put_row(log, job, T_TICKETS, bytes_of(job->ticket->curve, sizeof job->ticket->curve), &row);
 }
 
-/* Two joins with one ticket can be under way at once, and a join while its device is revoked: the second is refused
- * here, whatever anybody saw before. */
+/* A log that was set back says of tickets that they are free, though they were used since: whoever still has one could
+ * let in another laptop. So none of those that it says are free is good any more; each is as if it had expired as it
+ * was made. The row of one that was used stays: its laptop may ask again. */
+enum felloe_code log_void_tickets(struct event_log *log, struct log_job *job)
+{
+    struct mp_reader *r = malloc(sizeof *r);
+    struct ticket_record *ticket = malloc(sizeof *ticket);
+    struct store_cursor *cursor = store_cursor_open(log->write.txn, T_TICKETS);
+    struct store_item item;
+    enum felloe_code code = FELLOE_OK;
+    job->voided = 0;
+    if (r == NULL || ticket == NULL)
+        code = felloe_fail(&job->error, FELLOE_FAILED, "out of memory");
+    bool more = code == FELLOE_OK && store_seek(cursor, (struct bytes){0}, &item);
+    for (; more && code == FELLOE_OK; more = store_next(cursor, &item)) {
+        if (!log_read_ticket(r, item, ticket) || ticket->used_ms != 0 || ticket->expires_ms <= ticket->made_ms)
+            continue;
+        struct buffer row = {0};
+        ticket->expires_ms = ticket->made_ms;
+        write_ticket(ticket, &row);
+        code = put_row(log, job, T_TICKETS, bytes_of(ticket->curve, sizeof ticket->curve), &row);
+        job->voided++;
+    }
+    store_cursor_close(cursor);
+    free(ticket);
+    free(r);
+    return code;
+}
+
+/* Two joins with one ticket can be under way at once, a join while its device is revoked, and one while tickets become
+ * void: it is refused here, whatever anybody saw before. */
 enum felloe_code log_run_admit(struct event_log *log, struct log_job *job)
 {
     struct bytes key = bytes_of(job->ticket->curve, sizeof job->ticket->curve), value;
@@ -230,9 +259,10 @@ enum felloe_code log_run_admit(struct event_log *log, struct log_job *job)
     if (reader == NULL)
         return felloe_fail(&job->error, FELLOE_FAILED, "out of memory");
     struct ticket_record there;
-    bool used = store_get(log->write.txn, T_TICKETS, key, &value) &&
-                log_read_ticket(reader, (struct store_item){key, value}, &there) && there.used_ms != 0 &&
-                !device_id_equal(&there.used_by, &job->device->device);
+    bool known = store_get(log->write.txn, T_TICKETS, key, &value) &&
+                 log_read_ticket(reader, (struct store_item){key, value}, &there);
+    bool used = known && there.used_ms != 0 && !device_id_equal(&there.used_by, &job->device->device);
+    bool is_void = known && there.used_ms == 0 && there.expires_ms < job->ticket->expires_ms;
     struct device_record before;
     key = bytes_of(job->device->device.b, sizeof job->device->device.b);
     bool revoked = store_get(log->write.txn, T_DEVICES, key, &value) &&
@@ -241,6 +271,9 @@ enum felloe_code log_run_admit(struct event_log *log, struct log_job *job)
     if (used)
         return felloe_fail(&job->error, FELLOE_REFUSED,
                            "this ticket was used by another device already. Ask for a new one");
+    if (is_void)
+        return felloe_fail(&job->error, FELLOE_REFUSED,
+                           "The hub was put back to an older state since this ticket was made. Ask for a new one.");
     if (revoked)
         return felloe_fail(&job->error, FELLOE_DENIED,
                            "This laptop was taken off the hub. Join from an empty directory.");

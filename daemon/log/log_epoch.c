@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LOG_NEXT_EPOCH: a hub that was put back to an older state never gives a position twice. It goes on in an epoch that
- * nobody has seen, and its own stream in an incarnation of that number. */
+ * nobody has seen, and its own stream in an incarnation of that number. It may not know which tickets were used. */
 #include "daemon/daemon.h"
 #include "daemon/log/log_internal.h"
 
@@ -66,6 +66,9 @@ enum felloe_code log_run_next_epoch(struct event_log *log, struct log_job *job)
     uint32_t epoch = log_epoch_above(highest);
     if (epoch == UINT32_MAX)
         return felloe_fail(&job->error, FELLOE_INVALID, "there is no epoch above %u", highest);
+    enum felloe_code code = log_void_tickets(log, job);
+    if (code != FELLOE_OK)
+        return code;
     carry_seen(log, epoch);
     w->epoch = epoch;
     log_put_meta_u32(w->txn, "epoch", epoch);

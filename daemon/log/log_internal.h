@@ -253,6 +253,8 @@ struct log_asked { /* the keys that were asked about last, so that the keyring i
     bool filled[KEY_CACHE];
 };
 void log_note_missing(struct event_log *log, struct log_job *job, struct log_asked *asked, const struct key_id *id);
+/* Tickets that were not used are good no more -> voided. */
+enum felloe_code log_void_tickets(struct event_log *log, struct log_job *job);
 /* A key for the writer's own use, remembered until the group of jobs is done. */
 enum felloe_code log_data_key(struct event_log *log, const struct key_id *id, struct data_key **out,
                               struct felloe_error *error);

@@ -191,6 +191,7 @@ static enum felloe_code next_epoch(struct setup_log *log, const struct known *k,
     struct log_job job = {.kind = LOG_NEXT_EPOCH, .above = k->epoch};
     code = setup_log_do(log, &job, error);
     out->epoch = job.epoch;
+    out->tickets_void = job.voided;
     return code;
 }
 

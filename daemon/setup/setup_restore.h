@@ -32,6 +32,7 @@ struct restore_outcome {
     uint64_t keys_damaged;         /* here, and left as they were: to repair a keyring is --repair's work */
     int64_t made_ms;               /* the log's backup */
     uint32_t epoch_then, epoch;    /* of the backup; the one in which a hub goes on */
+    uint32_t tickets_void;         /* at a hub: those that were not used are good no more */
     char log_kept[PATH_MAX];       /* where the log is now that was here; empty: there was none */
     bool log_unreadable;           /* that one: nothing could be taken over from it */
     uint64_t waiting;              /* events in that one that were not shared */

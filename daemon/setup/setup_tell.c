@@ -56,7 +56,7 @@ static void tell_json(const char *dir, const struct restore_outcome *done)
     put_path("log_kept", done->log_kept);
     put_path("keys_kept", done->keys_kept);
     put_path("identity_kept", done->identity_kept);
-    printf(",\"waiting\":%" PRIu64, done->waiting);
+    printf(",\"waiting\":%" PRIu64 ",\"tickets_void\":%u", done->waiting, done->tickets_void);
     printf(",\"keys_added\":%" PRIu64 ",\"keys_erased\":%" PRIu64 ",\"keys_damaged\":%" PRIu64, done->keys_added,
            done->keys_erased, done->keys_damaged);
     printf(",\"verified\":%s,\"problems\":%" PRIu64 ",\"configured\":%s}\n", done->verified ? "true" : "false",
@@ -130,6 +130,9 @@ void tell_restored(const char *dir, const struct restore_outcome *done, bool jso
         printf("The hub goes on in epoch %u. Laptops bring what it lacks, by themselves, as they connect; until the\n"
                "last of them has, some of what was shared can be missing here.\n",
                done->epoch);
+    if (done->tickets_void > 0)
+        printf("%u ticket%s not used yet, and can be used no more: make new ones (felloe hub invite).\n",
+               done->tickets_void, done->tickets_void == 1 ? " was" : "s were");
     if (done->role == ROLE_SPOKE && done->log)
         puts("What it had shared comes back from the hub, and it goes on as another incarnation, by itself.");
     if (!done->configured)

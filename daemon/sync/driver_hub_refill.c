@@ -78,6 +78,15 @@ void driver_hub_keep_offer(struct hub_driver *h, struct hub_output *output)
 
 /* ---- the epoch to go on in ---- */
 
+static void tell_voided(const struct log_job *log_job)
+{
+    if (log_job->voided > 0)
+        report(LEVEL_WARNING,
+               "%u ticket%s not used as far as this hub knows, and can be used no more: make new ones (felloe hub "
+               "invite)",
+               log_job->voided, log_job->voided == 1 ? " was" : "s were");
+}
+
 static void epoch_begun(struct log_job *log_job)
 {
     struct driver_job *job = driver_job_of(log_job);
@@ -96,11 +105,13 @@ static void epoch_begun(struct log_job *log_job)
                "%s was copied or put back: so that no position is given twice, the hub goes on in epoch %u. If it "
                "lacks something, laptops bring it back",
                dir, log_job->epoch);
+        tell_voided(log_job);
         daemon_again(driver->daemon);
     } else if (!driver->closing) {
         report(LEVEL_WARNING,
                "this hub was put back to an older state: it goes on in epoch %u, and laptops bring back what it lacks",
                log_job->epoch);
+        tell_voided(log_job);
         daemon_again(driver->daemon);
     }
     driver_job_end(job);

@@ -312,7 +312,9 @@ static bool check_records(struct enrolment *e, struct log_reader *reader, const 
     if (known && before.revoked_ms != 0)
         return refuse(why, REFUSED_REVOKED, "This laptop was taken off the hub. Join from an empty directory.");
     if (!again && e->ticket.expires_ms <= clock_wall_ms())
-        return refuse(why, REFUSED_TICKET_EXPIRED, "This ticket has expired. Ask for a new one: felloe hub invite.");
+        return refuse(why, REFUSED_TICKET_EXPIRED,
+                      "This ticket has expired, or the hub was put back to an older state since. Ask for a new one: "
+                      "felloe hub invite.");
     if (!is_key_free(reader, &e->device))
         return refuse(why, REFUSED_MALFORMED, "Another laptop has this key. Join from an empty directory.");
     if (known && (memcmp(&before.box, &e->device.box, sizeof before.box) != 0 ||

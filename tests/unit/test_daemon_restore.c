@@ -1,114 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A directory put back to a backup: nothing is lost, whatever happens on the way; and nothing is touched for a file
  * that is not what it should be. */
-#include "tests/unit/given_log.h"
+#include "tests/unit/given_backup.h"
 #include "tests/unit/given_stops.h"
 
 #include <dirent.h>
 #include <sys/wait.h>
-
-#include "daemon/log/log_copy.h"
-#include "daemon/setup/setup_restore.h"
-#include "daemon/store/file.h"
-
-/* A hub with three notes, its two backups, and two notes more. */
-struct given_hub {
-    struct given_log *g;
-    char log[160], keys[160];       /* the backups' names */
-};
-
-static void write_backup(struct given_log *g, bool keys, const char *path)
-{
-    struct buffer identity = {0}, head = {0};
-    struct felloe_error error;
-    assert_int_equal(file_read(g->dir.path, "identity", 16384, &identity, &error), FELLOE_OK);
-    const struct backup_head what = {.keys = keys, .hub = g->identity.role == ROLE_HUB, .device = g->identity.device,
-                                     .name = "wheel", .made_ms = 1767312000000, .epoch = event_log_epoch(g->log),
-                                     .incarnation = 1, .identity = buffer_bytes(&identity),
-                                     .configuration = bytes_str("role = hub\n")};
-    backup_put_head(&head, &what);
-    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
-    assert_int_equal(write(fd, head.data, head.len), head.len);
-    assert_int_equal(keys ? keyring_copy(g->keyring, fd, NULL) : event_log_copy(g->log, fd, NULL), FELLOE_OK);
-    static uint8_t all[1 << 20];
-    uint8_t hash[BACKUP_HASH_SIZE];
-    ssize_t size = pread(fd, all, sizeof all, 0);
-    assert_in_range(size, 1, sizeof all - 1);
-    crypto_generichash(hash, sizeof hash, all, (size_t)size, NULL, 0);
-    assert_int_equal(pwrite(fd, hash, sizeof hash, size), sizeof hash);
-    close(fd);
-    buffer_release(&identity);
-    buffer_release(&head);
-}
-
-static struct given_hub given_hub(enum role role)
-{
-    struct given_hub hub = {.g = given_log(role, NULL)};
-    struct given_log *g = hub.g;
-    snprintf(hub.log, sizeof hub.log, "%s/log.backup", g->dir.path);
-    snprintf(hub.keys, sizeof hub.keys, "%s/keys.backup", g->dir.path);
-    g->identity.joined = true;
-    assert_int_equal(identity_save(&g->identity, g->dir.path, NULL), FELLOE_OK);
-    assert_int_equal(file_write(g->dir.path, "felloe.conf", bytes_str("role = hub\n"), NULL), FELLOE_OK);
-    record_notes(g, 3);
-    write_backup(g, false, hub.log);
-    write_backup(g, true, hub.keys);
-    record_notes(g, 2);
-    given_log_close(g);
-    return hub;
-}
-
-static enum felloe_code restore_to(const char *dir, const char *log, const char *keys, struct restore_outcome *out,
-                                   struct felloe_error *error)
-{
-    const struct restore_options options = {.dir = dir, .log = log, .keys = keys};
-    return setup_restore(&options, out, error);
-}
-
-static struct restore_outcome restore_well(const char *dir, const char *log, const char *keys)
-{
-    struct restore_outcome out;
-    struct felloe_error error = {0};
-    if (restore_to(dir, log, keys, &out, &error) != FELLOE_OK)
-        fail_msg("%s", error.message);
-    return out;
-}
-
-static void expect_refused(const char *dir, const char *log, const char *keys, enum felloe_code code, const char *word)
-{
-    struct restore_outcome out;
-    struct felloe_error error = {0};
-    assert_int_equal(restore_to(dir, log, keys, &out, &error), code);
-    if (strstr(error.message, word) == NULL)
-        fail_msg("\"%s\" is not in: %s", word, error.message);
-}
-
-/* How many notes the log in `dir` has, and its epoch. */
-static uint64_t notes_in(const char *dir, const struct identity *identity, uint32_t *epoch)
-{
-    struct setup_log log;
-    struct felloe_error error = {0};
-    if (setup_log_open(&log, dir, identity, &error) != FELLOE_OK)
-        fail_msg("%s", error.message);
-    struct log_reader *reader = log_reader_begin(log.log, NULL);
-    struct log_walk walk;
-    struct log_item item;
-    uint64_t count = 0;
-    if (identity->role == ROLE_SPOKE) {
-        for (uint64_t seq = 1; log_get_own(reader, bytes_str(SITE), seq, &item); seq++)
-            count++;
-    } else {
-        log_walk_begin(&walk, reader, bytes_str(SITE), (struct position){0});
-        while (log_walk_next(&walk, &item))
-            count++;
-        log_walk_end(&walk);
-    }
-    log_reader_end(reader);
-    if (epoch != NULL)
-        *epoch = event_log_epoch(log.log);
-    setup_log_close(&log);
-    return count;
-}
 
 /* ---- the plain roads ---- */
 
@@ -143,13 +40,6 @@ static void a_hub_is_put_back_and_what_was_there_is_kept(void **state)
     queue_destroy(&hub.g->completions);
     given_dir_end(&hub.g->dir);
     free(hub.g);
-}
-
-static void given_hub_end(struct given_hub *hub)
-{
-    queue_destroy(&hub->g->completions);
-    given_dir_end(&hub->g->dir);
-    free(hub->g);
 }
 
 static void two_files_make_a_hub_of_an_empty_directory(void **state)
@@ -241,13 +131,6 @@ static void what_the_backup_says_is_erased_is_erased_here(void **state)
     keyring_close(ring);
     given_dir_end(&other);
     given_hub_end(&hub);
-}
-
-static void damage(const char *path)
-{
-    int fd = open(path, O_WRONLY | O_TRUNC);
-    assert_int_equal(write(fd, "not what it was", 15), 15);
-    close(fd);
 }
 
 static void what_is_damaged_makes_way_and_is_kept(void **state)
@@ -474,62 +357,6 @@ static void killed_anywhere_a_new_machine_becomes_the_hub_all_the_same(void **st
     given_hub_end(&hub);
 }
 
-/* D/what stands where it is before the second step of an exchange, on file systems that need two. */
-static void half_way(struct given_hub *hub, const char *what)
-{
-    char now[PATH_MAX], folder[PATH_MAX], grown[PATH_MAX + 16], mark[PATH_MAX + 16];
-    snprintf(now, sizeof now, "%s/%s", hub->g->dir.path, what);
-    snprintf(folder, sizeof folder, "%s/new-%s", hub->g->dir.path, what);
-    snprintf(grown, sizeof grown, "%s/%s", folder, what);
-    snprintf(mark, sizeof mark, "%s/old", folder);
-    assert_int_equal(mkdir(folder, 0700), 0);
-    assert_int_equal(rename(now, grown), 0);
-    assert_int_equal(close(open(mark, O_WRONLY | O_CREAT, 0600)), 0);
-}
-
-static bool count_ticket(void *context, const struct ticket_record *ticket)
-{
-    unsigned *used = context;
-    *used += ticket->used_ms != 0;
-    return true;
-}
-
-static void what_was_half_way_in_its_place_is_taken_over_all_the_same(void **state)
-{
-    (void)state;
-    struct given_hub hub = given_hub(ROLE_HUB);
-    struct given_log *g = hub.g;
-    const char *dir = g->dir.path;
-    struct ticket_record ticket = {.curve = {7}, .site_count = 1, .sites = {SITE}, .made_ms = 1, .used_ms = 2};
-    struct log_job job = {.kind = LOG_PUT_TICKET, .ticket = &ticket};
-    given_log_reopen(g);
-    assert_int_equal(keyring_erase(g->keyring, &g->site_key.id, 1, NULL), FELLOE_OK);
-    run_well(g, &job);
-    given_log_close(g);
-
-    half_way(&hub, "keys"); /* never an empty keyring in its place, in which what was erased would live again */
-    restore_well(dir, NULL, hub.keys);
-    given_log_reopen(g);
-    assert_true(keyring_erased(g->keyring, &g->site_key.id));
-    assert_false(keyring_has(g->keyring, &g->site_key.id));
-    given_log_close(g);
-
-    half_way(&hub, "log");
-    half_way(&hub, "keys");
-    struct restore_outcome out = restore_well(dir, hub.log, NULL);
-    assert_false(out.log_unreadable);
-    assert_int_equal(access(out.log_kept, F_OK), 0);
-    given_log_reopen(g);
-    unsigned used = 0;
-    struct log_reader *reader = reader_of(g);
-    assert_true(log_tickets(reader, count_ticket, &used));
-    log_reader_end(reader);
-    assert_int_equal(used, 1);
-    assert_true(keyring_erased(g->keyring, &g->site_key.id));
-    given_log_close(g);
-    given_hub_end(&hub);
-}
-
 int main(void)
 {
     if (sodium_init() < 0)
@@ -548,7 +375,6 @@ int main(void)
         cmocka_unit_test(the_wrong_file_is_refused_in_words),
         cmocka_unit_test(killed_anywhere_it_is_finished_by_doing_it_again),
         cmocka_unit_test(killed_anywhere_a_new_machine_becomes_the_hub_all_the_same),
-        cmocka_unit_test(what_was_half_way_in_its_place_is_taken_over_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
