@@ -174,6 +174,7 @@ static enum felloe_code load(struct driver *driver, struct felloe_error *error)
                                         .going_on = event_log_going_on(driver->daemon->log),
                                         .sign = me->sign_secret,
                                         .hub_sign = me->hub_sign,
+                                        .last_request = s->last_request,
                                         .pull_wait_ms = driver->daemon->config.pull_wait_s * 1000};
     struct log_reader *reader = log_reader_begin(driver->daemon->log, error);
     if (reader == NULL)
@@ -200,6 +201,8 @@ static void unload(struct driver *driver)
     if (s->go_on != NULL)
         loop_timer_stop(s->go_on);
     spoke_outputs_clear(&s->outputs);
+    if (s->machine != NULL)
+        s->last_request = spoke_last_request(s->machine);
     spoke_free(s->machine);
     s->machine = NULL;
 }

@@ -17,6 +17,7 @@ struct spoke_driver {
     struct box_shared hub_shared;
     enum net_link link;
     bool reconnect; /* asked for by the step that is being performed */
+    uint64_t last_request; /* of the machine before, which spoke on the same connection */
     int64_t last_contact_ms, clock_skew_ms;
     char notice[200];
     struct {

@@ -19,6 +19,7 @@ struct spoke *spoke_new(const struct spoke_config *config)
     if (s->config.pull_wait_ms > PULL_WAIT_MAX_MS)
         s->config.pull_wait_ms = PULL_WAIT_MAX_MS;
     s->hello_backoff_ms = BACKOFF_FIRST_MS;
+    s->last_request = config->last_request;
     return s;
 }
 
@@ -224,6 +225,11 @@ uint64_t spoke_deadline(const struct spoke *spoke)
 }
 
 /* ---- status ---- */
+
+uint64_t spoke_last_request(const struct spoke *spoke)
+{
+    return spoke->last_request;
+}
 
 enum spoke_phase spoke_phase(const struct spoke *spoke)
 {

@@ -42,6 +42,8 @@ struct spoke_config {
     struct sign_public hub_sign; /* pinned by the ticket */
     uint32_t request_timeout_ms; /* 0: the default, 10 s */
     uint32_t pull_wait_ms;       /* 0: the default, 20 s */
+    uint64_t last_request;       /* when the connection is one that an earlier machine spoke on: spoke_last_request of
+                                    that one, for what it asked may still be answered; else 0 */
 };
 
 /* NULL when memory ran out. The config is copied. */
@@ -161,6 +163,9 @@ void spoke_step(struct spoke *spoke, struct spoke_input *input, struct spoke_out
 
 /* When the next SPOKE_TICK is due at the latest (same clock as now_ms); UINT64_MAX for never. */
 uint64_t spoke_deadline(const struct spoke *spoke);
+
+/* The number of its latest request; the next machine on this connection counts on from there. */
+uint64_t spoke_last_request(const struct spoke *spoke);
 
 enum spoke_phase { SPOKE_PHASE_DOWN, SPOKE_PHASE_GREETING, SPOKE_PHASE_LIVE, SPOKE_PHASE_REFUSED };
 

@@ -33,7 +33,8 @@ const char *breakage_name(enum breakage breakage)
                                                    "written again though the hub has it",
                                                    "written again as if seen today",
                                                    "going on before having caught up",
-                                                   "a lowered receipt forgotten"};
+                                                   "a lowered receipt forgotten",
+                                                   "requests numbered anew on the same connection"};
     return names[breakage];
 }
 

@@ -30,6 +30,7 @@ enum breakage {
     BREAK_REMAKES_TODAY,     /* what is written again says that it has seen all that is here today */
     BREAK_GOES_ON_EARLY,     /* a laptop goes on as the next incarnation before it has what the hub holds */
     BREAK_LOWERED_FORGOTTEN, /* a lowered receipt is not made durable */
+    BREAK_NUMBERS_ANEW,      /* a machine that is made anew counts its requests from 1 on the same connection */
     BREAK_COUNT
 };
 const char *breakage_name(enum breakage breakage);

@@ -10,13 +10,13 @@ void fork_named(struct sim *sim, uint32_t node, uint32_t incarnation)
         sim->excluded = "the hub named an incarnation that it had lost";
     struct task *item = sim_later(sim, disk_time(sim, &n->disk_free), ITEM_GO_ON, node, n->life);
     item->event = incarnation;
-    if (sim->breakage == BREAK_GOES_ON_EARLY) /* at once, with what happens to be here */
-        (void)sim_later(sim, disk_time(sim, &n->disk_free), ITEM_GO_ON, node, n->life);
 }
 
 void fork_caught_up(struct sim *sim, uint32_t node)
 {
     struct sim_node *n = &sim->nodes[node];
+    if (!n->greeted_anew && !sim->spoilt) /* the number of a WELCOME may be */
+        sim_fail(sim, "laptop %u has caught up, and was not welcomed as incarnation %u", node, n->config.going_on);
     sim_note(sim, node, "has caught up with the hub", 0, 0, 0);
     (void)sim_later(sim, disk_time(sim, &n->disk_free), ITEM_GO_ON, node, n->life);
 }
@@ -111,6 +111,8 @@ void fork_go_on(struct sim *sim, const struct task *item)
     if (fate != FATE_LOST && named) {
         sim_note(sim, item->node, "will go on as incarnation %", item->event, 0, 0);
         n->disk.going_on = item->event;
+        if (sim->breakage == BREAK_GOES_ON_EARLY && sim_chance(sim, 5000)) /* with what happens to be here */
+            go_on(sim, item->node);
     } else if (fate != FATE_LOST) {
         go_on(sim, item->node);
     }

@@ -130,6 +130,7 @@ struct sim_node {
     struct box_shared box;
     uint64_t life, steady, due; /* steady: what its monotonic clock is ahead of the world's */
     uint64_t peer;              /* its connection; 0: none */
+    uint64_t asked, hello;      /* numbers: of the latest request on it; of its machine's latest HELLO, 0: none yet */
     bool revoked, dead;         /* dead: a copy that nobody ever starts again */
     bool view_due, gone;        /* gone: its laptop stays shut until the healing */
     uint64_t welcomed;          /* the step in which the WELCOME was made that it has to catch up with */

@@ -28,6 +28,7 @@ void net_connect(struct sim *sim, uint32_t node)
         return;
     }
     n->peer = ++sim->last_life;
+    n->asked = 0;
     n->up.free_at = n->down.free_at = n->up.last_arrival = n->down.last_arrival = 0;
     sim_note(sim, node, "connected (%)", n->peer, 0, 0);
     struct spoke_input up = {.kind = SPOKE_UP};
@@ -108,6 +109,19 @@ static uint64_t arrival(struct sim *sim, struct link *link, size_t size)
     return at;
 }
 
+/* Whatever becomes of the machine that asked: a number stands for one request of a connection, or an answer could be
+ * taken for another one's. */
+static void note_request(struct sim *sim, uint32_t node, enum message_kind kind, uint64_t request)
+{
+    struct sim_node *n = &sim->nodes[node];
+    if (request <= n->asked)
+        sim_fail(sim, "laptop %u: request %llu after request %llu on the same connection", node,
+                 (unsigned long long)request, (unsigned long long)n->asked);
+    n->asked = request;
+    if (kind == MSG_HELLO)
+        n->hello = request;
+}
+
 void net_send(struct sim *sim, bool up, uint32_t node, struct buffer *header, struct lent *body)
 {
     struct sim_node *n = &sim->nodes[node];
@@ -116,6 +130,8 @@ void net_send(struct sim *sim, bool up, uint32_t node, struct buffer *header, st
     enum message_kind kind = sim->message.kind;
     uint64_t request = sim->message.request;
     bool lost = sim->now < link->silent_until || sim_chance(sim, link->lost);
+    if (up)
+        note_request(sim, node, kind, request);
     sim->frames++;
     sim_note(sim, up ? node : SIM_HUB, frame_words(kind, lost), up ? request : request * 100 + node, header->len,
              body->bytes.len);
@@ -133,17 +149,16 @@ void net_send(struct sim *sim, bool up, uint32_t node, struct buffer *header, st
     lent_return(body);
 }
 
-/* What the hub held when it wrote the first WELCOME to a laptop that is going on, that laptop has to have. */
+/* What the hub held when it wrote the first WELCOME to a laptop as its next incarnation, that laptop has to have. One
+ * that answers an earlier HELLO is none: the hub wrote it to the incarnation of before. */
 static void note_welcome(struct sim *sim, const struct task *item)
 {
     struct sim_node *n = &sim->nodes[item->node];
-    if (n->greeted_anew)
-        return;
-    (void)message_decode(buffer_bytes(&item->header), &sim->message);
-    if (sim->message.kind != MSG_WELCOME)
+    if (n->greeted_anew || !message_decode(buffer_bytes(&item->header), &sim->message) ||
+        sim->message.kind != MSG_WELCOME || sim->message.request != n->hello)
         return;
     n->welcomed = item->born;
-    n->greeted_anew = n->disk.going_on != 0;
+    n->greeted_anew = n->config.going_on != 0;
 }
 
 void net_arrive(struct sim *sim, struct task *item)

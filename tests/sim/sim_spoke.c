@@ -147,6 +147,7 @@ static void load(struct sim *sim, uint32_t node)
     n->config.going_on = n->disk.going_on;
     n->machine = spoke_new(&n->config);
     n->due = UINT64_MAX;
+    n->hello = 0;
     n->greeted_anew = false;
     for (uint32_t i = 0; i < n->disk.site_count; i++)
         load_site(sim, node, &n->disk.sites[i]);
@@ -164,6 +165,7 @@ void spoke_start(struct sim *sim, uint32_t node)
     }
     n->steady = sim_below(sim, 1000000); /* a monotonic clock begins anew with each start of the laptop */
     n->disk_free = 0;
+    n->config.last_request = 0;
     load(sim, node);
     sim_note(sim, node, "starts as incarnation %, going on as %", n->disk.incarnation, n->disk.going_on, 0);
     if (sim_chance(sim, 3000))
@@ -181,6 +183,8 @@ void spoke_again(struct sim *sim, uint32_t node)
         spoke_crash(sim, node, 100);
         return;
     }
+    if (sim->breakage != BREAK_NUMBERS_ANEW) /* the connection stays */
+        n->config.last_request = spoke_last_request(n->machine);
     spoke_free(n->machine);
     n->life = ++sim->last_life;
     n->view_due = false;

@@ -11,8 +11,7 @@
 #define BREAK_SEEDS 10000u /* within which a breakage has to be found; most take one or two */
 
 /* Seeds that have found one before are tried first, when it takes many; they are within BREAK_SEEDS too. */
-static const uint32_t finders[BREAK_COUNT] = {
-    [BREAK_NO_AFTER] = 888, [BREAK_GOES_ON_EARLY] = 1395, [BREAK_LOWERED_FORGOTTEN] = 3205};
+static const uint32_t finders[BREAK_COUNT] = {[BREAK_NO_AFTER] = 888, [BREAK_LOWERED_FORGOTTEN] = 3205};
 
 static struct sim_result result, again;
 
@@ -33,7 +32,7 @@ static void everything_holds(void **state)
 static void what_was_found_stays_mended(void **state)
 {
     (void)state;
-    static const uint64_t seeds[] = {2514, 3014, 8070, 9450, 14122, 300632, 503839, 1019393, 5021744};
+    static const uint64_t seeds[] = {2514, 3014, 8070, 9450, 14122, 300632, 503839, 1019393, 5021744, 200111032};
     for (size_t i = 0; i < sizeof seeds / sizeof seeds[0]; i++) {
         sim_run(seeds[i], BREAK_NOTHING, 60, &result);
         if (!result.held)
