@@ -12,7 +12,7 @@ static const struct option_def options[] = {
 
 static enum felloe_code run(struct cli *cli)
 {
-    const char *keys = cli_option(cli, "keys"), *arguments[6] = {NULL};
+    const char *keys = cli_option(cli, "keys"), *arguments[8] = {NULL};
     size_t at = 0;
     if (cli->word_count == 0 && !keys)
         return cli_fail(cli, FELLOE_USAGE, "something is missing: say `felloe %s %s`", cli->verb->name,
@@ -25,14 +25,15 @@ static enum felloe_code run(struct cli *cli)
         arguments[at++] = "--keys";
         arguments[at++] = keys;
     }
+    arguments[at++] = "--verb"; /* which is refused where it is the other's */
+    arguments[at++] = cli->verb->name;
     return become_felloed(cli, arguments);
 }
 
 #define MORE_COMMON \
     "The daemon must not run. The backup is checked before anything is touched. The log that is here is not deleted\n" \
     "but moved aside, to DIR/log.before-restore-N. Keys that are here stay, and what was erased stays erased.\n" \
-    "Interrupted at any point, the same command again finishes it. (`hub restore` and `restore` do the same:\n" \
-    "whether it is a hub or a laptop, the directory's identity says, or the KEYFILE.)\n"
+    "Interrupted at any point, the same command again finishes it.\n"
 
 const struct verb verb_hub_restore = {
     "hub restore", GROUP_SETUP, "[FILE] [--keys KEYFILE]", "put a hub back to a backup; its laptops bring the rest",
@@ -45,6 +46,7 @@ const struct verb verb_hub_restore = {
 const struct verb verb_restore = {
     "restore", GROUP_SETUP, "[FILE] [--keys KEYFILE]", "put a laptop back to its own backup",
     MORE_COMMON
-    "\nWhat it had shared comes back from the hub. It goes on as another incarnation, by itself, once it connects.\n"
+    "\nWith --keys alone, keys, an identity and settings that are gone come back: a hub's as well as a laptop's.\n"
+    "What it had shared comes back from the hub. It goes on as another incarnation, by itself, once it connects.\n"
     "A laptop that is gone is better replaced: revoke it, and let the new one join.",
     options, 0, 1, run};

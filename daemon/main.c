@@ -174,7 +174,8 @@ enum {
     OPT_CHECK,
     OPT_RESTORE,
     OPT_REPAIR,
-    OPT_KEYS
+    OPT_KEYS,
+    OPT_VERB
 };
 
 static const struct option long_options[] = {
@@ -186,6 +187,7 @@ static const struct option long_options[] = {
     {"join", required_argument, NULL, OPT_JOIN},
     {"restore", required_argument, NULL, OPT_RESTORE},
     {"keys", required_argument, NULL, OPT_KEYS},
+    {"verb", required_argument, NULL, OPT_VERB},
     {"repair", no_argument, NULL, OPT_REPAIR},
     {"name", required_argument, NULL, OPT_NAME},
     {"listen", required_argument, NULL, OPT_LISTEN},
@@ -238,6 +240,9 @@ static enum felloe_code take_option(struct arguments *arguments, int option, str
     case OPT_KEYS:
         arguments->restore.keys = optarg;
         return set_mode(arguments, MODE_RESTORE, error);
+    case OPT_VERB:
+        arguments->restore.verb = optarg;
+        break;
     case OPT_NAME:
         setup->name = optarg;
         break;

@@ -45,6 +45,17 @@ static enum felloe_code not_whole(const char *path, struct felloe_error *error)
                        path);
 }
 
+/* It is read three times, from its beginning: first whole, before anything is done with it. */
+static enum felloe_code no_file(const char *path, const struct stat *info, struct felloe_error *error)
+{
+    if (S_ISDIR(info->st_mode))
+        return felloe_fail(error, FELLOE_INVALID, "%s is a directory: give the file of a backup", path);
+    return felloe_fail(error, FELLOE_INVALID,
+                       "%s is no file but a pipe or a device, and a backup is read more than once, from its beginning: "
+                       "write it to a file first",
+                       path);
+}
+
 /* Exactly these bytes of the file, with `take`; 0, or an errno (EIO: it ended). */
 static int read_range(int fd, uint64_t at, uint64_t end, int (*take)(void *context, const uint8_t *data, size_t len),
                       void *context)
@@ -125,11 +136,16 @@ static enum felloe_code check(struct backup_file *file, struct felloe_error *err
 enum felloe_code backup_file_open(struct backup_file *file, const char *path, bool keys, struct felloe_error *error)
 {
     struct stat info;
-    *file = (struct backup_file){.path = path, .fd = open(path, O_RDONLY | O_CLOEXEC)};
+    *file = (struct backup_file){.path = path, .fd = -1};
+    if (strcmp(path, "-") == 0)
+        return felloe_fail(error, FELLOE_INVALID,
+                           "a backup cannot be read from standard input, since it is read more than once: write it to "
+                           "a file first");
+    file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a pipe's other end may never come */
     if (file->fd < 0 || fstat(file->fd, &info) != 0)
         return cannot("read", path, errno, error);
     if (!S_ISREG(info.st_mode))
-        return no_backup(path, error);
+        return no_file(path, &info, error);
     enum felloe_code code = read_start(file, (uint64_t)info.st_size, error);
     if (code == FELLOE_OK)
         code = check(file, error);

@@ -107,6 +107,35 @@ static enum felloe_code check_whose(const char *path, const struct backup_head *
                        identity->label);
 }
 
+/* What comes of the two is not the same: whoever says `hub restore` to a laptop is in the wrong directory. But keys
+ * alone come back in one way only, and where an identity is gone nothing tells which of the two it was. */
+static enum felloe_code check_verb(const struct restore_options *options, bool hub, const char *what, const char *name,
+                                   struct felloe_error *error)
+{
+    const char *right = hub ? "hub restore" : "restore";
+    if (options->verb == NULL || strcmp(options->verb, right) == 0 || (hub && options->log == NULL))
+        return FELLOE_OK;
+    return felloe_fail(error, FELLOE_INVALID,
+                       "%s belongs to %s “%s”, and `felloe %s` puts back %s. Nothing was changed. If this is what is meant, say "
+                       "`felloe %s`",
+                       what, hub ? "the hub" : "the laptop", name, options->verb, hub ? "a laptop" : "a hub", right);
+}
+
+static enum felloe_code check_role(const struct restore_options *options, const struct backup_file *log,
+                                   const struct backup_file *keys, struct felloe_error *error)
+{
+    struct identity there = {0};
+    enum felloe_code code = FELLOE_OK;
+    if (options->log != NULL)
+        code = check_verb(options, log->head.hub, options->log, log->head.name, error);
+    if (code == FELLOE_OK && options->keys != NULL)
+        code = check_verb(options, keys->head.hub, options->keys, keys->head.name, error);
+    if (code == FELLOE_OK && setup_identity(options->dir, &there, NULL) == FELLOE_OK)
+        code = check_verb(options, there.role == ROLE_HUB, options->dir, there.label, error);
+    identity_clear(&there);
+    return code;
+}
+
 /* ---- all of it ---- */
 
 static enum felloe_code restore_configuration(const struct restore_options *options, const struct backup_file *keys,
@@ -152,6 +181,8 @@ enum felloe_code setup_restore(const struct restore_options *options, struct res
     struct identity identity = {0};
     *out = (struct restore_outcome){0};
     enum felloe_code code = open_files(options, &log, &keys, error);
+    if (code == FELLOE_OK)
+        code = check_role(options, &log, &keys, error);
     if (code == FELLOE_OK && options->keys == NULL && !is_there(options->dir, "identity"))
         code = nobody(options->dir, error);
     int lock = code == FELLOE_OK ? setup_directory(options->dir, error) : -1;

@@ -18,6 +18,7 @@
 struct restore_options {
     const char *dir;
     const char *log, *keys;        /* files; one of them may be NULL */
+    const char *verb;              /* what is said to do it, where it is for one role only: "hub restore", "restore" */
 };
 
 struct restore_outcome {

@@ -167,7 +167,20 @@ stop l1
 stop hub
 
 # ---- a laptop ----
-check_exit 3 "a laptop is not put back to a hub's backup" at l1 restore "$work/log.backup"
+check_exit 3 "a laptop is not put back to a hub's backup" at l1 hub restore "$work/log.backup"
+sum=$(sha256sum <"$work/l1/log/data.mdb")
+for words in "hub restore $work/laptop.backup" "restore $work/log.backup"; do
+    check_exit 3 "felloe $words, of a laptop" at l1 $words
+    check "it says which verb it is" grep -q "say .felloe .*restore" "$work/check.err"
+done
+check_exit 3 "felloe restore, of a hub" at hub restore "$work/log.backup"
+check "that is hub restore" grep -q "say .felloe hub restore" "$work/check.err"
+check_exit 3 "felloe hub restore of the laptop's backup" at hub hub restore "$work/laptop.backup"
+check_equal "its log is as it was" "$sum" "$(sha256sum <"$work/l1/log/data.mdb")"
+mkfifo "$work/pipe"
+check_exit 3 "a pipe that nobody writes to" timeout 10 "$B/felloe" --dir "$work/l1" restore "$work/pipe"
+check_exit 3 "a directory" at l1 restore "$work"
+check_exit 0 "keys alone, which are a hub's" at hub restore --keys "$work/keys.backup"
 check_exit 0 "a laptop is put back" at l1 restore "$work/laptop.backup"
 start l1 || exit 1
 check "it verifies" verified l1

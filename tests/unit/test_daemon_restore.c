@@ -255,8 +255,14 @@ static void the_wrong_file_is_refused_in_words(void **state)
     expect_refused(dir, hub.keys, NULL, FELLOE_INVALID, "--keys");
     expect_refused(dir, hub.log, hub.log, FELLOE_INVALID, "without --keys");
     expect_refused(dir, "/no/such/file", NULL, FELLOE_NOT_FOUND, "/no/such/file");
-    expect_refused(dir, dir, NULL, FELLOE_INVALID, "no backup");
-    expect_refused(dir, "/dev/null", NULL, FELLOE_INVALID, "no backup");
+    expect_refused(dir, dir, NULL, FELLOE_INVALID, "is a directory");
+    expect_refused(dir, "-", NULL, FELLOE_INVALID, "standard input");
+    char pipe[160];
+    snprintf(pipe, sizeof pipe, "%s/pipe", hub.g->dir.path);
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    expect_refused(dir, pipe, NULL, FELLOE_INVALID, "pipe"); /* which nobody writes to: it does not wait for them */
+    expect_refused(dir, hub.log, pipe, FELLOE_INVALID, "pipe");
+    expect_refused(dir, "/dev/null", NULL, FELLOE_INVALID, "a device");
     expect_refused(empty.path, hub.log, NULL, FELLOE_NOT_FOUND, "--keys KEYFILE");
     assert_int_equal(rmdir(empty.path), 0); /* as empty as it was */
     assert_int_equal(rename(given_path(&hub.g->dir, "keys"), empty.path), 0);
