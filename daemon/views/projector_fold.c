@@ -97,6 +97,8 @@ static void fill_fold_event(struct fold_event *out, const struct fold_step *step
 {
     *out = (struct fold_event){
         .at = at,
+        .log = site_tag(step->site),
+        .home = site_tag(event->clear.site),
         .device = event->clear.device,
         .by_hub = identity_is_hub(step->identity, &event->clear.device),
         .incarnation = is_of_other_history(step, event, found->flags) ? 0 : event->clear.incarnation,

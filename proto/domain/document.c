@@ -117,11 +117,50 @@ const struct item *record_find(const struct document *document, uint64_t time, c
 
 /* ---- one event ---- */
 
-static bool copy_marks(struct document *document, const struct position *at, uint32_t count, struct marks *out)
+/* The event's own site first, then by tag; then by epoch. */
+static int mark_compare(uint32_t home, const struct site_mark *a, const struct site_mark *b)
 {
-    struct bytes copy = arena_copy(&document->arena, bytes_of(at, count * sizeof *at));
-    *out = (struct marks){(const struct position *)(const void *)copy.data, count};
-    return copy.data != NULL;
+    if (a->site != b->site)
+        return a->site == home ? -1 : b->site == home ? 1 : a->site < b->site ? -1 : 1;
+    return a->epoch < b->epoch ? -1 : a->epoch > b->epoch;
+}
+
+/* Adds a mark: one per epoch of a log. Where there is one, the higher or the lower stays: of what was seen the
+ * higher, of positions the lower where (against all rules) an epoch gave two. */
+static bool learn_mark(struct document *document, const struct item *item, struct marks *marks, struct site_mark mark,
+                       bool higher)
+{
+    const struct marks old = *marks;
+    uint32_t i = 0;
+    if (mark.epoch == 0)
+        return true;
+    while (i < old.count && mark_compare(item->stamp.home, &old.at[i], &mark) < 0)
+        i++;
+    bool there = i < old.count && mark_compare(item->stamp.home, &old.at[i], &mark) == 0;
+    if (there ? (higher ? old.at[i].n >= mark.n : old.at[i].n <= mark.n) : old.count == MARKS_MAX)
+        return true;
+    struct site_mark *grown = arena_take(&document->arena, (old.count + 1) * sizeof *grown);
+    if (!grown)
+        return false;
+    if (i > 0)
+        memcpy(grown, old.at, i * sizeof *grown);
+    grown[i] = mark;
+    size_t rest = old.count - i - there;
+    if (rest > 0)
+        memcpy(grown + i + 1, old.at + i + there, rest * sizeof *grown);
+    *marks = (struct marks){grown, old.count + !there};
+    document->meaning->valid = false;
+    return true;
+}
+
+/* What its writer says to have seen: of the site that it was written in. */
+static bool take_seen(struct document *document, struct item *item, const struct seen *seen)
+{
+    struct site_mark *marks = arena_take(&document->arena, seen->count * sizeof *marks);
+    for (uint32_t i = 0; marks && i < seen->count; i++)
+        marks[i] = (struct site_mark){item->stamp.home, seen->at[i].epoch, seen->at[i].n};
+    item->stamp.seen = (struct marks){marks, seen->count};
+    return marks != NULL;
 }
 
 static bool copy_branches(struct document *document, const struct branches *after, struct branch_marks *out)
@@ -133,30 +172,17 @@ static bool copy_branches(struct document *document, const struct branches *afte
     return copy.data != NULL;
 }
 
-/* Adds a position: one per epoch, the lower where (against all rules) an epoch gave two. */
-static bool learn_position(struct document *document, struct item *item, struct position at)
+/* Where it is, and for a copy where the original is, and what else its writer had seen. */
+static bool learn_places(struct document *document, struct item *item, const struct fold_event *event)
 {
-    const struct marks *old = &item->stamp.at;
-    uint32_t i = 0;
-    if (at.epoch == 0)
-        return true;
-    while (i < old->count && old->at[i].epoch < at.epoch)
-        i++;
-    bool there = i < old->count && old->at[i].epoch == at.epoch;
-    if ((there && old->at[i].n <= at.n) || (!there && old->count == MARKS_MAX))
-        return true;
-    struct position *marks = arena_take(&document->arena, (old->count + 1) * sizeof *marks);
-    if (!marks)
-        return false;
-    if (i > 0)
-        memcpy(marks, old->at, i * sizeof *marks);
-    marks[i] = at;
-    size_t rest = old->count - i - there;
-    if (rest > 0)
-        memcpy(marks + i + 1, old->at + i + there, rest * sizeof *marks);
-    item->stamp.at = (struct marks){marks, old->count + !there};
-    document->meaning->valid = false;
-    return true;
+    struct stamp *stamp = &item->stamp;
+    struct site_mark at = {event->log | (event->log != event->home ? MARK_APART : 0u), event->at.epoch, event->at.n};
+    struct site_mark original = {event->home, event->home_at.epoch, event->home_at.n};
+    bool ok = learn_mark(document, item, &stamp->at, at, false) &&
+              learn_mark(document, item, &stamp->at, original, false);
+    for (uint32_t i = 0; i < event->saw.count && ok; i++)
+        ok = learn_mark(document, item, &stamp->seen, event->saw.at[i], true);
+    return ok;
 }
 
 static bool value_fits(const struct field_def *field, struct mp_reader *r)
@@ -218,8 +244,8 @@ bool document_fold(struct document *document, const struct fold_event *event)
     struct item *item = document_item(document, type_of(event)), *found;
     if (!item)
         return false;
-    item->stamp = (struct stamp){.device = event->device, .incarnation = event->incarnation, .seq = event->seq,
-                                 .time = body->time, .id = event->id};
+    item->stamp = (struct stamp){.device = event->device, .home = event->home, .incarnation = event->incarnation,
+                                 .seq = event->seq, .time = body->time, .id = event->id};
     item->name = body->has_was ? body->was : event->id;
     if (item->type && !fold_fields(document, item, body->fields))
         return false;
@@ -228,8 +254,8 @@ bool document_fold(struct document *document, const struct fold_event *event)
     item->has_occurred = body->has_occurred;
     item->occurred = body->has_occurred ? body->occurred : 0;
     item->worker = arena_copy(&document->arena, body->worker);
-    if (!item->worker.data || !copy_marks(document, event->seen.at, event->seen.count, &item->stamp.seen) ||
+    if (!item->worker.data || !take_seen(document, item, &event->seen) ||
         !copy_branches(document, &body->after, &item->stamp.after) || !document_insert(document, item, &found))
         return false;
-    return learn_position(document, found ? found : item, event->at);
+    return learn_places(document, found ? found : item, event);
 }

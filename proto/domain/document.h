@@ -9,7 +9,7 @@
  * catalogue's merge rules:
  *
  *   registers  a write stands unless another has seen it ("b has seen a": same stream and a.seq < b.seq, or a has a
- *              position that b.seen covers, or b.after covers a's number of an earlier incarnation). What was
+ *              position in a log that b.seen covers, or b.after covers a's number of an earlier incarnation). What was
  *              overwritten stays in the set, so that it can come back.
  *   struck     a struck entry counts as if it had never been written: what it had overwritten stands again, and what
  *              overwrote it goes on standing. A strike may come before its entry, and wins in any order. Striking a
@@ -25,10 +25,16 @@
 #define FELLOE_PROTO_DOCUMENT_H
 
 #include "proto/domain/catalogue.h"
+#include "proto/domain/mark.h"
 
-/* One opened event on its way into the fold. */
+/* One opened event on its way into the fold. Of a person who is with several teams, a site's log holds copies of what
+ * was written in the others: what is folded is the original, with the place of the copy. */
 struct fold_event {
     struct position at;          /* epoch 0: an own event that has no position yet */
+    uint32_t log;                /* site_tag of the log that `at` is of */
+    uint32_t home;               /* site_tag of the site that it was written in, which seq and seen are about */
+    struct position home_at;     /* of a copy: its position there */
+    struct marks saw;            /* of a copy: what its writer had seen of other sites, as the hub found */
     struct device_id device;
     bool by_hub;                 /* that device is the hub itself */
     uint32_t incarnation;
@@ -47,8 +53,8 @@ void document_clear(struct document *document); /* keeps the memory for the next
  * log), or memory ran out. The document is empty then. Nothing of `in` is needed afterwards. */
 bool document_decode(struct document *document, struct bytes in);
 void document_encode(const struct document *document, struct buffer *out);
-/* Folding an event that is already there only teaches its position, when it had none in that epoch. False: memory ran
- * out. Nothing of `event` is needed afterwards. */
+/* Folding an event that is already there only teaches its position, when it had none in that epoch of that log, and
+ * what else its writer had seen of other sites. False: memory ran out. Nothing of `event` is needed afterwards. */
 bool document_fold(struct document *document, const struct fold_event *event);
 
 /* Changes whenever document or rows would come out otherwise for the same events: what was folded under another

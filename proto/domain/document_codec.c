@@ -5,21 +5,36 @@
  *   item    array of 6 and more: type (uint, its place in the catalogue; nil: not known), unrecognised (bool),
  *           stamp (bin), name (bin 32, or nil where it is the id), worker (str), occurred (ms or nil), then for each
  *           kept field of the type its raw msgpack as a bin, or nil
- *   stamp   device 16, id 32, time 8, seq 8, incarnation 4, positions 1, seen 1, after 1, then each of these: epoch
- *           (or incarnation) 4, n (or seq) 8; big-endian */
+ *   stamp   device 16, id 32, time 8, seq 8, incarnation 4, home 4; how many: positions of the event's own site 1, of
+ *           others 1, seen of its own site 1, of others 1, after 1; then each of these: epoch (or incarnation) 4, n (or
+ *           seq) 8, and of others before it the site's tag 4; big-endian */
 #include "proto/domain/document_data.h"
 #include "proto/endian.h"
 
-#define FORMAT 1
-#define STAMP_SIZE 71
+#define FORMAT 2
+#define STAMP_SIZE 77
+#define COUNTS 72
 #define MARK_SIZE 12
-#define STAMP_MAX (STAMP_SIZE + (2 * MARKS_MAX + BRANCHES_MAX) * MARK_SIZE)
+#define OTHER_SIZE (MARK_SIZE + 4)
+#define STAMP_MAX (STAMP_SIZE + 2 * MARKS_MAX * OTHER_SIZE + BRANCHES_MAX * MARK_SIZE)
 
 /* ---- writing ---- */
 
-static uint8_t *put_marks(uint8_t *p, const struct marks *marks)
+static uint32_t count_own(const struct marks *marks, uint32_t home)
+{
+    uint32_t count = 0;
+    while (count < marks->count && marks->at[count].site == home)
+        count++;
+    return count;
+}
+
+static uint8_t *put_marks(uint8_t *p, const struct marks *marks, uint32_t home)
 {
     for (uint32_t i = 0; i < marks->count; i++, p += MARK_SIZE) {
+        if (marks->at[i].site != home) {
+            put_be32(p, marks->at[i].site);
+            p += 4;
+        }
         put_be32(p, marks->at[i].epoch);
         put_be64(p + 4, marks->at[i].n);
     }
@@ -43,10 +58,15 @@ static void put_stamp(struct buffer *out, const struct stamp *stamp)
     put_be64(raw + 48, stamp->time);
     put_be64(raw + 56, stamp->seq);
     put_be32(raw + 64, stamp->incarnation);
-    raw[68] = (uint8_t)stamp->at.count;
-    raw[69] = (uint8_t)stamp->seen.count;
-    raw[70] = (uint8_t)stamp->after.count;
-    uint8_t *end = put_branches(put_marks(put_marks(raw + STAMP_SIZE, &stamp->at), &stamp->seen), &stamp->after);
+    put_be32(raw + 68, stamp->home);
+    uint32_t at = count_own(&stamp->at, stamp->home), seen = count_own(&stamp->seen, stamp->home);
+    raw[COUNTS] = (uint8_t)at;
+    raw[COUNTS + 1] = (uint8_t)(stamp->at.count - at);
+    raw[COUNTS + 2] = (uint8_t)seen;
+    raw[COUNTS + 3] = (uint8_t)(stamp->seen.count - seen);
+    raw[COUNTS + 4] = (uint8_t)stamp->after.count;
+    uint8_t *end = put_marks(raw + STAMP_SIZE, &stamp->at, stamp->home);
+    end = put_branches(put_marks(end, &stamp->seen, stamp->home), &stamp->after);
     mp_put_bin(out, raw, (size_t)(end - raw));
 }
 
@@ -101,13 +121,25 @@ void document_encode(const struct document *document, struct buffer *out)
 
 /* ---- reading ---- */
 
-static bool get_marks(struct document *document, const uint8_t *p, uint32_t count, struct marks *out)
+/* `own` marks of the event's own site, then those of others, up to MARKS_MAX in all. Moves *p behind them. */
+static bool get_marks(struct document *document, const uint8_t **p, const uint8_t counts[2], uint32_t home,
+                      struct marks *out)
 {
-    struct position *at = arena_take(&document->arena, count * sizeof *at);
+    uint32_t own = counts[0], count = own + counts[1];
+    struct site_mark *at = count <= MARKS_MAX ? arena_take(&document->arena, count * sizeof *at) : NULL;
     if (!at)
         return false;
-    for (uint32_t i = 0; i < count; i++, p += MARK_SIZE)
-        at[i] = (struct position){get_be32(p), get_be64(p + 4)};
+    for (uint32_t i = 0; i < count; i++, *p += MARK_SIZE) {
+        at[i].site = home;
+        if (i >= own) {
+            at[i].site = get_be32(*p);
+            *p += 4;
+            if (at[i].site == home)
+                return false;
+        }
+        at[i].epoch = get_be32(*p);
+        at[i].n = get_be64(*p + 4);
+    }
     *out = (struct marks){at, count};
     return true;
 }
@@ -130,18 +162,19 @@ static bool get_stamp(struct document *document, struct stamp *out)
     struct bytes raw = mp_bin(&document->reader, STAMP_SIZE, STAMP_MAX);
     if (document->reader.failed)
         return false;
-    uint32_t positions = raw.data[68], seen = raw.data[69], after = raw.data[70];
-    if (after > BRANCHES_MAX || raw.len != STAMP_SIZE + (positions + seen + after) * MARK_SIZE)
+    const uint8_t *counts = raw.data + COUNTS, *p = raw.data + STAMP_SIZE;
+    uint32_t own = counts[0] + counts[2], others = counts[1] + counts[3], after = counts[4];
+    if (after > BRANCHES_MAX || raw.len != STAMP_SIZE + (own + after) * MARK_SIZE + others * OTHER_SIZE)
         return false;
-    const uint8_t *marks = raw.data + STAMP_SIZE;
     memcpy(out->device.b, raw.data, 16);
     memcpy(out->id.b, raw.data + 16, 32);
     out->time = get_be64(raw.data + 48);
     out->seq = get_be64(raw.data + 56);
     out->incarnation = get_be32(raw.data + 64);
-    return get_marks(document, marks, positions, &out->at) &&
-           get_marks(document, marks + positions * MARK_SIZE, seen, &out->seen) &&
-           get_branches(document, marks + (positions + seen) * MARK_SIZE, after, &out->after);
+    out->home = get_be32(raw.data + 68);
+    return get_marks(document, &p, counts, out->home, &out->at) &&
+           get_marks(document, &p, counts + 2, out->home, &out->seen) &&
+           get_branches(document, p, after, &out->after);
 }
 
 static bool get_item(struct document *document)

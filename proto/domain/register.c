@@ -4,22 +4,43 @@
 
 #include <stdlib.h>
 
+#include <sodium.h>
+
 #include "proto/endian.h"
 
+uint32_t site_tag(struct bytes site)
+{
+    uint8_t hash[32];
+    crypto_generichash(hash, sizeof hash, site.data, site.len, NULL, 0);
+    return get_be32(hash) & ~MARK_APART;
+}
+
 /* ---- who had seen whom ---- */
+
+/* Of one epoch of one log, and not what is about originals against the place of a copy. */
+static bool is_about(const struct site_mark *seen, const struct site_mark *at)
+{
+    return seen->epoch == at->epoch && ((seen->site ^ at->site) & ~MARK_APART) == 0 &&
+           !(seen->site & at->site & MARK_APART);
+}
 
 static bool covers(const struct marks *seen, const struct marks *at)
 {
     for (uint32_t s = 0; s < seen->count; s++)
         for (uint32_t a = 0; a < at->count; a++)
-            if (seen->at[s].epoch == at->at[a].epoch && seen->at[s].n >= at->at[a].n)
+            if (seen->at[s].n >= at->at[a].n && is_about(&seen->at[s], &at->at[a]))
                 return true;
     return false;
 }
 
+static bool same_device(const struct stamp *a, const struct stamp *b)
+{
+    return a->home == b->home && device_id_equal(&a->device, &b->device);
+}
+
 static bool same_stream(const struct stamp *a, const struct stamp *b)
 {
-    return a->incarnation == b->incarnation && device_id_equal(&a->device, &b->device);
+    return a->incarnation == b->incarnation && same_device(a, b);
 }
 
 /* Had the author of `later` written `earlier` itself, as an earlier incarnation? */
@@ -27,7 +48,7 @@ static bool is_after(const struct stamp *later, const struct stamp *earlier)
 {
     for (uint32_t i = 0; i < later->after.count; i++)
         if (later->after.at[i].incarnation == earlier->incarnation && later->after.at[i].seq >= earlier->seq &&
-            device_id_equal(&later->device, &earlier->device))
+            same_device(later, earlier))
             return true;
     return false;
 }
@@ -50,16 +71,17 @@ int stamp_compare(const struct stamp *a, const struct stamp *b)
 
 /* ---- what stands ---- */
 
-/* All that a set of writes has seen between them: one mark per epoch, the last of each stream, and how far streams of
- * earlier incarnations were written by those that say so. What any of them has overwritten is what this has
- * overwritten, because each mark is about one epoch or one stream.
+/* All that a set of writes has seen between them: one mark per epoch of each log, the last of each stream, and how far
+ * streams of earlier incarnations were written by those that say so. What any of them has overwritten is what this has
+ * overwritten, because each mark is about one epoch of one log or one stream.
  *
  * Within a stream only numbers count. So that an event's own stream does not speak against it by a mark (only a lie
  * could make it), there are two for each epoch: the highest, and the highest of another stream than that one's. */
 #define STREAMS_MAX 64
+#define REACH_MAX (2 * SEEN_MAX)
 struct reach_mark {
-    uint32_t epoch;
-    uint64_t n, other_n;
+    struct site_mark to;
+    uint64_t other_n;
     const struct stamp *by;
 };
 struct reach_branch {
@@ -67,20 +89,20 @@ struct reach_branch {
     struct branch to;
 };
 struct reach {
-    struct reach_mark at[SEEN_MAX];
+    struct reach_mark at[REACH_MAX];
     const struct stamp *last[STREAMS_MAX];
     struct reach_branch branches[STREAMS_MAX];
-    uint32_t epochs, streams, branch_count;
-    bool full; /* more epochs or streams than there is room for: compare pair by pair */
+    uint32_t marks, streams, branch_count;
+    bool full; /* more marks or streams than there is room for: compare pair by pair */
 };
 
 static void raise_mark(struct reach_mark *mark, uint64_t n, const struct stamp *by)
 {
     bool same = same_stream(mark->by, by);
-    if (n > mark->n) {
+    if (n > mark->to.n) {
         if (!same)
-            mark->other_n = mark->n;
-        mark->n = n;
+            mark->other_n = mark->to.n;
+        mark->to.n = n;
         mark->by = by;
     } else if (!same && n > mark->other_n) {
         mark->other_n = n;
@@ -92,14 +114,15 @@ static void reach_positions(struct reach *reach, const struct stamp *stamp)
     const struct marks *seen = &stamp->seen;
     for (uint32_t s = 0; s < seen->count; s++) {
         uint32_t i = 0;
-        while (i < reach->epochs && reach->at[i].epoch != seen->at[s].epoch)
+        while (i < reach->marks &&
+               (reach->at[i].to.epoch != seen->at[s].epoch || reach->at[i].to.site != seen->at[s].site))
             i++;
-        if (i == SEEN_MAX) {
+        if (i == REACH_MAX) {
             reach->full = true;
             return;
         }
-        if (i == reach->epochs)
-            reach->at[reach->epochs++] = (struct reach_mark){seen->at[s].epoch, seen->at[s].n, 0, stamp};
+        if (i == reach->marks)
+            reach->at[reach->marks++] = (struct reach_mark){seen->at[s], 0, stamp};
         else
             raise_mark(&reach->at[i], seen->at[s].n, stamp);
     }
@@ -128,7 +151,7 @@ static void reach_branches(struct reach *reach, const struct stamp *stamp)
         if (to->incarnation == stamp->incarnation)
             continue; /* no event says so; numbers count there */
         while (i < reach->branch_count && (reach->branches[i].to.incarnation != to->incarnation ||
-                                           !device_id_equal(&reach->branches[i].by->device, &stamp->device)))
+                                           !same_device(reach->branches[i].by, stamp)))
             i++;
         if (i == STREAMS_MAX) {
             reach->full = true;
@@ -145,9 +168,9 @@ static void reach_branches(struct reach *reach, const struct stamp *stamp)
 static bool reach_covers(const struct reach *reach, const struct stamp *stamp)
 {
     for (uint32_t a = 0; a < stamp->at.count; a++)
-        for (uint32_t i = 0; i < reach->epochs; i++) {
+        for (uint32_t i = 0; i < reach->marks; i++) {
             const struct reach_mark *mark = &reach->at[i];
-            if (mark->epoch == stamp->at.at[a].epoch && mark->n >= stamp->at.at[a].n &&
+            if (mark->to.n >= stamp->at.at[a].n && is_about(&mark->to, &stamp->at.at[a]) &&
                 (!same_stream(mark->by, stamp) || mark->other_n >= stamp->at.at[a].n))
                 return true;
         }
@@ -161,7 +184,7 @@ static bool reached(const struct reach *reach, const struct stamp *stamp)
             return true;
     for (uint32_t i = 0; i < reach->branch_count; i++)
         if (reach->branches[i].to.incarnation == stamp->incarnation && reach->branches[i].to.seq >= stamp->seq &&
-            device_id_equal(&reach->branches[i].by->device, &stamp->device))
+            same_device(reach->branches[i].by, stamp))
             return true;
     return reach_covers(reach, stamp);
 }
@@ -199,7 +222,7 @@ size_t register_standing(struct write *writes, size_t count)
     size_t standing = 0;
     if (count == 1)
         return !writes[0].witness;
-    reach.epochs = reach.streams = reach.branch_count = 0;
+    reach.marks = reach.streams = reach.branch_count = 0;
     reach.full = false;
     for (size_t i = 0; i < count; i++)
         if (!writes[i].witness) {

@@ -9,12 +9,7 @@
 #define FELLOE_PROTO_REGISTER_H
 
 #include "proto/domain/catalogue.h"
-
-/* Positions by ascending epoch. An event has none until the hub gave it one, and may come to have one per epoch. */
-struct marks {
-    const struct position *at;
-    uint32_t count;
-};
+#include "proto/domain/mark.h"
 
 /* How far the author had written its earlier incarnations itself (see event.h); none but after a fork. */
 struct branch_marks {
@@ -30,6 +25,7 @@ struct branch_marks {
  * for a while, its own not yet written again, must not fold them as one stream. */
 struct stamp {
     struct device_id device;
+    uint32_t home;        /* the site that it was written in, whose stream `seq` is a number of */
     uint32_t incarnation;
     uint64_t seq;
     uint64_t time;

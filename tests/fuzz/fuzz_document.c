@@ -47,6 +47,7 @@ static bool line_make(struct line *line, const struct event_clear *clear, const 
         MUST(event_decode(buffer_bytes(&raw), &event) && event_open(&event, &key, &line->plain, &line->body));
         line->event = (struct fold_event){.device = clear->device, .incarnation = clear->incarnation, .seq = clear->seq,
                                           .seen = clear->seen, .by_hub = clear->device.b[0] != 1,
+                                          .home = site_tag(clear->site), .log = site_tag(clear->site),
                                           .body = &line->body};
         event_id_of(buffer_bytes(&raw), &line->event.id);
     }

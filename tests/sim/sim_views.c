@@ -24,7 +24,10 @@ bool fold_into(struct sim *sim, struct document *document, const struct sim_even
     if (!event_decode(buffer_bytes(&event->sealed->raw), &opened) ||
         !event_open(&opened, &sim->key_bytes[event->key], &sim->plain, &body))
         return false;
+    uint32_t site = site_tag(opened.clear.site);
     struct fold_event fold = {.at = at,
+                              .log = site,
+                              .home = site,
                               .device = opened.clear.device,
                               .by_hub = device_id_equal(&opened.clear.device, &sim->hub.config.hub),
                               .incarnation = opened.clear.incarnation,

@@ -34,16 +34,21 @@ static struct team *some_team(void)
     return team;
 }
 
+static void assert_same_mark(const struct site_mark *a, const struct site_mark *b)
+{
+    assert_true(a->site == b->site && a->epoch == b->epoch && a->n == b->n);
+}
+
 static void assert_same_stamp(const struct stamp *a, const struct stamp *b)
 {
     assert_true(device_id_equal(&a->device, &b->device) && event_id_equal(&a->id, &b->id));
-    assert_true(a->incarnation == b->incarnation && a->seq == b->seq && a->time == b->time);
+    assert_true(a->home == b->home && a->incarnation == b->incarnation && a->seq == b->seq && a->time == b->time);
     assert_int_equal(a->at.count, b->at.count);
     for (uint32_t i = 0; i < a->at.count; i++)
-        assert_int_equal(position_compare(a->at.at[i], b->at.at[i]), 0);
+        assert_same_mark(&a->at.at[i], &b->at.at[i]);
     assert_int_equal(a->seen.count, b->seen.count);
     for (uint32_t i = 0; i < a->seen.count; i++)
-        assert_int_equal(position_compare(a->seen.at[i], b->seen.at[i]), 0);
+        assert_same_mark(&a->seen.at[i], &b->seen.at[i]);
     assert_int_equal(a->after.count, b->after.count);
     for (uint32_t i = 0; i < a->after.count; i++)
         assert_true(a->after.at[i].incarnation == b->after.at[i].incarnation &&

@@ -7,12 +7,14 @@
 #include "proto/domain/register.h"
 
 #define WRITES_MAX 400
+#define HERE 2u  /* a site's tag */
+#define THERE 4u /* another's */
 
 /* A write as a story tells it: by laptop `who`, its number `seq`, at position n (0: none yet), having seen up to
  * `seen`. */
 struct story {
     struct stamp stamps[WRITES_MAX];
-    struct position at[WRITES_MAX], seen[WRITES_MAX];
+    struct site_mark at[WRITES_MAX], seen[WRITES_MAX];
     struct buffer values[WRITES_MAX];
     struct write writes[WRITES_MAX];
     size_t count;
@@ -24,9 +26,10 @@ static struct write *add(struct story *story, uint8_t who, uint64_t seq, uint64_
     struct stamp *stamp = &story->stamps[i];
     assert_true(i < WRITES_MAX);
     mp_put_text(&story->values[i], value);
-    story->at[i] = (struct position){1, n};
-    story->seen[i] = (struct position){1, seen};
+    story->at[i] = (struct site_mark){HERE, 1, n};
+    story->seen[i] = (struct site_mark){HERE, 1, seen};
     *stamp = (struct stamp){.device = {{who}},
+                            .home = HERE,
                             .incarnation = 1,
                             .seq = seq,
                             .time = 1000 + i,
@@ -255,10 +258,73 @@ static void a_position_in_any_epoch_will_do(void **state)
     struct story *story = given();
     add(story, 'A', 1, 7, 0, "old");
     add(story, 'B', 1, 8, 0, "new");
-    const struct position both[] = {{1, 7}, {2, 3}}, seen[] = {{1, 2}, {2, 3}};
+    const struct site_mark both[] = {{HERE, 1, 7}, {HERE, 2, 3}}, seen[] = {{HERE, 1, 2}, {HERE, 2, 3}};
     story->stamps[0].at = (struct marks){both, 2};
     story->stamps[1].seen = (struct marks){seen, 2};
     assert_string_equal(shows(story, REG_date_of_birth), "new");
+}
+
+/* ---- a person who is with two teams ---- */
+
+static void what_was_seen_of_one_site_says_nothing_about_another(void **state)
+{
+    (void)state;
+    struct story *story = given();
+    add(story, 'A', 1, 5, 0, "one");
+    add(story, 'B', 1, 6, 5, "other");
+    story->stamps[1].home = story->at[1].site = story->seen[1].site = THERE;
+    assert_string_equal(shows(story, REG_date_of_birth), "one other!");
+}
+
+static void one_laptop_in_two_sites_writes_two_streams(void **state)
+{
+    (void)state;
+    struct story *story = given();
+    add(story, 'A', 1, 0, 0, "one");
+    add(story, 'A', 2, 0, 0, "other");
+    story->stamps[1].home = THERE; /* the second event there, which need not know of the first here */
+    assert_string_equal(shows(story, REG_date_of_birth), "one other!");
+}
+
+static void who_saw_the_copy_saw_the_original(void **state)
+{
+    (void)state;
+    static const struct site_mark places[] = {{HERE, 1, 9}, {THERE | MARK_APART, 1, 3}};
+    struct story *story = given();
+    add(story, 'A', 1, 9, 0, "old");
+    story->stamps[0].at = (struct marks){places, 2};
+    add(story, 'B', 1, 4, 3, "new");
+    story->stamps[1].home = story->at[1].site = story->seen[1].site = THERE;
+    assert_string_equal(shows(story, REG_date_of_birth), "new");
+}
+
+/* At home they learn it from what the hub found: up to which of what was written here the other team had seen. */
+static void the_other_team_is_known_to_have_seen_ours(void **state)
+{
+    (void)state;
+    static const struct site_mark seen[] = {{THERE, 1, 3}, {HERE | MARK_APART, 1, 9}};
+    struct story *story = given();
+    add(story, 'A', 1, 9, 0, "old");
+    add(story, 'A', 2, 10, 0, "later");
+    add(story, 'B', 1, 4, 0, "theirs");
+    story->stamps[2].home = story->at[2].site = THERE;
+    story->stamps[2].seen = (struct marks){seen, 2};
+    assert_string_equal(shows(story, REG_date_of_birth), "later theirs!");
+}
+
+/* A third team's entry was copied to this log early, and to the writer's late: it had not seen it. */
+static void what_was_seen_of_our_own_is_not_about_copies_among_it(void **state)
+{
+    (void)state;
+    static const struct site_mark place = {HERE | MARK_APART, 1, 5}, seen = {HERE | MARK_APART, 1, 9};
+    struct story *story = given();
+    add(story, 'C', 1, 5, 0, "third");
+    story->stamps[0].home = 6;
+    story->stamps[0].at = (struct marks){&place, 1};
+    add(story, 'B', 1, 4, 0, "theirs");
+    story->stamps[1].home = THERE;
+    story->stamps[1].seen = (struct marks){&seen, 1};
+    assert_string_equal(shows(story, REG_date_of_birth), "third theirs!");
 }
 
 static void false_claims_in_a_circle_lose_nothing(void **state)
@@ -339,6 +405,11 @@ int main(void)
         cmocka_unit_test(a_witness_speaks_against_what_it_had_not_seen),
         cmocka_unit_test(a_witness_overwrites_nothing),
         cmocka_unit_test(a_position_in_any_epoch_will_do),
+        cmocka_unit_test(what_was_seen_of_one_site_says_nothing_about_another),
+        cmocka_unit_test(one_laptop_in_two_sites_writes_two_streams),
+        cmocka_unit_test(who_saw_the_copy_saw_the_original),
+        cmocka_unit_test(the_other_team_is_known_to_have_seen_ours),
+        cmocka_unit_test(what_was_seen_of_our_own_is_not_about_copies_among_it),
         cmocka_unit_test(false_claims_in_a_circle_lose_nothing),
         cmocka_unit_test(many_streams_and_epochs_agree_with_pairs),
         cmocka_unit_test(texts_are_read_from_their_raw_bytes),

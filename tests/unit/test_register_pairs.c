@@ -10,7 +10,7 @@
 
 struct drawn {
     struct stamp stamp;
-    struct position at[MARKS], seen[MARKS];
+    struct site_mark at[MARKS], seen[MARKS];
     struct branch after[MARKS];
     uint8_t value;
     bool witness, stands;
@@ -18,7 +18,7 @@ struct drawn {
 
 /* How varied a history is. */
 struct kind {
-    uint32_t writes, devices, incarnations, epochs, numbers;
+    uint32_t writes, devices, incarnations, epochs, numbers, sites;
 };
 
 static struct drawn drawn[WRITES_MAX];
@@ -30,11 +30,17 @@ static uint32_t dice(uint32_t sides)
     return (uint32_t)(dice_state >> 33) % sides;
 }
 
-static uint32_t draw_positions(const struct kind *kind, struct position *out)
+/* A tag; of several sites also one that is set apart. */
+static uint32_t draw_site(const struct kind *kind)
+{
+    return kind->sites < 2 ? 2 : 2 + dice(2 * kind->sites);
+}
+
+static uint32_t draw_marks(const struct kind *kind, struct site_mark *out)
 {
     uint32_t count = 0, epoch = 0;
     while (count < MARKS && dice(3) > 0 && (epoch += 1 + dice(1 + kind->epochs / 3)) <= kind->epochs)
-        out[count++] = (struct position){epoch, 1 + dice(2 * kind->numbers)};
+        out[count++] = (struct site_mark){draw_site(kind), epoch, 1 + dice(2 * kind->numbers)};
     return count;
 }
 
@@ -50,12 +56,13 @@ static void draw(const struct kind *kind, struct drawn *d, uint32_t number)
 {
     *d = (struct drawn){.value = (uint8_t)dice(3), .witness = dice(6) == 0};
     d->stamp = (struct stamp){.device = {{(uint8_t)(1 + dice(kind->devices))}},
+                              .home = draw_site(kind) & ~MARK_APART,
                               .incarnation = 1 + dice(kind->incarnations),
                               .seq = 1 + dice(kind->numbers),
                               .time = dice(5),
                               .id = {{(uint8_t)number}}};
-    d->stamp.at = (struct marks){d->at, draw_positions(kind, d->at)};
-    d->stamp.seen = (struct marks){d->seen, draw_positions(kind, d->seen)};
+    d->stamp.at = (struct marks){d->at, draw_marks(kind, d->at)};
+    d->stamp.seen = (struct marks){d->seen, draw_marks(kind, d->seen)};
     d->stamp.after = (struct branch_marks){d->after, draw_branches(kind, d->after)};
 }
 
@@ -122,7 +129,7 @@ static uint32_t draw_history(const struct kind *kind, uint32_t *order)
 static void few_writes_in_every_order(void **state)
 {
     (void)state;
-    static const struct kind kinds[] = {{2, 1, 2, 1, 2}, {3, 1, 3, 2, 3}, {4, 2, 2, 2, 3}, {5, 2, 3, 2, 3}};
+    static const struct kind kinds[] = {{2, 1, 2, 1, 2, 1}, {3, 1, 3, 2, 3, 1}, {4, 2, 2, 2, 3, 2}, {5, 2, 3, 2, 3, 2}};
     uint32_t some = 0, one = 0, order[WRITES_MAX];
     dice_state = 3;
     for (uint32_t round = 0; round < 8000; round++) {
@@ -139,9 +146,9 @@ static void few_writes_in_every_order(void **state)
 static void many_writes_in_some_orders(void **state)
 {
     (void)state;
-    static const struct kind kinds[] = {{150, 3, 4, 3, 60}, {150, 8, 3, 16, 40},  {150, 8, 3, 24, 40},
-                                        {150, 90, 2, 3, 9}, {150, 60, 4, 2, 200}, {60, 8, 3, 4, 30},
-                                        {150, 2, 5, 2, 400}};
+    static const struct kind kinds[] = {{150, 3, 4, 3, 60, 1}, {150, 8, 3, 16, 40, 2},  {150, 8, 3, 24, 40, 3},
+                                        {150, 90, 2, 3, 9, 1}, {150, 60, 4, 2, 200, 2}, {60, 8, 3, 4, 30, 2},
+                                        {150, 2, 5, 2, 400, 1}};
     uint32_t order[WRITES_MAX];
     dice_state = 4;
     for (uint32_t round = 0; round < 700; round++) {
