@@ -36,8 +36,9 @@ static json_t *type_json(const struct type_def *type)
     json_t *fields = json_array();
     for (size_t i = 0; i < type->field_count; i++)
         json_array_append_new(fields, field_json(&type->fields[i]));
+    static const char *const abouts[] = {"person", "site", "either"};
     return json_pack("{s:s,s:s,s:s,s:s,s:b,s:o}", "type", type->name, "label", type->label, "help", type->help, "about",
-                     type->about == ABOUT_PERSON ? "person" : "site", "by_hub", type->by_hub, "fields", fields);
+                     abouts[type->about], "by_hub", type->writer != BY_WORKERS, "fields", fields);
 }
 
 static enum felloe_code all_types(struct cli *cli)
@@ -70,9 +71,11 @@ static enum felloe_code one_type(struct cli *cli, const struct type_def *type)
 {
     if (cli->json)
         return out_json(type_json(type), &cli->error);
-    const char *about = type->about == ABOUT_PERSON ? "About a person." : "About a site.";
+    static const char *const abouts[] = {"About a person.", "About a site.", "About a person or a site."};
+    static const char *const writers[] = {NULL, "Only the hub writes it.", "Written by itself, with another entry."};
+    const char *about = type->writer == BY_WORKERS ? abouts[type->about] : writers[type->writer];
     printf("%s%s%s (%s)\n%s\n%s\n\n", out_style(STYLE_BOLD), type->name, out_style(STYLE_PLAIN), type->label,
-           type->help, type->by_hub ? "Only the hub writes it." : about);
+           type->help, about);
     for (size_t i = 0; i < type->field_count; i++) {
         const struct field_def *field = &type->fields[i];
         printf("%s%s%s%s%s: %s, %s", out_style(STYLE_BOLD), field->name, out_style(STYLE_PLAIN),

@@ -10,6 +10,8 @@
 #define REQ 1
 #define LIST 2
 #define KEPT 4
+#define SELF 8
+#define ELEVEN 16 /* a list of so many, no more and no fewer: DIALOG */
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -33,17 +35,18 @@ enum {
 
 static const struct code whats[] = {
 #define REGISTER(id, label, merge, kind, codes, settle) {#id, label},
+#define REGISTER_EACH(id, label, merge, kind, codes, settle, each) {#id, label},
 #include "proto/domain/catalogue.def"
 };
 const struct code_list codes_what = {.name = "what", .codes = whats, .count = COUNT(whats)};
 
 /* ---- fields, effects, types ---- */
 
-#define TYPE(id, name, label, about, by_hub, help) static const struct field_def fields_##id[] = {
+#define TYPE(id, name, label, about, writer, audience, help) static const struct field_def fields_##id[] = {
 #define END };
 #define FIELD(name, label, kind, flags, min, max, codes, merge, reg, reg_id) \
     {name, label, kind, ((flags) & LIST) != 0, ((flags) & REQ) != 0, ((flags) & KEPT) != 0 || (reg_id) != REG_NONE, \
-     min, max, codes, merge, reg, reg_id},
+     ((flags) & SELF) != 0, ((flags) & ELEVEN) != 0 ? 11 : 0, min, max, codes, merge, reg, reg_id},
 #define KEEP(name, label, kind, flags, min, max, codes) \
     FIELD(name, label, kind, flags, min, max, codes, MERGE_KEEP, NULL, REG_NONE)
 #define WRITE(name, label, kind, flags, min, max, codes, reg) \
@@ -51,21 +54,21 @@ const struct code_list codes_what = {.name = "what", .codes = whats, .count = CO
 #include "proto/domain/catalogue.def"
 
 /* The last row is a filler: a type may have no effects. */
-#define TYPE(id, name, label, about, by_hub, help) static const struct effect_def effects_##id[] = {
+#define TYPE(id, name, label, about, writer, audience, help) static const struct effect_def effects_##id[] = {
 #define EFFECT(reg, value, op, field, of) {REG_##reg, value, op, field, of},
 #define END {REG_NONE, NULL, EFFECT_WRITE, NULL, NULL}};
 #include "proto/domain/catalogue.def"
 
 static const struct type_def types[] = {
-#define TYPE(id, name, label, about, by_hub, help) \
-    {TYPE_##id, name, label, help, about, by_hub, fields_##id, COUNT(fields_##id), effects_##id, \
+#define TYPE(id, name, label, about, writer, audience, help) \
+    {TYPE_##id, name, label, help, about, writer, audience, fields_##id, COUNT(fields_##id), effects_##id, \
      COUNT(effects_##id) - 1},
 #define END
 #include "proto/domain/catalogue.def"
 };
 
 static const struct code type_codes[] = {
-#define TYPE(id, name, label, about, by_hub, help) {name, label},
+#define TYPE(id, name, label, about, writer, audience, help) {name, label},
 #define END
 #include "proto/domain/catalogue.def"
 };
@@ -143,6 +146,7 @@ uint64_t catalogue_fingerprint(void)
             const struct field_def *field = &types[i].fields[f];
             hash = mix_text(mix_text(hash, field->name), field->reg);
             hash = mix_number(mix_number(mix_number(hash, field->kind), field->list), field->kept);
+            hash = mix_number(hash, field->self);
         }
         for (size_t e = 0; e < types[i].effect_count; e++) {
             const struct effect_def *effect = &types[i].effects[e];
@@ -161,14 +165,19 @@ const char *field_kind_words(enum field_kind kind)
     case KIND_TEXT: return "words";
     case KIND_CODE: return "one of the codes";
     case KIND_NUMBER: return "number";
+    case KIND_DURATION: return "how long, in minutes: 90, 1h30";
     case KIND_DATE: return "date, like 2026-12-01";
     case KIND_TIME: return "time, like 2026-12-01T14:30:00Z";
     case KIND_YESNO: return "yes or no";
     case KIND_WORKER: return "a worker's id";
+    case KIND_SITE: return "a team's site";
+    case KIND_PLACE: return "a place, in words";
+    case KIND_SCHEDULE: return "weekly hours, like mon-fri 09:00-17:00";
     case KIND_PERSON: return "a person";
     case KIND_EVENT: return "an entry's id";
     case KIND_NHS: return "NHS number, 10 digits";
     case KIND_HEX: return "hex digits";
+    case KIND_BYTES: return "bytes";
     case KIND_VALUE: return "a value of what is settled";
     }
     return "";
@@ -199,13 +208,18 @@ bool field_kind_fits(enum field_kind kind, enum mp_type type)
     case KIND_CODE:
     case KIND_DATE:
     case KIND_WORKER:
+    case KIND_SITE:
+    case KIND_PLACE:
+    case KIND_SCHEDULE:
     case KIND_NHS:
     case KIND_HEX: return type == MP_STR;
     case KIND_NUMBER:
+    case KIND_DURATION:
     case KIND_TIME: return type == MP_UINT || type == MP_INT;
     case KIND_YESNO: return type == MP_BOOL;
     case KIND_PERSON:
-    case KIND_EVENT: return type == MP_BIN;
+    case KIND_EVENT:
+    case KIND_BYTES: return type == MP_BIN;
     case KIND_VALUE: return type == MP_STR || type == MP_UINT || type == MP_INT || type == MP_BOOL || type == MP_BIN;
     }
     return false;

@@ -13,14 +13,19 @@ enum field_kind {
     KIND_TEXT,    /* str; free words */
     KIND_CODE,    /* str; one of the code list */
     KIND_NUMBER,  /* integer within min..max */
+    KIND_DURATION,/* integer, minutes within min..max */
     KIND_DATE,    /* str "2026-12-01" */
     KIND_TIME,    /* integer, ms since 1970 */
     KIND_YESNO,   /* bool */
     KIND_WORKER,  /* str; a worker's id */
+    KIND_SITE,    /* str; a site's slug */
+    KIND_PLACE,   /* str; where, in words */
+    KIND_SCHEDULE,/* str; weekly hours, see schedule.h: "mon-fri 09:00-17:00; closed 2026-12-25" */
     KIND_PERSON,  /* bin 16 */
     KIND_EVENT,   /* bin 32 */
     KIND_NHS,     /* str of 10 digits with a right check digit */
     KIND_HEX,     /* str; lower-case hex of min..max bytes */
+    KIND_BYTES,   /* bin; written by programs only */
     KIND_VALUE    /* what the register named by the field "what" holds, in that register's kind */
 };
 /* For help texts: "date, like 2026-12-01". */
@@ -38,8 +43,8 @@ enum merge_rule {
 const char *merge_rule_letter(enum merge_rule rule);
 const char *merge_rule_words(enum merge_rule rule);
 
-/* In which order things to settle are listed. */
-enum settle_rank { SETTLE_SAFETY, SETTLE_SHARING, SETTLE_REST };
+/* In which order things to settle are listed; never: the rule's own choice is enough. */
+enum settle_rank { SETTLE_SAFETY, SETTLE_SHARING, SETTLE_REST, SETTLE_NEVER };
 
 enum register_id {
     REG_NONE,
@@ -57,8 +62,11 @@ struct register_def {
     enum field_kind kind;
     const struct code_list *codes; /* of KIND_CODE; for P and U the first is the one that protects */
     enum settle_rank settle;
-    const char *each; /* there is one per value of this field of the writing event; NULL: one in all */
+    const char *each; /* there is one per value of this field of the writing event, or pair of two ("agency category");
+                         NULL: one in all. An event of a type without the field speaks of itself (see each_key) */
 };
+/* Between the two parts of a key of "agency category". (Binary values are in the key as hex: a key is always text.) */
+#define EACH_SEPARATOR 0x1f
 
 struct field_def {
     const char *name, *label;
@@ -66,7 +74,9 @@ struct field_def {
     bool list;                /* an array of the kind */
     bool required;
     bool kept;                /* kept in the document, because a view or a register needs it */
-    int64_t min, max;         /* KIND_NUMBER: range; KIND_TEXT, KIND_HEX: max bytes (0: none but the event's own) */
+    bool self;                /* left out, it stands for the event itself */
+    uint32_t items;           /* how many a list must have; 0: any number */
+    int64_t min, max;         /* KIND_NUMBER, KIND_DURATION: range; texts, KIND_HEX: max bytes (0: the event's own) */
     const struct code_list *codes;
     enum merge_rule merge;
     const char *reg;          /* the register that it writes, NULL when MERGE_KEEP */
@@ -74,10 +84,15 @@ struct field_def {
 };
 
 enum effect_op {
-    EFFECT_WRITE,   /* the event writes `value` */
+    EFFECT_WRITE,   /* the event writes `value`; "@self": its own name */
+    EFFECT_UNLESS,  /* the same, unless it has the field `field` */
+    EFFECT_WHEN,    /* the same, where `field` is one of the codes `of` */
+    EFFECT_FIELD,   /* the event writes the value of `field`, where the yes-or-no field `of` is yes */
     EFFECT_WITNESS, /* `value` still held when the event was written: it overwrites nothing, but speaks against a
                        concurrent write of another value; only where `field` is absent or one of the codes `of` */
-    EFFECT_SETTLE   /* field `field` is written to the register that field `of` names */
+    EFFECT_SETTLE,  /* field `field` is written to the register that field `of` names, of several to the one that field
+                       "which" names by its key */
+    EFFECT_KEEP     /* nothing; a view needs to know of the event all the same */
 };
 struct effect_def {
     enum register_id reg;
@@ -86,10 +101,22 @@ struct effect_def {
     const char *field, *of;
 };
 
-enum event_about { ABOUT_PERSON, ABOUT_SITE };
+enum event_about { ABOUT_PERSON, ABOUT_SITE, ABOUT_EITHER };
+enum event_writer {
+    BY_WORKERS,
+    BY_HUB,   /* the hub alone */
+    BY_ITSELF /* a daemon, along with another entry */
+};
+/* Who may read it, besides all of the site. Those named in the field `audience`, and the author: */
+enum event_audience {
+    AUDIENCE_NONE,
+    AUDIENCE_MAY,    /* where the field is given */
+    AUDIENCE_ALWAYS, /* always, and others do not learn that there is one */
+    AUDIENCE_KNOWN   /* always, and others are told that there is one */
+};
 
 enum type_id {
-#define TYPE(id, name, label, about, by_hub, help) TYPE_##id,
+#define TYPE(id, name, label, about, writer, audience, help) TYPE_##id,
 #define END
 #include "proto/domain/catalogue.def"
     TYPE_COUNT
@@ -100,7 +127,8 @@ struct type_def {
     const char *name, *label; /* "contact.recorded", "contact" */
     const char *help;         /* one sentence */
     enum event_about about;
-    bool by_hub;              /* written by the hub only */
+    enum event_writer writer;
+    enum event_audience audience;
     const struct field_def *fields;
     size_t field_count;
     const struct effect_def *effects;
@@ -119,6 +147,12 @@ const struct register_def *register_def_find(struct bytes name);
 
 extern const struct code_list codes_type; /* every type's name, with its label */
 extern const struct code_list codes_what; /* the registers that can be settled by name */
+
+/* Is it, in the way it is written, an entry about a person (or about the site)? */
+static inline bool type_fits_about(const struct type_def *type, bool about_person)
+{
+    return type->about == ABOUT_EITHER || about_person == (type->about == ABOUT_PERSON);
+}
 
 /* Changes whenever a row changes what the fold makes of an event: what was folded under another is folded again. */
 uint64_t catalogue_fingerprint(void);

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "proto/domain/schedule.h"
 #include "proto/domain/validate.h"
 
 /* More fields than any type has, with room for lists given one by one. */
@@ -120,7 +121,8 @@ static bool put_code(struct check *c, const struct want *want, struct bytes text
 
 static bool put_number(struct check *c, const struct want *want, int64_t value)
 {
-    if (want->kind == KIND_NUMBER && (value < want->min || value > want->max)) {
+    bool ranged = want->kind == KIND_NUMBER || want->kind == KIND_DURATION;
+    if (ranged && (value < want->min || value > want->max)) {
         felloe_fail(c->error, FELLOE_INVALID, "%s must be from %" PRId64 " to %" PRId64 ", not %" PRId64 ".",
                     want->name, want->min, want->max, value);
         return false;
@@ -162,6 +164,25 @@ static bool put_worker(struct check *c, const struct want *want, struct bytes te
         return refuse_text(c, want, text, "a worker's id (small letters, digits and -)");
     mp_put_str(c->out, bytes_of(lower, len));
     return true;
+}
+
+static bool put_site(struct check *c, const struct want *want, struct bytes text)
+{
+    if (!slug_valid(text))
+        return refuse_text(c, want, text, "a team's site (small letters, digits and -)");
+    mp_put_str(c->out, text);
+    return true;
+}
+
+static bool put_schedule(struct check *c, const struct want *want, struct bytes text)
+{
+    struct schedule schedule;
+    struct felloe_error error;
+    if (!schedule_parse(text, &schedule, &error)) {
+        felloe_fail(c->error, FELLOE_INVALID, "%s: %s", want->name, error.message);
+        return false;
+    }
+    return put_text(c, want, text);
 }
 
 static bool put_hex(struct check *c, const struct want *want, struct bytes raw)
@@ -221,6 +242,9 @@ static bool put_from_text(struct check *c, const struct want *want, struct bytes
     }
     switch (want->kind) {
     case KIND_TEXT: return put_text(c, want, want->clears ? text : given);
+    case KIND_PLACE: return put_text(c, want, text);
+    case KIND_SITE: return put_site(c, want, text);
+    case KIND_SCHEDULE: return put_schedule(c, want, text);
     case KIND_CODE: return put_code(c, want, text);
     case KIND_NHS: return put_nhs(c, want, text);
     case KIND_WORKER: return put_worker(c, want, text);
@@ -230,6 +254,9 @@ static bool put_from_text(struct check *c, const struct want *want, struct bytes
     case KIND_NUMBER:
         return number_parse(text, &number) ? put_number(c, want, number)
                                            : refuse_text(c, want, text, "a whole number");
+    case KIND_DURATION:
+        return duration_parse(text, &number) ? put_number(c, want, number)
+                                             : refuse_text(c, want, text, "how long: minutes, like 90, or 1h30");
     case KIND_DATE:
         if (!date_valid(text))
             return refuse_text(c, want, text, "a day that exists, like 2026-12-01");
@@ -244,6 +271,7 @@ static bool put_from_text(struct check *c, const struct want *want, struct bytes
             return refuse_text(c, want, text, "yes or no");
         mp_put_bool(c->out, yes);
         return true;
+    case KIND_BYTES: return refuse(c, want->name, "must be bytes");
     case KIND_VALUE: break; /* its register's kind stands in its place */
     }
     assert(false);
@@ -265,7 +293,7 @@ static bool put_value(struct check *c, const struct want *want)
         int64_t number = mp_int(r, INT64_MIN, INT64_MAX);
         if (r->failed)
             return refuse(c, want->name, "is too large a number");
-        if (want->kind == KIND_NUMBER || want->kind == KIND_TIME)
+        if (want->kind == KIND_NUMBER || want->kind == KIND_DURATION || want->kind == KIND_TIME)
             return put_number(c, want, number);
         if (want->kind == KIND_CODE || want->kind == KIND_NHS) { /* programs send codes as numbers */
             snprintf(digits, sizeof digits, want->kind == KIND_NHS ? "%010" PRId64 : "%" PRId64, number);
@@ -274,8 +302,13 @@ static bool put_value(struct check *c, const struct want *want)
     } else if (type == MP_BOOL && want->kind == KIND_YESNO) {
         mp_put_bool(c->out, mp_bool(r));
         return true;
-    } else if (type == MP_BIN && (want->kind == KIND_EVENT || want->kind == KIND_PERSON || want->kind == KIND_HEX)) {
+    } else if (type == MP_BIN && (want->kind == KIND_EVENT || want->kind == KIND_PERSON || want->kind == KIND_HEX ||
+                                  want->kind == KIND_BYTES)) {
         struct bytes raw = mp_bin(r, 0, EVENT_SIZE_MAX);
+        if (want->kind == KIND_BYTES) {
+            mp_put_bin(c->out, raw.data, raw.len);
+            return true;
+        }
         if (want->kind == KIND_HEX)
             return put_hex(c, want, raw);
         if (raw.len == (want->kind == KIND_EVENT ? sizeof(struct event_id) : sizeof(struct person_id))) {
@@ -339,6 +372,11 @@ static bool put_list(struct check *c, const struct field_def *field, const struc
     c->out = &items;
     bool fine = put_items(c, field, want, &count);
     c->out = out;
+    if (fine && count > 0 && field->items > 0 && count != field->items) {
+        felloe_fail(c->error, FELLOE_INVALID, "%s needs %" PRIu32 " values, not %" PRIu32 ".", field->name,
+                    field->items, count);
+        fine = false;
+    }
     if (fine && count > 0) {
         mp_put_text(out, field->name);
         mp_put_array(out, count);

@@ -220,12 +220,13 @@ static bool fold_fields(struct document *document, struct item *item, struct byt
     return true;
 }
 
-static bool type_matters(const struct type_def *type)
+/* Is there something in it that a view or a register needs? (A note's text is not.) */
+static bool item_matters(const struct item *item)
 {
-    for (size_t i = 0; i < type->field_count; i++)
-        if (type->fields[i].kept)
+    for (size_t i = 0; i < item->type->field_count; i++)
+        if (item->values[i].len > 0)
             return true;
-    return type->effect_count > 0;
+    return item->type->effect_count > 0;
 }
 
 /* NULL: not known, or not as its writer had it: a type of the hub's from a laptop, a person's about the site. */
@@ -234,7 +235,7 @@ static const struct type_def *type_of(const struct fold_event *event)
     const struct event_body *body = event->body;
     const struct type_def *type = catalogue_find(body->type);
     bool about_person = body->has_subject && !person_id_is_none(&body->subject);
-    bool fits = type && (event->by_hub || !type->by_hub) && about_person == (type->about == ABOUT_PERSON);
+    bool fits = type && (event->by_hub || type->writer != BY_HUB) && type_fits_about(type, about_person);
     return fits ? type : NULL;
 }
 
@@ -249,7 +250,7 @@ bool document_fold(struct document *document, const struct fold_event *event)
     item->name = body->has_was ? body->was : event->id;
     if (item->type && !fold_fields(document, item, body->fields))
         return false;
-    if (item->type && !item->unrecognised && !type_matters(item->type))
+    if (item->type && !item->unrecognised && !item_matters(item))
         return true;
     item->has_occurred = body->has_occurred;
     item->occurred = body->has_occurred ? body->occurred : 0;

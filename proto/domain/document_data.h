@@ -13,6 +13,7 @@
 
 /* The constant values that effects write, as raw msgpack. */
 #define CONSTANT_MAX 24
+#define EFFECTS_MAX 4
 struct constant {
     uint8_t data[CONSTANT_MAX];
     uint8_t len;
@@ -38,7 +39,8 @@ struct meaning {
     size_t write_room;
     struct reading *readings;
     size_t reading_count, reading_room;
-    struct constant constants[TYPE_COUNT][2];
+    struct constant constants[TYPE_COUNT][EFFECTS_MAX];
+    struct arena keys;         /* keys of registers of which there are several, and names as values */
     char episode[2 * sizeof(struct event_id) + 1]; /* what record_episode gave last */
 };
 

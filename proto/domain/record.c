@@ -183,20 +183,79 @@ static const struct item *struck_by(const struct meaning *meaning, const struct 
 
 /* ---- writes ---- */
 
-static bool add_write(struct meaning *meaning, size_t *count, enum register_id reg, const struct item *item,
-                      struct bytes value, bool witness)
+/* One part of a register's key: the value of a field as text (what is binary as hex); an event that may leave the field
+ * out speaks of itself then, and so does one of a type that has no such field. False: there is no value. */
+static bool key_part(const struct item *item, const char *name, size_t len, struct bytes *value, bool *binary)
 {
-    const struct register_def *def = register_def_of(reg);
-    if (!def || value.len == 0)
+    const struct field_def *field = NULL;
+    *value = (struct bytes){0};
+    for (size_t i = 0; i < item->type->field_count && !field; i++)
+        if (strncmp(item->type->fields[i].name, name, len) == 0 && item->type->fields[i].name[len] == '\0') {
+            field = &item->type->fields[i];
+            *value = value_text(item->values[i]);
+        }
+    *binary = field && (field->kind == KIND_EVENT || field->kind == KIND_PERSON || field->kind == KIND_BYTES);
+    if (value->len == 0 && (!field || field->self)) {
+        *value = bytes_of(item->name.b, sizeof item->name.b);
+        *binary = true;
+    }
+    return value->len > 0;
+}
+
+/* Which one of several registers an event writes: the field (or two) that `each` names. {0}: none; what needs no copy
+ * points into the item. False: memory ran out. */
+static bool each_key(struct meaning *meaning, const struct item *item, const char *each, struct bytes *key)
+{
+    const char *space = strchr(each, ' ');
+    struct bytes parts[2] = {{0}};
+    bool binary[2] = {false, false};
+    *key = (struct bytes){0};
+    if (!key_part(item, each, space ? (size_t)(space - each) : strlen(each), &parts[0], &binary[0]) ||
+        (space && !key_part(item, space + 1, strlen(space + 1), &parts[1], &binary[1])))
         return true;
-    struct bytes each = def->each ? item_text(item, def->each) : (struct bytes){0};
-    if (def->each && each.len == 0)
+    if (!space && !binary[0]) {
+        *key = parts[0];
+        return true;
+    }
+    char *text = arena_take(&meaning->keys, 2 * (parts[0].len + parts[1].len) + 3);
+    size_t used = 0;
+    if (!text)
+        return false;
+    for (size_t i = 0; i < (space ? 2u : 1u); i++) {
+        if (i > 0)
+            text[used++] = EACH_SEPARATOR;
+        if (binary[i])
+            hex_encode(parts[i], text + used);
+        else
+            memcpy(text + used, parts[i].data, parts[i].len);
+        used += parts[i].len * (binary[i] ? 2 : 1);
+    }
+    *key = bytes_of(text, used);
+    return true;
+}
+
+/* A write of `value` by this item to the register; to which one of several, the caller says. */
+static bool add_write_to(struct meaning *meaning, size_t *count, const struct register_def *def, struct bytes each,
+                         const struct item *item, struct bytes value, bool witness)
+{
+    if (value.len == 0 || (def->each && each.len == 0))
         return true;
     if (!grow((void **)&meaning->pending, &meaning->pending_room, *count + 1, sizeof *meaning->pending))
         return false;
     meaning->pending[(*count)++] = (struct write_at){
-        reg, each, {.stamp = &item->stamp, .value = value, .by = item->worker, .witness = witness}};
+        def->id, each, {.stamp = &item->stamp, .value = value, .by = item->worker, .witness = witness}};
     return true;
+}
+
+static bool add_write(struct meaning *meaning, size_t *count, enum register_id reg, const struct item *item,
+                      struct bytes value, bool witness)
+{
+    const struct register_def *def = register_def_of(reg);
+    struct bytes each = {0};
+    if (!def || value.len == 0)
+        return true;
+    return (!def->each || each_key(meaning, item, def->each, &each)) &&
+           add_write_to(meaning, count, def, each, item, value, witness);
 }
 
 static bool is_one_of(struct bytes code, const char *codes)
@@ -224,26 +283,56 @@ static enum mp_type raw_type(struct bytes raw)
     return head >= 0xc4 && head <= 0xc6 ? MP_BIN : MP_NONE;
 }
 
+/* What was chosen, in the register that the settlement names: of several, in the one whose key is in "which". */
+static bool add_settlement(struct meaning *meaning, size_t *count, const struct item *item,
+                           const struct effect_def *effect)
+{
+    const struct register_def *def = register_def_find(item_text(item, effect->of));
+    struct bytes value = item_value(item, effect->field);
+    if (!def || !field_kind_fits(def->kind, raw_type(value)))
+        return true; /* of a register that this version does not have */
+    return add_write_to(meaning, count, def, item_text(item, "which"), item, value, false);
+}
+
+/* Does the effect take place, by what the event's fields say? */
+static bool effect_holds(const struct effect_def *effect, const struct item *item)
+{
+    static const uint8_t yes = 0xc3;
+    if (effect->op == EFFECT_FIELD)
+        return bytes_equal(item_value(item, effect->of), bytes_of(&yes, 1));
+    if (!effect->field)
+        return true;
+    struct bytes code = item_text(item, effect->field);
+    if (effect->op == EFFECT_UNLESS)
+        return item_value(item, effect->field).len == 0;
+    if (effect->op == EFFECT_WITNESS)
+        return code.len == 0 || is_one_of(code, effect->of);
+    return is_one_of(code, effect->of);
+}
+
 static bool add_effect(struct meaning *meaning, size_t *count, const struct item *item, size_t which)
 {
     const struct effect_def *effect = &item->type->effects[which];
     const struct constant *constant = &meaning->constants[item->type->id][which];
     struct bytes value = bytes_of(constant->data, constant->len);
-    enum register_id reg = effect->reg;
-    bool witness = effect->op == EFFECT_WITNESS;
-    if (witness && effect->field) {
-        struct bytes code = item_text(item, effect->field);
-        if (code.len > 0 && !is_one_of(code, effect->of))
-            return true;
-    }
-    if (effect->op == EFFECT_SETTLE) {
-        const struct register_def *def = register_def_find(item_text(item, effect->of));
+    if (effect->op == EFFECT_KEEP)
+        return true;
+    if (effect->op == EFFECT_SETTLE)
+        return add_settlement(meaning, count, item, effect);
+    if (!effect_holds(effect, item))
+        return true;
+    if (effect->op == EFFECT_FIELD) {
         value = item_value(item, effect->field);
-        if (!def || !field_kind_fits(def->kind, raw_type(value)))
-            return true; /* of a register that this version does not have */
-        reg = def->id;
+    } else if (strcmp(effect->value, "@self") == 0) {
+        uint8_t *own = arena_take(&meaning->keys, 2 + sizeof item->name.b);
+        if (!own)
+            return false;
+        own[0] = 0xc4; /* bin 8 */
+        own[1] = sizeof item->name.b;
+        memcpy(own + 2, item->name.b, sizeof item->name.b);
+        value = bytes_of(own, 2 + sizeof item->name.b);
     }
-    return add_write(meaning, count, reg, item, value, witness);
+    return add_write(meaning, count, effect->reg, item, value, effect->op == EFFECT_WITNESS);
 }
 
 static bool collect_writes(struct meaning *meaning, const struct document *document, size_t *count)
@@ -310,7 +399,7 @@ bool meaning_init(struct meaning *meaning)
             struct constant *constant = &meaning->constants[t][e];
             raw.len = 0;
             mp_put_text(&raw, type->effects[e].value);
-            assert(e < 2 && raw.len <= CONSTANT_MAX);
+            assert(e < EFFECTS_MAX && raw.len <= CONSTANT_MAX);
             if (raw.failed)
                 break;
             memcpy(constant->data, raw.data, raw.len);
@@ -329,6 +418,7 @@ void meaning_release(struct meaning *meaning)
     free(meaning->pending);
     free(meaning->writes);
     free(meaning->readings);
+    arena_release(&meaning->keys);
 }
 
 /* NULL when memory ran out. */
@@ -339,6 +429,7 @@ static const struct meaning *meaning_of(const struct document *document)
     if (meaning->valid)
         return meaning;
     meaning->reading_count = 0;
+    arena_clear(&meaning->keys);
     if (!collect_strikes(meaning, document) || !decide_strikes(meaning))
         return NULL;
     if (!collect_writes(meaning, document, &count) || !read_registers(meaning, count))

@@ -318,7 +318,8 @@ void register_read(const struct register_def *def, struct write *writes, size_t 
             swap(&writes[out->values++], &writes[i]);
     if (out->values > 1)
         qsort_r(writes, out->values, sizeof *writes, by_rule, (void *)(uintptr_t)def);
-    out->to_settle = out->values > 1 && (def->merge == MERGE_SETTLE || def->merge == MERGE_PROTECTIVE);
+    out->to_settle = out->values > 1 && def->settle != SETTLE_NEVER &&
+                     (def->merge == MERGE_SETTLE || def->merge == MERGE_PROTECTIVE);
 }
 
 size_t reading_shown(const struct reading *reading)

@@ -19,6 +19,35 @@ bool number_parse(struct bytes text, int64_t *out)
     return true;
 }
 
+static bool is_word(struct bytes text, const char *word)
+{
+    return text.len == strlen(word) && memcmp(text.data, word, text.len) == 0;
+}
+
+bool duration_parse(struct bytes text, int64_t *minutes)
+{
+    int64_t first = 0, second = 0;
+    size_t at = 0, from;
+    while (at < text.len && at < 6 && isdigit(text.data[at]))
+        first = first * 10 + (text.data[at++] - '0');
+    if (at == 0)
+        return false;
+    while (at < text.len && text.data[at] == ' ')
+        at++;
+    struct bytes unit = bytes_of(text.data + at, text.len - at);
+    if (unit.len == 0 || is_word(unit, "m") || is_word(unit, "min") || is_word(unit, "minutes")) {
+        *minutes = first;
+        return true;
+    }
+    if (unit.data[0] != 'h' && unit.data[0] != ':')
+        return false;
+    for (from = ++at; at < text.len && at - from < 2 && isdigit(text.data[at]); at++)
+        second = second * 10 + (text.data[at] - '0');
+    bool whole = unit.data[0] == 'h' && unit.len == 1;
+    *minutes = first * 60 + second;
+    return at == text.len && second < 60 && (whole || at - from == 2);
+}
+
 bool yesno_parse(struct bytes text, bool *out)
 {
     static const char *const words[] = {"no", "n", "false", "0", "yes", "y", "true", "1"};
@@ -78,14 +107,26 @@ bool date_valid(struct bytes text)
     return date_part(text, &at, &year, &month, &day) && at == text.len;
 }
 
-/* Days since 1970-01-01 (Howard Hinnant's days_from_civil). */
-static int64_t days_since_1970(int year, int month, int day)
+int64_t days_of_date(int year, int month, int day)
 {
     int64_t y = month <= 2 ? year - 1 : year;
     int64_t era = y / 400;
     int64_t of_era = y - era * 400;
     int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
     return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+void date_of_days(int64_t days, int *year, int *month, int *day)
+{
+    days += 719468;
+    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+    int64_t of_era = days - era * 146097;
+    int64_t y = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    int64_t of_year = of_era - (365 * y + y / 4 - y / 100);
+    int64_t m = (5 * of_year + 2) / 153;
+    *day = (int)(of_year - (153 * m + 2) / 5 + 1);
+    *month = (int)(m < 10 ? m + 3 : m - 9);
+    *year = (int)(y + era * 400 + (*month <= 2));
 }
 
 /* "Z", "+01:00", "-0530" */
@@ -124,7 +165,7 @@ bool time_parse(struct bytes text, int64_t *ms)
     }
     if (hour > 23 || minute > 59 || second > 59 || !offset_part(text, &at, &offset) || at != text.len)
         return false;
-    int64_t minutes = days_since_1970(year, month, day) * 1440 + hour * 60 + minute - offset;
+    int64_t minutes = days_of_date(year, month, day) * 1440 + hour * 60 + minute - offset;
     *ms = (minutes * 60 + second) * 1000 + thousandths;
     return true;
 }

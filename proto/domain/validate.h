@@ -14,6 +14,11 @@ enum nhs_verdict { NHS_RIGHT, NHS_NOT_TEN_DIGITS, NHS_CHECK_DIGIT };
 enum nhs_verdict nhs_parse(struct bytes text, char out[11]);
 /* A whole number with an optional sign. */
 bool number_parse(struct bytes text, int64_t *out);
+/* "90", "90 min", "1h", "1h30", "1:30": minutes. */
+bool duration_parse(struct bytes text, int64_t *minutes);
+/* Days since 1970-01-01 of a day of the proleptic Gregorian calendar (Howard Hinnant's days_from_civil), and back. */
+int64_t days_of_date(int year, int month, int day);
+void date_of_days(int64_t days, int *year, int *month, int *day);
 /* yes, no, y, n, true, false, 1, 0, in any case. */
 bool yesno_parse(struct bytes text, bool *out);
 

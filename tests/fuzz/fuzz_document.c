@@ -35,7 +35,7 @@ static bool line_make(struct line *line, const struct event_clear *clear, const 
     static const struct data_key key;
     static const uint8_t nonce[EVENT_NONCE_SIZE];
     const struct type_def *known = catalogue_find(type);
-    struct event_body body = {.time = time, .type = type, .has_subject = !known || known->about == ABOUT_PERSON,
+    struct event_body body = {.time = time, .type = type, .has_subject = !known || known->about != ABOUT_SITE,
                               .subject = subject, .after = *after, .has_was = was,
                               .worker = bytes_str("ash-grey"), .fields = fields};
     struct buffer raw = {0};

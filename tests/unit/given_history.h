@@ -104,13 +104,13 @@ static inline struct happened *write_raw(struct team *team, unsigned who, const 
     const struct type_def *known = catalogue_find(bytes_str(type));
     *happened = (struct happened){.fields = fields, .laptop = who - 1};
     happened->body = (struct event_body){.time = (uint64_t)laptop->clock << 16 | (team->count & 0xffff),
-                                         .type = bytes_str(type), .has_subject = !known || known->about == ABOUT_PERSON,
+                                         .type = bytes_str(type), .has_subject = !known || known->about != ABOUT_SITE,
                                          .subject = {{1}},
                                          .worker = bytes_str(laptop->worker), .after = laptop->after,
                                          .fields = buffer_bytes(&fields)};
     struct fold_event *event = &happened->event;
     event->device = laptop->device;
-    event->by_hub = known && known->by_hub;
+    event->by_hub = known && known->writer == BY_HUB;
     event->incarnation = laptop->incarnation;
     event->seq = ++laptop->seq;
     event->seen = laptop->seen;

@@ -35,7 +35,7 @@ static void every_row_of_types_and_fields_is_whole(void **state)
         assert_ptr_equal(catalogue_find(bytes_str(type->name)), type); /* found, so no name is there twice */
         assert_true(is_name(type->name) && *type->label && *type->help);
         assert_int_equal(type->help[strlen(type->help) - 1], '.');
-        assert_true(type->field_count > 0 && type->effect_count <= 2);
+        assert_true(type->field_count > 0 && type->effect_count <= 4);
         for (size_t f = 0; f < type->field_count; f++) {
             const struct field_def *field = &type->fields[f];
             const struct register_def *reg = register_def_of(field->reg_id);
@@ -65,16 +65,20 @@ static void every_effect_writes_what_its_register_holds(void **state)
                 const struct field_def *field = catalogue_field(type, bytes_str(effect->field));
                 assert_true(field && field->kept);
             }
-            if (effect->op == EFFECT_SETTLE) {
-                assert_non_null(catalogue_field(type, bytes_str(effect->of)));
+            if (effect->op == EFFECT_SETTLE || effect->op == EFFECT_FIELD)
+                assert_true(catalogue_field(type, bytes_str(effect->of))->kept);
+            const struct register_def *reg = register_def_of(effect->reg);
+            if (effect->op == EFFECT_SETTLE || effect->op == EFFECT_KEEP) {
+                assert_null(reg);
                 continue;
             }
-            const struct register_def *reg = register_def_of(effect->reg);
             assert_non_null(reg);
-            assert_int_equal(reg->kind, KIND_CODE);
-            assert_non_null(code_label(reg->codes, bytes_str(effect->value)));
-            if (reg->each)
-                assert_true(catalogue_field(type, bytes_str(reg->each))->required);
+            if (effect->op == EFFECT_FIELD)
+                assert_int_equal(catalogue_field(type, bytes_str(effect->field))->kind, reg->kind);
+            else if (reg->kind == KIND_EVENT)
+                assert_string_equal(effect->value, "@self");
+            else
+                assert_non_null(code_label(reg->codes, bytes_str(effect->value)));
         }
     }
 }
@@ -92,8 +96,7 @@ static void every_register_has_its_rule_and_can_be_found(void **state)
         assert_int_not_equal(reg->merge, MERGE_KEEP);
         if (reg->merge == MERGE_PROTECTIVE || reg->merge == MERGE_UNION)
             assert_non_null(reg->codes); /* their order says what protects */
-        bool settled = code_label(&codes_what, bytes_str(reg->name)) != NULL;
-        assert_int_equal(settled, reg->each == NULL);
+        assert_non_null(code_label(&codes_what, bytes_str(reg->name)));
     }
 }
 

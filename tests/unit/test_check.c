@@ -97,7 +97,7 @@ static void what_is_missing_or_unknown_is_named(void **state)
     (void)state;
     assert_string_equal(CHECKED("note.added"), "note.added needs text: words.");
     assert_string_equal(CHECKED("note.added", "text", "  "), "note.added needs text: words.");
-    assert_string_equal(CHECKED("note.added", "txet", "hello"), "note.added has no field txet; it has: text.");
+    assert_string_equal(CHECKED("note.added", "txet", "hello"), "note.added has no field txet; it has: text, huddle, audience.");
     assert_string_equal(CHECKED("note.added", "text", "a", "text", "b"), "text is given twice.");
     assert_string_equal(CHECKED("person.details.recorded"),
                         "person.details.recorded says nothing: give at least one of its fields.");
@@ -115,7 +115,7 @@ static void impossible_values_are_said_in_words(void **state)
                         "nhs_number must be an NHS number of 10 digits, not \"943\".");
     assert_string_equal(CHECKED("contact.recorded", "minutes", "2000"), "minutes must be from 0 to 1440, not 2000.");
     assert_string_equal(CHECKED("contact.recorded", "minutes", "half an hour"),
-                        "minutes must be a whole number, not \"half an hour\".");
+                        "minutes must be how long: minutes, like 90, or 1h30, not \"half an hour\".");
     assert_string_equal(CHECKED("support.ended", "agreed", "perhaps"), "agreed must be yes or no, not \"perhaps\".");
     assert_string_equal(CHECKED("team.joined", "worker", "Amy Adams"),
                         "worker must be a worker's id (small letters, digits and -), not \"Amy Adams\".");

@@ -232,9 +232,14 @@ static void put_random(const struct team *team, struct buffer *out, enum field_k
     char worker[8];
     switch (kind) {
     case KIND_TEXT:
+    case KIND_PLACE:
     case KIND_VALUE: mp_put_text(out, words[dice(5)]); break;
+    case KIND_SITE: mp_put_text(out, dice(2) ? "dales" : "salford"); break;
+    case KIND_SCHEDULE: mp_put_text(out, dice(2) ? "mon-fri 09:00-17:00" : "daily 10:00-12:00"); break;
+    case KIND_BYTES: mp_put_bin(out, "\xc0", 1); break;
     case KIND_CODE: mp_put_text(out, codes->codes[dice((uint32_t)codes->count)].code); break;
     case KIND_NUMBER:
+    case KIND_DURATION:
     case KIND_TIME: mp_put_int(out, dice(100)); break;
     case KIND_DATE: mp_put_text(out, days[dice(3)]); break;
     case KIND_YESNO: mp_put_bool(out, dice(2)); break;
