@@ -181,7 +181,7 @@ static void tell_repaired_site(const struct log_repair_site *site, bool hub)
 static void tell_repaired_log(const struct repair_outcome *done)
 {
     const bool hub = done->role == ROLE_HUB;
-    printf("The log was damaged: %s.\n", done->log_damage);
+    printf("The log was made anew, because %s.\n", done->log_damage); /* whoever found it says that it is damage */
     for (size_t i = 0; i < done->log.site_count; i++)
         tell_repaired_site(&done->log.sites[i], hub);
     if (hub)
@@ -207,7 +207,7 @@ void tell_repaired(const char *dir, const struct repair_outcome *done, bool json
         return;
     }
     if (done->keys_damage[0] != '\0') {
-        printf("The keyring was damaged: %s.\n  %" PRIu64 " keys were taken over; what is missing comes back %s.\n",
+        printf("The keyring was made anew, because %s.\n  %" PRIu64 " keys were taken over; what is missing comes back %s.\n",
                done->keys_damage, done->keys.kept,
                done->role == ROLE_HUB ? "from the laptops" : "from the hub");
         if (done->keys_kept[0] != '\0')

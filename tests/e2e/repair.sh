@@ -65,7 +65,9 @@ stop hub && stop l1
 flip_some "$work/l1/keys/data.mdb" 60
 check "damaged keys are repaired" at l1 repair
 dd if=/dev/urandom of="$work/l1/log/data.mdb" bs=4096 count=2 conv=notrunc status=none
-check "a log of which nothing can be read is begun anew" at l1 repair
+at l1 repair >"$work/out"
+check_equal "a log of which nothing can be read is begun anew" 0 $?
+check "and why, in one sentence" grep -q '^The log was made anew, because .*/log/data.mdb is damaged: it does' "$work/out"
 start hub && start l1 || exit 1
 check "and all of it comes back, keys too" wait_until 40 converged hub l1 l2
 check "verify" verified l1
