@@ -61,7 +61,7 @@ static enum verdict check_type(struct preparing *p, struct record_draft *draft, 
                     (const char *)text->type.data);
         return CHECK_WRONG;
     }
-    if (draft->type->by_hub && p->daemon->config.role != ROLE_HUB) {
+    if (draft->type->writer == BY_ITSELF || (draft->type->writer == BY_HUB && p->daemon->config.role != ROLE_HUB)) {
         felloe_fail(error, FELLOE_DENIED, "%s is recorded by the hub only.", draft->type->name);
         return CHECK_WRONG;
     }
@@ -116,6 +116,8 @@ static enum verdict check_person(struct preparing *p, struct record_draft *draft
     }
     if (text->subject.len > 0)
         return draft_person_of_subject(p, draft, text->subject, error) ? CHECK_OK : CHECK_WRONG;
+    if (draft->type->about == ABOUT_EITHER)
+        return CHECK_OK;
     felloe_fail(error, FELLOE_INVALID, "%s is about a person: say whom.", draft->type->name);
     return CHECK_WRONG;
 }
