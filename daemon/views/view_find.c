@@ -2,15 +2,12 @@
 /* Finding a site, a person or an event by what people type. */
 #include "daemon/views/view_find.h"
 
-#include <limits.h>
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include <wchar.h>
-#include <wctype.h>
 
 #include "daemon/views/projector_fold.h"
+#include "proto/domain/text_fold.h"
 #include "proto/event/hlc.h"
 
 #define CANDIDATES_MAX 6u
@@ -59,13 +56,13 @@ void finder_init(struct finder *finder, struct daemon *daemon, struct views_txn 
                  const struct scope *scope)
 {
     *finder = (struct finder){.daemon = daemon, .txn = txn, .reader = reader, .scope = scope};
-    finder->locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 }
 
 static void drop_names(struct finder *finder)
 {
     for (size_t i = 0; i < finder->name_count; i++) {
-        free(finder->names[i].folded);
+        buffer_release(&finder->names[i].cased);
+        buffer_release(&finder->names[i].plain);
         free(finder->names[i].name);
     }
     free(finder->names);
@@ -76,51 +73,7 @@ static void drop_names(struct finder *finder)
 void finder_release(struct finder *finder)
 {
     drop_names(finder);
-    if (finder->locale)
-        freelocale(finder->locale);
     *finder = (struct finder){0};
-}
-
-/* Lower case, without white space around it, and one space where there are several: a table shows it so. NULL when
- * memory ran out. */
-static char *fold_name(const struct finder *finder, struct bytes name)
-{
-    while (name.len > 0 && name.data[0] <= ' ')
-        name.data++, name.len--;
-    while (name.len > 0 && name.data[name.len - 1] <= ' ')
-        name.len--;
-    char *out = malloc(name.len * 2 + MB_LEN_MAX + 1);
-    char *text = strndup((const char *)name.data, name.len);
-    if (!out || !text) {
-        free(out), free(text);
-        return NULL;
-    }
-    locale_t before = finder->locale ? uselocale(finder->locale) : (locale_t)0;
-    size_t len = 0;
-    mbstate_t in = {0}, to = {0};
-    for (const char *at = text; *at && len <= name.len * 2;) {
-        wchar_t c;
-        if ((unsigned char)*at <= ' ') {
-            if (len > 0 && out[len - 1] != ' ')
-                out[len++] = ' ';
-            at++;
-            continue;
-        }
-        size_t used = mbrtowc(&c, at, (size_t)(text + name.len - at), &in);
-        if (used == 0 || used == (size_t)-1 || used == (size_t)-2) {
-            in = (mbstate_t){0};
-            out[len++] = *at++; /* as it stands */
-            continue;
-        }
-        size_t put = wcrtomb(out + len, (wchar_t)towlower((wint_t)c), &to);
-        len += put == (size_t)-1 ? 0 : put;
-        at += used;
-    }
-    out[len] = '\0';
-    if (before)
-        uselocale(before);
-    free(text);
-    return out;
 }
 
 struct reading_names {
@@ -142,14 +95,12 @@ static bool read_name(void *context, const struct person_id *subject, struct byt
     }
     struct finder_name *entry = &finder->names[finder->name_count];
     *entry = (struct finder_name){.person = *subject, .site = reading->site};
-    entry->folded = fold_name(finder, name);
+    text_fold_case(name, &entry->cased);
+    text_fold(name, &entry->plain);
     entry->name = strndup((const char *)name.data, name.len);
-    if (!entry->folded || !entry->name) {
-        free(entry->folded), free(entry->name);
-        return !(finder->failed = true);
-    }
     finder->name_count++;
-    return true;
+    finder->failed |= entry->cased.failed || entry->plain.failed || !entry->name;
+    return !finder->failed;
 }
 
 static void need_names(struct finder *finder)
@@ -299,6 +250,26 @@ static enum felloe_code decide_person(struct finder *finder, struct bytes text, 
     return FELLOE_OK;
 }
 
+/* Those who go by just this name; else those who do but for accents. */
+static void add_named(struct finder *finder, struct bytes text, struct candidates *c)
+{
+    struct buffer cased = {0}, plain = {0};
+    need_names(finder);
+    text_fold_case(text, &cased);
+    text_fold(text, &plain);
+    finder->failed |= cased.failed || plain.failed;
+    bool any = plain.len > 0 && !finder->failed;
+    for (size_t i = 0; any && i < finder->name_count; i++)
+        if (bytes_equal(buffer_bytes(&finder->names[i].cased), buffer_bytes(&cased)))
+            add_candidate(c, &finder->names[i].person, finder->names[i].site);
+    bool loosely = any && c->count == 0;
+    for (size_t i = 0; loosely && i < finder->name_count; i++)
+        if (bytes_equal(buffer_bytes(&finder->names[i].plain), buffer_bytes(&plain)))
+            add_candidate(c, &finder->names[i].person, finder->names[i].site);
+    buffer_release(&cased);
+    buffer_release(&plain);
+}
+
 enum felloe_code finder_person(struct finder *finder, struct bytes text, struct person_id *out, size_t *site,
                                struct felloe_error *error)
 {
@@ -310,15 +281,8 @@ enum felloe_code finder_person(struct finder *finder, struct bytes text, struct 
             views_subjects(finder->txn, bytes_str(finder->scope->sites[i]), bytes_of(prefix, c.prefix_len),
                            add_prefixed, &c);
         }
-    if (text.len < 2 * sizeof prefix || c.count == 0) {
-        need_names(finder);
-        char *folded = fold_name(finder, text);
-        for (size_t i = 0; folded && i < finder->name_count; i++)
-            if (strcmp(finder->names[i].folded, folded) == 0)
-                add_candidate(&c, &finder->names[i].person, finder->names[i].site);
-        finder->failed |= folded == NULL;
-        free(folded);
-    }
+    if (text.len < 2 * sizeof prefix || c.count == 0)
+        add_named(finder, text, &c);
     return decide_person(finder, text, &c, out, site, error);
 }
 

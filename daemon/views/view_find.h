@@ -23,8 +23,8 @@ enum felloe_code scope_of(struct daemon *daemon, struct log_reader *reader, stru
  * they are first asked for. */
 struct finder_name {
     struct person_id person;
-    uint32_t site;   /* index in the scope */
-    char *folded;    /* lower case */
+    uint32_t site; /* index in the scope */
+    struct buffer cased, plain; /* text_fold_case, text_fold */
     char *name;
 };
 struct finder {
@@ -35,14 +35,13 @@ struct finder {
     struct finder_name *names;
     size_t name_count, name_cap;
     bool has_names, failed;
-    void *locale;
 };
 void finder_init(struct finder *finder, struct daemon *daemon, struct views_txn *txn, struct log_reader *reader,
                  const struct scope *scope);
 void finder_release(struct finder *finder);
 
 /* A person whom this daemon's views know: by id, by a prefix of it that fits one, or by a name (whatever its case) that
- * only one person goes by. FELLOE_NOT_FOUND; FELLOE_AMBIGUOUS, which lists who it could be. `site`, an index of the
+ * only one person goes by; where nobody has just that name, one without its accents does. FELLOE_NOT_FOUND; FELLOE_AMBIGUOUS, which lists who it could be. `site`, an index of the
  * scope, is the first one that has them. */
 enum felloe_code finder_person(struct finder *finder, struct bytes text, struct person_id *out, size_t *site,
                                struct felloe_error *error);
