@@ -198,16 +198,18 @@ enum felloe_code log_read_push(struct event_log *log, struct bytes site, uint64_
                                struct lent *body, uint32_t *count, uint32_t *key_count, struct event_id *last_id,
                                struct felloe_error *error);
 /* A range of a site's log in FEED's body layout for `device` (own events of its incarnation as markers; keys first used
- * here wrapped with `shared`). Of one epoch: the lowest at or after `from` that has entries. Ends at a checkpoint or at
+ * here, if it may have them, wrapped with `shared`). Of one epoch: the lowest at or after `from` that has entries. Ends at a checkpoint or at
  * the head where it can. */
 enum felloe_code log_read_feed(struct event_log *log, struct bytes site, struct position from, uint32_t max_bytes,
                                const struct device_id *device, uint32_t incarnation, const struct box_shared *shared,
                                struct lent *body, struct position *first, uint32_t *count, uint32_t *key_count,
                                struct log_head *head, struct felloe_error *error);
-/* Those of the keys that are here, as key records wrapped with `shared`, back to back: for a hub's KEYRING to a spoke
- * (only keys that this site's log uses, none of a restricted audience), and for a spoke's PUSH of keys to its hub. */
+/* Those of the keys that are here, as key records wrapped with `shared`, back to back: for a hub's KEYRING to a spoke's
+ * `device` (only keys that this site's log uses; `denied`, with room for all, are those of audiences that its worker is
+ * not in), and for a spoke's PUSH of keys to its hub (`device` is not looked at, none is denied). */
 enum felloe_code log_read_keys(struct event_log *log, struct bytes site, const struct key_id *ids, size_t count,
-                               const struct box_shared *shared, struct lent *body, uint32_t *key_count,
+                               const struct device_id *device, const struct box_shared *shared, struct lent *body,
+                               uint32_t *key_count, struct key_id *denied, uint32_t *denied_count,
                                struct felloe_error *error);
 /* Entries of one epoch of a spoke's log from `from` on, in OFFER's body layout (own events whole), up to a head that
  * the hub signed: the furthest with at most max_bytes of body, else the first that there is. count 0: there is none. */

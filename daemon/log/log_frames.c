@@ -14,10 +14,12 @@ struct frame {
     uint32_t max_bytes;
     struct event_log *log;
     const struct box_shared *shared;
+    char worker[SLUG_MAX + 1]; /* hub: whose device it is for */
 };
 
 /* The smallest wish is still one entry. The largest leaves room for one entry over it, and for a PUSH's keys, which are
- * counted after its events: an event is larger than the record of the key it brings. */
+ * counted after its events: an event is larger than the record of a person's key. (A restricted key's record can be
+ * longer, by its members; but sync asks for a tenth of this.) */
 static void frame_start(struct frame *f, struct event_log *log, const struct box_shared *shared, uint32_t max_bytes)
 {
     *f = (struct frame){.log = log, .shared = shared};
@@ -31,24 +33,42 @@ static bool frame_has_room(const struct frame *f, size_t more)
     return f->count < BATCH_ENTRIES_MAX && (f->count == 0 || f->keys.len + f->whole + more <= f->max_bytes);
 }
 
-/* One that is not here cannot go along; whoever lacks it asks for it. A hub hands out no key of a restricted audience:
- * who is in an audience is not decided by being in the site; and none of another site, which an event could name
- * without its writer having it. */
-static void frame_add_key(struct frame *f, struct bytes site, const struct key_id *id)
+/* At a hub: whose device the frame is for decides which restricted keys may go along. */
+static void frame_for(struct frame *f, struct log_reader *reader, const struct device_id *device)
+{
+    struct device_record record;
+    if (log_device(reader, device, &record))
+        memcpy(f->worker, record.worker, sizeof f->worker);
+}
+
+/* A hub hands a key of a restricted audience to the devices of its members alone, whatever sites they are in; and none
+ * of another site, which an event could name without its writer having it. */
+static bool may_have(const struct frame *f, struct bytes site, const struct key_record *record)
+{
+    if (f->log->identity->role == ROLE_SPOKE)
+        return true;
+    return bytes_is(site, record->site) &&
+           (!key_kind_restricted(record->kind) || audience_has(&record->members, bytes_str(f->worker)));
+}
+
+/* One that is not here cannot go along; whoever lacks it asks for it. True: it is a
+ * restricted one that is not for this device. */
+static bool frame_add_key(struct frame *f, struct bytes site, const struct key_id *id)
 {
     struct key_record record;
     enum felloe_code code = keyring_get(f->log->keyring, id, &record);
     f->keys.failed |= code == FELLOE_STORAGE || code == FELLOE_FAILED; /* it may be here */
     if (code != FELLOE_OK)
-        return;
-    bool open_to_site = (record.kind == KEY_PERSON || record.kind == KEY_SITE) && bytes_is(site, record.site);
-    if (open_to_site || f->log->identity->role == ROLE_SPOKE) {
+        return false;
+    const bool may = may_have(f, site, &record), restricted = key_kind_restricted(record.kind);
+    if (may) {
         uint8_t nonce[BOX_NONCE_SIZE];
         random_bytes(nonce, sizeof nonce);
         key_record_wrap(&record, f->shared, nonce, &f->keys);
         f->key_count++;
     }
     sodium_memzero(&record, sizeof record);
+    return restricted && !may;
 }
 
 static void frame_drop(struct frame *f)
@@ -164,18 +184,21 @@ enum felloe_code log_read_push(struct event_log *log, struct bytes site, uint64_
 /* ---- keys alone ---- */
 
 enum felloe_code log_read_keys(struct event_log *log, struct bytes site, const struct key_id *ids, size_t count,
-                               const struct box_shared *shared, struct lent *body, uint32_t *key_count,
+                               const struct device_id *device, const struct box_shared *shared, struct lent *body,
+                               uint32_t *key_count, struct key_id *denied, uint32_t *denied_count,
                                struct felloe_error *error)
 {
     *body = (struct lent){0};
-    *key_count = 0;
+    *key_count = *denied_count = 0;
     struct log_reader *reader = log_reader_begin(log, error);
     if (reader == NULL)
         return FELLOE_STORAGE;
     struct frame f = {.log = log, .shared = shared};
+    frame_for(&f, reader, device);
     for (size_t i = 0; i < count; i++)
-        if (log->identity->role == ROLE_SPOKE || log_site_uses_key(reader, site, &ids[i]))
-            frame_add_key(&f, site, &ids[i]);
+        if ((log->identity->role == ROLE_SPOKE || log_site_uses_key(reader, site, &ids[i])) &&
+            frame_add_key(&f, site, &ids[i]))
+            denied[(*denied_count)++] = ids[i];
     enum felloe_code code = frame_end_reading(&f, reader, error);
     if (code != FELLOE_OK)
         return code;
@@ -300,6 +323,7 @@ enum felloe_code log_read_feed(struct event_log *log, struct bytes site, struct 
     if (!find_epoch(&g, from))
         return frame_end_reading(&g.frame, g.reader, error);
     frame_start(&g.frame, log, shared, max_bytes);
+    frame_for(&g.frame, g.reader, device);
     add_entries(&g);
     bool whole = g.frame.count > 0 && end_range(&g, head);
     enum felloe_code code = frame_end_reading(&g.frame, g.reader, error);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The data keys at rest, in D/keys; what else lies there is in keyring_lists.c:
  *
- *   keys    key id (16) -> kind (1), owner (16), length of site (1), site, nonce (24), sealed key (32 + 16)
+ *   keys    key id (16) -> kind (1), owner (16), length of site (1), site, of a restricted key the length of its
+ *                          members (2), nonce (24), sealed: key (32), members (length (1), worker)…, tag (16)
  *   owners  kind (1), owner (16), site, NUL, number (4) -> key id; numbers from 0 in the order in which they came
  *
  * Sealed with XChaCha20-Poly1305 under the keyring key; the key id and all that stands before the nonce is associated
@@ -19,7 +20,9 @@ static const char *const table_names[] = {"keys", "owners", "erased", "devices",
 #define NONCE_SIZE  crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 #define SEALED_SIZE (DATA_KEY_SIZE + crypto_aead_xchacha20poly1305_ietf_ABYTES)
 #define CLEAR_MIN   (1 + 16 + 1)
-#define CLEAR_MAX   (CLEAR_MIN + SLUG_MAX)
+#define CLEAR_MAX   (CLEAR_MIN + SLUG_MAX + 2)
+#define MEMBERS_MAX (AUDIENCE_MAX * (1 + SLUG_MAX))
+#define VALUE_MAX   (CLEAR_MAX + NONCE_SIZE + SEALED_SIZE + MEMBERS_MAX)
 
 enum felloe_code keyring_open(struct keyring **out, const char *dir, const uint8_t keyring_key[32],
                               struct felloe_error *error)
@@ -120,52 +123,108 @@ static struct associated associate(const struct key_id *id, struct bytes clear)
     return a;
 }
 
-static size_t seal(const struct keyring *keyring, const struct key_record *record,
-                   uint8_t out[CLEAR_MAX + NONCE_SIZE + SEALED_SIZE])
+static size_t put_members(const struct audience *members, uint8_t out[MEMBERS_MAX])
 {
-    size_t site_len = strlen(record->site), clear = CLEAR_MIN + site_len;
+    size_t len = 0;
+    for (uint8_t i = 0; i < members->count; i++) {
+        const size_t worker = strlen(members->workers[i]);
+        out[len++] = (uint8_t)worker;
+        memcpy(out + len, members->workers[i], worker);
+        len += worker;
+    }
+    return len;
+}
+
+static bool read_members(struct bytes in, struct audience *out)
+{
+    *out = (struct audience){0};
+    for (size_t at = 0; at < in.len; at += 1u + in.data[at])
+        if (in.data[at] >= in.len - at || !audience_add(out, bytes_of(in.data + at + 1, in.data[at])))
+            return false;
+    return true;
+}
+
+static size_t seal(const struct keyring *keyring, const struct key_record *record, uint8_t out[VALUE_MAX])
+{
+    uint8_t plain[DATA_KEY_SIZE + MEMBERS_MAX];
+    memcpy(plain, record->key.b, DATA_KEY_SIZE);
+    const size_t members = put_members(&record->members, plain + DATA_KEY_SIZE);
+    const size_t site_len = strlen(record->site);
+    size_t clear = CLEAR_MIN + site_len;
     out[0] = (uint8_t)record->kind;
     memcpy(out + 1, record->owner.b, 16);
     out[17] = (uint8_t)site_len;
     memcpy(out + CLEAR_MIN, record->site, site_len);
+    if (key_kind_restricted(record->kind)) {
+        out[clear++] = (uint8_t)(members >> 8);
+        out[clear++] = (uint8_t)members;
+    }
     uint8_t *nonce = out + clear;
     randombytes_buf(nonce, NONCE_SIZE);
     struct associated a = associate(&record->id, bytes_of(out, clear));
-    crypto_aead_xchacha20poly1305_ietf_encrypt(nonce + NONCE_SIZE, NULL, record->key.b, DATA_KEY_SIZE, a.b, a.len, NULL,
-                                               nonce, keyring->key);
-    return clear + NONCE_SIZE + SEALED_SIZE;
+    crypto_aead_xchacha20poly1305_ietf_encrypt(nonce + NONCE_SIZE, NULL, plain, DATA_KEY_SIZE + members, a.b, a.len,
+                                               NULL, nonce, keyring->key);
+    sodium_memzero(plain, sizeof plain);
+    return clear + NONCE_SIZE + SEALED_SIZE + members;
 }
 
-size_t keyring_value_size(size_t site_len)
+/* Where a row's parts are, by what it says in the clear. */
+struct parts {
+    size_t site, clear, members, len;
+};
+
+static bool find_parts(struct bytes begin, struct parts *out)
 {
-    return CLEAR_MIN + site_len + NONCE_SIZE + SEALED_SIZE;
+    if (begin.len < CLEAR_MIN || begin.data[0] < KEY_PERSON || begin.data[0] > KEY_SITE_AUDIENCE ||
+        begin.data[17] > SLUG_MAX)
+        return false;
+    *out = (struct parts){.site = begin.data[17], .clear = CLEAR_MIN + (size_t)begin.data[17]};
+    if (key_kind_restricted((enum key_kind)begin.data[0])) {
+        if (begin.len < out->clear + 2)
+            return false;
+        out->members = (size_t)begin.data[out->clear] << 8 | begin.data[out->clear + 1];
+        out->clear += 2;
+    }
+    out->len = out->clear + NONCE_SIZE + SEALED_SIZE + out->members;
+    return out->members <= MEMBERS_MAX;
+}
+
+size_t keyring_value_size(struct bytes begin)
+{
+    struct parts parts;
+    return find_parts(begin, &parts) ? parts.len : 0;
 }
 
 bool keyring_clear_part(struct bytes value, struct key_record *out)
 {
-    if (value.len < CLEAR_MIN || value.data[17] > SLUG_MAX)
-        return false;
-    size_t site_len = value.data[17];
-    if (value.len != keyring_value_size(site_len) || value.data[0] < KEY_PERSON ||
-        value.data[0] > KEY_SITE_AUDIENCE)
+    struct parts parts;
+    if (!find_parts(value, &parts) || value.len != parts.len)
         return false;
     *out = (struct key_record){.kind = (enum key_kind)value.data[0]};
     memcpy(out->owner.b, value.data + 1, 16);
-    memcpy(out->site, value.data + CLEAR_MIN, site_len);
+    memcpy(out->site, value.data + CLEAR_MIN, parts.site);
     return true;
 }
 
 bool keyring_open_value(const struct keyring *keyring, const struct key_id *id, struct bytes value,
                         struct key_record *out)
 {
-    if (!keyring_clear_part(value, out))
+    struct parts parts;
+    uint8_t plain[DATA_KEY_SIZE + MEMBERS_MAX];
+    if (!keyring_clear_part(value, out) || !find_parts(value, &parts))
         return false;
     out->id = *id;
-    size_t clear = CLEAR_MIN + value.data[17];
-    struct associated a = associate(id, bytes_of(value.data, clear));
-    const uint8_t *nonce = value.data + clear;
-    return crypto_aead_xchacha20poly1305_ietf_decrypt(out->key.b, NULL, NULL, nonce + NONCE_SIZE, SEALED_SIZE, a.b,
-                                                      a.len, nonce, keyring->key) == 0;
+    struct associated a = associate(id, bytes_of(value.data, parts.clear));
+    const uint8_t *nonce = value.data + parts.clear;
+    bool opened = crypto_aead_xchacha20poly1305_ietf_decrypt(plain, NULL, NULL, nonce + NONCE_SIZE,
+                                                             SEALED_SIZE + parts.members, a.b, a.len, nonce,
+                                                             keyring->key) == 0;
+    opened = opened && read_members(bytes_of(plain + DATA_KEY_SIZE, parts.members), &out->members) &&
+             key_record_members_fit(out);
+    if (opened)
+        memcpy(out->key.b, plain, DATA_KEY_SIZE);
+    sodium_memzero(plain, sizeof plain);
+    return opened;
 }
 
 /* ---- adding ---- */
@@ -189,6 +248,7 @@ static enum felloe_code compare(struct keyring *keyring, struct store_txn *txn, 
     struct key_record there;
     bool opened = keyring_open_value(keyring, &record->id, value, &there);
     bool same = opened && there.kind == record->kind && person_id_equal(&there.owner, &record->owner) &&
+                audience_equal(&there.members, &record->members) &&
                 sodium_memcmp(there.key.b, record->key.b, sizeof there.key.b) == 0;
     sodium_memzero(&there, sizeof there);
     if (same)
@@ -203,7 +263,7 @@ static enum felloe_code compare(struct keyring *keyring, struct store_txn *txn, 
 
 static void add_one(struct keyring *keyring, struct store_txn *txn, const struct key_record *record)
 {
-    uint8_t value[CLEAR_MAX + NONCE_SIZE + SEALED_SIZE];
+    uint8_t value[VALUE_MAX];
     size_t len = seal(keyring, record, value);
     store_put(txn, T_KEYS, bytes_of(record->id.b, sizeof record->id.b), bytes_of(value, len));
 
@@ -303,6 +363,34 @@ enum felloe_code keyring_site_key(struct keyring *keyring, struct bytes site, st
         memcpy(id.b, first.value.data, sizeof id.b);
     store_cursor_close(cursor);
     enum felloe_code code = there ? get(keyring, txn, &id, out) : FELLOE_NOT_FOUND;
+    keyring_end(keyring, txn);
+    return code;
+}
+
+enum felloe_code keyring_audience_key(struct keyring *keyring, const struct key_record *like, struct key_record *out)
+{
+    struct store_txn *txn = keyring_begin_read(keyring);
+    if (txn == NULL)
+        return FELLOE_STORAGE;
+    struct store_key prefix;
+    struct store_item item;
+    enum felloe_code code = FELLOE_NOT_FOUND;
+    keyring_owner_key(&prefix, like->kind, &like->owner, bytes_str(like->site));
+    struct store_cursor *cursor = store_cursor_open(txn, T_OWNERS);
+    bool more = store_seek_prefix(cursor, key_bytes(&prefix), &item);
+    for (; more && code != FELLOE_OK; more = store_next_prefix(cursor, key_bytes(&prefix), &item)) {
+        struct key_id id;
+        if (item.value.len != sizeof id.b)
+            continue;
+        memcpy(id.b, item.value.data, sizeof id.b);
+        if (get(keyring, txn, &id, out) == FELLOE_OK && audience_equal(&out->members, &like->members))
+            code = FELLOE_OK;
+    }
+    store_cursor_close(cursor);
+    if (code != FELLOE_OK)
+        sodium_memzero(out, sizeof *out);
+    if (code == FELLOE_NOT_FOUND && store_failed(txn, NULL) != STORE_DONE)
+        code = FELLOE_STORAGE;
     keyring_end(keyring, txn);
     return code;
 }

@@ -24,6 +24,9 @@ bool keyring_has(struct keyring *keyring, const struct key_id *id);
 /* The key that seals what is about no person in a site: the first that came, which none after it replaces.
  * FELLOE_NOT_FOUND (no message): none. */
 enum felloe_code keyring_site_key(struct keyring *keyring, struct bytes site, struct key_record *out);
+/* The key that seals, for just the members of `like`, what is about its owner in its site: the first that came.
+ * FELLOE_NOT_FOUND (no message): none. */
+enum felloe_code keyring_audience_key(struct keyring *keyring, const struct key_record *like, struct key_record *out);
 /* A commit of it has failed: nothing more is added until it is opened again. (A full disk is no such failure.) */
 bool keyring_failed(struct keyring *keyring);
 

@@ -27,8 +27,8 @@ void keyring_end(struct keyring *keyring, struct store_txn *txn);
 
 /* Where the keys of an owner begin in the table of owners; a number of 4 bytes follows. */
 void keyring_owner_key(struct store_key *key, enum key_kind kind, const struct person_id *owner, struct bytes site);
-/* How long a row is, with a site's name of this length. */
-size_t keyring_value_size(size_t site_len);
+/* How long the row is that begins so; 0: none begins so. */
+size_t keyring_value_size(struct bytes begin);
 /* What a row says without being opened: kind, owner, site. */
 bool keyring_clear_part(struct bytes value, struct key_record *out);
 bool keyring_open_value(const struct keyring *keyring, const struct key_id *id, struct bytes value,

@@ -154,13 +154,12 @@ static bool look(void *context, struct bytes piece, size_t fresh)
     struct finding *f = context;
     for (size_t at = 0; at < fresh && at + ROW_KEY + 18 <= piece.len; at += 2) {
         const uint8_t *value = piece.data + at + ROW_KEY;
-        if (value[0] < KEY_PERSON || value[0] > KEY_SITE_AUDIENCE || value[17] > SLUG_MAX)
+        const size_t left = piece.len - at - ROW_KEY;
+        const size_t len = keyring_value_size(bytes_of(value, left));
+        if (len == 0 || len > left)
             continue;
         struct key_record record;
         struct key_id id;
-        const size_t len = keyring_value_size(value[17]);
-        if (len > piece.len - at - ROW_KEY)
-            continue;
         memcpy(id.b, piece.data + at, sizeof id.b);
         bool fine = !keyring_open_value(f->into, &id, bytes_of(value, len), &record) || add_key(f, &record);
         sodium_memzero(&record, sizeof record);

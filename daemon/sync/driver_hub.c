@@ -88,13 +88,13 @@ static void kept(struct log_job *log_job)
 }
 
 /* A device speaks for the site it pushes to: a key "of" another site would come to be used, or handed out, there. And
- * it brings keys of people: the site's own are the hub's to make, or whoever is in the site could replace them. But a
- * hub that has lost its own gets it back: it knows it by what it wrote under it itself. */
+ * it brings keys of people and of audiences: the site's own are the hub's to make, or whoever is in the site could
+ * replace them. But a hub that has lost its own gets it back: it knows it by what it wrote under it itself. */
 static bool may_bring(struct log_reader *reader, const char *site, const struct key_record *key)
 {
     if (strcmp(key->site, site) != 0)
         return false;
-    if (key->kind == KEY_PERSON || key->kind == KEY_PERSON_AUDIENCE)
+    if (key->kind != KEY_SITE)
         return true;
     return reader != NULL && log_hub_used_key_first(reader, bytes_str(site), &key->id);
 }
@@ -423,7 +423,9 @@ static void site_status(struct driver *driver, struct bytes site, struct site_li
     if (count > 0)
         out->head = heads[count - 1].at;
     log_reader_end(reader);
-    driver_hub_refill_status(hub_of(driver), site, out->notice, sizeof out->notice);
+    char name[SLUG_MAX + 1];
+    if (bytes_to_text(site, name, sizeof name))
+        happened_refill_text(&driver->daemon->happened, name, clock_steady_ms(), out->notice);
 }
 
 static bool device_heard(struct driver *driver, const struct device_id *device, struct device_heard *out)

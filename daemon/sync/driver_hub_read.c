@@ -16,7 +16,7 @@ struct hub_read {
     struct position from;
     uint32_t max_bytes, count;
     struct position positions[SEEN_MAX];
-    struct key_id *ids;
+    struct key_id *ids, denied[KEYS_MAX];
     struct log_hash hashes[SEEN_MAX];
     struct hub_input input; /* the answer */
     struct felloe_error error;
@@ -47,7 +47,8 @@ static void do_read(void *context)
         code = log_read_feed(log, site, read->from, read->max_bytes, &read->device, read->incarnation, &read->shared,
                              &in->body, &in->at, &in->count, &in->key_count, &in->head, &read->error);
     else if (read->kind == HUB_READ_KEYS)
-        code = log_read_keys(log, site, read->ids, read->count, &read->shared, &in->body, &in->key_count, &read->error);
+        code = log_read_keys(log, site, read->ids, read->count, &read->device, &read->shared, &in->body, &in->key_count,
+                             read->denied, &in->denied_count, &read->error);
     else
         code = read_hashes(read, site);
     in->ok = code == FELLOE_OK;
@@ -94,7 +95,8 @@ void driver_hub_read(struct hub_driver *h, struct hub_output *output)
     read->ids = output->keys;
     output->keys = NULL;
     read->input = (struct hub_input){
-        .kind = output->kind == HUB_HASH ? HUB_HASHES : HUB_RANGE, .ticket = output->ticket, .hashes = read->hashes};
+        .kind = output->kind == HUB_HASH ? HUB_HASHES : HUB_RANGE, .ticket = output->ticket, .hashes = read->hashes,
+                                      .denied = read->denied};
     if (!driver_work(&h->base, do_read, read_done, read)) {
         read_end(read);
         driver_restart(&h->base, "a read could not be started");

@@ -76,6 +76,10 @@ static void perform(struct spoke_driver *s, struct spoke_output *output)
     case SPOKE_KEEP_KEYS:
         driver_spoke_keep(s, output, LOG_KEEP_KEYS);
         break;
+    case SPOKE_KEYS_DENIED:
+        if (s->base.daemon->projector != NULL)
+            projector_deny_keys(s->base.daemon->projector, output->keys, output->key_count);
+        break;
     case SPOKE_CAUGHT_UP:
         driver_spoke_go_on(s);
         break;
@@ -130,6 +134,8 @@ static void on_link(void *context, enum net_link link)
     };
     s->link = link;
     report(link == NET_WRONG_KEY || link == NET_REFUSED ? LEVEL_WARNING : LEVEL_INFO, "%s", words[link]);
+    if (link == NET_UP && s->base.daemon->projector != NULL)
+        projector_deny_nothing(s->base.daemon->projector);
     struct spoke_input input = {.kind = link == NET_UP ? SPOKE_UP : SPOKE_DOWN};
     driver_spoke_step(s, &input);
 }

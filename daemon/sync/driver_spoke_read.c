@@ -27,8 +27,8 @@ static void do_read(void *context)
         read->code = log_read_offer(log, bytes_str(read->site), read->from, read->max_bytes, &in->body, &in->count,
                                     &in->head, &in->signature, &read->error);
     else if (read->kind == SPOKE_READ_KEYS)
-        read->code = log_read_keys(log, bytes_str(read->site), read->ids, read->id_count, &read->s->hub_shared,
-                                   &in->body, &in->key_count, &read->error);
+        read->code = log_read_keys(log, bytes_str(read->site), read->ids, read->id_count, NULL, &read->s->hub_shared,
+                                   &in->body, &in->key_count, NULL, &(uint32_t){0}, &read->error);
     else
         read->code = log_read_push(log, bytes_str(read->site), read->first_seq, read->max_bytes, &in->body, &in->count,
                                    &in->key_count, &in->last_id, &read->error);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "daemon/views/denied.h"
 #include "daemon/views/projector_fold.h"
 #include "daemon/report.h"
 
@@ -28,6 +29,7 @@ struct projector {
     uint32_t incarnation;       /* of the log, when it was opened */
     struct views *views;
     struct fold_work *work;
+    struct denied denied;
     pthread_t thread;
 
     pthread_mutex_t mutex;      /* guards what follows */
@@ -110,7 +112,7 @@ static void publish_missing(struct projector *p, struct views_txn *txn, struct b
     struct key_id missing[KEYS_MAX];
     size_t count = 0;
     while (count < KEYS_MAX && views_waiting_key(txn, site, &from, &key)) {
-        if (!keyring_has(p->config.keyring, &key))
+        if (!keyring_has(p->config.keyring, &key) && !denied_has(&p->denied, &key))
             missing[count++] = key;
         from = key;
         size_t at = sizeof from.b;
@@ -371,6 +373,7 @@ enum felloe_code projector_open(struct projector **out, const struct projector_c
     p->config = *config;
     p->incarnation = event_log_incarnation(config->log);
     p->poked = true;
+    denied_init(&p->denied);
     pthread_mutex_init(&p->mutex, NULL);
     pthread_cond_init(&p->woken, NULL);
     p->work = fold_work_new();
@@ -388,6 +391,7 @@ enum felloe_code projector_open(struct projector **out, const struct projector_c
     }
     views_close(p->views);
     fold_work_free(p->work);
+    denied_release(&p->denied);
     free(p->sites);
     free(p);
     return code;
@@ -404,6 +408,7 @@ void projector_close(struct projector *p)
     pthread_join(p->thread, NULL);
     views_close(p->views);
     fold_work_free(p->work);
+    denied_release(&p->denied);
     pthread_cond_destroy(&p->woken);
     pthread_mutex_destroy(&p->mutex);
     free(p->sites);
@@ -484,4 +489,21 @@ size_t projector_missing_keys(struct projector *p, struct bytes site, struct key
         out[count] = state->missing[count];
     pthread_mutex_unlock(&p->mutex);
     return count;
+}
+
+void projector_deny_keys(struct projector *p, const struct key_id *ids, size_t count)
+{
+    denied_add(&p->denied, ids, count);
+    projector_poke(p); /* others may be missing, which there was no room for */
+}
+
+void projector_deny_nothing(struct projector *p)
+{
+    denied_clear(&p->denied);
+    projector_poke(p);
+}
+
+bool projector_denies(struct projector *p, const struct key_id *id)
+{
+    return denied_has(&p->denied, id);
 }

@@ -43,4 +43,9 @@ bool projector_stuck(struct projector *projector, struct felloe_error *error);
 /* Keys that were met and are not in the keyring, to be asked of the hub; up to `max`. */
 size_t projector_missing_keys(struct projector *projector, struct bytes site, struct key_id *out, size_t max);
 
+/* The hub said that these are for others: they are not missing, until a new connection forgets it. */
+void projector_deny_keys(struct projector *projector, const struct key_id *ids, size_t count);
+void projector_deny_nothing(struct projector *projector);
+bool projector_denies(struct projector *projector, const struct key_id *id);
+
 #endif

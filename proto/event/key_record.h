@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Data keys on their way between a device and its hub.
  *
- *   key record = array of 5: key id (bin 16), kind (uint), owner (bin 16, a person's id; zeros for a site), site (str),
- *                wrapped (bin 72: nonce 24, then XChaCha20-Poly1305 (IETF) of the 32 key bytes under the pair's shared
- *                secret; associated data: the record's bytes before the header of `wrapped`, c4 48)
+ *   key record = array of 5, of a restricted key 6: key id (bin 16), kind (uint), owner (bin 16, a person's id; zeros
+ *                for a site), site (str), of a restricted key its members (array of 2-16 workers, ascending), wrapped
+ *                (bin 72: nonce 24, then XChaCha20-Poly1305 (IETF) of the 32 key bytes under the pair's shared secret;
+ *                associated data: the record's bytes before the header of `wrapped`, c4 48)
  *   shared secret = HSalsa20 of X25519(own secret, their public), as NaCl's crypto_box_beforenm makes it
  *
  * Only the two of the pair can make such a record, and neither the key nor what names it can be changed on the way. */
@@ -29,13 +30,32 @@ enum key_kind {
     KEY_SITE_AUDIENCE = 4   /* restricted, about no person */
 };
 
+/* The workers who may read what a restricted key seals: slugs in ascending order, each once. */
+#define AUDIENCE_MIN 2  /* one worker alone needs no record that a team keeps */
+#define AUDIENCE_MAX 16 /* a team has some ten */
+struct audience {
+    uint8_t count;
+    char workers[AUDIENCE_MAX][SLUG_MAX + 1];
+};
+/* Puts a worker in its place; one who is there already is there once. False: no slug, or there are AUDIENCE_MAX. */
+bool audience_add(struct audience *audience, struct bytes worker);
+bool audience_has(const struct audience *audience, struct bytes worker);
+bool audience_equal(const struct audience *a, const struct audience *b);
+
 struct key_record {
     struct key_id id;
     enum key_kind kind;
     struct person_id owner;
     char site[SLUG_MAX + 1];
+    struct audience members; /* of a restricted key; empty for the others */
     struct data_key key;
 };
+static inline bool key_kind_restricted(enum key_kind kind)
+{
+    return kind == KEY_PERSON_AUDIENCE || kind == KEY_SITE_AUDIENCE;
+}
+/* Has it members where it needs them, AUDIENCE_MIN to AUDIENCE_MAX in order, and nowhere else? */
+bool key_record_members_fit(const struct key_record *record);
 
 bool box_shared_of(struct box_shared *out, const struct box_public *theirs, const struct box_secret *mine);
 

@@ -163,7 +163,10 @@ static void keys_read(struct hub *hub, const struct range_read *read, struct hub
                    "The hub could not read its keys just now. It is asked again.");
         return;
     }
-    hub->msg.keyring = (struct msg_keyring){.site = name, .key_count = input->key_count};
+    hub->msg.keyring =
+        (struct msg_keyring){.site = name, .key_count = input->key_count, .denied_count = input->denied_count};
+    if (input->denied_count > 0)
+        memcpy(hub->msg.keyring.denied, input->denied, input->denied_count * sizeof *input->denied);
     hub_send(hub, read->peer, MSG_KEYRING, read->request, &input->body);
 }
 

@@ -162,6 +162,8 @@ struct msg_keys {
 struct msg_keyring {
     struct bytes site;
     uint32_t key_count;         /* in the body */
+    uint32_t denied_count;      /* asked for, and for others: of restricted audiences that the device is not in */
+    struct key_id denied[KEYS_MAX];
 };
 
 /* Body: entries as in FEED (never markers), from `first` on; head and signature are the hub's own, of before. count 0

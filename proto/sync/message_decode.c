@@ -198,6 +198,9 @@ static void get_keyring(struct mp_reader *r, struct message *m)
 {
     m->keyring.site = get_site(r);
     m->keyring.key_count = get_count(r, KEYS_MAX);
+    m->keyring.denied_count = 0;
+    if (mp_peek(r) != MP_NONE)
+        get_key_ids(r, m->keyring.denied, &m->keyring.denied_count, KEYS_MAX);
 }
 
 static void get_offer(struct mp_reader *r, struct message *m)

@@ -156,9 +156,12 @@ static void put_keys(struct buffer *b, const struct message *m)
 
 static void put_keyring(struct buffer *b, const struct message *m)
 {
-    begin(b, m, 2);
-    mp_put_str(b, m->keyring.site);
-    mp_put_uint(b, m->keyring.key_count);
+    const struct msg_keyring *v = &m->keyring;
+    begin(b, m, v->denied_count > 0 ? 3 : 2);
+    mp_put_str(b, v->site);
+    mp_put_uint(b, v->key_count);
+    if (v->denied_count > 0)
+        put_key_ids(b, v->denied, v->denied_count);
 }
 
 static void put_offer(struct buffer *b, const struct message *m)

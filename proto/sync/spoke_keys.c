@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys that are lacking. Here: KEYS is asked until KEYRING brought each, or patience grows long. At the hub: a RECEIPT
+/* Keys that are lacking. Here: KEYS is asked until KEYRING brought each, or says that it is for others (then it is not
+ * asked for again over this connection), or patience grows long. At the hub: a RECEIPT
  * or WELCOME names them, and they are brought in a PUSH without events, until a RECEIPT answers it. */
 #include <stdlib.h>
 
@@ -27,15 +28,21 @@ void wanted_add(struct wanted *wanted, const struct key_id *ids, uint32_t count)
     }
 }
 
-static void wanted_remove(void *context, const struct key_id *id)
+/* Was it there? */
+static bool wanted_remove(struct wanted *wanted, const struct key_id *id)
 {
-    struct wanted *wanted = context;
     for (uint32_t i = 0; i < wanted->count; i++)
         if (memcmp(&wanted->ids[i], id, sizeof *id) == 0) {
             wanted->count--;
             memmove(&wanted->ids[i], &wanted->ids[i + 1], (wanted->count - i) * sizeof *id);
-            return;
+            return true;
         }
+    return false;
+}
+
+static void key_came(void *context, const struct key_id *id)
+{
+    (void)wanted_remove(context, id);
 }
 
 static void wanted_wait(struct spoke *s, struct wanted *wanted)
@@ -47,6 +54,7 @@ static void wanted_wait(struct spoke *s, struct wanted *wanted)
 
 void keys_reset(struct site *site)
 {
+    table_release(&site->denied);
     site->keys.request = site->debts.request = 0;
     site->keys.retry_ms = site->debts.retry_ms = 0;
 }
@@ -56,7 +64,27 @@ void keys_reset(struct site *site)
 void keys_on_need(struct spoke *s, struct site *site, const struct spoke_input *input)
 {
     (void)s;
-    wanted_add(&site->keys, input->keys, input->key_count);
+    for (uint32_t i = 0; i < input->key_count; i++)
+        if (table_find(&site->denied, input->keys[i].b) == TABLE_NONE)
+            wanted_add(&site->keys, &input->keys[i], 1);
+}
+
+/* Those of restricted audiences that this device is not in; what was not asked for is not believed. */
+static void keys_denied(struct spoke *s, struct site *site, const struct msg_keyring *m)
+{
+    struct spoke_output *o = m->denied_count > 0 ? spoke_put(s, SPOKE_KEYS_DENIED, site) : NULL;
+    if (!o)
+        return;
+    o->keys = malloc(m->denied_count * sizeof *o->keys);
+    for (uint32_t i = 0; i < m->denied_count && o->keys; i++) {
+        if (!wanted_remove(&site->keys, &m->denied[i]))
+            continue;
+        o->keys[o->key_count++] = m->denied[i];
+        if (!table_put(&site->denied, m->denied[i].b, 0))
+            spoke_out_of_memory(s);
+    }
+    if (!o->keys)
+        spoke_out_of_memory(s);
 }
 
 void keys_on_keyring(struct spoke *s, struct lent *body)
@@ -67,7 +95,7 @@ void keys_on_keyring(struct spoke *s, struct lent *body)
     uint32_t count = s->in.keyring.key_count;
     bool well_formed = keys_check(body->bytes, count, NULL, NULL);
     if (well_formed && count > 0) {
-        (void)keys_check(body->bytes, count, wanted_remove, &site->keys);
+        (void)keys_check(body->bytes, count, key_came, &site->keys);
         struct spoke_output *o = spoke_put(s, SPOKE_KEEP_KEYS, site);
         if (o) {
             o->body = *body;
@@ -75,6 +103,7 @@ void keys_on_keyring(struct spoke *s, struct lent *body)
             *body = (struct lent){0};
         }
     }
+    keys_denied(s, site, &s->in.keyring);
     wanted_wait(s, &site->keys);
 }
 

@@ -29,6 +29,7 @@ static void site_free(struct site *site)
     free(site->up.next_keep);
     batch_free(site->down.held);
     streams_release(&site->down.streams);
+    table_release(&site->denied);
     free(site);
 }
 
@@ -71,6 +72,7 @@ bool spoke_load_site(struct spoke *spoke, struct bytes site, const struct stream
     new->up.batch_bytes = WINDOW_START;
     new->up.depth = 1;
     streams_init(&new->down.streams);
+    new->denied.key_size = sizeof(struct key_id);
     spoke->sites[spoke->site_count++] = new;
     return true;
 }

@@ -142,6 +142,7 @@ struct site {
     struct refill refill;
     struct catch_up catch_up;
     struct wanted keys;             /* keys that are lacking here */
+    struct table denied;            /* … of audiences that this device is not in, as this connection was told */
     struct wanted debts;            /* keys that the hub lacks */
     bool debts_reading;
     uint32_t debts_asked;

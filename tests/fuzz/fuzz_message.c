@@ -70,7 +70,8 @@ static void hub_answers(enum message_kind kind)
                                          .signature = {{2}}, .newest = {1, 200}};
         break;
     case MSG_KEYRING:
-        message.keyring = (struct msg_keyring){.site = site, .key_count = 2};
+        message.keyring =
+            (struct msg_keyring){.site = site, .key_count = 2, .denied_count = 2, .denied = {{{3}}, {{4}}}};
         break;
     case MSG_OFFERED:
         message.offered = (struct msg_offered){.site = site, .held = {1, 101}};

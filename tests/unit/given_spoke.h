@@ -96,6 +96,9 @@ static inline void tell_output(struct spoke_output *o)
     case SPOKE_KEEP_KEYS:
         line_add(&line, "keep-keys %u", o->key_count);
         break;
+    case SPOKE_KEYS_DENIED:
+        line_add(&line, "denied %u", o->key_count);
+        break;
     case SPOKE_HEARD:
         break;
     case SPOKE_NOTICE:

@@ -87,7 +87,10 @@ static inline void line_message(struct line *line, const struct message *m)
         (void)snprintf(what, n, " %u", m->keys.count);
         break;
     case MSG_KEYRING:
-        (void)snprintf(what, n, " %u", m->keyring.key_count);
+        if (m->keyring.denied_count > 0)
+            (void)snprintf(what, n, " %u denied %u", m->keyring.key_count, m->keyring.denied_count);
+        else
+            (void)snprintf(what, n, " %u", m->keyring.key_count);
         break;
     case MSG_OFFER:
         (void)snprintf(what, n, " %u.%llu+%u", m->offer.first.epoch, (unsigned long long)m->offer.first.n,

@@ -460,7 +460,8 @@ static void a_key_of_ones_own_site(void **state)
     const struct key_record brought[] = {
         {.kind = KEY_SITE, .site = "south", .id = {{7}}, .key = {{7}}},
         {.kind = KEY_PERSON, .site = "south", .id = {{8}}, .owner = {{8}}, .key = {{8}}},
-        {.kind = KEY_SITE_AUDIENCE, .site = "south", .id = {{6}}, .key = {{6}}},
+        {.kind = KEY_SITE_AUDIENCE, .site = "south", .id = {{6}}, .key = {{6}},
+         .members = {.count = 2, .workers = {"amy", "ben"}}},
         {.kind = KEY_PERSON, .site = "south", .id = south_key.id, .owner = {{5}}, .key = {{5}}}};
     struct stream south = {.site = "south"};
     call(evil);
@@ -469,8 +470,8 @@ static void a_key_of_ones_own_site(void **state)
     push(evil, &south, &brought[1].id, brought, 4);
     push(evil, &south, &brought[0].id, NULL, 0);
     push(evil, &south, &brought[2].id, NULL, 0);
-    assert_int_equal(evil->answer->receipt.missing_count, 1); /* the hub has no such key … */
-    assert_int_equal(keys_given(evil, "south", &brought[0].id), 0);
+    assert_int_equal(evil->answer->receipt.missing_count, 0); /* it keeps an audience's key, for its members alone … */
+    assert_int_equal(keys_given(evil, "south", &brought[0].id), 0); /* … has no such key of the site … */
     assert_int_equal(keys_given(evil, "south", &brought[2].id), 0);
     assert_int_equal(keys_given(evil, "south", &brought[1].id), 1); /* … and the person's beside it was kept */
     assert_joins_with(holders[0], "south", &south_key);

@@ -35,6 +35,92 @@ static struct key_record site_key(uint8_t number, const char *site)
     return record;
 }
 
+static bool file_contains(const char *path, const void *what, size_t len)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY);
+    assert_int_equal(fstat(fd, &st), 0);
+    uint8_t *all = malloc((size_t)st.st_size);
+    assert_non_null(all);
+    assert_int_equal(read(fd, all, (size_t)st.st_size), st.st_size);
+    bool found = memmem(all, (size_t)st.st_size, what, len) != NULL;
+    free(all);
+    close(fd);
+    return found;
+}
+
+/* A key about a person for amy and these. */
+static struct key_record audience_key(uint8_t number, const char *second, const char *third)
+{
+    struct key_record record = {.id = {{200, number}}, .kind = KEY_PERSON_AUDIENCE, .owner = {{1}}, .site = "north"};
+    memset(record.key.b, number, sizeof record.key.b);
+    assert_true(audience_add(&record.members, bytes_str("amy")));
+    assert_true(audience_add(&record.members, bytes_str(second)));
+    assert_true(third == NULL || audience_add(&record.members, bytes_str(third)));
+    return record;
+}
+
+static void an_audiences_key_is_found_by_whom_it_is_for(void **state)
+{
+    (void)state;
+    struct given_dir dir = given_dir();
+    struct keyring *ring = open_ring(&dir, wrapping);
+    struct key_record two = audience_key(1, "ben", NULL), three = audience_key(2, "ben", "cleo"),
+                      again = audience_key(3, "ben", NULL), got;
+    assert_int_equal(keyring_audience_key(ring, &two, &got), FELLOE_NOT_FOUND);
+    const struct key_record records[] = {person_key(1), three, two, again};
+    assert_int_equal(keyring_add(ring, records, 4, NULL), FELLOE_OK);
+    keyring_close(ring);
+
+    ring = open_ring(&dir, wrapping);
+    struct key_record like = two;
+    memset(&like.id, 0, sizeof like.id);
+    assert_int_equal(keyring_audience_key(ring, &like, &got), FELLOE_OK);
+    assert_memory_equal(&got.id, &two.id, sizeof got.id); /* the one that came first */
+    assert_memory_equal(&got.key, &two.key, sizeof got.key);
+    assert_true(audience_equal(&got.members, &two.members));
+    like.members = three.members;
+    assert_int_equal(keyring_audience_key(ring, &like, &got), FELLOE_OK);
+    assert_memory_equal(&got.id, &three.id, sizeof got.id);
+    struct key_record others[4] = {three, three, three, audience_key(0, "cleo", NULL)};
+    others[0].kind = KEY_SITE_AUDIENCE;
+    others[1].owner.b[0]++;
+    snprintf(others[2].site, sizeof others[2].site, "nort");
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(keyring_audience_key(ring, &others[i], &got), FELLOE_NOT_FOUND);
+        for (size_t at = 0; at < sizeof got.key.b; at++)
+            assert_int_equal(got.key.b[at], 0);
+    }
+    struct key_record false_one = two; /* the same key for others: refused, and the first stands */
+    assert_true(audience_add(&false_one.members, bytes_str("mallory")));
+    assert_int_equal(keyring_add(ring, &false_one, 1, NULL), FELLOE_DAMAGED);
+    assert_int_equal(keyring_get(ring, &two.id, &got), FELLOE_OK);
+    assert_int_equal(got.members.count, 2);
+    assert_int_equal(keyring_erase(ring, &two.id, 1, NULL), FELLOE_OK);
+    assert_int_equal(keyring_audience_key(ring, &two, &got), FELLOE_OK);
+    assert_memory_equal(&got.id, &again.id, sizeof got.id);
+    keyring_close(ring);
+    given_dir_end(&dir);
+}
+
+/* Who else may read about somebody is nobody's business either. */
+static void an_audience_is_not_written_in_the_clear(void **state)
+{
+    (void)state;
+    struct given_dir dir = given_dir();
+    struct keyring *ring = open_ring(&dir, wrapping);
+    struct key_record record = audience_key(1, "bartholomew-quill", NULL), got;
+    assert_int_equal(keyring_add(ring, &record, 1, NULL), FELLOE_OK);
+    keyring_close(ring);
+    assert_false(file_contains(given_path(&dir, "keys/data.mdb"), (const uint8_t *)"bartholomew-quill", 17));
+    assert_true(file_contains(given_path(&dir, "keys/data.mdb"), (const uint8_t *)"north", 5));
+    ring = open_ring(&dir, wrapping);
+    assert_int_equal(keyring_get(ring, &record.id, &got), FELLOE_OK);
+    assert_string_equal(got.members.workers[1], "bartholomew-quill");
+    keyring_close(ring);
+    given_dir_end(&dir);
+}
+
 static void keys_are_there_again_after_opening(void **state)
 {
     (void)state;
@@ -98,20 +184,6 @@ static void the_first_key_of_a_site_is_found_and_stands(void **state)
     assert_int_equal(keyring_site_key(ring, bytes_str("nor"), &got), FELLOE_NOT_FOUND);
     keyring_close(ring);
     given_dir_end(&dir);
-}
-
-static bool file_contains(const char *path, const void *what, size_t len)
-{
-    struct stat st;
-    int fd = open(path, O_RDONLY);
-    assert_int_equal(fstat(fd, &st), 0);
-    uint8_t *all = malloc((size_t)st.st_size);
-    assert_non_null(all);
-    assert_int_equal(read(fd, all, (size_t)st.st_size), st.st_size);
-    bool found = memmem(all, (size_t)st.st_size, what, len) != NULL;
-    free(all);
-    close(fd);
-    return found;
 }
 
 static void no_key_lies_open_in_the_file(void **state)
@@ -485,6 +557,8 @@ int main(void)
         cmocka_unit_test(keys_are_there_again_after_opening),
         cmocka_unit_test(adding_again_is_fine_and_another_key_of_that_name_is_not),
         cmocka_unit_test(the_first_key_of_a_site_is_found_and_stands),
+        cmocka_unit_test(an_audiences_key_is_found_by_whom_it_is_for),
+        cmocka_unit_test(an_audience_is_not_written_in_the_clear),
         cmocka_unit_test(no_key_lies_open_in_the_file),
         cmocka_unit_test(another_wrapping_key_opens_nothing),
         cmocka_unit_test(a_flipped_bit_is_noticed),

@@ -54,8 +54,11 @@ static void the_hub_names_the_keys_it_lacks_and_hands_out_only_what_the_site_use
 
     struct box_shared shared;
     struct lent body;
+    struct key_id denied[3];
+    uint32_t denied_count;
     assert_true(box_shared_of(&shared, &p.hub->identity.box_public, &p.spoke->identity.box_secret));
-    assert_int_equal(log_read_keys(p.spoke->log, bytes_str(SITE), job.missing, 2, &shared, &body, &key_count, NULL),
+    assert_int_equal(log_read_keys(p.spoke->log, bytes_str(SITE), job.missing, 2, NULL, &shared, &body, &key_count,
+                                   denied, &denied_count, NULL),
                      FELLOE_OK);
     assert_int_equal(key_count, 2);
     lent_return(&body);
@@ -66,8 +69,11 @@ static void the_hub_names_the_keys_it_lacks_and_hands_out_only_what_the_site_use
     bring = (struct log_job){.kind = LOG_KEEP_KEYS, .new_keys = &stranger, .new_key_count = 1};
     run_well(p.hub, &bring);
     const struct key_id ids[3] = {people[0].id, stranger.id, people[1].id};
-    assert_int_equal(log_read_keys(p.hub->log, bytes_str(SITE), ids, 3, &shared, &body, &key_count, NULL), FELLOE_OK);
+    assert_int_equal(log_read_keys(p.hub->log, bytes_str(SITE), ids, 3, &p.spoke->identity.device, &shared, &body,
+                                   &key_count, denied, &denied_count, NULL),
+                     FELLOE_OK);
     assert_int_equal(key_count, 2);
+    assert_int_equal(denied_count, 0);
     lent_return(&body);
     pair_end(&p);
 }
@@ -104,24 +110,72 @@ static void a_false_key_does_not_keep_the_events_out(void **state)
     pair_end(&p);
 }
 
-static void a_restricted_key_goes_to_the_hub_and_not_out_with_the_feed(void **state)
+/* A laptop as the hub knows it, of this worker. */
+static void admit(struct given_log *hub, const struct given_log *laptop, const char *worker)
+{
+    struct device_record device = {.device = laptop->identity.device, .sign = laptop->identity.sign_public,
+                                   .box = laptop->identity.box_public, .site_count = 1, .joined_ms = 1};
+    snprintf(device.worker, sizeof device.worker, "%s", worker);
+    snprintf(device.sites[0], sizeof device.sites[0], "%s", SITE);
+    struct log_job job = {.kind = LOG_PUT_DEVICE, .device = &device};
+    run_well(hub, &job);
+}
+
+/* What the hub answers when this laptop asks for the key: 1 it is given, 0 it is denied. */
+static unsigned given_key(struct given_log *hub, const struct given_log *laptop, const struct key_record *key)
+{
+    struct box_shared shared;
+    struct lent body;
+    struct key_id denied[1];
+    uint32_t key_count, denied_count;
+    assert_true(box_shared_of(&shared, &laptop->identity.box_public, &hub->identity.box_secret));
+    assert_int_equal(log_read_keys(hub->log, bytes_str(SITE), &key->id, 1, &laptop->identity.device, &shared, &body,
+                                   &key_count, denied, &denied_count, NULL),
+                     FELLOE_OK);
+    lent_return(&body);
+    assert_int_equal(key_count + denied_count, 1);
+    if (denied_count > 0)
+        assert_memory_equal(&denied[0], &key->id, sizeof key->id);
+    return key_count;
+}
+
+static void a_restricted_key_goes_out_to_its_members_devices_alone(void **state)
 {
     (void)state;
     struct pair p = pair_with(0);
-    struct given_log *other = given_log(ROLE_SPOKE, p.hub);
-    struct key_record restricted = new_person(SITE);
+    struct given_log *other = given_log(ROLE_SPOKE, p.hub), *ben = given_log(ROLE_SPOKE, p.hub),
+                     *unknown = given_log(ROLE_SPOKE, p.hub);
+    struct key_record restricted = new_person(SITE), got;
     restricted.kind = KEY_PERSON_AUDIENCE;
+    assert_true(audience_add(&restricted.members, bytes_str("amy")));
+    assert_true(audience_add(&restricted.members, bytes_str("ben")));
+    admit(p.hub, p.spoke, "amy");
+    admit(p.hub, other, "cleo");
+    admit(p.hub, ben, "ben");
     struct log_draft draft = person_note(&restricted, "for few");
     struct log_job job = record_job(SITE, &draft, 1);
     job.new_keys = &restricted;
     job.new_key_count = 1;
     run_well(p.spoke, &job);
     push_all(&p);
-    assert_true(keyring_has(p.hub->keyring, &restricted.id));
+    assert_int_equal(keyring_get(p.hub->keyring, &restricted.id, &got), FELLOE_OK);
+    assert_true(audience_equal(&got.members, &restricted.members));
+
     feed_all(p.hub, other, BODY_TARGET);
+    feed_all(p.hub, ben, BODY_TARGET);
+    feed_all(p.hub, unknown, BODY_TARGET);
     assert_int_equal(site_head(other).at.n, 1);
     assert_false(keyring_has(other->keyring, &restricted.id));
+    assert_false(keyring_has(unknown->keyring, &restricted.id)); /* of a device that the hub knows nothing of */
+    assert_int_equal(keyring_get(ben->keyring, &restricted.id, &got), FELLOE_OK);
+    assert_memory_equal(&got.key, &restricted.key, sizeof got.key);
+    assert_int_equal(given_key(p.hub, other, &restricted), 0);
+    assert_int_equal(given_key(p.hub, unknown, &restricted), 0);
+    assert_int_equal(given_key(p.hub, ben, &restricted), 1);
+    assert_int_equal(given_key(p.hub, p.spoke, &restricted), 1); /* whose own it is, too: it may have lost it */
     given_log_end(other);
+    given_log_end(ben);
+    given_log_end(unknown);
     pair_end(&p);
 }
 
@@ -133,7 +187,7 @@ int main(void)
         cmocka_unit_test(a_persons_key_travels_with_the_first_event_that_uses_it),
         cmocka_unit_test(the_hub_names_the_keys_it_lacks_and_hands_out_only_what_the_site_uses),
         cmocka_unit_test(a_false_key_does_not_keep_the_events_out),
-        cmocka_unit_test(a_restricted_key_goes_to_the_hub_and_not_out_with_the_feed),
+        cmocka_unit_test(a_restricted_key_goes_out_to_its_members_devices_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

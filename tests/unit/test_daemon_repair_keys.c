@@ -23,6 +23,12 @@ static struct given_keys given_keys(void)
     make_home(k.g);
     for (unsigned i = 0; i < PEOPLE; i++) {
         k.people[i] = new_person(SITE);
+        for (unsigned w = 0; i % 3 == 2 && w < 2 + i % 15; w++) { /* some are restricted, to few or many */
+            char worker[20];
+            snprintf(worker, sizeof worker, "worker-%u-of-many", w);
+            k.people[i].kind = KEY_PERSON_AUDIENCE;
+            assert_true(audience_add(&k.people[i].members, bytes_str(worker)));
+        }
         assert_int_equal(keyring_add(k.g->keyring, &k.people[i], 1, NULL), FELLOE_OK);
     }
     k.second = (struct key_record){.id = {{0, 1}}, .kind = KEY_SITE, .site = SITE, .key = {{77}}};
@@ -61,6 +67,7 @@ static unsigned people_left(const struct given_keys *k)
         if (keyring_get(keyring, &k->people[i].id, &record) == FELLOE_OK) {
             assert_memory_equal(&record.key, &k->people[i].key, sizeof record.key);
             assert_memory_equal(&record.owner, &k->people[i].owner, sizeof record.owner);
+            assert_true(audience_equal(&record.members, &k->people[i].members));
             left++;
         }
     assert_int_equal(keyring_site_key(keyring, bytes_str(SITE), &record), FELLOE_OK);

@@ -149,7 +149,10 @@ static void give(enum message_kind kind, bool full)
                                         .newest = {1, 9}};
         break;
     case MSG_KEYRING:
-        sample.keyring = (struct msg_keyring){.site = site, .key_count = full ? KEYS_MAX : 0};
+        sample.keyring = (struct msg_keyring){
+            .site = site, .key_count = full ? KEYS_MAX : 0, .denied_count = full ? KEYS_MAX : 0};
+        for (uint32_t i = 0; i < sample.keyring.denied_count; i++)
+            sample.keyring.denied[i].b[i % 16] = (uint8_t)i;
         break;
     case MSG_OFFER:
         sample.offer = (struct msg_offer){
@@ -267,12 +270,14 @@ static void what_a_later_version_adds_is_passed_over(void **state)
     struct buffer b = {0}, more = {0};
     give(MSG_KEYRING, true);
     encode(&b);
-    mp_put_array(&more, 6); /* 4, and two that this version does not know */
+    mp_put_array(&more, 7); /* 5, and two that this version does not know */
     buffer_append(&more, b.data + 1, b.len - 1);
     mp_put_text(&more, "new");
     mp_put_uint(&more, 1);
     assert_true(message_decode(buffer_bytes(&more), &read_back));
     assert_int_equal(read_back.keyring.key_count, KEYS_MAX);
+    assert_int_equal(read_back.keyring.denied_count, KEYS_MAX);
+    assert_memory_equal(read_back.keyring.denied, sample.keyring.denied, sizeof sample.keyring.denied);
     mp_put_array(&more, 1); /* and one more object after it */
     mp_put_nil(&more);
     assert_true(message_decode(buffer_bytes(&more), &read_back));
@@ -361,6 +366,11 @@ static void values_over_a_limit_are_refused(void **state)
     give(MSG_KEYRING, true);
     sample.keyring.key_count++;
     assert_false(accepted());
+    give(MSG_KEYRING, true);
+    assert_true(accepted());
+    sample.keyring.denied_count = 0; /* left out: none */
+    assert_true(accepted());
+    assert_int_equal(read_back.keyring.denied_count, 0);
 }
 
 static void names_are_checked(void **state)

@@ -346,6 +346,13 @@ static void keys_are_read_for_the_device(void **state)
     says(step(&keys), "KEYRING#2 1 to 2");
     message.keys = (struct msg_keys){.site = bytes_str(SITE)};
     says(send(&b, 2, MSG_KEYS, 3, NULL), "KEYRING#3 0 to 2");
+
+    const struct key_id for_others[2] = {{{7}}, {{8}}};
+    message.keys = (struct msg_keys){.site = bytes_str(SITE), .count = 2, .ids = {{{7}}, {{8}}}};
+    says(send(&b, 2, MSG_KEYS, 4, NULL), "read-keys(2) 2");
+    keys = (struct hub_input){
+        .kind = HUB_RANGE, .ticket = 2, .ok = true, .denied = for_others, .denied_count = 2};
+    says(step(&keys), "KEYRING#4 0 denied 2 to 2");
 }
 
 /* Frames may be reordered: what came over this connection is known at its other end. */

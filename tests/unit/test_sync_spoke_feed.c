@@ -248,6 +248,33 @@ static void keys_that_are_lacking_are_asked_for(void **state)
     says(after(1), "KEYS#5 1");
 }
 
+/* A key of an audience that this laptop's worker is not in: it is not asked for again, until a new connection. */
+static void keys_that_are_for_others_are_asked_for_once(void **state)
+{
+    (void)state;
+    struct key_id ids[3];
+    for (size_t i = 0; i < 3; i++)
+        memset(&ids[i], (int)i + 5, sizeof ids[i]);
+    struct spoke_input need = {.kind = SPOKE_NEED_KEYS, .keys = ids, .key_count = 2};
+    up();
+    welcome(1, 0);
+    says(step(&need), "KEYS#3 2");
+    message.keyring = (struct msg_keyring){.site = bytes_str(SITE), .denied_count = 2, .denied = {ids[0], ids[2]}};
+    says(hub_sends(MSG_KEYRING, 3, NULL), "denied 1"); /* the other was not asked for, and is not believed */
+    need.key_count = 3;
+    says(step(&need), "KEYS#4 2");
+    message.keyring = (struct msg_keyring){.site = bytes_str(SITE), .denied_count = 2, .denied = {ids[1], ids[2]}};
+    says(hub_sends(MSG_KEYRING, 4, NULL), "denied 2");
+    says(step(&need), "");
+    says(after(14000), "");
+    struct spoke_input down = {.kind = SPOKE_DOWN};
+    step(&down);
+    up();
+    welcome(5, 0);
+    need.key_count = 1;
+    says(step(&need), "KEYS#7 1");
+}
+
 static void keys_that_the_hub_lacks_are_brought(void **state)
 {
     (void)state;
@@ -305,6 +332,7 @@ int main(void)
         TEST(what_contradicts_the_own_log_stops_that_site_only),
         TEST(a_commit_that_failed_ends_the_machine),
         TEST(keys_that_are_lacking_are_asked_for),
+        TEST(keys_that_are_for_others_are_asked_for_once),
         TEST(keys_that_the_hub_lacks_are_brought),
         TEST(a_receipt_that_comes_late_still_names_keys),
     };
