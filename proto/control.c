@@ -29,7 +29,7 @@ bool control_verb_find(struct bytes name, enum control_verb *out)
 
 /* ---- drafts ---- */
 
-/* A draft's texts by their key; `occurred` and `fields` are of other kinds. */
+/* A draft's texts by their key; `occurred`, `anyway` and `fields` are of other kinds. */
 struct draft_text {
     const char *key;
     size_t offset;
@@ -44,7 +44,7 @@ static const struct draft_text draft_texts[] = {
 
 void control_put_draft(struct buffer *out, const struct control_draft *draft)
 {
-    uint32_t pairs = (draft->has_occurred ? 1u : 0u) + (draft->fields.len > 0 ? 1u : 0u);
+    uint32_t pairs = (draft->has_occurred ? 1u : 0u) + (draft->anyway ? 1u : 0u) + (draft->fields.len > 0 ? 1u : 0u);
     for (size_t i = 0; i < DRAFT_TEXTS; i++) {
         const struct bytes *text = (const void *)((const char *)draft + draft_texts[i].offset);
         pairs += text->len > 0;
@@ -60,6 +60,10 @@ void control_put_draft(struct buffer *out, const struct control_draft *draft)
     if (draft->has_occurred) {
         mp_put_text(out, "occurred");
         mp_put_int(out, draft->occurred);
+    }
+    if (draft->anyway) {
+        mp_put_text(out, "anyway");
+        mp_put_bool(out, true);
     }
     if (draft->fields.len > 0) {
         mp_put_text(out, "fields");
@@ -77,6 +81,12 @@ static void read_draft_value(struct mp_reader *r, struct bytes key, struct contr
         out->occurred = mp_int(r, INT64_MIN, INT64_MAX);
         return;
     }
+    if (bytes_is(key, "anyway")) {
+        if (out->anyway)
+            mp_fail(r);
+        out->anyway = mp_bool(r);
+        return;
+    }
     for (size_t i = 0; i < DRAFT_TEXTS; i++)
         if (bytes_is(key, draft_texts[i].key)) {
             struct bytes *text = (void *)((char *)out + draft_texts[i].offset);
@@ -92,7 +102,7 @@ bool control_read_draft(struct mp_reader *r, struct control_draft *out)
 {
     static const uint8_t no_fields[] = {0x80}; /* an empty map */
     *out = (struct control_draft){.fields = {no_fields, sizeof no_fields}};
-    uint32_t pairs = mp_map(r, DRAFT_TEXTS + 2);
+    uint32_t pairs = mp_map(r, DRAFT_TEXTS + 3);
     for (uint32_t i = 0; i < pairs && !r->failed; i++) {
         struct bytes key = mp_str(r, 1, SLUG_MAX);
         if (i + 1 == pairs && bytes_is(key, "fields"))

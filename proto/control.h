@@ -25,10 +25,19 @@
 /* Every verb, its arguments (all optional unless marked *) and its answer. One table: the server dispatches by it. */
 #define CONTROL_VERBS(V) \
     V(RECORD, "record")         /* items: drafts; all or none per frame unless partly=true. DATA: one map a draft in
-                                   order: {id, person} | {known: id, person} (import seen before) | {error, code}.
-                                   END {saved, known, failed} */ \
-    V(VIEW, "view")             /* name*, site, person (for "person"), limit, after. DATA rows. END {as_of (ms), sites:
-                                   [[site, folded, head]], total, names: {worker: name}, person, known_as, …} */ \
+                                   order: {id, person, warning?} | {known: id, person} (import seen before) |
+                                   {error, code}. END {saved, known, failed} */ \
+    V(VIEW, "view")             /* name*, site, person (the story and before-you-call need one; else: rows about them),
+                                   worker, team, urgency, since (ms), days, limit, after: see view_filter.h. DATA rows.
+                                   END {as_of (ms), sites: [[site, folded, head]], total (of what passes the filters),
+                                   names: {worker: name}, person, known_as, linked: [[id, name]], …} */ \
+    V(SETTLE, "settle")         /* number (as to-settle lists it) | key (the row's) and person | what (register), which,
+                                   person; and choose (1 …: which of the choices) | value (one of the choices) | text
+                                   (in words of one's own); with (array), why, worker, site. Records conflict.settled
+                                   (for duplicates person.linked or person.unlinked). DATA {id, person}. END {saved,
+                                   what, which, chosen} */ \
+    V(SEARCH, "search")         /* words* (text), site, person, worker, since (ms), struck (what is struck, too), limit.
+                                   PROGRESS. DATA rows (search_view). END {as_of, total, looked_at, names} */ \
     V(STATUS, "status")         /* END {role, name, device, worker, hub {…}, sites: [map]}: see status --json */ \
     V(LOG, "log")               /* site, from (text), follow, opened (default true), names, limit. DATA events;
                                    with names each has a 13th item: the person's name (str or nil) */ \
@@ -61,6 +70,7 @@ struct control_draft {
     int64_t occurred;         /* ms since 1970 */
     struct bytes source, origin; /* of an import: CloudEvents source and id; "subject" is the person's name there */
     struct bytes subject;
+    bool anyway;              /* also what makes no sense as far as is known here (sense.h) */
     struct bytes fields;      /* a msgpack map: name -> str | int | bool | array of str */
 };
 void control_put_draft(struct buffer *out, const struct control_draft *draft);

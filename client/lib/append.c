@@ -67,6 +67,7 @@ static void put_draft(struct buffer *out, const struct felloe_draft *draft)
         .source = text_of(draft->source),
         .origin = text_of(draft->id),
         .subject = text_of(draft->subject),
+        .anyway = draft->anyway,
         .fields = buffer_bytes(&fields),
     };
     control_put_draft(out, &wire);
@@ -151,6 +152,7 @@ static void read_result(const struct felloe_value *item, struct felloe_saved *ou
         return;
     }
     out->known = known != NULL;
+    snprintf(out->warning, sizeof out->warning, "%s", felloe_value_text(felloe_value_get(item, "warning")));
     id_text(known ? known : felloe_value_get(item, "id"), out->id, sizeof out->id);
     id_text(felloe_value_get(item, "person"), out->person, sizeof out->person);
 }

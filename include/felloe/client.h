@@ -47,11 +47,13 @@ struct felloe_draft {
     size_t field_count;
     /* of an import: where the event comes from, so that it counts once; NULL otherwise */
     const char *source, *id, *subject;
+    bool anyway;                 /* record it though it makes no sense as far as is known (FELLOE_INVALID says why) */
 };
 struct felloe_saved {
     enum felloe_code code;       /* FELLOE_OK: the event is saved (it survives power loss) */
     bool known;                  /* it had been imported before; nothing was added */
     char id[65], person[33];     /* hex; person is empty when the event is about none */
+    char warning[200];           /* saved, and yet worth a second look; empty: nothing */
     struct felloe_error error;
 };
 
@@ -117,9 +119,14 @@ enum felloe_code felloe_stream(struct felloe_client *client, const char *verb, c
                                const struct felloe_progress *progress, struct felloe_answer **summary,
                                struct felloe_error *error);
 
-/* Short forms of felloe_ask. A view ("caseload", "front-door", "person", "to-settle", "workers", "freshness") has its
- * rows as items; site NULL: all sites; person is for "person". Status is a summary, what `felloe status --json` shows,
- * with times in milliseconds. */
+/* Short forms of felloe_ask. A view ("caseload", "front-door", "safety", …: `felloe views` lists them) has its rows as
+ * items; site NULL: all sites; person is needed by "person" and "before-you-call", and else keeps the rows about them.
+ * felloe_ask("view", …) takes more, to keep some of the rows only: worker and team (texts), urgency (a code), since
+ * (ms), days (how far my-day and places look ahead), limit and after (a page; the summary's total counts all).
+ *
+ * felloe_ask("settle", …): number (integer), or person with key, or person with what and which (texts); then choose
+ * (integer, from 1), value or text; with (texts), why. Settled meanwhile: FELLOE_INVALID, and by whom. Status is a
+ * summary, what `felloe status --json` shows, with times in milliseconds. */
 enum felloe_code felloe_view(struct felloe_client *client, const char *name, const char *site, const char *person,
                              struct felloe_answer **out, struct felloe_error *error);
 enum felloe_code felloe_status(struct felloe_client *client, struct felloe_answer **out, struct felloe_error *error);
