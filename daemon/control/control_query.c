@@ -117,3 +117,14 @@ void progress_read(struct progress_table *table, struct daemon *daemon, struct r
     }
     table->count = kept;
 }
+
+int64_t progress_as_of(const struct progress_table *table)
+{
+    int64_t as_of = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        int64_t through = table->sites[i].received_through_ms;
+        if (through > 0 && (as_of == 0 || through < as_of))
+            as_of = through;
+    }
+    return as_of;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* search: the entries that say certain words, the best first. */
+#include <stdlib.h>
+
+#include "daemon/control/control_query.h"
+#include "daemon/views/search_scan.h"
+#include "proto/domain/text_fold.h"
+
+#define LIMIT_USUAL 20
+
+struct searching {
+    struct felloe_error error;
+    struct progress_table table;
+    struct search_filter filter;
+    struct search_found found;
+    struct buffer names;        /* map worker -> name */
+    size_t next;                /* hits that are still to be sent */
+};
+
+static void release(void *state)
+{
+    struct searching *s = state;
+    search_found_release(&s->found);
+    buffer_release(&s->names);
+    free(s);
+}
+
+static bool note_progress(void *context, uint64_t done, uint64_t total)
+{
+    struct control_request *request = context;
+    atomic_store(&request->done, done);
+    atomic_store(&request->total, total);
+    return !atomic_load(&request->cancelled);
+}
+
+/* By id, or by the name that one worker has. */
+static enum felloe_code find_worker(struct searching *s, struct bytes text)
+{
+    struct mp_reader *r = malloc(sizeof *r);
+    size_t found = 0;
+    bool exact = false;
+    if (!r)
+        return felloe_fail(&s->error, FELLOE_FAILED, "Memory ran out.");
+    mp_reader_init(r, buffer_bytes(&s->names));
+    uint32_t count = mp_next(r) ? mp_map(r, MP_TAPE_MAX) : 0;
+    for (uint32_t i = 0; i < count && !exact; i++) {
+        struct bytes id = mp_str(r, 0, SLUG_MAX), name = mp_str(r, 0, EVENT_SIZE_MAX);
+        exact = bytes_equal(id, text);
+        if (!exact && !text_fold_equal(name, text))
+            continue;
+        s->filter.worker = id;
+        found++;
+    }
+    free(r);
+    if (exact || found == 1)
+        return FELLOE_OK;
+    return felloe_fail(&s->error, found > 1 ? FELLOE_AMBIGUOUS : FELLOE_NOT_FOUND,
+                       found > 1 ? "Several workers are called %.*s: give the id that `felloe workers` shows."
+                                 : "No worker %.*s is known here: `felloe workers` lists them.",
+                       (int)(text.len < 60 ? text.len : 60), (const char *)text.data);
+}
+
+static enum felloe_code read_filter(struct control_request *request, struct reading *reading)
+{
+    struct searching *s = request->state;
+    struct bytes person = control_arg_text(request, "person"), worker = control_arg_text(request, "worker");
+    enum felloe_code code = FELLOE_OK;
+    if (person.len > 0) {
+        struct finder finder;
+        size_t site;
+        finder_init(&finder, request->daemon, &reading->views, reading->log, &reading->scope);
+        code = finder_person(&finder, person, &s->filter.person, &site, &s->error);
+        finder_release(&finder);
+        s->filter.has_person = true;
+    }
+    return code == FELLOE_OK && worker.len > 0 ? find_worker(s, worker) : code;
+}
+
+static void search(struct control_request *request)
+{
+    struct searching *s = request->state;
+    struct reading reading;
+    if (reading_begin(&reading, request->daemon, control_arg_text(request, "site"), &s->error) != FELLOE_OK)
+        return;
+    progress_read(&s->table, request->daemon, &reading);
+    query_put_worker_names(&reading.views, &reading.scope, &request->daemon->identity, &s->names);
+    if (read_filter(request, &reading) == FELLOE_OK)
+        search_scan(request->daemon, &reading.views, reading.log, &reading.scope, &s->filter, note_progress, request,
+                    &s->found);
+    reading_end(&reading);
+    if (s->error.code == FELLOE_OK && views_damaged(projector_views(request->daemon->projector))) {
+        projector_poke(request->daemon->projector);
+        felloe_fail(&s->error, FELLOE_DAMAGED,
+                    "The views on this disk are damaged, and are being made again from the record, which is safe. Ask "
+                    "again in a moment.");
+    }
+    if (s->error.code == FELLOE_OK && (s->found.failed || s->names.failed))
+        felloe_fail(&s->error, FELLOE_FAILED, "Memory ran out while searching.");
+}
+
+static void put_summary(struct control_request *request)
+{
+    struct searching *s = request->state;
+    struct buffer *out = &request->out;
+    int64_t as_of = progress_as_of(&s->table);
+    size_t begin = control_frame_begin(out);
+    control_put_end(out, 4);
+    mp_put_text(out, "as_of");
+    if (as_of > 0)
+        mp_put_int(out, as_of);
+    else
+        mp_put_nil(out);
+    mp_put_text(out, "total");
+    mp_put_uint(out, s->found.total);
+    mp_put_text(out, "looked_at");
+    mp_put_uint(out, s->found.looked_at);
+    mp_put_text(out, "names");
+    buffer_append(out, s->names.data, s->names.len);
+    control_frame_end(out, begin);
+}
+
+static void send_hits(struct control_request *request)
+{
+    struct searching *s = request->state;
+    struct control_data data = {0};
+    while (s->next < s->found.count && request->out.len < CONTROL_CHUNK && !control_gone(request)) {
+        const struct buffer *cells = &s->found.hits[s->next++].cells;
+        control_data_item(&data, &request->out);
+        buffer_append(&request->out, cells->data, cells->len);
+    }
+    control_data_end(&data);
+    if (s->next < s->found.count && !control_gone(request)) {
+        control_send(request, send_hits);
+        return;
+    }
+    put_summary(request);
+    control_finish(request);
+}
+
+static void answer(struct control_request *request)
+{
+    struct searching *s = request->state;
+    if (s->error.code != FELLOE_OK) {
+        control_fail(request, &s->error);
+        return;
+    }
+    buffer_clear(&request->out); /* a bar that was not sent */
+    send_hits(request);
+}
+
+static void search_now(struct control_request *request)
+{
+    struct searching *s = request->state;
+    progress_note_links(&s->table, request->daemon);
+    s->filter.now_ms = s->table.now_ms;
+    control_work(request, search, answer, "searching");
+}
+
+void control_verb_SEARCH(struct control_request *request)
+{
+    struct felloe_error error;
+    struct searching *s = calloc(1, sizeof *s);
+    if (!s) {
+        control_fail(request, &(struct felloe_error){FELLOE_FAILED, "Memory ran out."});
+        return;
+    }
+    request->state = s;
+    request->release = release;
+    if (search_parse(&s->filter.query, control_arg_text(request, "words"), &error) != FELLOE_OK) {
+        control_fail(request, &error);
+        return;
+    }
+    int64_t limit = control_arg_integer(request, "limit", LIMIT_USUAL);
+    s->filter.limit = limit < 1 ? LIMIT_USUAL : limit > SEARCH_LIMIT_MAX ? SEARCH_LIMIT_MAX : (size_t)limit;
+    s->filter.has_since = control_arg(request, "since") != NULL;
+    s->filter.since_ms = control_arg_integer(request, "since", 0);
+    s->filter.struck = control_arg_bool(request, "struck", false);
+    control_wait_views(request, search_now);
+}

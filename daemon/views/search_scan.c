@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The scan: subject by subject along the timelines, so that a person's key, name and document are needed once each. An
+ * entry that is in several sites is found in its own. */
+#include "daemon/views/search_scan.h"
+
+#include <stdlib.h>
+
+#include "daemon/views/projector_fold.h"
+#include "proto/domain/record.h"
+#include "proto/event/hlc.h"
+
+#define PROGRESS_EVERY 512u
+/* A text that was longer than this was the exception: its memory is not kept for the next. */
+#define KEPT_PLAIN (64u * 1024)
+
+struct scanning {
+    struct daemon *daemon;
+    struct views_txn *txn;
+    struct log_reader *reader;
+    const struct scope *scope;
+    const struct search_filter *filter;
+    search_progress progress;
+    void *context;
+    struct search_found *out;
+    struct search_match match;
+    struct mp_reader *fields;   /* large, and used for each entry */
+    struct key_record key;      /* the last one used */
+    bool has_key, ended;
+    uint64_t entries;           /* in all timelines */
+    struct buffer plain, scratch, name;
+    size_t worst;               /* index of the hit that goes next */
+    /* the subject that is being looked at */
+    struct bytes site;
+    struct person_id subject;
+    uint8_t about[SEARCH_WORDS_MAX];
+    struct document *document;
+    bool has_document;
+    struct buffer encoded;
+};
+
+void search_found_release(struct search_found *found)
+{
+    for (size_t i = 0; i < found->count; i++)
+        buffer_release(&found->hits[i].cells);
+    free(found->hits);
+    *found = (struct search_found){0};
+}
+
+/* ---- the best so far ---- */
+
+static int compare_hits(const void *a, const void *b)
+{
+    const struct search_hit *x = a, *y = b;
+    if (x->score != y->score)
+        return x->score > y->score ? -1 : 1;
+    if (x->sort != y->sort)
+        return x->sort > y->sort ? -1 : 1;
+    return memcmp(&x->id, &y->id, sizeof x->id);
+}
+
+static void find_worst(struct scanning *s)
+{
+    s->worst = 0;
+    for (size_t i = 1; i < s->out->count; i++)
+        if (compare_hits(&s->out->hits[i], &s->out->hits[s->worst]) > 0)
+            s->worst = i;
+}
+
+/* Room for a hit like this one; NULL when all that there are are better. */
+static struct search_hit *make_room(struct scanning *s, const struct search_hit *hit)
+{
+    struct search_found *out = s->out;
+    if (out->count < s->filter->limit) {
+        out->hits[out->count] = *hit;
+        return &out->hits[out->count++];
+    }
+    if (compare_hits(hit, &out->hits[s->worst]) > 0)
+        return NULL;
+    struct buffer cells = out->hits[s->worst].cells;
+    out->hits[s->worst] = *hit;
+    out->hits[s->worst].cells = cells;
+    buffer_clear(&out->hits[s->worst].cells);
+    return &out->hits[s->worst];
+}
+
+/* ---- one entry ---- */
+
+/* At the hub, which hands out all keys, what is restricted is not searched: it is for its readers. */
+static bool may_read(const struct scanning *s)
+{
+    return s->daemon->config.role != ROLE_HUB || s->key.kind == KEY_PERSON || s->key.kind == KEY_SITE;
+}
+
+static bool open_entry(struct scanning *s, const struct event *event, struct event_body *body)
+{
+    if (!s->has_key || memcmp(&s->key.id, &event->clear.key, sizeof s->key.id) != 0)
+        s->has_key = keyring_get(s->daemon->keyring, &event->clear.key, &s->key) == FELLOE_OK;
+    if (!s->has_key || !may_read(s))
+        return false;
+    if (s->plain.cap > KEPT_PLAIN)
+        buffer_release(&s->plain);
+    bool opened = event_open(event, &s->key.key, &s->plain, body);
+    s->out->failed |= s->plain.failed;
+    return opened;
+}
+
+/* Its home is a site that is searched, too. */
+static bool is_found_at_home(const struct scanning *s, struct bytes home)
+{
+    if (bytes_equal(home, s->site))
+        return false;
+    for (size_t i = 0; i < s->scope->count; i++)
+        if (bytes_is(home, s->scope->sites[i]))
+            return true;
+    return false;
+}
+
+/* Why it was struck; empty when it was not. */
+static struct bytes struck_why(struct scanning *s, const struct event_id *name)
+{
+    if (!s->has_document) {
+        s->has_document = true;
+        document_clear(s->document);
+        if (views_get_document(s->txn, s->site, &s->subject, &s->encoded) == VIEWS_FOUND)
+            s->out->failed |= !document_decode(s->document, buffer_bytes(&s->encoded)) ||
+                              !document_understood(s->document);
+    }
+    const struct item *strike = record_struck_by(s->document, name);
+    if (!strike)
+        return (struct bytes){0};
+    struct bytes why = item_text(strike, "why");
+    return why.len > 0 ? why : bytes_str("no reason given");
+}
+
+static void put_text(struct buffer *out, struct bytes text)
+{
+    if (text.len > 0)
+        mp_put_str(out, text);
+    else
+        mp_put_nil(out);
+}
+
+/* In the order of enum search_column. */
+static void put_cells(struct scanning *s, struct search_hit *hit, const struct event_body *body, struct bytes struck)
+{
+    struct buffer *out = &hit->cells, line = {0};
+    int64_t recorded = (int64_t)hlc_ms(body->time);
+    search_line(&s->filter->query, s->match.best, SEARCH_LINE, &s->scratch, &line);
+    mp_put_array(out, SEARCH_COLUMNS);
+    if (s->name.len > 0) {
+        mp_put_array(out, 1);
+        mp_put_str(out, buffer_bytes(&s->name));
+    } else {
+        mp_put_nil(out);
+    }
+    if (person_id_is_none(&s->subject))
+        mp_put_nil(out);
+    else
+        mp_put_bin(out, s->subject.b, sizeof s->subject.b);
+    mp_put_int(out, body->has_occurred ? body->occurred : recorded);
+    mp_put_int(out, recorded);
+    mp_put_str(out, body->worker);
+    mp_put_str(out, body->type);
+    mp_put_str(out, buffer_bytes(&line));
+    put_text(out, struck);
+    mp_put_str(out, s->site);
+    mp_put_bin(out, hit->id.b, sizeof hit->id.b);
+    mp_put_uint(out, hit->score);
+    s->out->failed |= out->failed || line.failed;
+    buffer_release(&line);
+}
+
+static void found_entry(struct scanning *s, const struct log_item *item, const struct event_id *id, uint64_t sort,
+                        const struct event_body *body)
+{
+    struct event_id real;
+    event_id_of(item->event, &real);
+    if (!event_id_equal(&real, id)) {
+        views_found_damage(s->txn->views);
+        return;
+    }
+    struct bytes struck = struck_why(s, body->has_was ? &body->was : id);
+    if (struck.len > 0 && !s->filter->struck)
+        return;
+    s->out->total++;
+    int64_t when = body->has_occurred ? body->occurred : (int64_t)hlc_ms(body->time);
+    const struct search_hit hit = {
+        .score = search_match_score(&s->match, &s->filter->query, s->filter->now_ms - when), .sort = sort, .id = *id};
+    struct search_hit *kept = make_room(s, &hit);
+    if (!kept)
+        return;
+    put_cells(s, kept, body, struck);
+    if (s->out->count == s->filter->limit)
+        find_worst(s);
+}
+
+static bool tell_progress(struct scanning *s)
+{
+    if (s->out->looked_at++ % PROGRESS_EVERY == 0 && s->progress)
+        s->ended |= !s->progress(s->context, s->out->looked_at, s->entries);
+    return !s->ended && !s->out->failed;
+}
+
+static bool look_at(void *context, const struct event_id *id, uint64_t sort, const struct views_ref *ref)
+{
+    struct scanning *s = context;
+    struct log_item item;
+    struct event event;
+    struct event_body body;
+    if (!tell_progress(s))
+        return false;
+    if (s->filter->has_since && (int64_t)hlc_ms(sort) < s->filter->since_ms)
+        return true;
+    if (!fold_fetch(s->reader, s->site, ref, &item)) {
+        views_found_damage(s->txn->views);
+        return true;
+    }
+    if (!event_decode(item.event, &event) || is_found_at_home(s, event.clear.site) || !open_entry(s, &event, &body))
+        return true;
+    if (s->filter->worker.len > 0 && !bytes_equal(body.worker, s->filter->worker))
+        return true;
+    search_match_begin(&s->match);
+    memcpy(s->match.found, s->about, sizeof s->about);
+    search_match_event(&s->match, &s->filter->query, s->fields, &body);
+    s->out->failed |= s->match.folded.failed;
+    if (search_match_whole(&s->match, &s->filter->query))
+        found_entry(s, &item, id, sort, &body);
+    return true;
+}
+
+/* ---- subject by subject ---- */
+
+static bool look_through(void *context, const struct person_id *subject)
+{
+    struct scanning *s = context;
+    if (s->filter->has_person && !person_id_equal(subject, &s->filter->person))
+        return true;
+    s->subject = *subject;
+    s->has_document = false;
+    views_get_name(s->txn, s->site, subject, &s->name);
+    search_match_begin(&s->match);
+    search_match_about(&s->match, &s->filter->query, buffer_bytes(&s->name));
+    memcpy(s->about, s->match.found, sizeof s->about);
+    views_timeline(s->txn, s->site, subject, NULL, look_at, s);
+    return !s->ended && !s->out->failed;
+}
+
+void search_scan(struct daemon *daemon, struct views_txn *txn, struct log_reader *reader, const struct scope *scope,
+                 const struct search_filter *filter, search_progress progress, void *context,
+                 struct search_found *out)
+{
+    struct scanning s = {.daemon = daemon, .txn = txn, .reader = reader, .scope = scope, .filter = filter,
+                         .progress = progress, .context = context, .out = out};
+    s.entries = store_count(txn->store, VIEWS_TIMELINE);
+    s.fields = malloc(sizeof *s.fields);
+    s.document = document_new();
+    out->hits = calloc(filter->limit, sizeof *out->hits);
+    out->failed |= !s.fields || !s.document || !out->hits;
+    for (size_t i = 0; i < scope->count && !s.ended && !out->failed; i++) {
+        struct bytes one = filter->has_person ? bytes_of(filter->person.b, sizeof filter->person.b) : (struct bytes){0};
+        s.site = bytes_str(scope->sites[i]);
+        views_subjects(txn, s.site, one, look_through, &s);
+    }
+    if (out->count > 1)
+        qsort(out->hits, out->count, sizeof *out->hits, compare_hits);
+    explicit_bzero(&s.key, sizeof s.key);
+    search_match_release(&s.match);
+    buffer_release(&s.plain);
+    buffer_release(&s.scratch);
+    buffer_release(&s.name);
+    buffer_release(&s.encoded);
+    document_free(s.document);
+    free(s.fields);
+}
