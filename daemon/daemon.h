@@ -4,6 +4,7 @@
 #define FELLOE_DAEMON_DAEMON_H
 
 #include "daemon/config.h"
+#include "daemon/happened.h"
 #include "daemon/sync/driver.h"
 #include "daemon/log/event_log.h"
 #include "daemon/views/projector.h"
@@ -23,6 +24,7 @@ struct daemon {
     struct projector *projector;
     struct driver *driver;
     struct control_server *control;
+    struct happened happened;    /* what `felloe status` tells of it */
     unsigned sites_adding; /* jobs under way; and whether the configuration was read again meanwhile */
     bool sites_again;
 };

@@ -9,6 +9,7 @@ struct status {
     struct felloe_error error;
     uint64_t folded, total;
     bool full, failed;
+    char happened[HAPPENED_TEXT_MAX]; /* the least of notices: it is over */
 };
 
 static void put_position(struct buffer *out, struct position at)
@@ -67,7 +68,7 @@ static const char *own_notice(const struct status *status)
         return "The log failed and takes nothing more in; what was said to be saved is safe. Restart felloed.";
     if (status->full)
         return "The disk is full: nothing more can be saved until there is room. What was saved is safe.";
-    return status->error.code != FELLOE_OK ? status->error.message : "";
+    return status->error.code != FELLOE_OK ? status->error.message : status->happened;
 }
 
 static void put_hub(struct buffer *out, const struct control_request *request, const struct link_status *link)
@@ -148,6 +149,7 @@ void control_verb_STATUS(struct control_request *request)
     request->release = free;
     progress_note_links(&status->table, request->daemon);
     projector_progress(request->daemon->projector, &status->folded, &status->total);
+    happened_went_on_text(&request->daemon->happened, clock_steady_ms(), status->happened);
     projector_stuck(request->daemon->projector, &status->error);
     status->full = event_log_full(request->daemon->log);
     status->failed = event_log_failed(request->daemon->log);

@@ -116,8 +116,8 @@ static enum felloe_code check_verb(const struct restore_options *options, bool h
     if (options->verb == NULL || strcmp(options->verb, right) == 0 || (hub && options->log == NULL))
         return FELLOE_OK;
     return felloe_fail(error, FELLOE_INVALID,
-                       "%s belongs to %s “%s”, and `felloe %s` puts back %s. Nothing was changed. If this is what is meant, "
-                       "say `felloe %s`",
+                       "%s belongs to %s “%s”, and `felloe %s` puts back %s. Nothing was changed. If this is what is "
+                       "meant, say `felloe %s`",
                        what, hub ? "the hub" : "the laptop", name, options->verb, hub ? "a laptop" : "a hub", right);
 }
 

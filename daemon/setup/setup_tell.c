@@ -207,7 +207,8 @@ void tell_repaired(const char *dir, const struct repair_outcome *done, bool json
         return;
     }
     if (done->keys_damage[0] != '\0') {
-        printf("The keyring was made anew, because %s.\n  %" PRIu64 " keys were taken over; what is missing comes back %s.\n",
+        printf("The keyring was made anew, because %s.\n"
+               "  %" PRIu64 " keys were taken over; what is missing comes back %s.\n",
                done->keys_damage, done->keys.kept,
                done->role == ROLE_HUB ? "from the laptops" : "from the hub");
         if (done->keys_kept[0] != '\0')

@@ -4,6 +4,7 @@
 #ifndef FELLOE_DAEMON_DRIVER_H
 #define FELLOE_DAEMON_DRIVER_H
 
+#include "daemon/happened.h"
 #include "daemon/log/event_log.h"
 
 struct driver;
@@ -19,7 +20,7 @@ struct link_status {
 };
 struct site_link {
     struct position head;        /* the hub's newest, as last heard */
-    char notice[200];
+    char notice[HAPPENED_TEXT_MAX];
 };
 struct device_heard {
     struct device_id device;

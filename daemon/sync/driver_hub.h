@@ -24,7 +24,6 @@ struct hub_refill {
     char site[SLUG_MAX + 1];
     bool due, any;            /* keys: to be looked for again; some were missing last time */
     uint32_t turn;
-    uint64_t entries, came_ms; /* that laptops offered since the start, and when the last came */
 };
 
 struct hub_driver {
@@ -80,7 +79,6 @@ bool driver_hub_load_missing(struct hub_driver *h, struct log_reader *reader, st
 void driver_hub_look_for_keys(struct hub_driver *h, struct bytes site);
 /* After keys came: only when some were missing. */
 void driver_hub_keys_came(struct hub_driver *h, struct bytes site);
-void driver_hub_refill_status(const struct hub_driver *h, struct bytes site, char *notice, size_t size);
 bool driver_hub_refill_open(struct hub_driver *h);
 void driver_hub_refill_close(struct hub_driver *h);
 

@@ -13,8 +13,6 @@
 /* After something happened that may have changed what is missing; and while something is. */
 #define LOOK_SOON_MS  200
 #define LOOK_AGAIN_MS 60000
-/* A site is said to be refilled for so long after entries came. */
-#define REFILLING_MS 60000
 /* Of the epochs that a log has room for, the rest is for hubs that were set back for certain. */
 #define CAUTIOUS_EPOCHS (SEEN_MAX / 2)
 
@@ -30,12 +28,28 @@ static struct hub_refill *refill_of(struct hub_driver *h, struct bytes site)
 
 /* ---- entries ---- */
 
+static void note_refill(struct hub_driver *h, const struct driver_job *job)
+{
+    struct daemon *daemon = h->base.daemon;
+    const char *site = job->job.site;
+    const struct happened_at now = {clock_wall_ms(), clock_steady_ms()};
+    struct happened_from from = {.device = job->device, .entries = job->job.batch->count};
+    struct device_record device;
+    struct log_reader *reader = log_reader_begin(daemon->log, NULL);
+    if (reader != NULL && log_device(reader, &job->device, &device)) {
+        happened_label(&from, device.label);
+        memcpy(from.worker, device.worker, sizeof from.worker);
+    }
+    log_reader_end(reader);
+    if (happened_refilled(&daemon->happened, site, &from, now))
+        report(LEVEL_INFO, "%s: laptops bring back what this hub lacks", site);
+}
+
 static void offer_kept(struct log_job *log_job)
 {
     struct driver_job *job = driver_job_of(log_job);
     struct hub_driver *h = hub_of(job->driver);
     struct bytes site = bytes_str(log_job->site);
-    struct hub_refill *refill = refill_of(h, site);
     bool ok = log_job->code == FELLOE_OK;
     struct hub_input done = {.kind = HUB_OFFER_KEPT,
                              .ticket = job->ticket,
@@ -46,12 +60,8 @@ static void offer_kept(struct log_job *log_job)
                              .missing_count = log_job->missing_count};
     if (!ok)
         report(LEVEL_WARNING, "%s: what was offered cannot be taken: %s", log_job->site, log_job->error.message);
-    if (ok && refill != NULL) {
-        if (refill->entries == 0)
-            report(LEVEL_INFO, "%s: laptops bring back what this hub lacks", log_job->site);
-        refill->entries += log_job->batch->count;
-        refill->came_ms = clock_steady_ms();
-    }
+    if (ok)
+        note_refill(h, job);
     if (!ok && !done.contradicts) {
         driver_restart(job->driver, log_job->error.message);
     } else {
@@ -71,6 +81,7 @@ void driver_hub_keep_offer(struct hub_driver *h, struct hub_output *output)
         return;
     }
     job->ticket = output->ticket;
+    job->device = output->device;
     job->job.batch = output->batch;
     output->batch = NULL;
     driver_job_submit(job);
@@ -259,17 +270,6 @@ bool driver_hub_load_missing(struct hub_driver *h, struct log_reader *reader, st
 }
 
 /* ---- for the others ---- */
-
-void driver_hub_refill_status(const struct hub_driver *h, struct bytes site, char *notice, size_t size)
-{
-    uint64_t now = clock_steady_ms();
-    for (uint32_t i = 0; i < h->refill_count; i++) {
-        const struct hub_refill *refill = &h->refills[i];
-        if (bytes_is(site, refill->site) && refill->entries > 0 && now - refill->came_ms < REFILLING_MS)
-            snprintf(notice, size, "The hub was put back to an older state. Laptops have brought back %llu %s.",
-                     (unsigned long long)refill->entries, refill->entries == 1 ? "entry" : "entries");
-    }
-}
 
 bool driver_hub_refill_open(struct hub_driver *h)
 {

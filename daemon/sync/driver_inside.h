@@ -66,6 +66,7 @@ struct driver_job {
     struct log_job job;
     struct driver *driver;
     uint64_t ticket;
+    struct device_id device; /* LOG_KEEP_OFFER: whose it is */
     void *enrolment;
 };
 struct driver_job *driver_job_new(struct driver *driver, enum log_job_kind kind, struct bytes site,

@@ -37,6 +37,9 @@ told() { json hub '[.. | .notice? | strings] | join(" ")' status | grep -q "put 
 check "the hub says that it was put back" told
 check "the laptops bring all of it back" wait_until 60 converged hub l1 l2 l3
 whole "after the restore" before hub l1 l2 l3
+refilled() { at hub status | grep "^salford: "; }
+check "the hub says what came back, from whom and when: $(refilled)" \
+    grep -qE "brought back [0-9]+ entries \(.*[0-9]+ from “.*” of (amy|bea|cat)\), the last on [0-9]+ " <(refilled)
 check_equal "nothing new came into the epoch that was" "$(grep -c ' 1\.' "$work/before")" "$(places hub | grep -c ' 1\.')"
 check_equal "what is new is in the next epoch" 4 "$(places hub | grep -vc ' 1\.')"
 

@@ -42,6 +42,7 @@ done
 check_equal "the laptop goes on under another number" 2 "$(incarnation l1)"
 check_equal "there is nothing to settle" 0 "$(json hub '[.sites[].to_settle] | add' status)"
 check "the laptop says how much was written again" grep -q "3 entries that the hub does not have were written again" "$work/l1.log"
+check "and so does its status" grep -q "goes on as incarnation 2. 3 entries .* were written again" <(at l1 status)
 
 # Set back, with work of both days that was never shared: on the lost branch it is gone with its disk, on the other it is kept.
 stop l1

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What happened, kept and put into words; see happened.h. */
+#include "daemon/happened.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static bool is_told(const struct happened_at *at, uint64_t now_ms)
+{
+    return now_ms - at->steady_ms < HAPPENED_TOLD_MS;
+}
+
+static const struct happened_refill *find(const struct happened *h, const char *site)
+{
+    for (unsigned i = 0; i < h->refill_count; i++)
+        if (strcmp(h->refills[i].site, site) == 0)
+            return &h->refills[i];
+    return NULL;
+}
+
+/* NULL: there are more sites than there can be. */
+static struct happened_refill *find_or_add(struct happened *h, const char *site)
+{
+    struct happened_refill *refill = (struct happened_refill *)find(h, site);
+    if (refill != NULL || h->refill_count == SITES_MAX)
+        return refill;
+    refill = &h->refills[h->refill_count++];
+    *refill = (struct happened_refill){0};
+    snprintf(refill->site, sizeof refill->site, "%s", site);
+    return refill;
+}
+
+void happened_label(struct happened_from *from, const char *label)
+{
+    size_t len = strnlen(label, HAPPENED_LABEL_MAX + 1);
+    if (len > HAPPENED_LABEL_MAX)
+        for (len = HAPPENED_LABEL_MAX; len > 0 && ((unsigned char)label[len] & 0xC0) == 0x80;)
+            len--;
+    memcpy(from->label, label, len);
+    from->label[len] = '\0';
+}
+
+static void note_laptop(struct happened_refill *refill, const struct happened_from *from)
+{
+    unsigned i = 0;
+    while (i < refill->from_count && !device_id_equal(&refill->from[i].device, &from->device))
+        i++;
+    if (i < refill->from_count)
+        refill->from[i].entries += from->entries;
+    else if (i < HAPPENED_LAPTOPS)
+        refill->from[refill->from_count++] = *from;
+}
+
+bool happened_refilled(struct happened *h, const char *site, const struct happened_from *from, struct happened_at now)
+{
+    struct happened_refill *refill = find_or_add(h, site);
+    if (refill == NULL)
+        return false;
+    if (refill->entries > 0 && !is_told(&refill->last, now.steady_ms)) {
+        *refill = (struct happened_refill){0};
+        snprintf(refill->site, sizeof refill->site, "%s", site);
+    }
+    const bool first = refill->entries == 0;
+    refill->entries += from->entries;
+    refill->last = now;
+    note_laptop(refill, from);
+    return first;
+}
+
+void happened_went_on(struct happened *h, uint32_t incarnation, uint64_t remade, struct happened_at now)
+{
+    h->incarnation = incarnation;
+    h->remade = remade;
+    h->went_on = now;
+}
+
+/* ---- in words ---- */
+
+static void put_time(int64_t wall_ms, char out[40])
+{
+    const time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm tm;
+    if (localtime_r(&seconds, &tm) == NULL || strftime(out, 40, "%d %B, %H:%M", &tm) == 0)
+        snprintf(out, 40, "a time unknown");
+}
+
+static const char *entries_word(uint64_t count)
+{
+    return count == 1 ? "entry" : "entries";
+}
+
+void happened_refill_text(const struct happened *h, const char *site, uint64_t now_ms, char out[HAPPENED_TEXT_MAX])
+{
+    const struct happened_refill *refill = find(h, site);
+    out[0] = '\0';
+    if (refill == NULL || refill->entries == 0 || !is_told(&refill->last, now_ms))
+        return;
+    char when[40], who[HAPPENED_LAPTOPS * (sizeof refill->from[0] + 40) + 60];
+    size_t at = 0;
+    uint64_t named = 0;
+    put_time(refill->last.wall_ms, when);
+    for (unsigned i = 0; i < refill->from_count; i++) {
+        const struct happened_from *from = &refill->from[i];
+        at += (size_t)snprintf(who + at, sizeof who - at,
+                               from->label[0] != '\0' ? "%s%" PRIu64 " from “%s” of %s" : "%s%" PRIu64 " from a laptop",
+                               i > 0 ? ", " : "", from->entries, from->label, from->worker);
+        named += from->entries;
+    }
+    if (named < refill->entries)
+        snprintf(who + at, sizeof who - at, ", %" PRIu64 " from others", refill->entries - named);
+    snprintf(out, HAPPENED_TEXT_MAX,
+             "The hub was put back to an older state. Laptops have brought back %" PRIu64 " %s (%s), the last on %s.",
+             refill->entries, entries_word(refill->entries), who, when);
+}
+
+void happened_went_on_text(const struct happened *h, uint64_t now_ms, char out[HAPPENED_TEXT_MAX])
+{
+    char when[40], again[120] = "Nothing had to be written again";
+    out[0] = '\0';
+    if (h->incarnation == 0 || !is_told(&h->went_on, now_ms))
+        return;
+    put_time(h->went_on.wall_ms, when);
+    if (h->remade > 0)
+        snprintf(again, sizeof again, "%" PRIu64 " %s that the hub did not have %s written again", h->remade,
+                 entries_word(h->remade), h->remade == 1 ? "was" : "were");
+    snprintf(out, HAPPENED_TEXT_MAX,
+             "This laptop was set back or copied: since %s it goes on as incarnation %" PRIu32 ". %s. There is nothing "
+             "to do, unless a copy of it is in use: then each should join anew.",
+             when, h->incarnation, again);
+}

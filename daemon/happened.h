@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What people should still hear of after it is over: that laptops refilled this hub, or that this laptop goes on as
+ * another incarnation. `felloe status` tells it for a week, or until the daemon is started again; the journal has it
+ * for good. On the loop's thread. */
+#ifndef FELLOE_DAEMON_HAPPENED_H
+#define FELLOE_DAEMON_HAPPENED_H
+
+#include "proto/id.h"
+#include "proto/limits.h"
+
+#define HAPPENED_TOLD_MS   (7ull * 24 * 3600 * 1000)
+#define HAPPENED_LAPTOPS   3u /* are told by name */
+#define HAPPENED_LABEL_MAX 40 /* bytes of it */
+#define HAPPENED_TEXT_MAX  680
+
+/* By both clocks: how long ago it is by the steady one, when it was by the wall's. */
+struct happened_at {
+    int64_t wall_ms;
+    uint64_t steady_ms;
+};
+
+/* One laptop's part. */
+struct happened_from {
+    struct device_id device;
+    char label[HAPPENED_LABEL_MAX + 1], worker[SLUG_MAX + 1];
+    uint64_t entries;
+};
+
+struct happened_refill {
+    char site[SLUG_MAX + 1];
+    uint64_t entries;
+    struct happened_from from[HAPPENED_LAPTOPS]; /* in the order in which they came; of later ones only the entries */
+    unsigned from_count;
+    struct happened_at last;
+};
+
+struct happened {
+    struct happened_refill refills[SITES_MAX];
+    unsigned refill_count;
+    uint32_t incarnation; /* this laptop went on as it; 0: it did not */
+    uint64_t remade;
+    struct happened_at went_on;
+};
+
+/* `from` brought entries (with an empty label: a laptop that is not known). True when it is the site's first in a week.
+ */
+bool happened_refilled(struct happened *h, const char *site, const struct happened_from *from, struct happened_at now);
+/* Cut to whole characters, where it is longer. */
+void happened_label(struct happened_from *from, const char *label);
+void happened_went_on(struct happened *h, uint32_t incarnation, uint64_t remade, struct happened_at now);
+/* Empty when there is nothing to tell (any more). */
+void happened_refill_text(const struct happened *h, const char *site, uint64_t now_ms, char out[HAPPENED_TEXT_MAX]);
+void happened_went_on_text(const struct happened *h, uint64_t now_ms, char out[HAPPENED_TEXT_MAX]);
+
+#endif
