@@ -5,8 +5,6 @@
 
 #include <stdlib.h>
 
-#include "daemon/views/projector_fold.h"
-#include "proto/event/hlc.h"
 
 void query_rows_release(struct query_rows *rows)
 {
@@ -15,7 +13,7 @@ void query_rows_release(struct query_rows *rows)
     *rows = (struct query_rows){0};
 }
 
-static struct query_row *add_row(struct query_rows *rows)
+struct query_row *query_add(struct query_rows *rows)
 {
     if (rows->count == rows->cap) {
         size_t cap = rows->cap ? rows->cap * 2 : 64;
@@ -47,9 +45,9 @@ static int compare(const void *a, const void *b)
     return x->site < y->site ? -1 : x->site > y->site;
 }
 
-static void sort_rows(struct query_rows *rows, const struct scope *scope)
+void query_sort(struct query_rows *rows)
 {
-    if (scope->count > 1 && rows->count > 1)
+    if (rows->count > 1)
         qsort(rows->rows, rows->count, sizeof *rows->rows, compare);
 }
 
@@ -63,7 +61,7 @@ struct collecting {
 static bool collect_row(void *context, const struct views_row *found)
 {
     struct collecting *c = context;
-    struct query_row *row = add_row(c->rows);
+    struct query_row *row = query_add(c->rows);
     if (!row)
         return false;
     row->sort = found->sort;
@@ -82,95 +80,8 @@ void query_view(struct views_txn *txn, const struct scope *scope, enum view view
         struct collecting c = {out, i};
         views_rows(txn, bytes_str(scope->sites[i]), view, (struct bytes){0}, collect_row, &c);
     }
-    sort_rows(out, scope);
-}
-
-/* ---- a person's story ---- */
-
-struct telling {
-    struct daemon *daemon;
-    struct views *views;
-    struct log_reader *reader;
-    struct bytes site;
-    uint32_t site_index;
-    const struct document *document;
-    struct query_rows *rows;
-    struct buffer plain;
-};
-
-static bool tell_event(void *context, const struct event_id *id, uint64_t sort, const struct views_ref *ref)
-{
-    struct telling *t = context;
-    struct log_item item;
-    struct event event;
-    struct event_body body;
-    struct key_record key;
-    struct event_id found;
-    if (!fold_fetch(t->reader, t->site, ref, &item)) {
-        views_found_damage(t->views);
-        return true;
-    }
-    event_id_of(item.event, &found);
-    if (!event_id_equal(&found, id))
-        views_found_damage(t->views);
-    if (!event_decode(item.event, &event) || keyring_get(t->daemon->keyring, &event.clear.key, &key) != FELLOE_OK)
-        return true;
-    bool opened = event_open(&event, &key.key, &t->plain, &body);
-    explicit_bzero(&key, sizeof key);
-    if (!opened)
-        return true;
-    const struct fold_event fold = {
-        .at = item.at,
-        .device = event.clear.device,
-        .by_hub = identity_is_hub(&t->daemon->identity, &event.clear.device),
-        .incarnation = event.clear.incarnation,
-        .seq = event.clear.seq,
-        .seen = event.clear.seen,
-        .id = *id,
-        .body = &body,
-    };
-    size_t begin = t->rows->cells.len;
-    struct query_row *row = add_row(t->rows);
-    if (!row || !view_timeline_cells(t->document, &fold, &t->rows->cells) || t->rows->cells.failed)
-        return !(t->rows->failed = true);
-    row->sort = sort;
-    row->event = *id;
-    row->site = t->site_index;
-    row->begin = begin;
-    row->len = t->rows->cells.len - begin;
-    return true;
-}
-
-/* An entry that the hub copied to a second site is told once. */
-static void drop_copies(struct query_rows *rows)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < rows->count; i++)
-        if (kept == 0 || !event_id_equal(&rows->rows[i].event, &rows->rows[kept - 1].event))
-            rows->rows[kept++] = rows->rows[i];
-    rows->count = kept;
-}
-
-void query_story(struct daemon *daemon, struct views_txn *txn, struct log_reader *reader, const struct scope *scope,
-                 const struct person_id *person, struct query_rows *out)
-{
-    struct document *document = document_new();
-    struct buffer encoded = {0};
-    out->failed |= document == NULL;
-    for (uint32_t i = 0; i < scope->count && !out->failed; i++) {
-        struct telling t = {.daemon = daemon, .views = txn->views, .reader = reader, .document = document, .rows = out,
-                            .site = bytes_str(scope->sites[i]), .site_index = i};
-        document_clear(document);
-        if (views_get_document(txn, t.site, person, &encoded) != VIEWS_FOUND ||
-            !document_decode(document, buffer_bytes(&encoded)))
-            continue;
-        views_timeline(txn, t.site, person, NULL, tell_event, &t);
-        buffer_release(&t.plain);
-    }
-    buffer_release(&encoded);
-    document_free(document);
-    sort_rows(out, scope);
-    drop_copies(out);
+    if (scope->count > 1)
+        query_sort(out);
 }
 
 /* ---- devices ---- */

@@ -21,6 +21,9 @@ struct query_rows {
     bool failed;             /* memory ran out */
 };
 void query_rows_release(struct query_rows *rows);
+/* A row without cells; NULL when memory ran out (rows->failed). */
+struct query_row *query_add(struct query_rows *rows);
+void query_sort(struct query_rows *rows);
 
 /* caseload, front-door, to-settle, workers. */
 void query_view(struct views_txn *txn, const struct scope *scope, enum view view, struct query_rows *out);
