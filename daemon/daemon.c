@@ -432,6 +432,7 @@ enum felloe_code daemon_run(const char *dir, struct felloe_error *error)
     running->lock = -1;
     running->daemon.dir = dir;
     running->daemon.loop = &running->loop;
+    running->daemon.settle_numbers = settle_numbers_new(); /* without them nothing has one */
     queue_init(&running->daemon.completions, loop_wake_signal, NULL);
     enum felloe_code code = open_all(running, error);
     if (code == FELLOE_OK) {
@@ -443,6 +444,7 @@ enum felloe_code daemon_run(const char *dir, struct felloe_error *error)
             felloe_fail(error, code, "%s cannot be served any longer; start it again", dir);
     }
     close_all(running);
+    settle_numbers_free(running->daemon.settle_numbers);
     free(running);
     return code;
 }

@@ -8,6 +8,7 @@
 #include "daemon/sync/driver.h"
 #include "daemon/log/event_log.h"
 #include "daemon/views/projector.h"
+#include "daemon/views/settle_numbers.h"
 #include "daemon/queue.h"
 
 struct uv_loop_s;
@@ -25,6 +26,7 @@ struct daemon {
     struct driver *driver;
     struct control_server *control;
     struct happened happened;    /* what `felloe status` tells of it */
+    struct settle_numbers *settle_numbers;
     unsigned sites_adding; /* jobs under way; and whether the configuration was read again meanwhile */
     bool sites_again;
 };
