@@ -35,7 +35,7 @@ ALLLDFLAGS  = -pie -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
 # Asked of pkg-config when first used, so that parsing this file needs nothing installed.
 PROTO_PKGS  := msgpack libsodium
 DAEMON_PKGS := libuv libzmq lmdb inih libsystemd
-CLIENT_PKGS := jansson smartcols
+CLIENT_PKGS := jansson
 lazy         = $(eval $1 := $$(shell $2))$($1)
 PKG_CFLAGS   = $(call lazy,PKG_CFLAGS,$(PKG_CONFIG) --cflags $(PROTO_PKGS) $(DAEMON_PKGS) $(CLIENT_PKGS))
 PROTO_LIBS   = $(call lazy,PROTO_LIBS,$(PKG_CONFIG) --libs $(PROTO_PKGS))
@@ -208,7 +208,7 @@ compile_commands.json: FORCE  ## for clangd and other tools
 # ---- dependencies ----------------------------------------------------------------------------------------------------
 
 DEBS := gcc libc6-dev binutils pkg-config libuv1-dev libzmq3-dev liblmdb-dev libmsgpack-dev libsodium-dev libinih-dev \
-        libsystemd-dev libsmartcols-dev libjansson-dev libcmocka-dev jq $(if $(CLANG),clang) $(EXTRA)
+        libsystemd-dev libjansson-dev libcmocka-dev jq $(if $(CLANG),clang) $(EXTRA)
 deps:  ## install what the build and the tests need (Debian packages, through apt-get)
 	$Qif command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then \
 	    missing=; for p in $(DEBS); do \
@@ -225,7 +225,7 @@ deps:  ## install what the build and the tests need (Debian packages, through ap
 	elif ! { command -v $(firstword $(CC)) && command -v jq && $(PKG_CONFIG) --exists $(PROTO_PKGS) $(DAEMON_PKGS) $(CLIENT_PKGS) cmocka; } \
 	    >/dev/null 2>&1; then \
 	    echo "make deps: this is not a Debian system; install a C compiler, pkg-config, jq, and the development files of" >&2; \
-	    echo "  libuv, libzmq (with CURVE), lmdb, msgpack-c, libsodium, inih, libsystemd, libsmartcols, jansson, cmocka" >&2; \
+	    echo "  libuv, libzmq (with CURVE), lmdb, msgpack-c, libsodium, inih, libsystemd, jansson, cmocka" >&2; \
 	    exit 1; fi
 
 # ---- installing ------------------------------------------------------------------------------------------------------

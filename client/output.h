@@ -37,6 +37,8 @@ struct table *table_new(void);
 void table_column(struct table *table, const char *heading, enum column_style style);
 void table_row(struct table *table);                                        /* a new row, now the current one */
 void table_cell(struct table *table, size_t column, const char *text);      /* made one line and safe */
+/* Bytes of the cell (as out_one_line makes it) that stand out; the last ones first, where there are several. */
+void table_bold(struct table *table, size_t column, size_t begin, size_t end);
 void table_grey(struct table *table);                                       /* the current row */
 enum felloe_code table_print(struct table *table, struct felloe_error *error); /* and frees it */
 

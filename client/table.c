@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tables by libsmartcols: as wide as the terminal with long text wrapped between words, and whole in a pipe. The cells
- * are gathered first, because what is to be wrapped depends on all of them. */
-#include <libsmartcols/libsmartcols.h>
+/* Tables: as wide as the terminal with long text wrapped between words, and whole in a pipe. The cells are gathered
+ * first, because what is to be wrapped depends on all of them. Widths are those of wrap.h, marks for bold take none,
+ * and text that runs from right to left is set apart from the cells beside it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +11,9 @@
 #define COLUMNS_MAX 16
 #define GAP 2
 #define LEAST_WIDTH 12 /* a text in a narrower column is not read */
+/* Within a cell, around what is bold; no text has them (out_one_line). */
+#define BOLD_ON '\001'
+#define BOLD_OFF '\002'
 
 struct row {
     char *cells[COLUMNS_MAX];
@@ -20,6 +23,7 @@ struct row {
 struct table {
     const char *headings[COLUMNS_MAX];
     enum column_style styles[COLUMNS_MAX];
+    size_t widths[COLUMNS_MAX];
     size_t column_count;
     struct row *rows;
     size_t count, cap;
@@ -65,6 +69,26 @@ void table_cell(struct table *table, size_t column, const char *text)
     table->failed |= !*cell;
 }
 
+void table_bold(struct table *table, size_t column, size_t begin, size_t end)
+{
+    if (!table || table->failed || table->count == 0 || column >= table->column_count)
+        return;
+    char **cell = &table->rows[table->count - 1].cells[column];
+    size_t len = *cell ? strlen(*cell) : 0;
+    char *marked = begin < end && end <= len ? malloc(len + 3) : NULL;
+    if (!marked) {
+        table->failed |= begin < end && end <= len;
+        return;
+    }
+    memcpy(marked, *cell, begin);
+    marked[begin] = BOLD_ON;
+    memcpy(marked + begin + 1, *cell + begin, end - begin);
+    marked[end + 1] = BOLD_OFF;
+    memcpy(marked + end + 2, *cell + end, len - end + 1);
+    free(*cell);
+    *cell = marked;
+}
+
 void table_grey(struct table *table)
 {
     if (table && table->count > 0)
@@ -81,19 +105,25 @@ static void table_free(struct table *table)
     free(table);
 }
 
+static void measure(struct table *table)
+{
+    for (size_t c = 0; c < table->column_count; c++) {
+        size_t *widest = &table->widths[c];
+        *widest = text_width(table->headings[c]);
+        for (size_t i = 0; i < table->count; i++) {
+            size_t width = table->rows[i].cells[c] ? text_width(table->rows[i].cells[c]) : 0;
+            *widest = width > *widest ? width : *widest;
+        }
+    }
+}
+
 /* Breaks the wide texts into lines, so that the whole fits the terminal. */
 static void wrap_cells(struct table *table, size_t total)
 {
-    size_t widths[COLUMNS_MAX];
+    size_t *widths = table->widths;
     unsigned char wrap[COLUMNS_MAX];
-    for (size_t c = 0; c < table->column_count; c++) {
+    for (size_t c = 0; c < table->column_count; c++)
         wrap[c] = table->styles[c] == COLUMN_WRAP;
-        widths[c] = text_width(table->headings[c]);
-        for (size_t i = 0; i < table->count; i++) {
-            size_t width = table->rows[i].cells[c] ? text_width(table->rows[i].cells[c]) : 0;
-            widths[c] = width > widths[c] ? width : widths[c];
-        }
-    }
     columns_fit(widths, wrap, table->column_count, GAP, total, LEAST_WIDTH);
     for (size_t i = 0; i < table->count; i++)
         for (size_t c = 0; c < table->column_count; c++) {
@@ -105,40 +135,6 @@ static void wrap_cells(struct table *table, size_t total)
             free(*cell);
             *cell = wrapped;
         }
-}
-
-static bool add_columns(struct libscols_table *cols, const struct table *table)
-{
-    for (size_t c = 0; c < table->column_count; c++) {
-        bool wrap = table->styles[c] == COLUMN_WRAP;
-        int flags = table->styles[c] == COLUMN_RIGHT ? SCOLS_FL_RIGHT : wrap ? SCOLS_FL_WRAP : 0;
-        struct libscols_column *column = scols_table_new_column(cols, table->headings[c], 0, flags);
-        if (!column)
-            return false;
-        if (wrap) { /* our newlines are where it wraps */
-            scols_column_set_safechars(column, "\n");
-            scols_column_set_wrapfunc(column, scols_wrapnl_chunksize, scols_wrapnl_nextchunk, NULL);
-        }
-        scols_cell_set_color(scols_column_get_header(column), "bold");
-    }
-    return true;
-}
-
-static bool add_rows(struct libscols_table *cols, struct table *table)
-{
-    for (size_t i = 0; i < table->count; i++) {
-        struct libscols_line *line = scols_table_new_line(cols, NULL);
-        if (!line)
-            return false;
-        for (size_t c = 0; c < table->column_count; c++) {
-            if (table->rows[i].cells[c] && scols_line_refer_data(line, c, table->rows[i].cells[c]) != 0)
-                return false;
-            table->rows[i].cells[c] = NULL; /* the line's now */
-        }
-        if (table->rows[i].grey)
-            scols_line_set_color(line, "darkgray");
-    }
-    return true;
 }
 
 /* A column in which no row has anything is left out. */
@@ -173,24 +169,111 @@ static void drop_unused(struct table *table)
     table->column_count = kept;
 }
 
+/* ---- printing ---- */
+
+/* A piece of a cell up to the end of its line; whether bold goes on from the line before, and beyond. */
+struct piece {
+    const char *text;
+    size_t len;
+    bool bold;
+    enum text_runs runs; /* of the whole cell: its lines all run one way */
+};
+
+/* Bold ends where a line does, so that what stands beside the cell is not bold too. */
+static void print_text(struct piece *piece, const char *plain)
+{
+    const char *bold = out_style(STYLE_BOLD);
+    if (piece->bold)
+        fputs(bold, stdout);
+    for (size_t i = 0; i < piece->len; i++) {
+        char c = piece->text[i];
+        if (c == BOLD_ON || c == BOLD_OFF) {
+            piece->bold = c == BOLD_ON;
+            fputs(piece->bold ? bold : out_style(STYLE_PLAIN), stdout);
+            fputs(piece->bold ? "" : plain, stdout);
+        } else {
+            putchar(c);
+        }
+    }
+    if (piece->bold) {
+        fputs(out_style(STYLE_PLAIN), stdout);
+        fputs(plain, stdout);
+    }
+}
+
+static void print_spaces(size_t count)
+{
+    printf("%*s", (int)count, "");
+}
+
+/* One line of a row: each column's piece, and spaces up to the next one that has any. */
+static void print_pieces(const struct table *table, struct piece *pieces, const char *plain)
+{
+    static const char *const begin[] = {[RUNS_RIGHT] = "", [RUNS_BOTH] = "\u2066", [RUNS_LEFT] = "\u2067"};
+    size_t due = 0;
+    for (size_t c = 0; c < table->column_count; c++) {
+        struct piece *piece = &pieces[c];
+        size_t width = text_width_of(piece->text, piece->len);
+        size_t room = table->widths[c] > width ? table->widths[c] - width : 0;
+        bool right = table->styles[c] == COLUMN_RIGHT;
+        if (right)
+            due += room;
+        if (piece->len > 0) {
+            print_spaces(due);
+            due = 0;
+            fputs(begin[piece->runs], stdout);
+            print_text(piece, plain);
+            fputs(piece->runs == RUNS_RIGHT ? "" : "\u2069", stdout);
+        }
+        due += (right ? 0 : room) + GAP + (piece->len > 0 ? 0 : width);
+    }
+}
+
+/* `plain` is how the row's text is printed where it is not bold. */
+static void print_row(const struct table *table, const char *const *cells, const char *plain)
+{
+    struct piece pieces[COLUMNS_MAX] = {{0}};
+    const char *rest[COLUMNS_MAX];
+    bool more = true;
+    for (size_t c = 0; c < table->column_count; c++) {
+        rest[c] = cells[c] ? cells[c] : "";
+        pieces[c].runs = out_width() > 0 ? text_runs(rest[c]) : RUNS_RIGHT; /* in a pipe there is nothing but the text */
+    }
+    while (more) {
+        more = false;
+        for (size_t c = 0; c < table->column_count; c++) {
+            pieces[c].text = rest[c];
+            pieces[c].len = strcspn(rest[c], "\n");
+            rest[c] += pieces[c].len + (rest[c][pieces[c].len] == '\n');
+            more |= *rest[c] != '\0';
+        }
+        fputs(plain, stdout);
+        print_pieces(table, pieces, plain);
+        puts(*plain ? out_style(STYLE_PLAIN) : "");
+    }
+}
+
+static void print_rows(const struct table *table)
+{
+    print_row(table, table->headings, out_style(STYLE_BOLD));
+    for (size_t i = 0; i < table->count; i++)
+        print_row(table, (const char *const *)table->rows[i].cells,
+                  table->rows[i].grey ? out_style(STYLE_GREY) : "");
+}
+
 enum felloe_code table_print(struct table *table, struct felloe_error *error)
 {
     size_t width = out_width();
-    struct libscols_table *cols = table ? scols_new_table() : NULL;
-    bool done = false;
-    if (cols && !table->failed) {
-        scols_table_set_column_separator(cols, "  ");
-        scols_table_enable_noencoding(cols, 1); /* cells were made safe in table_cell */
-        scols_table_set_termforce(cols, width ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
+    bool done = table && !table->failed;
+    if (done) {
         drop_unused(table);
-        scols_table_enable_colors(cols, *out_style(STYLE_BOLD) != '\0');
-        if (width) {
-            scols_table_set_termwidth(cols, width);
+        measure(table);
+        if (width)
             wrap_cells(table, width);
-        }
-        done = !table->failed && add_columns(cols, table) && add_rows(cols, table) && scols_print_table(cols) >= 0;
+        done = !table->failed;
     }
-    scols_unref_table(cols);
+    if (done)
+        print_rows(table);
     table_free(table);
     return done ? FELLOE_OK : felloe_fail(error, FELLOE_FAILED, "out of memory");
 }

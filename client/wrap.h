@@ -5,10 +5,17 @@
 
 #include <stddef.h>
 
-/* Columns of the screen that the text takes. */
+/* Columns of the screen that the text takes: what the C library says of each character, so that marks and joiners take
+ * none; pictures that are newer than it take two. */
 size_t text_width(const char *text);
+size_t text_width_of(const char *text, size_t len);
+/* Which way it runs: from left to right altogether, or with parts that run from right to left, or from right to left (as
+ * its first letter does). */
+enum text_runs { RUNS_RIGHT, RUNS_BOTH, RUNS_LEFT };
+enum text_runs text_runs(const char *text);
 /* A new string with a newline in place of the last space that keeps each line within `width` columns; a word that is
- * wider is broken where it must be. Combining characters stay with their letter. NULL when memory ran out. */
+ * wider is broken where it must be. Marks stay with their letter, and joined pictures together. NULL when memory ran
+ * out. */
 char *text_wrap(const char *text, size_t width);
 
 /* Narrows the widest of the columns that may be (wrap[i]) until all fit into `total` columns with `gap` between any

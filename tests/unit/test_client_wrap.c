@@ -49,6 +49,28 @@ static void text_is_broken_between_words(void **state)
     }
 }
 
+static void pictures_are_not_taken_apart(void **state)
+{
+    (void)state;
+    char *wrapped = text_wrap("👩\u200d👧👍🏽", 5); /* a woman joined with a girl; a thumb with its tone of skin */
+    assert_string_equal(wrapped, "👩\u200d👧\n👍🏽");
+    free(wrapped);
+    assert_int_equal(text_width("👍"), 2);
+    assert_int_equal(text_width("\U0001fae8"), 2); /* of Unicode 15: the C library of Debian 12 does not know it */
+    assert_int_equal(text_width("a\u200db"), 2);
+    assert_int_equal(text_width("\u0301"), 0);
+}
+
+static void direction_is_that_of_the_first_letter(void **state)
+{
+    (void)state;
+    assert_int_equal(text_runs("Jo, 14:02"), RUNS_RIGHT);
+    assert_int_equal(text_runs("שלום Jo"), RUNS_LEFT);
+    assert_int_equal(text_runs("12: محمد"), RUNS_LEFT);
+    assert_int_equal(text_runs("Jo and محمد"), RUNS_BOTH);
+    assert_int_equal(text_runs(""), RUNS_RIGHT);
+}
+
 static void the_widest_columns_give_way(void **state)
 {
     (void)state;
@@ -78,6 +100,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(width_is_what_the_screen_shows),
         cmocka_unit_test(text_is_broken_between_words),
+        cmocka_unit_test(pictures_are_not_taken_apart),
+        cmocka_unit_test(direction_is_that_of_the_first_letter),
         cmocka_unit_test(the_widest_columns_give_way),
         cmocka_unit_test(what_others_wrote_cannot_drive_the_terminal),
     };
