@@ -67,9 +67,11 @@ void cell_print(FILE *to, const struct column_def *column, const struct felloe_v
     case CELL_TEXT:
     case CELL_CODE:
     case CELL_WORKER:
+    case CELL_RESOURCE:
         print_text(to, column, cell, context);
         break;
     case CELL_WORKERS:
+    case CELL_CODES:
     case CELL_TEXTS:
         print_list(to, column, cell, context);
         break;
@@ -80,7 +82,17 @@ void cell_print(FILE *to, const struct column_def *column, const struct felloe_v
     case CELL_NUMBER:
         fprintf(to, "%lld", (long long)felloe_value_integer(cell));
         break;
+    case CELL_MEAN:
+        fprintf(to, "%.2f", (double)felloe_value_integer(cell) / 100);
+        break;
+    case CELL_CHANGE:
+        fprintf(to, "%+lld", (long long)felloe_value_integer(cell));
+        break;
+    case CELL_CLOCK:
+    case CELL_OPEN:
+        break;
     case CELL_TIME:
+    case CELL_NEXT:
     case CELL_SINCE:
         print_time(to, column, felloe_value_integer(cell), context);
         break;

@@ -41,6 +41,7 @@ struct fold_event {
     uint64_t seq;
     struct seen seen;
     struct event_id id;
+    bool restricted;             /* a restricted key seals it: the story says so; the fold does not look at it */
     const struct event_body *body;
 };
 

@@ -28,6 +28,8 @@ const struct item *record_find(const struct document *document, uint64_t time, c
 /* The raw value of a field; empty when absent, not kept, or no field of the item's type. */
 struct bytes item_value(const struct item *item, const char *field);
 struct bytes item_text(const struct item *item, const char *field);
+/* The number of a raw msgpack integer. False for anything else. */
+bool value_number(struct bytes raw, int64_t *out);
 /* When it happened, else when it was recorded; ms since 1970. */
 int64_t item_ms(const struct item *item);
 /* In ms, for sorting: what lies before 1970 counts as 1970. */
@@ -39,6 +41,14 @@ uint64_t item_sort_ms(const struct item *item);
 const struct item *record_struck_by(const struct document *document, const struct event_id *name);
 /* Recognised and not struck: it counts. */
 bool item_counts(const struct document *document, const struct item *item);
+
+/* What counts of a contact: as it was corrected, else as it was written; as text (codes), empty when it is absent.
+ * Lives until the document changes. */
+struct bytes item_corrected(const struct document *document, const struct item *item, const char *field);
+/* When it happened, as corrected ("2026-11-21", "2026-11-21 14:30" in local time, or ms since 1970). */
+int64_t item_corrected_ms(const struct document *document, const struct item *item);
+/* Its minutes, as corrected; false when nobody says. */
+bool item_corrected_minutes(const struct document *document, const struct item *item, int64_t *minutes);
 
 /* All registers that were ever written, by the order of the catalogue, then by `each`. Lives until the document
  * changes. *ok is false when memory ran out (then there are none). */

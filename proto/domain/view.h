@@ -7,7 +7,9 @@
 #include "proto/domain/document.h"
 
 enum view {
-    VIEW_CASELOAD = 1, VIEW_FRONT_DOOR = 2, VIEW_TO_SETTLE = 3, VIEW_PERSON = 4, VIEW_FRESHNESS = 5, VIEW_WORKERS = 6
+    VIEW_CASELOAD = 1, VIEW_FRONT_DOOR = 2, VIEW_TO_SETTLE = 3, VIEW_PERSON = 4, VIEW_FRESHNESS = 5, VIEW_WORKERS = 6,
+    VIEW_SAFETY = 7, VIEW_HUDDLE = 8, VIEW_MY_DAY = 9, VIEW_BEFORE_YOU_CALL = 10, VIEW_GOALS = 11,
+    VIEW_CONNECTIONS = 12, VIEW_RESOURCES = 13, VIEW_PLACES = 14, VIEW_WORRIES = 15, VIEW_NEWS = 16, VIEW_LEARNING = 17
 };
 
 /* How a cell is stored (msgpack) and shown. Any cell may be nil. */
@@ -25,13 +27,24 @@ enum cell_kind {
     CELL_DEVICE,  /* bin 16 */
     CELL_DEVICES, /* array of str, ids in hex; shown as their short prefixes */
     CELL_FIELDS,  /* map of an event's fields */
-    CELL_YESNO    /* bool */
+    CELL_YESNO,   /* bool */
+    CELL_CODES,   /* array of str; shown with their labels from column.codes */
+    CELL_MEAN,    /* integer, hundredths; shown as "4.25" */
+    CELL_CHANGE,  /* integer, shown with its sign: "+2" */
+    CELL_CLOCK,   /* array: since (ms), limit (ms, how long), stopped (ms or nil); shown as "2 h 10 min left", "30 min
+                     over", "stopped after 1 h 50 min" */
+    CELL_NEXT,    /* stored: array of times, ascending; told: the first that is not past, or nil */
+    CELL_OPEN,    /* stored: opening hours, str; told: array of bool (open now) and when that changes next (ms or nil),
+                     or nil where no hours are known */
+    CELL_RESOURCE /* stored: bin 32, the entry that a resource is; told: array of that and the resource's name (str, or
+                     nil where it is not known) */
 };
 
 struct column_def {
     const char *name, *label; /* JSON key; table heading */
     enum cell_kind kind;
     const struct code_list *codes;
+    bool quiet;               /* in JSON only: a table for people leaves it out */
 };
 
 struct view_def {
@@ -52,6 +65,15 @@ enum worker_column { WORKER_ID, WORKER_NAME, WORKER_ROLE, WORKER_AGENCY, WORKER_
 enum freshness_column {
     FRESHNESS_DEVICE, FRESHNESS_WORKER, FRESHNESS_LAST_EVENT, FRESHNESS_LAST_HEARD, FRESHNESS_WAITING, FRESHNESS_COLUMNS
 };
+enum settle_column {
+    SETTLE_NUMBER, SETTLE_PERSON, SETTLE_ID, SETTLE_FIELD, SETTLE_WHICH, SETTLE_VALUES, SETTLE_WORKERS, SETTLE_WHY,
+    SETTLE_SINCE, SETTLE_KEY, SETTLE_CHOICES, SETTLE_COLUMNS
+};
+enum resource_column {
+    RESOURCE_NAME, RESOURCE_AREA, RESOURCE_PLACE, RESOURCE_CONTACT, RESOURCE_OPEN, RESOURCE_HOURS, RESOURCE_CAPACITY,
+    RESOURCE_STATUS, RESOURCE_CHECKED, RESOURCE_ID, RESOURCE_COLUMNS
+};
+enum learning_column { LEARNING_WHAT, LEARNING_COUNT, LEARNING_OF, LEARNING_MEDIAN, LEARNING_COLUMNS };
 
 /* One row: where it sorts in its view (ascending by sort, then by subject, then by sub), and its cells: one msgpack
  * array in the order of the view's columns. */
@@ -63,8 +85,8 @@ struct view_row {
 };
 typedef bool (*view_emit)(void *context, const struct view_row *row);
 
-/* Every row that this document has in caseload, front-door and to-settle (a person's), or in workers (the site's: the
- * subject is none). False when emit said so or memory ran out. */
+/* Every row that this document has in the views of people (a person's), or of the site (the site's: the subject is
+ * none). False when emit said so or memory ran out. */
 bool view_rows(const struct document *document, const struct person_id *subject, view_emit emit, void *context);
 
 /* A row of the person view (timeline), made from one event and the document (which knows what was struck).

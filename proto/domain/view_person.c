@@ -4,11 +4,12 @@
 
 /* ---- where a person stands ---- */
 
-bool item_is_meeting(const struct item *item)
+bool item_is_meeting(const struct document *document, const struct item *item)
 {
-    struct bytes attendance = item_text(item, "attendance");
-    return item->type && item->type->id == TYPE_contact_recorded &&
-           (attendance.len == 0 || bytes_is(attendance, "5") || bytes_is(attendance, "6"));
+    if (!item->type || item->type->id != TYPE_contact_recorded)
+        return false;
+    struct bytes attendance = item_corrected(document, item, "attendance");
+    return attendance.len == 0 || bytes_is(attendance, "5") || bytes_is(attendance, "6");
 }
 
 /* An introduction waits unless an end of support that stands has seen it. */
@@ -18,6 +19,13 @@ static bool still_waits(const struct item *introduction, const struct reading *s
         if (stamp_has_seen(support->writes[i].stamp, &introduction->stamp))
             return false;
     return true;
+}
+
+/* The person went to another team, as this document has it. */
+static bool has_moved(const struct document *document)
+{
+    struct bytes home = reading_text(record_reading(document, REG_home));
+    return home.len > 0 && site_tag(home) != document_site(document);
 }
 
 static void earlier(const struct item **first, const struct item *item)
@@ -35,14 +43,34 @@ static void take_introduction(struct person_state *state, const struct item *ite
         state->source = source;
     if (own_words.len > 0 && (first || state->own_words.len == 0))
         state->own_words = own_words;
-    if (urgency.len > 0 && (state->urgency.len == 0 || code_rank(&codes_urgency, urgency) <
-                                                           code_rank(&codes_urgency, state->urgency)))
-        state->urgency = urgency;
+    if (urgency.len > 0) {
+        size_t rank = code_rank(&codes_urgency, urgency), before = code_rank(&codes_urgency, state->urgency);
+        bool more = state->urgency.len == 0 || rank < before;
+        if (more || (rank == before && item_ms(item) < state->urgent_since))
+            state->urgent_since = item_ms(item);
+        if (more)
+            state->urgency = urgency;
+    }
     earlier(&state->introduced, item);
 }
 
-static void take_item(struct person_state *state, const struct item *item, const struct reading *support,
-                      const struct item **begun)
+static void take_contact(struct person_state *state, const struct document *document, const struct item *item,
+                         const struct reading *support)
+{
+    int64_t when = item_corrected_ms(document, item);
+    if (!item_is_meeting(document, item))
+        return;
+    if (!state->met || when > state->last_contact)
+        state->last_contact = when;
+    state->met = true;
+    if (still_waits(item, support) && (!state->answered || when < state->answered_at)) {
+        state->answered = true;
+        state->answered_at = when;
+    }
+}
+
+static void take_item(struct person_state *state, const struct document *document, const struct item *item,
+                      const struct reading *support, const struct item **begun)
 {
     switch (item->type->id) {
     case TYPE_person_introduced:
@@ -53,12 +81,7 @@ static void take_item(struct person_state *state, const struct item *item, const
         take_introduction(state, item);
         break;
     case TYPE_support_started: earlier(begun, item); break;
-    case TYPE_contact_recorded:
-        if (item_is_meeting(item) && (!state->met || item_ms(item) > state->last_contact)) {
-            state->met = true;
-            state->last_contact = item_ms(item);
-        }
-        break;
+    case TYPE_contact_recorded: take_contact(state, document, item, support); break;
     default: break;
     }
 }
@@ -86,11 +109,12 @@ bool person_state_of(const struct document *document, struct person_state *out)
     for (size_t i = 0; i < count; i++)
         out->to_settle += readings[i].to_settle;
     const struct reading *support = record_reading(document, REG_support);
+    out->moved = has_moved(document);
     if (support)
         out->standing = bytes_is(value_text(support->writes[0].value), "active") ? STANDING_ACTIVE : STANDING_ENDED;
     for (size_t i = 0; i < record_count(document); i++)
         if (item_counts(document, record_at(document, i)))
-            take_item(out, record_at(document, i), support, &begun);
+            take_item(out, document, record_at(document, i), support, &begun);
     find_acknowledged(out, document);
     if (!out->introduced)
         out->introduced = begun;
@@ -98,38 +122,6 @@ bool person_state_of(const struct document *document, struct person_state *out)
     if (out->met)
         out->unseen_since = out->last_contact > 0 ? (uint64_t)out->last_contact : 0;
     return true;
-}
-
-/* ---- cells of registers ---- */
-
-void put_register(struct buffer *out, const struct reading *reading)
-{
-    size_t shown = reading ? reading_shown(reading) : 0;
-    if (shown == 1 && value_text(reading->writes[0].value).len == 0)
-        shown = 0; /* "there is none any more" */
-    mp_put_array(out, (uint32_t)shown);
-    for (size_t i = 0; i < shown; i++)
-        buffer_append(out, reading->writes[i].value.data, reading->writes[i].value.len);
-}
-
-static bool is_in(const struct reading *reading, enum register_id id)
-{
-    return reading->def->id == id && reading->values > 0 &&
-           bytes_is(value_text(reading->writes[0].value), reading->def->codes->codes[0].code);
-}
-
-void put_members(struct buffer *out, const struct document *document, enum register_id id)
-{
-    size_t count;
-    bool ok;
-    uint32_t members = 0;
-    const struct reading *readings = record_readings(document, &count, &ok);
-    for (size_t i = 0; i < count; i++)
-        members += is_in(&readings[i], id);
-    mp_put_array(out, members);
-    for (size_t i = 0; i < count; i++)
-        if (is_in(&readings[i], id))
-            mp_put_str(out, readings[i].each);
 }
 
 /* ---- answers that are not rows ---- */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows of the views of people: caseload, front-door, to-settle. */
+/* All rows of a document; those of caseload and front-door. */
+#include <stdlib.h>
+
 #include "proto/domain/view_person.h"
 
 void row_begin(struct row_maker *maker, enum view view)
@@ -14,15 +16,7 @@ bool row_emit(struct row_maker *maker, enum view view, uint64_t sort, uint32_t s
     return !maker->cells.failed && maker->emit(maker->context, &row);
 }
 
-static void put_text(struct buffer *out, struct bytes text)
-{
-    if (text.len > 0)
-        mp_put_str(out, text);
-    else
-        mp_put_nil(out);
-}
-
-static void put_who(struct row_maker *maker)
+void put_who(struct row_maker *maker)
 {
     put_register(&maker->cells, record_reading(maker->document, REG_known_as));
     mp_put_bin(&maker->cells, maker->subject->b, sizeof maker->subject->b);
@@ -30,21 +24,40 @@ static void put_who(struct row_maker *maker)
 
 /* ---- caseload: longest unseen first ---- */
 
+/* When each appointment is that stands and has not taken place. */
+static bool put_next(struct row_maker *maker)
+{
+    size_t count, planned = 0;
+    const struct reading *readings = readings_of(maker->document, REG_appointment, &count);
+    int64_t *times = calloc(count + 1, sizeof *times);
+    for (size_t i = 0; times && i < count; i++)
+        if (appointment_stands(maker->document, &readings[i], &times[planned]))
+            planned++;
+    if (times && planned > 1)
+        qsort(times, planned, sizeof *times, by_number);
+    if (planned > 0)
+        mp_put_array(&maker->cells, (uint32_t)planned);
+    else
+        mp_put_nil(&maker->cells);
+    for (size_t i = 0; i < planned; i++)
+        mp_put_int(&maker->cells, times[i]);
+    free(times);
+    return times != NULL;
+}
+
 bool rows_caseload(struct row_maker *maker)
 {
     const struct person_state *state = maker->state;
     struct buffer *cells = &maker->cells;
-    if (state->standing != STANDING_ACTIVE)
+    if (state->standing != STANDING_ACTIVE || state->moved)
         return true;
     row_begin(maker, VIEW_CASELOAD);
     put_who(maker);
     put_register(cells, record_reading(maker->document, REG_keyworker));
     put_members(cells, maker->document, REG_team);
-    if (state->met)
-        mp_put_int(cells, state->last_contact);
-    else
-        mp_put_nil(cells);
-    mp_put_nil(cells); /* next: no appointments yet */
+    put_time(cells, state->met, state->last_contact);
+    if (!put_next(maker))
+        return false;
     mp_put_uint(cells, state->to_settle);
     return row_emit(maker, VIEW_CASELOAD, state->unseen_since, 0);
 }
@@ -55,7 +68,8 @@ bool rows_front_door(struct row_maker *maker)
 {
     const struct person_state *state = maker->state;
     struct buffer *cells = &maker->cells;
-    if (state->standing != STANDING_WAITING)
+    int64_t limit;
+    if (state->standing != STANDING_WAITING || state->moved)
         return true;
     row_begin(maker, VIEW_FRONT_DOOR);
     put_who(maker);
@@ -63,50 +77,13 @@ bool rows_front_door(struct row_maker *maker)
     put_text(cells, state->own_words);
     put_text(cells, state->urgency);
     mp_put_int(cells, item_ms(state->introduced));
-    if (state->acknowledged)
-        mp_put_int(cells, item_ms(state->acknowledged));
+    if (urgency_limit(state->urgency, &limit))
+        put_clock(cells, state->urgent_since, limit, state->answered, state->answered_at);
     else
         mp_put_nil(cells);
+    put_time(cells, state->acknowledged, state->acknowledged ? item_ms(state->acknowledged) : 0);
     uint64_t rank = code_rank(&codes_urgency, state->urgency);
     return row_emit(maker, VIEW_FRONT_DOOR, rank << 56 | item_sort_ms(state->introduced), 0);
-}
-
-/* ---- to-settle: safety, sharing, the rest; oldest first ---- */
-
-static void put_settle_row(struct row_maker *maker, const struct reading *reading)
-{
-    struct buffer *cells = &maker->cells;
-    row_begin(maker, VIEW_TO_SETTLE);
-    put_who(maker);
-    mp_put_text(cells, reading->def->name);
-    mp_put_array(cells, (uint32_t)reading->values);
-    for (size_t i = 0; i < reading->values; i++)
-        buffer_append(cells, reading->writes[i].value.data, reading->writes[i].value.len);
-    mp_put_array(cells, (uint32_t)reading->values);
-    for (size_t i = 0; i < reading->values; i++)
-        mp_put_str(cells, reading->writes[i].by);
-    mp_put_text(cells, reading->def->id == REG_support ? "ended while seen" : "written without knowing of each other");
-}
-
-bool rows_to_settle(struct row_maker *maker)
-{
-    size_t count;
-    bool ok;
-    const struct reading *readings = record_readings(maker->document, &count, &ok);
-    for (size_t i = 0; i < count; i++) {
-        const struct reading *reading = &readings[i];
-        if (!reading->to_settle)
-            continue;
-        uint64_t since = 0; /* when the last of them was written, the disagreement began */
-        for (size_t w = 0; w < reading->values; w++)
-            if (reading->writes[w].stamp->time > since)
-                since = reading->writes[w].stamp->time;
-        put_settle_row(maker, reading);
-        mp_put_uint(&maker->cells, since >> 16);
-        if (!row_emit(maker, VIEW_TO_SETTLE, (uint64_t)reading->def->settle << 56 | since >> 16, (uint32_t)i))
-            return false;
-    }
-    return ok;
 }
 
 /* ---- all of them ---- */
@@ -114,7 +91,7 @@ bool rows_to_settle(struct row_maker *maker)
 bool view_rows(const struct document *document, const struct person_id *subject, view_emit emit, void *context)
 {
     static const make_rows of_person[] = {rows_caseload, rows_front_door, rows_to_settle};
-    static const make_rows of_site[] = {rows_workers};
+    static const make_rows of_site[] = {rows_workers, rows_to_settle};
     struct row_maker maker = {.document = document, .subject = subject, .emit = emit, .context = context};
     struct person_state state;
     bool site = person_id_is_none(subject);

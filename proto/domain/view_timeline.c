@@ -3,8 +3,8 @@
 #include "proto/event/hlc.h"
 #include "proto/domain/view_person.h"
 
-/* Recorded more than a day after it happened: shown as a late entry. */
-#define LATE_MS (24 * 3600 * 1000)
+/* Recorded more than an hour after it happened: shown as a late entry. */
+#define LATE_MS (3600 * 1000)
 
 static int64_t recorded_ms(const struct event_body *body)
 {
@@ -48,5 +48,6 @@ bool view_timeline_cells(const struct document *document, const struct fold_even
         mp_put_nil(out);
     mp_put_bool(out, !is_recognised(document, event));
     mp_put_bin(out, event->id.b, sizeof event->id.b);
+    mp_put_bool(out, event->restricted);
     return !out->failed;
 }

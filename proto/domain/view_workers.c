@@ -27,13 +27,6 @@ bool document_devices(const struct document *document, device_visit visit, void 
 
 /* ---- rows: one a worker ---- */
 
-static int compare_texts(struct bytes a, struct bytes b)
-{
-    size_t shorter = a.len < b.len ? a.len : b.len;
-    int order = shorter > 0 ? memcmp(a.data, b.data, shorter) : 0;
-    return order ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 /* By worker, then device. */
 static int by_worker(const void *left, const void *right)
 {

@@ -7,7 +7,9 @@
 static void every_view_is_found_by_name_and_number(void **state)
 {
     (void)state;
-    static const char *const names[] = {"front-door", "caseload", "person", "to-settle", "freshness", "workers"};
+    static const char *const names[] = {"front-door", "caseload",    "person",    "safety", "huddle",  "my-day",
+                                        "before-you-call", "goals", "connections", "resources", "places", "to-settle",
+                                        "worries",    "freshness",   "news",      "learning", "workers"};
     assert_int_equal(view_count(), sizeof names / sizeof names[0]);
     assert_null(view_at(view_count()));
     assert_null(view_find(bytes_str("tea")));
@@ -19,7 +21,8 @@ static void every_view_is_found_by_name_and_number(void **state)
         assert_true(*view->title && *view->empty && view->column_count > 0);
         for (size_t c = 0; c < view->column_count; c++) {
             assert_true(*view->columns[c].name && *view->columns[c].label);
-            assert_true(view->columns[c].kind != CELL_CODE || view->columns[c].codes);
+            assert_true((view->columns[c].kind != CELL_CODE && view->columns[c].kind != CELL_CODES) ||
+                        view->columns[c].codes);
             for (size_t other = 0; other < c; other++)
                 assert_string_not_equal(view->columns[c].name, view->columns[other].name);
         }
@@ -40,13 +43,20 @@ static bool is_of_kind(struct mp_reader *r, enum cell_kind kind)
     case CELL_WORKER: return type == MP_STR;
     case CELL_NUMBER:
     case CELL_TIME:
+    case CELL_MEAN:
+    case CELL_CHANGE:
     case CELL_SINCE: return type == MP_UINT || type == MP_INT;
     case CELL_PERSON:
     case CELL_DEVICE: return type == MP_BIN && size == 16;
+    case CELL_RESOURCE:
     case CELL_EVENT: return type == MP_BIN && size == 32;
     case CELL_WORKERS:
     case CELL_DEVICES:
+    case CELL_CODES:
     case CELL_TEXTS: return type == MP_ARRAY;
+    case CELL_CLOCK: return type == MP_ARRAY && size == 3;
+    case CELL_NEXT: return type == MP_ARRAY && size > 0;
+    case CELL_OPEN: return type == MP_STR;
     case CELL_FIELDS: return type == MP_MAP;
     case CELL_YESNO: return type == MP_BOOL;
     }

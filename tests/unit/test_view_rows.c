@@ -12,12 +12,12 @@ static void somebody_introduced_waits_at_the_front_door(void **state)
     struct team *team = team_new();
     write_(team, 1, "person.introduced", "known_as", "Jo", "source", "B1", "own_words", "I can't sleep", "urgency",
            "2");
-    assert_rows(team, VIEW_FRONT_DOOR, "[Jo] | 70000000 | B1 | I can't sleep | 2 | 1795262400000 | -\n");
+    assert_rows(team, VIEW_FRONT_DOOR, "[Jo] | 70000000 | B1 | I can't sleep | 2 | 1795262400000 | [1795262400000, 86400000, -] | -\n");
     assert_rows(team, VIEW_CASELOAD, "");
     assert_rows(team, VIEW_TO_SETTLE, "");
     pass(team, HOUR);
     write_(team, 1, "introduction.acknowledged", "to", "Jo", "method", "phone");
-    assert_rows(team, VIEW_FRONT_DOOR, "[Jo] | 70000000 | B1 | I can't sleep | 2 | 1795262400000 | 1795266000000\n");
+    assert_rows(team, VIEW_FRONT_DOOR, "[Jo] | 70000000 | B1 | I can't sleep | 2 | 1795262400000 | [1795262400000, 86400000, -] | 1795266000000\n");
     write_(team, 1, "support.started", "offer", "short");
     assert_rows(team, VIEW_FRONT_DOOR, "");
     assert_rows(team, VIEW_CASELOAD, "[Jo] | 70000000 | [] | [] | - | - | 0\n");
@@ -31,7 +31,7 @@ static void two_introductions_are_one_person_waiting_since_the_first(void **stat
     write_(team, 1, "person.introduced", "known_as", "Jo", "source", "Q1", "urgency", "3");
     pass(team, DAY);
     write_(team, 2, "person.introduced", "source", "A1", "own_words", "please see soon", "urgency", "4");
-    assert_rows(team, VIEW_FRONT_DOOR, "[Jo] | 70000000 | Q1 | please see soon | 4 | 1795262400000 | -\n");
+    assert_rows(team, VIEW_FRONT_DOOR, "[Jo] | 70000000 | Q1 | please see soon | 4 | 1795262400000 | [1795348800000, 14400000, -] | -\n");
     team_free(team);
 }
 
@@ -41,7 +41,7 @@ static void an_introduction_entered_late_is_still_the_first(void **state)
     struct team *team = team_new();
     write_(team, 1, "person.introduced", "known_as", "Jo", "source", "Q1", "own_words", "hello");
     happened_at(write_(team, 2, "person.introduced", "source", "A1", "own_words", "please see"), NOON - DAY);
-    assert_rows(team, VIEW_FRONT_DOOR, "[Jo] | 70000000 | A1 | please see | - | 1795176000000 | -\n");
+    assert_rows(team, VIEW_FRONT_DOOR, "[Jo] | 70000000 | A1 | please see | - | 1795176000000 | - | -\n");
     team_free(team);
 }
 
@@ -67,7 +67,7 @@ static void a_new_introduction_after_the_farewell_waits_again(void **state)
     write_(team, 1, "support.ended", "reason", "02", "agreed", "yes");
     pass(team, DAY);
     struct happened *again = write_(team, 2, "person.introduced", "source", "G4"); /* unaware of the farewell */
-    assert_rows(team, VIEW_FRONT_DOOR, "[Jo] | 70000000 | G4 | - | - | 1795348800000 | -\n");
+    assert_rows(team, VIEW_FRONT_DOOR, "[Jo] | 70000000 | G4 | - | - | 1795348800000 | - | -\n");
     char id[65];
     write_(team, 2, "entry.struck", "of", id_hex(again, id), "why", "somebody else");
     assert_rows(team, VIEW_FRONT_DOOR, "");
@@ -184,8 +184,8 @@ static void two_dates_of_birth_both_show_until_they_are_settled(void **state)
     write_(team, 2, "person.details.recorded", "date_of_birth", "1990-10-01");
     sync_all(team, 2);
     assert_rows(team, VIEW_TO_SETTLE,
-                "[Jo] | 70000000 | date_of_birth | [1990-01-01, 1990-10-01] | [w1, w2] | "
-                "written without knowing of each other | 1795266000000\n");
+                "- | [Jo] | 70000000 | date_of_birth | - | [1990-01-01, 1990-10-01] | [w1, w2] | "
+                "written without knowing of each other | 1795266000000 | date_of_birth | [1990-01-01, 1990-10-01]\n");
     write_(team, 1, "conflict.settled", "what", "date_of_birth", "chosen", "1990-10-01", "with", "Jo", "with", "Amy");
     assert_rows(team, VIEW_TO_SETTLE, "");
     team_free(team);
@@ -284,7 +284,8 @@ static void support_that_ended_while_somebody_met_the_person_stays_open_to_settl
     sync_all(team, 2);
     assert_rows(team, VIEW_CASELOAD, "[Jo] | 70000000 | [] | [] | 1795348800000 | - | 1\n");
     assert_rows(team, VIEW_TO_SETTLE,
-                "[Jo] | 70000000 | support | [active, ended] | [w2, w1] | ended while seen | 1795348800000\n");
+                "- | [Jo] | 70000000 | support | - | [we are with them, farewell] | [w2, w1] | ended while seen | "
+                "1795348800000 | support | [active, ended]\n");
     write_(team, 2, "conflict.settled", "what", "support", "chosen", "ended");
     assert_rows(team, VIEW_CASELOAD, "");
     assert_rows(team, VIEW_TO_SETTLE, "");

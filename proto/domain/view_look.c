@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Looking things up in a document, and cells of what was found. */
+#include "proto/domain/view_person.h"
+
+/* ---- registers ---- */
+
+const struct reading *readings_of(const struct document *document, enum register_id id, size_t *count)
+{
+    size_t high, low = 0, end;
+    bool ok;
+    const struct reading *readings = record_readings(document, &high, &ok);
+    const size_t all = high;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (readings[middle].def->id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (end = low; end < all && readings[end].def->id == id; end++)
+        ;
+    *count = end - low;
+    return readings ? readings + low : NULL;
+}
+
+struct bytes reading_text(const struct reading *reading)
+{
+    return reading && reading->values > 0 ? value_text(reading->writes[0].value) : (struct bytes){0};
+}
+
+bool reading_is_first(const struct reading *reading)
+{
+    return reading && reading->values > 0 && reading->def->codes &&
+           bytes_is(reading_text(reading), reading->def->codes->codes[0].code);
+}
+
+const struct item *write_item(const struct write *write)
+{
+    return (const struct item *)(const void *)write->stamp; /* a stamp is an item's first member */
+}
+
+const struct item *record_named(const struct document *document, struct bytes name)
+{
+    struct event_id id;
+    if (name.len == 2 * sizeof id.b) {
+        if (!hex_decode(name, id.b, sizeof id.b))
+            return NULL;
+        name = bytes_of(id.b, sizeof id.b);
+    }
+    if (name.len != sizeof id.b)
+        return NULL;
+    for (size_t i = record_count(document); i-- > 0;)
+        if (memcmp(record_at(document, i)->name.b, name.data, name.len) == 0)
+            return record_at(document, i);
+    return NULL;
+}
+
+const struct item *reading_entry(const struct document *document, const struct reading *reading)
+{
+    struct bytes name = reading_text(reading);
+    if (name.len != sizeof(struct event_id))
+        return NULL;
+    const struct item *item = write_item(&reading->writes[0]); /* mostly itself */
+    if (memcmp(item->name.b, name.data, name.len) != 0)
+        item = record_named(document, name);
+    return item && item_counts(document, item) ? item : NULL;
+}
+
+/* ---- entries ---- */
+
+bool item_is(const struct document *document, const struct item *item, enum type_id type)
+{
+    return item->type && item->type->id == type && item_counts(document, item);
+}
+
+bool item_yes(const struct item *item, const char *field)
+{
+    static const uint8_t yes = 0xc3;
+    return bytes_equal(item_value(item, field), bytes_of(&yes, 1));
+}
+
+bool item_number(const struct item *item, const char *field, int64_t *out)
+{
+    return value_number(item_value(item, field), out);
+}
+
+int compare_texts(struct bytes a, struct bytes b)
+{
+    size_t shorter = a.len < b.len ? a.len : b.len;
+    int order = shorter > 0 ? memcmp(a.data, b.data, shorter) : 0;
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+/* All that is in a document came in the log of one site: as an entry of that site, or as a copy, whose place in that
+ * log is marked apart. */
+uint32_t document_site(const struct document *document)
+{
+    if (record_count(document) == 0)
+        return 0;
+    const struct stamp *stamp = &record_at(document, 0)->stamp;
+    for (uint32_t i = 0; i < stamp->at.count; i++)
+        if (stamp->at.at[i].site & MARK_APART)
+            return stamp->at.at[i].site & ~MARK_APART;
+    return stamp->home;
+}
+
+/* ---- cells ---- */
+
+void put_register(struct buffer *out, const struct reading *reading)
+{
+    size_t shown = reading ? reading_shown(reading) : 0;
+    if (shown == 1 && value_text(reading->writes[0].value).len == 0)
+        shown = 0; /* "there is none any more" */
+    mp_put_array(out, (uint32_t)shown);
+    for (size_t i = 0; i < shown; i++)
+        buffer_append(out, reading->writes[i].value.data, reading->writes[i].value.len);
+}
+
+void put_members(struct buffer *out, const struct document *document, enum register_id id)
+{
+    size_t count;
+    uint32_t members = 0;
+    const struct reading *readings = readings_of(document, id, &count);
+    for (size_t i = 0; i < count; i++)
+        members += reading_is_first(&readings[i]);
+    mp_put_array(out, members);
+    for (size_t i = 0; i < count; i++)
+        if (reading_is_first(&readings[i]))
+            mp_put_str(out, readings[i].each);
+}
+
+void put_text(struct buffer *out, struct bytes text)
+{
+    if (text.len > 0)
+        mp_put_str(out, text);
+    else
+        mp_put_nil(out);
+}
+
+void put_time(struct buffer *out, bool there, int64_t ms)
+{
+    if (there)
+        mp_put_int(out, ms);
+    else
+        mp_put_nil(out);
+}
+
+void put_clock(struct buffer *out, int64_t since, int64_t limit, bool stopped, int64_t stopped_at)
+{
+    mp_put_array(out, 3);
+    mp_put_int(out, since);
+    mp_put_int(out, limit);
+    put_time(out, stopped, stopped_at > since ? stopped_at : since);
+}
+
+void put_event(struct buffer *out, const struct item *item)
+{
+    if (item)
+        mp_put_bin(out, item->name.b, sizeof item->name.b);
+    else
+        mp_put_nil(out);
+}
+
+void texts_add(struct texts *texts, struct bytes text)
+{
+    if (text.len == 0)
+        return;
+    mp_put_str(&texts->held, text);
+    texts->count++;
+}
+
+void texts_end(struct texts *texts, struct buffer *out)
+{
+    mp_put_array(out, texts->count);
+    buffer_append(out, texts->held.data, texts->held.len);
+    out->failed = out->failed || texts->held.failed;
+    buffer_release(&texts->held);
+    texts->count = 0;
+}
+
+bool urgency_limit(struct bytes urgency, int64_t *limit)
+{
+    static const struct { const char *code; int64_t hours; } limits[] = {{"1", 0}, {"4", 4}, {"2", 24}, {"3", 28 * 24}};
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
+        if (bytes_is(urgency, limits[i].code)) {
+            *limit = limits[i].hours * 3600 * 1000;
+            return true;
+        }
+    return false;
+}
+
+bool appointment_stands(const struct document *document, const struct reading *reading, int64_t *when)
+{
+    const struct item *item = reading_entry(document, reading);
+    return item && item->type->id == TYPE_contact_planned && !item_yes(item, "cancelled") &&
+           !reading_is_first(record_reading_of(document, REG_appointment_state, reading->each)) &&
+           item_number(item, "when", when);
+}
+
+int by_number(const void *left, const void *right)
+{
+    const int64_t *a = left, *b = right;
+    return *a < *b ? -1 : *a > *b;
+}
