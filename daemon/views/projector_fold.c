@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "daemon/report.h"
+#include "daemon/views/opened.h"
 
 #define KEPT_PER_EVENT 2048u
 #define KEPT_DOCUMENT (1024u * 1024)
@@ -17,7 +18,8 @@
 struct fold_item {
     struct fold_event event;
     struct event_body body;
-    struct buffer plain;        /* what the body points into; kept from step to step */
+    struct buffer plain, marks; /* what body and event point into; kept from step to step */
+    bool copied;                /* from another site's log */
     struct views_ref ref;
     struct person_id subject;
     uint32_t order;
@@ -30,7 +32,8 @@ struct fold_work {
     size_t refold_count, refold_cap;
     struct document *document;
     struct buffer encoded;
-    struct buffer plain;
+    struct opener opener;
+    struct opened opened;
     struct key_record key;      /* the last one used */
     bool has_key;
     bool has_site_key;
@@ -52,19 +55,17 @@ void fold_work_free(struct fold_work *work)
 {
     if (!work)
         return;
-    for (size_t i = 0; i < FOLD_EVENTS_MAX; i++)
+    for (size_t i = 0; i < FOLD_EVENTS_MAX; i++) {
         buffer_release(&work->items[i].plain);
+        buffer_release(&work->items[i].marks);
+    }
     buffer_release(&work->encoded);
-    buffer_release(&work->plain);
+    opener_release(&work->opener);
+    opened_release(&work->opened);
     document_free(work->document);
     free(work->refold);
     explicit_bzero(work, sizeof *work);
     free(work);
-}
-
-bool fold_fetch(struct log_reader *reader, struct bytes site, const struct views_ref *ref, struct log_item *out)
-{
-    return ref->at.epoch != 0 ? log_get(reader, site, ref->at, out) : log_get_own(reader, site, ref->at.n, out);
 }
 
 static const struct data_key *find_key(struct fold_work *work, struct keyring *keyring, const struct key_id *id)
@@ -92,20 +93,12 @@ static bool is_of_other_history(const struct fold_step *step, const struct event
            device_id_equal(&event->clear.device, &step->identity->device);
 }
 
-static void fill_fold_event(struct fold_event *out, const struct fold_step *step, const struct event *event,
-                            const struct log_item *found, struct position at, const struct event_id *id)
+static void fill_fold_event(struct fold_event *out, const struct fold_step *step, const struct opener *opener,
+                            const struct opened *opened, unsigned flags)
 {
-    *out = (struct fold_event){
-        .at = at,
-        .log = site_tag(step->site),
-        .home = site_tag(event->clear.site),
-        .device = event->clear.device,
-        .by_hub = identity_is_hub(step->identity, &event->clear.device),
-        .incarnation = is_of_other_history(step, event, found->flags) ? 0 : event->clear.incarnation,
-        .seq = event->clear.seq,
-        .seen = event->clear.seen,
-        .id = *id,
-    };
+    *out = opened_for_fold(opener, opened);
+    if (!opened->copied && is_of_other_history(step, &opened->event, flags))
+        out->incarnation = 0;
 }
 
 /* Must it wait for this key: because it is not here, or (unless it has waited already) because earlier ones do? */
@@ -119,6 +112,32 @@ static void complain(const struct fold_step *step, struct position at, const cha
 {
     report(LEVEL_ERROR, "site %.*s, event %u.%llu %s and is left out of the views; run: felloe verify",
            (int)step->site.len, (const char *)step->site.data, at.epoch, (unsigned long long)at.n, what);
+}
+
+/* Opens it into the next item. False: it is not to be folded. */
+static bool gather_opened(struct fold_work *work, struct fold_step *step, const struct log_item *found,
+                          const struct event *event, struct position at)
+{
+    struct opened *opened = &work->opened;
+    switch (opener_open(&work->opener, found, event, &work->key.key, opened)) {
+    case OPENED: break;
+    case OPENED_PART: return false;
+    case OPENED_NO_MEMORY: work->failed = true; return false; /* the step is done again, with more memory */
+    default: complain(step, at, "does not open with its key"); return false;
+    }
+    struct views_event known;
+    return !opened->copied || !views_get_event(step->views, &opened->id, step->site, &known) ||
+           position_compare(known.ref.at, at) != 0;
+}
+
+/* The item takes the memory that its body lies in, and gives its own for the next. */
+static void swap_memory(struct fold_item *item, struct opened *opened)
+{
+    struct buffer plain = item->plain, marks = item->marks;
+    item->plain = opened->plain;
+    item->marks = opened->marks;
+    opened->plain = plain;
+    opened->marks = marks;
 }
 
 static void gather(struct fold_work *work, struct fold_step *step, const struct log_item *found, struct views_ref ref,
@@ -139,15 +158,10 @@ static void gather(struct fold_work *work, struct fold_step *step, const struct 
         views_put_waiting(step->views, step->site, &event.clear.key, &ref);
         return;
     }
-    struct fold_item *item = &work->items[work->count];
-    if (!event_open(&event, &work->key.key, &item->plain, &item->body)) {
-        if (item->plain.failed) { /* the step is done again, with more memory */
-            work->failed = true;
-            return;
-        }
-        complain(step, ref.at, "does not open with its key");
+    if (!gather_opened(work, step, found, &event, ref.at))
         return;
-    }
+    struct fold_item *item = &work->items[work->count];
+    item->body = work->opened.body;
     item->subject = item->body.has_subject ? item->body.subject : PERSON_ID_NONE;
     if (person_id_is_none(&item->subject) && !work->has_site_key) {
         complain(step, ref.at, "is about the site, whose key is not here,");
@@ -159,7 +173,10 @@ static void gather(struct fold_work *work, struct fold_step *step, const struct 
         views_put_waiting(step->views, step->site, &own_key, &ref);
         return;
     }
-    fill_fold_event(&item->event, step, &event, found, ref.at.epoch != 0 ? ref.at : found->at, &id);
+    fill_fold_event(&item->event, step, &work->opener, &work->opened, found->flags);
+    item->event.at = ref.at.epoch != 0 ? ref.at : found->at;
+    item->copied = work->opened.copied;
+    swap_memory(item, &work->opened);
     item->ref = ref;
     item->order = (uint32_t)work->count;
     work->count++;
@@ -177,7 +194,7 @@ static void gather_arrived(struct fold_work *work, struct fold_step *step, const
             struct log_item item;
             views_drop_waiting(step->views, step->site, key, &refs[i]);
             step->taken++;
-            if (fold_fetch(step->reader, step->site, &refs[i], &item))
+            if (opener_fetch(step->reader, step->site, &refs[i], &item))
                 gather(work, step, &item, refs[i], true);
         }
 }
@@ -358,13 +375,15 @@ static void note_items(struct fold_work *work, struct fold_step *step)
             .sort = view_timeline_sort(&item->body),
             .ref = item->ref,
             .flags = (is_duplicate(work, step, item) ? VIEWS_DUPLICATE : 0u) |
-                     (item->event.by_hub ? VIEWS_BY_HUB : 0u) | (item->body.has_was ? VIEWS_WRITTEN_AGAIN : 0u),
+                     (item->event.by_hub ? VIEWS_BY_HUB : 0u) | (item->body.has_was ? VIEWS_WRITTEN_AGAIN : 0u) |
+                     (item->copied ? VIEWS_COPIED : 0u),
             .was = item->body.was,
         };
         struct views_device device = {item->event.device, item->event.incarnation, item->event.seq, item->body.time};
         keep_positions(step, &item->event.id, &event);
         views_put_event(step->views, &item->event.id, step->site, &event);
-        views_heard_device(step->views, step->site, &device);
+        if (!item->copied) /* its number is one of another site's stream */
+            views_heard_device(step->views, step->site, &device);
         if (event.flags & VIEWS_DUPLICATE)
             continue;
         if (kept != i) {
@@ -400,20 +419,22 @@ static bool fold_other_positions(struct refolding *r, struct fold_event *fold)
 static bool refold_one(void *context, const struct event_id *id, uint64_t sort, const struct views_ref *ref)
 {
     struct refolding *r = context;
+    struct fold_work *work = r->work;
     struct log_item item;
     struct event event;
-    struct event_body body;
     struct fold_event fold;
     (void)sort;
-    if (!fold_fetch(r->step->reader, r->step->site, ref, &item) || !event_decode(item.event, &event))
+    if (!opener_fetch(r->step->reader, r->step->site, ref, &item) || !event_decode(item.event, &event))
         return true;
-    const struct data_key *key = find_key(r->work, r->step->keyring, &event.clear.key);
+    const struct data_key *key = find_key(work, r->step->keyring, &event.clear.key);
     if (!key)
         return true;
-    if (!event_open(&event, key, &r->work->plain, &body))
-        return !(r->work->failed |= r->work->plain.failed);
-    fill_fold_event(&fold, r->step, &event, &item, ref->at.epoch != 0 ? ref->at : item.at, id);
-    fold.body = &body;
+    enum opening outcome = opener_open(&work->opener, &item, &event, key, &work->opened);
+    if (outcome != OPENED)
+        return !(work->failed |= outcome == OPENED_NO_MEMORY);
+    fill_fold_event(&fold, r->step, &work->opener, &work->opened, item.flags);
+    fold.at = ref->at.epoch != 0 ? ref->at : item.at;
+    fold.id = *id;
     if (!document_fold(r->work->document, &fold) || !fold_other_positions(r, &fold))
         r->work->failed = true;
     return !r->work->failed;
@@ -541,9 +562,12 @@ static bool sort_items(struct fold_work *work)
 /* Long texts were the exception, or were an import: their memory is not kept for ever. */
 static void give_back(struct fold_work *work)
 {
-    for (size_t i = 0; i < FOLD_EVENTS_MAX; i++)
+    for (size_t i = 0; i < FOLD_EVENTS_MAX; i++) {
         if (work->items[i].plain.cap > KEPT_PER_EVENT)
             buffer_release(&work->items[i].plain);
+        if (work->items[i].marks.cap > KEPT_PER_EVENT)
+            buffer_release(&work->items[i].marks);
+    }
     if (work->encoded.cap > KEPT_DOCUMENT)
         buffer_release(&work->encoded);
     work->has_key = false;
@@ -556,6 +580,9 @@ bool fold_site(struct fold_work *work, struct fold_step *step)
     step->taken = 0;
     work->count = work->bytes = work->refold_count = 0;
     work->has_key = work->failed = false;
+    work->opener.reader = step->reader;
+    work->opener.identity = step->identity;
+    work->opener.site = step->site;
     work->has_site_key = keyring_site_key(step->keyring, step->site, &work->key) == FELLOE_OK;
     gather_waiting(work, step);
     gather_log(work, step);

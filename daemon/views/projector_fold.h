@@ -30,7 +30,4 @@ struct fold_step {
 /* False: memory ran out, or the views' transaction failed (ask store_failed). */
 bool fold_site(struct fold_work *work, struct fold_step *step);
 
-/* Reads one event of the log by its reference. */
-bool fold_fetch(struct log_reader *reader, struct bytes site, const struct views_ref *ref, struct log_item *out);
-
 #endif

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#include "daemon/views/projector_fold.h"
+#include "daemon/views/opened.h"
 #include "proto/domain/record.h"
 #include "proto/event/hlc.h"
 
@@ -27,7 +27,9 @@ struct scanning {
     struct key_record key;      /* the last one used */
     bool has_key, ended;
     uint64_t entries;           /* in all timelines */
-    struct buffer plain, scratch, name;
+    struct opener opener;
+    struct opened opened;
+    struct buffer scratch, name;
     size_t worst;               /* index of the hit that goes next */
     /* the subject that is being looked at */
     struct bytes site;
@@ -91,27 +93,27 @@ static bool may_read(const struct scanning *s)
     return s->daemon->config.role != ROLE_HUB || s->key.kind == KEY_PERSON || s->key.kind == KEY_SITE;
 }
 
-static bool open_entry(struct scanning *s, const struct event *event, struct event_body *body)
+static bool open_entry(struct scanning *s, const struct log_item *item, const struct event *event)
 {
     if (!s->has_key || memcmp(&s->key.id, &event->clear.key, sizeof s->key.id) != 0)
         s->has_key = keyring_get(s->daemon->keyring, &event->clear.key, &s->key) == FELLOE_OK;
     if (!s->has_key || !may_read(s))
         return false;
-    if (s->plain.cap > KEPT_PLAIN)
-        buffer_release(&s->plain);
-    bool opened = event_open(event, &s->key.key, &s->plain, body);
-    s->out->failed |= s->plain.failed;
-    return opened;
+    if (s->opened.plain.cap > KEPT_PLAIN)
+        buffer_release(&s->opened.plain);
+    s->opener.site = s->site;
+    enum opening outcome = opener_open(&s->opener, item, event, &s->key.key, &s->opened);
+    s->out->failed |= outcome == OPENED_NO_MEMORY;
+    return outcome == OPENED;
 }
 
-/* Its home is a site that is searched, too. */
-static bool is_found_at_home(const struct scanning *s, struct bytes home)
+/* Of a copy: is the original looked at, too? */
+static bool is_found_at_home(const struct scanning *s, const struct opened *opened)
 {
-    if (bytes_equal(home, s->site))
-        return false;
-    for (size_t i = 0; i < s->scope->count; i++)
-        if (bytes_is(home, s->scope->sites[i]))
-            return true;
+    struct views_event there;
+    for (size_t i = 0; opened->copied && i < s->scope->count; i++)
+        if (bytes_is(opened->event.clear.site, s->scope->sites[i]))
+            return views_get_event(s->txn, &opened->id, opened->event.clear.site, &there);
     return false;
 }
 
@@ -170,12 +172,9 @@ static void put_cells(struct scanning *s, struct search_hit *hit, const struct e
     buffer_release(&line);
 }
 
-static void found_entry(struct scanning *s, const struct log_item *item, const struct event_id *id, uint64_t sort,
-                        const struct event_body *body)
+static void found_entry(struct scanning *s, const struct event_id *id, uint64_t sort, const struct event_body *body)
 {
-    struct event_id real;
-    event_id_of(item->event, &real);
-    if (!event_id_equal(&real, id)) {
+    if (!event_id_equal(&s->opened.id, id)) {
         views_found_damage(s->txn->views);
         return;
     }
@@ -204,27 +203,27 @@ static bool tell_progress(struct scanning *s)
 static bool look_at(void *context, const struct event_id *id, uint64_t sort, const struct views_ref *ref)
 {
     struct scanning *s = context;
+    const struct event_body *body = &s->opened.body;
     struct log_item item;
     struct event event;
-    struct event_body body;
     if (!tell_progress(s))
         return false;
     if (s->filter->has_since && (int64_t)hlc_ms(sort) < s->filter->since_ms)
         return true;
-    if (!fold_fetch(s->reader, s->site, ref, &item)) {
+    if (!opener_fetch(s->reader, s->site, ref, &item)) {
         views_found_damage(s->txn->views);
         return true;
     }
-    if (!event_decode(item.event, &event) || is_found_at_home(s, event.clear.site) || !open_entry(s, &event, &body))
+    if (!event_decode(item.event, &event) || !open_entry(s, &item, &event) || is_found_at_home(s, &s->opened))
         return true;
-    if (s->filter->worker.len > 0 && !bytes_equal(body.worker, s->filter->worker))
+    if (s->filter->worker.len > 0 && !bytes_equal(body->worker, s->filter->worker))
         return true;
     search_match_begin(&s->match);
     memcpy(s->match.found, s->about, sizeof s->about);
-    search_match_event(&s->match, &s->filter->query, s->fields, &body);
+    search_match_event(&s->match, &s->filter->query, s->fields, body);
     s->out->failed |= s->match.folded.failed;
     if (search_match_whole(&s->match, &s->filter->query))
-        found_entry(s, &item, id, sort, &body);
+        found_entry(s, id, sort, body);
     return true;
 }
 
@@ -250,7 +249,8 @@ void search_scan(struct daemon *daemon, struct views_txn *txn, struct log_reader
                  struct search_found *out)
 {
     struct scanning s = {.daemon = daemon, .txn = txn, .reader = reader, .scope = scope, .filter = filter,
-                         .progress = progress, .context = context, .out = out};
+                         .progress = progress, .context = context, .out = out,
+                         .opener = {.reader = reader, .identity = &daemon->identity}};
     s.entries = store_count(txn->store, VIEWS_TIMELINE);
     s.fields = malloc(sizeof *s.fields);
     s.document = document_new();
@@ -265,7 +265,8 @@ void search_scan(struct daemon *daemon, struct views_txn *txn, struct log_reader
         qsort(out->hits, out->count, sizeof *out->hits, compare_hits);
     explicit_bzero(&s.key, sizeof s.key);
     search_match_release(&s.match);
-    buffer_release(&s.plain);
+    opener_release(&s.opener);
+    opened_release(&s.opened);
     buffer_release(&s.scratch);
     buffer_release(&s.name);
     buffer_release(&s.encoded);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "daemon/views/projector_fold.h"
+#include "daemon/views/opened.h"
 #include "proto/domain/text_fold.h"
 #include "proto/event/hlc.h"
 
@@ -193,22 +193,18 @@ struct first_day {
 static bool read_day(void *context, const struct event_id *id, uint64_t sort, const struct views_ref *ref)
 {
     struct first_day *day = context;
-    struct log_item item;
-    struct event event;
-    struct event_body body;
-    struct key_record key;
-    struct buffer plain = {0};
+    struct opener opener = {day->finder->reader, &day->finder->daemon->identity, day->site, {0}, {0}};
+    struct opened first = {0};
     (void)id, (void)sort;
-    if (fold_fetch(day->finder->reader, day->site, ref, &item) && event_decode(item.event, &event) &&
-        keyring_get(day->finder->daemon->keyring, &event.clear.key, &key) == FELLOE_OK &&
-        event_open(&event, &key.key, &plain, &body)) {
-        time_t seconds = (time_t)((body.has_occurred ? body.occurred : (int64_t)hlc_ms(body.time)) / 1000);
+    if (opener_get(&opener, day->finder->daemon->keyring, ref, &first) == OPENED) {
+        const struct event_body *body = &first.body;
+        time_t seconds = (time_t)((body->has_occurred ? body->occurred : (int64_t)hlc_ms(body->time)) / 1000);
         struct tm tm;
         if (localtime_r(&seconds, &tm))
             strftime(day->text, sizeof day->text, "%e %b %Y", &tm);
     }
-    explicit_bzero(&key, sizeof key);
-    buffer_release(&plain);
+    opener_release(&opener);
+    opened_release(&first);
     return false;
 }
 

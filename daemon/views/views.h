@@ -8,7 +8,7 @@
  *   rowkeys   site subject                             (view sort sub)…: the subject's rows, to take old ones out
  *   names     site subject                             sealed array: the names a person goes by
  *   timeline  site subject sort event-id               reference into the log
- *   events    event-id site                            subject, sort, reference, flags
+ *   events    event-id site                            subject, sort, reference, flags; of a copy the original's id
  *   devices   site device incarnation                  last seq, its time
  *   waiting   site key-id reference                    event whose key is not here yet
  *   origins   hash-of-origin site                      event id, subject: an import counts once
@@ -143,7 +143,8 @@ enum views_event_flag {
     VIEWS_DUPLICATE = 1, /* of an import that another event brought already, or of one that was written again: not
                             folded */
     VIEWS_BY_HUB = 2,
-    VIEWS_WRITTEN_AGAIN = 4
+    VIEWS_WRITTEN_AGAIN = 4,
+    VIEWS_COPIED = 16    /* written in another site, whose person is with this one too: the hub copied it */
 };
 
 struct views_event {
