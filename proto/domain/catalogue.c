@@ -13,6 +13,8 @@
 #define SELF 8
 #define ELEVEN 16 /* a list of so many, no more and no fewer: DIALOG */
 
+#define OF(type) (TYPE_##type + 1) /* 0: any */
+
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 /* ---- registers ---- */
@@ -49,8 +51,12 @@ const struct code_list codes_what = {.name = "what", .codes = whats, .count = CO
      ((flags) & SELF) != 0, ((flags) & ELEVEN) != 0 ? 11 : 0, min, max, codes, merge, reg, reg_id},
 #define KEEP(name, label, kind, flags, min, max, codes) \
     FIELD(name, label, kind, flags, min, max, codes, MERGE_KEEP, NULL, REG_NONE)
+#define PART(name, label, kind, flags, min, max, codes, merge) \
+    FIELD(name, label, kind, flags, min, max, codes, merge, NULL, REG_NONE)
 #define WRITE(name, label, kind, flags, min, max, codes, reg) \
     FIELD(name, label, kind, flags, min, max, codes, (enum merge_rule)RULE_##reg, #reg, REG_##reg)
+#define WRITE_AS(name, label, kind, flags, min, max, codes, reg, merge) \
+    FIELD(name, label, kind, flags, min, max, codes, merge, #reg, REG_##reg)
 #include "proto/domain/catalogue.def"
 
 /* The last row is a filler: a type may have no effects. */
@@ -100,6 +106,11 @@ const struct field_def *catalogue_field(const struct type_def *type, struct byte
     return NULL;
 }
 
+const struct type_def *field_refers(const struct field_def *field)
+{
+    return field->kind == KIND_EVENT && field->max > 0 ? catalogue_at((size_t)field->max - 1) : NULL;
+}
+
 const struct register_def *register_def_of(enum register_id id)
 {
     return id > REG_NONE && id < REG_COUNT ? &registers[id] : NULL;
@@ -128,32 +139,48 @@ static uint64_t mix_text(uint64_t hash, const char *text)
     return mix(hash, text ? text : "", text ? strlen(text) + 1 : 1);
 }
 
-static uint64_t mix_number(uint64_t hash, unsigned value)
+static uint64_t mix_number(uint64_t hash, size_t value)
 {
-    return mix(hash, &value, 1);
+    const uint8_t byte = (uint8_t)value;
+    return mix(hash, &byte, 1);
+}
+
+/* Which codes there are, and in which order: the first protects. */
+static uint64_t mix_codes(uint64_t hash, const struct code_list *list)
+{
+    for (size_t i = 0; list && i < list->count; i++)
+        hash = mix_text(hash, list->codes[i].code);
+    return mix_text(hash, NULL);
+}
+
+static uint64_t mix_type(uint64_t hash, const struct type_def *type)
+{
+    hash = mix_number(mix_number(mix_text(hash, type->name), type->about), type->writer);
+    hash = mix_number(hash, type->audience);
+    for (size_t f = 0; f < type->field_count; f++) {
+        const struct field_def *field = &type->fields[f];
+        hash = mix_text(mix_text(hash, field->name), field->reg);
+        hash = mix_number(mix_number(mix_number(hash, field->kind), field->list), field->kept);
+        hash = mix_number(hash, field->self);
+    }
+    for (size_t e = 0; e < type->effect_count; e++) {
+        const struct effect_def *effect = &type->effects[e];
+        hash = mix_number(mix_number(mix_text(hash, effect->value), effect->reg), effect->op);
+        hash = mix_text(mix_text(hash, effect->field), effect->of);
+    }
+    return hash;
 }
 
 uint64_t catalogue_fingerprint(void)
 {
     uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < REG_COUNT; i++) {
+    for (size_t i = REG_NONE + 1; i < REG_COUNT; i++) {
         hash = mix_number(mix_text(hash, registers[i].name), registers[i].merge);
         hash = mix_number(mix_text(hash, registers[i].each), registers[i].kind);
+        hash = mix_codes(mix_number(hash, registers[i].settle), registers[i].codes);
     }
-    for (size_t i = 0; i < TYPE_COUNT; i++) {
-        hash = mix_text(hash, types[i].name);
-        for (size_t f = 0; f < types[i].field_count; f++) {
-            const struct field_def *field = &types[i].fields[f];
-            hash = mix_text(mix_text(hash, field->name), field->reg);
-            hash = mix_number(mix_number(mix_number(hash, field->kind), field->list), field->kept);
-            hash = mix_number(hash, field->self);
-        }
-        for (size_t e = 0; e < types[i].effect_count; e++) {
-            const struct effect_def *effect = &types[i].effects[e];
-            hash = mix_number(mix_number(mix_text(hash, effect->value), effect->reg), effect->op);
-            hash = mix_text(mix_text(hash, effect->field), effect->of);
-        }
-    }
+    for (size_t i = 0; i < TYPE_COUNT; i++)
+        hash = mix_type(hash, &types[i]);
     return hash;
 }
 

@@ -78,10 +78,12 @@ struct field_def {
     uint32_t items;           /* how many a list must have; 0: any number */
     int64_t min, max;         /* KIND_NUMBER, KIND_DURATION: range; texts, KIND_HEX: max bytes (0: the event's own) */
     const struct code_list *codes;
-    enum merge_rule merge;
-    const char *reg;          /* the register that it writes, NULL when MERGE_KEEP */
+    enum merge_rule merge;    /* what becomes of two entries that say it, written without knowing of each other */
+    const char *reg;          /* the register that it writes, or NULL */
     enum register_id reg_id;
 };
+/* The type that an entry named by this field must be of; NULL: any (or it names none). */
+const struct type_def *field_refers(const struct field_def *field);
 
 enum effect_op {
     EFFECT_WRITE,   /* the event writes `value`; "@self": its own name */

@@ -202,10 +202,10 @@ static const struct code abuses[] = {
 LIST(codes_abuse, "abuse", abuses);
 
 static const struct code_list *const lists[] = {
-    &codes_source,  &codes_urgency, &codes_reason,  &codes_mechanism, &codes_place,   &codes_attendance,
-    &codes_closure, &codes_offer,   &codes_purpose, &codes_method,    &codes_support, &codes_member,
-    &codes_abuse, &codes_linked, &codes_pause, &codes_section, &codes_need, &codes_sharing, &codes_agency,
-    &codes_category, &codes_appointment, &codes_correctable, &codes_visit, &codes_booking, &codes_task,
+    &codes_source, &codes_urgency, &codes_reason, &codes_mechanism, &codes_place, &codes_attendance,
+    &codes_closure, &codes_offer, &codes_purpose, &codes_method, &codes_support, &codes_member, &codes_abuse,
+    &codes_linked, &codes_pause, &codes_section, &codes_need, &codes_sharing, &codes_agency, &codes_category,
+    &codes_appointment, &codes_correctable, &codes_visit, &codes_booking, &codes_task, &codes_closing,
     &codes_goal, &codes_goals, &codes_concern, &codes_concern_kind, &codes_crisis, &codes_by, &codes_connection,
     &codes_resource, &codes_session, &codes_outing, &codes_works, &codes_supervision,
 };

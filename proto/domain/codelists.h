@@ -40,6 +40,7 @@ extern const struct code_list codes_correctable; /* fields of a contact that can
 extern const struct code_list codes_visit;       /* two contacts at one time */
 extern const struct code_list codes_booking;     /* two appointments at one time */
 extern const struct code_list codes_task;        /* states of a task; done counts before dropped */
+extern const struct code_list codes_closing;     /* how a task is closed */
 extern const struct code_list codes_goal;        /* states of a goal */
 extern const struct code_list codes_goals;       /* more than three goals */
 extern const struct code_list codes_concern;     /* states of a concern; open wins */

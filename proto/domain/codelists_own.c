@@ -105,6 +105,12 @@ static const struct code task_codes[] = {
 };
 LIST(codes_task, "task", task_codes);
 
+static const struct code closing_codes[] = {
+    {"done", "done"},
+    {"dropped", "dropped"},
+};
+LIST(codes_closing, "closing", closing_codes);
+
 static const struct code goal_codes[] = {
     {"active", "working on it"},
     {"reached", "reached"},
