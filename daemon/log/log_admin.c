@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "daemon/log/log_internal.h"
+#include "daemon/report.h"
 #include "proto/mp.h"
 
 #define ROW_VERSION 2
@@ -199,18 +200,36 @@ static enum felloe_code put_row(struct event_log *log, struct log_job *job, unsi
     return failed ? felloe_fail(&job->error, FELLOE_FAILED, "out of memory") : FELLOE_OK;
 }
 
-/* In the keyring first: a device that the log has is one that a hub without its log still knows. */
-enum felloe_code log_run_device(struct event_log *log, struct log_job *job)
+static enum felloe_code mirror(struct event_log *log, const struct log_job *job, struct felloe_error *error)
 {
     struct buffer row = {0};
     write_device(job->device, &row);
-    enum felloe_code code = FELLOE_OK;
-    if (!row.failed)
-        code = keyring_put_device(log->keyring, &job->device->device, buffer_bytes(&row), &job->error);
-    if (code != FELLOE_OK) {
-        buffer_release(&row);
+    enum felloe_code code =
+        row.failed ? felloe_fail(error, FELLOE_FAILED, "out of memory")
+                   : keyring_put_device(log->keyring, &job->device->device, buffer_bytes(&row), error);
+    buffer_release(&row);
+    return code;
+}
+
+/* A hub without its log still knows its devices by the keyring, which a log is put right by as it is opened. Who is shut
+ * out is so in the keyring first; who is let in, in the log first, with the ticket: should that not come about, nobody
+ * was let in. */
+void log_mirror_device(struct event_log *log, const struct log_job *job)
+{
+    struct felloe_error why;
+    if ((job->kind != LOG_PUT_DEVICE && job->kind != LOG_ADMIT) || job->device->revoked_ms != 0)
+        return;
+    if (mirror(log, job, &why) != FELLOE_OK)
+        report(LEVEL_WARNING, "a device is in the log, and comes into the keyring at the next start: %s", why.message);
+}
+
+enum felloe_code log_run_device(struct event_log *log, struct log_job *job)
+{
+    enum felloe_code code = job->device->revoked_ms != 0 ? mirror(log, job, &job->error) : FELLOE_OK;
+    if (code != FELLOE_OK)
         return code;
-    }
+    struct buffer row = {0};
+    write_device(job->device, &row);
     return put_row(log, job, T_DEVICES, bytes_of(job->device->device.b, sizeof job->device->device.b), &row);
 }
 

@@ -276,6 +276,8 @@ enum felloe_code log_write_device(struct event_log *log, const struct device_id 
 uint32_t log_epoch_above(uint32_t above);
 /* In an empty log: puts in what the keyring has of one that was lost, and tells in which epoch it begins. */
 uint32_t log_begin_again(struct event_log *log, struct store_txn *txn);
+/* After the commit: the keyring has the device of this job, if it has one, too. */
+void log_mirror_device(struct event_log *log, const struct log_job *job);
 /* The keyring has the hub's devices as the log has them. */
 enum felloe_code log_mirror_devices(struct event_log *log, struct store_txn *txn, struct felloe_error *error);
 /* A row of the origins table: event id, whether about a person, person. */

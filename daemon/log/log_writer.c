@@ -253,9 +253,12 @@ static void run_group(struct event_log *log, struct log_job *jobs)
         fail_all(jobs, &error);
         return;
     }
-    for (struct log_job *job = jobs; job != NULL; job = next_job(job))
+    for (struct log_job *job = jobs; job != NULL; job = next_job(job)) {
         if (job->kind == LOG_NEXT_EPOCH && job->code == FELLOE_OK)
             log->set_back = false;
+        if (job->code == FELLOE_OK)
+            log_mirror_device(log, job);
+    }
     atomic_fetch_add(&log->commits, 1);
 }
 

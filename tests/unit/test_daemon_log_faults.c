@@ -142,6 +142,68 @@ static void a_full_disk_for_a_moment_costs_nothing(void **state)
     given_log_end(g);
 }
 
+/* ---- who is let in ---- */
+
+static bool keep_ticket(void *context, const struct ticket_record *ticket)
+{
+    *(struct ticket_record *)context = *ticket;
+    return true;
+}
+
+static bool is_in(struct given_log *g, const struct device_record *device, bool *used)
+{
+    struct device_record found;
+    struct ticket_record ticket = {0};
+    struct log_reader *reader = log_reader_begin(g->log, NULL);
+    assert_non_null(reader);
+    bool known = log_device(reader, &device->device, &found);
+    assert_true(log_tickets(reader, keep_ticket, &ticket));
+    log_reader_end(reader);
+    *used = ticket.used_ms != 0;
+    return known;
+}
+
+/* Wherever the disk fails in a join: a device that is let in has used up its ticket, or another could use it, too. */
+static void nobody_is_let_in_by_a_join_that_failed(int with, bool for_ever)
+{
+    bool came_about = false;
+    for (int nth = 1; !came_about; nth++) {
+        struct given_log *g = given_log(ROLE_HUB, NULL);
+        struct ticket_record ticket = {.curve = {7}, .site_count = 1, .sites = {SITE}, .made_ms = 1, .expires_ms = 99};
+        struct device_record device = {.device = {{8}}, .joined_ms = 10, .site_count = 1, .sites = {SITE}};
+        struct log_job job = {.kind = LOG_PUT_TICKET, .ticket = &ticket};
+        run_well(g, &job);
+        ticket.used_ms = 10;
+        ticket.used_by = device.device;
+        job = (struct log_job){.kind = LOG_ADMIT, .device = &device, .ticket = &ticket};
+        fault_at(nth, with, for_ever);
+        enum felloe_code code = run(g, &job);
+        came_about = code == FELLOE_OK && atomic_load(&fault.calls) < nth;
+        fault_clear();
+        given_log_close(g);
+        given_log_reopen(g);
+        bool used, known = is_in(g, &device, &used);
+        if (known != used)
+            fail_msg("call %d (%s): it is %s, and its ticket was %s", nth, strerror(with), known ? "in" : "out",
+                     used ? "used" : "not used");
+        if (code == FELLOE_OK)
+            assert_true(known);
+        job = (struct log_job){.kind = LOG_ADMIT, .device = &device, .ticket = &ticket};
+        run_well(g, &job); /* the same join again */
+        assert_true(is_in(g, &device, &used) && used);
+        given_log_end(g);
+        assert_true(nth < 100);
+    }
+}
+
+static void a_join_and_its_ticket_are_one(void **state)
+{
+    (void)state;
+    nobody_is_let_in_by_a_join_that_failed(EIO, false);
+    nobody_is_let_in_by_a_join_that_failed(EIO, true);
+    nobody_is_let_in_by_a_join_that_failed(ENOSPC, true);
+}
+
 int main(void)
 {
     if (sodium_init() < 0)
@@ -156,6 +218,7 @@ int main(void)
         cmocka_unit_test(a_failed_commit_ends_all_writing_until_it_is_opened_again),
         cmocka_unit_test(what_cannot_be_made_sure_of_is_not_opened),
         cmocka_unit_test(a_full_disk_for_a_moment_costs_nothing),
+        cmocka_unit_test(a_join_and_its_ticket_are_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
