@@ -43,12 +43,15 @@ static void every_row_of_types_and_fields_is_whole(void **state)
             assert_true(is_name(field->name) && *field->label);
             assert_true((field->kind == KIND_CODE) == (field->codes != NULL));
             assert_true(*field_kind_words(field->kind));
-            assert_true((reg == NULL) == (field->merge == MERGE_KEEP));
+            assert_int_equal(field_refers(field) != NULL, field->kind == KIND_EVENT && field->max > 0);
+            assert_true(!field->self || field_refers(field) == type); /* it changes one of its own kind */
             if (reg) {
                 assert_string_equal(field->reg, reg->name);
-                assert_int_equal(field->merge, reg->merge);
+                assert_true(field->merge != MERGE_KEEP);
                 assert_int_equal(field->kind, reg->kind);
                 assert_true(field->kept && !field->list);
+                assert_true(!field->codes || code_rank(reg->codes, bytes_str(field->codes->codes[0].code)) <
+                                                 reg->codes->count);
             }
         }
     }
@@ -81,6 +84,120 @@ static void every_effect_writes_what_its_register_holds(void **state)
                 assert_non_null(code_label(reg->codes, bytes_str(effect->value)));
         }
     }
+}
+
+/* Which rule the domain states for each type: the letters of its fields, and the rules of what it writes by itself. */
+static const struct {
+    const char *type, *fields, *effects;
+} stated[] = {
+    {"person.introduced", "known_as L, source K, own_words K, reason K, urgency K", ""},
+    {"introduction.acknowledged", "to K, method K", ""},
+    {"person.details.recorded", "known_as L, pronouns L, contact L, date_of_birth H, nhs_number H", ""},
+    {"person.linked", "other H, why H", "linked H"},
+    {"person.unlinked", "other H, why H", "linked H"},
+    {"person.shared", "to U, moves U, why U", "shared U, home L"},
+    {"support.started", "episode K, offer K", "support P, episode H, pause L"},
+    {"support.paused", "why L, until L", "pause L"},
+    {"support.ended", "episode P, reason P, agreed P, way_back P", "support P"},
+    {"support.returned", "episode K, previous K, source K, own_words K", "support P, pause L"},
+    {"conversation.recorded", "going_well K, challenges K, hopes K, people K, text K", ""},
+    {"aboutme.changed", "section H, text H", ""},
+    {"contact.planned", "when L, minutes L, place L, with L, what L, appointment L, cancelled L", "appointment L"},
+    {"contact.recorded", "mechanism K, place K, attendance K, minutes K, purpose K, appointment K, text K",
+     "support P, appointment_state L"},
+    {"contact.corrected", "of H, field H, value H, why H", ""},
+    {"note.added", "text K, huddle K, audience K", ""},
+    {"team.joined", "worker U, role U, agency U", "team U"},
+    {"team.left", "worker U, role U, agency U", "team U"},
+    {"keyworker.agreed", "worker H, person_agrees H", ""},
+    {"huddle.discussed", "present K, perspectives K, text K", ""},
+    {"decision.made", "question H, chosen H, options H, perspectives H, by H, person_present H, own_words H, dissent H",
+     ""},
+    {"task.raised", "what K, due K, for K", "task_state P"},
+    {"task.taken", "task U, worker U", "task_taken U"},
+    {"task.closed", "task P, state P, outcome P", ""},
+    {"goal.set", "own_words U, baseline U", "goal_status H"},
+    {"goal.scored", "goal K, score K, by K", "support P"},
+    {"goal.changed", "goal H, text H, status H", ""},
+    {"plan.agreed", "aims H, steps H, support H, community H, setbacks H, review_by H, person_agrees H", ""},
+    {"measure.completed", "dialog K, reqol K", ""},
+    {"formulation.shared", "account K, with_person K", ""},
+    {"concern.raised", "kind P, words P, protects P, urgency P", "concern P, support P"},
+    {"concern.stooddown", "which P, why P, agreed_by P", "concern P"},
+    {"safetyplan.agreed", "signs H, helps H, people H, services H, person_agrees H", ""},
+    {"crisis.opened", "where P, urgency P, trigger P", "support P"},
+    {"crisis.responded", "who K, how K, text K", "crisis P, support P"},
+    {"safeguarding.sent", "kind K, wishes K, basis K, to K, audience K", ""},
+    {"safeguarding.outcome", "of H, outcome H, audience H", ""},
+    {"accessneed.recorded", "need U, detail U, status U", "access_need U"},
+    {"sharing.preference", "agency P, category P, choice P, text P", ""},
+    {"sharing.made", "what K, to K, basis K, override_reason K", ""},
+    {"connection.updated", "resource K, status K, warm K, text K", ""},
+    {"entry.struck", "of U, why U", ""},
+    {"conflict.settled", "what H, which H, chosen H, with H, text H", ""},
+    {"resource.recorded", "resource L, name L, area L, place L, schedule L, capacity L, contact L, status H, text L",
+     ""},
+    {"session.recorded", "session L, name L, place L, when L, minutes L, schedule L, workers L, status P",
+     "session L, session_status P"},
+    {"worker.out", "where L, back_by L, worker L", "outing L"},
+    {"worker.safe", "outing L", "outing L"},
+    {"worry.shared", "worker K, text K", ""},
+    {"worry.held", "worry K, worker K", "worry_held U"},
+    {"supervision.held", "kind K, date K, support K, audience K", ""},
+    {"reflection.recorded", "learned K, themes K", ""},
+    {"worker.joined", "worker L, name L, role L, agency L, device L, key L", "worker_state L"},
+    {"worker.left", "worker L, why L", "worker_state L"},
+};
+
+static void the_rules_are_those_that_the_domain_states(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof stated / sizeof stated[0]; i++) {
+        const struct type_def *type = catalogue_find(bytes_str(stated[i].type));
+        char fields[400] = "", effects[400] = "";
+        assert_non_null(type);
+        for (size_t f = 0, used = 0; f < type->field_count; f++)
+            used += (size_t)snprintf(fields + used, sizeof fields - used, "%s%s %s", f ? ", " : "",
+                                     type->fields[f].name, merge_rule_letter(type->fields[f].merge));
+        assert_string_equal(fields, stated[i].fields);
+        for (size_t e = 0, used = 0; e < type->effect_count; e++) {
+            const struct register_def *reg = register_def_of(type->effects[e].reg);
+            if (reg)
+                used += (size_t)snprintf(effects + used, sizeof effects - used, "%s%s %s", used ? ", " : "", reg->name,
+                                         merge_rule_letter(reg->merge));
+        }
+        assert_string_equal(effects, stated[i].effects);
+    }
+}
+
+static void restricted_is_what_the_domain_restricts(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < catalogue_count(); i++) {
+        const struct type_def *type = catalogue_at(i);
+        const struct field_def *audience = catalogue_field(type, bytes_str("audience"));
+        enum event_audience expected = strcmp(type->name, "note.added") == 0         ? AUDIENCE_MAY
+                                       : strcmp(type->name, "supervision.held") == 0 ? AUDIENCE_ALWAYS
+                                       : strncmp(type->name, "safeguarding.", 13) == 0 ? AUDIENCE_KNOWN
+                                                                                       : AUDIENCE_NONE;
+        assert_int_equal(type->audience, expected);
+        assert_int_equal(audience != NULL, expected != AUDIENCE_NONE);
+        if (audience)
+            assert_true(audience->kind == KIND_WORKER && audience->list);
+    }
+}
+
+/* The site's own entries name no person: neither as whom they are about nor in a field. */
+static void what_is_about_the_site_names_no_person(void **state)
+{
+    (void)state;
+    static const char *const of_site[] = {"worker.out", "worker.safe", "worry.shared", "worry.held",
+                                          "supervision.held", "reflection.recorded"};
+    for (size_t i = 0; i < sizeof of_site / sizeof of_site[0]; i++)
+        assert_int_equal(catalogue_find(bytes_str(of_site[i]))->about, ABOUT_SITE);
+    for (size_t i = 0; i < catalogue_count(); i++)
+        for (size_t f = 0; f < catalogue_at(i)->field_count; f++)
+            assert_true(catalogue_at(i)->about != ABOUT_SITE || catalogue_at(i)->fields[f].kind != KIND_PERSON);
 }
 
 static void every_register_has_its_rule_and_can_be_found(void **state)
@@ -117,6 +234,35 @@ static void every_code_list_is_whole(void **state)
     assert_string_equal(code_label(&codes_source, bytes_str("A1")), "GP");
     assert_null(code_label(&codes_source, bytes_str("Z9")));
     assert_null(code_label(NULL, bytes_str("A1")));
+}
+
+/* The codes of the public standards, each in the order in which it is listed here. */
+static void the_standards_codes_are_whole(void **state)
+{
+    (void)state;
+    static const struct {
+        const struct code_list *list;
+        const char *codes;
+    } standards[] = {
+        {&codes_source, "A1 A2 A3 A4 B1 B2 C1 C2 C3 D1 D2 E1 E2 E3 E4 E5 E6 F1 F2 F3 G1 G2 G3 G4 H1 H2 I1 I2 M1 M2 M3 "
+                        "M4 M5 M6 M7 M8 N1 N2 N4 P1 Q1"},
+        {&codes_urgency, "1 4 2 3"},
+        {&codes_reason, "01 02 03 04 05 06 07 08 09 10 11 12 13 14 15 16 18 19 20 21 22 23 24 25 26 28 31"},
+        {&codes_mechanism, "01 02 04 05 09 10 11 12 13 98"},
+        {&codes_place, "A01 A02 A03 A04 B01 C01 D01 E04 H01 J01 M01 M02 M03 N01 N02 N03 N05 X01"},
+        {&codes_attendance, "5 6 7 2 3 4 0"},
+        {&codes_closure, "01 02 03 04 05 06 07 08 09"},
+        {&codes_abuse, "physical domestic sexual psychological financial-material modern-slavery discriminatory "
+                       "organisational neglect-acts-of-omission self-neglect"},
+        {&codes_crisis, "1 4 2 3 answered"},
+    };
+    for (size_t i = 0; i < sizeof standards / sizeof standards[0]; i++) {
+        char all[400] = "";
+        for (size_t c = 0, used = 0; c < standards[i].list->count; c++)
+            used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", c ? " " : "",
+                                     standards[i].list->codes[c].code);
+        assert_string_equal(all, standards[i].codes);
+    }
 }
 
 static void urgency_is_listed_most_urgent_first(void **state)
@@ -166,8 +312,12 @@ int main(void)
         cmocka_unit_test(the_types_of_the_first_road_are_there),
         cmocka_unit_test(every_row_of_types_and_fields_is_whole),
         cmocka_unit_test(every_effect_writes_what_its_register_holds),
+        cmocka_unit_test(the_rules_are_those_that_the_domain_states),
+        cmocka_unit_test(restricted_is_what_the_domain_restricts),
+        cmocka_unit_test(what_is_about_the_site_names_no_person),
         cmocka_unit_test(every_register_has_its_rule_and_can_be_found),
         cmocka_unit_test(every_code_list_is_whole),
+        cmocka_unit_test(the_standards_codes_are_whole),
         cmocka_unit_test(urgency_is_listed_most_urgent_first),
         cmocka_unit_test(labels_use_the_teams_words),
         cmocka_unit_test(rules_have_their_letter_and_their_words),
