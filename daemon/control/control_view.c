@@ -1,27 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* view: rows of a shared view, or a person's story, as of a moment that it says; and digest. */
-#include <inttypes.h>
-#include <stdio.h>
+/* view: rows of a shared view, or a person's story, as of a moment that it says: found, filtered, finished, a page at a
+ * time. */
+#include "daemon/control/control_view.h"
+
 #include <stdlib.h>
-
-#include "daemon/control/control_query.h"
-#include "proto/event/hlc.h"
-
-#define DEVICES_MAX 1024u
-
-struct viewing {
-    const struct view_def *view;
-    struct felloe_error error;
-    struct progress_table table;
-    struct query_rows rows;
-    size_t next, last;              /* rows that are still to be sent */
-    struct buffer names;            /* map worker -> name */
-    struct buffer about;            /* pairs about the person */
-    uint32_t about_count;
-    struct heard_device *devices;
-    size_t device_count;
-    uint64_t after, limit;
-};
 
 static void release(void *state)
 {
@@ -29,6 +11,8 @@ static void release(void *state)
     query_rows_release(&v->rows);
     buffer_release(&v->names);
     buffer_release(&v->about);
+    team_release(&v->worker);
+    team_release(&v->team);
     free(v->devices);
     free(v);
 }
@@ -37,12 +21,7 @@ static void release(void *state)
 
 static void put_as_of(struct buffer *out, const struct progress_table *table)
 {
-    int64_t as_of = 0;
-    for (size_t i = 0; i < table->count; i++) {
-        int64_t through = table->sites[i].received_through_ms;
-        if (through > 0 && (as_of == 0 || through < as_of))
-            as_of = through;
-    }
+    int64_t as_of = progress_as_of(table);
     mp_put_text(out, "as_of");
     if (as_of > 0)
         mp_put_int(out, as_of);
@@ -100,115 +79,34 @@ static void begin_rows(struct viewing *v)
         v->last = v->next + (size_t)v->limit;
 }
 
-/* ---- freshness ---- */
-
-static const struct heard_device *find_heard(const struct viewing *v, const struct device_id *id)
-{
-    for (size_t i = 0; i < v->device_count; i++)
-        if (device_id_equal(&v->devices[i].device, id))
-            return &v->devices[i];
-    return NULL;
-}
-
-/* What is known of one device, from all who know of it. */
-struct fresh {
-    struct device_id device;
-    char worker[SLUG_MAX + 1];
-    int64_t last_event_ms, heard_ms; /* 0: never */
-    bool has_waiting;
-    uint64_t waiting;
-};
-
-static void hear_from_driver(struct control_request *request, struct fresh *fresh)
-{
-    const struct identity *identity = &request->daemon->identity;
-    const struct viewing *v = request->state;
-    struct device_heard heard;
-    if (device_id_equal(&fresh->device, &identity->device)) {
-        fresh->heard_ms = v->table.now_ms;
-        fresh->has_waiting = true;
-        for (size_t i = 0; i < v->table.count; i++)
-            if (v->table.sites[i].own.seq > v->table.sites[i].shared_seq)
-                fresh->waiting += v->table.sites[i].own.seq - v->table.sites[i].shared_seq;
-        memcpy(fresh->worker, identity->worker, sizeof fresh->worker);
-    } else if (device_id_equal(&fresh->device, &identity->hub_device)) {
-        fresh->heard_ms = v->table.link.last_contact_ms;
-        memcpy(fresh->worker, HUB_WORKER, sizeof HUB_WORKER);
-    } else if (driver_device_heard(request->daemon->driver, &fresh->device, &heard)) {
-        fresh->heard_ms = heard.heard_ms;
-        fresh->has_waiting = heard.heard_ms > 0;
-        fresh->waiting = heard.waiting;
-    }
-}
-
-static void put_or_nil(struct buffer *out, bool known, int64_t number)
-{
-    if (known)
-        mp_put_int(out, number);
-    else
-        mp_put_nil(out);
-}
-
-/* In the order of enum freshness_column. */
-static void put_fresh(struct buffer *out, const struct fresh *f)
-{
-    mp_put_array(out, FRESHNESS_COLUMNS);
-    mp_put_bin(out, f->device.b, sizeof f->device.b);
-    if (f->worker[0])
-        mp_put_text(out, f->worker);
-    else
-        mp_put_nil(out);
-    put_or_nil(out, f->last_event_ms > 0, f->last_event_ms);
-    put_or_nil(out, f->heard_ms > 0, f->heard_ms);
-    put_or_nil(out, f->has_waiting, (int64_t)f->waiting);
-}
-
-static int quietest_first(const void *a, const void *b)
-{
-    const struct fresh *x = a, *y = b;
-    int64_t p = x->heard_ms > 0 ? x->heard_ms : x->last_event_ms, q = y->heard_ms > 0 ? y->heard_ms : y->last_event_ms;
-    if (p != q)
-        return p < q ? -1 : 1;
-    return memcmp(&x->device, &y->device, sizeof x->device);
-}
-
-/* On the loop: the driver is asked here. */
-static void send_freshness(struct control_request *request)
-{
-    struct viewing *v = request->state;
-    struct fresh *all = calloc(v->device_count + 1, sizeof *all);
-    struct control_data data = {0};
-    size_t count = all ? v->device_count : 0;
-    for (size_t i = 0; i < count; i++) {
-        all[i].device = v->devices[i].device;
-        all[i].last_event_ms = (int64_t)hlc_ms(v->devices[i].time);
-        memcpy(all[i].worker, v->devices[i].worker, sizeof all[i].worker);
-        hear_from_driver(request, &all[i]);
-    }
-    if (all && !find_heard(v, &request->daemon->identity.device)) {
-        all[count].device = request->daemon->identity.device;
-        hear_from_driver(request, &all[count++]);
-    }
-    if (count > 1)
-        qsort(all, count, sizeof *all, quietest_first);
-    for (size_t i = 0; i < count; i++) {
-        control_data_item(&data, &request->out);
-        put_fresh(&request->out, &all[i]);
-    }
-    control_data_end(&data);
-    free(all);
-    v->rows.count = count;
-    put_summary(request);
-    control_finish(request);
-}
-
 /* ---- a person ---- */
 
+/* A view that is about one person, and means nothing of all. */
+static bool needs_person(const struct viewing *v)
+{
+    return v->wish.view->view == VIEW_PERSON || v->wish.view->view == VIEW_BEFORE_YOU_CALL;
+}
+
+static void put_linked(struct viewing *v, struct finder *finder)
+{
+    mp_put_text(&v->about, "linked");
+    mp_put_array(&v->about, (uint32_t)v->people_count - 1);
+    for (size_t i = 1; i < v->people_count; i++) {
+        char name[200];
+        finder_name_of(finder, &v->people[i], name, sizeof name);
+        mp_put_array(&v->about, 2);
+        mp_put_bin(&v->about, v->people[i].b, sizeof v->people[i].b);
+        mp_put_text(&v->about, name);
+    }
+    v->about_count++;
+}
+
 /* The pairs of the summary that are about the person, from the first site that has them. */
-static void about_person(struct viewing *v, struct reading *reading, const struct person_id *person)
+static void about_person(struct viewing *v, struct reading *reading, struct finder *finder)
 {
     struct document *document = document_new();
     struct buffer plain = {0};
+    const struct person_id *person = &v->people[0];
     for (size_t i = 0; document && v->about_count == 0 && i < reading->scope.count; i++)
         if (views_get_document(&reading->views, bytes_str(reading->scope.sites[i]), person, &plain) == VIEWS_FOUND &&
             document_decode(document, buffer_bytes(&plain)))
@@ -216,31 +114,112 @@ static void about_person(struct viewing *v, struct reading *reading, const struc
     mp_put_text(&v->about, "person");
     mp_put_bin(&v->about, person->b, sizeof person->b);
     v->about_count++;
+    put_linked(v, finder);
     v->about.failed |= document == NULL;
     buffer_release(&plain);
     document_free(document);
 }
 
-static enum felloe_code read_story(struct control_request *request, struct reading *reading)
+static enum felloe_code read_person(struct control_request *request, struct reading *reading)
 {
     struct viewing *v = request->state;
-    struct person_id person;
     struct finder finder;
     size_t site;
     struct bytes text = control_arg_text(request, "person");
     if (text.len == 0)
-        return felloe_fail(&v->error, FELLOE_USAGE, "Say whose story: a person's id, the beginning of it, or a name.");
+        return needs_person(v) ? felloe_fail(&v->error, FELLOE_USAGE,
+                                             "Say about whom: a person's id, the beginning of it, or a name.")
+                               : FELLOE_OK;
     finder_init(&finder, request->daemon, &reading->views, reading->log, &reading->scope);
-    enum felloe_code code = finder_person(&finder, text, &person, &site, &v->error);
+    enum felloe_code code = finder_person(&finder, text, &v->people[0], &site, &v->error);
+    if (code == FELLOE_OK) {
+        const struct person_id asked = v->people[0];
+        v->people_count = query_linked(&reading->views, &reading->scope, &asked, v->people);
+        about_person(v, reading, &finder);
+    }
     finder_release(&finder);
-    if (code != FELLOE_OK)
-        return code;
-    query_story(request->daemon, &reading->views, reading->log, &reading->scope, &person, &v->rows);
-    about_person(v, reading, &person);
-    return FELLOE_OK;
+    return code;
+}
+
+/* ---- filters ---- */
+
+/* Of all sites that this device has: names are looked up there. */
+static enum felloe_code scope_of_all(struct control_request *request, struct reading *reading, struct scope *all)
+{
+    struct viewing *v = request->state;
+    return scope_of(request->daemon, reading->log, (struct bytes){0}, false, all, &v->error);
+}
+
+/* Whose day it is, where nobody is named: that of who asks. */
+static struct bytes worker_asked_for(const struct control_request *request, const struct viewing *v)
+{
+    struct bytes worker = control_arg_text(request, "worker");
+    if (worker.len == 0 && v->wish.view->view == VIEW_MY_DAY && v->people_count == 0 &&
+        control_arg_text(request, "team").len == 0 && request->daemon->config.role != ROLE_HUB)
+        worker = bytes_str(request->daemon->identity.worker);
+    return bytes_is(worker, "*") ? (struct bytes){0} : worker;
+}
+
+static enum felloe_code read_filter(struct control_request *request, struct reading *reading, const struct scope *all)
+{
+    struct viewing *v = request->state;
+    struct view_filter *filter = &v->wish.filter;
+    struct bytes worker = worker_asked_for(request, v), team = control_arg_text(request, "team");
+    enum felloe_code code = FELLOE_OK;
+    if (worker.len > 0) {
+        code = team_find_worker(&reading->views, all, worker, &v->worker, &v->error);
+        filter->worker = code == FELLOE_OK ? v->worker.workers[0] : worker;
+    }
+    if (code == FELLOE_OK && team.len > 0) {
+        code = team_find(&reading->views, all, team, &v->team, &v->error);
+        filter->by_team = true;
+        filter->team = v->team.workers;
+        filter->team_count = v->team.count;
+    }
+    if (v->wish.view->view != VIEW_PERSON) {
+        filter->people = v->people;
+        filter->people_count = v->people_count;
+    }
+    filter->has_since = control_arg(request, "since") != NULL;
+    filter->since = control_arg_integer(request, "since", 0);
+    filter->urgency = control_arg_text(request, "urgency");
+    return code == FELLOE_OK ? view_filter_check(v->wish.view, filter, &v->error) : code;
 }
 
 /* ---- the verb ---- */
+
+static void read_story(struct control_request *request, struct reading *reading)
+{
+    struct viewing *v = request->state;
+    for (size_t i = 0; i < v->people_count; i++)
+        query_story(request->daemon, &reading->views, reading->log, &reading->scope, &v->people[i], &v->rows);
+    if (v->people_count > 1)
+        query_sort(&v->rows);
+}
+
+static void read_rows(struct control_request *request, struct reading *reading)
+{
+    struct viewing *v = request->state;
+    struct views_txn *views = &reading->views;
+    const enum view view = v->wish.view->view;
+    struct scope all;
+    if (scope_of_all(request, reading, &all) != FELLOE_OK || read_person(request, reading) != FELLOE_OK ||
+        read_filter(request, reading, &all) != FELLOE_OK)
+        return;
+    if (view == VIEW_FRESHNESS) {
+        view_read_devices(v, reading);
+        return;
+    }
+    if (view == VIEW_PERSON)
+        read_story(request, reading);
+    else
+        query_view(views, &reading->scope, view, &v->rows);
+    if (view == VIEW_TO_SETTLE)
+        query_duplicates(views, &reading->scope, &v->rows);
+    if (view == VIEW_LEARNING)
+        query_learn(&v->rows);
+    query_tell(request->daemon, views, &reading->scope, &all, &v->wish, &v->rows);
+}
 
 static void read_view(struct control_request *request)
 {
@@ -250,15 +229,7 @@ static void read_view(struct control_request *request)
         return;
     progress_read(&v->table, request->daemon, &reading);
     query_put_worker_names(&reading.views, &reading.scope, &request->daemon->identity, &v->names);
-    if (v->view->view == VIEW_PERSON) {
-        read_story(request, &reading);
-    } else if (v->view->view == VIEW_FRESHNESS) {
-        v->devices = calloc(DEVICES_MAX, sizeof *v->devices);
-        if (v->devices)
-            v->device_count = query_devices(&reading.views, &reading.scope, v->devices, DEVICES_MAX);
-    } else {
-        query_view(&reading.views, &reading.scope, v->view->view, &v->rows);
-    }
+    read_rows(request, &reading);
     reading_end(&reading);
     if (v->error.code == FELLOE_OK && views_damaged(projector_views(request->daemon->projector))) {
         projector_poke(request->daemon->projector);
@@ -277,18 +248,27 @@ static void answer(struct control_request *request)
         control_fail(request, &v->error);
         return;
     }
+    if (v->wish.view->view == VIEW_FRESHNESS)
+        view_add_freshness(request);
     begin_rows(v);
-    if (v->view->view == VIEW_FRESHNESS)
-        send_freshness(request);
-    else
-        send_rows(request);
+    send_rows(request);
 }
 
 static void read_now(struct control_request *request)
 {
     struct viewing *v = request->state;
     progress_note_links(&v->table, request->daemon);
+    v->wish.moment.now = v->table.now_ms;
     control_work(request, read_view, answer, NULL);
+}
+
+static void read_page(const struct control_request *request, struct viewing *v)
+{
+    int64_t after = control_arg_integer(request, "after", 0), limit = control_arg_integer(request, "limit", 0);
+    int64_t days = control_arg_integer(request, "days", 0);
+    v->after = after > 0 ? (uint64_t)after : 0;
+    v->limit = limit > 0 ? (uint64_t)limit : 0;
+    v->wish.moment.days = days < 0 ? 0 : days > 3660 ? 3660 : (int32_t)days;
 }
 
 void control_verb_VIEW(struct control_request *request)
@@ -302,11 +282,9 @@ void control_verb_VIEW(struct control_request *request)
     }
     request->state = v;
     request->release = release;
-    v->view = view_find(name);
-    int64_t after = control_arg_integer(request, "after", 0), limit = control_arg_integer(request, "limit", 0);
-    v->after = after > 0 ? (uint64_t)after : 0;
-    v->limit = limit > 0 ? (uint64_t)limit : 0;
-    if (!v->view) {
+    v->wish.view = view_find(name);
+    read_page(request, v);
+    if (!v->wish.view) {
         felloe_fail(&error, FELLOE_USAGE, "There is no view %.*s.", (int)(name.len < 60 ? name.len : 60),
                     name.data ? (const char *)name.data : "");
         control_fail(request, &error);

@@ -56,11 +56,21 @@ void query_sort(struct query_rows *rows)
 struct collecting {
     struct query_rows *rows;
     uint32_t site;
+    const struct person_id *elsewhere; /* ascending: whose rows another site gave */
+    size_t elsewhere_count;
 };
+
+static int by_person(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct person_id));
+}
 
 static bool collect_row(void *context, const struct views_row *found)
 {
     struct collecting *c = context;
+    if (c->elsewhere_count > 0 && !person_id_is_none(&found->subject) &&
+        bsearch(&found->subject, c->elsewhere, c->elsewhere_count, sizeof *c->elsewhere, by_person))
+        return true;
     struct query_row *row = query_add(c->rows);
     if (!row)
         return false;
@@ -74,11 +84,25 @@ static bool collect_row(void *context, const struct views_row *found)
     return !(c->rows->failed |= c->rows->cells.failed);
 }
 
+/* Whom the rows so far are about, ascending; NULL when there are none. */
+static struct person_id *people_of(struct query_rows *rows)
+{
+    struct person_id *people = rows->count > 0 ? malloc(rows->count * sizeof *people) : NULL;
+    for (size_t i = 0; people && i < rows->count; i++)
+        people[i] = rows->rows[i].subject;
+    if (people)
+        qsort(people, rows->count, sizeof *people, by_person);
+    rows->failed |= rows->count > 0 && !people;
+    return people;
+}
+
 void query_view(struct views_txn *txn, const struct scope *scope, enum view view, struct query_rows *out)
 {
     for (uint32_t i = 0; i < scope->count && !out->failed; i++) {
-        struct collecting c = {out, i};
+        struct person_id *people = people_of(out);
+        struct collecting c = {out, i, people, people ? out->count : 0};
         views_rows(txn, bytes_str(scope->sites[i]), view, (struct bytes){0}, collect_row, &c);
+        free(people);
     }
     if (scope->count > 1)
         query_sort(out);

@@ -25,8 +25,11 @@ void query_rows_release(struct query_rows *rows);
 struct query_row *query_add(struct query_rows *rows);
 void query_sort(struct query_rows *rows);
 
-/* caseload, front-door, to-settle, workers. */
+/* The stored rows of a view, as they are stored. A person who is with several teams of the scope comes once, with the
+ * rows of the first of them. */
 void query_view(struct views_txn *txn, const struct scope *scope, enum view view, struct query_rows *out);
+/* learning: sums in the place of everybody's rows. */
+void query_learn(struct query_rows *rows);
 /* A person's entries in all sites of the scope, in the order of time; entries that cannot be read are left out. */
 void query_story(struct daemon *daemon, struct views_txn *txn, struct log_reader *reader, const struct scope *scope,
                  const struct person_id *person, struct query_rows *out);

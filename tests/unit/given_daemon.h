@@ -87,7 +87,7 @@ static inline struct given_daemon *given_daemon(enum role role, struct given_log
     assert_non_null(d);
     d->log = log;
     d->daemon = (struct daemon){.dir = log->dir.path, .identity = log->identity, .loop = calloc(1, sizeof(uv_loop_t)),
-                                .driver = &d->driver};
+                                .driver = &d->driver, .settle_numbers = settle_numbers_new()};
     d->daemon.config = (struct config){.role = role, .listen = "tcp://127.0.0.1:7000", .ticket_hours = 24};
     d->driver = (struct driver){.role = &offline_role, .daemon = &d->daemon};
     uv_loop_init(d->daemon.loop);
@@ -124,6 +124,7 @@ static inline void given_daemon_end(struct given_daemon *d)
     loop_wake_free(d->ended);
     uv_run(d->daemon.loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(d->daemon.loop), 0);
+    settle_numbers_free(d->daemon.settle_numbers);
     free(d->daemon.loop);
     free(d);
 }
