@@ -9,112 +9,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include <sodium.h>
-
-#include "proto/id.h"
+#include "proto/limits.h"
 #include "proto/domain/validate.h"
 
 static const char usage[] =
     "usage: felloe-generate --events N [--seed S] [--people P] [--workers W] [--sites A,B…] [--months M] [--start "
     "DATE]\n"
-    "Writes N events about made-up people as CloudEvents lines; the same numbers give the same lines.\n";
-
-/* ---- lines ---- */
-
-static void put_escaped(const char *text)
-{
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-        if (*p == '"' || *p == '\\') {
-            putchar('\\');
-            putchar(*p);
-        } else if (*p < 0x20) {
-            printf("\\u%04x", *p);
-        } else {
-            putchar(*p);
-        }
-    }
-}
-
-static void put_time(const char *name, int64_t ms)
-{
-    struct tm tm;
-    time_t seconds = (time_t)(ms / 1000);
-    char text[32];
-    gmtime_r(&seconds, &tm);
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-    printf(",\"%s\":\"%s.%03dZ\"", name, text, (int)(ms % 1000));
-}
-
-static bool first_field;
-
-static void put_name(const char *name)
-{
-    if (!first_field)
-        putchar(',');
-    first_field = false;
-    printf("\"%s\":", name);
-}
-
-/* Like an event's own id, so that an import takes it for one where an event names another. */
-void line_id(const struct wanted *wanted, uint64_t number, char out[LINE_ID_SIZE])
-{
-    const uint64_t numbers[] = {wanted->seed, wanted->events, wanted->people, wanted->months, number};
-    struct event_id id;
-    crypto_generichash(id.b, sizeof id.b, (const uint8_t *)numbers, sizeof numbers, NULL, 0);
-    hex_encode(bytes_of(id.b, sizeof id.b), out);
-}
-
-void line_begin(const struct line *line, const char *type)
-{
-    char id[LINE_ID_SIZE], name[NAME_SIZE], worker[33];
-    line_id(line->wanted, line->number, id);
-    words_name(line->person, name);
-    words_worker(line->worker, worker);
-    printf("{\"specversion\":\"1.0\",\"id\":\"%s\",\"source\":\"/generated/%" PRIu64 "-%" PRIu64 "-%" PRIu32
-           "\",\"type\":\"%s\",\"subject\":\"",
-           id, line->wanted->seed, line->wanted->events, line->wanted->people, type); /* other numbers, other people */
-    put_escaped(name);
-    printf(" %" PRIu32 "\"", line->person + 1); /* names come twice, people do not */
-    put_time("time", line->time);
-    if (line->occurred)
-        put_time("occurred", line->occurred);
-    if (line->wanted->site_count > 0)
-        printf(",\"site\":\"%s\"", line->wanted->sites[line->person % line->wanted->site_count]);
-    printf(",\"worker\":\"%s\",\"data\":{", worker);
-    first_field = true;
-}
-
-void line_text(const char *name, const char *value)
-{
-    put_name(name);
-    putchar('"');
-    put_escaped(value);
-    putchar('"');
-}
-
-void line_number(const char *name, int64_t value)
-{
-    put_name(name);
-    printf("%" PRId64, value);
-}
-
-void line_yes(const char *name, bool value)
-{
-    put_name(name);
-    printf("%s", value ? "true" : "false");
-}
-
-void line_end(void)
-{
-    printf("}}\n");
-}
+    "                       [--spells FOLDER [--laptops L] [--spell-days D]]\n"
+    "Writes N events about made-up people as CloudEvents lines; the same numbers give the same lines.\n"
+    "--spells: one file for each of L laptops (4) and each D days (7) that it is without a network; what is in files\n"
+    "of the same days is written without knowing of each other.\n";
 
 /* ---- whose turn it is: a heap of people by the time of their next event ---- */
 
 struct crowd {
-    struct person *people;
+    struct person *people;       /* and, after them, one "person" a site: what happens in it */
+    struct community *communities;
+    uint32_t sites;
     uint32_t *heap, *over;
     uint32_t count, over_count;
 };
@@ -141,10 +53,13 @@ static void sink(struct crowd *crowd, uint32_t at)
 /* Everybody arrives at some time in the first two thirds of the months asked for. */
 static bool crowd_gather(struct crowd *crowd, const struct wanted *wanted, struct chance *chance)
 {
-    crowd->people = calloc(wanted->people, sizeof *crowd->people);
-    crowd->heap = calloc(wanted->people, sizeof *crowd->heap);
-    crowd->over = calloc(wanted->people, sizeof *crowd->over);
-    if (!crowd->people || !crowd->heap || !crowd->over)
+    crowd->sites = wanted->site_count > 0 ? wanted->site_count : 1;
+    size_t all = (size_t)wanted->people + crowd->sites;
+    crowd->people = calloc(all, sizeof *crowd->people);
+    crowd->communities = calloc(crowd->sites, sizeof *crowd->communities);
+    crowd->heap = calloc(all, sizeof *crowd->heap);
+    crowd->over = calloc(all, sizeof *crowd->over);
+    if (!crowd->people || !crowd->communities || !crowd->heap || !crowd->over)
         return false;
     int64_t length = DAYS(wanted->months * 20);
     for (uint32_t i = 0; i < wanted->people; i++) {
@@ -153,7 +68,12 @@ static bool crowd_gather(struct crowd *crowd, const struct wanted *wanted, struc
         crowd->people[i].next = life_at_work(chance, wanted->start + part * i + chance_between(chance, 0, part));
         crowd->heap[i] = i;
     }
-    crowd->count = wanted->people;
+    for (uint32_t i = 0; i < crowd->sites; i++) {
+        crowd->people[wanted->people + i] = (struct person){
+            .number = i, .stage = STAGE_COMMUNITY, .next = life_at_work(chance, wanted->start)};
+        crowd->heap[wanted->people + i] = wanted->people + i;
+    }
+    crowd->count = (uint32_t)all;
     for (uint32_t i = crowd->count; i-- > 0;)
         sink(crowd, i);
     return true;
@@ -182,18 +102,19 @@ static bool generate(const struct wanted *wanted)
     for (uint64_t number = 1; fine && number <= wanted->events; number++) {
         struct person *person = &crowd.people[crowd.heap[0]];
         int64_t now = person->next;
-        life_step(person, wanted, &chance, number);
+        life_step(person, wanted, &chance, &crowd.communities[person->number % crowd.sites], number);
         if (person->stage == STAGE_OVER) {
             crowd.over[crowd.over_count++] = crowd.heap[0];
             crowd.heap[0] = crowd.heap[--crowd.count];
         }
-        if (crowd.count == 0)
+        if (crowd.count == crowd.sites)
             all_come_back(&crowd, wanted, &chance, now);
         else
             sink(&crowd, 0);
         fine = !ferror(stdout);
     }
     free(crowd.people);
+    free(crowd.communities);
     free(crowd.heap);
     free(crowd.over);
     return fine;
@@ -254,6 +175,13 @@ static bool option_of(int option, char *value, struct wanted *wanted)
         return sites_of(value, wanted);
     case 't':
         return start_of(value, &wanted->start);
+    case 'o':
+        wanted->spells = value;
+        return true;
+    case 'l':
+        return number32_of(value, LAPTOPS_MAX, &wanted->laptops);
+    case 'd':
+        return number32_of(value, 3650, &wanted->spell_days);
     default:
         return false;
     }
@@ -262,15 +190,15 @@ static bool option_of(int option, char *value, struct wanted *wanted)
 /* What was not asked for follows from how many events there are to be. */
 static void fill_in(struct wanted *wanted)
 {
-    uint64_t people = wanted->events / 13 + 1; /* some are still to come when it ends */
+    uint64_t people = wanted->events / 25 + 1; /* some are still to come when it ends */
     if (wanted->people == 0)
         wanted->people = people > 100000000 ? 100000000 : (uint32_t)people;
     if (wanted->workers == 0)
         wanted->workers = 8 + wanted->people / 40;
     double each = (double)wanted->events / wanted->people;
-    double days = each * 8, there_are = wanted->months * 20.0;
+    double days = each * 5, there_are = wanted->months * 20.0;
     wanted->pace = days > there_are ? there_are / days : 1;
-    wanted->length = each > 16 ? each / 16 : 1;
+    wanted->length = each > 30 ? each / 30 : 1;
 }
 
 int main(int argc, char **argv)
@@ -282,9 +210,13 @@ int main(int argc, char **argv)
                                             {"months", required_argument, NULL, 'm'},
                                             {"sites", required_argument, NULL, 'i'},
                                             {"start", required_argument, NULL, 't'},
+                                            {"spells", required_argument, NULL, 'o'},
+                                            {"laptops", required_argument, NULL, 'l'},
+                                            {"spell-days", required_argument, NULL, 'd'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
-    struct wanted wanted = {.seed = 1, .months = 12, .start = 1756684800000}; /* 2025-09-01 */
+    struct wanted wanted = {.seed = 1, .months = 12, .start = 1756684800000 /* 2025-09-01 */, .laptops = 4,
+                            .spell_days = 7};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (option == 'h') {
             fputs(usage, stdout);
@@ -300,7 +232,7 @@ int main(int argc, char **argv)
         return 2;
     }
     fill_in(&wanted);
-    if (!generate(&wanted) || fflush(stdout) != 0) {
+    if (!generate(&wanted) || !lines_close()) {
         fprintf(stderr, "felloe-generate: %s\n", strerror(errno));
         return 1;
     }

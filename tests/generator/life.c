@@ -29,13 +29,6 @@ static const struct weighted roles[] = {{300, "support worker"},
 static const struct weighted agencies[] = {{400, "NHS trust"}, {350, "voluntary sector"}, {250, "council"}};
 static const struct weighted methods[] = {{700, "letter"}, {200, "email"}, {100, "phone"}};
 
-struct step {
-    struct person *person;
-    const struct wanted *wanted;
-    struct chance *chance;
-    struct line line;
-};
-
 int64_t life_at_work(struct chance *chance, int64_t ms)
 {
     int64_t day = ms / DAYS(1);
@@ -45,8 +38,7 @@ int64_t life_at_work(struct chance *chance, int64_t ms)
     return day * DAYS(1) + MINUTES(8 * 60 + 30) + chance_between(chance, 0, HOURS(9));
 }
 
-/* The next event of this person: after a while between low and high, at work when there is time for that. */
-static void next(struct step *step, enum stage stage, int64_t low, int64_t high)
+void life_next(struct step *step, enum stage stage, int64_t low, int64_t high)
 {
     struct person *person = step->person;
     int64_t gap = (int64_t)((double)chance_between(step->chance, low, high) * step->wanted->pace);
@@ -59,23 +51,22 @@ static void next(struct step *step, enum stage stage, int64_t low, int64_t high)
     person->next = then;
 }
 
-static void begin(struct step *step, const char *type)
+void life_begin(struct step *step, const char *type)
 {
+    line_knows(&step->line, &step->person->first);
     if (step->line.occurred == 0 && chance_in(step->chance, 60)) /* written up in the evening, or days later */
         step->line.occurred = step->line.time - chance_between(step->chance, HOURS(1), DAYS(4));
     line_begin(&step->line, type);
 }
 
-static uint32_t any_worker(struct step *step)
+struct ref life_ref(const struct step *step)
 {
-    return chance_below(step->chance, step->wanted->workers);
+    return (struct ref){step->line.number, step->line.worker, step->line.time};
 }
 
-static void worker_field(const char *name, uint32_t worker)
+uint32_t life_any_worker(struct step *step)
 {
-    char id[33];
-    words_worker(worker, id);
-    line_text(name, id);
+    return chance_below(step->chance, step->wanted->workers);
 }
 
 /* How many contacts there will be until the farewell. */
@@ -91,14 +82,15 @@ static void introduced(struct step *step)
 {
     char name[NAME_SIZE];
     words_name(step->person->number, name);
-    begin(step, "person.introduced");
+    life_begin(step, "person.introduced");
+    step->person->first = life_ref(step);
     line_text("known_as", name);
     line_text("source", PICK(step->chance, sources));
     if (chance_in(step->chance, 600))
         line_text("own_words", words_own(step->chance));
     line_text("reason", PICK(step->chance, reasons));
     line_text("urgency", PICK(step->chance, urgencies));
-    next(step, STAGE_DETAILS, MINUTES(2), HOURS(3));
+    life_next(step, STAGE_DETAILS, MINUTES(2), HOURS(3));
 }
 
 /* Numbers that begin with 999 are given to nobody. */
@@ -120,7 +112,7 @@ static void details(struct step *step)
 {
     struct chance *chance = step->chance;
     char text[40];
-    begin(step, "person.details.recorded");
+    life_begin(step, "person.details.recorded");
     snprintf(text, sizeof text, "07700 900%03u", chance_below(chance, 1000)); /* kept free for stories */
     line_text("contact", text);
     if (chance_in(chance, 300))
@@ -135,17 +127,17 @@ static void details(struct step *step)
         line_text("nhs_number", text);
     }
     if (chance_in(chance, 700))
-        next(step, STAGE_ACKNOWLEDGED, DAYS(1), DAYS(4));
+        life_next(step, STAGE_ACKNOWLEDGED, DAYS(1), DAYS(4));
     else
-        next(step, STAGE_WELCOME, DAYS(2), DAYS(9));
+        life_next(step, STAGE_WELCOME, DAYS(2), DAYS(9));
 }
 
 static void acknowledged(struct step *step)
 {
-    begin(step, "introduction.acknowledged");
+    life_begin(step, "introduction.acknowledged");
     line_text("to", "whoever introduced them");
     line_text("method", PICK(step->chance, methods));
-    next(step, STAGE_WELCOME, DAYS(1), DAYS(6));
+    life_next(step, STAGE_WELCOME, DAYS(1), DAYS(6));
 }
 
 static void contact_fields(struct step *step, const char *attendance, const char *purpose, const char *text)
@@ -169,48 +161,48 @@ static void welcome(struct step *step)
 {
     struct person *person = step->person;
     bool not_met = chance_in(step->chance, 80);
-    begin(step, "contact.recorded");
+    life_begin(step, "contact.recorded");
     contact_fields(step, not_met ? "3" : "5", chance_in(step->chance, 710) ? "welcome" : "",
                    "Said hello, explained how we work, asked what matters.");
     person->one_off = not_met || chance_in(step->chance, 270); /* 33 % in all */
-    next(step, STAGE_STARTED, person->one_off ? HOURS(1) : DAYS(7), person->one_off ? DAYS(2) : DAYS(16));
+    life_next(step, STAGE_STARTED, person->one_off ? HOURS(1) : DAYS(7), person->one_off ? DAYS(2) : DAYS(16));
 }
 
 static void started(struct step *step)
 {
     struct person *person = step->person;
     bool long_offer = chance_in(step->chance, 180);
-    begin(step, "support.started");
+    life_begin(step, "support.started");
     line_text("episode", "1");
     line_text("offer", person->one_off ? "one-off" : long_offer ? "long" : "short");
     person->keyworker = step->line.worker;
     person->contacts = contacts(step, long_offer ? 10 : 3, long_offer ? 40 : 12);
     person->joining = (uint8_t)chance_between(step->chance, 1, 3);
     if (person->one_off)
-        next(step, STAGE_ENDED, HOURS(1), DAYS(3));
+        life_next(step, STAGE_ENDED, HOURS(1), DAYS(3));
     else
-        next(step, STAGE_JOINED, MINUTES(1), HOURS(2));
+        life_next(step, STAGE_JOINED, MINUTES(1), HOURS(2));
 }
 
 static void joined(struct step *step)
 {
     struct person *person = step->person;
-    uint32_t worker = person->joining == 1 ? person->keyworker : any_worker(step);
-    begin(step, "team.joined");
-    worker_field("worker", worker);
+    uint32_t worker = person->joining == 1 ? person->keyworker : life_any_worker(step);
+    life_begin(step, "team.joined");
+    line_worker("worker", worker);
     line_text("role", PICK(step->chance, roles));
     line_text("agency", PICK(step->chance, agencies));
     person->second = worker;
     person->joining--;
-    next(step, person->joining > 0 ? STAGE_JOINED : STAGE_KEYWORKER, MINUTES(1), HOURS(1));
+    life_next(step, person->joining > 0 ? STAGE_JOINED : STAGE_KEYWORKER, MINUTES(1), HOURS(1));
 }
 
 static void keyworker(struct step *step)
 {
-    begin(step, "keyworker.agreed");
-    worker_field("worker", step->person->keyworker);
+    life_begin(step, "keyworker.agreed");
+    line_worker("worker", step->person->keyworker);
     line_yes("person_agrees", chance_in(step->chance, 930));
-    next(step, STAGE_CONTACT, DAYS(1), DAYS(8));
+    life_next(step, STAGE_CONTACT, DAYS(1), DAYS(8));
 }
 
 /* What comes between two meetings. */
@@ -219,23 +211,31 @@ static void between_contacts(struct step *step)
     struct person *person = step->person;
     uint32_t dice = chance_below(step->chance, 1000);
     if (person->contacts == 0)
-        next(step, STAGE_FAREWELL, DAYS(3), DAYS(14));
-    else if (dice < 500)
-        next(step, STAGE_NOTE, MINUTES(10), HOURS(20));
-    else if (dice < 515)
-        next(step, STAGE_LEFT, HOURS(2), DAYS(3));
-    else if (dice < 520)
-        next(step, STAGE_SETTLED, HOURS(2), DAYS(3));
+        life_next(step, STAGE_FAREWELL, DAYS(3), DAYS(14));
+    else if (dice < 300)
+        life_next(step, STAGE_NOTE, MINUTES(10), HOURS(20));
+    else if (dice < 640)
+        life_next(step, STAGE_MORE, MINUTES(10), HOURS(30));
+    else if (dice < 650)
+        life_next(step, STAGE_LEFT, HOURS(2), DAYS(3));
+    else if (dice < 654)
+        life_next(step, STAGE_SETTLED, HOURS(2), DAYS(3));
     else
-        next(step, STAGE_CONTACT, DAYS(2), DAYS(14));
+        life_next(step, STAGE_CONTACT, DAYS(2), DAYS(14));
 }
 
 static void contact(struct step *step)
 {
     struct person *person = step->person;
     static const struct weighted purposes[] = {{700, ""}, {150, "review"}, {120, "drop-in"}, {30, "crisis"}};
-    begin(step, "contact.recorded");
+    life_begin(step, "contact.recorded");
+    if (person->appointment.number > 0)
+        line_knows(&step->line, &person->appointment);
     contact_fields(step, PICK(step->chance, attendances), PICK(step->chance, purposes), words_contact(step->chance));
+    if (person->appointment.number > 0 && chance_in(step->chance, 600))
+        line_ref(&step->line, "appointment", &person->appointment);
+    person->appointment = (struct ref){0};
+    person->contact = life_ref(step);
     if (person->contacts > 0)
         person->contacts--;
     between_contacts(step);
@@ -243,87 +243,99 @@ static void contact(struct step *step)
 
 static void note(struct step *step)
 {
-    begin(step, "note.added");
+    life_begin(step, "note.added");
     line_text("text", words_note(step->chance));
-    step->person->last_note = step->line.number;
+    if (chance_in(step->chance, 60))
+        line_yes("huddle", true);
+    step->person->note = life_ref(step);
     if (chance_in(step->chance, 12))
-        next(step, STAGE_STRUCK, MINUTES(1), HOURS(4));
+        life_next(step, STAGE_STRUCK, MINUTES(1), HOURS(4));
     else
-        next(step, STAGE_CONTACT, DAYS(2), DAYS(12));
+        life_next(step, STAGE_CONTACT, DAYS(2), DAYS(12));
 }
 
 static void struck(struct step *step)
 {
-    char id[LINE_ID_SIZE];
-    line_id(step->wanted, step->person->last_note, id);
+    line_knows(&step->line, &step->person->note);
     line_begin(&step->line, "entry.struck");
-    line_text("of", id);
+    line_ref(&step->line, "of", &step->person->note);
     line_text("why", "It was about somebody else.");
-    next(step, STAGE_CONTACT, DAYS(1), DAYS(8));
+    life_next(step, STAGE_CONTACT, DAYS(1), DAYS(8));
+}
+
+static void more(struct step *step)
+{
+    life_more(step);
+    if (chance_in(step->chance, 500))
+        life_next(step, STAGE_MORE, MINUTES(5), HOURS(6));
+    else
+        life_next(step, STAGE_CONTACT, DAYS(1), DAYS(9));
 }
 
 static void left(struct step *step)
 {
-    begin(step, "team.left");
-    worker_field("worker", step->person->second);
+    life_begin(step, "team.left");
+    line_worker("worker", step->person->second);
     step->person->joining = 1;
-    step->person->keyworker = any_worker(step);
-    next(step, STAGE_JOINED, HOURS(1), DAYS(4));
+    step->person->keyworker = life_any_worker(step);
+    life_next(step, STAGE_JOINED, HOURS(1), DAYS(4));
 }
 
 static void settled(struct step *step)
 {
     char name[NAME_SIZE];
     words_name(step->person->number, name);
-    begin(step, "conflict.settled");
+    life_begin(step, "conflict.settled");
     line_text("what", "keyworker");
-    worker_field("chosen", step->person->keyworker);
+    line_worker("chosen", step->person->keyworker);
     line_text("with", name);
-    next(step, STAGE_CONTACT, DAYS(1), DAYS(8));
+    life_next(step, STAGE_CONTACT, DAYS(1), DAYS(8));
 }
 
 static void farewell(struct step *step)
 {
-    begin(step, "contact.recorded");
+    life_begin(step, "contact.recorded");
     contact_fields(step, "5", "farewell", "Looked back, said goodbye for now, and how to come back.");
-    next(step, STAGE_ENDED, MINUTES(20), HOURS(6));
+    life_next(step, STAGE_ENDED, MINUTES(20), HOURS(6));
 }
 
 static void ended(struct step *step)
 {
     struct person *person = step->person;
-    begin(step, "support.ended");
+    life_begin(step, "support.ended");
     line_text("reason", person->one_off ? "08" : PICK(step->chance, closures));
     line_yes("agreed", chance_in(step->chance, 900));
     line_text("way_back", "Ring us or come to the drop-in, any time.");
     person->one_off = false;
     if (chance_in(step->chance, 250))
-        next(step, STAGE_RETURNED, DAYS(40), DAYS(300));
+        life_next(step, STAGE_RETURNED, DAYS(40), DAYS(300));
     else
         person->stage = STAGE_OVER;
 }
 
 static void returned(struct step *step)
 {
-    begin(step, "support.returned");
+    life_begin(step, "support.returned");
     line_text("source", chance_in(step->chance, 500) ? "B1" : PICK(step->chance, sources));
     line_text("own_words", words_own(step->chance));
     step->person->contacts = contacts(step, 3, 15);
-    next(step, STAGE_KEYWORKER, MINUTES(10), DAYS(2));
+    life_next(step, STAGE_KEYWORKER, MINUTES(10), DAYS(2));
 }
 
 /* ---- the step ---- */
 
-void life_step(struct person *person, const struct wanted *wanted, struct chance *chance, uint64_t number)
+void life_step(struct person *person, const struct wanted *wanted, struct chance *chance, struct community *community,
+               uint64_t number)
 {
     static void (*const stages[])(struct step *) = {
         [STAGE_INTRODUCED] = introduced, [STAGE_DETAILS] = details, [STAGE_ACKNOWLEDGED] = acknowledged,
         [STAGE_WELCOME] = welcome,       [STAGE_STARTED] = started, [STAGE_JOINED] = joined,
         [STAGE_KEYWORKER] = keyworker,   [STAGE_CONTACT] = contact, [STAGE_NOTE] = note,
-        [STAGE_STRUCK] = struck,         [STAGE_LEFT] = left,       [STAGE_SETTLED] = settled,
-        [STAGE_FAREWELL] = farewell,     [STAGE_ENDED] = ended,     [STAGE_RETURNED] = returned};
-    struct step step = {.person = person, .wanted = wanted, .chance = chance};
-    bool with_us = person->stage >= STAGE_JOINED && chance_in(chance, 700);
+        [STAGE_MORE] = more,             [STAGE_STRUCK] = struck,   [STAGE_LEFT] = left,
+        [STAGE_SETTLED] = settled,       [STAGE_FAREWELL] = farewell, [STAGE_ENDED] = ended,
+        [STAGE_RETURNED] = returned,     [STAGE_COMMUNITY] = community_step};
+    struct step step = {.person = person, .wanted = wanted, .chance = chance, .community = community};
+    bool with_us = person->stage >= STAGE_JOINED && person->stage != STAGE_COMMUNITY && chance_in(chance, 700);
     step.line = (struct line){.wanted = wanted, .number = number, .person = person->number, .time = person->next};
     step.line.worker = with_us ? person->keyworker : chance_below(chance, wanted->workers);
     stages[person->stage](&step);

@@ -144,3 +144,59 @@ const char *words_contact(struct chance *chance)
                                         "Read the plan again and changed two lines of it."};
     return words[chance_below(chance, COUNT(words))];
 }
+
+const char *words_goal(struct chance *chance)
+{
+    static const char *const words[] = {"Go to the choir once a week",
+                                        "Open the letters on the day they come",
+                                        "Take the bus to the college by myself",
+                                        "Sleep six hours, most nights",
+                                        "See my daughter every other Sunday",
+                                        "Cook something twice a week",
+                                        "Pay the rent on time for three months",
+                                        "Walk to the canal and back without turning round"};
+    return words[chance_below(chance, COUNT(words))];
+}
+
+const char *words_task(struct chance *chance)
+{
+    static const char *const words[] = {"benefits form",
+                                        "ring the landlord about the boiler",
+                                        "letter to the GP",
+                                        "find out about the allotment group",
+                                        "bus pass",
+                                        "ask the pharmacy for a blister pack",
+                                        "appointment at the citizens advice",
+                                        "new glasses"};
+    return words[chance_below(chance, COUNT(words))];
+}
+
+const char *words_worry(struct chance *chance)
+{
+    static const char *const words[] = {"Says that it would be better not to wake up; has not said so before.",
+                                        "Has not opened the door since Thursday.",
+                                        "The anniversary is next week, and nobody is there that day.",
+                                        "Gave the cat to the neighbour.",
+                                        "Has not eaten much since the letter came.",
+                                        "Somebody takes the money on the day that it comes."};
+    return words[chance_below(chance, COUNT(words))];
+}
+
+struct resource_words words_resource(uint32_t number)
+{
+    static const struct resource_words resources[] = {
+        {"Allotment group", "north", "Canal Lane plots", "wed,sat 10:00-13:00"},
+        {"Community fridge", "centre", "St Mark's hall", "mon-fri 12:00-14:00; closed 2026-12-25"},
+        {"Library drop-in", "centre", "Central Library, first floor", "tue,thu 14:00-16:00"},
+        {"Citizens advice", "centre", "Market Street 4", "mon-fri 09:30-16:30"},
+        {"Choir for everybody", "south", "Hill Road church", "mon 18:30-20:00"},
+        {"Crisis café", "east", "Station Road 11", "daily 18:00-02:00"},
+        {"Men's shed", "west", "Old Depot", "tue-thu 10:00-16:00"},
+        {"Swimming, women only", "west", "West Baths", "sun 09:00-11:00"},
+        {"Carers' breakfast", "north", "The Green café", "fri 09:00-10:30"},
+        {"Night shelter", "centre", "Mill Street", "daily 20:00-08:00"},
+        {"Walking group", "south", "Park gate", "wed 11:00-12:30"},
+        {"Language café", "east", "St Anne's room 2", "thu 17:00-19:00"},
+    };
+    return resources[number % COUNT(resources)];
+}
