@@ -398,17 +398,17 @@ void search_line(const struct search_query *query, struct bytes text, size_t cha
 /* ---- the answer's rows ---- */
 
 static const struct column_def columns[SEARCH_COLUMNS] = {
-    [SEARCH_PERSON] = {"person", "person", CELL_TEXTS, NULL},
-    [SEARCH_ID] = {"id", "id", CELL_PERSON, NULL},
-    [SEARCH_WHEN] = {"when", "when", CELL_TIME, NULL},
-    [SEARCH_RECORDED] = {"recorded", "recorded", CELL_TIME, NULL},
-    [SEARCH_WHO] = {"who", "who", CELL_WORKER, NULL},
-    [SEARCH_TYPE] = {"type", "what", CELL_CODE, &codes_type},
-    [SEARCH_LINE_OF] = {"line", "in words", CELL_TEXT, NULL},
-    [SEARCH_STRUCK] = {"struck", "struck", CELL_TEXT, NULL},
-    [SEARCH_SITE] = {"site", "site", CELL_TEXT, NULL},
-    [SEARCH_ENTRY] = {"entry", "entry", CELL_EVENT, NULL},
-    [SEARCH_SCORE] = {"score", "score", CELL_NUMBER, NULL},
+    [SEARCH_PERSON] = {.name = "person", .label = "person", .kind = CELL_TEXTS},
+    [SEARCH_ID] = {.name = "id", .label = "id", .kind = CELL_PERSON},
+    [SEARCH_WHEN] = {.name = "when", .label = "when", .kind = CELL_TIME},
+    [SEARCH_RECORDED] = {.name = "recorded", .label = "recorded", .kind = CELL_TIME},
+    [SEARCH_WHO] = {.name = "who", .label = "who", .kind = CELL_WORKER},
+    [SEARCH_TYPE] = {.name = "type", .label = "what", .kind = CELL_CODE, .codes = &codes_type},
+    [SEARCH_LINE_OF] = {.name = "line", .label = "in words", .kind = CELL_TEXT},
+    [SEARCH_STRUCK] = {.name = "struck", .label = "struck", .kind = CELL_TEXT},
+    [SEARCH_SITE] = {.name = "site", .label = "site", .kind = CELL_TEXT},
+    [SEARCH_ENTRY] = {.name = "entry", .label = "entry", .kind = CELL_EVENT},
+    [SEARCH_SCORE] = {.name = "score", .label = "score", .kind = CELL_NUMBER},
 };
 
 const struct view_def search_view = {.name = "search", .title = "What was said of it?",
