@@ -30,6 +30,17 @@ static bool event_is_here(void *context, const struct event_id *id, struct bytes
     return false;
 }
 
+static bool known_origin(struct preparing *p, const struct origin_id *id, struct event_id *event,
+                         struct person_id *person)
+{
+    for (int restricted = 0; restricted < 2; restricted++) {
+        const struct views_origin origin = {*id, restricted};
+        if (views_get_origin(&p->reading->views, &origin, (struct bytes){0}, event, person))
+            return true;
+    }
+    return false;
+}
+
 static enum verdict check_origin(struct preparing *p, struct record_draft *draft)
 {
     struct event_id id;
@@ -43,7 +54,7 @@ static enum verdict check_origin(struct preparing *p, struct record_draft *draft
     }
     draft->has_origin = true;
     origin_id_of(draft_source(text), text->origin, &draft->origin);
-    if (!views_get_origin(&p->reading->views, &draft->origin, (struct bytes){0}, &draft->id, &draft->person))
+    if (!known_origin(p, &draft->origin, &draft->id, &draft->person))
         return CHECK_OK;
     draft->has_person = !person_id_is_none(&draft->person);
     return CHECK_KNOWN;
@@ -61,7 +72,12 @@ static enum verdict check_type(struct preparing *p, struct record_draft *draft, 
                     (const char *)text->type.data);
         return CHECK_WRONG;
     }
-    if (draft->type->writer == BY_ITSELF || (draft->type->writer == BY_HUB && p->daemon->config.role != ROLE_HUB)) {
+    if (draft->type->writer == BY_ITSELF && text->origin.len == 0) { /* imported, it came with what it tells of */
+        felloe_fail(error, FELLOE_DENIED, "%s is written by itself, along with the entry that it tells of.",
+                    draft->type->name);
+        return CHECK_WRONG;
+    }
+    if (draft->type->writer == BY_HUB && p->daemon->config.role != ROLE_HUB) {
         felloe_fail(error, FELLOE_DENIED, "%s is recorded by the hub only.", draft->type->name);
         return CHECK_WRONG;
     }
@@ -299,7 +315,7 @@ static enum verdict translate_event(struct preparing *p, struct record_draft *dr
     struct origin_id origin;
     struct person_id person;
     origin_id_of(draft_source(&draft->text), text, &origin);
-    if (views_get_origin(&p->reading->views, &origin, (struct bytes){0}, &id, &person)) {
+    if (known_origin(p, &origin, &id, &person)) {
         const struct entry_here entry = find_entry(p, &id);
         mp_put_bin(&p->rewritten, entry.name.b, sizeof entry.name.b);
         return CHECK_OK;
@@ -385,6 +401,15 @@ static enum verdict check_fields(struct preparing *p, struct record_draft *draft
     return code == FELLOE_OK ? CHECK_OK : missing(p, code);
 }
 
+/* Last: it depends on the fields. */
+static enum verdict check_audience(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
+{
+    enum felloe_code code = draft_restrict(p, draft, error);
+    if (code == FELLOE_OK)
+        code = check_length(draft->fields.len, error);
+    return code == FELLOE_OK ? CHECK_OK : missing(p, code);
+}
+
 /* ---- all of it ---- */
 
 static enum verdict check_draft(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
@@ -400,13 +425,15 @@ static enum verdict check_draft(struct preparing *p, struct record_draft *draft,
         verdict = check_key(p, draft, error);
     if (verdict == CHECK_OK)
         verdict = check_fields(p, draft, error);
+    if (verdict == CHECK_OK)
+        verdict = check_audience(p, draft, error);
     return verdict;
 }
 
 static void refuse(struct record_draft *draft, const struct felloe_error *error)
 {
     draft->state = DRAFT_WRONG;
-    draft->has_person = draft->has_new_key = false;
+    draft->has_person = draft->has_new_key = draft->has_audience_key = false;
     draft->error = malloc(sizeof *draft->error);
     if (draft->error)
         *draft->error = *error;
@@ -423,7 +450,7 @@ static bool prepare_one(struct preparing *p, struct record_draft *draft)
     case CHECK_KNOWN: draft->state = DRAFT_KNOWN; break;
     case CHECK_WRONG: refuse(draft, &error); break;
     case CHECK_LATER:
-        draft->has_person = draft->has_new_key = draft->has_origin = false;
+        draft->has_person = draft->has_new_key = draft->has_audience_key = draft->has_origin = false;
         draft->site[0] = '\0';
         return true;
     }

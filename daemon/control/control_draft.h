@@ -40,6 +40,9 @@ struct record_draft {
     struct bytes worker;
     struct key_id key;
     struct key_record new_key;
+    bool has_audience_key;          /* `key` is a restricted key that is made with this entry */
+    struct key_record audience_key;
+    struct buffer companion;        /* fields of the entry.restricted that is written next; empty: none is */
     bool has_origin;
     struct origin_id origin;
     struct buffer fields;           /* normal form */
@@ -71,6 +74,9 @@ size_t drafts_prepare(struct preparing *p, size_t from);
  * none. False: there is no commons key, or memory ran out. */
 bool draft_person_of_subject(struct preparing *p, struct record_draft *draft, struct bytes subject,
                              struct felloe_error *error);
+/* Finds, or makes, the key of those who may read it, where not all may; the fields are in their normal form. FELLOE_NOT_
+ * FOUND: a worker, or the entry that it speaks of, is not known here (yet). */
+enum felloe_code draft_restrict(struct preparing *p, struct record_draft *draft, struct felloe_error *error);
 /* A random person with a fresh key. */
 void draft_new_person(struct record_draft *draft);
 /* Of a `source` that is an export of Felloe only that is kept. */

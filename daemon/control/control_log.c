@@ -75,6 +75,13 @@ static void put_name(struct logging *l, struct buffer *out, struct bytes site, c
         mp_put_nil(out);
 }
 
+/* A hub has restricted keys to hand them out, not to read. */
+static bool may_read(const struct daemon *daemon, const struct key_id *id, struct key_record *key)
+{
+    return keyring_get(daemon->keyring, id, key) == FELLOE_OK &&
+           (daemon->config.role == ROLE_SPOKE || !key_kind_restricted(key->kind));
+}
+
 static void tell(struct control_request *request, struct bytes site, const struct log_item *item,
                  const struct event *event)
 {
@@ -98,7 +105,7 @@ static void tell(struct control_request *request, struct bytes site, const struc
     mp_put_bin(out, event->clear.device.b, sizeof event->clear.device.b);
     mp_put_uint(out, event->clear.incarnation);
     mp_put_uint(out, event->clear.seq);
-    if (l->opened && keyring_get(request->daemon->keyring, &event->clear.key, &key) == FELLOE_OK &&
+    if (l->opened && may_read(request->daemon, &event->clear.key, &key) &&
         event_open(event, &key.key, &l->plain, &body)) {
         put_body(out, &body);
         if (l->names)

@@ -35,14 +35,18 @@ struct record_job {
     struct recording *recording;
     size_t *index;              /* which drafts, in the order of log.drafts */
 };
+#define COMPANION SIZE_MAX      /* of the one before it: its own entry, which nobody asked for */
 
 static void release(void *state)
 {
     struct recording *r = state;
     for (size_t i = 0; i < r->drafts.count; i++) {
-        buffer_release(&r->drafts.items[i].fields);
-        free(r->drafts.items[i].error);
-        explicit_bzero(&r->drafts.items[i].new_key, sizeof r->drafts.items[i].new_key);
+        struct record_draft *draft = &r->drafts.items[i];
+        buffer_release(&draft->fields);
+        buffer_release(&draft->companion);
+        free(draft->error);
+        explicit_bzero(&draft->new_key, sizeof draft->new_key);
+        explicit_bzero(&draft->audience_key, sizeof draft->audience_key);
     }
     free(r->drafts.items);
     free(r);
@@ -144,6 +148,8 @@ static void take_outcome(struct record_job *job)
 {
     struct recording *r = job->recording;
     for (size_t i = 0; i < job->log.draft_count; i++) {
+        if (job->index[i] == COMPANION)
+            continue;
         struct record_draft *draft = &r->drafts.items[job->index[i]];
         const struct log_draft *given = &job->log.drafts[i];
         if (job->log.code != FELLOE_OK) {
@@ -194,6 +200,20 @@ static void fill_draft(struct log_draft *out, const struct record_draft *draft, 
     };
 }
 
+/* Tells everybody that there is an entry which only some may read. An import of it counts once, like what it tells of:
+ * "felloe restricted" stands for its source. */
+static void fill_companion(struct log_draft *out, const struct record_draft *draft, const struct seen *seen)
+{
+    fill_draft(out, draft, seen);
+    out->body.type = bytes_str(catalogue_at(TYPE_entry_restricted)->name);
+    out->body.fields = buffer_bytes(&draft->companion);
+    out->body.has_occurred = false;
+    out->key = key_id_of_person(draft->person);
+    if (draft->has_origin)
+        origin_id_of(bytes_str("felloe restricted"), bytes_of(draft->origin.b, sizeof draft->origin.b),
+                     &out->body.origin);
+}
+
 /* All ready drafts of one site, in their order. NULL when memory ran out. */
 static struct record_job *make_job(struct recording *r, const char *site)
 {
@@ -209,9 +229,9 @@ static struct record_job *make_job(struct recording *r, const char *site)
     job->log.kind = LOG_RECORD;
     job->log.done = job_done;
     memcpy(job->log.site, site, sizeof job->log.site);
-    job->log.drafts = calloc(count, sizeof *job->log.drafts);
-    job->log.new_keys = calloc(count, sizeof *job->log.new_keys);
-    job->index = calloc(count, sizeof *job->index);
+    job->log.drafts = calloc(2 * count, sizeof *job->log.drafts);
+    job->log.new_keys = calloc(2 * count, sizeof *job->log.new_keys);
+    job->index = calloc(2 * count, sizeof *job->index);
     if (!job->log.drafts || !job->log.new_keys || !job->index) {
         free_job(job);
         return NULL;
@@ -225,6 +245,12 @@ static struct record_job *make_job(struct recording *r, const char *site)
         job->index[job->log.draft_count++] = i;
         if (draft->has_new_key)
             job->log.new_keys[job->log.new_key_count++] = draft->new_key;
+        if (draft->has_audience_key)
+            job->log.new_keys[job->log.new_key_count++] = draft->audience_key;
+        if (draft->companion.len == 0)
+            continue;
+        fill_companion(&job->log.drafts[job->log.draft_count], draft, &seen);
+        job->index[job->log.draft_count++] = COMPANION;
     }
     return job;
 }

@@ -3,7 +3,11 @@
  *
  * An event comes by here once without a position when this device has just written it, and again when its position
  * has come; the fold is idempotent and learns the position. Events whose key is not here wait under the key's id; as
- * long as any waits, later ones under the same key wait too, so that a person is never shown in part. */
+ * long as any waits, later ones under the same key wait too, so that a person is never shown in part.
+ *
+ * What a restricted key seals never touches the person's document, which has to be the same for all, whether or not
+ * they may read it: it is folded into a document of its own, and shares nothing with the others (what counts once, what
+ * was written again, when a device was heard). */
 #include "daemon/views/projector_fold.h"
 
 #include <stdlib.h>
@@ -22,6 +26,8 @@ struct fold_item {
     bool copied;                /* from another site's log */
     struct views_ref ref;
     struct person_id subject;
+    struct key_id key;          /* what seals it */
+    bool restricted;            /* … is a restricted key */
     uint32_t order;
 };
 
@@ -162,6 +168,8 @@ static void gather(struct fold_work *work, struct fold_step *step, const struct 
         return;
     struct fold_item *item = &work->items[work->count];
     item->body = work->opened.body;
+    item->key = event.clear.key;
+    item->restricted = key_kind_restricted(work->key.kind);
     item->subject = item->body.has_subject ? item->body.subject : PERSON_ID_NONE;
     if (person_id_is_none(&item->subject) && !work->has_site_key) {
         complain(step, ref.at, "is about the site, whose key is not here,");
@@ -290,6 +298,7 @@ static void put_aside(struct fold_work *work, struct fold_step *step, const stru
     struct views_event other;
     if (!views_get_event(step->views, id, step->site, &other))
         return;
+    views_restricted_key(step->views, id, step->site, &other, &other.key);
     other.flags |= VIEWS_DUPLICATE;
     views_put_event(step->views, id, step->site, &other);
     want_refold(work, &other.subject);
@@ -302,8 +311,8 @@ static bool is_second_import(struct fold_work *work, struct fold_step *step, con
     struct event_id first;
     struct person_id subject;
     struct views_event other = {0};
-    const struct event_body *body = &item->body;
-    if (views_get_origin(step->views, &body->origin, step->site, &first, &subject)) {
+    const struct views_origin origin = {item->body.origin, item->restricted};
+    if (views_get_origin(step->views, &origin, step->site, &first, &subject)) {
         if (event_id_equal(&item->event.id, &first))
             return false;
         views_get_event(step->views, &first, step->site, &other);
@@ -311,7 +320,7 @@ static bool is_second_import(struct fold_work *work, struct fold_step *step, con
             return true;
         put_aside(work, step, &first);
     }
-    views_put_origin(step->views, &body->origin, step->site, &item->event.id, &item->subject);
+    views_put_origin(step->views, &origin, step->site, &item->event.id, &item->subject);
     return false;
 }
 
@@ -321,14 +330,16 @@ static bool is_second_import(struct fold_work *work, struct fold_step *step, con
 static bool is_second_writing(struct fold_work *work, struct fold_step *step, const struct fold_item *item)
 {
     const struct event_body *body = &item->body;
-    const struct event_id *name = body->has_was ? &body->was : &item->event.id;
+    const struct views_writing writing = {item->event.device, body->has_was ? body->was : item->event.id,
+                                          item->restricted};
     struct views_event original;
     struct event_id first;
     if (!body->has_was && !work->any_rewritten)
         return false;
-    if (body->has_was && views_get_event(step->views, name, step->site, &original))
+    if (body->has_was && views_get_event(step->views, &writing.was, step->site, &original) &&
+        item->restricted == ((original.flags & VIEWS_IS_RESTRICTED) != 0))
         return true;
-    if (views_get_rewritten(step->views, &item->event.device, name, step->site, &first)) {
+    if (views_get_rewritten(step->views, &writing, step->site, &first)) {
         if (event_id_equal(&item->event.id, &first))
             return false;
         if (body->has_was && memcmp(&item->event.id, &first, sizeof first) > 0)
@@ -336,7 +347,7 @@ static bool is_second_writing(struct fold_work *work, struct fold_step *step, co
         put_aside(work, step, &first);
     }
     if (body->has_was) {
-        views_put_rewritten(step->views, &item->event.device, name, step->site, &item->event.id);
+        views_put_rewritten(step->views, &writing, step->site, &item->event.id);
         work->any_rewritten = true;
     }
     return false;
@@ -376,13 +387,14 @@ static void note_items(struct fold_work *work, struct fold_step *step)
             .ref = item->ref,
             .flags = (is_duplicate(work, step, item) ? VIEWS_DUPLICATE : 0u) |
                      (item->event.by_hub ? VIEWS_BY_HUB : 0u) | (item->body.has_was ? VIEWS_WRITTEN_AGAIN : 0u) |
-                     (item->copied ? VIEWS_COPIED : 0u),
+                     (item->restricted ? VIEWS_IS_RESTRICTED : 0u) | (item->copied ? VIEWS_COPIED : 0u),
             .was = item->body.was,
+            .key = item->key,
         };
         struct views_device device = {item->event.device, item->event.incarnation, item->event.seq, item->body.time};
         keep_positions(step, &item->event.id, &event);
         views_put_event(step->views, &item->event.id, step->site, &event);
-        if (!item->copied) /* its number is one of another site's stream */
+        if (!item->restricted && !item->copied) /* a copy's number is one of another site's stream */
             views_heard_device(step->views, step->site, &device);
         if (event.flags & VIEWS_DUPLICATE)
             continue;
@@ -516,6 +528,22 @@ static bool any_event(void *context, const struct event_id *id, uint64_t sort, c
     return false;
 }
 
+/* What restricted keys seal about the subject, as far as this device may read it: little, and folded anew each time. A
+ * hub keeps the keys for others, and shows nothing of it. */
+static void fold_restricted(struct fold_work *work, struct fold_step *step, const struct person_id *subject)
+{
+    bool has_any = false;
+    if (step->identity->role == ROLE_SPOKE && !is_locked(work, step, subject))
+        views_restricted_timeline(step->views, step->site, subject, NULL, any_event, &has_any);
+    if (has_any) {
+        struct refolding refolding = {work, step};
+        document_clear(work->document);
+        views_restricted_timeline(step->views, step->site, subject, NULL, refold_one, &refolding);
+    }
+    if (!work->failed && !views_put_restricted(step->views, step->site, subject, has_any ? work->document : NULL))
+        work->failed = true;
+}
+
 static void fold_again(struct fold_work *work, struct fold_step *step)
 {
     for (size_t i = 0; i < work->refold_count && !work->failed; i++) {
@@ -525,6 +553,7 @@ static void fold_again(struct fold_work *work, struct fold_step *step)
             fold_subject(work, step, &work->refold[i], 0, 0);
         else
             views_drop_subject(step->views, step->site, &work->refold[i]);
+        fold_restricted(work, step, &work->refold[i]);
     }
 }
 
@@ -534,6 +563,8 @@ static int by_subject(const void *a, const void *b)
     int order = memcmp(&x->subject, &y->subject, sizeof x->subject);
     if (order != 0)
         return order;
+    if (x->restricted != y->restricted)
+        return x->restricted ? 1 : -1;
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
@@ -595,12 +626,15 @@ bool fold_site(struct fold_work *work, struct fold_step *step)
     note_items(work, step);
     if (!sort_items(work))
         return false;
-    for (size_t from = 0, to; from < work->count && !work->failed; from = to) {
+    for (size_t from = 0, to, restricted; from < work->count && !work->failed; from = to) {
         const struct person_id subject = work->items[from].subject;
-        for (to = from + 1; to < work->count && person_id_equal(&work->items[to].subject, &subject); to++)
-            ;
-        if (!is_to_refold(work, &subject))
-            fold_subject(work, step, &subject, from, to);
+        for (to = restricted = from; to < work->count && person_id_equal(&work->items[to].subject, &subject); to++)
+            restricted += !work->items[to].restricted;
+        if (is_to_refold(work, &subject))
+            continue;
+        if (restricted > from)
+            fold_subject(work, step, &subject, from, restricted);
+        fold_restricted(work, step, &subject); /* its rows say who the person is, which may be new */
     }
     fold_again(work, step);
     views_put_cursor(step->views, step->site, &step->cursor);

@@ -36,7 +36,7 @@ struct scanning {
     struct person_id subject;
     uint8_t about[SEARCH_WORDS_MAX];
     struct document *document;
-    bool has_document;
+    bool has_document, restricted;
     struct buffer encoded;
 };
 
@@ -123,7 +123,8 @@ static struct bytes struck_why(struct scanning *s, const struct event_id *name)
     if (!s->has_document) {
         s->has_document = true;
         document_clear(s->document);
-        if (views_get_document(s->txn, s->site, &s->subject, &s->encoded) == VIEWS_FOUND)
+        if ((s->restricted ? views_get_restricted : views_get_document)(s->txn, s->site, &s->subject, &s->encoded) ==
+            VIEWS_FOUND)
             s->out->failed |= !document_decode(s->document, buffer_bytes(&s->encoded)) ||
                               !document_understood(s->document);
     }
@@ -235,12 +236,17 @@ static bool look_through(void *context, const struct person_id *subject)
     if (s->filter->has_person && !person_id_equal(subject, &s->filter->person))
         return true;
     s->subject = *subject;
-    s->has_document = false;
+    s->has_document = s->restricted = false;
     views_get_name(s->txn, s->site, subject, &s->name);
     search_match_begin(&s->match);
     search_match_about(&s->match, &s->filter->query, buffer_bytes(&s->name));
     memcpy(s->about, s->match.found, sizeof s->about);
     views_timeline(s->txn, s->site, subject, NULL, look_at, s);
+    if (s->ended || s->out->failed || s->daemon->config.role == ROLE_HUB)
+        return !s->ended && !s->out->failed;
+    s->restricted = true; /* as far as it may be read here; it knows of its own strikes alone */
+    s->has_document = false;
+    views_restricted_timeline(s->txn, s->site, subject, NULL, look_at, s);
     return !s->ended && !s->out->failed;
 }
 
@@ -251,7 +257,7 @@ void search_scan(struct daemon *daemon, struct views_txn *txn, struct log_reader
     struct scanning s = {.daemon = daemon, .txn = txn, .reader = reader, .scope = scope, .filter = filter,
                          .progress = progress, .context = context, .out = out,
                          .opener = {.reader = reader, .identity = &daemon->identity}};
-    s.entries = store_count(txn->store, VIEWS_TIMELINE);
+    s.entries = store_count(txn->store, VIEWS_TIMELINE) + store_count(txn->store, VIEWS_RESTRICTED_TIMELINE);
     s.fields = malloc(sizeof *s.fields);
     s.document = document_new();
     out->hits = calloc(filter->limit, sizeof *out->hits);

@@ -4,6 +4,18 @@
 
 #include "daemon/views/opened.h"
 
+/* An entry that tells of a restricted one is written next after it, and is not shown to those who see that one. */
+#define TOLD_MAX 512u
+struct told {
+    struct {
+        struct device_id device;
+        uint32_t incarnation;
+        uint64_t seq;
+    } at[TOLD_MAX];
+    size_t count;
+    bool any_restricted;
+};
+
 struct telling {
     struct daemon *daemon;
     struct views *views;
@@ -12,7 +24,49 @@ struct telling {
     uint32_t site_index;
     const struct document *document;
     struct query_rows *rows;
+    struct told *told;
 };
+
+/* ---- what is restricted ---- */
+
+static void note_told(struct told *told, const struct event_clear *event)
+{
+    told->any_restricted = true;
+    if (told->count == TOLD_MAX)
+        return;
+    told->at[told->count].device = event->device;
+    told->at[told->count].incarnation = event->incarnation;
+    told->at[told->count++].seq = event->seq + 1;
+}
+
+static bool is_told(const struct told *told, const struct event_clear *event, struct bytes type)
+{
+    bool found = false;
+    if (!bytes_is(type, catalogue_at(TYPE_entry_restricted)->name))
+        return false;
+    for (size_t i = 0; i < told->count && !found; i++)
+        found = told->at[i].seq == event->seq && told->at[i].incarnation == event->incarnation &&
+                device_id_equal(&told->at[i].device, &event->device);
+    return found;
+}
+
+/* False: it is not shown. A hub has restricted keys to hand them out: it shows that there is an entry, where nothing
+ * else tells of it, and no word of what it says. */
+static bool tell_restricted(struct telling *t, const struct event_clear *event, struct event_body *body)
+{
+    static const uint8_t no_fields[] = {0x80};
+    const struct type_def *type = catalogue_find(body->type);
+    if (t->daemon->config.role != ROLE_HUB) {
+        note_told(t->told, event);
+        return true;
+    }
+    t->told->any_restricted = true;
+    body->type = bytes_str(catalogue_at(TYPE_entry_restricted)->name);
+    body->fields = bytes_of(no_fields, sizeof no_fields);
+    return !type || type->audience != AUDIENCE_KNOWN;
+}
+
+/* ---- entries ---- */
 
 static bool tell_event(void *context, const struct event_id *id, uint64_t sort, const struct views_ref *ref)
 {
@@ -29,8 +83,13 @@ static bool tell_event(void *context, const struct event_id *id, uint64_t sort, 
         views_found_damage(t->views);
     if (outcome != OPENED)
         return true;
+    const struct event_clear *clear = &t->opened.event.clear;
+    const bool restricted = t->opened.restricted;
+    if (restricted ? !tell_restricted(t, clear, &t->opened.body) : is_told(t->told, clear, t->opened.body.type))
+        return true;
     struct fold_event fold = opened_for_fold(&t->opener, &t->opened);
     fold.id = *id;
+    fold.restricted = restricted;
     size_t begin = t->rows->cells.len;
     struct query_row *row = query_add(t->rows);
     if (!row || !view_timeline_cells(t->document, &fold, &t->rows->cells) || t->rows->cells.failed)
@@ -53,27 +112,47 @@ static void drop_copies(struct query_rows *rows)
     rows->count = kept;
 }
 
+/* Its strikes are in a document of its own. At a hub there is none, and nothing of it is struck. */
+static void tell_all_restricted(struct telling *t, struct views_txn *txn, const struct person_id *person,
+                                struct buffer *encoded)
+{
+    struct document *document = document_new();
+    t->document = document;
+    t->rows->failed |= document == NULL;
+    if (document == NULL)
+        return;
+    if (views_get_restricted(txn, t->opener.site, person, encoded) != VIEWS_FOUND ||
+        !document_decode(document, buffer_bytes(encoded)))
+        document_clear(document);
+    views_restricted_timeline(txn, t->opener.site, person, NULL, tell_event, t);
+    document_free(document);
+}
+
 void query_story(struct daemon *daemon, struct views_txn *txn, struct log_reader *reader, const struct scope *scope,
                  const struct person_id *person, struct query_rows *out)
 {
     struct document *document = document_new();
     struct buffer encoded = {0};
+    bool mixed = scope->count > 1;
     out->failed |= document == NULL;
     for (uint32_t i = 0; i < scope->count && !out->failed; i++) {
+        struct told told = {.count = 0};
         struct bytes site = bytes_str(scope->sites[i]);
-        struct telling t = {.daemon = daemon, .views = txn->views, .document = document, .rows = out, .site_index = i,
+        struct telling t = {.daemon = daemon, .views = txn->views, .rows = out, .told = &told, .site_index = i,
                             .opener = {.reader = reader, .identity = &daemon->identity, .site = site}};
+        tell_all_restricted(&t, txn, person, &encoded);
+        mixed |= told.any_restricted;
+        t.document = document;
         document_clear(document);
-        if (views_get_document(txn, site, person, &encoded) != VIEWS_FOUND ||
-            !document_decode(document, buffer_bytes(&encoded)))
-            continue;
-        views_timeline(txn, site, person, NULL, tell_event, &t);
+        if (!out->failed && views_get_document(txn, site, person, &encoded) == VIEWS_FOUND &&
+            document_decode(document, buffer_bytes(&encoded)))
+            views_timeline(txn, site, person, NULL, tell_event, &t);
         opener_release(&t.opener);
         opened_release(&t.opened);
     }
     buffer_release(&encoded);
     document_free(document);
-    if (scope->count > 1)
+    if (mixed)
         query_sort(out);
     drop_copies(out);
 }

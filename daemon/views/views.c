@@ -17,7 +17,8 @@
 #define TAG_SIZE crypto_aead_xchacha20poly1305_ietf_ABYTES
 
 static const char *const table_names[VIEWS_TABLE_COUNT] = {"meta",     "docs",   "rows",    "rowkeys", "names",
-                                                           "timeline", "events", "devices", "waiting", "origins"};
+                                                           "timeline", "events", "devices", "waiting", "origins",
+                                                           "restricted", "restrictedtimeline"};
 
 struct views {
     pthread_rwlock_t lock;   /* readers share; making it anew excludes them */
@@ -79,6 +80,23 @@ static bool owner_fits(struct views *views)
     return fits;
 }
 
+/* The key's id ends the value. */
+static bool restricted_keys_are_here(struct views *views, struct store_txn *txn)
+{
+    struct store_item item;
+    struct key_id id;
+    bool here = true;
+    struct store_cursor *cursor = store_cursor_open(txn, VIEWS_RESTRICTED_TIMELINE);
+    for (bool more = store_seek(cursor, (struct bytes){0}, &item); more && here; more = store_next(cursor, &item)) {
+        if (item.value.len < sizeof id.b)
+            continue;
+        memcpy(id.b, item.value.data + item.value.len - sizeof id.b, sizeof id.b);
+        here = keyring_has(views->keyring, &id) || keyring_erased(views->keyring, &id);
+    }
+    store_cursor_close(cursor);
+    return here;
+}
+
 /* Nothing is folded without its key, and an erased one is known by name: any other that is missing was lost with the
  * keyring. Folding again finds out which, and asks for them. */
 static bool keys_are_here(struct views *views)
@@ -104,6 +122,7 @@ static bool keys_are_here(struct views *views)
         sodium_memzero(&key, sizeof key);
     }
     store_cursor_close(cursor);
+    here = here && restricted_keys_are_here(views, txn);
     store_abort(txn);
     return here;
 }

@@ -11,6 +11,8 @@
  *   events    event-id site                            subject, sort, reference, flags; of a copy the original's id
  *   devices   site device incarnation                  last seq, its time
  *   waiting   site key-id reference                    event whose key is not here yet
+ *   restricted         site subject                    sealed document of what restricted keys seal
+ *   restrictedtimeline site subject sort event-id      reference into the log, key id
  *   origins   hash-of-origin site                      event id, subject: an import counts once
  *             hash-of-device-and-event site            event id: what was written again counts once
  *
@@ -30,11 +32,11 @@
 
 /* Raise it whenever a table here changes its meaning: the views are then folded afresh. (Documents and rows have a
  * version of their own, document_version.) */
-#define VIEWS_SCHEMA 1
+#define VIEWS_SCHEMA 2
 
 enum views_table {
     VIEWS_META, VIEWS_DOCS, VIEWS_ROWS, VIEWS_ROWKEYS, VIEWS_NAMES, VIEWS_TIMELINE, VIEWS_EVENTS, VIEWS_DEVICES,
-    VIEWS_WAITING, VIEWS_ORIGINS, VIEWS_TABLE_COUNT
+    VIEWS_WAITING, VIEWS_ORIGINS, VIEWS_RESTRICTED, VIEWS_RESTRICTED_TIMELINE, VIEWS_TABLE_COUNT
 };
 
 struct views;
@@ -110,7 +112,15 @@ bool views_put_rows(struct views_txn *txn, struct bytes site, const struct perso
                     const struct document *document);
 bool views_put_names(struct views_txn *txn, struct bytes site, const struct person_id *subject,
                      const struct document *document);
-/* Takes out all that is kept of a subject except its timeline. */
+/* What restricted keys seal about a subject never touches its document, which is the same for all, but lies beside it:
+ * a document of its own, whose only rows are those to settle, marked by this bit of their `sub`. NULL: there is none
+ * (any more). False: memory ran out, or no key. */
+#define VIEWS_RESTRICTED_ROW 0x80000000u
+bool views_put_restricted(struct views_txn *txn, struct bytes site, const struct person_id *subject,
+                          const struct document *document);
+enum views_found views_get_restricted(struct views_txn *txn, struct bytes site, const struct person_id *subject,
+                                      struct buffer *plain);
+/* Takes out all that is kept of a subject except its timelines. */
 void views_drop_subject(struct views_txn *txn, struct bytes site, const struct person_id *subject);
 
 /* Walks. Each visit's pointers live until it returns; false stops the walk. */
@@ -144,6 +154,7 @@ enum views_event_flag {
                             folded */
     VIEWS_BY_HUB = 2,
     VIEWS_WRITTEN_AGAIN = 4,
+    VIEWS_IS_RESTRICTED = 8, /* sealed with a restricted key: in the timeline of those, not in the subject's own */
     VIEWS_COPIED = 16    /* written in another site, whose person is with this one too: the hub copied it */
 };
 
@@ -153,6 +164,7 @@ struct views_event {
     struct views_ref ref;
     unsigned flags;
     struct event_id was; /* with VIEWS_WRITTEN_AGAIN: the event in whose place it is */
+    struct key_id key;   /* with VIEWS_IS_RESTRICTED: the key that seals it; not read back, see views_restricted_key */
     uint8_t more_count;  /* its other positions: a hub that was put back may have given it another one */
     struct position more[SEEN_MAX];
 };
@@ -174,18 +186,34 @@ struct views_place {
 };
 void views_timeline(struct views_txn *txn, struct bytes site, const struct person_id *subject,
                     const struct views_place *after, views_timeline_visit visit, void *context);
+/* The same of what restricted keys seal. */
+void views_restricted_timeline(struct views_txn *txn, struct bytes site, const struct person_id *subject,
+                               const struct views_place *after, views_timeline_visit visit, void *context);
+/* The restricted key that seals this event; false: none does. */
+bool views_restricted_key(struct views_txn *txn, const struct event_id *id, struct bytes site,
+                          const struct views_event *event, struct key_id *out);
 
+/* What counts once. What restricted keys seal is counted apart, for not everybody can. */
+struct views_origin {
+    struct origin_id id;
+    bool restricted;
+};
+struct views_writing {
+    struct device_id device;
+    struct event_id was;
+    bool restricted;
+};
 /* The event that an import brought first: in this site, or (site empty) in any. */
-bool views_get_origin(struct views_txn *txn, const struct origin_id *origin, struct bytes site, struct event_id *id,
+bool views_get_origin(struct views_txn *txn, const struct views_origin *origin, struct bytes site, struct event_id *id,
                       struct person_id *subject);
-void views_put_origin(struct views_txn *txn, const struct origin_id *origin, struct bytes site,
+void views_put_origin(struct views_txn *txn, const struct views_origin *origin, struct bytes site,
                       const struct event_id *id, const struct person_id *subject);
 
 /* Of the events that a device wrote again in the place of `was`, the one that counts. */
-bool views_get_rewritten(struct views_txn *txn, const struct device_id *device, const struct event_id *was,
-                         struct bytes site, struct event_id *id);
-void views_put_rewritten(struct views_txn *txn, const struct device_id *device, const struct event_id *was,
-                         struct bytes site, const struct event_id *id);
+bool views_get_rewritten(struct views_txn *txn, const struct views_writing *writing, struct bytes site,
+                         struct event_id *id);
+void views_put_rewritten(struct views_txn *txn, const struct views_writing *writing, struct bytes site,
+                         const struct event_id *id);
 /* Is there any in this site? */
 bool views_any_rewritten(struct views_txn *txn, struct bytes site);
 

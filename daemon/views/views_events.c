@@ -56,6 +56,14 @@ bool views_get_event(struct views_txn *txn, const struct event_id *id, struct by
     return store_get(txn->store, VIEWS_EVENTS, key_bytes(&key), &value) && read_event(value, out);
 }
 
+static void timeline_key(struct store_key *key, const struct event_id *id, struct bytes site,
+                         const struct views_event *event)
+{
+    views_key_subject(key, site, &event->subject);
+    key_put_u64(key, event->sort);
+    key_put(key, id->b, sizeof id->b);
+}
+
 void views_put_event(struct views_txn *txn, const struct event_id *id, struct bytes site,
                      const struct views_event *event)
 {
@@ -72,16 +80,33 @@ void views_put_event(struct views_txn *txn, const struct event_id *id, struct by
         key_put_ref(&value, &(struct views_ref){event->more[i]});
     store_put(txn->store, VIEWS_EVENTS, key_bytes(&key), key_bytes(&value));
 
-    views_key_subject(&key, site, &event->subject);
-    key_put_u64(&key, event->sort);
-    key_put(&key, id->b, sizeof id->b);
+    const bool restricted = event->flags & VIEWS_IS_RESTRICTED;
+    const enum views_table timeline = restricted ? VIEWS_RESTRICTED_TIMELINE : VIEWS_TIMELINE;
+    timeline_key(&key, id, site, event);
     if (event->flags & VIEWS_DUPLICATE) {
-        store_delete(txn->store, VIEWS_TIMELINE, key_bytes(&key));
+        store_delete(txn->store, timeline, key_bytes(&key));
         return;
     }
     key_start(&value);
     key_put_ref(&value, &event->ref);
-    store_put(txn->store, VIEWS_TIMELINE, key_bytes(&key), key_bytes(&value));
+    if (restricted)
+        key_put(&value, event->key.b, sizeof event->key.b);
+    store_put(txn->store, timeline, key_bytes(&key), key_bytes(&value));
+}
+
+bool views_restricted_key(struct views_txn *txn, const struct event_id *id, struct bytes site,
+                          const struct views_event *event, struct key_id *out)
+{
+    struct store_key key;
+    struct bytes value;
+    timeline_key(&key, id, site, event);
+    if (!(event->flags & VIEWS_IS_RESTRICTED) ||
+        !store_get(txn->store, VIEWS_RESTRICTED_TIMELINE, key_bytes(&key), &value))
+        return false;
+    struct key_reader r = {.rest = value};
+    key_take_ref(&r);
+    take_id(&r, out->b, sizeof out->b);
+    return !r.failed;
 }
 
 void views_events(struct views_txn *txn, struct bytes id_prefix, views_event_visit visit, void *context)
@@ -101,8 +126,9 @@ void views_events(struct views_txn *txn, struct bytes id_prefix, views_event_vis
     store_cursor_close(cursor);
 }
 
-void views_timeline(struct views_txn *txn, struct bytes site, const struct person_id *subject,
-                    const struct views_place *after, views_timeline_visit visit, void *context)
+static void walk_timeline(struct views_txn *txn, enum views_table table, struct bytes site,
+                          const struct person_id *subject, const struct views_place *after,
+                          views_timeline_visit visit, void *context)
 {
     struct store_key prefix, from;
     struct store_item item;
@@ -112,7 +138,7 @@ void views_timeline(struct views_txn *txn, struct bytes site, const struct perso
         key_put_u64(&from, after->sort);
         key_put(&from, after->id.b, sizeof after->id.b);
     }
-    struct store_cursor *cursor = store_cursor_open(txn->store, VIEWS_TIMELINE);
+    struct store_cursor *cursor = store_cursor_open(txn->store, table);
     bool more = store_seek(cursor, key_bytes(&from), &item);
     if (more && after && bytes_equal(item.key, key_bytes(&from)))
         more = store_next(cursor, &item);
@@ -130,6 +156,18 @@ void views_timeline(struct views_txn *txn, struct bytes site, const struct perso
     store_cursor_close(cursor);
 }
 
+void views_timeline(struct views_txn *txn, struct bytes site, const struct person_id *subject,
+                    const struct views_place *after, views_timeline_visit visit, void *context)
+{
+    walk_timeline(txn, VIEWS_TIMELINE, site, subject, after, visit, context);
+}
+
+void views_restricted_timeline(struct views_txn *txn, struct bytes site, const struct person_id *subject,
+                               const struct views_place *after, views_timeline_visit visit, void *context)
+{
+    walk_timeline(txn, VIEWS_RESTRICTED_TIMELINE, site, subject, after, visit, context);
+}
+
 /* ---- what counts once ---- */
 
 static void once_key(struct views_txn *txn, struct store_key *key, struct bytes what, struct bytes site)
@@ -142,12 +180,22 @@ static void once_key(struct views_txn *txn, struct store_key *key, struct bytes 
         key_put(key, site.data, site.len <= SLUG_MAX ? site.len : SLUG_MAX);
 }
 
-bool views_get_origin(struct views_txn *txn, const struct origin_id *origin, struct bytes site, struct event_id *id,
+/* 17 bytes. */
+static void origin_key(struct views_txn *txn, struct store_key *key, const struct views_origin *origin,
+                       struct bytes site)
+{
+    uint8_t what[sizeof origin->id.b + 1];
+    memcpy(what, origin->id.b, sizeof origin->id.b);
+    what[sizeof what - 1] = origin->restricted;
+    once_key(txn, key, bytes_of(what, sizeof what), site);
+}
+
+bool views_get_origin(struct views_txn *txn, const struct views_origin *origin, struct bytes site, struct event_id *id,
                       struct person_id *subject)
 {
     struct store_key key;
     struct bytes value;
-    once_key(txn, &key, bytes_of(origin->b, sizeof origin->b), site);
+    origin_key(txn, &key, origin, site);
     if (site.len > 0) {
         if (!store_get(txn->store, VIEWS_ORIGINS, key_bytes(&key), &value))
             return false;
@@ -166,33 +214,34 @@ bool views_get_origin(struct views_txn *txn, const struct origin_id *origin, str
     return !r.failed;
 }
 
-void views_put_origin(struct views_txn *txn, const struct origin_id *origin, struct bytes site,
+void views_put_origin(struct views_txn *txn, const struct views_origin *origin, struct bytes site,
                       const struct event_id *id, const struct person_id *subject)
 {
     struct store_key key, value;
-    once_key(txn, &key, bytes_of(origin->b, sizeof origin->b), site);
+    origin_key(txn, &key, origin, site);
     key_start(&value);
     key_put(&value, id->b, sizeof id->b);
     key_put(&value, subject->b, sizeof subject->b);
     store_put(txn->store, VIEWS_ORIGINS, key_bytes(&key), key_bytes(&value));
 }
 
-/* Of 48 bytes, and so no origin's, whatever a device puts into that. */
-static void rewritten_key(struct views_txn *txn, struct store_key *key, const struct device_id *device,
-                          const struct event_id *was, struct bytes site)
+/* Of 49 bytes, and so no origin's, whatever a device puts into that. */
+static void rewritten_key(struct views_txn *txn, struct store_key *key, const struct views_writing *writing,
+                          struct bytes site)
 {
-    uint8_t what[sizeof device->b + sizeof was->b];
-    memcpy(what, device->b, sizeof device->b);
-    memcpy(what + sizeof device->b, was->b, sizeof was->b);
+    uint8_t what[sizeof writing->device.b + sizeof writing->was.b + 1];
+    memcpy(what, writing->device.b, sizeof writing->device.b);
+    memcpy(what + sizeof writing->device.b, writing->was.b, sizeof writing->was.b);
+    what[sizeof what - 1] = writing->restricted;
     once_key(txn, key, bytes_of(what, sizeof what), site);
 }
 
-bool views_get_rewritten(struct views_txn *txn, const struct device_id *device, const struct event_id *was,
-                         struct bytes site, struct event_id *id)
+bool views_get_rewritten(struct views_txn *txn, const struct views_writing *writing, struct bytes site,
+                         struct event_id *id)
 {
     struct store_key key;
     struct bytes value;
-    rewritten_key(txn, &key, device, was, site);
+    rewritten_key(txn, &key, writing, site);
     if (!store_get(txn->store, VIEWS_ORIGINS, key_bytes(&key), &value) || value.len != sizeof id->b)
         return false;
     memcpy(id->b, value.data, sizeof id->b);
@@ -201,11 +250,11 @@ bool views_get_rewritten(struct views_txn *txn, const struct device_id *device, 
 
 static const char any_rewritten[] = "any was written again";
 
-void views_put_rewritten(struct views_txn *txn, const struct device_id *device, const struct event_id *was,
-                         struct bytes site, const struct event_id *id)
+void views_put_rewritten(struct views_txn *txn, const struct views_writing *writing, struct bytes site,
+                         const struct event_id *id)
 {
     struct store_key key;
-    rewritten_key(txn, &key, device, was, site);
+    rewritten_key(txn, &key, writing, site);
     store_put(txn->store, VIEWS_ORIGINS, key_bytes(&key), bytes_of(id->b, sizeof id->b));
     once_key(txn, &key, bytes_str(any_rewritten), site);
     store_put(txn->store, VIEWS_ORIGINS, key_bytes(&key), bytes_of("", 0));

@@ -35,11 +35,19 @@ static void row_key(struct store_key *key, struct bytes site, const struct perso
     key_put(key, place + 1 + 8, 4);
 }
 
-static void drop_rows(struct views_txn *txn, struct bytes site, const struct person_id *subject)
+/* Where the places of a subject's rows are kept; of what is restricted, apart. */
+static void rowkeys_key(struct store_key *key, struct bytes site, const struct person_id *subject, bool restricted)
+{
+    views_key_subject(key, site, subject);
+    if (restricted)
+        key_put_u8(key, 1);
+}
+
+static void drop_rows(struct views_txn *txn, struct bytes site, const struct person_id *subject, bool restricted)
 {
     struct store_key key;
     struct bytes old;
-    views_key_subject(&key, site, subject);
+    rowkeys_key(&key, site, subject, restricted);
     if (!store_get(txn->store, VIEWS_ROWKEYS, key_bytes(&key), &old))
         return;
     /* The list is in the map, and deleting moves it. */
@@ -59,6 +67,7 @@ struct putting {
     struct bytes site;
     const struct person_id *subject;
     struct buffer places;
+    struct buffer name, cells; /* of what is restricted: that document does not know who the person is */
 };
 
 static bool put_row(void *context, const struct view_row *row)
@@ -74,19 +83,86 @@ static bool put_row(void *context, const struct view_row *row)
     return !p->places.failed && views_seal(p->txn, p->site, p->subject, VIEWS_ROWS, key_bytes(&key), row->cells);
 }
 
+static bool put_rows(struct putting *p, const struct document *document, view_emit emit, bool restricted)
+{
+    drop_rows(p->txn, p->site, p->subject, restricted);
+    bool ok = view_rows(document, p->subject, emit, p) && !p->places.failed;
+    if (ok && p->places.len > 0) {
+        struct store_key key;
+        rowkeys_key(&key, p->site, p->subject, restricted);
+        ok = store_put(p->txn->store, VIEWS_ROWKEYS, key_bytes(&key), buffer_bytes(&p->places));
+    }
+    buffer_release(&p->places);
+    return ok;
+}
+
 bool views_put_rows(struct views_txn *txn, struct bytes site, const struct person_id *subject,
                     const struct document *document)
 {
-    drop_rows(txn, site, subject);
     struct putting p = {.txn = txn, .site = site, .subject = subject};
-    bool ok = view_rows(document, subject, put_row, &p) && !p.places.failed;
-    if (ok && p.places.len > 0) {
-        struct store_key key;
-        views_key_subject(&key, site, subject);
-        ok = store_put(txn->store, VIEWS_ROWKEYS, key_bytes(&key), buffer_bytes(&p.places));
+    return put_rows(&p, document, put_row, false);
+}
+
+/* Only what there is to settle, under the name by which the person's own document calls them. */
+static bool put_restricted_row(void *context, const struct view_row *row)
+{
+    struct putting *p = context;
+    struct mp_reader r MP_UNSET;
+    if (row->view != VIEW_TO_SETTLE)
+        return true;
+    mp_reader_init(&r, row->cells);
+    buffer_clear(&p->cells);
+    const uint32_t count = mp_next(&r) ? mp_array(&r, 0, MP_TAPE_MAX) : 0;
+    mp_put_array(&p->cells, count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (i == SETTLE_PERSON && p->name.len > 0) {
+            mp_skip(&r);
+            mp_put_array(&p->cells, 1);
+            mp_put_str(&p->cells, buffer_bytes(&p->name));
+        } else {
+            mp_copy(&r, &p->cells);
+        }
     }
-    buffer_release(&p.places);
+    struct view_row named = *row;
+    named.sub |= VIEWS_RESTRICTED_ROW;
+    named.cells = buffer_bytes(&p->cells);
+    return !r.failed && !p->cells.failed && put_row(p, &named);
+}
+
+bool views_put_restricted(struct views_txn *txn, struct bytes site, const struct person_id *subject,
+                          const struct document *document)
+{
+    struct putting p = {.txn = txn, .site = site, .subject = subject};
+    struct buffer encoded = {0};
+    struct store_key key;
+    views_key_subject(&key, site, subject);
+    if (!document) {
+        drop_rows(txn, site, subject, true);
+        store_delete(txn->store, VIEWS_RESTRICTED, key_bytes(&key));
+        return true;
+    }
+    document_encode(document, &encoded);
+    bool ok = !encoded.failed &&
+              views_seal(txn, site, subject, VIEWS_RESTRICTED, key_bytes(&key), buffer_bytes(&encoded));
+    if (ok && !person_id_is_none(subject))
+        views_get_name(txn, site, subject, &p.name);
+    ok = ok && put_rows(&p, document, put_restricted_row, true);
+    buffer_release(&p.name);
+    buffer_release(&p.cells);
+    buffer_release(&encoded);
     return ok;
+}
+
+enum views_found views_get_restricted(struct views_txn *txn, struct bytes site, const struct person_id *subject,
+                                      struct buffer *plain)
+{
+    struct store_key key;
+    struct bytes sealed;
+    views_key_subject(&key, site, subject);
+    buffer_clear(plain);
+    if (!store_get(txn->store, VIEWS_RESTRICTED, key_bytes(&key), &sealed))
+        return VIEWS_ABSENT;
+    return views_unseal(txn, site, subject, VIEWS_RESTRICTED, key_bytes(&key), sealed, plain);
 }
 
 static void put_name(void *context, struct bytes name)
@@ -112,7 +188,8 @@ bool views_put_names(struct views_txn *txn, struct bytes site, const struct pers
 void views_drop_subject(struct views_txn *txn, struct bytes site, const struct person_id *subject)
 {
     struct store_key key;
-    drop_rows(txn, site, subject);
+    drop_rows(txn, site, subject, false);
+    views_put_restricted(txn, site, subject, NULL);
     views_key_subject(&key, site, subject);
     store_delete(txn->store, VIEWS_DOCS, key_bytes(&key));
     store_delete(txn->store, VIEWS_NAMES, key_bytes(&key));

@@ -232,7 +232,7 @@ static void an_origin_is_found_in_its_site_and_in_any(void **state)
 {
     (void)state;
     struct given_views g;
-    struct origin_id origin = {{5}}, other = {{6}};
+    struct views_origin origin = {.id = {{5}}}, other = {.id = {{6}}}, restricted = {.id = {{5}}, .restricted = true};
     struct event_id id;
     struct person_id person;
     given(&g);
@@ -244,6 +244,8 @@ static void an_origin_is_found_in_its_site_and_in_any(void **state)
     assert_false(views_get_origin(&txn, &origin, SOUTH, &id, &person));
     assert_true(views_get_origin(&txn, &origin, (struct bytes){0}, &id, &person));
     assert_false(views_get_origin(&txn, &other, (struct bytes){0}, &id, &person));
+    assert_false(views_get_origin(&txn, &restricted, NORTH, &id, &person)); /* not everybody has that one */
+    assert_false(views_get_origin(&txn, &restricted, (struct bytes){0}, &id, &person));
     commit(&txn);
     end(&g);
 }

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who may read an entry, and the key that says so. The catalogue says which types have an audience; what speaks of a
+ * restricted entry (its outcome, its settlement, that it was wrong) is for that entry's audience without being told.
+ *
+ * The author is in the audience, and whoever's laptop it is written on. A key that is here for just these workers is
+ * used again; else a new one is made, and goes to the hub with the entry. */
+#include <sodium.h>
+
+#include "daemon/control/control_draft.h"
+
+/* ---- the entry that it speaks of ---- */
+
+struct spoken {
+    struct preparing *p;
+    const char *site;
+    bool here, restricted;
+    struct key_record key; /* of a restricted one */
+};
+
+static bool look_at_entry(void *context, const struct event_id *id, struct bytes site, const struct views_event *event)
+{
+    struct spoken *spoken = context;
+    struct key_id key;
+    if (!bytes_is(site, spoken->site))
+        return true;
+    spoken->here = true;
+    spoken->restricted = views_restricted_key(&spoken->p->reading->views, id, site, event, &key) &&
+                         keyring_get(spoken->p->daemon->keyring, &key, &spoken->key) == FELLOE_OK;
+    return false;
+}
+
+static void look_up(struct spoken *spoken, const struct event_id *id)
+{
+    if (!spoken->restricted)
+        views_events(&spoken->p->reading->views, bytes_of(id->b, sizeof id->b), look_at_entry, spoken);
+}
+
+/* Of the fields in their normal form: the entries that they name, also as hex (what is settled), and the audience. */
+static void read_fields(struct preparing *p, const struct record_draft *draft, struct spoken *spoken,
+                        struct audience *given, bool *too_many)
+{
+    struct mp_reader *r = p->r;
+    struct event_id id;
+    mp_reader_init(r, buffer_bytes(&draft->fields));
+    uint32_t pairs = mp_next(r) ? mp_map(r, MP_TAPE_MAX) : 0;
+    for (uint32_t i = 0; i < pairs && !r->failed; i++) {
+        struct bytes name = mp_str(r, 0, EVENT_SIZE_MAX);
+        const struct field_def *field = catalogue_field(draft->type, name);
+        if (bytes_is(name, "audience") && mp_peek(r) == MP_ARRAY) {
+            for (uint32_t left = mp_array(r, 0, MP_TAPE_MAX); left > 0 && !r->failed; left--)
+                *too_many |= !audience_add(given, mp_str(r, 1, SLUG_MAX));
+        } else if (field != NULL && field->kind == KIND_EVENT && mp_peek(r) == MP_BIN) {
+            mp_fixed(r, id.b, sizeof id.b);
+            look_up(spoken, &id);
+        } else if (bytes_is(name, "which") && mp_peek(r) == MP_STR) {
+            struct bytes text = mp_str(r, 0, EVENT_SIZE_MAX);
+            if (text.len == 2 * sizeof id.b && hex_decode(text, id.b, sizeof id.b))
+                look_up(spoken, &id);
+        } else {
+            mp_skip(r);
+        }
+    }
+}
+
+/* ---- workers ---- */
+
+struct knowing {
+    struct mp_reader *r;
+    const struct audience *asked;
+    bool known[AUDIENCE_MAX];
+};
+
+static bool note_known(void *context, const struct views_row *row)
+{
+    struct knowing *k = context;
+    mp_reader_init(k->r, row->cells);
+    uint32_t count = mp_next(k->r) ? mp_array(k->r, 0, MP_TAPE_MAX) : 0;
+    _Static_assert(WORKER_ID == 0, "the first column");
+    if (count == 0 || mp_peek(k->r) != MP_STR)
+        return true;
+    struct bytes worker = mp_str(k->r, 1, SLUG_MAX);
+    for (uint8_t i = 0; i < k->asked->count; i++)
+        k->known[i] |= bytes_is(worker, k->asked->workers[i]);
+    return true;
+}
+
+/* A name that nobody has here would be a key for nobody. */
+static enum felloe_code check_known(struct preparing *p, const struct record_draft *draft, const struct audience *asked,
+                                    struct felloe_error *error)
+{
+    struct knowing k = {.r = p->r, .asked = asked};
+    views_rows(&p->reading->views, bytes_str(draft->site), VIEW_WORKERS, (struct bytes){0}, note_known, &k);
+    for (uint8_t i = 0; i < asked->count; i++)
+        if (!k.known[i] && !bytes_is(draft->worker, asked->workers[i]))
+            return felloe_fail(error, FELLOE_NOT_FOUND,
+                               "Nobody in %s is known as %s, so nobody could be let read it. `felloe workers` lists "
+                               "who is.",
+                               draft->site, asked->workers[i]);
+    return FELLOE_OK;
+}
+
+/* ---- the key ---- */
+
+static bool is_like(const struct key_record *a, const struct key_record *b)
+{
+    return a->kind == b->kind && person_id_equal(&a->owner, &b->owner) && strcmp(a->site, b->site) == 0 &&
+           audience_equal(&a->members, &b->members);
+}
+
+/* One that an entry before this one in the request makes. */
+static bool made_before(const struct preparing *p, const struct key_record *like, struct key_id *out)
+{
+    for (size_t i = p->at; i-- > 0;) {
+        const struct record_draft *before = &p->drafts->items[i];
+        if (before->has_audience_key && before->state != DRAFT_WRONG && is_like(&before->audience_key, like)) {
+            *out = before->audience_key.id;
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum felloe_code find_key(struct preparing *p, struct record_draft *draft, const struct audience *members,
+                                 struct felloe_error *error)
+{
+    struct key_record like = {.kind = draft->has_person ? KEY_PERSON_AUDIENCE : KEY_SITE_AUDIENCE,
+                              .owner = draft->has_person ? draft->person : PERSON_ID_NONE, .members = *members}, found;
+    memcpy(like.site, draft->site, sizeof like.site);
+    if (made_before(p, &like, &draft->key))
+        return FELLOE_OK;
+    enum felloe_code code = keyring_audience_key(p->daemon->keyring, &like, &found);
+    draft->key = found.id;
+    sodium_memzero(&found, sizeof found);
+    if (code == FELLOE_OK)
+        return code;
+    if (code != FELLOE_NOT_FOUND)
+        return felloe_fail(error, code, "The keyring of this device cannot be read.");
+    random_bytes(like.id.b, sizeof like.id.b);
+    random_bytes(like.key.b, sizeof like.key.b);
+    draft->audience_key = like;
+    draft->has_audience_key = true;
+    draft->key = like.id;
+    sodium_memzero(&like, sizeof like);
+    return FELLOE_OK;
+}
+
+/* ---- what is written ---- */
+
+/* The entry says who may read it: all of them, in the order of their ids. */
+static enum felloe_code write_audience(struct preparing *p, struct record_draft *draft, const struct audience *members,
+                                       struct felloe_error *error)
+{
+    struct mp_reader *r = p->r;
+    struct buffer fields = {0}, others = {0};
+    uint32_t kept = 0;
+    if (!catalogue_field(draft->type, bytes_str("audience")))
+        return FELLOE_OK;
+    mp_reader_init(r, buffer_bytes(&draft->fields));
+    uint32_t pairs = mp_next(r) ? mp_map(r, MP_TAPE_MAX) : 0;
+    for (uint32_t i = 0; i < pairs && !r->failed; i++) {
+        struct bytes name = mp_str(r, 0, EVENT_SIZE_MAX);
+        if (bytes_is(name, "audience")) {
+            mp_skip(r);
+            continue;
+        }
+        mp_put_str(&others, name);
+        mp_copy(r, &others);
+        kept++;
+    }
+    mp_put_map(&fields, kept + 1);
+    buffer_append(&fields, others.data, others.len);
+    mp_put_text(&fields, "audience");
+    mp_put_array(&fields, members->count);
+    for (uint8_t i = 0; i < members->count; i++)
+        mp_put_text(&fields, members->workers[i]);
+    bool fine = !r->failed && !fields.failed && !others.failed;
+    buffer_release(&others);
+    buffer_release(&draft->fields);
+    draft->fields = fields;
+    return fine ? FELLOE_OK : felloe_fail(error, FELLOE_FAILED, "Memory ran out.");
+}
+
+/* What tells the others that there is an entry. What another Felloe exported has it in the file. */
+static enum felloe_code write_companion(struct record_draft *draft, struct felloe_error *error)
+{
+    if (draft->type->audience != AUDIENCE_KNOWN || bytes_is(draft_source(&draft->text), "/felloe"))
+        return FELLOE_OK;
+    buffer_clear(&draft->companion);
+    mp_put_map(&draft->companion, 1);
+    mp_put_text(&draft->companion, "kind");
+    mp_put_text(&draft->companion, draft->type->name);
+    return draft->companion.failed ? felloe_fail(error, FELLOE_FAILED, "Memory ran out.") : FELLOE_OK;
+}
+
+/* ---- all of it ---- */
+
+static enum felloe_code too_many(struct felloe_error *error)
+{
+    return felloe_fail(error, FELLOE_INVALID, "At most %d workers may read one entry, its author among them.",
+                       AUDIENCE_MAX);
+}
+
+/* Who they are besides those who were named: the author, and whoever's laptop this is. */
+static enum felloe_code add_writers(struct preparing *p, const struct record_draft *draft, struct audience *members,
+                                    struct felloe_error *error)
+{
+    const struct identity *me = &p->daemon->identity;
+    bool fits = audience_add(members, draft->worker);
+    if (me->role == ROLE_SPOKE && me->worker[0] != '\0')
+        fits = audience_add(members, bytes_str(me->worker)) && fits;
+    if (!fits)
+        return too_many(error);
+    if (members->count < AUDIENCE_MIN)
+        return felloe_fail(error, FELLOE_INVALID,
+                           "%s is restricted: name at least one other worker who may read it (audience=WORKER).",
+                           draft->type->name);
+    return FELLOE_OK;
+}
+
+/* An audience that was named, or that of the entry spoken of. */
+static enum felloe_code restrict_to(struct preparing *p, struct record_draft *draft, const struct audience *given,
+                                    const struct spoken *spoken, struct felloe_error *error)
+{
+    struct audience members = given->count > 0 ? *given : spoken->key.members;
+    enum felloe_code code = FELLOE_OK;
+    if (given->count > 0)
+        code = check_known(p, draft, given, error);
+    if (code == FELLOE_OK)
+        code = add_writers(p, draft, &members, error);
+    if (code == FELLOE_OK)
+        code = find_key(p, draft, &members, error);
+    if (code == FELLOE_OK)
+        code = write_audience(p, draft, &members, error);
+    return code == FELLOE_OK ? write_companion(draft, error) : code;
+}
+
+enum felloe_code draft_restrict(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
+{
+    const struct type_def *type = draft->type;
+    struct spoken spoken = {.p = p, .site = draft->site};
+    struct audience given = {0};
+    bool overfull = false;
+    enum felloe_code code = FELLOE_OK;
+    read_fields(p, draft, &spoken, &given, &overfull);
+    if (overfull)
+        code = too_many(error);
+    else if (type->audience == AUDIENCE_NONE && spoken.restricted)
+        draft->key = spoken.key.id;
+    else if (type->audience == AUDIENCE_NONE || (type->audience == AUDIENCE_MAY && given.count == 0))
+        code = FELLOE_OK;
+    else if (given.count == 0 && !spoken.here && catalogue_field(type, bytes_str("of")))
+        code = felloe_fail(error, FELLOE_NOT_FOUND,
+                           "The entry that it is about cannot be read here, so it is not known who may read this one: "
+                           "name them (audience=WORKER).");
+    else
+        code = restrict_to(p, draft, &given, &spoken, error);
+    sodium_memzero(&spoken.key, sizeof spoken.key);
+    return code;
+}
