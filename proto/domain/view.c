@@ -152,16 +152,19 @@ static const struct column_def worries[] = {
     {"id", "entry", CELL_EVENT, NULL, false},
 };
 
-static const struct column_def news[] = {
-    {"recorded", "recorded", CELL_TIME, NULL, false},
-    {"when", "when", CELL_TIME, NULL, false},
-    {"who", "who", CELL_WORKER, NULL, false},
-    {"person", "person", CELL_TEXTS, NULL, false},
-    {"person_id", "id", CELL_PERSON, NULL, false},
-    {"type", "what", CELL_CODE, &codes_type, false},
-    {"fields", "in words", CELL_FIELDS, NULL, false},
-    {"late", "late", CELL_YESNO, NULL, false},
-    {"id", "entry", CELL_EVENT, NULL, false},
+static const struct column_def news[NEWS_COLUMNS] = {
+    [NEWS_RECORDED] = {"recorded", "recorded", CELL_TIME, NULL, false},
+    [NEWS_WHEN] = {"when", "when", CELL_TIME, NULL, false},
+    [NEWS_WHO] = {"who", "who", CELL_WORKER, NULL, false},
+    [NEWS_PERSON] = {"person", "person", CELL_TEXTS, NULL, false},
+    [NEWS_PERSON_ID] = {"person_id", "id", CELL_PERSON, NULL, false},
+    [NEWS_TYPE] = {"type", "what", CELL_CODE, &codes_type, false},
+    [NEWS_FIELDS] = {"fields", "in words", CELL_FIELDS, NULL, false},
+    [NEWS_LATE] = {"late", "late", CELL_YESNO, NULL, false},
+    [NEWS_STRUCK] = {"struck", "struck", CELL_TEXT, NULL, false},
+    [NEWS_NOT_RECOGNISED] = {"not_recognised", "not recognised", CELL_YESNO, NULL, false},
+    [NEWS_SITE] = {"site", "site", CELL_TEXT, NULL, true},
+    [NEWS_ENTRY] = {"id", "entry", CELL_EVENT, NULL, false},
 };
 
 static const struct column_def learning[LEARNING_COLUMNS] = {
