@@ -17,6 +17,7 @@
 #include "daemon/store/identity.h"
 #include "daemon/store/keyring.h"
 #include "daemon/queue.h"
+#include "daemon/log/log_shares.h"
 #include "proto/event/batch.h"
 #include "proto/sync/message.h"
 
@@ -46,6 +47,7 @@ struct log_draft {
     struct event_body body;     /* time 0: given by the writer */
     struct key_id key;
     struct seen seen;           /* what the views had folded; raised to the stream's last where it was below */
+    bool brings_key;            /* at the hub: whoever is fed it gets its key along with it, as of a first use */
     /* results */
     struct event_id id;
     uint64_t seq;
@@ -244,6 +246,8 @@ uint64_t event_log_commits(struct event_log *log);
 /* True while the disk is too full to record. */
 bool event_log_full(struct event_log *log);
 bool event_log_failed(struct event_log *log);
+/* At a hub: who is with which site besides the one where their record began. Empty when the log is opened. */
+struct log_shares *event_log_shares(struct event_log *log);
 /* The epoch in which this hub gives positions; 1 until it is restored for the first time. */
 uint32_t event_log_epoch(struct event_log *log);
 /* Under which incarnation this device writes; a hub's is its epoch. Never changes while the log is open, but for the

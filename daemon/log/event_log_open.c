@@ -192,6 +192,7 @@ enum felloe_code event_log_open(struct event_log **out, const struct event_log_c
     log->reserve_bytes = config->reserve_bytes ? config->reserve_bytes : RESERVE_DEFAULT;
     atomic_init(&log->commits, config->commits);
     queue_init(&log->jobs, NULL, NULL);
+    log_shares_init(&log->shares);
     enum felloe_code code = open_inside(log, error);
     if (code != FELLOE_OK) {
         event_log_close(log);
@@ -210,9 +211,15 @@ void event_log_close(struct event_log *log)
         pthread_join(log->writer, NULL);
     store_close(log->store);
     queue_destroy(&log->jobs);
+    log_shares_release(&log->shares);
     sodium_free(log->write.keys);
     buffer_release(&log->write.event);
     free(log);
+}
+
+struct log_shares *event_log_shares(struct event_log *log)
+{
+    return &log->shares;
 }
 
 void event_log_submit(struct event_log *log, struct log_job *job)

@@ -41,18 +41,31 @@ static void frame_for(struct frame *f, struct log_reader *reader, const struct d
         memcpy(f->worker, record.worker, sizeof f->worker);
 }
 
+enum may_have {
+    MAY_HAVE,
+    NOT_HERE, /* it is another site's, and nothing says that its person is with this one */
+    DENIED    /* it is not for this device, and asking again is of no use */
+};
+
 /* A hub hands a key of a restricted audience to the devices of its members alone, whatever sites they are in; and none
- * of another site, which an event could name without its writer having it. */
-static bool may_have(const struct frame *f, struct bytes site, const struct key_record *record)
+ * of another site, which an event could name without its writer having it, unless the person is with this one, too. Who
+ * moved away is no longer this site's. */
+static enum may_have may_have(const struct frame *f, struct bytes site, const struct key_record *record)
 {
+    const bool of_person = record->kind == KEY_PERSON || record->kind == KEY_PERSON_AUDIENCE;
+    enum log_share share = LOG_SHARE_NONE;
     if (f->log->identity->role == ROLE_SPOKE)
-        return true;
-    return bytes_is(site, record->site) &&
-           (!key_kind_restricted(record->kind) || audience_has(&record->members, bytes_str(f->worker)));
+        return MAY_HAVE;
+    if (of_person)
+        share = log_shares_get(&f->log->shares, site, &record->owner);
+    if (share == LOG_SHARE_LEFT)
+        return DENIED;
+    if (key_kind_restricted(record->kind) && !audience_has(&record->members, bytes_str(f->worker)))
+        return DENIED;
+    return share == LOG_SHARE_WITH || bytes_is(site, record->site) ? MAY_HAVE : NOT_HERE;
 }
 
-/* One that is not here cannot go along; whoever lacks it asks for it. True: it is a
- * restricted one that is not for this device. */
+/* One that is not here cannot go along; whoever lacks it asks for it. True: it is not for this device. */
 static bool frame_add_key(struct frame *f, struct bytes site, const struct key_id *id)
 {
     struct key_record record;
@@ -60,15 +73,15 @@ static bool frame_add_key(struct frame *f, struct bytes site, const struct key_i
     f->keys.failed |= code == FELLOE_STORAGE || code == FELLOE_FAILED; /* it may be here */
     if (code != FELLOE_OK)
         return false;
-    const bool may = may_have(f, site, &record), restricted = key_kind_restricted(record.kind);
-    if (may) {
+    const enum may_have may = may_have(f, site, &record);
+    if (may == MAY_HAVE) {
         uint8_t nonce[BOX_NONCE_SIZE];
         random_bytes(nonce, sizeof nonce);
         key_record_wrap(&record, f->shared, nonce, &f->keys);
         f->key_count++;
     }
     sodium_memzero(&record, sizeof record);
-    return restricted && !may;
+    return may == DENIED;
 }
 
 static void frame_drop(struct frame *f)

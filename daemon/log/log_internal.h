@@ -26,6 +26,7 @@
 #include <stdatomic.h>
 
 #include "daemon/log/event_log.h"
+#include "daemon/log/log_shares.h"
 #include "daemon/store/store.h"
 
 #define LOG_VERSION 3
@@ -165,6 +166,7 @@ struct event_log {
     atomic_uint_fast64_t commits, time;
     atomic_bool full, failed;
     bool set_back;            /* the writer's: see log_job.set_back */
+    struct log_shares shares;
     struct log_write write;
 };
 

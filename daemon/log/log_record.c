@@ -105,15 +105,16 @@ static void put_marker(struct recording *r, bool last)
     r->has_marker = false;
 }
 
-static void place_at_hub(struct recording *r, const struct event_clear *clear, const struct event_id *id)
+static void place_at_hub(struct recording *r, const struct event_clear *clear, const struct log_draft *draft)
 {
     struct event_log *log = r->log;
     put_marker(r, false);
     struct head_row *head = log_write_head(log, r->site, log->write.epoch);
     struct position at = {log->write.epoch, head->head.at.n + 1};
+    const struct event_id *id = &draft->id;
     r->marker = (struct log_put){.flags = ENTRY_OWN, .id = *id, .incarnation = clear->incarnation, .seq = clear->seq};
     r->has_marker = true;
-    if (log_write_first_use(log, r->site, &clear->key, at))
+    if (log_write_first_use(log, r->site, &clear->key, at) || draft->brings_key)
         r->marker.flags |= ENTRY_FIRST_KEY;
     log_write_own_place(log, r->site, clear->incarnation, clear->seq, at);
     struct stream_head *stream = log_write_stream_change(log, r->site, &clear->device, clear->incarnation);
@@ -216,7 +217,7 @@ static enum felloe_code record_one(struct recording *r, struct log_draft *draft)
     if (body.has_origin)
         log_keep_origin(log, &body, &draft->id);
     if (r->hub)
-        place_at_hub(r, &clear, &draft->id);
+        place_at_hub(r, &clear, draft);
     else
         owe_key(r, &clear);
     return FELLOE_OK;

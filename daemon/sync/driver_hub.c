@@ -89,13 +89,13 @@ static void kept(struct log_job *log_job)
 
 /* A device speaks for the site it pushes to: a key "of" another site would come to be used, or handed out, there. And
  * it brings keys of people and of audiences: the site's own are the hub's to make, or whoever is in the site could
- * replace them. But a hub that has lost its own gets it back: it knows it by what it wrote under it itself. */
+ * replace them. But a hub that has lost its own gets it back, and that of a person of another site who is with this one
+ * too: it knows them by what it wrote under them itself. */
 static bool may_bring(struct log_reader *reader, const char *site, const struct key_record *key)
 {
-    if (strcmp(key->site, site) != 0)
-        return false;
-    if (key->kind != KEY_SITE)
-        return true;
+    const bool same_site = strcmp(key->site, site) == 0, of_site = key->kind == KEY_SITE;
+    if (same_site != of_site)
+        return same_site;
     return reader != NULL && log_hub_used_key_first(reader, bytes_str(site), &key->id);
 }
 
