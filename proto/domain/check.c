@@ -7,12 +7,17 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "proto/domain/correction.h"
 #include "proto/domain/schedule.h"
 #include "proto/domain/validate.h"
 
 /* More fields than any type has, with room for lists given one by one. */
 #define PAIRS_MAX 64
 #define LIST_ITEMS_MAX 64
+/* Times between 1900 and 2200, in ms since 1970; as digits they have 12 or more, whatever is shorter is a slip. */
+#define TIME_MIN ((int64_t)-2208988800000)
+#define TIME_MAX ((int64_t)7258118400000)
+#define TIME_DIGITS 12
 
 struct pair {
     struct bytes name;
@@ -28,6 +33,7 @@ struct check {
     struct pair pairs[PAIRS_MAX];
     uint32_t pair_count;
     const struct register_def *what; /* conflict.settled: the register that "what" named */
+    const struct code *corrects;     /* contact.corrected: the field that "field" named */
 };
 
 /* What a value has to be: a field's definition, or that of a register (KIND_VALUE). */
@@ -103,6 +109,16 @@ static bool refuse_code(struct check *c, const struct want *want)
     return false;
 }
 
+static bool refuse_missing(struct check *c, const struct field_def *field)
+{
+    bool labelled = strcmp(field->label, field->name) != 0;
+    if (field->codes)
+        return refuse_code(c, &(struct want){.name = field->name, .codes = field->codes});
+    felloe_fail(c->error, FELLOE_INVALID, "%s needs %s: %s.", c->type->name, field->name,
+                labelled ? field->label : field_kind_words(field->kind));
+    return false;
+}
+
 /* The code itself, in any case, with or without its leading zero; or its label. */
 static bool put_code(struct check *c, const struct want *want, struct bytes text)
 {
@@ -122,6 +138,8 @@ static bool put_code(struct check *c, const struct want *want, struct bytes text
 static bool put_number(struct check *c, const struct want *want, int64_t value)
 {
     bool ranged = want->kind == KIND_NUMBER || want->kind == KIND_DURATION;
+    if (want->kind == KIND_TIME && (value < TIME_MIN || value >= TIME_MAX))
+        return refuse(c, want->name, "must be a time between the years 1900 and 2200");
     if (ranged && (value < want->min || value > want->max)) {
         felloe_fail(c->error, FELLOE_INVALID, "%s must be from %" PRId64 " to %" PRId64 ", not %" PRId64 ".",
                     want->name, want->min, want->max, value);
@@ -263,7 +281,7 @@ static bool put_from_text(struct check *c, const struct want *want, struct bytes
         mp_put_str(c->out, text);
         return true;
     case KIND_TIME:
-        return time_parse(text, &number) || number_parse(text, &number)
+        return time_parse(text, &number) || (text.len >= TIME_DIGITS && number_parse(text, &number))
                    ? put_number(c, want, number)
                    : refuse_text(c, want, text, "a time, like 2026-11-21T14:30:00Z");
     case KIND_YESNO:
@@ -388,6 +406,29 @@ static bool put_list(struct check *c, const struct field_def *field, const struc
     return fine;
 }
 
+/* What others of the same entry depend on: its code, which was just written from `from` on. */
+static void note_code(struct check *c, const struct field_def *field, size_t from)
+{
+    if (c->out->failed || (field->codes != &codes_what && field->codes != &codes_correctable))
+        return;
+    struct bytes code = bytes_of(c->out->data + from + 1, c->out->len - from - 1); /* a fixstr: behind one byte */
+    if (field->codes == &codes_what)
+        c->what = register_def_find(code);
+    else
+        c->corrects = &field->codes->codes[code_rank(field->codes, code)];
+}
+
+/* contact.corrected: the value is checked as the field that it corrects. */
+static bool put_correction(struct check *c)
+{
+    struct buffer raw = {0};
+    mp_copy(c->r, &raw);
+    bool fine = correction_check(bytes_str(c->corrects->code), buffer_bytes(&raw), c->out, c->error);
+    c->out->failed = c->out->failed || raw.failed;
+    buffer_release(&raw);
+    return fine;
+}
+
 /* One field into the normal form, if it was given. */
 static bool put_field(struct check *c, const struct field_def *field, uint32_t *fields)
 {
@@ -403,11 +444,8 @@ static bool put_field(struct check *c, const struct field_def *field, uint32_t *
         bool nil = c->r->tape[found->at].type == MP_NIL;
         given = given || !is_blank(c->r, found->at) || (field->reg_id != REG_NONE && !field->required && !nil);
     }
-    if (!given && field->required) {
-        felloe_fail(c->error, FELLOE_INVALID, "%s needs %s: %s.", c->type->name, field->name,
-                    field->kind == KIND_CODE ? field->label : field_kind_words(field->kind));
-        return false;
-    }
+    if (!given && field->required)
+        return refuse_missing(c, field);
     if (!given)
         return true;
     if (!want_of(c, field, &want))
@@ -418,12 +456,9 @@ static bool put_field(struct check *c, const struct field_def *field, uint32_t *
     ++*fields;
     c->r->at = found->at;
     size_t from = c->out->len;
-    if (!put_value(c, &want))
+    if (!(c->corrects && field->reg_id == REG_correction ? put_correction(c) : put_value(c, &want)))
         return false;
-    if (field->codes == &codes_what && !c->out->failed) { /* a fixstr: the register's name follows one byte */
-        c->what = register_def_find(bytes_of(c->out->data + from + 1, c->out->len - from - 1));
-        assert(c->what);
-    }
+    note_code(c, field, from);
     return true;
 }
 
