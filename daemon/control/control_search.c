@@ -4,7 +4,7 @@
 
 #include "daemon/control/control_query.h"
 #include "daemon/views/search_scan.h"
-#include "proto/domain/text_fold.h"
+#include "daemon/views/view_team.h"
 
 #define LIMIT_USUAL 20
 
@@ -14,6 +14,7 @@ struct searching {
     struct search_filter filter;
     struct search_found found;
     struct buffer names;        /* map worker -> name */
+    struct team worker;
     size_t next;                /* hits that are still to be sent */
 };
 
@@ -22,6 +23,7 @@ static void release(void *state)
     struct searching *s = state;
     search_found_release(&s->found);
     buffer_release(&s->names);
+    team_release(&s->worker);
     free(s);
 }
 
@@ -33,39 +35,17 @@ static bool note_progress(void *context, uint64_t done, uint64_t total)
     return !atomic_load(&request->cancelled);
 }
 
-/* By id, or by the name that one worker has. */
-static enum felloe_code find_worker(struct searching *s, struct bytes text)
-{
-    struct mp_reader *r = malloc(sizeof *r);
-    size_t found = 0;
-    bool exact = false;
-    if (!r)
-        return felloe_fail(&s->error, FELLOE_FAILED, "Memory ran out.");
-    mp_reader_init(r, buffer_bytes(&s->names));
-    uint32_t count = mp_next(r) ? mp_map(r, MP_TAPE_MAX) : 0;
-    for (uint32_t i = 0; i < count && !exact; i++) {
-        struct bytes id = mp_str(r, 0, SLUG_MAX), name = mp_str(r, 0, EVENT_SIZE_MAX);
-        exact = bytes_equal(id, text);
-        if (!exact && !text_fold_equal(name, text))
-            continue;
-        s->filter.worker = id;
-        found++;
-    }
-    free(r);
-    if (exact || found == 1)
-        return FELLOE_OK;
-    return felloe_fail(&s->error, found > 1 ? FELLOE_AMBIGUOUS : FELLOE_NOT_FOUND,
-                       found > 1 ? "Several workers are called %.*s: give the id that `felloe workers` shows."
-                                 : "No worker %.*s is known here: `felloe workers` lists them.",
-                       (int)(text.len < 60 ? text.len : 60), (const char *)text.data);
-}
-
 static enum felloe_code read_filter(struct control_request *request, struct reading *reading)
 {
     struct searching *s = request->state;
     struct bytes person = control_arg_text(request, "person"), worker = control_arg_text(request, "worker");
-    enum felloe_code code = FELLOE_OK;
-    if (person.len > 0) {
+    struct scope all;
+    enum felloe_code code = scope_of(request->daemon, reading->log, (struct bytes){0}, false, &all, &s->error);
+    if (code == FELLOE_OK && worker.len > 0) {
+        code = team_find_worker(&reading->views, &all, worker, &s->worker, &s->error);
+        s->filter.worker = code == FELLOE_OK ? s->worker.workers[0] : worker;
+    }
+    if (code == FELLOE_OK && person.len > 0) {
         struct finder finder;
         size_t site;
         finder_init(&finder, request->daemon, &reading->views, reading->log, &reading->scope);
@@ -73,7 +53,7 @@ static enum felloe_code read_filter(struct control_request *request, struct read
         finder_release(&finder);
         s->filter.has_person = true;
     }
-    return code == FELLOE_OK && worker.len > 0 ? find_worker(s, worker) : code;
+    return code;
 }
 
 static void search(struct control_request *request)

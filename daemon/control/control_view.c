@@ -274,6 +274,10 @@ static void read_page(const struct control_request *request, struct viewing *v)
 void control_verb_VIEW(struct control_request *request)
 {
     struct bytes name = control_arg_text(request, "name");
+    if (bytes_is(name, view_of(VIEW_NEWS)->name)) {
+        control_verb_NEWS(request);
+        return;
+    }
     struct viewing *v = calloc(1, sizeof *v);
     struct felloe_error error;
     if (!v) {

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* news: what came into the record since this worker looked last. That they have looked is noted once the client has
+ * taken all of it. */
+#include <stdlib.h>
+
+#include "daemon/control/control_query.h"
+#include "daemon/views/news_scan.h"
+#include "daemon/views/view_team.h"
+
+#define LIMIT_USUAL 2000
+
+struct looking {
+    struct felloe_error error, not_noted;
+    struct progress_table table;
+    struct looked looked;
+    struct news news;
+    struct buffer names;        /* map worker -> name */
+    char worker[SLUG_MAX + 1];
+    size_t limit, next;         /* rows that are still to be sent */
+    bool keep, noted;
+};
+
+static void release(void *state)
+{
+    struct looking *l = state;
+    news_release(&l->news);
+    buffer_release(&l->names);
+    free(l);
+}
+
+/* ---- reading ---- */
+
+static enum felloe_code find_worker(struct control_request *request, struct reading *reading)
+{
+    struct looking *l = request->state;
+    struct bytes text = control_arg_text(request, "worker");
+    struct team team = {0};
+    struct scope all;
+    bytes_to_text(bytes_str(request->daemon->identity.worker), l->worker, sizeof l->worker);
+    if (request->daemon->config.role == ROLE_HUB)
+        bytes_to_text(bytes_str(HUB_WORKER), l->worker, sizeof l->worker);
+    if (text.len == 0)
+        return FELLOE_OK;
+    enum felloe_code code = scope_of(request->daemon, reading->log, (struct bytes){0}, false, &all, &l->error);
+    if (code == FELLOE_OK)
+        code = team_find_worker(&reading->views, &all, text, &team, &l->error);
+    if (code == FELLOE_OK && (!slug_valid(team.workers[0]) || !bytes_to_text(team.workers[0], l->worker,
+                                                                            sizeof l->worker)))
+        code = felloe_fail(&l->error, FELLOE_INVALID, "%.*s is no worker's id.", (int)(text.len < 60 ? text.len : 60),
+                           (const char *)text.data);
+    team_release(&team);
+    return code;
+}
+
+static void read_news(struct control_request *request)
+{
+    struct looking *l = request->state;
+    struct reading reading;
+    if (reading_begin(&reading, request->daemon, control_arg_text(request, "site"), &l->error) != FELLOE_OK)
+        return;
+    progress_read(&l->table, request->daemon, &reading);
+    query_put_worker_names(&reading.views, &reading.scope, &request->daemon->identity, &l->names);
+    if (find_worker(request, &reading) == FELLOE_OK) {
+        looked_read(request->daemon->dir, l->worker, &l->looked);
+        const struct news_wish wish = {.worker = l->worker, .looked = &l->looked, .limit = l->limit,
+                                       .now_ms = l->table.now_ms};
+        news_scan(request->daemon, &reading.views, reading.log, &reading.scope, &wish, &request->cancelled, &l->news);
+    }
+    reading_end(&reading);
+    if (l->error.code == FELLOE_OK && views_damaged(projector_views(request->daemon->projector))) {
+        projector_poke(request->daemon->projector);
+        felloe_fail(&l->error, FELLOE_DAMAGED,
+                    "The views on this disk are damaged, and are being made again from the record, which is safe. Ask "
+                    "again in a moment.");
+    }
+    if (l->error.code == FELLOE_OK && (l->news.failed || l->names.failed))
+        felloe_fail(&l->error, FELLOE_FAILED, "Memory ran out while reading the news.");
+}
+
+/* ---- the end of the answer ---- */
+
+static void put_ms(struct buffer *out, const char *name, int64_t ms)
+{
+    mp_put_text(out, name);
+    if (ms > 0)
+        mp_put_int(out, ms);
+    else
+        mp_put_nil(out);
+}
+
+static void put_summary(struct control_request *request)
+{
+    struct looking *l = request->state;
+    struct buffer *out = &request->out;
+    size_t begin = control_frame_begin(out);
+    control_put_end(out, 7);
+    put_ms(out, "as_of", progress_as_of(&l->table));
+    put_ms(out, "looked", l->looked.at_ms);
+    mp_put_text(out, "total");
+    mp_put_uint(out, l->news.total);
+    mp_put_text(out, "worker");
+    mp_put_text(out, l->worker);
+    mp_put_text(out, "noted");
+    mp_put_bool(out, l->noted);
+    mp_put_text(out, "problem");
+    if (l->not_noted.code != FELLOE_OK)
+        mp_put_text(out, l->not_noted.message);
+    else
+        mp_put_nil(out);
+    mp_put_text(out, "names");
+    buffer_append(out, l->names.data, l->names.len);
+    control_frame_end(out, begin);
+    control_finish(request);
+}
+
+static void note_looked(struct control_request *request)
+{
+    struct looking *l = request->state;
+    l->noted = looked_write(request->daemon->dir, l->worker, &l->news.now, &l->not_noted) == FELLOE_OK;
+}
+
+/* The client has taken the rows. What was not told stays news. */
+static void rows_taken(struct control_request *request)
+{
+    struct looking *l = request->state;
+    if (l->keep || l->news.count < l->news.total || control_gone(request))
+        put_summary(request);
+    else
+        control_work(request, note_looked, put_summary, NULL);
+}
+
+static void send_rows(struct control_request *request)
+{
+    struct looking *l = request->state;
+    struct control_data data = {0};
+    while (l->next < l->news.count && request->out.len < CONTROL_CHUNK && !control_gone(request)) {
+        const struct buffer *cells = &l->news.rows[l->next++];
+        control_data_item(&data, &request->out);
+        buffer_append(&request->out, cells->data, cells->len);
+    }
+    control_data_end(&data);
+    control_send(request, l->next < l->news.count && !control_gone(request) ? send_rows : rows_taken);
+}
+
+static void answer(struct control_request *request)
+{
+    struct looking *l = request->state;
+    if (l->error.code != FELLOE_OK)
+        control_fail(request, &l->error);
+    else
+        send_rows(request);
+}
+
+static void read_now(struct control_request *request)
+{
+    struct looking *l = request->state;
+    progress_note_links(&l->table, request->daemon);
+    control_work(request, read_news, answer, NULL);
+}
+
+void control_verb_NEWS(struct control_request *request)
+{
+    int64_t limit = control_arg_integer(request, "limit", LIMIT_USUAL);
+    struct looking *l = calloc(1, sizeof *l);
+    if (!l) {
+        control_fail(request, &(struct felloe_error){FELLOE_FAILED, "Memory ran out."});
+        return;
+    }
+    request->state = l;
+    request->release = release;
+    l->limit = limit < 1 ? LIMIT_USUAL : limit > NEWS_LIMIT_MAX ? NEWS_LIMIT_MAX : (size_t)limit;
+    l->keep = control_arg_bool(request, "keep", false) || request->verb != CONTROL_NEWS; /* as a view: nothing is noted */
+    control_wait_views(request, read_now);
+}
