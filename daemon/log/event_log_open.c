@@ -212,6 +212,7 @@ void event_log_close(struct event_log *log)
     store_close(log->store);
     queue_destroy(&log->jobs);
     log_shares_release(&log->shares);
+    log_seconds_forget(log);
     sodium_free(log->write.keys);
     buffer_release(&log->write.event);
     free(log);

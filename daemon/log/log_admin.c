@@ -211,9 +211,9 @@ static enum felloe_code mirror(struct event_log *log, const struct log_job *job,
     return code;
 }
 
-/* A hub without its log still knows its devices by the keyring, which a log is put right by as it is opened. Who is shut
- * out is so in the keyring first; who is let in, in the log first, with the ticket: should that not come about, nobody
- * was let in. */
+/* A hub without its log still knows its devices by the keyring, and by it a log is put right as it is opened. Who is
+ * shut out is so in the keyring first; who is let in, in the log first, with the ticket: should that not come about,
+ * nobody was let in. */
 void log_mirror_device(struct event_log *log, const struct log_job *job)
 {
     struct felloe_error why;

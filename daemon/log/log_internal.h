@@ -150,6 +150,7 @@ struct log_write {
     struct buffer event;
 };
 
+#define SECOND_INDEXES 4
 struct event_log {
     struct store *store;
     char dir[PATH_MAX], reserve_path[PATH_MAX];
@@ -166,6 +167,8 @@ struct event_log {
     atomic_uint_fast64_t commits, time;
     atomic_bool full, failed;
     bool set_back;            /* the writer's: see log_job.set_back */
+    struct log_second_index *seconds[SECOND_INDEXES]; /* the writer's: see log_second.c */
+    uint64_t seconds_read;    /* … and how many rows were read for that, which tests look at */
     struct log_shares shares;
     struct log_write write;
 };
@@ -228,6 +231,9 @@ void log_seconds_add(struct log_seconds *seconds, const struct entry *entry);
 /* Is each of them, byte for byte, what is here? */
 bool log_seconds_hold(struct event_log *log, uint32_t site, const struct batch *batch, struct log_seconds *seconds);
 void log_seconds_release(struct log_seconds *seconds);
+/* After each group of jobs; and at the end. */
+void log_seconds_rest(struct event_log *log);
+void log_seconds_forget(struct event_log *log);
 
 /* ---- the jobs: one function a kind, run in the writer's transaction ---- */
 

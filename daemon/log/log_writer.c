@@ -283,6 +283,7 @@ void *log_writer_main(void *context)
             job->error = (struct felloe_error){0};
         }
         run_group(log, job_of(items));
+        log_seconds_rest(log);
         sodium_memzero(log->write.keys, KEY_CACHE * sizeof *log->write.keys);
         complete(log, items);
     }
