@@ -52,24 +52,29 @@ static const struct column_def safety[] = {
     {"entries", "entries", CELL_TEXTS, NULL, true},
 };
 
-static const struct column_def huddle[] = {
-    PERSON_COLUMNS,
-    {"why", "why", CELL_TEXTS, NULL, false},
-    {"asked_by", "asked by", CELL_WORKERS, NULL, false},
-    {"last_contact", "last contact", CELL_TIME, NULL, false},
-    {"key_workers", "key worker", CELL_WORKERS, NULL, false},
+static const struct column_def huddle[HUDDLE_COLUMNS] = {
+    [HUDDLE_PERSON] = {"person", "person", CELL_TEXTS, NULL, false},
+    [HUDDLE_ID] = {"id", "id", CELL_PERSON, NULL, false},
+    [HUDDLE_WHY] = {"why", "why", CELL_TEXTS, NULL, false},
+    [HUDDLE_ASKED_BY] = {"asked_by", "asked by", CELL_WORKERS, NULL, false},
+    [HUDDLE_LAST_CONTACT] = {"last_contact", "last contact", CELL_TIME, NULL, false},
+    [HUDDLE_KEY_WORKERS] = {"key_workers", "key worker", CELL_WORKERS, NULL, false},
+    [HUDDLE_QUIET_SINCE] = {"quiet_since", "quiet since", CELL_TIME, NULL, true},
 };
 
-static const struct column_def my_day[] = {
-    {"time", "time", CELL_TIME, NULL, false},
-    PERSON_COLUMNS,
-    {"what", "what", CELL_TEXT, NULL, false},
-    {"place", "where", CELL_TEXT, NULL, false},
-    {"access", "access needs", CELL_TEXTS, NULL, false},
-    {"workers", "who", CELL_WORKERS, NULL, false},
-    {"kind", "kind", CELL_TEXT, NULL, false},
-    {"also", "at the same time", CELL_TEXT, NULL, false},
-    {"entry", "entry", CELL_EVENT, NULL, false},
+static const struct column_def my_day[MY_DAY_COLUMNS] = {
+    [MY_DAY_TIME] = {"time", "time", CELL_TIME, NULL, false},
+    [MY_DAY_PERSON] = {"person", "person", CELL_TEXTS, NULL, false},
+    [MY_DAY_ID] = {"id", "id", CELL_PERSON, NULL, false},
+    [MY_DAY_WHAT] = {"what", "what", CELL_TEXT, NULL, false},
+    [MY_DAY_PLACE] = {"place", "where", CELL_TEXT, NULL, false},
+    [MY_DAY_ACCESS] = {"access", "access needs", CELL_TEXTS, NULL, false},
+    [MY_DAY_WORKERS] = {"workers", "who", CELL_WORKERS, NULL, false},
+    [MY_DAY_KIND] = {"kind", "kind", CELL_TEXT, NULL, false},
+    [MY_DAY_ALSO] = {"also", "at the same time", CELL_TEXT, NULL, false},
+    [MY_DAY_ENTRY] = {"entry", "entry", CELL_EVENT, NULL, false},
+    [MY_DAY_MINUTES] = {"minutes", "minutes", CELL_NUMBER, NULL, true},
+    [MY_DAY_HOURS] = {"hours", "each week", CELL_TEXT, NULL, true},
 };
 
 static const struct column_def before_you_call[] = {
@@ -133,15 +138,15 @@ static const struct column_def resources[RESOURCE_COLUMNS] = {
     [RESOURCE_ID] = {"id", "entry", CELL_EVENT, NULL, false},
 };
 
-static const struct column_def places[] = {
-    {"what", "what", CELL_TEXT, NULL, false},
-    {"place", "where", CELL_TEXT, NULL, false},
-    {"when", "when", CELL_TIME, NULL, false},
-    {"open_now", "on now", CELL_OPEN, NULL, false},
-    {"workers", "who", CELL_WORKERS, NULL, false},
-    {"back_by", "back by", CELL_TIME, NULL, false},
-    {"status", "status", CELL_CODE, &codes_session, false},
-    {"id", "entry", CELL_EVENT, NULL, false},
+static const struct column_def places[PLACES_COLUMNS] = {
+    [PLACES_WHAT] = {"what", "what", CELL_TEXT, NULL, false},
+    [PLACES_PLACE] = {"place", "where", CELL_TEXT, NULL, false},
+    [PLACES_WHEN] = {"when", "when", CELL_TIME, NULL, false},
+    [PLACES_OPEN] = {"open_now", "on now", CELL_OPEN, NULL, false},
+    [PLACES_WORKERS] = {"workers", "who", CELL_WORKERS, NULL, false},
+    [PLACES_BACK_BY] = {"back_by", "back by", CELL_TIME, NULL, false},
+    [PLACES_STATUS] = {"status", "status", CELL_CODE, &codes_session, false},
+    [PLACES_ID] = {"id", "entry", CELL_EVENT, NULL, false},
 };
 
 static const struct column_def worries[] = {
