@@ -7,7 +7,7 @@
 
 #define VERBS(V) \
     V(introduce) V(meet) V(note) V(farewell) V(welcome_back) V(record) V(settle) \
-    V(show) V(search) V(caseload) V(front_door) V(to_settle) V(workers) V(freshness) V(types) \
+    V(show) V(search) V(news) V(caseload) V(front_door) V(to_settle) V(workers) V(freshness) V(types) \
     V(status) V(log) V(export) V(import) V(backup) V(verify) V(repair) V(rebuild) V(digest) \
     V(join) V(restore) V(hub_init) V(hub_invite) V(hub_devices) V(hub_revoke) V(hub_restore) \
     V(help)
