@@ -107,6 +107,33 @@ char *text_wrap(const char *text, size_t width)
     return out;
 }
 
+char *text_cut(const char *text, size_t width)
+{
+    static const char cut[] = "…";
+    size_t rest = strlen(text), at = 0, used = 0, end = 0, space = 0;
+    while (at < rest) {
+        size_t columns, len = character(text + at, rest - at, &columns);
+        used += columns;
+        if (used > width)
+            break;
+        if (used < width) { /* with room for the … */
+            space = text[at] == ' ' ? end : space;
+            end = at + len;
+        }
+        at += len;
+    }
+    if (at >= rest)
+        return strdup(text);
+    if (end - space < width / 4 && space > 0)
+        end = space; /* between words, where one ends near */
+    char *out = malloc(end + sizeof cut);
+    if (!out)
+        return NULL;
+    memcpy(out, text, end);
+    memcpy(out + end, cut, sizeof cut);
+    return out;
+}
+
 void columns_fit(size_t *widths, const unsigned char *wrap, size_t count, size_t gap, size_t total, size_t least)
 {
     size_t sum = count > 0 ? gap * (count - 1) : 0;

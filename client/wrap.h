@@ -18,6 +18,9 @@ enum text_runs text_runs(const char *text);
  * out. */
 char *text_wrap(const char *text, size_t width);
 
+/* A new string: the text, or its beginning of at most `width` columns with … at its end. NULL when memory ran out. */
+char *text_cut(const char *text, size_t width);
+
 /* Narrows the widest of the columns that may be (wrap[i]) until all fit into `total` columns with `gap` between any
  * two; none below `least`. */
 void columns_fit(size_t *widths, const unsigned char *wrap, size_t count, size_t gap, size_t total, size_t least);

@@ -71,6 +71,20 @@ static void direction_is_that_of_the_first_letter(void **state)
     assert_int_equal(text_runs(""), RUNS_RIGHT);
 }
 
+static void long_texts_are_cut_between_words(void **state)
+{
+    (void)state;
+    static const struct { const char *text; size_t width; const char *cut; } cases[] = {
+        {"one two", 7, "one two"},   {"one two three four", 17, "one two three…"}, {"one two three", 5, "one…"},
+        {"abcdefghij", 5, "abcd…"}, {"李小龙李小龙", 6, "李小…"},                 {"", 3, ""},
+        {"e\u0301e\u0301e\u0301e\u0301", 3, "e\u0301e\u0301…"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *cut = text_cut(cases[i].text, cases[i].width);
+        assert_string_equal(cut, cases[i].cut);
+        free(cut);
+    }
+}
+
 static void the_widest_columns_give_way(void **state)
 {
     (void)state;
@@ -102,6 +116,7 @@ int main(void)
         cmocka_unit_test(text_is_broken_between_words),
         cmocka_unit_test(pictures_are_not_taken_apart),
         cmocka_unit_test(direction_is_that_of_the_first_letter),
+        cmocka_unit_test(long_texts_are_cut_between_words),
         cmocka_unit_test(the_widest_columns_give_way),
         cmocka_unit_test(what_others_wrote_cannot_drive_the_terminal),
     };
