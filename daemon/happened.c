@@ -69,10 +69,12 @@ bool happened_refilled(struct happened *h, const char *site, const struct happen
     return first;
 }
 
-void happened_went_on(struct happened *h, uint32_t incarnation, uint64_t remade, struct happened_at now)
+void happened_went_on(struct happened *h, uint32_t incarnation, uint64_t remade, uint64_t left,
+                      struct happened_at now)
 {
     h->incarnation = incarnation;
     h->remade = remade;
+    h->left = left;
     h->went_on = now;
 }
 
@@ -117,7 +119,7 @@ void happened_refill_text(const struct happened *h, const char *site, uint64_t n
 
 void happened_went_on_text(const struct happened *h, uint64_t now_ms, char out[HAPPENED_TEXT_MAX])
 {
-    char when[40], again[120] = "Nothing had to be written again";
+    char when[40], again[120] = "Nothing had to be written again", left[160] = "";
     out[0] = '\0';
     if (h->incarnation == 0 || !is_told(&h->went_on, now_ms))
         return;
@@ -125,8 +127,12 @@ void happened_went_on_text(const struct happened *h, uint64_t now_ms, char out[H
     if (h->remade > 0)
         snprintf(again, sizeof again, "%" PRIu64 " %s that the hub did not have %s written again", h->remade,
                  entries_word(h->remade), h->remade == 1 ? "was" : "were");
+    if (h->left > 0)
+        snprintf(left, sizeof left,
+                 " %" PRIu64 " could not be, since the keys are not here (any more): what they say stays unread.",
+                 h->left);
     snprintf(out, HAPPENED_TEXT_MAX,
-             "This laptop was set back or copied: since %s it goes on as incarnation %" PRIu32 ". %s. There is nothing "
-             "to do, unless a copy of it is in use: then each should join anew.",
-             when, h->incarnation, again);
+             "This laptop was set back or copied: since %s it goes on as incarnation %" PRIu32 ". %s.%s There is "
+             "nothing to do, unless a copy of it is in use: then each should join anew.",
+             when, h->incarnation, again, left);
 }

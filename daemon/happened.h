@@ -38,7 +38,7 @@ struct happened {
     struct happened_refill refills[SITES_MAX];
     unsigned refill_count;
     uint32_t incarnation; /* this laptop went on as it; 0: it did not */
-    uint64_t remade;
+    uint64_t remade, left; /* entries written again; and those whose keys were not here */
     struct happened_at went_on;
 };
 
@@ -47,7 +47,8 @@ struct happened {
 bool happened_refilled(struct happened *h, const char *site, const struct happened_from *from, struct happened_at now);
 /* Cut to whole characters, where it is longer. */
 void happened_label(struct happened_from *from, const char *label);
-void happened_went_on(struct happened *h, uint32_t incarnation, uint64_t remade, struct happened_at now);
+void happened_went_on(struct happened *h, uint32_t incarnation, uint64_t remade, uint64_t left,
+                      struct happened_at now);
 /* Empty when there is nothing to tell (any more). */
 void happened_refill_text(const struct happened *h, const char *site, uint64_t now_ms, char out[HAPPENED_TEXT_MAX]);
 void happened_went_on_text(const struct happened *h, uint64_t now_ms, char out[HAPPENED_TEXT_MAX]);

@@ -132,7 +132,7 @@ struct log_job {
     struct key_id missing[RECEIPT_KEYS_MAX];
     uint32_t missing_count;
     uint32_t epoch, voided;       /* LOG_NEXT_EPOCH: the new one; how many tickets */
-    uint64_t remade;              /* LOG_GO_ON: how many events, over all sites */
+    uint64_t remade, left;        /* LOG_GO_ON: how many events, over all sites; and how many stay, unread */
 };
 
 /* Takes the job; done runs exactly once, also when the log is closed or has failed. */

@@ -260,6 +260,7 @@ static enum felloe_code again_site(struct again *a, const struct stream_head *ow
                "%s: %llu own entries that the hub does not have cannot be written again, since their keys are not here "
                "(any more). They stay on this laptop as they are",
                a->log->sites[a->site], (unsigned long long)unreadable);
+    a->job->left += unreadable;
     /* Nothing that comes may have seen less than what was. */
     log_write_own_change(a->log, a->site)->seen = own->seen;
     return code;
@@ -275,7 +276,7 @@ enum felloe_code log_run_go_on(struct event_log *log, struct log_job *job)
     struct log_write *w = &log->write;
     struct left_stream left[SITES_MAX];
     struct again a = {.log = log, .job = job, .before = w->incarnation};
-    job->remade = job->missing_count = 0;
+    job->remade = job->left = job->missing_count = 0;
     if (log->identity->role != ROLE_SPOKE || w->going_on <= w->incarnation)
         return felloe_fail(&job->error, FELLOE_INVALID,
                            "no incarnation was named for this device to go on as: it stays at %u", w->incarnation);

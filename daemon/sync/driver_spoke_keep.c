@@ -106,7 +106,7 @@ static void gone_on(struct log_job *log_job)
                event_log_incarnation(driver->daemon->log), (unsigned long long)log_job->remade,
                log_job->remade == 1 ? "entry" : "entries", log_job->remade == 1 ? "was" : "were");
         happened_went_on(&driver->daemon->happened, event_log_incarnation(driver->daemon->log), log_job->remade,
-                         (struct happened_at){clock_wall_ms(), clock_steady_ms()});
+                         log_job->left, (struct happened_at){clock_wall_ms(), clock_steady_ms()});
         daemon_again(driver->daemon);
     }
     driver_job_end(job);
