@@ -410,6 +410,20 @@ static enum verdict check_audience(struct preparing *p, struct record_draft *dra
     return code == FELLOE_OK ? CHECK_OK : missing(p, code);
 }
 
+/* In the end: what it says is known, and whom it is about. */
+static enum verdict check_sense(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
+{
+    enum verdict verdict = CHECK_OK;
+    if (draft_turn_link(p, draft)) {
+        verdict = check_site(p, draft, error);
+        if (verdict == CHECK_OK)
+            verdict = check_key(p, draft, error);
+    }
+    if (verdict != CHECK_OK || draft_make_sense(p, draft, error) == FELLOE_OK)
+        return verdict;
+    return p->behind && p->at >= p->final ? CHECK_LATER : CHECK_WRONG;
+}
+
 /* ---- all of it ---- */
 
 static enum verdict check_draft(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
@@ -425,6 +439,8 @@ static enum verdict check_draft(struct preparing *p, struct record_draft *draft,
         verdict = check_key(p, draft, error);
     if (verdict == CHECK_OK)
         verdict = check_fields(p, draft, error);
+    if (verdict == CHECK_OK)
+        verdict = check_sense(p, draft, error);
     if (verdict == CHECK_OK)
         verdict = check_audience(p, draft, error);
     return verdict;

@@ -47,6 +47,7 @@ struct record_draft {
     struct origin_id origin;
     struct buffer fields;           /* normal form */
     struct felloe_error *error;     /* DRAFT_WRONG; malloc'd */
+    char *warning;                  /* worth a second look; malloc'd, NULL: nothing */
 };
 
 struct record_drafts {
@@ -77,9 +78,28 @@ bool draft_person_of_subject(struct preparing *p, struct record_draft *draft, st
 /* Finds, or makes, the key of those who may read it, where not all may; the fields are in their normal form. FELLOE_NOT_
  * FOUND: a worker, or the entry that it speaks of, is not known here (yet). */
 enum felloe_code draft_restrict(struct preparing *p, struct record_draft *draft, struct felloe_error *error);
+/* Does it fit what is known of its subject (sense.h)? Notes a warning in the draft. An import happened, and is not asked;
+ * nor is what follows on something of the same request, which the views do not have yet. */
+enum felloe_code draft_make_sense(struct preparing *p, struct record_draft *draft, struct felloe_error *error);
+/* person.linked, person.unlinked, in normal form: turns it so that it is about the record with the lower id; then one
+ * register says of a pair whether it is one person, from whichever side somebody looks at it. True: it was turned, and
+ * site and key are to be found again. */
+bool draft_turn_link(struct preparing *p, struct record_draft *draft);
 /* A random person with a fresh key. */
 void draft_new_person(struct record_draft *draft);
 /* Of a `source` that is an export of Felloe only that is kept. */
 struct bytes draft_source(const struct control_draft *text);
+
+/* Drafts that are not given but made, of what the views say at the very moment of recording: what an event claims to have
+ * seen is noted first. Works on a thread of the pool. */
+struct made {
+    struct buffer drafts;           /* control_put_draft, one after the other */
+    struct buffer summary;          /* pairs for the answer's END */
+    uint32_t summary_count;
+};
+typedef enum felloe_code (*drafts_make)(struct control_request *request, struct reading *reading, struct made *out,
+                                        struct felloe_error *error);
+/* Records them, and answers as the verb record does. */
+void control_record_made(struct control_request *request, drafts_make make);
 
 #endif

@@ -3,6 +3,7 @@
  * cursors, never from hope. */
 #include "daemon/control/control_query.h"
 
+#include "daemon/views/view_linked.h"
 #include "proto/event/hlc.h"
 
 enum felloe_code reading_begin(struct reading *reading, struct daemon *daemon, struct bytes site,
@@ -100,6 +101,16 @@ static void read_site(struct site_progress *site, const struct progress_table *t
     }
     site->to_settle = views_count_rows(&reading->views, name, VIEW_TO_SETTLE);
     read_times(site, table, reading, hub);
+}
+
+void progress_add_duplicates(struct progress_table *table, struct reading *reading)
+{
+    uint64_t counts[SITES_MAX] = {0};
+    query_count_duplicates(&reading->views, &reading->scope, counts);
+    for (size_t i = 0; i < reading->scope.count; i++)
+        for (size_t k = 0; k < table->count; k++)
+            if (strcmp(table->sites[k].site, reading->scope.sites[i]) == 0)
+                table->sites[k].to_settle += counts[i];
 }
 
 void progress_read(struct progress_table *table, struct daemon *daemon, struct reading *reading)

@@ -40,6 +40,8 @@ struct progress_table {
 void progress_note_links(struct progress_table *table, struct daemon *daemon);
 /* Within a reading, for its scope. */
 void progress_read(struct progress_table *table, struct daemon *daemon, struct reading *reading);
+/* Adds likely duplicates, of which no row is stored, to what is to settle. */
+void progress_add_duplicates(struct progress_table *table, struct reading *reading);
 /* Up to when everything is known here; 0: not at all yet. */
 int64_t progress_as_of(const struct progress_table *table);
 

@@ -26,6 +26,8 @@ struct recording {
         struct seen seen;
     } seen[SITES_MAX];          /* what the views had folded when the pass began to look at them */
     size_t seen_count;
+    drafts_make make;           /* instead of drafts that were given; NULL: they were */
+    struct made made;
     unsigned jobs;              /* under way */
     struct control_request *request;
 };
@@ -45,10 +47,13 @@ static void release(void *state)
         buffer_release(&draft->fields);
         buffer_release(&draft->companion);
         free(draft->error);
+        free(draft->warning);
         explicit_bzero(&draft->new_key, sizeof draft->new_key);
         explicit_bzero(&draft->audience_key, sizeof draft->audience_key);
     }
     free(r->drafts.items);
+    buffer_release(&r->made.drafts);
+    buffer_release(&r->made.summary);
     free(r);
 }
 
@@ -66,12 +71,16 @@ static void put_result(struct buffer *out, const struct record_draft *draft)
         mp_put_uint(out, (uint64_t)error->code);
         return;
     }
-    mp_put_map(out, draft->has_person ? 2 : 1);
+    mp_put_map(out, 1u + draft->has_person + (draft->warning != NULL));
     mp_put_text(out, draft->state == DRAFT_KNOWN ? "known" : "id");
     mp_put_bin(out, draft->id.b, sizeof draft->id.b);
     if (draft->has_person) {
         mp_put_text(out, "person");
         mp_put_bin(out, draft->person.b, sizeof draft->person.b);
+    }
+    if (draft->warning) {
+        mp_put_text(out, "warning");
+        mp_put_text(out, draft->warning);
     }
 }
 
@@ -119,13 +128,14 @@ static void finish(struct control_request *request)
     }
     control_data_end(&data);
     size_t begin = control_frame_begin(&request->out);
-    control_put_end(&request->out, 3);
+    control_put_end(&request->out, 3 + r->made.summary_count);
     mp_put_text(&request->out, "saved");
     mp_put_uint(&request->out, saved);
     mp_put_text(&request->out, "known");
     mp_put_uint(&request->out, known);
     mp_put_text(&request->out, "failed");
     mp_put_uint(&request->out, failed);
+    buffer_append(&request->out, r->made.summary.data, r->made.summary.len);
     control_frame_end(&request->out, begin);
     control_finish(request);
 }
@@ -292,6 +302,54 @@ static void note_seen(struct control_request *request)
         log_reader_end(reader);
 }
 
+/* ---- drafts ---- */
+
+/* Is a person named in a way that needs the views to be up to date? A whole id does not. */
+static bool needs_views(const struct control_draft *text)
+{
+    struct person_id id;
+    return text->person.len > 0 && !bytes_is(text->person, "@new") && !bytes_is(text->person, "@same") &&
+           !hex_decode(text->person, id.b, sizeof id.b);
+}
+
+static bool read_drafts(struct recording *r, struct bytes items, bool *by_name)
+{
+    struct mp_reader *reader = malloc(sizeof *reader);
+    size_t cap = 0;
+    bool ok = reader != NULL;
+    if (ok)
+        mp_reader_init(reader, items);
+    while (ok && mp_next(reader)) {
+        if (r->drafts.count == cap) {
+            cap = cap ? cap * 2 : 16;
+            struct record_draft *grown = cap > DRAFTS_MAX ? NULL : realloc(r->drafts.items, cap * sizeof *grown);
+            ok = grown != NULL;
+            r->drafts.items = ok ? grown : r->drafts.items;
+        }
+        struct record_draft *draft = ok ? &r->drafts.items[r->drafts.count++] : NULL;
+        if (!draft)
+            break;
+        *draft = (struct record_draft){0};
+        ok = control_read_draft(reader, &draft->text);
+        r->has_imports |= draft->text.source.len > 0;
+        *by_name |= needs_views(&draft->text);
+    }
+    ok = ok && mp_done(reader);
+    free(reader);
+    return ok;
+}
+
+/* In the same reading as they are checked in. */
+static void make_drafts(struct recording *r, struct reading *reading)
+{
+    bool by_name = false;
+    if (r->make(r->request, reading, &r->made, &r->error) != FELLOE_OK)
+        return;
+    if (r->made.drafts.failed || r->made.summary.failed ||
+        !read_drafts(r, buffer_bytes(&r->made.drafts), &by_name))
+        felloe_fail(&r->error, FELLOE_FAILED, "Memory ran out.");
+}
+
 static void prepare(struct control_request *request)
 {
     struct recording *r = request->state;
@@ -302,9 +360,13 @@ static void prepare(struct control_request *request)
         felloe_fail(&r->error, FELLOE_FAILED, "Memory ran out.");
         return;
     }
-    note_seen(request);
+    if (!r->make || r->drafts.count == 0) /* what was made has seen what it was made of, and no more */
+        note_seen(request);
     if (reading_begin(&reading, request->daemon, (struct bytes){0}, &r->error) == FELLOE_OK) {
-        r->next = drafts_prepare(&p, r->next);
+        if (r->make && r->drafts.count == 0)
+            make_drafts(r, &reading);
+        if (r->error.code == FELLOE_OK)
+            r->next = drafts_prepare(&p, r->next);
         r->must_wait = p.must_wait;
         reading_end(&reading);
     }
@@ -348,41 +410,6 @@ static void prepared(struct control_request *request)
 
 /* ---- the verb ---- */
 
-/* Is a person named in a way that needs the views to be up to date? A whole id does not. */
-static bool needs_views(const struct control_draft *text)
-{
-    struct person_id id;
-    return text->person.len > 0 && !bytes_is(text->person, "@new") && !bytes_is(text->person, "@same") &&
-           !hex_decode(text->person, id.b, sizeof id.b);
-}
-
-static bool read_drafts(struct control_request *request, struct recording *r, bool *by_name)
-{
-    struct mp_reader *reader = malloc(sizeof *reader);
-    size_t cap = 0;
-    bool ok = reader != NULL;
-    if (ok)
-        mp_reader_init(reader, request->items);
-    while (ok && mp_next(reader)) {
-        if (r->drafts.count == cap) {
-            cap = cap ? cap * 2 : 16;
-            struct record_draft *grown = cap > DRAFTS_MAX ? NULL : realloc(r->drafts.items, cap * sizeof *grown);
-            ok = grown != NULL;
-            r->drafts.items = ok ? grown : r->drafts.items;
-        }
-        struct record_draft *draft = ok ? &r->drafts.items[r->drafts.count++] : NULL;
-        if (!draft)
-            break;
-        *draft = (struct record_draft){0};
-        ok = control_read_draft(reader, &draft->text);
-        r->has_imports |= draft->text.source.len > 0;
-        *by_name |= needs_views(&draft->text);
-    }
-    ok = ok && mp_done(reader);
-    free(reader);
-    return ok;
-}
-
 static void import_begins(struct control_request *request)
 {
     if (control_gone(request))
@@ -406,7 +433,7 @@ void control_verb_RECORD(struct control_request *request)
     request->state = r;
     request->release = release;
     r->partly = control_arg_bool(request, "partly", false);
-    if (!read_drafts(request, r, &by_name)) {
+    if (!read_drafts(r, request->items, &by_name)) {
         felloe_fail(&error, FELLOE_INVALID, "Entry %zu of the batch cannot be read%s.", r->drafts.count,
                     r->drafts.count >= DRAFTS_MAX ? ": too many entries at once (at most 4,096)" : "");
         control_fail(request, &error);
@@ -417,4 +444,18 @@ void control_verb_RECORD(struct control_request *request)
     } else {
         begin_pass(request);
     }
+}
+
+void control_record_made(struct control_request *request, drafts_make make)
+{
+    struct recording *r = calloc(1, sizeof *r);
+    if (!r) {
+        control_fail(request, &(struct felloe_error){FELLOE_FAILED, "Memory ran out."});
+        return;
+    }
+    r->request = request;
+    request->state = r;
+    request->release = release;
+    r->make = make;
+    control_wait_views(request, begin_pass);
 }

@@ -134,6 +134,7 @@ static void read_progress(struct control_request *request)
         return;
     }
     progress_read(&status->table, request->daemon, &reading);
+    progress_add_duplicates(&status->table, &reading);
     reading_end(&reading);
 }
 

@@ -5,15 +5,6 @@
 
 #include <stdlib.h>
 
-/* Until the views' own is there: rows are told as they are stored. */
-__attribute__((weak)) enum finish_verdict view_finish(const struct view_def *view, struct bytes cells,
-                                                      const struct view_moment *moment, struct buffer *out)
-{
-    (void)view, (void)moment;
-    buffer_append(out, cells.data, cells.len);
-    return FINISH_KEEP;
-}
-
 struct resource_name {
     struct event_id id;
     size_t begin, len; /* in names */
@@ -155,7 +146,7 @@ static bool put_number(struct teller *t, const struct query_row *row, struct byt
 /* ---- all of them ---- */
 
 /* A row that cannot be read is left out. */
-static bool tell_row(struct teller *t, const struct query_row *row, struct bytes cells, struct buffer *told)
+static bool tell_row(struct teller *t, struct query_row *row, struct bytes cells, struct buffer *told)
 {
     const struct view_wish *wish = t->wish;
     struct buffer *numbered = &t->cells[0], *finished = &t->cells[1];
@@ -169,6 +160,8 @@ static bool tell_row(struct teller *t, const struct query_row *row, struct bytes
     if (!view_filter_passes(wish->view, &wish->filter, cells, t->r))
         return false;
     enum finish_verdict verdict = view_finish(wish->view, cells, &wish->moment, finished);
+    if (verdict == FINISH_KEEP)
+        row->sort = view_finished_sort(wish->view, buffer_bytes(finished), row->sort);
     if (verdict == FINISH_KEEP && names_resources(wish->view))
         return name_resources(t, buffer_bytes(finished), told);
     buffer_append(told, finished->data, verdict == FINISH_KEEP ? finished->len : 0);
@@ -201,6 +194,8 @@ void query_tell(struct daemon *daemon, struct views_txn *txn, const struct scope
     rows->failed |= t.failed;
     buffer_release(&rows->cells);
     rows->cells = told;
+    if (wish->view->view == VIEW_MY_DAY || wish->view->view == VIEW_PLACES) /* some got their time just now */
+        query_sort(rows);
     for (size_t i = 0; i < 2; i++)
         buffer_release(&t.cells[i]);
     buffer_release(&t.names);

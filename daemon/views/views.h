@@ -6,7 +6,7 @@
  *   docs      site subject                             sealed document
  *   rows      site view sort subject sub               sealed cells
  *   rowkeys   site subject                             (view sort sub)…: the subject's rows, to take old ones out
- *   names     site subject                             sealed array: the names a person goes by
+ *   names     site subject                             sealed: the names a person goes by, and who else they are
  *   timeline  site subject sort event-id               reference into the log
  *   events    event-id site                            subject, sort, reference, flags; of a copy the original's id
  *   devices   site device incarnation                  last seq, its time
@@ -32,7 +32,7 @@
 
 /* Raise it whenever a table here changes its meaning: the views are then folded afresh. (Documents and rows have a
  * version of their own, document_version.) */
-#define VIEWS_SCHEMA 2
+#define VIEWS_SCHEMA 3
 
 enum views_table {
     VIEWS_META, VIEWS_DOCS, VIEWS_ROWS, VIEWS_ROWKEYS, VIEWS_NAMES, VIEWS_TIMELINE, VIEWS_EVENTS, VIEWS_DEVICES,
@@ -142,6 +142,9 @@ uint64_t views_count_rows(struct views_txn *txn, struct bytes site, enum view vi
 void views_get_name(struct views_txn *txn, struct bytes site, const struct person_id *subject, struct buffer *name);
 typedef bool (*views_name_visit)(void *context, const struct person_id *subject, struct bytes name);
 void views_names(struct views_txn *txn, struct bytes site, views_name_visit visit, void *context);
+/* Who everybody is, as proto/domain/identity.h reads it. */
+typedef bool (*views_identity_visit)(void *context, const struct person_id *subject, struct bytes identity);
+void views_identities(struct views_txn *txn, struct bytes site, views_identity_visit visit, void *context);
 /* Every subject that has a document in the site, in the order of ids. */
 typedef bool (*views_subject_visit)(void *context, const struct person_id *subject);
 void views_subjects(struct views_txn *txn, struct bytes site, struct bytes id_prefix, views_subject_visit visit,

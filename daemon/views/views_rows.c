@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "daemon/views/views_inside.h"
+#include "proto/domain/identity.h"
 #include "proto/mp.h"
 
 /* One row's place, as rowkeys keeps it: view, sort, sub. */
@@ -165,23 +166,17 @@ enum views_found views_get_restricted(struct views_txn *txn, struct bytes site, 
     return views_unseal(txn, site, subject, VIEWS_RESTRICTED, key_bytes(&key), sealed, plain);
 }
 
-static void put_name(void *context, struct bytes name)
-{
-    mp_put_str(context, name);
-}
-
 bool views_put_names(struct views_txn *txn, struct bytes site, const struct person_id *subject,
                      const struct document *document)
 {
-    struct buffer names = {0};
-    bool ok = document_names(document, put_name, &names) && !names.failed;
+    struct buffer identity = {0};
     struct store_key key;
+    if (person_id_is_none(subject))
+        return true;
+    bool ok = document_identity(document, &identity) && !identity.failed;
     views_key_subject(&key, site, subject);
-    if (ok && names.len > 0)
-        ok = views_seal(txn, site, subject, VIEWS_NAMES, key_bytes(&key), buffer_bytes(&names));
-    else if (ok)
-        store_delete(txn->store, VIEWS_NAMES, key_bytes(&key));
-    buffer_release(&names);
+    ok = ok && views_seal(txn, site, subject, VIEWS_NAMES, key_bytes(&key), buffer_bytes(&identity));
+    buffer_release(&identity);
     return ok;
 }
 
@@ -261,36 +256,56 @@ void views_get_name(struct views_txn *txn, struct bytes site, const struct perso
     if (store_get(txn->store, VIEWS_NAMES, key_bytes(&key), &sealed) &&
         views_unseal(txn, site, subject, VIEWS_NAMES, key_bytes(&key), sealed, &plain) == VIEWS_FOUND) {
         mp_reader_init(&r, buffer_bytes(&plain));
-        struct bytes first = mp_next(&r) ? mp_str(&r, 0, EVENT_SIZE_MAX) : (struct bytes){0};
+        struct bytes first = mp_next(&r) && mp_peek(&r) == MP_STR ? mp_str(&r, 0, EVENT_SIZE_MAX) : (struct bytes){0};
         buffer_append(name, first.data, first.len);
     }
     buffer_release(&plain);
 }
 
-void views_names(struct views_txn *txn, struct bytes site, views_name_visit visit, void *context)
+void views_identities(struct views_txn *txn, struct bytes site, views_identity_visit visit, void *context)
 {
     struct store_key prefix;
     struct store_item item;
     struct buffer plain = {0};
-    struct mp_reader *r = malloc(sizeof *r);
     views_key_site(&prefix, site);
     struct store_cursor *cursor = store_cursor_open(txn->store, VIEWS_NAMES);
-    bool go_on = r != NULL;
-    for (bool more = store_seek_prefix(cursor, key_bytes(&prefix), &item); more && go_on;
+    for (bool more = store_seek_prefix(cursor, key_bytes(&prefix), &item); more;
          more = store_next_prefix(cursor, key_bytes(&prefix), &item)) {
         struct person_id subject;
         if (item.key.len != prefix.len + sizeof subject.b)
             continue;
         memcpy(subject.b, item.key.data + prefix.len, sizeof subject.b);
-        if (views_unseal(txn, site, &subject, VIEWS_NAMES, item.key, item.value, &plain) != VIEWS_FOUND)
-            continue;
-        mp_reader_init(r, buffer_bytes(&plain));
-        while (go_on && mp_next(r))
-            go_on = visit(context, &subject, mp_str(r, 0, EVENT_SIZE_MAX));
+        if (views_unseal(txn, site, &subject, VIEWS_NAMES, item.key, item.value, &plain) == VIEWS_FOUND &&
+            !visit(context, &subject, buffer_bytes(&plain)))
+            break;
     }
     store_cursor_close(cursor);
     buffer_release(&plain);
-    free(r);
+}
+
+struct naming {
+    views_name_visit visit;
+    void *context;
+    struct mp_reader *r;
+};
+
+/* Names come first, one by one; what else is kept of a person is an array behind them. */
+static bool visit_names(void *context, const struct person_id *subject, struct bytes identity)
+{
+    struct naming *n = context;
+    bool go_on = true;
+    mp_reader_init(n->r, identity);
+    while (go_on && mp_next(n->r) && mp_peek(n->r) == MP_STR)
+        go_on = n->visit(n->context, subject, mp_str(n->r, 0, EVENT_SIZE_MAX));
+    return go_on;
+}
+
+void views_names(struct views_txn *txn, struct bytes site, views_name_visit visit, void *context)
+{
+    struct naming n = {visit, context, malloc(sizeof *n.r)};
+    if (n.r)
+        views_identities(txn, site, visit_names, &n);
+    free(n.r);
 }
 
 void views_subjects(struct views_txn *txn, struct bytes site, struct bytes id_prefix, views_subject_visit visit,

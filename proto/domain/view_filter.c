@@ -140,6 +140,21 @@ static void look_at_person(const struct view_filter *filter, struct mp_reader *r
         found->person |= person_id_equal(&id, &filter->people[i]);
 }
 
+/* What is to settle between two records names the second one in its key. */
+static void look_at_key(const struct view_filter *filter, struct mp_reader *r, struct found *found)
+{
+    char hex[2 * sizeof(struct person_id) + 1];
+    if (mp_peek(r) != MP_STR) {
+        mp_skip(r);
+        return;
+    }
+    struct bytes key = mp_str(r, 0, EVENT_SIZE_MAX);
+    for (size_t i = 0; i < filter->people_count && key.len > sizeof hex - 1; i++) {
+        hex_encode(bytes_of(filter->people[i].b, sizeof filter->people[i].b), hex);
+        found->person |= memcmp(key.data + key.len - (sizeof hex - 1), hex, sizeof hex - 1) == 0;
+    }
+}
+
 static void look_at_time(const struct view_filter *filter, struct mp_reader *r, struct found *found)
 {
     enum mp_type type = mp_peek(r);
@@ -175,6 +190,8 @@ bool view_filter_passes(const struct view_def *view, const struct view_filter *f
             look_at_workers(filter, !team_column || is_named(column, "team"), r, &found);
         else if (holds_person(column))
             look_at_person(filter, r, &found);
+        else if (view->view == VIEW_TO_SETTLE && i == SETTLE_KEY)
+            look_at_key(filter, r, &found);
         else if (holds_time(column))
             look_at_time(filter, r, &found);
         else if (holds_urgency(column))
