@@ -91,9 +91,14 @@ static bool digest_subject(void *context, const struct person_id *subject)
     return true;
 }
 
+/* Those that are made at each asking say what documents, timelines and devices say. */
+static bool is_stored(enum view view)
+{
+    return view != VIEW_PERSON && view != VIEW_FRESHNESS && view != VIEW_NEWS;
+}
+
 size_t query_digests(struct views_txn *txn, struct bytes site, struct view_digest out[VIEW_DIGESTS_MAX])
 {
-    static const enum view stored[] = {VIEW_CASELOAD, VIEW_FRONT_DOOR, VIEW_TO_SETTLE, VIEW_WORKERS};
     size_t count = 0;
     struct digesting_subjects s = {.txn = txn, .site = site};
     begin(&s.documents, &out[count++], "documents");
@@ -102,11 +107,13 @@ size_t query_digests(struct views_txn *txn, struct bytes site, struct view_diges
     end(&s.documents);
     end(&s.timeline);
     buffer_release(&s.plain);
-    for (size_t i = 0; i < sizeof stored / sizeof *stored; i++) {
+    for (size_t i = 0; i < view_count() && count + 1 < VIEW_DIGESTS_MAX; i++) {
         struct digesting d;
-        const struct view_def *view = view_of(stored[i]);
-        begin(&d, &out[count++], view ? view->name : "");
-        views_rows(txn, site, stored[i], (struct bytes){0}, digest_row, &d);
+        const struct view_def *view = view_at(i);
+        if (!is_stored(view->view))
+            continue;
+        begin(&d, &out[count++], view->name);
+        views_rows(txn, site, view->view, (struct bytes){0}, digest_row, &d);
         end(&d);
     }
     struct digesting d;

@@ -51,7 +51,7 @@ struct view_digest {
     uint64_t rows;
     uint8_t hash[32];
 };
-#define VIEW_DIGESTS_MAX 8
+#define VIEW_DIGESTS_MAX 24
 /* Returns how many. */
 size_t query_digests(struct views_txn *txn, struct bytes site, struct view_digest out[VIEW_DIGESTS_MAX]);
 
