@@ -125,7 +125,7 @@ bool keys_check(struct bytes body, uint32_t count, void (*visit)(void *context, 
             return false;
         struct key_id id;
         mp_next(&id_only);
-        mp_array(&id_only, 5, 5);
+        mp_array(&id_only, 5, 6);
         mp_fixed(&id_only, id.b, sizeof id.b);
         if (id_only.failed)
             return false;

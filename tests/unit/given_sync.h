@@ -108,10 +108,13 @@ static inline void line_message(struct line *line, const struct message *m)
     line_add(line, "%s#%llu%s", message_name(m->kind), (unsigned long long)m->request, what);
 }
 
-/* A wrapped key record that is well-formed; nobody opens it here. */
+/* A wrapped key record that is well-formed; nobody opens it here. Each third one is of a restricted key. */
 static inline void given_key_record(struct buffer *out, uint8_t number)
 {
     struct key_record record = {.kind = KEY_SITE, .site = SITE};
+    if (number % 3 == 0)
+        record = (struct key_record){.kind = KEY_SITE_AUDIENCE, .site = SITE,
+                                     .members = {.count = 2, .workers = {"amy", "ben"}}};
     struct box_shared shared = {{1}};
     uint8_t nonce[BOX_NONCE_SIZE] = {number};
     memset(record.id.b, number, sizeof record.id.b);
