@@ -26,6 +26,8 @@ char *cell_text(const struct column_def *column, const struct felloe_value *cell
 void cell_json(json_t *row, const struct column_def *column, const struct felloe_value *cell,
                const struct cell_context *context);
 
+/* A clock that still runs, beyond its time. */
+bool clock_is_over(const struct felloe_value *cell, int64_t now);
 /* The worker's name, else the id itself. */
 const char *worker_name(const struct cell_context *context, const char *worker);
 /* What an event of this type is called: its label, or the type itself when this version does not know it. */

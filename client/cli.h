@@ -15,6 +15,7 @@ struct option_def {
 #define OPTIONS_END {NULL, NULL, NULL}
 
 struct cli;
+struct derived_options;
 
 struct verb {
     const char *name;      /* "note"; "hub init" */
@@ -35,26 +36,37 @@ struct option_value {
 /* One run of the command. */
 struct cli {
     const struct verb *verb;
+    struct derived_options *derived; /* of a verb that records: its options; see record_verb.h */
     char dir[PATH_MAX];
     bool json;
     struct option_value *options; /* as they were given, in order */
     size_t option_count;
     const char **words;           /* what is not an option */
     size_t word_count;
+    FILE *asks, *answers;         /* where people are asked what is missing; NULL: nobody is there */
     struct felloe_client *client;
     struct felloe_error error;    /* what the run failed with; empty when it has told so itself */
 };
 
-/* The verbs, in the order of the help. */
+/* The verbs. */
 size_t verb_count(void);
 const struct verb *verb_at(size_t index);
 /* Takes one or two words: "hub init". Returns how many it took; 0 when there is no such verb. */
 size_t verb_find(const char *const *words, size_t count, const struct verb **out);
 /* The verb that is spelled most like this, NULL when none is near. */
 const char *verb_nearest(const char *word);
+/* "say what about the task: task raise, task take or task close", where verbs begin with this word; false otherwise. */
+bool verb_family(const char *word, char *out, size_t size);
+/* What is typed behind the verb, for help: "PERSON TEXT". */
+#define ARGUMENTS_MAX 160
+const char *verb_arguments(const struct verb *verb, char room[ARGUMENTS_MAX]);
 void help_overview(FILE *to);
 /* One verb, or all of them (NULL), for people or as JSON. */
 enum felloe_code help_tell(struct cli *cli, const struct verb *verb);
+/* The verbs of one group, by the word that `felloe help` gives it; false when there is no such group. */
+bool help_group(struct cli *cli, const char *word, enum felloe_code *code);
+bool help_has_group(const char *heading);
+#define GROUP_HELP "Help"
 /* Options that every verb takes. */
 const struct option_def *global_options(void);
 

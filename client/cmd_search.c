@@ -11,7 +11,6 @@
 #include "proto/domain/search.h"
 
 #define BOLD_MAX 32
-#define DAY_MS (24 * 3600 * 1000)
 
 /* The words as one query; an argument with spaces is several words, and a phrase only between quotes of its own. */
 static char *join_words(const struct cli *cli)
@@ -27,15 +26,13 @@ static char *join_words(const struct cli *cli)
     return text;
 }
 
-/* A day of the week is the last one here, not the next. */
 static enum felloe_code read_since(struct cli *cli, int64_t *since)
 {
     const char *text = cli_option(cli, "since");
-    int64_t now = when_now();
-    if (!when_parse(text, now, since))
+    struct when when;
+    if (!when_parse(text, WHEN_BACK, when_now(), &when))
         return cli_fail(cli, FELLOE_INVALID, "--since %.40s is not a day: write 2026-12-01, yesterday, or monday", text);
-    if (*since > now && *since <= now + 7 * (int64_t)DAY_MS)
-        *since -= 7 * (int64_t)DAY_MS;
+    *since = when.ms;
     return FELLOE_OK;
 }
 
@@ -61,7 +58,7 @@ static enum felloe_code ask(struct cli *cli, const char *query, struct felloe_an
     struct felloe_argument arguments[8];
     struct progress progress;
     size_t count = 0;
-    int64_t number;
+    int64_t number = 0;
     add_text(arguments, &count, "words", query);
     add_text(arguments, &count, "site", cli_option(cli, "site"));
     add_text(arguments, &count, "person", cli_option(cli, "person"));

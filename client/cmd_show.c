@@ -94,15 +94,6 @@ static void header(const struct felloe_value *summary)
     puts(*between ? "\n" : "");
 }
 
-/* A cell of the row by its column's name. */
-static const struct felloe_value *named(const struct view_def *view, const struct felloe_value *row, const char *name)
-{
-    for (size_t c = 0; c < view->column_count; c++)
-        if (strcmp(view->columns[c].name, name) == 0)
-            return felloe_value_at(row, c);
-    return NULL;
-}
-
 /* What an entry says, with what is to be known of it before one reads it. */
 static char *words(const struct view_def *view, const struct felloe_value *row, const struct cell_context *context)
 {
@@ -111,16 +102,16 @@ static char *words(const struct view_def *view, const struct felloe_value *row, 
     FILE *to = open_memstream(&text, &len);
     if (!to)
         return NULL;
-    const char *struck = felloe_value_text(named(view, row, "struck"));
+    const char *struck = felloe_value_text(row_cell(view, row, "struck"));
     if (*struck)
         fprintf(to, "[struck: %s] ", struck);
-    if (felloe_value_bool(named(view, row, "late"))) {
-        when_friendly(felloe_value_integer(named(view, row, "recorded")), context->now, time);
+    if (felloe_value_bool(row_cell(view, row, "late"))) {
+        when_friendly(felloe_value_integer(row_cell(view, row, "recorded")), context->now, time);
         fprintf(to, "[late entry, recorded %s] ", time);
     }
-    if (felloe_value_bool(named(view, row, "not_recognised")))
+    if (felloe_value_bool(row_cell(view, row, "not_recognised")))
         fputs("[not recognised by this version] ", to);
-    fields_print(to, felloe_value_text(named(view, row, "type")), named(view, row, "fields"), context);
+    fields_print(to, felloe_value_text(row_cell(view, row, "type")), row_cell(view, row, "fields"), context);
     fclose(to);
     return text;
 }
@@ -137,16 +128,16 @@ static enum felloe_code story(struct cli *cli, const struct view_def *view, cons
     for (size_t i = 0; i < felloe_answer_count(answer); i++) {
         const struct felloe_value *row = felloe_answer_item(answer, i);
         char time[WHEN_MAX], id[80], *text = words(view, row, &context);
-        when_friendly(felloe_value_integer(named(view, row, "when")), context.now, time);
-        hex_of(named(view, row, "id"), id, sizeof id);
+        when_friendly(felloe_value_integer(row_cell(view, row, "when")), context.now, time);
+        hex_of(row_cell(view, row, "id"), id, sizeof id);
         id[ID_SHORT] = '\0';
         table_row(table);
         table_cell(table, 0, time);
-        table_cell(table, 1, worker_name(&context, felloe_value_text(named(view, row, "who"))));
-        table_cell(table, 2, type_label(felloe_value_text(named(view, row, "type"))));
+        table_cell(table, 1, worker_name(&context, felloe_value_text(row_cell(view, row, "who"))));
+        table_cell(table, 2, type_label(felloe_value_text(row_cell(view, row, "type"))));
         table_cell(table, 3, id);
         table_cell(table, 4, text);
-        if (*felloe_value_text(named(view, row, "struck")))
+        if (*felloe_value_text(row_cell(view, row, "struck")))
             table_grey(table);
         free(text);
     }

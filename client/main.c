@@ -2,6 +2,7 @@
 /* felloe: finds the verb, runs it, and says what went wrong. The exit code is the error's code. */
 #include <jansson.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "client/output.h"
 #include "client/verbs.h"
@@ -46,6 +47,10 @@ int main(int argc, char **argv)
 {
     struct cli cli = {0};
     out_init();
+    if (isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1) {
+        cli.asks = stderr;
+        cli.answers = stdin;
+    }
     enum felloe_code code = cli_parse(&cli, argc, argv);
     if (code == FELLOE_OK)
         code = run(&cli);

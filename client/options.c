@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/record_verb.h"
+
 static const struct option_def globals[] = {
     {"dir", "DIR", "the directory of the hub or laptop (else FELLOE_DIR, else ~/.local/share/felloe)"},
     {"json", NULL, "answer with JSON, for programs"},
     {"site", "SITE", "only this site; or the site to record in"},
-    {"worker", "ID", "record as this worker"},
+    {"worker", "ID", "record as this worker; of a view: only this worker's rows"},
     {"help", NULL, "what a verb does, and its options"},
     {"version", NULL, "the release"},
     OPTIONS_END,
@@ -52,9 +54,9 @@ static size_t find_verb(struct cli *cli, int argc, char **argv, int at[2])
 static enum felloe_code unknown_verb(struct cli *cli, const char *word)
 {
     const char *near = verb_nearest(word);
-    if (strcmp(word, "hub") == 0)
-        return cli_fail(cli, FELLOE_USAGE, "say what about the hub: hub init, hub invite, hub devices, hub revoke or "
-                        "hub restore");
+    char family[300];
+    if (verb_family(word, family, sizeof family))
+        return cli_fail(cli, FELLOE_USAGE, "%s", family);
     if (near)
         return cli_fail(cli, FELLOE_USAGE, "there is no verb \"%s\": did you mean \"%s\"? `felloe help` lists them all",
                         word, near);
@@ -65,7 +67,9 @@ static enum felloe_code unknown_verb(struct cli *cli, const char *word)
 static enum felloe_code take_option(struct cli *cli, int argc, char **argv, int *i)
 {
     const char *text = argv[*i] + 2, *equals = strchr(text, '=');
-    const struct option_def *def = cli->verb ? find(cli->verb->options, text) : NULL;
+    const struct option_def *def = cli->derived ? find(cli->derived->defs, text) : NULL;
+    if (!def && cli->verb)
+        def = find(cli->verb->options, text);
     if (!def)
         def = find(globals, text);
     if (!def)
@@ -75,7 +79,9 @@ static enum felloe_code take_option(struct cli *cli, int argc, char **argv, int 
     struct option_value *value = &cli->options[cli->option_count++];
     value->def = def;
     value->value = equals ? equals + 1 : "";
-    if (!def->meta && equals)
+    const struct option_meaning *meaning = option_meaning(cli->derived, def);
+    bool says_which = meaning && meaning->field && meaning->field->kind == KIND_YESNO; /* --agreed=no */
+    if (!def->meta && equals && !says_which)
         return cli_fail(cli, FELLOE_USAGE, "--%s takes no value", def->name);
     if (def->meta && !equals) {
         if (*i + 1 >= argc)
@@ -96,13 +102,23 @@ static enum felloe_code check_words(struct cli *cli)
                     cli->verb->name, *cli->verb->arguments ? " " : "", cli->verb->arguments);
 }
 
+/* A verb that records has its type's fields for options. */
+static bool take_derived(struct cli *cli)
+{
+    const struct record_verb *row = record_verb_of(cli->verb);
+    if (!row)
+        return true;
+    cli->derived = calloc(1, sizeof *cli->derived);
+    return cli->derived && derive_options(row, cli->derived);
+}
+
 enum felloe_code cli_parse(struct cli *cli, int argc, char **argv)
 {
     int at[2] = {0, 0};
     size_t taken = find_verb(cli, argc, argv, at);
     cli->options = calloc((size_t)argc + 1, sizeof *cli->options);
     cli->words = calloc((size_t)argc + 1, sizeof *cli->words);
-    if (!cli->options || !cli->words)
+    if (!cli->options || !cli->words || !take_derived(cli))
         return cli_fail(cli, FELLOE_FAILED, "out of memory");
     bool ended = false;
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) /* also what is wrong before it is told as JSON */
@@ -134,6 +150,9 @@ enum felloe_code cli_parse(struct cli *cli, int argc, char **argv)
 void cli_release(struct cli *cli)
 {
     felloe_close(cli->client);
+    if (cli->derived)
+        derived_release(cli->derived);
+    free(cli->derived);
     free(cli->options);
     free(cli->words);
 }

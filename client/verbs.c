@@ -1,41 +1,89 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of verbs, finding one in it, and the help that is made from it. */
+/* The table of verbs, and finding one in it. */
 #include "client/verbs.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "client/output.h"
+#include "client/record_verb.h"
+#include "client/view_verbs.h"
 
 #define V(name) &verb_##name,
 static const struct verb *const verbs[] = {VERBS(V)};
 #undef V
+#define OWN_COUNT (sizeof verbs / sizeof *verbs)
 
 size_t verb_count(void)
 {
-    return sizeof verbs / sizeof *verbs;
+    return OWN_COUNT + record_verb_count + view_verb_count;
 }
 
 const struct verb *verb_at(size_t index)
 {
-    return verbs[index];
+    if (index < record_verb_count)
+        return &record_verbs[index].verb;
+    index -= record_verb_count;
+    return index < view_verb_count ? &view_verbs[index] : verbs[index - view_verb_count];
 }
 
+/* Where the first word of two ends; the whole of one. */
+static size_t first_word(const char *name)
+{
+    return strcspn(name, " ");
+}
+
+static bool is_first_word(const char *name, const char *word)
+{
+    return strlen(word) == first_word(name) && strncmp(word, name, first_word(name)) == 0;
+}
+
+/* Other words for a verb. */
+static const struct { const char *word, *first, *second; } others[] = {
+    {"my-day", "today", NULL},       {"contact", "meet", NULL},       {"conversation", "talk", NULL},
+    {"tasks", "task", "list"},       {"appointment", "arrange", NULL}, {"my-tasks", "today", NULL},
+    {"key-worker", "keyworker", NULL}, {"person", "show", NULL},
+};
+
+static size_t find_other(const char *word, const struct verb **out)
+{
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(others[i].word, word) == 0) {
+            const char *const words[] = {others[i].first, others[i].second};
+            return verb_find(words, others[i].second ? 2 : 1, out) > 0;
+        }
+    return 0;
+}
+
+/* "task raise" goes before "task". */
 size_t verb_find(const char *const *words, size_t count, const struct verb **out)
 {
-    for (size_t i = 0; i < verb_count(); i++) {
-        const char *name = verbs[i]->name, *space = strchr(name, ' ');
-        size_t len = space ? (size_t)(space - name) : strlen(name);
-        if (count < (space ? 2u : 1u) || strlen(words[0]) != len || strncmp(words[0], name, len) != 0)
-            continue;
-        if (space && strcmp(words[1], space + 1) != 0)
-            continue;
-        *out = verbs[i];
-        return space ? 2 : 1;
-    }
+    size_t taken = 0;
     *out = NULL;
-    return 0;
+    for (size_t i = 0; i < verb_count() && count > 0; i++) {
+        const char *name = verb_at(i)->name, *rest = name + first_word(name);
+        if (!is_first_word(name, words[0]) || (*rest && (count < 2 || strcmp(words[1], rest + 1) != 0)))
+            continue;
+        if (*out && !*rest)
+            continue;
+        *out = verb_at(i);
+        taken = *rest ? 2 : 1;
+    }
+    return taken > 0 || count == 0 ? taken : find_other(words[0], out);
+}
+
+bool verb_family(const char *word, char *out, size_t size)
+{
+    size_t members = 0, told = 0, used = 0;
+    for (size_t i = 0; i < verb_count(); i++)
+        members += is_first_word(verb_at(i)->name, word) && strchr(verb_at(i)->name, ' ');
+    if (members == 0)
+        return false;
+    used = (size_t)snprintf(out, size, "say what about \"%s\": ", word);
+    for (size_t i = 0; i < verb_count() && used < size; i++)
+        if (is_first_word(verb_at(i)->name, word) && strchr(verb_at(i)->name, ' '))
+            used += (size_t)snprintf(out + used, size - used, "%s%s",
+                                     told++ == 0 ? "" : told == members ? " or " : ", ", verb_at(i)->name);
+    return true;
 }
 
 /* Edit distance with neighbours swapped counting once, of words up to 31 letters. */
@@ -69,7 +117,7 @@ const char *verb_nearest(const char *word)
     const char *nearest = NULL;
     unsigned best = 3; /* more than two slips apart is another word */
     for (size_t i = 0; i < verb_count(); i++) {
-        const char *name = verbs[i]->name, *tail = strchr(name, ' ');
+        const char *name = verb_at(i)->name, *tail = strchr(name, ' ');
         unsigned d = distance(word, name);
         if (tail && strcmp(word, tail + 1) == 0) /* "invite" for "hub invite" */
             d = 0;
@@ -81,90 +129,4 @@ const char *verb_nearest(const char *word)
         }
     }
     return nearest;
-}
-
-static void print_options(FILE *to, const struct option_def *options, const char *heading)
-{
-    if (!options || !options->name)
-        return;
-    fprintf(to, "\n%s\n", heading);
-    for (; options->name; options++) {
-        char left[48];
-        snprintf(left, sizeof left, "--%s%s%s", options->name, options->meta ? " " : "",
-                 options->meta ? options->meta : "");
-        fprintf(to, "  %-24s %s\n", left, options->help);
-    }
-}
-
-/* Letters as the screen counts them; all of a verb's are one column wide. */
-static int letters(const char *text)
-{
-    int count = 0;
-    for (; *text; text++)
-        count += ((unsigned char)*text & 0xc0) != 0x80;
-    return count;
-}
-
-void help_overview(FILE *to)
-{
-    const char *group = "";
-    fprintf(to, "felloe: the shared record of a community team, on every worker's laptop\n\n"
-                "  felloe [--dir DIR] VERB …\n");
-    for (size_t i = 0; i < verb_count(); i++) {
-        if (strcmp(group, verbs[i]->group) != 0)
-            fprintf(to, "\n%s\n", verbs[i]->group);
-        group = verbs[i]->group;
-        char left[64];
-        snprintf(left, sizeof left, "%s %s", verbs[i]->name, verbs[i]->arguments);
-        int gap = 34 - letters(left);
-        if (gap < 0)
-            fprintf(to, "  %s\n  %-34s %s\n", left, "", verbs[i]->help);
-        else
-            fprintf(to, "  %s%*s %s\n", left, gap, "", verbs[i]->help);
-    }
-    print_options(to, global_options(), "Options that every verb takes");
-    fprintf(to, "\n`felloe help VERB` says more. PERSON is an id, a unique prefix of it, or a name that only one "
-                "person has.\n");
-}
-
-static void help_verb(const struct verb *verb)
-{
-    printf("felloe %s%s%s\n\n%c%s\n", verb->name, *verb->arguments ? " " : "", verb->arguments,
-           toupper((unsigned char)verb->help[0]), verb->help + 1);
-    if (verb->more)
-        printf("\n%s\n", verb->more);
-    print_options(stdout, verb->options, "Options");
-    print_options(stdout, global_options(), "Options that every verb takes");
-}
-
-static json_t *options_json(const struct option_def *options)
-{
-    json_t *list = json_array();
-    for (; options && options->name; options++)
-        json_array_append_new(list, json_pack("{s:s,s:s?,s:s}", "name", options->name, "value", options->meta, "help",
-                                              options->help));
-    return list;
-}
-
-static json_t *verb_json(const struct verb *verb)
-{
-    return json_pack("{s:s,s:s,s:s,s:s?,s:o}", "verb", verb->name, "arguments", verb->arguments, "help", verb->help,
-                     "more", verb->more, "options", options_json(verb->options));
-}
-
-enum felloe_code help_tell(struct cli *cli, const struct verb *verb)
-{
-    if (cli->json && verb)
-        return out_json(verb_json(verb), &cli->error);
-    if (cli->json) {
-        json_t *list = json_array();
-        for (size_t i = 0; i < verb_count(); i++)
-            json_array_append_new(list, verb_json(verbs[i]));
-        return out_json(json_pack("{s:o,s:o}", "verbs", list, "options", options_json(global_options())), &cli->error);
-    }
-    if (verb)
-        help_verb(verb);
-    else
-        help_overview(stdout);
-    return FELLOE_OK;
 }

@@ -58,12 +58,76 @@ enum felloe_code view_json(struct cli *cli, const struct view_def *view, const s
     return out_json(all, &cli->error);
 }
 
+const struct felloe_value *row_cell(const struct view_def *view, const struct felloe_value *row, const char *name)
+{
+    for (size_t c = 0; c < view->column_count; c++)
+        if (strcmp(view->columns[c].name, name) == 0)
+            return felloe_value_at(row, c);
+    return NULL;
+}
+
+bool view_has(const struct view_def *view, const char *name)
+{
+    for (size_t c = 0; c < view->column_count; c++)
+        if (strcmp(view->columns[c].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* ---- tables ---- */
+
 static enum column_style style_of(enum cell_kind kind)
 {
-    if (kind == CELL_NUMBER || kind == CELL_SINCE)
-        return COLUMN_RIGHT;
-    return kind == CELL_TEXT || kind == CELL_TEXTS || kind == CELL_WORKERS || kind == CELL_FIELDS ? COLUMN_WRAP
-                                                                                                 : COLUMN_PLAIN;
+    switch (kind) {
+    case CELL_NUMBER:
+    case CELL_SINCE:
+    case CELL_MEAN:
+    case CELL_CHANGE: return COLUMN_RIGHT;
+    case CELL_TEXT:
+    case CELL_TEXTS:
+    case CELL_WORKERS:
+    case CELL_FIELDS:
+    case CELL_CODES:
+    case CELL_RESOURCE: return COLUMN_WRAP;
+    default: return COLUMN_PLAIN;
+    }
+}
+
+/* A day that a task is due on has no time of day; one that is over is said to be. */
+static char *due_text(int64_t ms, int64_t now)
+{
+    char iso[WHEN_MAX], today[WHEN_MAX], day[WHEN_MAX], *text = NULL;
+    char date[sizeof "2026-12-01"];
+    when_iso(ms, iso);
+    when_iso(now, today);
+    snprintf(date, sizeof date, "%.10s", iso);
+    when_weekday(date, now, day);
+    int order = strncmp(iso, today, 10);
+    if (asprintf(&text, "%s%s", order == 0 ? "today" : day, order < 0 ? ", overdue" : "") < 0)
+        return NULL;
+    return text;
+}
+
+static char *told_cell(const struct view_def *view, const struct felloe_value *row, size_t column,
+                       const struct cell_context *context)
+{
+    const struct column_def *def = &view->columns[column];
+    const struct felloe_value *cell = felloe_value_at(row, column);
+    bool task = view->view == VIEW_MY_DAY && strcmp(felloe_value_text(row_cell(view, row, "kind")), "task") == 0;
+    if (task && def->kind == CELL_TIME && felloe_value_kind(cell) == FELLOE_INTEGER)
+        return due_text(felloe_value_integer(cell), context->now);
+    return cell_text(def, cell, context);
+}
+
+/* What deserves to be seen first: a clock that ran out, a task or an outing that is over its time. */
+static bool stands_out(const struct view_def *view, const struct felloe_value *row, size_t column, int64_t now)
+{
+    const struct column_def *def = &view->columns[column];
+    const struct felloe_value *cell = felloe_value_at(row, column);
+    if (def->kind == CELL_CLOCK)
+        return clock_is_over(cell, now);
+    bool limit = strcmp(def->name, "back_by") == 0 || (view->view == VIEW_MY_DAY && strcmp(def->name, "time") == 0);
+    return limit && felloe_value_kind(cell) == FELLOE_INTEGER && felloe_value_integer(cell) < now;
 }
 
 enum felloe_code view_table(struct cli *cli, const struct view_def *view, const struct felloe_answer *answer)
@@ -71,31 +135,183 @@ enum felloe_code view_table(struct cli *cli, const struct view_def *view, const 
     struct cell_context context = context_of(answer);
     struct table *table = table_new();
     for (size_t c = 0; c < view->column_count; c++)
-        table_column(table, view->columns[c].label, style_of(view->columns[c].kind));
+        if (!view->columns[c].quiet)
+            table_column(table, view->columns[c].label, style_of(view->columns[c].kind));
     for (size_t i = 0; i < felloe_answer_count(answer); i++) {
-        const struct felloe_value *cells = felloe_answer_item(answer, i);
-        context.type = row_type(view, cells);
+        const struct felloe_value *row = felloe_answer_item(answer, i);
+        context.type = row_type(view, row);
         table_row(table);
-        for (size_t c = 0; c < view->column_count; c++) {
-            char *text = cell_text(&view->columns[c], felloe_value_at(cells, c), &context);
-            table_cell(table, c, text);
+        for (size_t c = 0, shown = 0; c < view->column_count; c++) {
+            if (view->columns[c].quiet)
+                continue;
+            char *text = told_cell(view, row, c, &context);
+            table_cell(table, shown, text);
+            if (text && stands_out(view, row, c, context.now))
+                table_bold(table, shown, 0, strlen(text));
             free(text);
+            shown++;
         }
     }
     return table_print(table, &cli->error);
 }
 
+enum felloe_code view_tasks(struct cli *cli, const struct felloe_answer *answer)
+{
+    const struct view_def *view = view_of(VIEW_MY_DAY);
+    static const char *const shown[] = {"person", "id", "what", "time", "workers", "entry"};
+    struct cell_context context = context_of(answer);
+    struct table *table = cli->json ? NULL : table_new();
+    json_t *rows = cli->json ? json_array() : NULL;
+    const size_t columns = sizeof shown / sizeof *shown;
+    for (size_t c = 0; c < columns && table; c++)
+        for (size_t v = 0; v < view->column_count; v++)
+            if (strcmp(view->columns[v].name, shown[c]) == 0)
+                table_column(table, strcmp(shown[c], "time") == 0 ? "by when" : view->columns[v].label,
+                             style_of(view->columns[v].kind));
+    for (size_t i = 0; i < felloe_answer_count(answer); i++) {
+        const struct felloe_value *row = felloe_answer_item(answer, i);
+        json_t *object = rows ? json_object() : NULL;
+        if (strcmp(felloe_value_text(row_cell(view, row, "kind")), "task") != 0) {
+            json_decref(object);
+            continue;
+        }
+        table_row(table);
+        for (size_t v = 0; v < view->column_count; v++) {
+            if (object)
+                cell_json(object, &view->columns[v], felloe_value_at(row, v), &context);
+            for (size_t c = 0; c < columns && table; c++) {
+                if (strcmp(view->columns[v].name, shown[c]) != 0)
+                    continue;
+                char *text = told_cell(view, row, v, &context);
+                table_cell(table, c, text);
+                free(text);
+            }
+        }
+        if (object)
+            json_array_append_new(rows, object);
+    }
+    return rows ? out_json(json_pack("{s:o}", "rows", rows), &cli->error) : table_print(table, &cli->error);
+}
+
+/* ---- to settle ---- */
+
+void settle_choices(FILE *to, const struct felloe_value *row, const struct felloe_answer *answer)
+{
+    const struct cell_context context = context_of(answer);
+    const struct felloe_value *values = felloe_value_at(row, SETTLE_VALUES),
+                              *choices = felloe_value_at(row, SETTLE_CHOICES),
+                              *workers = felloe_value_at(row, SETTLE_WORKERS);
+    size_t count = felloe_value_count(choices) > felloe_value_count(values) ? felloe_value_count(choices)
+                                                                           : felloe_value_count(values);
+    for (size_t i = 0; i < count; i++) {
+        const char *text = felloe_value_text(felloe_value_at(i < felloe_value_count(values) ? values : choices, i));
+        fprintf(to, "    %zu  ", i + 1);
+        out_text(to, text);
+        if (felloe_value_count(workers) == felloe_value_count(values) && i < felloe_value_count(workers)) {
+            fprintf(to, "  (");
+            out_text(to, worker_name(&context, felloe_value_text(felloe_value_at(workers, i))));
+            fputc(')', to);
+        }
+        fputc('\n', to);
+    }
+}
+
+/* "3  Jo 1a2b3c4d: date of birth, since 3 Nov", its choices numbered, who wrote them and why it is to settle. */
+static void settle_row(const struct felloe_value *row, const struct felloe_answer *answer)
+{
+    const struct view_def *view = view_of(VIEW_TO_SETTLE);
+    const struct cell_context context = context_of(answer);
+    static const struct { enum settle_column column; const char *before, *after; } head[] = {
+        {SETTLE_PERSON, "", " "}, {SETTLE_ID, "", ": "}, {SETTLE_FIELD, "", ""}, {SETTLE_WHICH, ", ", ""},
+        {SETTLE_SINCE, ", since ", ""},
+    };
+    printf("%s%lld%s  ", out_style(STYLE_BOLD), (long long)felloe_value_integer(felloe_value_at(row, SETTLE_NUMBER)),
+           out_style(STYLE_PLAIN));
+    for (size_t i = 0; i < sizeof head / sizeof *head; i++) {
+        char *text = cell_text(&view->columns[head[i].column], felloe_value_at(row, head[i].column), &context);
+        if (text && *text) {
+            fputs(head[i].before, stdout);
+            out_text(stdout, text);
+            fputs(head[i].after, stdout);
+        }
+        free(text);
+    }
+    putchar('\n');
+    settle_choices(stdout, row, answer);
+    const struct felloe_value *workers = felloe_value_at(row, SETTLE_WORKERS);
+    char *by = cell_text(&view->columns[SETTLE_WORKERS], workers, &context);
+    bool told = felloe_value_count(workers) == felloe_value_count(felloe_value_at(row, SETTLE_VALUES));
+    const char *why = felloe_value_text(felloe_value_at(row, SETTLE_WHY));
+    if ((by && *by && !told) || *why) {
+        fputs("    ", stdout);
+        out_text(stdout, why);
+        if (by && *by && !told) {
+            fputs(*why ? "; written by " : "written by ", stdout);
+            out_text(stdout, by);
+        }
+        putchar('\n');
+    }
+    free(by);
+}
+
+static void settle_list(const struct felloe_answer *answer)
+{
+    for (size_t i = 0; i < felloe_answer_count(answer); i++)
+        settle_row(felloe_answer_item(answer, i), answer);
+    printf("\n%s`felloe settle %lld --choose 1 --with NAME` settles the first; --text TEXT says it in other words.%s\n",
+           out_style(STYLE_GREY),
+           (long long)felloe_value_integer(felloe_value_at(felloe_answer_item(answer, 0), SETTLE_NUMBER)),
+           out_style(STYLE_PLAIN));
+}
+
+/* ---- the frame around it ---- */
+
 void view_footer(const struct felloe_answer *answer)
 {
     const struct felloe_value *summary = felloe_answer_summary(answer);
     const struct felloe_value *time = felloe_value_get(summary, "as_of");
+    int64_t total = felloe_value_integer(felloe_value_get(summary, "total"));
     char text[WHEN_MAX];
     printf("%s", out_style(STYLE_GREY));
     if (felloe_value_kind(time) == FELLOE_INTEGER) {
         when_friendly(felloe_value_integer(time), when_now(), text);
         printf("As of %s", text);
     }
+    if (total > (int64_t)felloe_answer_count(answer))
+        printf("%s%zu of %" PRId64 " shown", felloe_value_kind(time) == FELLOE_INTEGER ? ". " : "",
+               felloe_answer_count(answer), total);
     printf("%s\n", out_style(STYLE_PLAIN));
+}
+
+#define QUIET_MS (24ll * 3600 * 1000)
+#define TOLD_MAX 4
+
+void view_freshness_hint(struct cli *cli)
+{
+    struct felloe_answer *answer;
+    struct felloe_error unheard;
+    size_t told = 0;
+    if (!cli->client || felloe_view(cli->client, "freshness", cli_option(cli, "site"), NULL, &answer, &unheard) != FELLOE_OK)
+        return; /* what it hints at is no reason to fail */
+    const struct cell_context context = context_of(answer);
+    for (size_t i = 0; i < felloe_answer_count(answer) && told < TOLD_MAX; i++) {
+        const struct felloe_value *row = felloe_answer_item(answer, i), *heard = felloe_value_at(row, FRESHNESS_LAST_HEARD);
+        const char *worker = felloe_value_text(felloe_value_at(row, FRESHNESS_WORKER));
+        if (felloe_value_kind(heard) != FELLOE_INTEGER)
+            heard = felloe_value_at(row, FRESHNESS_LAST_EVENT);
+        int64_t quiet = context.now - felloe_value_integer(heard);
+        if (felloe_value_kind(heard) != FELLOE_INTEGER || quiet < QUIET_MS || !*worker)
+            continue;
+        char days[WHEN_MAX];
+        when_days(felloe_value_integer(heard), context.now, days);
+        printf("%s", told++ ? ", " : out_style(STYLE_GREY));
+        fputs(told == 1 ? "Not heard from " : "", stdout);
+        out_text(stdout, worker_name(&context, worker));
+        printf(" for %s", days);
+    }
+    if (told > 0)
+        printf(" (`felloe freshness`)%s\n", out_style(STYLE_PLAIN));
+    felloe_answer_free(answer);
 }
 
 enum felloe_code view_print(struct cli *cli, const struct view_def *view, const struct felloe_answer *answer)
@@ -103,12 +319,18 @@ enum felloe_code view_print(struct cli *cli, const struct view_def *view, const 
     enum felloe_code code = FELLOE_OK;
     if (felloe_answer_count(answer) > 0) {
         printf("%s%s%s\n\n", out_style(STYLE_BOLD), view->title, out_style(STYLE_PLAIN));
-        code = view_table(cli, view, answer);
+        if (view->view == VIEW_TO_SETTLE)
+            settle_list(answer);
+        else
+            code = view_table(cli, view, answer);
         putchar('\n');
     } else {
         printf("%s\n", view->empty);
     }
-    if (code == FELLOE_OK)
-        view_footer(answer);
-    return code;
+    if (code != FELLOE_OK)
+        return code;
+    view_footer(answer);
+    if (view->view != VIEW_FRESHNESS && view->view != VIEW_WORKERS)
+        view_freshness_hint(cli);
+    return FELLOE_OK;
 }

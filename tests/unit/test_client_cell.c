@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -51,7 +52,7 @@ static void assert_cell(enum cell_kind kind, const struct code_list *codes, cons
                         const char *text, const char *json)
 {
     const struct cell_context context = {.names = made_names(), .type = "note.added", .now = NOW};
-    const struct column_def column = {"c", "c", kind, codes};
+    const struct column_def column = {"c", "c", kind, codes, false};
     json_t *row = json_object();
     char *found = cell_text(&column, cell, &context);
     assert_string_equal(found, text);
@@ -144,11 +145,14 @@ static void what_people_type_becomes_what_the_catalogue_wants(void **state)
         {"contact.recorded", "mechanism", "tele", "02"},         /* the beginning of one label */
         {"person.introduced", "source", "q1", "Q1"},
         {"person.introduced", "source", "relative", "B2"},       /* in one label only: "carer or relative" */
-        {"person.introduced", "source", "other", "other"},       /* in several: the daemon lists the codes */
+        {"person.introduced", "source", "drop", "Q1"},
+        {"contact.recorded", "place", "home", "A01"},            /* "at home", though "carer's home" has it, too */
+        {"contact.recorded", "place", "library", "N02"},
+        {"contact.recorded", "mechanism", "2", "02"},
+        {"person.introduced", "source", "the moon", "the moon"}, /* none: the daemon lists the codes */
         {"person.introduced", "source", "", ""},
         {"note.added", "text", "today", "today"},                /* words stay words */
         {"person.details.recorded", "date_of_birth", "1990-01-02", "1990-01-02"},
-        {"person.details.recorded", "date_of_birth", "1990-02-30", "1990-02-30"}, /* no such day: the daemon says so */
         {"no.type", "x", "tele", "tele"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -162,12 +166,53 @@ static void what_people_type_becomes_what_the_catalogue_wants(void **state)
     }
 }
 
+static void what_cannot_be_meant_is_told_in_words(void **state)
+{
+    (void)state;
+    static const struct { const char *type, *field, *typed, *says; } cases[] = {
+        {"person.introduced", "source", "other", "other hospital care; other service or agency"},
+        {"person.details.recorded", "date_of_birth", "1990-02-30", "a day that exists"},
+        {"task.raised", "due", "friday 14:00", "without a time of day"},
+        {"contact.planned", "when", "soon", "must be a time"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct cli cli = {0};
+        struct recording recording;
+        assert_int_equal(recording_init(&recording, &cli, cases[i].type, "Jo"), FELLOE_OK);
+        assert_int_equal(recording_add(&recording, &cli, cases[i].field, cases[i].typed), FELLOE_INVALID);
+        if (!strstr(cli.error.message, cases[i].says))
+            fail_msg("%s: %s", cases[i].typed, cli.error.message);
+        recording_release(&recording);
+    }
+}
+
+static void a_list_may_be_typed_in_one_piece(void **state)
+{
+    (void)state;
+    struct cli cli = {0};
+    struct recording recording;
+    assert_int_equal(recording_init(&recording, &cli, "measure.completed", "Jo"), FELLOE_OK);
+    assert_int_equal(recording_add(&recording, &cli, "dialog", "5 4, 3"), FELLOE_OK);
+    assert_int_equal(recording.count, 3);
+    assert_string_equal(recording.fields[2].value, "3");
+    recording_release(&recording);
+    assert_int_equal(recording_init(&recording, &cli, "huddle.discussed", "Jo"), FELLOE_OK);
+    assert_int_equal(recording_add(&recording, &cli, "present", "Amy Okafor, ben"), FELLOE_OK);
+    assert_int_equal(recording.count, 2);
+    assert_string_equal(recording.fields[0].value, "Amy Okafor");
+    assert_int_equal(recording_add(&recording, &cli, "perspectives", "one, two"), FELLOE_OK);
+    assert_string_equal(recording.fields[2].value, "one, two"); /* words stay as they are */
+    recording_release(&recording);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_kind_of_cell_has_its_form),
         cmocka_unit_test(fields_read_as_a_sentence_would),
         cmocka_unit_test(what_people_type_becomes_what_the_catalogue_wants),
+        cmocka_unit_test(what_cannot_be_meant_is_told_in_words),
+        cmocka_unit_test(a_list_may_be_typed_in_one_piece),
     };
     return cmocka_run_group_tests(tests, in_utc, NULL);
 }

@@ -82,7 +82,9 @@ static void slips_are_told_in_words(void **state)
         {{"dance"}, "felloe help"},
         {{"status", "--fast"}, "--fast"},
         {{"status", "now"}, "one word too many"},
-        {{"note", "Jo"}, "PERSON TEXT"},
+        {{"task"}, "task raise, task take, task close or task list"},
+        {{"show"}, "PERSON"},
+        {{"task", "rase"}, "task raise"},
         {{"status", "--dir"}, "--dir DIR"},
         {{"status", "--json=yes"}, "takes no value"},
     };
