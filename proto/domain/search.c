@@ -253,27 +253,27 @@ uint32_t search_match_score(const struct search_match *match, const struct searc
 
 /* ---- what to show ---- */
 
-static void add_span(struct search_span *spans, size_t *count, size_t max, struct search_span span)
+static int compare_spans(const void *a, const void *b)
 {
-    size_t at = *count;
-    while (at > 0 && spans[at - 1].begin > span.begin)
-        at--;
-    if (at < *count && spans[at].begin < span.end) { /* into the next: together */
-        spans[at].begin = span.begin;
-        if (span.end > spans[at].end)
-            spans[at].end = span.end;
-        return;
+    const struct search_span *x = a, *y = b;
+    if (x->begin != y->begin)
+        return x->begin < y->begin ? -1 : 1;
+    return (x->end > y->end) - (x->end < y->end);
+}
+
+/* In order, and one in the place of those that overlap. */
+static size_t tidy_spans(struct search_span *spans, size_t count)
+{
+    size_t kept = 0;
+    if (count > 1)
+        qsort(spans, count, sizeof *spans, compare_spans);
+    for (size_t i = 0; i < count; i++) {
+        if (kept == 0 || spans[i].begin >= spans[kept - 1].end)
+            spans[kept++] = spans[i];
+        else if (spans[i].end > spans[kept - 1].end)
+            spans[kept - 1].end = spans[i].end;
     }
-    if (at > 0 && spans[at - 1].end > span.begin) {
-        if (span.end > spans[at - 1].end)
-            spans[at - 1].end = span.end;
-        return;
-    }
-    if (*count == max)
-        return;
-    memmove(spans + at + 1, spans + at, (*count - at) * sizeof *spans);
-    spans[at] = span;
-    ++*count;
+    return kept;
 }
 
 /* All places of the best quality that a word has in this text: "art" is not shown within "party" where it stands
@@ -283,13 +283,13 @@ static void span_word(const struct search_query *query, size_t index, struct byt
 {
     struct bytes word = word_of(query, index);
     uint8_t best = best_quality(query, index, folded);
-    for (size_t at = find(folded, 0, word); at != SIZE_MAX; at = find(folded, at + word.len, word)) {
+    for (size_t at = find(folded, 0, word); at != SIZE_MAX && *count < max; at = find(folded, at + word.len, word)) {
         if (quality_at(query, index, folded, at) < best)
             continue;
         size_t end = at + word.len;
         while (end < folded.len && offsets[end] == offsets[end - 1]) /* of a character, all of it */
             end++;
-        add_span(out, count, max, (struct search_span){offsets[at], offsets[end]});
+        out[(*count)++] = (struct search_span){offsets[at], offsets[end]};
     }
 }
 
@@ -306,7 +306,7 @@ size_t search_spans(const struct search_query *query, struct bytes text, struct 
     for (size_t i = 0; i < query->count && !scratch->failed; i++)
         span_word(query, i, buffer_bytes(scratch), offsets, out, &count, max);
     free(offsets);
-    return scratch->failed ? 0 : count;
+    return scratch->failed ? 0 : tidy_spans(out, count);
 }
 
 /* Steps from one character to the next, with the marks that belong to it. */
