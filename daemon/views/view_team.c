@@ -20,6 +20,7 @@ struct matching {
     struct bytes text;
     bool name_only;   /* by id and name, not by role and agency */
     bool exact;       /* somebody has this very id */
+    bool found;
 };
 
 static bool has(const struct team *team, struct bytes id)
@@ -60,8 +61,10 @@ static bool match_worker(void *context, const struct views_row *row)
         }
         fits |= text_fold_equal(text, m->text);
     }
-    if (fits && !m->r->failed)
+    if (fits && !m->r->failed) {
         keep(m->team, id);
+        m->found = true;
+    }
     return !m->team->text.failed;
 }
 
@@ -87,16 +90,32 @@ static enum felloe_code finish(struct team *team, struct felloe_error *error)
     return FELLOE_OK;
 }
 
+static struct bytes trimmed(struct bytes text)
+{
+    while (text.len > 0 && text.data[0] == ' ')
+        text = bytes_of(text.data + 1, text.len - 1);
+    while (text.len > 0 && text.data[text.len - 1] == ' ')
+        text.len--;
+    return text;
+}
+
 enum felloe_code team_find(struct views_txn *txn, const struct scope *scope, struct bytes text, struct team *out,
                            struct felloe_error *error)
 {
-    struct matching m = {.team = out, .text = text};
-    look(txn, scope, &m);
-    if (!out->failed && out->count == 0)
-        return felloe_fail(error, FELLOE_NOT_FOUND,
-                           "No worker here is of “%.*s”: give an agency, a role or a worker as `felloe workers` lists "
-                           "them.",
-                           (int)(text.len < 60 ? text.len : 60), (const char *)text.data);
+    while (text.len > 0 && !out->failed) {
+        const uint8_t *comma = memchr(text.data, ',', text.len);
+        size_t len = comma ? (size_t)(comma - text.data) : text.len, before = out->count;
+        struct matching m = {.team = out, .text = trimmed(bytes_of(text.data, len))};
+        text = comma ? bytes_of(comma + 1, text.len - len - 1) : (struct bytes){0};
+        if (m.text.len == 0)
+            continue;
+        look(txn, scope, &m);
+        if (!out->failed && out->count == before && !m.found)
+            return felloe_fail(error, FELLOE_NOT_FOUND,
+                               "No worker here is of “%.*s”: give agencies, roles or workers as `felloe workers` lists "
+                               "them.",
+                               (int)(m.text.len < 60 ? m.text.len : 60), (const char *)m.text.data);
+    }
     return finish(out, error);
 }
 

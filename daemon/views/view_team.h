@@ -13,8 +13,8 @@ struct team {
     bool failed;
 };
 void team_release(struct team *team);
-/* All workers of these sites whose agency, role, name or id this is, whatever its case and accents. FELLOE_NOT_FOUND:
- * nobody. */
+/* All workers of these sites whose agency, role, name or id this is, whatever its case and accents; or one of these,
+ * with commas between them. FELLOE_NOT_FOUND: nobody. */
 enum felloe_code team_find(struct views_txn *txn, const struct scope *scope, struct bytes text, struct team *out,
                            struct felloe_error *error);
 /* One worker, by id or by name. FELLOE_AMBIGUOUS: several have that name; an id that nobody here has is taken as it
