@@ -194,6 +194,15 @@ static enum felloe_code write_companion(struct record_draft *draft, struct fello
 
 /* ---- all of it ---- */
 
+bool draft_speaks_of_restricted(struct preparing *p, const struct record_draft *draft)
+{
+    struct spoken spoken = {.p = p, .site = draft->site};
+    struct audience given = {0};
+    read_fields(p, draft, &spoken, &given, &(bool){false});
+    sodium_memzero(&spoken.key, sizeof spoken.key);
+    return spoken.restricted;
+}
+
 static enum felloe_code too_many(struct felloe_error *error)
 {
     return felloe_fail(error, FELLOE_INVALID, "At most %d workers may read one entry, its author among them.",

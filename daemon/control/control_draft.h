@@ -75,8 +75,10 @@ size_t drafts_prepare(struct preparing *p, size_t from);
  * none. False: there is no commons key, or memory ran out. */
 bool draft_person_of_subject(struct preparing *p, struct record_draft *draft, struct bytes subject,
                              struct felloe_error *error);
-/* Finds, or makes, the key of those who may read it, where not all may; the fields are in their normal form. FELLOE_NOT_
- * FOUND: a worker, or the entry that it speaks of, is not known here (yet). */
+/* Is it about an entry that only some may read? The fields are in their normal form. */
+bool draft_speaks_of_restricted(struct preparing *p, const struct record_draft *draft);
+/* Finds, or makes, the key of those who may read it, where not all may. FELLOE_NOT_FOUND: a worker, or the entry that it
+ * speaks of, is not known here (yet). */
 enum felloe_code draft_restrict(struct preparing *p, struct record_draft *draft, struct felloe_error *error);
 /* Does it fit what is known of its subject (sense.h)? Notes a warning in the draft. An import happened, and is not asked;
  * nor is what follows on something of the same request, which the views do not have yet. */

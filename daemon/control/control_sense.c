@@ -108,10 +108,14 @@ enum felloe_code draft_make_sense(struct preparing *p, struct record_draft *draf
     struct buffer plain = {0};
     const struct person_id subject = draft->has_person ? draft->person : PERSON_ID_NONE;
     enum felloe_code code = FELLOE_OK;
+    /* What speaks of a restricted entry (that it was wrong, which outcome holds) is looked at beside that one. */
+    enum views_found (*look)(struct views_txn *, struct bytes, const struct person_id *, struct buffer *) =
+        draft->type->audience == AUDIENCE_NONE && draft_speaks_of_restricted(p, draft) ? views_get_restricted
+                                                                                       : views_get_document;
     if (!document)
         code = felloe_fail(error, FELLOE_FAILED, "Memory ran out.");
-    else if (!draft->has_new_key && views_get_document(&p->reading->views, bytes_str(draft->site), &subject, &plain) ==
-                                        VIEWS_FOUND && !document_decode(document, buffer_bytes(&plain)))
+    else if (!draft->has_new_key && look(&p->reading->views, bytes_str(draft->site), &subject, &plain) == VIEWS_FOUND &&
+             !document_decode(document, buffer_bytes(&plain)))
         document_clear(document);
     if (code == FELLOE_OK)
         code = ask(p, draft, document, error);
