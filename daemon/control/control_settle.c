@@ -315,28 +315,22 @@ static void put_with(const struct control_request *request, struct buffer *out, 
     ++*pairs;
 }
 
-/* Most is settled by conflict.settled; some registers are written by types of their own. */
+/* All is settled by conflict.settled, but for links, which have types of their own. */
 static const char *put_fields(struct settling *s, const struct register_def *def, struct bytes each,
                               struct bytes chosen, struct buffer *out, uint32_t *pairs)
 {
     struct bytes why = control_arg_text(s->request, "why");
-    switch (def->id) {
-    case REG_linked:
+    if (def->id == REG_linked) {
         put_pair(out, "other", each, pairs);
         put_pair(out, "why", why, pairs);
         return catalogue_at(bytes_is(chosen, "linked") ? TYPE_person_linked : TYPE_person_unlinked)->name;
-    case REG_safeguarding: /* its readers are those of what it is about */
-        put_pair(out, "of", each, pairs);
-        put_pair(out, "outcome", chosen, pairs);
-        return catalogue_at(TYPE_safeguarding_outcome)->name;
-    default:
-        put_pair(out, "what", bytes_str(def->name), pairs);
-        put_pair(out, "which", each, pairs);
-        put_pair(out, "chosen", chosen, pairs);
-        put_with(s->request, out, pairs);
-        put_pair(out, "text", why, pairs);
-        return catalogue_at(TYPE_conflict_settled)->name;
     }
+    put_pair(out, "what", bytes_str(def->name), pairs);
+    put_pair(out, "which", each, pairs);
+    put_pair(out, "chosen", chosen, pairs);
+    put_with(s->request, out, pairs);
+    put_pair(out, "text", why, pairs);
+    return catalogue_at(TYPE_conflict_settled)->name;
 }
 
 static void put_draft(struct settling *s, const struct register_def *def, struct bytes each, struct bytes chosen,
