@@ -15,6 +15,9 @@ struct cell_context {
     const struct felloe_value *names; /* map: worker -> name; may be NULL */
     const char *type;                 /* of the event whose fields a CELL_FIELDS shows; may be NULL */
     int64_t now;
+    /* What an entry is called that another one names: a new string, or NULL. May be NULL: then its id is shown. */
+    char *(*entries)(void *context, const struct felloe_value *id);
+    void *entries_context;
 };
 
 /* Writes the cell as people read it; nothing for nil. */

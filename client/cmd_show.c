@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* show: a person's story: who they are, and the timeline. */
+/* show: a person's record: what is to be known before all else, then the story. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/cell.h"
 #include "client/output.h"
+#include "client/record.h"
+#include "client/show.h"
 #include "client/verbs.h"
 #include "client/view_output.h"
 #include "client/when.h"
@@ -25,73 +27,32 @@ static json_t *about(const struct felloe_value *summary)
     return object;
 }
 
-static void print_texts(const struct felloe_value *value, const struct cell_context *names, const char *between)
-{
-    bool list = felloe_value_kind(value) == FELLOE_ARRAY;
-    for (size_t i = 0; i < (list ? felloe_value_count(value) : 1); i++) {
-        const char *text = felloe_value_text(list ? felloe_value_at(value, i) : value);
-        fputs(i ? between : "", stdout);
-        out_text(stdout, names ? worker_name(names, text) : text);
-    }
-}
+/* ---- the story ---- */
 
-static bool is_there(const struct felloe_value *value)
+/* What an entry that another one names is called, where it is in the story. */
+static char *words_of_entry(void *context, const struct felloe_value *id)
 {
-    return felloe_value_count(value) > 0 || *felloe_value_text(value);
-}
-
-/* What is known of the person beside names, on one line. */
-static void details(const struct felloe_value *summary)
-{
-    static const struct { const char *key, *label; } shown[] = {{"pronouns", "Pronouns"},
-                                                                {"contact", "Contact"},
-                                                                {"date_of_birth", "Born"},
-                                                                {"nhs_number", "NHS number"}};
-    const char *between = "";
-    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
-        const struct felloe_value *value = felloe_value_get(summary, shown[i].key);
-        if (!is_there(value))
+    const struct felloe_answer *answer = context;
+    const struct view_def *view = view_of(VIEW_PERSON);
+    static const char *const called[] = {"what", "words", "own_words", "name", "text"};
+    char wanted[80], found[80];
+    hex_of(id, wanted, sizeof wanted);
+    for (size_t i = 0; i < felloe_answer_count(answer); i++) {
+        const struct felloe_value *row = felloe_answer_item(answer, i), *fields = row_cell(view, row, "fields");
+        hex_of(row_cell(view, row, "id"), found, sizeof found);
+        if (strcmp(wanted, found) != 0)
             continue;
-        printf("%s%s: ", between, shown[i].label);
-        print_texts(value, NULL, " / ");
-        between = " · ";
+        for (size_t c = 0; c < sizeof called / sizeof *called; c++) {
+            const char *words = felloe_value_text(felloe_value_get(fields, called[c]));
+            if (*words)
+                return strdup(words);
+        }
+        char when[WHEN_MAX], *text = NULL;
+        when_friendly(felloe_value_integer(row_cell(view, row, "when")), when_now(), when);
+        const char *type = type_label(felloe_value_text(row_cell(view, row, "type")));
+        return asprintf(&text, "%s of %s", type, when) < 0 ? NULL : text;
     }
-    if (*between)
-        putchar('\n');
-}
-
-static void header(const struct felloe_value *summary)
-{
-    const struct cell_context names = {.names = felloe_value_get(summary, "names")};
-    const struct felloe_value *known_as = felloe_value_get(summary, "known_as"),
-                              *key_workers = felloe_value_get(summary, "key_workers"),
-                              *support = felloe_value_get(summary, "support");
-    int64_t to_settle = felloe_value_integer(felloe_value_get(summary, "to_settle"));
-    char id[80];
-    hex_of(felloe_value_get(summary, "person"), id, sizeof id);
-    fputs(out_style(STYLE_BOLD), stdout);
-    if (is_there(known_as))
-        print_texts(known_as, NULL, " / ");
-    else
-        fputs("(no name yet)", stdout);
-    printf("%s  %s%s%s\n", out_style(STYLE_PLAIN), out_style(STYLE_GREY), id, out_style(STYLE_PLAIN));
-    details(summary);
-    const char *between = "";
-    if (is_there(key_workers)) {
-        fputs("Key worker: ", stdout);
-        print_texts(key_workers, &names, " / ");
-        between = " · ";
-    }
-    if (is_there(support)) {
-        printf("%sSupport: ", between);
-        print_texts(support, NULL, " / ");
-        between = " · ";
-    }
-    if (to_settle > 0) {
-        printf("%sTo settle: %lld (see `felloe to-settle`)", between, (long long)to_settle);
-        between = " · ";
-    }
-    puts(*between ? "\n" : "");
+    return NULL;
 }
 
 /* What an entry says, with what is to be known of it before one reads it. */
@@ -102,24 +63,32 @@ static char *words(const struct view_def *view, const struct felloe_value *row, 
     FILE *to = open_memstream(&text, &len);
     if (!to)
         return NULL;
-    const char *struck = felloe_value_text(row_cell(view, row, "struck"));
+    const char *struck = felloe_value_text(row_cell(view, row, "struck")),
+               *type = felloe_value_text(row_cell(view, row, "type"));
     if (*struck)
         fprintf(to, "[struck: %s] ", struck);
     if (felloe_value_bool(row_cell(view, row, "late"))) {
         when_friendly(felloe_value_integer(row_cell(view, row, "recorded")), context->now, time);
         fprintf(to, "[late entry, recorded %s] ", time);
     }
+    if (felloe_value_bool(row_cell(view, row, "restricted")) ||
+        felloe_value_count(felloe_value_get(row_cell(view, row, "fields"), "audience")) > 0)
+        fputs("[restricted] ", to);
+    if (strcmp(type, "entry.restricted") == 0)
+        fputs("[restricted: only some may read it] ", to);
     if (felloe_value_bool(row_cell(view, row, "not_recognised")))
         fputs("[not recognised by this version] ", to);
-    fields_print(to, felloe_value_text(row_cell(view, row, "type")), row_cell(view, row, "fields"), context);
+    fields_print(to, type, row_cell(view, row, "fields"), context);
     fclose(to);
     return text;
 }
 
-static enum felloe_code story(struct cli *cli, const struct view_def *view, const struct felloe_answer *answer)
+static enum felloe_code story(struct cli *cli, const struct view_def *view, struct felloe_answer *answer)
 {
-    const struct cell_context context = context_of(answer);
+    struct cell_context context = context_of(answer);
     struct table *table = table_new();
+    context.entries = words_of_entry;
+    context.entries_context = answer;
     table_column(table, "when", COLUMN_PLAIN);
     table_column(table, "who", COLUMN_WRAP);
     table_column(table, "what", COLUMN_PLAIN);
@@ -156,14 +125,17 @@ static enum felloe_code run(struct cli *cli)
     if (cli->json) {
         code = view_json(cli, view, answer, about(felloe_answer_summary(answer)));
     } else {
-        header(felloe_answer_summary(answer));
+        show_record(cli, answer);
+        printf("%sThe story%s\n", out_style(STYLE_BOLD), out_style(STYLE_PLAIN));
         code = story(cli, view, answer);
         putchar('\n');
         view_footer(answer);
+        view_freshness_hint(cli);
     }
     felloe_answer_free(answer);
     return code;
 }
 
-const struct verb verb_show = {"show", "Look at what the team holds together", "PERSON", "a person's story", NULL,
-                               NULL, 1, 1, run};
+const struct verb verb_show = {"show", GROUP_LOOK, "PERSON", "a person's record: what is to be known first, then the story",
+                               "What others wrote late is marked, what is struck is grey with its reason, and restricted entries\n"
+                               "say so.", NULL, 1, 1, run};

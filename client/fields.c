@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An event's fields by the catalogue: in one line for people, as an object for programs. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "client/cell.h"
@@ -10,6 +11,38 @@ static const struct field_def *field_of(const char *type, const char *name)
 {
     const struct type_def *def = catalogue_find(bytes_str(type));
     return def ? catalogue_field(def, bytes_str(name)) : NULL;
+}
+
+/* What the entry is called, where that is known; else its id. */
+static void print_reference(FILE *to, const struct field_def *field, const struct felloe_value *value,
+                            const struct cell_context *context)
+{
+    char text[80];
+    char *words = field && field->kind == KIND_EVENT && context->entries
+                      ? context->entries(context->entries_context, value) : NULL;
+    hex_of(value, text, sizeof text);
+    if (words)
+        fprintf(to, "%s", words);
+    else
+        fprintf(to, "%.*s", ID_SHORT, text);
+    free(words);
+}
+
+#define NEAR_MS (300ll * 24 * 3600 * 1000)
+
+/* A day that is near with its day of the week; others as they are. */
+static void print_date(FILE *to, const char *date, const struct cell_context *context)
+{
+    struct when when;
+    char day[WHEN_MAX], iso[sizeof "2026-12-01"];
+    if (strlen(date) + 1 != sizeof iso || !when_parse(date, WHEN_NEAR, context->now, &when) ||
+        when.ms - context->now > NEAR_MS || context->now - when.ms > NEAR_MS) {
+        fputs(date, to);
+        return;
+    }
+    memcpy(iso, date, sizeof iso);
+    when_weekday(iso, context->now, day);
+    fputs(day, to);
 }
 
 static void print_value(FILE *to, const struct field_def *field, const struct felloe_value *value,
@@ -35,14 +68,15 @@ static void print_value(FILE *to, const struct field_def *field, const struct fe
         fputs(felloe_value_bool(value) ? "yes" : "no", to);
         break;
     case FELLOE_BYTES:
-        hex_of(value, text, sizeof text);
-        fprintf(to, "%.*s", ID_SHORT, text);
+        print_reference(to, field, value, context);
         break;
     case FELLOE_TEXT: {
         const char *own = felloe_value_text(value);
         const char *label = field && field->codes ? code_label(field->codes, bytes_str(own)) : NULL;
         if (field && field->kind == KIND_HEX)
             fprintf(to, "%.*s", ID_SHORT, own);
+        else if (field && field->kind == KIND_DATE)
+            print_date(to, own, context);
         else
             fputs(label ? label : field && field->kind == KIND_WORKER ? worker_name(context, own) : own, to);
         break;
@@ -60,7 +94,11 @@ static bool needs_label(const struct field_def *field, const char *name)
         return true;
     if (field->kind == KIND_CODE || field->kind == KIND_WORKER)
         return false;
-    return strcmp(name, "text") != 0 && strcmp(name, "known_as") != 0;
+    static const char *const plain[] = {"text", "known_as", "what", "words", "question"};
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        if (strcmp(name, plain[i]) == 0)
+            return false;
+    return true;
 }
 
 void fields_print(FILE *to, const char *type, const struct felloe_value *fields, const struct cell_context *context)

@@ -159,9 +159,13 @@ static enum felloe_code replace(struct recording *recording, struct cli *cli, si
 static enum felloe_code carry(struct recording *recording, struct cli *cli, const struct thread_item *item)
 {
     enum felloe_code code = FELLOE_OK;
+    const size_t count = recording->count;
     for (size_t i = 0; i < item->field_count && code == FELLOE_OK; i++) {
         const struct field_def *field = catalogue_field(recording->type, bytes_str(item->fields[i].name));
-        if (field && field->kind != KIND_EVENT && !recording_value(recording, field->name))
+        bool given = !field || field->kind == KIND_EVENT;
+        for (size_t f = 0; f < count; f++)
+            given |= strcmp(recording->fields[f].name, item->fields[i].name) == 0;
+        if (!given)
             code = put(recording, cli, field->name, item->fields[i].value);
     }
     return code;

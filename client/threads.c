@@ -80,18 +80,25 @@ static struct thread_item *item_of(struct thread_list *list, const struct felloe
 
 /* ---- fields, as one would type them ---- */
 
-static bool put_field(struct thread_item *item, const char *name, const struct felloe_value *value)
+static bool put_field(struct thread_item *item, const struct type_def *type, const char *name,
+                      const struct felloe_value *value)
 {
+    const struct field_def *field = type ? catalogue_field(type, bytes_str(name)) : NULL;
     char text[80];
     const char *typed = text;
     switch (felloe_value_kind(value)) {
     case FELLOE_ARRAY:
         for (size_t i = 0; i < felloe_value_count(value); i++)
-            if (!put_field(item, name, felloe_value_at(value, i)))
+            if (!put_field(item, type, name, felloe_value_at(value, i)))
                 return false;
         return true;
     case FELLOE_TEXT: typed = felloe_value_text(value); break;
-    case FELLOE_INTEGER: snprintf(text, sizeof text, "%" PRId64, felloe_value_integer(value)); break;
+    case FELLOE_INTEGER:
+        if (field && field->kind == KIND_TIME)
+            when_iso(felloe_value_integer(value), text);
+        else
+            snprintf(text, sizeof text, "%" PRId64, felloe_value_integer(value));
+        break;
     case FELLOE_BOOL: typed = felloe_value_bool(value) ? "yes" : "no"; break;
     case FELLOE_BYTES: hex_of(value, text, sizeof text); break;
     case FELLOE_NIL:
@@ -105,7 +112,7 @@ static bool put_field(struct thread_item *item, const char *name, const struct f
     return fields[item->field_count].name && fields[item->field_count++].value;
 }
 
-static void take_fields(struct thread_item *item, const struct felloe_value *fields)
+static void take_fields(struct thread_item *item, const struct type_def *type, const struct felloe_value *fields)
 {
     for (size_t f = 0; f < item->field_count; f++) {
         free((char *)item->fields[f].name);
@@ -113,7 +120,7 @@ static void take_fields(struct thread_item *item, const struct felloe_value *fie
     }
     item->field_count = 0;
     for (size_t i = 0; i < felloe_value_count(fields); i++)
-        if (!put_field(item, felloe_value_key(fields, i), felloe_value_at(fields, i)))
+        if (!put_field(item, type, felloe_value_key(fields, i), felloe_value_at(fields, i)))
             return;
 }
 
@@ -175,7 +182,7 @@ static void follow(struct thread_list *list, const struct type_def *target, cons
             }
         }
         if (again)
-            take_fields(item, fields);
+            take_fields(item, type, fields);
     }
 }
 
@@ -205,7 +212,7 @@ static void read_story(struct thread_list *list, const struct type_def *target, 
             struct thread_item *item = add_item(list, row_cell(view, row, "id"), words_of(name, fields, &context));
             if (item) {
                 memcpy(item->person, person, sizeof item->person);
-                take_fields(item, fields);
+                take_fields(item, type, fields);
             }
         } else if (target) {
             follow(list, target, type, fields, &context);

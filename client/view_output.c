@@ -52,6 +52,9 @@ enum felloe_code view_json(struct cli *cli, const struct view_def *view, const s
             cell_json(row, &view->columns[c], felloe_value_at(cells, c), &context);
         json_array_append_new(rows, row);
     }
+    const struct felloe_value *total = felloe_value_get(felloe_answer_summary(answer), "total");
+    if (total) /* of a page: how many there are in all */
+        json_object_set_new(all, "total", json_integer(felloe_value_integer(total)));
     json_object_set_new(all, "rows", rows);
     if (felloe_value_count(context.names) > 0)
         json_object_set_new(all, "names", json_of(context.names));
@@ -117,6 +120,15 @@ static char *told_cell(const struct view_def *view, const struct felloe_value *r
     if (task && def->kind == CELL_TIME && felloe_value_kind(cell) == FELLOE_INTEGER)
         return due_text(felloe_value_integer(cell), context->now);
     return cell_text(def, cell, context);
+}
+
+char *view_cell_text(const struct view_def *view, const struct felloe_value *row, const char *name,
+                     const struct cell_context *context)
+{
+    for (size_t c = 0; c < view->column_count; c++)
+        if (strcmp(view->columns[c].name, name) == 0)
+            return told_cell(view, row, c, context);
+    return NULL;
 }
 
 /* What deserves to be seen first: a clock that ran out, a task or an outing that is over its time. */

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "proto/domain/view_record.h"
+
 static void release(void *state)
 {
     struct viewing *v = state;
@@ -109,8 +111,10 @@ static void about_person(struct viewing *v, struct reading *reading, struct find
     const struct person_id *person = &v->people[0];
     for (size_t i = 0; document && v->about_count == 0 && i < reading->scope.count; i++)
         if (views_get_document(&reading->views, bytes_str(reading->scope.sites[i]), person, &plain) == VIEWS_FOUND &&
-            document_decode(document, buffer_bytes(&plain)))
+            document_decode(document, buffer_bytes(&plain))) {
             v->about_count = document_summary(document, &v->about);
+            v->about_count += document_record(document, &v->about);
+        }
     mp_put_text(&v->about, "person");
     mp_put_bin(&v->about, person->b, sizeof person->b);
     v->about_count++;
