@@ -333,14 +333,13 @@ static size_t count_characters(struct bytes text, size_t from, size_t to)
     return count;
 }
 
-/* From which span on a line of so many characters has most spans. */
-static size_t densest(struct bytes text, const struct search_span *spans, size_t count, size_t characters)
+/* From which span on so many bytes have most spans. */
+static size_t densest(const struct search_span *spans, size_t count, size_t bytes)
 {
     size_t best = 0, most = 0;
     for (size_t i = 0; i < count; i++) {
         size_t last = i;
-        while (last + 1 < count && spans[last + 1].end - spans[i].begin <= characters &&
-               count_characters(text, spans[i].begin, spans[last + 1].end) <= characters)
+        while (last + 1 < count && spans[last + 1].end - spans[i].begin <= bytes)
             last++;
         if (last - i + 1 > most) {
             most = last - i + 1;
@@ -383,7 +382,7 @@ void search_line(const struct search_query *query, struct bytes text, size_t cha
     out->failed |= scratch->failed;
     struct search_span first = {0};
     if (count > 0)
-        first = spans[densest(text, spans, count, characters * 2 / 3)];
+        first = spans[densest(spans, count, characters * 2 / 3)];
     if (count_characters(text, 0, text.len) > characters)
         begin = line_begin(text, first.begin, characters / 4);
     size_t end = line_end(text, begin, first.end, characters);
