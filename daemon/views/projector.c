@@ -40,6 +40,9 @@ struct projector {
     struct felloe_error stuck;  /* FELLOE_OK: all is well */
     struct site_state *sites;
     size_t site_count;
+    struct person_id shared[PROJECTOR_SHARED_MAX]; /* see projector_take_shared */
+    size_t shared_count;
+    bool shared_all;
 };
 
 static struct site_state *find_site(struct projector *p, struct bytes site)
@@ -101,6 +104,24 @@ static void publish(struct projector *p, struct bytes site, const struct views_c
             state->seen = cursor->seen;
         state->folded = sum_of(&cursor->seen) + cursor->own_seq;
         state->total = total;
+    }
+    pthread_mutex_unlock(&p->mutex);
+}
+
+/* After the commit of what it counts. */
+static void publish_shared(struct projector *p, const struct fold_step *step)
+{
+    pthread_mutex_lock(&p->mutex);
+    for (size_t i = 0; i < step->shared_count && !p->shared_all; i++) {
+        size_t at = 0;
+        if (i == FOLD_SHARED_MAX || p->shared_count == PROJECTOR_SHARED_MAX) {
+            p->shared_all = true;
+            break;
+        }
+        while (at < p->shared_count && !person_id_equal(&p->shared[at], &step->shared[i]))
+            at++;
+        if (at == p->shared_count)
+            p->shared[p->shared_count++] = step->shared[i];
     }
     pthread_mutex_unlock(&p->mutex);
 }
@@ -198,6 +219,7 @@ static enum felloe_code fold_one_site(struct projector *p, struct bytes site, en
     if (code != FELLOE_OK)
         return code;
     publish(p, site, &step.cursor, total);
+    publish_shared(p, &step);
     if (step.more)
         *pass = PASS_MORE;
     else if (step.taken > 0 && *pass == PASS_IDLE)
@@ -372,6 +394,7 @@ enum felloe_code projector_open(struct projector **out, const struct projector_c
         return felloe_fail(error, FELLOE_FAILED, "Memory ran out while opening the views.");
     p->config = *config;
     p->incarnation = event_log_incarnation(config->log);
+    p->shared_all = true;
     p->poked = true;
     denied_init(&p->denied);
     pthread_mutex_init(&p->mutex, NULL);
@@ -478,6 +501,18 @@ bool projector_stuck(struct projector *p, struct felloe_error *error)
         *error = p->stuck;
     pthread_mutex_unlock(&p->mutex);
     return stuck;
+}
+
+size_t projector_take_shared(struct projector *p, struct person_id out[PROJECTOR_SHARED_MAX], bool *all)
+{
+    pthread_mutex_lock(&p->mutex);
+    size_t count = p->shared_count;
+    memcpy(out, p->shared, count * sizeof *out);
+    *all = p->shared_all;
+    p->shared_count = 0;
+    p->shared_all = false;
+    pthread_mutex_unlock(&p->mutex);
+    return count;
 }
 
 size_t projector_missing_keys(struct projector *p, struct bytes site, struct key_id *out, size_t max)

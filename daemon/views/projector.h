@@ -13,6 +13,8 @@
 
 struct projector;
 
+#define PROJECTOR_SHARED_MAX 256u
+
 struct projector_config {
     const char *dir;
     struct event_log *log;
@@ -40,6 +42,9 @@ void projector_seen(struct projector *projector, struct bytes site, struct seen 
 bool projector_has(struct projector *projector, uint64_t commits);
 /* Does folding not get on (disk full, views not to be opened)? Then says why. */
 bool projector_stuck(struct projector *projector, struct felloe_error *error);
+/* Those with several sites whom something new was folded of since this was asked last; with *all, and at first, others
+ * too: look at all that the views have of such. */
+size_t projector_take_shared(struct projector *projector, struct person_id out[PROJECTOR_SHARED_MAX], bool *all);
 /* Keys that were met and are not in the keyring, to be asked of the hub; up to `max`. */
 size_t projector_missing_keys(struct projector *projector, struct bytes site, struct key_id *out, size_t max);
 

@@ -14,6 +14,7 @@
 
 #include "daemon/report.h"
 #include "daemon/views/opened.h"
+#include "daemon/views/views_shares.h"
 
 #define KEPT_PER_EVENT 2048u
 #define KEPT_DOCUMENT (1024u * 1024)
@@ -36,6 +37,7 @@ struct fold_work {
     size_t count, bytes;
     struct person_id *refold;   /* subjects to be folded from their first event on */
     size_t refold_count, refold_cap;
+    struct person_id shared[FOLD_SHARED_MAX];
     struct document *document;
     struct buffer encoded;
     struct opener opener;
@@ -485,6 +487,37 @@ static bool is_locked(struct fold_work *work, struct fold_step *step, const stru
     return !person_id_is_none(subject) && !find_key(work, step->keyring, &key);
 }
 
+/* Has another site something of this person? Only a hub, which has them all, is to know. */
+static bool is_elsewhere(struct fold_step *step, const struct person_id *subject)
+{
+    char site[SLUG_MAX + 1];
+    bool found = false;
+    for (size_t i = 0; step->identity->role == ROLE_HUB && !found && log_site_at(step->reader, i, site); i++)
+        found = !bytes_is(step->site, site) && views_has_document(step->views, bytes_str(site), subject);
+    return found;
+}
+
+/* Which sites the person is with; true when they have left this one. */
+static bool note_share(struct fold_work *work, struct fold_step *step, const struct person_id *subject)
+{
+    struct views_share share;
+    if (person_id_is_none(subject) ||
+        !views_put_share(step->views, step->site, subject, work->document, is_elsewhere(step, subject), &share))
+        return false;
+    if (step->shared_count < FOLD_SHARED_MAX)
+        work->shared[step->shared_count] = *subject;
+    step->shared_count++;
+    return share.place == SHARING_LEFT;
+}
+
+static bool put_rows(struct fold_work *work, struct fold_step *step, const struct person_id *subject)
+{
+    if (!note_share(work, step, subject))
+        return views_put_rows(step->views, step->site, subject, work->document);
+    views_drop_rows(step->views, step->site, subject);
+    return true;
+}
+
 /* Brings one subject up to date with the items from..to, which are all about it. */
 static void fold_subject(struct fold_work *work, struct fold_step *step, const struct person_id *subject, size_t from,
                          size_t to)
@@ -515,7 +548,7 @@ static void fold_subject(struct fold_work *work, struct fold_step *step, const s
     document_encode(document, &work->encoded);
     if (work->failed || work->encoded.failed ||
         !views_put_document(step->views, step->site, subject, buffer_bytes(&work->encoded)) ||
-        !views_put_rows(step->views, step->site, subject, document) ||
+        !put_rows(work, step, subject) ||
         !views_put_names(step->views, step->site, subject, document))
         work->failed = true;
 }
@@ -609,6 +642,8 @@ bool fold_site(struct fold_work *work, struct fold_step *step)
 {
     step->more = false;
     step->taken = 0;
+    step->shared = work->shared;
+    step->shared_count = 0;
     work->count = work->bytes = work->refold_count = 0;
     work->has_key = work->failed = false;
     work->opener.reader = step->reader;

@@ -4,12 +4,14 @@
 #define FELLOE_DAEMON_PROJECTOR_FOLD_H
 
 #include "daemon/log/event_log.h"
+#include "daemon/views/projector.h"
 #include "daemon/views/views.h"
 
 /* What one transaction takes on: enough for a person's events to meet (a document is read and written once a step),
  * and little enough that what was just recorded shows within a second. */
 #define FOLD_EVENTS_MAX 4096u
 #define FOLD_BYTES_MAX (16u * 1024 * 1024)
+#define FOLD_SHARED_MAX PROJECTOR_SHARED_MAX
 
 struct fold_work; /* memory that is used again from step to step */
 
@@ -25,6 +27,8 @@ struct fold_step {
     struct bytes site;
     struct views_cursor cursor; /* in: how far; out: how far now (the step has written it) */
     bool more;                  /* out: there is more to fold at once */
+    const struct person_id *shared; /* out: those whom this step concerned and who are with several sites … */
+    size_t shared_count;        /* … and how many; with more than FOLD_SHARED_MAX the others are not there */
     size_t taken;               /* out: events that the cursor passed, or that had waited for their key */
 };
 /* False: memory ran out, or the views' transaction failed (ask store_failed). */

@@ -18,7 +18,7 @@
 
 static const char *const table_names[VIEWS_TABLE_COUNT] = {"meta",     "docs",   "rows",    "rowkeys", "names",
                                                            "timeline", "events", "devices", "waiting", "origins",
-                                                           "restricted", "restrictedtimeline"};
+                                                           "restricted", "restrictedtimeline", "shares"};
 
 struct views {
     pthread_rwlock_t lock;   /* readers share; making it anew excludes them */

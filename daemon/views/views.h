@@ -10,6 +10,7 @@
  *   timeline  site subject sort event-id               reference into the log
  *   events    event-id site                            subject, sort, reference, flags; of a copy the original's id
  *   devices   site device incarnation                  last seq, its time
+ *   shares    site subject                             which sites the person is with (views_shares.h)
  *   waiting   site key-id reference                    event whose key is not here yet
  *   restricted         site subject                    sealed document of what restricted keys seal
  *   restrictedtimeline site subject sort event-id      reference into the log, key id
@@ -36,7 +37,8 @@
 
 enum views_table {
     VIEWS_META, VIEWS_DOCS, VIEWS_ROWS, VIEWS_ROWKEYS, VIEWS_NAMES, VIEWS_TIMELINE, VIEWS_EVENTS, VIEWS_DEVICES,
-    VIEWS_WAITING, VIEWS_ORIGINS, VIEWS_RESTRICTED, VIEWS_RESTRICTED_TIMELINE, VIEWS_TABLE_COUNT
+    VIEWS_WAITING, VIEWS_ORIGINS, VIEWS_RESTRICTED, VIEWS_RESTRICTED_TIMELINE, VIEWS_SHARES,
+    VIEWS_TABLE_COUNT
 };
 
 struct views;
@@ -103,6 +105,7 @@ enum views_found {
     VIEWS_BROKEN  /* it is there, and does not open */
 };
 /* `plain` is cleared first. */
+bool views_has_document(struct views_txn *txn, struct bytes site, const struct person_id *subject);
 enum views_found views_get_document(struct views_txn *txn, struct bytes site, const struct person_id *subject,
                                     struct buffer *plain);
 bool views_put_document(struct views_txn *txn, struct bytes site, const struct person_id *subject, struct bytes plain);
@@ -120,6 +123,8 @@ bool views_put_restricted(struct views_txn *txn, struct bytes site, const struct
                           const struct document *document);
 enum views_found views_get_restricted(struct views_txn *txn, struct bytes site, const struct person_id *subject,
                                       struct buffer *plain);
+/* Takes the rows out: the person moved away, and nobody here waits for them. */
+void views_drop_rows(struct views_txn *txn, struct bytes site, const struct person_id *subject);
 /* Takes out all that is kept of a subject except its timelines. */
 void views_drop_subject(struct views_txn *txn, struct bytes site, const struct person_id *subject);
 

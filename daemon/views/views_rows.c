@@ -9,6 +9,13 @@
 /* One row's place, as rowkeys keeps it: view, sort, sub. */
 #define ROWKEY_SIZE (1 + 8 + 4)
 
+bool views_has_document(struct views_txn *txn, struct bytes site, const struct person_id *subject)
+{
+    struct store_key key;
+    views_key_subject(&key, site, subject);
+    return store_get(txn->store, VIEWS_DOCS, key_bytes(&key), NULL);
+}
+
 enum views_found views_get_document(struct views_txn *txn, struct bytes site, const struct person_id *subject,
                                     struct buffer *plain)
 {
@@ -102,6 +109,11 @@ bool views_put_rows(struct views_txn *txn, struct bytes site, const struct perso
 {
     struct putting p = {.txn = txn, .site = site, .subject = subject};
     return put_rows(&p, document, put_row, false);
+}
+
+void views_drop_rows(struct views_txn *txn, struct bytes site, const struct person_id *subject)
+{
+    drop_rows(txn, site, subject, false);
 }
 
 /* Only what there is to settle, under the name by which the person's own document calls them. */
