@@ -111,6 +111,8 @@ static void views_changed(void *context)
         control_server_changed(daemon->control);
     if (daemon->driver != NULL && daemon->projector != NULL && daemon->config.role == ROLE_SPOKE)
         ask_for_keys(daemon);
+    if (daemon->driver != NULL && daemon->projector != NULL)
+        driver_views_changed(daemon->driver);
 }
 
 /* ---- signals ---- */

@@ -146,6 +146,12 @@ void driver_need_keys(struct driver *driver, struct bytes site, const struct key
         driver->role->need_keys(driver, site, keys, count);
 }
 
+void driver_views_changed(struct driver *driver)
+{
+    if (!driver->closing && driver->role->views_changed != NULL)
+        driver->role->views_changed(driver);
+}
+
 void driver_status(struct driver *driver, struct link_status *out)
 {
     *out = (struct link_status){0};

@@ -35,6 +35,8 @@ void driver_close(struct driver *driver);
 void driver_recorded(struct driver *driver, const struct log_job *job);
 /* Keys that the views lack. */
 void driver_need_keys(struct driver *driver, struct bytes site, const struct key_id *keys, size_t count);
+/* The views have folded something. */
+void driver_views_changed(struct driver *driver);
 void driver_status(struct driver *driver, struct link_status *out);
 void driver_site_status(struct driver *driver, struct bytes site, struct site_link *out);
 /* Last heard and waiting of a device (hub: from itself; spoke: from the last WELCOME). False when unknown. */

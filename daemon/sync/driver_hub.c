@@ -345,7 +345,7 @@ static enum felloe_code open_hub(struct driver *driver, struct felloe_error *err
                                           .context = h,
                                           .message = on_message,
                                           .gone = on_gone};
-    if (!driver_hub_refill_open(h))
+    if (!driver_hub_refill_open(h) || !driver_hub_copy_open(h))
         return felloe_fail(error, FELLOE_FAILED, "out of memory");
     enum felloe_code code = net_hub_open(&h->net, &config, error);
     if (code == FELLOE_OK)
@@ -366,6 +366,7 @@ static void close_hub(struct driver *driver)
     struct hub_driver *h = hub_of(driver);
     hub_outputs_release(&h->outputs);
     driver_hub_refill_close(h);
+    driver_hub_copy_close(h);
     if (h->boxes != NULL)
         sodium_memzero(h->boxes, h->box_count * sizeof *h->boxes);
     free(h->boxes);
@@ -395,6 +396,11 @@ static void recorded(struct driver *driver, const struct log_job *job)
 static void need_keys(struct driver *driver, struct bytes site, const struct key_id *keys, size_t count)
 {
     (void)driver, (void)site, (void)keys, (void)count; /* a RECEIPT asks the device that wrote under them */
+}
+
+static void views_changed(struct driver *driver)
+{
+    driver_hub_copy(hub_of(driver));
 }
 
 /* ---- status ---- */
@@ -452,6 +458,7 @@ const struct driver_role driver_hub_role = {
     .unload = unload,
     .recorded = recorded,
     .need_keys = need_keys,
+    .views_changed = views_changed,
     .status = status,
     .site_status = site_status,
     .device_heard = device_heard,

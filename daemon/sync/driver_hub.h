@@ -4,6 +4,7 @@
  *   driver_hub.c       messages, ticks and completions in; sends and commits out; its life
  *   driver_hub_admin.c who is let in, and the sites: at the start and while it runs
  *   driver_hub_read.c  ranges, keys and hashes read for the machine on the thread pool
+ *   driver_hub_copy.c  people who are with several sites: copies of their entries
  *   driver_hub_refill.c  what a hub that was set back gets back: entries, keys, and an epoch to go on in
  *   enrol.c            a ticket's holder becomes a device */
 #ifndef FELLOE_DAEMON_DRIVER_HUB_H
@@ -26,6 +27,19 @@ struct hub_refill {
     uint32_t turn;
 };
 
+/* People whose entries may have to be copied to other sites. */
+#define COPY_QUEUE_MAX 1024u
+struct copy_batch;
+struct hub_copier {
+    struct loop_timer *timer;
+    bool busy, scan;          /* at work; all people are to be looked at, from this one on */
+    struct person_id from;
+    struct person_id people[COPY_QUEUE_MAX];
+    size_t count;
+    struct copy_batch *batch; /* being recorded */
+    uint64_t after_commits;   /* the views must have this first */
+};
+
 struct hub_driver {
     struct driver base;
     struct net_hub *net;
@@ -39,6 +53,7 @@ struct hub_driver {
     char incident[200];
     struct hub_refill refills[SITES_MAX];
     uint32_t refill_count;
+    struct hub_copier copier;
     struct loop_timer *looker; /* for missing keys */
     bool looking;
     bool set_back;      /* an epoch has begun, and nothing has come into it yet */
@@ -79,6 +94,10 @@ bool driver_hub_load_missing(struct hub_driver *h, struct log_reader *reader, st
 void driver_hub_look_for_keys(struct hub_driver *h, struct bytes site);
 /* After keys came: only when some were missing. */
 void driver_hub_keys_came(struct hub_driver *h, struct bytes site);
+/* The views have news: is something to be copied from site to site? */
+void driver_hub_copy(struct hub_driver *h);
+bool driver_hub_copy_open(struct hub_driver *h);
+void driver_hub_copy_close(struct hub_driver *h);
 bool driver_hub_refill_open(struct hub_driver *h);
 void driver_hub_refill_close(struct hub_driver *h);
 

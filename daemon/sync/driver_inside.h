@@ -27,6 +27,7 @@ struct driver_role {
     void (*unload)(struct driver *driver);
     void (*recorded)(struct driver *driver, const struct log_job *job);
     void (*need_keys)(struct driver *driver, struct bytes site, const struct key_id *keys, size_t count);
+    void (*views_changed)(struct driver *driver);
     void (*status)(struct driver *driver, struct link_status *out);
     void (*site_status)(struct driver *driver, struct bytes site, struct site_link *out);
     bool (*device_heard)(struct driver *driver, const struct device_id *device, struct device_heard *out);

@@ -1,0 +1,92 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A person whom two teams support: the history goes along, later entries follow, in both directions and however late; what
+# one team changes knowing of the other is no conflict in either; nobody has anything twice, whatever is put back.
+# timeout: 180
+. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/survive.sh"
+
+hub_new hub salford lambeth dales
+start hub || exit 1
+laptop_new s1 hub amy salford
+laptop_new s2 hub bea salford
+laptop_new m1 hub cat lambeth
+laptop_new m2 hub dan lambeth
+laptop_new d1 hub eve dales
+for d in s1 s2 m1 m2 d1; do start $d || exit 1; done
+told() { at "$1" show "$2" --json >"$work/told.json" && jq -e --arg words "$3" 'any(.rows[]; tostring | contains($words))' "$work/told.json"; }
+told_by_all() { local words=$1 who=$2 d; shift 2; for d; do told "$d" "$who" "$words" || return 1; done; }
+times_told() { at "$1" show "$2" --json | jq --arg words "$3" '[.rows[] | select(tostring | contains($words))] | length'; }
+to_settle() { json "$1" "[.sites[] | select(.site == \"$2\") | .to_settle] | add" status; }
+
+# ---- the history goes along ----
+at s1 introduce --known-as Jo --source Q1 --own-words "I would like to get out more" >/dev/null
+at s1 record person.details.recorded --person Jo date_of_birth=1990-01-02 >/dev/null
+long=$(printf 'a long account %.0s' {1..4200})
+at s1 note Jo "$long" >/dev/null
+at s1 note Jo "met at the library" >/dev/null
+at s1 introduce --known-as Lee --source Q1 >/dev/null
+check "the team's own laptops have it" wait_until 30 converged hub s1 s2
+check_exit 4 "the other team has not" at m1 show Jo
+stop s2
+
+at s1 record person.shared --person Jo to=lambeth why="they moved in with their sister" >/dev/null
+check "all of it reaches the other team" wait_until 30 told_by_all "met at the library" Jo m1 m2
+check "with the long account, whole" told m2 Jo "a long account a long account"
+check "their own words" told m1 Jo "get out more"
+check "on the front door" grep -q Jo <(at m1 front-door)
+check_exit 4 "nobody else's" at m1 show Lee
+check_exit 4 "and to no other team" at d1 show Jo
+check "all agree" wait_until 30 converged hub s1 m1 m2 d1
+
+# ---- both ways ----
+at m1 note Jo "walked by the river" >/dev/null
+check "what the second team writes comes to the first" wait_until 30 told s1 Jo "walked by the river"
+at s1 note Jo "rang on tuesday" >/dev/null
+check "and on" wait_until 30 told_by_all "rang on tuesday" Jo m1 m2
+check_equal "each is told once at the hub, which has both sites" "1 1 1" \
+    "$(times_told hub Jo 'walked by the river') $(times_told hub Jo 'rang on tuesday') $(times_told hub Jo 'a long account')"
+
+# ---- who knew of whom ----
+at m1 record person.details.recorded --person Jo date_of_birth=1990-02-01 >/dev/null
+check "a change by the second team, who knew" wait_until 30 told s1 Jo 1990-02-01
+check "all agree" wait_until 30 converged hub s1 m1 m2
+check_equal "is nothing to settle in either" "0 0" "$(to_settle s1 salford) $(to_settle m2 lambeth)"
+stop hub
+at s1 record person.details.recorded --person Jo date_of_birth=1990-03-01 >/dev/null
+at m2 record person.details.recorded --person Jo date_of_birth=1990-04-01 >/dev/null
+start hub || exit 1
+settles() { [ "$(to_settle "$1" "$2")" = 1 ]; }
+check "two changes by who did not know of each other are to settle in the first" wait_until 30 settles s1 salford
+check "and in the second" wait_until 30 settles m1 lambeth
+at s1 settle Jo date_of_birth 1990-03-01 --with cat >/dev/null
+settled() { [ "$(to_settle s1 salford) $(to_settle m1 lambeth) $(to_settle m2 lambeth)" = "0 0 0" ]; }
+check "settled in one, it is settled in both" wait_until 30 settled
+
+# ---- late ----
+# A laptop that is on the road: it knows nothing of the sharing, and its hub cannot be reached.
+cp "$work/s2/felloe.conf" "$work/s2.conf"
+sed -i 's|^hub *=.*|hub = tcp://127.0.0.1:1|' "$work/s2/felloe.conf"
+start s2 || exit 1
+at s2 note Jo "written with no network" >/dev/null
+stop s2
+at s1 record person.shared --person Lee to=dales >/dev/null
+check "another person is shared with a third team" wait_until 30 told d1 Lee Lee
+check_exit 4 "which has nothing of the first" at d1 show Jo
+cp "$work/s2.conf" "$work/s2/felloe.conf"
+start s2 || exit 1
+check "what a laptop wrote with no network follows when it comes back" \
+    wait_until 30 told_by_all "written with no network" Jo s1 m1 m2
+check "all agree" wait_until 30 converged hub s1 s2 m1 m2 d1
+
+# ---- again ----
+entries() { json hub '[.sites[].received] | tojson' status; }
+before=$(entries)
+stop hub && rm -rf "$work/hub/views" && start hub || exit 1
+check "a hub that makes its views again" wait_until 30 converged hub s1 s2 m1 m2 d1
+at s1 note Jo "after the hub looked at all again" >/dev/null
+check "copies" wait_until 30 told m1 Jo "after the hub looked"
+count=$(jq -r 'fromjson | map(split(".")[-1] | tonumber) | add' <<<"$before")
+all_of() { [ "$(json hub '[.sites[].received | split(".")[-1] | tonumber] | add' status)" = "$1" ]; }
+check "what is new, and nothing twice" all_of $((count + 2))
+finish
