@@ -30,6 +30,8 @@ struct bytes item_value(const struct item *item, const char *field);
 struct bytes item_text(const struct item *item, const char *field);
 /* The number of a raw msgpack integer. False for anything else. */
 bool value_number(struct bytes raw, int64_t *out);
+/* "2026-11-21", then at that minute of the day, "2026-11-21 14:30" (local time), or ms since 1970. */
+bool text_moment(struct bytes text, int64_t minute, int64_t *ms);
 /* When it happened, else when it was recorded; ms since 1970. */
 int64_t item_ms(const struct item *item);
 /* In ms, for sorting: what lies before 1970 counts as 1970. */
@@ -45,7 +47,7 @@ bool item_counts(const struct document *document, const struct item *item);
 /* What counts of a contact: as it was corrected, else as it was written; as text (codes), empty when it is absent.
  * Lives until the document changes. */
 struct bytes item_corrected(const struct document *document, const struct item *item, const char *field);
-/* When it happened, as corrected ("2026-11-21", "2026-11-21 14:30" in local time, or ms since 1970). */
+/* When it happened, as corrected (see text_moment). */
 int64_t item_corrected_ms(const struct document *document, const struct item *item);
 /* Its minutes, as corrected; false when nobody says. */
 bool item_corrected_minutes(const struct document *document, const struct item *item, int64_t *minutes);

@@ -70,13 +70,14 @@ static int64_t days_of(int64_t year, int64_t month, int64_t day)
     return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + (153 * shifted + 2) / 5 + day - 1 - 719468;
 }
 
-static bool read_moment(struct bytes text, int64_t *ms)
+bool text_moment(struct bytes text, int64_t minute, int64_t *ms)
 {
-    int64_t year, month, day, hour = 12, minute = 0;
+    int64_t year, month, day, hour = minute / 60;
     struct bytes all = text;
     if (read_digits(&text, 4, &year) && read_char(&text, "-") && read_digits(&text, 2, &month) &&
         read_char(&text, "-") && read_digits(&text, 2, &day)) {
         bool timed = read_char(&text, " T");
+        minute %= 60;
         if (timed && (!read_digits(&text, 2, &hour) || !read_char(&text, ":") || !read_digits(&text, 2, &minute)))
             return false;
         if (text.len > 0 || year == 0 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59)
@@ -91,7 +92,7 @@ int64_t item_corrected_ms(const struct document *document, const struct item *it
 {
     int64_t ms;
     struct bytes corrected = correction_of(document, item, "occurred");
-    return corrected.len > 0 && read_moment(corrected, &ms) ? ms : item_ms(item);
+    return corrected.len > 0 && text_moment(corrected, 12 * 60, &ms) ? ms : item_ms(item);
 }
 
 bool item_corrected_minutes(const struct document *document, const struct item *item, int64_t *minutes)

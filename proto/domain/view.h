@@ -122,8 +122,8 @@ bool document_understood(const struct document *document);
  * memory ran out (before the first). */
 typedef void (*name_visit)(void *context, struct bytes name);
 bool document_names(const struct document *document, name_visit visit, void *context);
-/* Number of things to settle. */
-uint32_t document_to_settle(const struct document *document);
+/* Number of things to settle. False: memory ran out. */
+bool document_to_settle(const struct document *document, uint32_t *out);
 /* Events that this version does not know, or not all fields of. */
 uint32_t document_not_recognised(const struct document *document);
 /* The support episode in force, for defaults ("farewell" ends it): how it was called, else the id (hex) of the event

@@ -161,6 +161,53 @@ void put_event(struct buffer *out, const struct item *item)
         mp_put_nil(out);
 }
 
+void put_number(struct buffer *out, const struct item *item, const char *field)
+{
+    int64_t number = 0;
+    bool there = item_number(item, field, &number);
+    put_time(out, there, number);
+}
+
+void put_event_key(struct buffer *out, struct bytes each)
+{
+    struct event_id id;
+    if (hex_decode(each, id.b, sizeof id.b))
+        mp_put_bin(out, id.b, sizeof id.b);
+    else
+        mp_put_nil(out);
+}
+
+void put_workers(struct buffer *out, const struct item *item, const char *field)
+{
+    struct bytes raw = item_value(item, field);
+    if (raw.len > 1 && (raw.data[0] & 0xf0) == 0x90) { /* a list of up to 15, not empty */
+        buffer_append(out, raw.data, raw.len);
+        return;
+    }
+    if (raw.len > 3 && raw.data[0] == 0xdc) {
+        buffer_append(out, raw.data, raw.len);
+        return;
+    }
+    struct bytes worker = value_text(raw);
+    mp_put_array(out, 1);
+    mp_put_str(out, worker.len > 0 ? worker : item->worker);
+}
+
+void put_access_needs(struct buffer *out, const struct document *document, const char *need)
+{
+    struct texts texts = {0};
+    size_t count, len = need ? strlen(need) : 0;
+    const struct reading *needs = readings_of(document, REG_access_need, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct bytes each = needs[i].each;
+        const uint8_t *at = each.len > 0 ? memchr(each.data, EACH_SEPARATOR, each.len) : NULL;
+        bool wanted = at && (!need || ((size_t)(at - each.data) == len && memcmp(each.data, need, len) == 0));
+        if (wanted && reading_is_first(&needs[i]))
+            texts_add(&texts, bytes_of(at + 1, (size_t)(each.data + each.len - at - 1)));
+    }
+    texts_end(&texts, out);
+}
+
 void texts_add(struct texts *texts, struct bytes text)
 {
     if (text.len == 0)
@@ -189,16 +236,19 @@ bool urgency_limit(struct bytes urgency, int64_t *limit)
     return false;
 }
 
-bool appointment_stands(const struct document *document, const struct reading *reading, int64_t *when)
+const struct item *session_entry(const struct document *document, const struct reading *session)
 {
-    const struct item *item = reading_entry(document, reading);
-    return item && item->type->id == TYPE_contact_planned && !item_yes(item, "cancelled") &&
-           !reading_is_first(record_reading_of(document, REG_appointment_state, reading->each)) &&
-           item_number(item, "when", when);
+    const struct item *item = reading_entry(document, session);
+    return item && item->type->id == TYPE_session_recorded ? item : NULL;
 }
 
-int by_number(const void *left, const void *right)
+struct bytes session_status(const struct document *document, const struct reading *session)
 {
-    const int64_t *a = left, *b = right;
-    return *a < *b ? -1 : *a > *b;
+    struct bytes status = reading_text(record_reading_of(document, REG_session_status, session->each));
+    return status.len > 0 ? status : bytes_str("on");
+}
+
+bool date_ms(struct bytes date, int64_t *ms)
+{
+    return date.len == 10 && text_moment(date, 0, ms);
 }

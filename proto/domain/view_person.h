@@ -49,6 +49,8 @@ struct person_state {
     struct bytes urgency;            /* the most urgent of them */
     int64_t urgent_since;            /* when the first of these was made */
     const struct item *acknowledged; /* the first acknowledgement since */
+    bool paused;                     /* support rests; until when, as a date or empty */
+    struct bytes paused_until;
     bool answered;                   /* somebody met the person in the time that waits; when first */
     int64_t answered_at;
     bool met;
@@ -67,9 +69,11 @@ static inline bool is_ours(const struct person_state *state)
 /* A contact at which worker and person met. */
 bool item_is_meeting(const struct document *document, const struct item *item);
 
-/* When the appointment in this register is; false when it was cancelled, struck or took place. */
-bool appointment_stands(const struct document *document, const struct reading *reading, int64_t *when);
-int by_number(const void *left, const void *right); /* for qsort of int64_t */
+/* The first moment of a day ("2026-11-21"). */
+bool date_ms(struct bytes date, int64_t *ms);
+/* The session as it was recorded last; NULL when it is not here. Its status: "on" where nobody says. */
+const struct item *session_entry(const struct document *document, const struct reading *session);
+struct bytes session_status(const struct document *document, const struct reading *session);
 
 /* How long an answer may take, in ms; false for an urgency that is not known. 1 at once, 4 within 4 hours, 2 within 24
  * hours, 3 within 4 weeks. */
@@ -85,7 +89,13 @@ void put_text(struct buffer *out, struct bytes text); /* nil when it is empty */
 void put_time(struct buffer *out, bool there, int64_t ms);
 /* CELL_CLOCK. */
 void put_clock(struct buffer *out, int64_t since, int64_t limit, bool stopped, int64_t stopped_at);
+void put_number(struct buffer *out, const struct item *item, const char *field); /* nil when it is absent */
 void put_event(struct buffer *out, const struct item *item); /* by its name; nil for NULL */
+void put_event_key(struct buffer *out, struct bytes each);   /* an entry's name as in a key, hex */
+/* The workers in a field, one or a list; nobody said: who wrote it. */
+void put_workers(struct buffer *out, const struct item *item, const char *field);
+/* What the person needs, of one kind ("format") or (NULL) of all. */
+void put_access_needs(struct buffer *out, const struct document *document, const char *need);
 
 /* An array of texts whose number is known at the end. */
 struct texts {
@@ -107,8 +117,19 @@ struct row_maker {
 typedef bool (*make_rows)(struct row_maker *maker);
 bool rows_caseload(struct row_maker *maker);
 bool rows_front_door(struct row_maker *maker);
+bool rows_safety(struct row_maker *maker);
+bool rows_huddle(struct row_maker *maker);
+bool rows_day(struct row_maker *maker);
+bool rows_call(struct row_maker *maker);
+bool rows_goals(struct row_maker *maker);
+bool rows_connections(struct row_maker *maker);
+bool rows_learning(struct row_maker *maker);
 bool rows_to_settle(struct row_maker *maker);
-bool rows_workers(struct row_maker *maker);
+bool rows_workers(struct row_maker *maker); /* the site's, from here on */
+bool rows_sessions_of_day(struct row_maker *maker);
+bool rows_resources(struct row_maker *maker);
+bool rows_places(struct row_maker *maker);
+bool rows_worries(struct row_maker *maker);
 
 /* Starts a row: an empty array of the view's columns. */
 void row_begin(struct row_maker *maker, enum view view);

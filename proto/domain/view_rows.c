@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* All rows of a document; those of caseload and front-door. */
-#include <stdlib.h>
-
-#include "proto/domain/view_person.h"
+#include "proto/domain/view_appointments.h"
 
 void row_begin(struct row_maker *maker, enum view view)
 {
@@ -24,25 +22,20 @@ void put_who(struct row_maker *maker)
 
 /* ---- caseload: longest unseen first ---- */
 
-/* When each appointment is that stands and has not taken place. */
+/* When each appointment is that stands. */
 static bool put_next(struct row_maker *maker)
 {
-    size_t count, planned = 0;
-    const struct reading *readings = readings_of(maker->document, REG_appointment, &count);
-    int64_t *times = calloc(count + 1, sizeof *times);
-    for (size_t i = 0; times && i < count; i++)
-        if (appointment_stands(maker->document, &readings[i], &times[planned]))
-            planned++;
-    if (times && planned > 1)
-        qsort(times, planned, sizeof *times, by_number);
-    if (planned > 0)
-        mp_put_array(&maker->cells, (uint32_t)planned);
+    struct appointments appointments;
+    if (!appointments_of(maker->document, &appointments))
+        return false;
+    if (appointments.count > 0)
+        mp_put_array(&maker->cells, (uint32_t)appointments.count);
     else
         mp_put_nil(&maker->cells);
-    for (size_t i = 0; i < planned; i++)
-        mp_put_int(&maker->cells, times[i]);
-    free(times);
-    return times != NULL;
+    for (size_t i = 0; i < appointments.count; i++)
+        mp_put_int(&maker->cells, appointments.at[i].when);
+    appointments_release(&appointments);
+    return true;
 }
 
 bool rows_caseload(struct row_maker *maker)
@@ -90,8 +83,10 @@ bool rows_front_door(struct row_maker *maker)
 
 bool view_rows(const struct document *document, const struct person_id *subject, view_emit emit, void *context)
 {
-    static const make_rows of_person[] = {rows_caseload, rows_front_door, rows_to_settle};
-    static const make_rows of_site[] = {rows_workers, rows_to_settle};
+    static const make_rows of_person[] = {rows_caseload, rows_front_door, rows_safety, rows_huddle, rows_day,
+                                          rows_call, rows_goals, rows_connections, rows_learning, rows_to_settle};
+    static const make_rows of_site[] = {rows_workers, rows_sessions_of_day, rows_resources, rows_places, rows_worries,
+                                        rows_to_settle};
     struct row_maker maker = {.document = document, .subject = subject, .emit = emit, .context = context};
     struct person_state state;
     bool site = person_id_is_none(subject);

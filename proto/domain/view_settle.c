@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* to-settle: what a person (or the site) has several values of, which one of several it is, in words, and what to
  * choose between. */
-#include "proto/domain/view_settle.h"
+#include "proto/domain/view_derived.h"
 
 #include <stdio.h>
 
@@ -47,6 +47,20 @@ void item_words(const struct document *document, const struct item *item, struct
     append_text(out, item->type ? item->type->label : "entry");
     append_text(out, " of ");
     append_text(out, when);
+}
+
+void appointment_words(const struct appointment *appointment, struct buffer *out)
+{
+    char when[MOMENT_WORDS_MAX];
+    const struct item *item = appointment->item;
+    moment_words(appointment->when, when);
+    append_text(out, when);
+    const struct bytes details[] = {item_text(item, "place"), item_text(item, "what")};
+    for (size_t i = 0; i < 2; i++)
+        if (details[i].len > 0) {
+            append_text(out, ", ");
+            append(out, details[i]);
+        }
 }
 
 /* An entry by the words in one of its fields, else by what and when it was. */
@@ -228,5 +242,5 @@ bool rows_to_settle(struct row_maker *maker)
         if (!row_emit(maker, VIEW_TO_SETTLE, (uint64_t)reading->def->settle << 56 | since >> 16, (uint32_t)i))
             return false;
     }
-    return ok;
+    return ok && (!maker->state || maker->state->moved || rows_derived(maker, (uint32_t)count));
 }

@@ -6,13 +6,16 @@
 #ifndef FELLOE_PROTO_VIEW_SETTLE_H
 #define FELLOE_PROTO_VIEW_SETTLE_H
 
-#include "proto/domain/view_person.h"
+#include "proto/domain/view_appointments.h"
 
 #define MOMENT_WORDS_MAX 48
 /* "2026-11-21 14:30", local time. */
 void moment_words(int64_t ms, char out[MOMENT_WORDS_MAX]);
 /* What and when: "contact of 2026-11-21 14:30". */
 void item_words(const struct document *document, const struct item *item, struct buffer *out);
+
+/* When and where: "2026-11-21 14:30, library". */
+void appointment_words(const struct appointment *appointment, struct buffer *out);
 
 /* Starts a row, up to and with the column field. */
 void settle_begin(struct row_maker *maker, const struct register_def *def);

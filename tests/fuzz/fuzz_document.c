@@ -139,7 +139,9 @@ static void look(const struct document *document, struct buffer *out)
     MUST(view_rows(document, &subject, add_row, out));
     document_names(document, add_name, out);
     document_devices(document, add_device, out);
-    mp_put_uint(out, document_to_settle(document));
+    uint32_t to_settle;
+    MUST(document_to_settle(document, &to_settle));
+    mp_put_uint(out, to_settle);
     mp_put_uint(out, document_not_recognised(document));
     if (document_current_episode(document, &episode))
         mp_put_bin(out, episode.data, episode.len);

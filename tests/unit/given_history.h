@@ -236,6 +236,13 @@ static inline struct document *fold_all(const struct team *team)
     return document;
 }
 
+static inline uint32_t to_settle(const struct document *document)
+{
+    uint32_t count;
+    assert_true(document_to_settle(document, &count));
+    return count;
+}
+
 /* ---- cells as text: texts as they are, nil -, lists [a, b], bytes as their first 4 in hex ---- */
 
 static inline void dump_value(struct mp_reader *r, struct buffer *out)

@@ -70,7 +70,7 @@ static void the_order_of_two_histories_and_what_is_written_again(void **state)
     push(team, 2);
     permute(team);
     struct document *document = fold_all(team);
-    assert_int_equal(document_to_settle(document), 1);
+    assert_int_equal(to_settle(document), 1);
     assert_int_equal(record_reading(document, REG_date_of_birth)->values, 2); /* not the first one, which both knew */
     assert_int_equal(record_reading(document, REG_known_as)->values, 1);
     document_free(document);
@@ -144,9 +144,9 @@ static void a_position_is_learnt_and_changes_what_stands(void **state)
     early.at = (struct position){0};
     assert_true(document_fold(document, &early));
     assert_true(document_fold(document, &theirs->event));
-    assert_int_equal(document_to_settle(document), 1); /* as long as nobody says that mine was seen */
+    assert_int_equal(to_settle(document), 1); /* as long as nobody says that mine was seen */
     assert_true(document_fold(document, &mine->event));
-    assert_int_equal(document_to_settle(document), 0);
+    assert_int_equal(to_settle(document), 0);
     document_free(document);
     team_free(team);
 }
@@ -166,7 +166,7 @@ static void an_event_may_have_a_position_in_two_epochs(void **state)
     assert_true(document_fold(there, &second->event));
     assert_true(document_fold(back, &second->event) && document_fold(back, &again));
     assert_true(document_fold(back, &first->event));
-    assert_int_equal(document_to_settle(there), 0);
+    assert_int_equal(to_settle(there), 0);
     struct buffer a = encoded(there), b = encoded(back);
     assert_true(bytes_equal(buffer_bytes(&a), buffer_bytes(&b)));
     buffer_release(&a);

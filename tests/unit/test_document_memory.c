@@ -223,14 +223,15 @@ static bool summary(struct buffer *out)
     return !out->failed;
 }
 
-/* Once it was understood nothing more is needed to answer. */
+/* Once it was understood nothing more is needed to answer, but to count what is to settle. */
 static bool answers(struct buffer *out)
 {
     struct bytes episode;
     char id[65];
-    if (!document_understood(document))
+    uint32_t to_settle;
+    if (!document_understood(document) || !document_to_settle(document, &to_settle))
         return false;
-    mp_put_uint(out, document_to_settle(document));
+    mp_put_uint(out, to_settle);
     mp_put_uint(out, document_not_recognised(document));
     mp_put_bool(out, document_current_episode(document, &episode));
     for (size_t i = 0; i < person->count; i++) {
