@@ -40,7 +40,11 @@ static void note_problem(void *context, const char *text)
 static void note_unreadable(void *context, const struct verify_unreadable *unreadable)
 {
     static const char *const whys[] = {
-        [UNREAD_NO_KEY] = "no-key", [UNREAD_SEALED] = "does-not-open", [UNREAD_FORM] = "not-well-formed"};
+        [UNREAD_NO_KEY] = "no-key",
+        [UNREAD_OTHERS] = "for-others",
+        [UNREAD_SEALED] = "does-not-open",
+        [UNREAD_FORM] = "not-well-formed",
+    };
     struct verifying *v = context;
     struct buffer *out = &v->unreadable;
     char device[33];
@@ -57,6 +61,12 @@ static void note_unreadable(void *context, const struct verify_unreadable *unrea
     mp_put_text(out, "events");
     mp_put_uint(out, unreadable->count);
     v->unreadable_count++;
+}
+
+static bool is_for_others(void *context, const struct key_id *key)
+{
+    const struct verifying *v = context;
+    return projector_denies(v->request->daemon->projector, key);
 }
 
 static bool note_progress(void *context, uint64_t done, uint64_t total)
@@ -76,6 +86,7 @@ static void verify(struct control_request *request)
         .identity = &request->daemon->identity,
         .problem = note_problem,
         .unreadable = note_unreadable,
+        .for_others = is_for_others,
         .progress = note_progress,
         .context = v,
     };
