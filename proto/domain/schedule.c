@@ -9,6 +9,7 @@
 
 #define DAY_MINUTES 1440
 #define MINUTE_MS 60000
+#define DAYS_AHEAD 8 /* a week and a day, within which everything weekly comes again */
 
 /* ---- Europe/London ---- */
 
@@ -99,10 +100,12 @@ static bool take_number(struct reader *r, size_t digits_max, int *out)
 
 static bool bad(struct reader *r, const char *what)
 {
-    size_t rest = (size_t)(r->end - r->at);
+    size_t rest = (size_t)(r->end - r->at), shown = rest < 20 ? rest : 20;
+    while (shown > 0 && shown < rest && (r->at[shown] & 0xc0) == 0x80)
+        shown--; /* whole characters */
     felloe_fail(r->error, FELLOE_INVALID,
                 "weekly hours are like \"mon-fri 09:00-17:00; closed 2026-12-25\"; %s at \"%.*s\".", what,
-                (int)(rest < 20 ? rest : 20), (const char *)r->at);
+                (int)shown, (const char *)r->at);
     return false;
 }
 
@@ -258,27 +261,46 @@ bool schedule_parse(struct bytes text, struct schedule *out, struct felloe_error
 
 /* ---- open now ---- */
 
+/* A local day. Where no clock is changed in it or the next (into which hours may go on), minutes only need adding. */
+struct day {
+    int64_t number, begin; /* days since 1970; ms of its first minute */
+    bool plain, exception, closed;
+};
+
 static bool is_on(const struct schedule_hours *hours, int64_t day)
 {
     return hours->weekdays ? hours->weekdays >> weekday(day) & 1 : hours->first <= day && day <= hours->last;
 }
 
-/* Are there hours of their own for this date? Then those of the week do not count. */
-static bool is_exception(const struct schedule *schedule, int64_t day)
+static struct day day_of(const struct schedule *schedule, int64_t number)
 {
-    for (size_t i = 0; i < schedule->count; i++)
-        if (!schedule->hours[i].weekdays && is_on(&schedule->hours[i], day))
-            return true;
-    return false;
-}
-
-/* Open at `minute` after the beginning of `day` by the hours of that day (minute may lie in the next)? */
-static bool day_opens(const struct schedule *schedule, int64_t day, int minute)
-{
-    bool exception = is_exception(schedule, day);
+    struct day day = {.number = number, .begin = london_ms(number, 0)};
+    day.plain = london_ms(number + 2, 0) - day.begin == 2 * (int64_t)DAY_MINUTES * MINUTE_MS;
+    for (size_t i = 0; i < schedule->count; i++) /* hours of its own: then those of the week do not count */
+        day.exception = day.exception || (!schedule->hours[i].weekdays && is_on(&schedule->hours[i], number));
     for (size_t i = 0; i < schedule->count; i++) {
         const struct schedule_hours *hours = &schedule->hours[i];
-        if (is_on(hours, day) && exception == !hours->weekdays && minute >= hours->from && minute < hours->to)
+        day.closed = day.closed ||
+                     (hours->from == hours->to && day.exception == !hours->weekdays && is_on(hours, number));
+    }
+    return day;
+}
+
+/* A stretch begins and ends once, also where the clock goes back and its minutes come twice. */
+static int64_t minute_of(const struct day *day, int minute)
+{
+    if (day->plain)
+        return day->begin + (int64_t)minute * MINUTE_MS;
+    return london_ms(day->number + minute / DAY_MINUTES, minute % DAY_MINUTES);
+}
+
+/* Open by the hours of that day? They may go on into the next. */
+static bool day_opens(const struct schedule *schedule, const struct day *day, int64_t ms)
+{
+    for (size_t i = 0; i < schedule->count && !day->closed; i++) {
+        const struct schedule_hours *hours = &schedule->hours[i];
+        if (is_on(hours, day->number) && day->exception == !hours->weekdays &&
+            ms >= minute_of(day, hours->from) && ms < minute_of(day, hours->to))
             return true;
     }
     return false;
@@ -286,10 +308,11 @@ static bool day_opens(const struct schedule *schedule, int64_t day, int minute)
 
 static bool is_open(const struct schedule *schedule, int64_t ms)
 {
-    int64_t day;
+    int64_t number;
     int minute;
-    london_day(ms, &day, &minute);
-    return day_opens(schedule, day, minute) || day_opens(schedule, day - 1, minute + DAY_MINUTES);
+    london_day(ms, &number, &minute);
+    const struct day today = day_of(schedule, number), before = day_of(schedule, number - 1);
+    return day_opens(schedule, &today, ms) || day_opens(schedule, &before, ms);
 }
 
 /* It changes only where a stretch begins or ends: the earliest of those after `ms` at which it does. */
@@ -298,15 +321,20 @@ static int64_t next_change(const struct schedule *schedule, int64_t ms, bool ope
     int64_t today, best = INT64_MAX;
     int minute;
     london_day(ms, &today, &minute);
-    for (int64_t day = today - 1; day <= today + 8; day++)
+    for (int64_t number = today - 1; number <= today + DAYS_AHEAD; number++) {
+        const struct day day = day_of(schedule, number);
+        if (day.begin >= best)
+            break;
         for (size_t i = 0; i < schedule->count; i++) {
-            const uint16_t edges[] = {schedule->hours[i].from, schedule->hours[i].to, 0};
-            for (size_t e = 0; e < 3; e++) {
-                int64_t at = london_ms(day + edges[e] / DAY_MINUTES, edges[e] % DAY_MINUTES);
+            const struct schedule_hours *hours = &schedule->hours[i];
+            const uint16_t edges[] = {hours->from, hours->to};
+            for (size_t e = 0; e < 2 && is_on(hours, number); e++) {
+                int64_t at = minute_of(&day, edges[e]);
                 if (at > ms && at < best && is_open(schedule, at) != open)
                     best = at;
             }
         }
+    }
     return best;
 }
 

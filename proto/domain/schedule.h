@@ -8,7 +8,7 @@
  *   ranges    = time "-" time *( "," time "-" time )          09:00-12:30, 22:00-02:00 (into the next day)
  *
  * "mon-fri 09:00-17:00; sat 10:00-12:00; closed 2026-12-25/2026-12-26; 2026-12-31 09:00-12:00". What names a date comes
- * before what names a day of the week; case and spaces do not matter. */
+ * before what names a day of the week, and closed before hours; case and spaces do not matter. */
 #ifndef FELLOE_PROTO_SCHEDULE_H
 #define FELLOE_PROTO_SCHEDULE_H
 
