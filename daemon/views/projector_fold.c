@@ -13,41 +13,12 @@
 #include <stdlib.h>
 
 #include "daemon/report.h"
-#include "daemon/views/opened.h"
+#include "daemon/views/projector_inside.h"
 #include "daemon/views/views_shares.h"
 
 #define KEPT_PER_EVENT 2048u
 #define KEPT_DOCUMENT (1024u * 1024)
 #define ARRIVED_AT_ONCE 256u
-
-struct fold_item {
-    struct fold_event event;
-    struct event_body body;
-    struct buffer plain, marks; /* what body and event point into; kept from step to step */
-    bool copied;                /* from another site's log */
-    struct views_ref ref;
-    struct person_id subject;
-    struct key_id key;          /* what seals it */
-    bool restricted;            /* … is a restricted key */
-    uint32_t order;
-};
-
-struct fold_work {
-    struct fold_item items[FOLD_EVENTS_MAX];
-    size_t count, bytes;
-    struct person_id *refold;   /* subjects to be folded from their first event on */
-    size_t refold_count, refold_cap;
-    struct person_id shared[FOLD_SHARED_MAX];
-    struct document *document;
-    struct buffer encoded;
-    struct opener opener;
-    struct opened opened;
-    struct key_record key;      /* the last one used */
-    bool has_key;
-    bool has_site_key;
-    bool any_rewritten;         /* events of this site were written again: names have to be looked up */
-    bool failed;
-};
 
 struct fold_work *fold_work_new(void)
 {
@@ -264,152 +235,6 @@ static void gather_own(struct fold_work *work, struct fold_step *step)
         step->more = true;
 }
 
-/* ---- noting where each is ---- */
-
-static void want_refold(struct fold_work *work, const struct person_id *subject)
-{
-    for (size_t i = 0; i < work->refold_count; i++)
-        if (person_id_equal(&work->refold[i], subject))
-            return;
-    if (work->refold_count == work->refold_cap) {
-        size_t cap = work->refold_cap ? work->refold_cap * 2 : 16;
-        struct person_id *grown = realloc(work->refold, cap * sizeof *grown);
-        if (!grown) {
-            work->failed = true;
-            return;
-        }
-        work->refold = grown;
-        work->refold_cap = cap;
-    }
-    work->refold[work->refold_count++] = *subject;
-}
-
-/* Of two events with one origin, below 0: the item counts; above: the other. What the hub wrote, no laptop puts
- * aside. */
-static int compare_origins(const struct fold_item *item, const struct event_id *first, const struct views_event *other)
-{
-    bool other_by_hub = (other->flags & VIEWS_BY_HUB) != 0;
-    if (item->event.by_hub != other_by_hub)
-        return item->event.by_hub ? -1 : 1;
-    return memcmp(&item->event.id, first, sizeof *first);
-}
-
-/* The one that counted so far counts no more. */
-static void put_aside(struct fold_work *work, struct fold_step *step, const struct event_id *id)
-{
-    struct views_event other;
-    if (!views_get_event(step->views, id, step->site, &other))
-        return;
-    views_restricted_key(step->views, id, step->site, &other, &other.key);
-    other.flags |= VIEWS_DUPLICATE;
-    views_put_event(step->views, id, step->site, &other);
-    want_refold(work, &other.subject);
-}
-
-/* Two laptops that import the same file before they hear of each other write each event twice. The one with the lower
- * id counts, everywhere. Is this item the other one? */
-static bool is_second_import(struct fold_work *work, struct fold_step *step, const struct fold_item *item)
-{
-    struct event_id first;
-    struct person_id subject;
-    struct views_event other = {0};
-    const struct views_origin origin = {item->body.origin, item->restricted};
-    if (views_get_origin(step->views, &origin, step->site, &first, &subject)) {
-        if (event_id_equal(&item->event.id, &first))
-            return false;
-        views_get_event(step->views, &first, step->site, &other);
-        if (compare_origins(item, &first, &other) > 0)
-            return true;
-        put_aside(work, step, &first);
-    }
-    views_put_origin(step->views, &origin, step->site, &item->event.id, &item->subject);
-    return false;
-}
-
-/* A laptop that went on as another incarnation wrote again what the hub did not have. Another laptop may have had it
- * all the same, and copies of one laptop may both have written it again: the first writing counts, else the one with
- * the lowest id. Is this item another one? */
-static bool is_second_writing(struct fold_work *work, struct fold_step *step, const struct fold_item *item)
-{
-    const struct event_body *body = &item->body;
-    const struct views_writing writing = {item->event.device, body->has_was ? body->was : item->event.id,
-                                          item->restricted};
-    struct views_event original;
-    struct event_id first;
-    if (!body->has_was && !work->any_rewritten)
-        return false;
-    if (body->has_was && views_get_event(step->views, &writing.was, step->site, &original) &&
-        item->restricted == ((original.flags & VIEWS_IS_RESTRICTED) != 0))
-        return true;
-    if (views_get_rewritten(step->views, &writing, step->site, &first)) {
-        if (event_id_equal(&item->event.id, &first))
-            return false;
-        if (body->has_was && memcmp(&item->event.id, &first, sizeof first) > 0)
-            return true;
-        put_aside(work, step, &first);
-    }
-    if (body->has_was) {
-        views_put_rewritten(step->views, &writing, step->site, &item->event.id);
-        work->any_rewritten = true;
-    }
-    return false;
-}
-
-static bool is_duplicate(struct fold_work *work, struct fold_step *step, const struct fold_item *item)
-{
-    return item->body.has_origin ? is_second_import(work, step, item) : is_second_writing(work, step, item);
-}
-
-/* An event that came by before, at another place of the log, keeps that position too. In a log of one epoch there is
- * none such, and nothing is looked up. */
-static void keep_positions(struct fold_step *step, const struct event_id *id, struct views_event *event)
-{
-    struct views_event known;
-    if (step->cursor.seen.count < 2 || !views_get_event(step->views, id, step->site, &known))
-        return;
-    if (event->ref.at.epoch == 0)
-        event->ref = known.ref;
-    if (known.ref.at.epoch != 0 && known.more_count < SEEN_MAX)
-        known.more[known.more_count++] = known.ref.at;
-    for (uint8_t i = 0; i < known.more_count; i++)
-        if (position_compare(known.more[i], event->ref.at) != 0)
-            event->more[event->more_count++] = known.more[i];
-}
-
-/* Enters the items in the tables by event; what does not count is left out of the list. */
-static void note_items(struct fold_work *work, struct fold_step *step)
-{
-    size_t kept = 0;
-    work->any_rewritten = views_any_rewritten(step->views, step->site);
-    for (size_t i = 0; i < work->count; i++) {
-        struct fold_item *item = &work->items[i];
-        struct views_event event = {
-            .subject = item->subject,
-            .sort = view_timeline_sort(&item->body),
-            .ref = item->ref,
-            .flags = (is_duplicate(work, step, item) ? VIEWS_DUPLICATE : 0u) |
-                     (item->event.by_hub ? VIEWS_BY_HUB : 0u) | (item->body.has_was ? VIEWS_WRITTEN_AGAIN : 0u) |
-                     (item->restricted ? VIEWS_IS_RESTRICTED : 0u) | (item->copied ? VIEWS_COPIED : 0u),
-            .was = item->body.was,
-            .key = item->key,
-        };
-        struct views_device device = {item->event.device, item->event.incarnation, item->event.seq, item->body.time};
-        keep_positions(step, &item->event.id, &event);
-        views_put_event(step->views, &item->event.id, step->site, &event);
-        if (!item->restricted && !item->copied) /* a copy's number is one of another site's stream */
-            views_heard_device(step->views, step->site, &device);
-        if (event.flags & VIEWS_DUPLICATE)
-            continue;
-        if (kept != i) {
-            struct fold_item moved = work->items[kept];
-            work->items[kept] = *item;
-            work->items[i] = moved;
-        }
-        kept++;
-    }
-    work->count = kept;
-}
-
 /* ---- folding ---- */
 
 struct refolding {
@@ -566,7 +391,8 @@ static bool any_event(void *context, const struct event_id *id, uint64_t sort, c
 static void fold_restricted(struct fold_work *work, struct fold_step *step, const struct person_id *subject)
 {
     bool has_any = false;
-    if (step->identity->role == ROLE_SPOKE && !is_locked(work, step, subject))
+    if (step->identity->role == ROLE_SPOKE && !is_locked(work, step, subject) &&
+        !views_has_left(step->views, step->site, subject))
         views_restricted_timeline(step->views, step->site, subject, NULL, any_event, &has_any);
     if (has_any) {
         struct refolding refolding = {work, step};
@@ -658,7 +484,7 @@ bool fold_site(struct fold_work *work, struct fold_step *step)
     if (step->taken == 0)
         return store_failed(step->views->store, NULL) == STORE_DONE;
 
-    note_items(work, step);
+    fold_note_items(work, step);
     if (!sort_items(work))
         return false;
     for (size_t from = 0, to, restricted; from < work->count && !work->failed; from = to) {
