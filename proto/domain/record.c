@@ -173,6 +173,23 @@ static bool decide_strikes(struct meaning *meaning)
     return true;
 }
 
+/* What the hub alone can write nobody strikes: who works here, and with what they sign, is the hub's word. */
+static void keep_word_of_hub(struct meaning *meaning, const struct document *document)
+{
+    size_t kept = 0;
+    for (size_t i = 0; meaning->strike_count > 0 && i < document->count; i++) {
+        const struct item *item = document->items[i];
+        if (!item->type || item->type->writer != BY_HUB)
+            continue;
+        for (size_t at = strike_find(meaning, item->name.b); strikes_it(meaning, at, item->name.b); at++)
+            meaning->strikes[at].state = STRIKE_VOID;
+    }
+    for (size_t i = 0; i < meaning->strike_count; i++)
+        if (meaning->strikes[i].state == STRIKE_HOLDS)
+            meaning->strikes[kept++] = meaning->strikes[i];
+    meaning->strike_count = kept;
+}
+
 static const struct item *struck_by(const struct meaning *meaning, const struct event_id *name)
 {
     if (meaning->strike_count == 0)
@@ -432,6 +449,7 @@ static const struct meaning *meaning_of(const struct document *document)
     arena_clear(&meaning->keys);
     if (!collect_strikes(meaning, document) || !decide_strikes(meaning))
         return NULL;
+    keep_word_of_hub(meaning, document);
     if (!collect_writes(meaning, document, &count) || !read_registers(meaning, count))
         return NULL;
     meaning->valid = true;
