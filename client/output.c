@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "client/wrap.h"
 #include "proto/id.h"
 
 void out_init(void)
@@ -35,11 +36,14 @@ static size_t control_length(const char *at)
 
 void out_text(FILE *file, const char *text)
 {
+    enum text_runs runs = file == stdout && out_terminal() ? text_runs(text) : RUNS_RIGHT;
+    fputs(text_apart_begin(runs), file);
     while (*text) {
         size_t len = control_length(text);
         fputc(len ? ' ' : *text, file);
         text += len ? len : 1;
     }
+    fputs(text_apart_end(runs), file);
 }
 
 char *out_one_line(const char *text)

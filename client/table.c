@@ -209,7 +209,6 @@ static void print_spaces(size_t count)
 /* One line of a row: each column's piece, and spaces up to the next one that has any. */
 static void print_pieces(const struct table *table, struct piece *pieces, const char *plain)
 {
-    static const char *const begin[] = {[RUNS_RIGHT] = "", [RUNS_BOTH] = "\u2066", [RUNS_LEFT] = "\u2067"};
     size_t due = 0;
     for (size_t c = 0; c < table->column_count; c++) {
         struct piece *piece = &pieces[c];
@@ -221,9 +220,9 @@ static void print_pieces(const struct table *table, struct piece *pieces, const 
         if (piece->len > 0) {
             print_spaces(due);
             due = 0;
-            fputs(begin[piece->runs], stdout);
+            fputs(text_apart_begin(piece->runs), stdout);
             print_text(piece, plain);
-            fputs(piece->runs == RUNS_RIGHT ? "" : "\u2069", stdout);
+            fputs(text_apart_end(piece->runs), stdout);
         }
         due += (right ? 0 : room) + GAP + (piece->len > 0 ? 0 : width);
     }

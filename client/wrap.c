@@ -68,6 +68,19 @@ enum text_runs text_runs(const char *text)
     return RUNS_RIGHT;
 }
 
+/* Isolates of Unicode: without them, two names in Hebrew beside each other change places, and a number after one moves
+ * before it. */
+const char *text_apart_begin(enum text_runs runs)
+{
+    static const char *const begin[] = {[RUNS_RIGHT] = "", [RUNS_BOTH] = "\u2066", [RUNS_LEFT] = "\u2067"};
+    return begin[runs];
+}
+
+const char *text_apart_end(enum text_runs runs)
+{
+    return runs == RUNS_RIGHT ? "" : "\u2069";
+}
+
 /* Bytes up to the end of the word at `text`, but no more than fit; at least one character. */
 static size_t word(const char *text, size_t rest, size_t fit, size_t *columns)
 {
