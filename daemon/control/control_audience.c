@@ -84,11 +84,13 @@ static bool note_known(void *context, const struct views_row *row)
     return true;
 }
 
-/* A name that nobody has here would be a key for nobody. */
+/* A name that nobody has here would be a key for nobody. (What is imported names whoever was there.) */
 static enum felloe_code check_known(struct preparing *p, const struct record_draft *draft, const struct audience *asked,
                                     struct felloe_error *error)
 {
     struct knowing k = {.r = p->r, .asked = asked};
+    if (draft->has_origin)
+        return FELLOE_OK;
     views_rows(&p->reading->views, bytes_str(draft->site), VIEW_WORKERS, (struct bytes){0}, note_known, &k);
     for (uint8_t i = 0; i < asked->count; i++)
         if (!k.known[i] && !bytes_is(draft->worker, asked->workers[i]))

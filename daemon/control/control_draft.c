@@ -30,9 +30,11 @@ static bool event_is_here(void *context, const struct event_id *id, struct bytes
     return false;
 }
 
-static bool known_origin(struct preparing *p, const struct origin_id *id, struct event_id *event,
-                         struct person_id *person)
+bool draft_known_origin(struct preparing *p, const struct origin_id *id, struct event_id *event,
+                        struct person_id *person)
 {
+    if (log_origin(p->reading->log, id, event, person))
+        return true;
     for (int restricted = 0; restricted < 2; restricted++) {
         const struct views_origin origin = {*id, restricted};
         if (views_get_origin(&p->reading->views, &origin, (struct bytes){0}, event, person))
@@ -54,7 +56,7 @@ static enum verdict check_origin(struct preparing *p, struct record_draft *draft
     }
     draft->has_origin = true;
     origin_id_of(draft_source(text), text->origin, &draft->origin);
-    if (!known_origin(p, &draft->origin, &draft->id, &draft->person))
+    if (!draft_known_origin(p, &draft->origin, &draft->id, &draft->person))
         return CHECK_OK;
     draft->has_person = !person_id_is_none(&draft->person);
     return CHECK_KNOWN;
@@ -273,97 +275,6 @@ static enum felloe_code resolve_person(void *context, struct bytes text, struct 
     return finder_person(&p->finder, text, out, &site, error);
 }
 
-/* Is it an entry of this very request, which has no id here yet? */
-static bool is_pending(const struct preparing *p, const struct origin_id *origin)
-{
-    for (size_t i = 0; i < p->at; i++) {
-        const struct record_draft *before = &p->drafts->items[i];
-        if (before->state == DRAFT_READY && before->has_origin && memcmp(&before->origin, origin, sizeof *origin) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* An entry that is here, and its name: of one that was written again, what it was before. */
-struct entry_here {
-    bool here;
-    struct event_id name;
-};
-
-static bool is_entry(void *context, const struct event_id *id, struct bytes site, const struct views_event *event)
-{
-    struct entry_here *entry = context;
-    (void)site;
-    entry->here = true;
-    entry->name = event->flags & VIEWS_WRITTEN_AGAIN ? event->was : *id;
-    return false;
-}
-
-static struct entry_here find_entry(struct preparing *p, const struct event_id *id)
-{
-    struct entry_here entry = {.name = *id};
-    views_events(&p->reading->views, bytes_of(id->b, sizeof id->b), is_entry, &entry);
-    return entry;
-}
-
-/* An imported field that names an entry by its id there, which may be any text: here it has another one. Fields are
- * copied with such ids put right. What nothing is known of stands as it is: an id whose entry is still to come, or the
- * beginning of one. */
-static enum verdict translate_event(struct preparing *p, struct record_draft *draft, struct bytes text)
-{
-    struct event_id id;
-    struct origin_id origin;
-    struct person_id person;
-    origin_id_of(draft_source(&draft->text), text, &origin);
-    if (known_origin(p, &origin, &id, &person)) {
-        const struct entry_here entry = find_entry(p, &id);
-        mp_put_bin(&p->rewritten, entry.name.b, sizeof entry.name.b);
-        return CHECK_OK;
-    }
-    bool is_id = text.len == 2 * sizeof id.b && hex_decode(text, id.b, sizeof id.b);
-    struct entry_here entry = {0};
-    if (is_id)
-        entry = find_entry(p, &id);
-    if (!entry.here && p->at >= p->final && (p->behind || is_pending(p, &origin)))
-        return CHECK_LATER;
-    if (is_id)
-        mp_put_bin(&p->rewritten, entry.name.b, sizeof entry.name.b);
-    else
-        mp_put_str(&p->rewritten, text);
-    return CHECK_OK;
-}
-
-static enum verdict translate_fields(struct preparing *p, struct record_draft *draft)
-{
-    enum verdict verdict = CHECK_OK;
-    buffer_clear(&p->rewritten);
-    mp_reader_init(p->r, draft->text.fields);
-    if (!mp_next(p->r))
-        return CHECK_OK; /* the check says what is wrong */
-    uint32_t count = mp_map(p->r, MP_TAPE_MAX);
-    mp_put_map(&p->rewritten, count);
-    for (uint32_t i = 0; i < count && verdict == CHECK_OK && !p->r->failed; i++) {
-        struct bytes name = mp_str(p->r, 0, EVENT_SIZE_MAX);
-        const struct field_def *field = catalogue_field(draft->type, name);
-        mp_put_str(&p->rewritten, name);
-        if (field && field->kind == KIND_EVENT && mp_peek(p->r) == MP_STR)
-            verdict = translate_event(p, draft, mp_str(p->r, 0, EVENT_SIZE_MAX));
-        else
-            mp_copy(p->r, &p->rewritten);
-    }
-    if (verdict == CHECK_OK && !p->r->failed && !p->rewritten.failed)
-        draft->text.fields = buffer_bytes(&p->rewritten);
-    return verdict;
-}
-
-static bool has_event_field(const struct type_def *type)
-{
-    for (size_t i = 0; i < type->field_count; i++)
-        if (type->fields[i].kind == KIND_EVENT)
-            return true;
-    return false;
-}
-
 /* Said before anything is read, and again of the normal form. */
 static enum felloe_code check_length(size_t len, struct felloe_error *error)
 {
@@ -381,11 +292,8 @@ static enum verdict check_fields(struct preparing *p, struct record_draft *draft
     struct bytes given = draft->text.fields;
     if (check_length(given.len, error) != FELLOE_OK)
         return CHECK_WRONG;
-    if (draft->has_origin && has_event_field(draft->type)) {
-        enum verdict verdict = translate_fields(p, draft);
-        if (verdict != CHECK_OK)
-            return verdict;
-    }
+    if (draft->has_origin && !draft_translate(p, draft))
+        return CHECK_LATER;
     mp_reader_init(p->r, draft->text.fields);
     enum felloe_code code = FELLOE_INVALID;
     buffer_clear(&draft->fields);
@@ -396,6 +304,8 @@ static enum verdict check_fields(struct preparing *p, struct record_draft *draft
     draft->text.fields = given;
     if (code == FELLOE_OK && draft->fields.failed)
         code = felloe_fail(error, FELLOE_FAILED, "Memory ran out.");
+    if (code == FELLOE_OK && !draft_place_links(p, draft))
+        return CHECK_LATER;
     if (code == FELLOE_OK)
         code = check_length(draft->fields.len, error);
     return code == FELLOE_OK ? CHECK_OK : missing(p, code);

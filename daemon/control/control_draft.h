@@ -29,6 +29,9 @@ enum draft_state {
     DRAFT_WRONG
 };
 
+/* More entries of the same request than this no entry names without waiting for them. */
+#define LINKS_MAX 4
+
 struct record_draft {
     enum draft_state state;
     struct control_draft text;      /* points into the request */
@@ -46,6 +49,11 @@ struct record_draft {
     bool has_origin;
     struct origin_id origin;
     struct buffer fields;           /* normal form */
+    struct draft_link {
+        size_t at, of;              /* where in the fields the id goes, of which draft of this request */
+    } links[LINKS_MAX];
+    size_t link_count;
+    size_t in_job;                  /* DRAFT_GIVEN: as which of its job */
     struct felloe_error *error;     /* DRAFT_WRONG; malloc'd */
     char *warning;                  /* worth a second look; malloc'd, NULL: nothing */
 };
@@ -63,6 +71,7 @@ struct preparing {
     struct finder finder;
     struct mp_reader *r;
     struct buffer rewritten;
+    uint8_t mark[24];               /* random; see control_translate.c */
     bool behind;                    /* in: the views have not folded all yet */
     size_t final;                   /* in: drafts before this one are not put off a second time */
     bool must_wait;                 /* out: it stopped at a draft that names what may be found later */
@@ -87,6 +96,13 @@ enum felloe_code draft_make_sense(struct preparing *p, struct record_draft *draf
  * register says of a pair whether it is one person, from whichever side somebody looks at it. True: it was turned, and
  * site and key are to be found again. */
 bool draft_turn_link(struct preparing *p, struct record_draft *draft);
+/* Has the entry of this origin been imported, here or elsewhere? */
+bool draft_known_origin(struct preparing *p, const struct origin_id *id, struct event_id *event,
+                        struct person_id *person);
+/* Puts the ids right by which an import's fields name other entries. False: to be done again once more is known. */
+bool draft_translate(struct preparing *p, struct record_draft *draft);
+/* Notes where, in the normal form, ids are still to be put by the log. False: as above. */
+bool draft_place_links(struct preparing *p, struct record_draft *draft);
 /* A random person with a fresh key. */
 void draft_new_person(struct record_draft *draft);
 /* Of a `source` that is an export of Felloe only that is kept. */

@@ -7,6 +7,8 @@
  * comes before it is recorded and folded first. */
 #include <stdlib.h>
 
+#include <sodium.h>
+
 #include "daemon/control/control_draft.h"
 #include "daemon/control/control_inside.h"
 
@@ -210,6 +212,14 @@ static void fill_draft(struct log_draft *out, const struct record_draft *draft, 
     };
 }
 
+/* Entries of the same job that it names. (They come before it: a draft that names one of another job was put off.) */
+static void fill_links(struct log_draft *out, const struct record_draft *draft, const struct record_drafts *drafts)
+{
+    out->link_count = draft->link_count;
+    for (size_t i = 0; i < draft->link_count; i++)
+        out->links[i] = (struct log_link){draft->links[i].at, drafts->items[draft->links[i].of].in_job};
+}
+
 /* Tells everybody that there is an entry which only some may read. An import of it counts once, like what it tells of:
  * "felloe restricted" stands for its source. */
 static void fill_companion(struct log_draft *out, const struct record_draft *draft, const struct seen *seen)
@@ -251,7 +261,9 @@ static struct record_job *make_job(struct recording *r, const char *site)
         if (draft->state != DRAFT_READY || strcmp(draft->site, site) != 0)
             continue;
         draft->state = DRAFT_GIVEN;
+        draft->in_job = job->log.draft_count;
         fill_draft(&job->log.drafts[job->log.draft_count], draft, &seen);
+        fill_links(&job->log.drafts[job->log.draft_count], draft, &r->drafts);
         job->index[job->log.draft_count++] = i;
         if (draft->has_new_key)
             job->log.new_keys[job->log.new_key_count++] = draft->new_key;
@@ -361,7 +373,8 @@ static void prepare(struct control_request *request)
         return;
     }
     if (!r->make || r->drafts.count == 0) /* what was made has seen what it was made of, and no more */
-        note_seen(request);
+        randombytes_buf(p.mark, sizeof p.mark);
+    note_seen(request);
     if (reading_begin(&reading, request->daemon, (struct bytes){0}, &r->error) == FELLOE_OK) {
         if (r->make && r->drafts.count == 0)
             make_drafts(r, &reading);

@@ -42,9 +42,15 @@ void event_log_close(struct event_log *log);
 
 /* ---- writing ---- */
 
+#define LOG_LINKS_MAX 4
+
 /* One event to be recorded on this device's stream of `site`. The body's pointers must stay valid until done. */
 struct log_draft {
-    struct event_body body;     /* time 0: given by the writer */
+    struct event_body body;     /* time 0: given by the writer; fields are written to where there are links */
+    struct log_link {
+        size_t at, draft;       /* at this place of the fields goes the id of that earlier draft of the job */
+    } links[LOG_LINKS_MAX];
+    size_t link_count;
     struct key_id key;
     struct seen seen;           /* what the views had folded; raised to the stream's last where it was below */
     bool brings_key;            /* at the hub: whoever is fed it gets its key along with it, as of a first use */
@@ -159,6 +165,9 @@ bool log_own(struct log_reader *reader, struct bytes site, struct stream_head *h
 size_t log_heads(struct log_reader *reader, struct bytes site, struct log_head out[SEEN_MAX]);
 /* The hub's signature over the last head of an epoch; false when none is kept. */
 bool log_head_signature(struct log_reader *reader, struct bytes site, uint32_t epoch, struct signature *out);
+/* The event that this device imported from there, and whom it is about. False: none. */
+bool log_origin(struct log_reader *reader, const struct origin_id *origin, struct event_id *event,
+                struct person_id *person);
 /* The stored log hash at a position (computed from the nearest checkpoint). False: not that far. */
 bool log_hash_at(struct log_reader *reader, struct bytes site, struct position at, struct log_hash *out);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LOG_RECORD: drafts become events of this device's own stream: number, chain, time, seal. At the hub they get their
  * positions in the site's log in the same transaction. */
+#include <assert.h>
+
 #include <sodium.h>
 
 #include "daemon/daemon.h"
@@ -62,18 +64,30 @@ static uint64_t next_time(struct event_log *log)
 
 /* ---- origins: an imported event counts once ---- */
 
-static bool known_origin(struct event_log *log, struct log_draft *draft)
+static bool read_origin(struct store_txn *txn, const struct origin_id *origin, struct event_id *event,
+                        struct person_id *person)
 {
     struct bytes row;
-    if (!draft->body.has_origin ||
-        !store_get(log->write.txn, T_ORIGINS, bytes_of(draft->body.origin.b, sizeof draft->body.origin.b), &row) ||
-        row.len != ORIGIN_ROW)
+    if (!store_get(txn, T_ORIGINS, bytes_of(origin->b, sizeof origin->b), &row) || row.len != ORIGIN_ROW)
         return false;
-    draft->known = true;
-    draft->seq = 0;
-    memcpy(draft->id.b, row.data, 32);
-    memcpy(draft->person.b, row.data + 33, 16);
+    memcpy(event->b, row.data, 32);
+    memcpy(person->b, row.data + 33, 16);
     return true;
+}
+
+bool log_origin(struct log_reader *reader, const struct origin_id *origin, struct event_id *event,
+                struct person_id *person)
+{
+    return read_origin(reader->txn, origin, event, person);
+}
+
+static bool known_origin(struct event_log *log, struct log_draft *draft)
+{
+    draft->known = draft->body.has_origin &&
+                   read_origin(log->write.txn, &draft->body.origin, &draft->id, &draft->person);
+    if (draft->known)
+        draft->seq = 0;
+    return draft->known;
 }
 
 void log_keep_origin(struct event_log *log, const struct event_body *body, const struct event_id *id)
@@ -185,6 +199,17 @@ void log_append_own(struct event_log *log, uint32_t site, const struct event_cle
     stream_advance(head, clear, id);
 }
 
+/* The ids of entries that this one names and that were not sealed when it was made. */
+static void put_links(const struct log_job *job, const struct log_draft *draft)
+{
+    for (size_t i = 0; i < draft->link_count; i++) {
+        const struct log_link *link = &draft->links[i];
+        uint8_t *fields = (uint8_t *)(uintptr_t)draft->body.fields.data;
+        assert(link->draft < (size_t)(draft - job->drafts));
+        memcpy(fields + link->at, job->drafts[link->draft].id.b, sizeof job->drafts->id.b);
+    }
+}
+
 static enum felloe_code record_one(struct recording *r, struct log_draft *draft)
 {
     struct event_log *log = r->log;
@@ -205,6 +230,7 @@ static enum felloe_code record_one(struct recording *r, struct log_draft *draft)
                                       .seen = draft->seen,
                                       .key = draft->key};
     struct event_body body = draft->body;
+    put_links(r->job, draft);
     body.time = draft->body.time ? draft->body.time : next_time(log);
     body.after = *log_write_after(log, r->site);
     enum felloe_code code = log_seal(log, r->job, &clear, &body);

@@ -98,7 +98,7 @@ static void worry(struct step *step)
 
 static void supervision(struct step *step)
 {
-    uint32_t who = life_any_worker(step);
+    uint32_t who = (step->line.worker + 1) % step->wanted->workers;
     begin(step, "supervision.held");
     line_text("kind", chance_in(step->chance, 500) ? "clinical" : "peer");
     line_day("date", step->line.time);

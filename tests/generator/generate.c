@@ -50,7 +50,7 @@ static void sink(struct crowd *crowd, uint32_t at)
     crowd->heap[at] = moved;
 }
 
-/* Everybody arrives at some time in the first two thirds of the months asked for. */
+/* Everybody arrives at some time in the first four fifths of the months asked for. */
 static bool crowd_gather(struct crowd *crowd, const struct wanted *wanted, struct chance *chance)
 {
     crowd->sites = wanted->site_count > 0 ? wanted->site_count : 1;
@@ -61,7 +61,7 @@ static bool crowd_gather(struct crowd *crowd, const struct wanted *wanted, struc
     crowd->over = calloc(all, sizeof *crowd->over);
     if (!crowd->people || !crowd->communities || !crowd->heap || !crowd->over)
         return false;
-    int64_t length = DAYS(wanted->months * 20);
+    int64_t length = DAYS(wanted->months * 24);
     for (uint32_t i = 0; i < wanted->people; i++) {
         int64_t part = length / wanted->people;
         crowd->people[i] = (struct person){.number = i, .stage = STAGE_INTRODUCED};

@@ -298,7 +298,7 @@ static void responded(struct step *step)
 
 static void safeguarding(struct step *step)
 {
-    uint32_t readers[] = {step->person->keyworker, life_any_worker(step)};
+    uint32_t readers[] = {step->person->keyworker, (step->line.worker + 1) % step->wanted->workers};
     life_begin(step, "safeguarding.sent");
     line_text("kind", chance_in(step->chance, 500) ? "financial-material" : "domestic");
     line_text("wishes", "Wants it to stop, and to keep the flat.");
@@ -313,7 +313,7 @@ static bool has_safeguarding(const struct person *person)
 }
 static void safeguarding_outcome(struct step *step)
 {
-    uint32_t readers[] = {step->person->keyworker, life_any_worker(step)};
+    uint32_t readers[] = {step->person->keyworker, (step->line.worker + 1) % step->wanted->workers};
     about(step, "safeguarding.outcome", &step->person->safeguarding, "of");
     line_text("outcome", "A visit together is planned.");
     line_workers("audience", readers, 2);
