@@ -113,16 +113,19 @@ static void reflection(struct step *step)
     line_text("themes", "welcome");
 }
 
-/* The places first, a few a day; then one thing or another, some days apart. */
+/* The places first, a few a day; then one thing or another, a day or some apart, however much else happens. */
 void community_step(struct step *step)
 {
     static void (*const happenings[])(struct step *) = {session, session_changed, out, out, worry, worry, supervision,
                                                         reflection, resource_changed, out};
     struct community *community = step->community;
-    if (community->resource_count < 6 || (community->resource_count < RESOURCES_MAX && chance_in(step->chance, 50)))
+    struct person *person = step->person;
+    if (community->resource_count < 6 || (community->resource_count < RESOURCES_MAX && chance_in(step->chance, 30)))
         resource(step);
     else
         happenings[chance_below(step->chance, 10)](step);
-    life_next(step, STAGE_COMMUNITY, community->resource_count < 6 ? MINUTES(20) : HOURS(2),
-              community->resource_count < 6 ? HOURS(3) : DAYS(2));
+    int64_t gap = community->resource_count < 6 ? MINUTES(20) : DAYS(chance_between(step->chance, 0, 3));
+    int64_t then = life_at_work(step->chance, person->next + gap);
+    person->next = then > person->next ? then : person->next + MINUTES(30);
+    person->stage = STAGE_COMMUNITY;
 }

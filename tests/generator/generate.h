@@ -114,7 +114,7 @@ struct person {
 };
 
 /* What a site has of its own: places that people can turn to, sessions, who is out. */
-#define RESOURCES_MAX 24
+#define RESOURCES_MAX 12
 struct community {
     struct ref resources[RESOURCES_MAX];
     uint32_t resource_count;
