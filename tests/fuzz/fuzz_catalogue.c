@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes catalogue_check. The first byte chooses the type, the rest is the map of its fields as somebody gives them.
- * What is accepted is in normal form: checked again, it stays as it is. */
+ * What is accepted is in normal form: checked again, it stays as it is. Whether it makes sense can be asked of it. */
 #include "tests/fuzz/fuzz.h"
 
-#include "proto/domain/catalogue.h"
+#include "proto/domain/sense.h"
 
 unsigned long fuzz_accepted;
 
@@ -14,9 +14,14 @@ static void put_value(const struct field_def *field, struct buffer *out)
     struct field_def settled = *field;
     const struct register_def *what;
     switch (field->kind) {
-    case KIND_TEXT: mp_put_text(out, "words"); break;
+    case KIND_TEXT:
+    case KIND_PLACE: mp_put_text(out, "words"); break;
+    case KIND_SITE: mp_put_text(out, "dale-east"); break;
+    case KIND_SCHEDULE: mp_put_text(out, "mon-fri 09:00-17:00; closed 2026-12-25"); break;
+    case KIND_BYTES: mp_put_bin(out, "\x93", 1); break;
     case KIND_CODE: mp_put_text(out, field->codes->codes[field->codes->count - 1].code); break;
-    case KIND_NUMBER: mp_put_int(out, field->min); break;
+    case KIND_NUMBER:
+    case KIND_DURATION: mp_put_int(out, field->min); break;
     case KIND_DATE: mp_put_text(out, "2026-02-28"); break;
     case KIND_TIME: mp_put_int(out, 1767225600000); break;
     case KIND_YESNO: mp_put_bool(out, true); break;
@@ -47,9 +52,11 @@ bool fuzz_seed(unsigned number, struct buffer *out)
     mp_put_map(out, (uint32_t)type->field_count);
     for (size_t i = 0; i < type->field_count; i++) {
         mp_put_text(out, type->fields[i].name);
+        uint32_t items = type->fields[i].items > 0 ? type->fields[i].items : 1;
         if (type->fields[i].list)
-            mp_put_array(out, 1);
-        put_value(&type->fields[i], out);
+            mp_put_array(out, items);
+        while (items-- > 0)
+            put_value(&type->fields[i], out);
     }
     return true;
 }
@@ -63,6 +70,17 @@ static enum felloe_code check(const struct type_def *type, struct bytes in, stru
                          felloe_fail(error, FELLOE_INVALID, "These are no fields.");
 }
 
+/* What makes no sense is said in whole characters; nothing that is well formed is too much for it. */
+static void make_sense(const struct type_def *type, struct bytes fields)
+{
+    struct felloe_error error = {0}, warning;
+    const struct sense_case c = {.type = type, .fields = fields, .site = bytes_str("dale"), .worker = bytes_str("ash"),
+                                 .now = 1795262400000};
+    enum felloe_code code = sense_check(&c, &error, &warning);
+    MUST(code == FELLOE_OK || code == FELLOE_INVALID);
+    MUST(code == error.code && utf8_valid(bytes_str(error.message)) && utf8_valid(bytes_str(warning.message)));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct buffer once = {0}, twice = {0};
@@ -74,6 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (code == FELLOE_OK) {
         MUST(check(type, buffer_bytes(&once), &twice, &error) == FELLOE_OK);
         MUST(bytes_equal(buffer_bytes(&once), buffer_bytes(&twice)));
+        make_sense(type, buffer_bytes(&once));
         fuzz_accepted++;
     } else {
         MUST(error.code == code && error.message[0] && utf8_valid(bytes_str(error.message)));

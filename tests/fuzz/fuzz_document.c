@@ -9,6 +9,7 @@
  * known must give the same bytes and the same rows. */
 #include "tests/fuzz/fuzz.h"
 
+#include "proto/domain/sense.h"
 #include "proto/domain/view.h"
 
 unsigned long fuzz_accepted;
@@ -195,6 +196,24 @@ static void fold_every_way(size_t count)
     buffer_release(&other);
 }
 
+/* Would the last of them make sense, after all the others? Whatever it says, it says it in whole characters. */
+static void make_sense(size_t count)
+{
+    const struct event_body *body = &lines[count - 1].body;
+    struct felloe_error error = {0}, warning;
+    const struct sense_case c = {.type = catalogue_find(body->type), .fields = body->fields, .document = first,
+                                 .subject = subject, .site = bytes_str("dale"), .worker = body->worker,
+                                 .now = 1795262400000};
+    if (!c.type)
+        return;
+    document_clear(first);
+    for (size_t i = 0; i + 1 < count; i++)
+        fold_line(first, i, true);
+    enum felloe_code code = sense_check(&c, &error, &warning);
+    MUST(code == FELLOE_OK || code == FELLOE_INVALID);
+    MUST(code == error.code && utf8_valid(bytes_str(error.message)) && utf8_valid(bytes_str(warning.message)));
+}
+
 static bool take_document(struct bytes in)
 {
     if (!document_decode(first, in))
@@ -228,8 +247,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct bytes in = bytes_of(data + 1, size - 1);
     if (data[0] & 1) {
         size_t count = read_history(in);
-        if (count > 0)
+        if (count > 0) {
             fold_every_way(count);
+            make_sense(count);
+        }
         for (size_t i = 0; i < HISTORY_MAX; i++)
             buffer_release(&lines[i].plain);
         fuzz_accepted += count > 0;
@@ -295,12 +316,82 @@ static void put_strike(struct buffer *out, const struct event_id *of)
     mp_put_text(out, "another person's");
 }
 
-bool fuzz_seed(unsigned number, struct buffer *out)
+/* A value of the field's kind; of an entry, one of the lines so far that is of the type that is meant. */
+static void put_value(struct buffer *out, const struct field_def *field, size_t count)
+{
+    const struct type_def *meant = field_refers(field);
+    size_t line = 0;
+    switch (field->kind) {
+    case KIND_CODE: mp_put_text(out, field->codes->codes[count % field->codes->count].code); break;
+    case KIND_NUMBER:
+    case KIND_DURATION:
+    case KIND_TIME: mp_put_int(out, field->min); break;
+    case KIND_DATE: mp_put_text(out, "2026-02-28"); break;
+    case KIND_YESNO: mp_put_bool(out, true); break;
+    case KIND_PERSON: mp_put_bin(out, subject.b, sizeof subject.b); break;
+    case KIND_EVENT:
+        for (size_t i = 0; meant && i < count; i++)
+            line = bytes_is(lines[i].body.type, meant->name) ? i : line;
+        mp_put_bin(out, lines[line].event.id.b, 32);
+        break;
+    case KIND_NHS: mp_put_text(out, "9434765919"); break;
+    case KIND_HEX: mp_put_text(out, "404142434445464748494a4b4c4d4e4f"); break;
+    case KIND_BYTES: mp_put_bin(out, "\x93", 1); break;
+    case KIND_SCHEDULE: mp_put_text(out, "mon-fri 09:00-17:00"); break;
+    default: mp_put_text(out, "ash-grey"); break;
+    }
+}
+
+/* An entry of that type with all its fields. */
+static void put_whole(struct buffer *out, const struct type_def *type, size_t count)
+{
+    mp_put_array(out, 4);
+    mp_put_uint(out, count % LAPTOPS);
+    mp_put_uint(out, count / 2);
+    mp_put_uint(out, (uint64_t)(2000 + count) << 16);
+    mp_put_text(out, type->name);
+    mp_put_map(out, (uint32_t)type->field_count);
+    for (size_t f = 0; f < type->field_count; f++) {
+        const struct field_def *field = &type->fields[f];
+        uint32_t items = field->items > 0 ? field->items : 1;
+        mp_put_text(out, field->name);
+        if (field->list)
+            mp_put_array(out, items);
+        while (items-- > 0)
+            put_value(out, field, count);
+    }
+}
+
+/* Eight types, what each of them speaks of first, each twice; as a history, and as the document of it. */
+static bool seed_of_types(unsigned number, struct buffer *out)
+{
+    struct buffer history = {0};
+    size_t count = 0;
+    for (size_t t = number / 2 * 8; t < number / 2 * 8 + 8 && t < catalogue_count(); t++) {
+        const struct type_def *type = catalogue_at(t), *before = NULL;
+        for (size_t f = 0; f < type->field_count && !before; f++)
+            before = field_refers(&type->fields[f]);
+        for (unsigned i = 0; i < 3; i++) {
+            put_whole(&history, i == 0 && before ? before : type, count);
+            count = read_history(buffer_bytes(&history)); /* what names it by its id needs it made */
+        }
+    }
+    buffer_append_byte(out, number % 2 == 0);
+    if (number % 2 == 0) {
+        buffer_append(out, history.data, history.len);
+    } else {
+        document_clear(first);
+        for (size_t i = 0; i < count; i++)
+            fold_line(first, i, true);
+        document_encode(first, out);
+    }
+    buffer_release(&history);
+    return true;
+}
+
+static bool seed_of_a_story(unsigned number, struct buffer *out)
 {
     static const size_t lengths[] = {1, 6, STORY};
-    if (number >= 8)
-        return false;
-    documents_needed();
     struct buffer history = {0};
     for (size_t i = 0; i < lengths[number % 4 < 3 ? number % 4 : 2]; i++)
         put_line(&history, &story[i], (uint64_t)(1000 + i) << 16);
@@ -319,8 +410,17 @@ bool fuzz_seed(unsigned number, struct buffer *out)
             fold_line(first, i, true);
         document_encode(first, out);
     }
-    for (size_t i = 0; i < HISTORY_MAX; i++)
-        buffer_release(&lines[i].plain);
     buffer_release(&history);
     return true;
+}
+
+bool fuzz_seed(unsigned number, struct buffer *out)
+{
+    if (number >= 8 + 2 * ((catalogue_count() + 7) / 8))
+        return false;
+    documents_needed();
+    bool made = number < 8 ? seed_of_a_story(number, out) : seed_of_types(number - 8, out);
+    for (size_t i = 0; i < HISTORY_MAX; i++)
+        buffer_release(&lines[i].plain);
+    return made;
 }
