@@ -36,6 +36,8 @@ const char *worker_name(const struct cell_context *context, const char *worker);
 /* What an event of this type is called: its label, or the type itself when this version does not know it. */
 const char *type_label(const char *type);
 
+/* A day: with its day of the week where it is near, else as it is. */
+void date_print(FILE *to, const char *date, int64_t now);
 /* An event's fields in one line: "GP · urgent · own words: …". */
 void fields_print(FILE *to, const char *type, const struct felloe_value *fields, const struct cell_context *context);
 /* As a JSON object that import reads back: times ISO 8601, ids in hex. */

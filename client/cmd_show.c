@@ -29,10 +29,27 @@ static json_t *about(const struct felloe_value *summary)
 
 /* ---- the story ---- */
 
-/* What an entry that another one names is called, where it is in the story. */
+struct telling {
+    const struct felloe_answer *story, *resources; /* resources: NULL where they could not be had */
+};
+
+static char *name_of_resource(const struct felloe_answer *resources, const char *wanted)
+{
+    char found[80];
+    for (size_t i = 0; resources && i < felloe_answer_count(resources); i++) {
+        const struct felloe_value *row = felloe_answer_item(resources, i);
+        hex_of(felloe_value_at(row, RESOURCE_ID), found, sizeof found);
+        if (strcmp(wanted, found) == 0)
+            return strdup(felloe_value_text(felloe_value_at(row, RESOURCE_NAME)));
+    }
+    return NULL;
+}
+
+/* What an entry that another one names is called, where it is in the story; or a resource. */
 static char *words_of_entry(void *context, const struct felloe_value *id)
 {
-    const struct felloe_answer *answer = context;
+    const struct telling *telling = context;
+    const struct felloe_answer *answer = telling->story;
     const struct view_def *view = view_of(VIEW_PERSON);
     static const char *const called[] = {"what", "words", "own_words", "name", "text"};
     char wanted[80], found[80];
@@ -52,11 +69,30 @@ static char *words_of_entry(void *context, const struct felloe_value *id)
         const char *type = type_label(felloe_value_text(row_cell(view, row, "type")));
         return asprintf(&text, "%s of %s", type, when) < 0 ? NULL : text;
     }
-    return NULL;
+    return name_of_resource(telling->resources, wanted);
+}
+
+/* What others put right in a contact: "[corrected: minutes 45]". */
+static void print_corrections(FILE *to, const struct view_def *view, const struct felloe_answer *answer,
+                              const struct felloe_value *contact)
+{
+    char wanted[80], found[80];
+    hex_of(row_cell(view, contact, "id"), wanted, sizeof wanted);
+    for (size_t i = 0; i < felloe_answer_count(answer); i++) {
+        const struct felloe_value *row = felloe_answer_item(answer, i), *fields = row_cell(view, row, "fields");
+        if (strcmp(felloe_value_text(row_cell(view, row, "type")), "contact.corrected") != 0 ||
+            *felloe_value_text(row_cell(view, row, "struck")))
+            continue;
+        hex_of(felloe_value_get(fields, "of"), found, sizeof found);
+        if (strcmp(wanted, found) == 0)
+            fprintf(to, "[corrected: %s %s] ", felloe_value_text(felloe_value_get(fields, "field")),
+                    felloe_value_text(felloe_value_get(fields, "value")));
+    }
 }
 
 /* What an entry says, with what is to be known of it before one reads it. */
-static char *words(const struct view_def *view, const struct felloe_value *row, const struct cell_context *context)
+static char *words(const struct view_def *view, const struct felloe_answer *answer, const struct felloe_value *row,
+                   const struct cell_context *context)
 {
     char *text = NULL, time[WHEN_MAX];
     size_t len;
@@ -78,6 +114,8 @@ static char *words(const struct view_def *view, const struct felloe_value *row, 
         fputs("[restricted: only some may read it] ", to);
     if (felloe_value_bool(row_cell(view, row, "not_recognised")))
         fputs("[not recognised by this version] ", to);
+    if (strcmp(type, "contact.recorded") == 0)
+        print_corrections(to, view, answer, row);
     fields_print(to, type, row_cell(view, row, "fields"), context);
     fclose(to);
     return text;
@@ -87,8 +125,13 @@ static enum felloe_code story(struct cli *cli, const struct view_def *view, stru
 {
     struct cell_context context = context_of(answer);
     struct table *table = table_new();
+    struct felloe_answer *resources = NULL;
+    struct felloe_error unheard;
+    if (felloe_view(cli->client, "resources", NULL, NULL, &resources, &unheard) != FELLOE_OK)
+        resources = NULL;
+    struct telling telling = {answer, resources};
     context.entries = words_of_entry;
-    context.entries_context = answer;
+    context.entries_context = &telling;
     table_column(table, "when", COLUMN_PLAIN);
     table_column(table, "who", COLUMN_WRAP);
     table_column(table, "what", COLUMN_PLAIN);
@@ -96,7 +139,7 @@ static enum felloe_code story(struct cli *cli, const struct view_def *view, stru
     table_column(table, "in words", COLUMN_WRAP);
     for (size_t i = 0; i < felloe_answer_count(answer); i++) {
         const struct felloe_value *row = felloe_answer_item(answer, i);
-        char time[WHEN_MAX], id[80], *text = words(view, row, &context);
+        char time[WHEN_MAX], id[80], *text = words(view, answer, row, &context);
         when_friendly(felloe_value_integer(row_cell(view, row, "when")), context.now, time);
         hex_of(row_cell(view, row, "id"), id, sizeof id);
         id[ID_SHORT] = '\0';
@@ -110,6 +153,7 @@ static enum felloe_code story(struct cli *cli, const struct view_def *view, stru
             table_grey(table);
         free(text);
     }
+    felloe_answer_free(resources);
     return table_print(table, &cli->error);
 }
 

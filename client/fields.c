@@ -30,18 +30,17 @@ static void print_reference(FILE *to, const struct field_def *field, const struc
 
 #define NEAR_MS (300ll * 24 * 3600 * 1000)
 
-/* A day that is near with its day of the week; others as they are. */
-static void print_date(FILE *to, const char *date, const struct cell_context *context)
+void date_print(FILE *to, const char *date, int64_t now)
 {
     struct when when;
     char day[WHEN_MAX], iso[sizeof "2026-12-01"];
-    if (strlen(date) + 1 != sizeof iso || !when_parse(date, WHEN_NEAR, context->now, &when) ||
-        when.ms - context->now > NEAR_MS || context->now - when.ms > NEAR_MS) {
+    if (strlen(date) + 1 != sizeof iso || !when_parse(date, WHEN_NEAR, now, &when) ||
+        when.ms - now > NEAR_MS || now - when.ms > NEAR_MS) {
         fputs(date, to);
         return;
     }
     memcpy(iso, date, sizeof iso);
-    when_weekday(iso, context->now, day);
+    when_weekday(iso, now, day);
     fputs(day, to);
 }
 
@@ -76,7 +75,7 @@ static void print_value(FILE *to, const struct field_def *field, const struct fe
         if (field && field->kind == KIND_HEX)
             fprintf(to, "%.*s", ID_SHORT, own);
         else if (field && field->kind == KIND_DATE)
-            print_date(to, own, context);
+            date_print(to, own, context->now);
         else
             fputs(label ? label : field && field->kind == KIND_WORKER ? worker_name(context, own) : own, to);
         break;
@@ -92,7 +91,7 @@ static bool needs_label(const struct field_def *field, const char *name)
 {
     if (!field)
         return true;
-    if (field->kind == KIND_CODE || field->kind == KIND_WORKER)
+    if (field->kind == KIND_CODE || (field->kind == KIND_WORKER && strcmp(name, "worker") == 0))
         return false;
     static const char *const plain[] = {"text", "known_as", "what", "words", "question"};
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)

@@ -46,30 +46,54 @@ static void details(const struct felloe_value *summary)
         putchar('\n');
 }
 
+static bool is_resting(const struct felloe_value *record)
+{
+    for (size_t i = 0; i < felloe_value_count(record); i++)
+        if (strcmp(felloe_value_text(felloe_value_at(felloe_value_at(record, i), 0)), "pause") == 0)
+            return true;
+    return false;
+}
+
+/* "Support: active", in the words of teams. */
+static const char *support_words(const struct felloe_value *summary)
+{
+    static const struct { const char *state, *words; } all[] = {
+        {"waiting", "Waiting at the front door"}, {"active", "We are with them"}, {"ended", "Farewell; they can come back"}};
+    const char *state = felloe_value_text(felloe_value_get(summary, "support"));
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (strcmp(all[i].state, state) == 0)
+            return strcmp(state, "active") == 0 && is_resting(felloe_value_get(summary, "record"))
+                       ? "We are with them; it rests for now" : all[i].words;
+    return "";
+}
+
 /* Who is with the person, on one line. */
 static void standing(const struct felloe_value *summary)
 {
     const struct cell_context names = {.names = felloe_value_get(summary, "names")};
-    static const struct { const char *key, *label; bool workers; } shown[] = {
-        {"key_workers", "Key worker", true}, {"team", "Team", true}, {"support", "Support", false}};
-    const char *between = "";
+    static const struct { const char *key, *label; } shown[] = {{"key_workers", "Key worker"}, {"team", "Team"}};
+    const char *support = support_words(summary), *between = *support ? " · " : "";
+    int64_t to_settle = felloe_value_integer(felloe_value_get(summary, "to_settle")),
+            strange = felloe_value_integer(felloe_value_get(summary, "not_recognised"));
+    fputs(support, stdout);
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
         const struct felloe_value *value = felloe_value_get(summary, shown[i].key);
         if (!is_there(value))
             continue;
         printf("%s%s: ", between, shown[i].label);
-        print_texts(value, shown[i].workers ? &names : NULL, i == 0 ? " / " : ", ");
+        print_texts(value, &names, i == 0 ? " / " : ", ");
         between = " · ";
     }
-    int64_t to_settle = felloe_value_integer(felloe_value_get(summary, "to_settle"));
     if (to_settle > 0) {
         printf("%sTo settle: %lld (see `felloe to-settle`)", between, (long long)to_settle);
         between = " · ";
     }
-    int64_t strange = felloe_value_integer(felloe_value_get(summary, "not_recognised"));
-    if (strange > 0)
+    if (strange > 0) {
         printf("%sNot recognised by this version: %lld", between, (long long)strange);
-    puts(*between || strange > 0 ? "" : "");
+        between = " · ";
+    }
+    if (*between)
+        putchar('\n');
 }
 
 static void header(const struct felloe_value *summary)
@@ -120,7 +144,6 @@ static const struct part {
     {"Safety plan", "safety_", NULL, NULL},
     {"About me", "aboutme", &codes_section, NULL},
     {"Plan", "plan_", NULL, NULL},
-    {"Resting", "pause", NULL, NULL},
     {"With other teams", "shared home", NULL, NULL},
 };
 
@@ -164,8 +187,12 @@ static void print_entry(struct section *section, const struct part *part, const 
     begin_line(section);
     print_label(part, def, each);
     for (size_t i = 0; def->kind != KIND_CODE && i < felloe_value_count(values); i++) {
+        const char *text = felloe_value_text(felloe_value_at(values, i));
         fputs(i ? " / " : ": ", stdout);
-        out_text(stdout, felloe_value_text(felloe_value_at(values, i)));
+        if (def->kind == KIND_DATE)
+            date_print(stdout, text, when_now());
+        else
+            out_text(stdout, text);
     }
     if (felloe_value_bool(felloe_value_at(entry, 5)))
         fputs(def->id == REG_sharing ? " (ask again)" : " (to settle)", stdout);

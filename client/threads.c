@@ -11,6 +11,7 @@
 #include "client/output.h"
 #include "client/view_output.h"
 #include "client/when.h"
+#include "client/workers.h"
 #include "proto/domain/catalogue.h"
 #include "proto/domain/text_fold.h"
 
@@ -24,17 +25,26 @@ static const struct ending { enum type_id of, type; const char *field, *when, *u
     {TYPE_contact_planned, TYPE_contact_planned, "appointment", "cancelled", "no"},
 };
 
-/* Where threads of all people, or of the site, are listed: the columns with the entry, its words, and (kind) the value
- * that a column must have. */
-static const struct listing { enum type_id of; enum view view; const char *id, *words, *column, *value; } listings[] = {
-    {TYPE_task_raised, VIEW_MY_DAY, "entry", "what", "kind", "task"},
-    {TYPE_contact_planned, VIEW_MY_DAY, "entry", "what", "kind", "appointment"},
-    {TYPE_goal_set, VIEW_GOALS, "entry", "goal", NULL, NULL},
-    {TYPE_concern_raised, VIEW_SAFETY, "entries", "concerns", NULL, NULL},
-    {TYPE_resource_recorded, VIEW_RESOURCES, "id", "name", NULL, NULL},
-    {TYPE_session_recorded, VIEW_PLACES, "id", "what", "kind", "session"},
-    {TYPE_worker_out, VIEW_PLACES, "id", "place", "kind", "out"},
-    {TYPE_worry_shared, VIEW_WORRIES, "id", "words", NULL, NULL},
+/* Where threads of all people, or of the site, are listed: the columns with the entry and its words; the kind that the
+ * row must have; and which columns are fields of the entry, for what is changed in part. */
+static const struct listing {
+    enum type_id of;
+    const char *what;
+    enum view view;
+    const char *id, *words, *kind;
+    struct { const char *field, *column; } fields[8];
+} listings[] = {
+    {TYPE_task_raised, "task", VIEW_MY_DAY, "entry", "what", "task", {{NULL, NULL}}},
+    {TYPE_contact_planned, "appointment", VIEW_MY_DAY, "entry", "what", "appointment",
+     {{"when", "time"}, {"what", "what"}, {"place", "place"}, {"with", "workers"}, {"minutes", "minutes"}}},
+    {TYPE_session_recorded, "session", VIEW_MY_DAY, "entry", "what", "session",
+     {{"name", "what"}, {"place", "place"}, {"when", "time"}, {"workers", "workers"}, {"minutes", "minutes"},
+      {"schedule", "hours"}}},
+    {TYPE_goal_set, "goal", VIEW_GOALS, "entry", "goal", NULL, {{NULL, NULL}}},
+    {TYPE_concern_raised, "concern", VIEW_SAFETY, "entries", "concerns", NULL, {{NULL, NULL}}},
+    {TYPE_resource_recorded, "resource", VIEW_RESOURCES, "id", "name", NULL, {{NULL, NULL}}},
+    {TYPE_worker_out, "outing", VIEW_PLACES, "id", "place", NULL, {{NULL, NULL}}},
+    {TYPE_worry_shared, "worry", VIEW_WORRIES, "id", "words", NULL, {{NULL, NULL}}},
 };
 
 /* ---- the list ---- */
@@ -222,21 +232,52 @@ static void read_story(struct thread_list *list, const struct type_def *target, 
 
 /* ---- a view ---- */
 
+/* The row's cells as fields. A session of each week has a time that was worked out: its hours say more. */
+static void take_cells(struct thread_item *item, const struct listing *listing, const struct view_def *view,
+                       const struct felloe_value *row)
+{
+    const struct type_def *type = NULL;
+    for (size_t i = 0; i < catalogue_count() && !type; i++)
+        type = catalogue_at(i)->id == listing->of ? catalogue_at(i) : NULL;
+    bool weekly = *felloe_value_text(row_cell(view, row, "hours"));
+    for (size_t i = 0; i < sizeof listing->fields / sizeof *listing->fields && listing->fields[i].field; i++) {
+        const struct felloe_value *cell = row_cell(view, row, listing->fields[i].column);
+        if (cell && !(weekly && strcmp(listing->fields[i].field, "when") == 0))
+            put_field(item, type, listing->fields[i].field, cell);
+    }
+}
+
+static bool names_worker(const struct felloe_value *workers, const char *me)
+{
+    for (size_t i = 0; i < felloe_value_count(workers); i++)
+        if (strcmp(felloe_value_text(felloe_value_at(workers, i)), me) == 0)
+            return true;
+    return false;
+}
+
+static bool is_listed(const struct listing *listing, const struct view_def *view, const struct felloe_value *row)
+{
+    if (listing->of == TYPE_worker_out) /* beside sessions, which say whether they take place */
+        return !*felloe_value_text(row_cell(view, row, "status"));
+    return !listing->kind || strcmp(felloe_value_text(row_cell(view, row, "kind")), listing->kind) == 0;
+}
+
 static void read_row(struct thread_list *list, const struct listing *listing, const struct view_def *view,
-                     const struct felloe_value *row)
+                     const struct felloe_value *row, const char *me)
 {
     const struct felloe_value *id = row_cell(view, row, listing->id), *words = row_cell(view, row, listing->words);
-    const struct felloe_value *kind = listing->column ? row_cell(view, row, listing->column) : NULL;
-    if (kind && *felloe_value_text(kind) && strcmp(felloe_value_text(kind), listing->value) != 0)
-        return;
     bool several = felloe_value_kind(id) == FELLOE_ARRAY;
-    for (size_t i = 0; i < (several ? felloe_value_count(id) : 1); i++) {
+    for (size_t i = 0; is_listed(listing, view, row) && i < (several ? felloe_value_count(id) : 1); i++) {
         const struct felloe_value *one = felloe_value_kind(words) == FELLOE_ARRAY
                                              ? felloe_value_at(words, several ? i : 0) : words;
-        char *line = out_one_line(felloe_value_text(one));
-        struct thread_item *item = add_item(list, several ? felloe_value_at(id, i) : id, line);
-        if (item && view_has(view, "person"))
+        struct thread_item *item = add_item(list, several ? felloe_value_at(id, i) : id,
+                                            out_one_line(felloe_value_text(one)));
+        if (!item)
+            return;
+        item->others = *me && !names_worker(row_cell(view, row, "workers"), me);
+        if (view_has(view, "person"))
             hex_of(row_cell(view, row, "id"), item->person, sizeof item->person);
+        take_cells(item, listing, view, row);
     }
 }
 
@@ -244,15 +285,27 @@ static enum felloe_code read_view(struct cli *cli, const struct listing *listing
 {
     const struct view_def *view = view_of(listing->view);
     const struct felloe_argument arguments[] = {{.name = "name", .kind = FELLOE_TEXT, .text = view->name},
-                                                {.name = "days", .kind = FELLOE_INTEGER, .integer = 3650}};
+                                                {.name = "days", .kind = FELLOE_INTEGER, .integer = 3650},
+                                                {.name = "worker", .kind = FELLOE_TEXT, .text = "*"}};
     struct felloe_answer *answer;
-    enum felloe_code code = cli_ask(cli, "view", arguments, 2, NULL, &answer);
+    char me[WORKER_ID_MAX] = "";
+    enum felloe_code code = listing->of == TYPE_worker_out ? worker_find(cli, "@me", me) : FELLOE_OK;
+    if (code == FELLOE_OK)
+        code = cli_ask(cli, "view", arguments, 3, NULL, &answer);
     if (code != FELLOE_OK)
         return code;
     for (size_t i = 0; i < felloe_answer_count(answer); i++)
-        read_row(list, listing, view, felloe_answer_item(answer, i));
+        read_row(list, listing, view, felloe_answer_item(answer, i), me);
     felloe_answer_free(answer);
     return FELLOE_OK;
+}
+
+static const struct listing *listing_of(const struct type_def *target)
+{
+    for (size_t i = 0; target && i < sizeof listings / sizeof *listings; i++)
+        if (listings[i].of == target->id)
+            return &listings[i];
+    return NULL;
 }
 
 enum felloe_code threads_find(struct cli *cli, const char *type, const char *field, const char *person,
@@ -261,7 +314,9 @@ enum felloe_code threads_find(struct cli *cli, const char *type, const char *fie
     const struct type_def *def = catalogue_find(bytes_str(type));
     const struct field_def *reference = def ? catalogue_field(def, bytes_str(field)) : NULL;
     const struct type_def *target = reference ? field_refers(reference) : NULL;
-    *out = (struct thread_list){.what = target ? target->label : "entry", .whose = person, .whole = true};
+    const struct listing *listing = listing_of(target);
+    *out = (struct thread_list){.what = listing ? listing->what : target ? target->label : "entry", .whose = person,
+                                .whole = true};
     if (person && (!target || target->about != ABOUT_SITE)) {
         struct felloe_answer *answer;
         enum felloe_code code = cli_connect(cli);
@@ -273,10 +328,7 @@ enum felloe_code threads_find(struct cli *cli, const char *type, const char *fie
         felloe_answer_free(answer);
         return FELLOE_OK;
     }
-    for (size_t i = 0; target && i < sizeof listings / sizeof *listings; i++)
-        if (listings[i].of == target->id)
-            return read_view(cli, &listings[i], out);
-    return FELLOE_OK;
+    return listing ? read_view(cli, listing, out) : FELLOE_OK;
 }
 
 /* ---- which one ---- */
@@ -359,7 +411,7 @@ static enum felloe_code pick_only(struct cli *cli, const struct thread_list *lis
     char all[420];
     size_t count = 0;
     for (size_t i = 0; i < list->count; i++)
-        if (list->items[i].open) {
+        if (list->items[i].open && !list->items[i].others) {
             *out = &list->items[i];
             count++;
         }
@@ -367,7 +419,7 @@ static enum felloe_code pick_only(struct cli *cli, const struct thread_list *lis
         return FELLOE_OK;
     *out = NULL;
     if (count == 0)
-        return cli_fail(cli, FELLOE_NOT_FOUND, "no %s is open", list->what);
+        return cli_fail(cli, FELLOE_NOT_FOUND, "no %s is open%s", list->what, list->count ? " of yours" : "");
     tell_all(list, NULL, (struct bytes){0}, 0, all, sizeof all);
     return cli_fail(cli, FELLOE_AMBIGUOUS, "say which %s: %s", list->what, all);
 }

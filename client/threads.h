@@ -10,6 +10,7 @@ struct thread_item {
     char id[65], person[33]; /* hex; person is empty where it is about none */
     char *words;             /* in one line, owned */
     bool open;
+    bool others;             /* another worker's outing */
     struct felloe_field *fields; /* of its latest version, owned, as the catalogue takes them */
     size_t field_count;
 };
