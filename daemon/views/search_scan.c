@@ -34,7 +34,8 @@ struct scanning {
     /* the subject that is being looked at */
     struct bytes site;
     struct person_id subject;
-    uint8_t about[SEARCH_WORDS_MAX];
+    struct search_match about;  /* by the person's name, once it is needed */
+    bool has_name;
     struct document *document;
     bool has_document, restricted;
     struct buffer encoded;
@@ -201,6 +202,21 @@ static bool tell_progress(struct scanning *s)
     return !s->ended && !s->out->failed;
 }
 
+/* The person's name helps; most people have nothing that matches, and theirs is not even opened. */
+static void add_name(struct scanning *s)
+{
+    if (!s->has_name) {
+        s->has_name = true;
+        views_get_name(s->txn, s->site, &s->subject, &s->name);
+        search_match_begin(&s->about);
+        search_match_about(&s->about, &s->filter->query, buffer_bytes(&s->name));
+        s->out->failed |= s->about.folded.failed;
+    }
+    for (size_t i = 0; i < SEARCH_WORDS_MAX; i++)
+        if (s->about.found[i] > s->match.found[i])
+            s->match.found[i] = s->about.found[i];
+}
+
 static bool look_at(void *context, const struct event_id *id, uint64_t sort, const struct views_ref *ref)
 {
     struct scanning *s = context;
@@ -220,8 +236,9 @@ static bool look_at(void *context, const struct event_id *id, uint64_t sort, con
     if (s->filter->worker.len > 0 && !bytes_equal(body->worker, s->filter->worker))
         return true;
     search_match_begin(&s->match);
-    memcpy(s->match.found, s->about, sizeof s->about);
     search_match_event(&s->match, &s->filter->query, s->fields, body);
+    if (s->match.own)
+        add_name(s);
     s->out->failed |= s->match.folded.failed;
     if (search_match_whole(&s->match, &s->filter->query))
         found_entry(s, id, sort, body);
@@ -236,11 +253,7 @@ static bool look_through(void *context, const struct person_id *subject)
     if (s->filter->has_person && !person_id_equal(subject, &s->filter->person))
         return true;
     s->subject = *subject;
-    s->has_document = s->restricted = false;
-    views_get_name(s->txn, s->site, subject, &s->name);
-    search_match_begin(&s->match);
-    search_match_about(&s->match, &s->filter->query, buffer_bytes(&s->name));
-    memcpy(s->about, s->match.found, sizeof s->about);
+    s->has_document = s->restricted = s->has_name = false;
     views_timeline(s->txn, s->site, subject, NULL, look_at, s);
     if (s->ended || s->out->failed || s->daemon->config.role == ROLE_HUB)
         return !s->ended && !s->out->failed;
@@ -271,6 +284,7 @@ void search_scan(struct daemon *daemon, struct views_txn *txn, struct log_reader
         qsort(out->hits, out->count, sizeof *out->hits, compare_hits);
     explicit_bzero(&s.key, sizeof s.key);
     search_match_release(&s.match);
+    search_match_release(&s.about);
     opener_release(&s.opener);
     opened_release(&s.opened);
     buffer_release(&s.scratch);
