@@ -15,14 +15,14 @@
 /* The words as one query; an argument with spaces is several words, and a phrase only between quotes of its own. */
 static char *join_words(const struct cli *cli)
 {
-    size_t len = 1;
+    char *text = NULL;
+    size_t len;
+    FILE *to = open_memstream(&text, &len);
+    if (!to)
+        return NULL;
     for (size_t i = 0; i < cli->word_count; i++)
-        len += strlen(cli->words[i]) + 1;
-    char *text = calloc(1, len), *to = text;
-    for (size_t i = 0; text && i < cli->word_count; i++) {
-        to = stpcpy(to, i > 0 ? " " : "");
-        to = stpcpy(to, cli->words[i]);
-    }
+        fprintf(to, "%s%s", i > 0 ? " " : "", cli->words[i]);
+    fclose(to);
     return text;
 }
 
