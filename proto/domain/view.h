@@ -129,10 +129,23 @@ uint32_t document_not_recognised(const struct document *document);
 /* The support episode in force, for defaults ("farewell" ends it): how it was called, else the id (hex) of the event
  * that opened it. False when there is none. Lives until the document changes. */
 bool document_current_episode(const struct document *document, struct bytes *episode);
-/* Who the person is at a glance, as pairs of a map; returns how many it appended. known_as, pronouns, contact,
- * date_of_birth, nhs_number, key_workers, team: arrays of texts, all that are shown, left out when there is none;
- * support: "waiting", "active" or "ended", nil before an introduction; to_settle and not_recognised: how many. When
- * memory ran out, `out` has failed. */
+/* Who the person is at a glance, as pairs of a map; returns how many it appended. When memory ran out, `out` has failed.
+ *
+ *   known_as, pronouns, contact, date_of_birth, nhs_number, key_workers, team, shared_with
+ *                    arrays of texts, all that are shown; left out when nobody wrote it
+ *   support          "waiting", "active" or "ended", nil before an introduction
+ *   episode          how the time of support in force is called; else left out, as all below
+ *   retain_until     after the farewell: the date until which the record is kept; and way_back, in words
+ *   paused           yes; paused_until, a date
+ *   moved_to         the site of the team that the person went to
+ *   introductions    of this time, also the return: array of {source (code), when (ms), who, own_words}
+ *   about_me, access_needs, safety_plan, plan
+ *                    arrays of {what (in words), values (texts), before}
+ *   goals            array of {values (texts), status (codes), before, entry (bin)}
+ *   linked           array of the persons' ids (bin) that are this person too
+ *   to_settle, not_recognised  how many
+ *
+ * before: yes where all of it was written before the person last came back: "from before, check". */
 uint32_t document_summary(const struct document *document, struct buffer *out);
 /* The devices of a site: whose they are and what they sign with. `key` is NULL where it was not told. False: memory ran
  * out (before the first). */

@@ -329,14 +329,77 @@ static inline char *rows_text(const struct document *document, enum view view, c
     return (char *)d.text.data;
 }
 
-/* What the team's events come to in a view of Jo, as text. */
+/* The same events in another order: 0 as they were written, 1 the last first, 2 every other one, and all of them twice. */
+#define FOLD_ORDERS 3
+static inline struct document *fold_in_order(const struct team *team, unsigned order)
+{
+    struct document *document = document_new();
+    assert_non_null(document);
+    for (unsigned times = order == 2 ? 2 : 1; times > 0; times--)
+        for (size_t i = 0; i < team->count; i++) {
+            size_t half = (team->count + 1) / 2;
+            size_t at = order == 0 ? i : order == 1 ? team->count - 1 - i : i < half ? 2 * i : 2 * (i - half) + 1;
+            struct fold_event event = team->events[at].event;
+            assert_true(document_fold(document, &event));
+            event.at = team->events[at].again;
+            assert_true(document_fold(document, &event));
+        }
+    return document;
+}
+
+static inline void assert_rows_of(const struct team *team, enum view view, const struct person_id *subject,
+                                  const char *expected)
+{
+    for (unsigned order = 0; order < FOLD_ORDERS; order++) {
+        struct document *document = fold_in_order(team, order);
+        char *text = rows_text(document, view, subject);
+        assert_string_equal(text, expected);
+        free(text);
+        document_free(document);
+    }
+}
+
+/* What the team's events come to in a view of Jo, as text, in whatever order they came. */
 static inline void assert_rows(const struct team *team, enum view view, const char *expected)
 {
-    struct document *document = fold_all(team);
-    char *text = rows_text(document, view, &JO);
-    assert_string_equal(text, expected);
-    free(text);
-    document_free(document);
+    assert_rows_of(team, view, &JO, expected);
+}
+
+/* The same of the site's own. */
+static inline void assert_site_rows(const struct team *team, enum view view, const char *expected)
+{
+    assert_rows_of(team, view, &PERSON_ID_NONE, expected);
+}
+
+/* The person's summary as one text; free it. */
+static inline char *summary_text(const struct document *document)
+{
+    static struct mp_reader r;
+    struct buffer pairs = {0}, map = {0}, text = {0};
+    uint32_t count = document_summary(document, &pairs);
+    assert_false(pairs.failed);
+    mp_put_map(&map, count);
+    buffer_append(&map, pairs.data, pairs.len);
+    mp_reader_init(&r, buffer_bytes(&map));
+    assert_true(mp_next(&r));
+    dump_value(&r, &text);
+    assert_true(mp_done(&r));
+    buffer_append(&text, "", 1);
+    buffer_release(&pairs);
+    buffer_release(&map);
+    return (char *)text.data;
+}
+
+static inline void assert_summary_has(const struct team *team, const char *part, bool there)
+{
+    for (unsigned order = 0; order < FOLD_ORDERS; order++) {
+        struct document *document = fold_in_order(team, order);
+        char *text = summary_text(document);
+        if ((strstr(text, part) != NULL) != there)
+            fail_msg("%s %s %s", text, there ? "lacks" : "has", part);
+        free(text);
+        document_free(document);
+    }
 }
 
 #endif
