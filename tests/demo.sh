@@ -49,26 +49,30 @@ check "a ticket lets one in" at eve join "$ticket"
 check "and only one" not at mallory join "$ticket"
 check "who can be shut out again" at hub hub revoke "$(at hub hub devices --json | jq -r '.[] | select(.worker == "eve") | .device')"
 
-step "2. Somebody introduces themselves in Salford; both Salford laptops have it, Lambeth's do not"
-jo=$(at amy introduce --known-as Jo --source B1 --own-words "I would like to get out more" --urgency 2 --json | jq -r .person)
+step "2. A crisis in Salford begins as a worry. Jo is with the team; Amy, a support worker, is worried, and says so"
+jo=$(at amy introduce Jo --source themselves --own-words "I would like to get out more" --json | jq -r .person)
+at amy welcome Jo --offer short >/dev/null
+at amy worried-about Jo "does not sleep, gives things away" --protects "the sister rings every evening" --urgency routine >/dev/null
 check "it arrives" wait_until 30 all_same
-show ben front-door
-check "Ben sees who is waiting" grep -q Jo <(at ben front-door)
+show ben safety
+check "Ben sees what they hold together" grep -q "gives things away" <(at ben safety)
 check "Cat's laptop, in Lambeth, does not hold it" not at cat show "$jo"
 
-step "3. The network goes. Amy and Ben go on, and both write down the same thing, differently"
+step "3. The network goes. Ben had a good talk with Jo. Amy, who cannot know, meets Jo and hears worse"
 stop hub
-at amy record support.started --person Jo >/dev/null
-at amy record person.details.recorded --person Jo date_of_birth=1990-01-02 >/dev/null
-at amy note Jo "Met at the library. Likes gardening." >/dev/null
-at ben record person.details.recorded --person Jo date_of_birth=1990-02-01 >/dev/null
-at ben record contact.recorded --person Jo mechanism=02 attendance=5 minutes=20 text="Rang; we meet on Friday." >/dev/null
+at ben stand-down Jo "does not sleep" "a good week; talked it through with Jo" >/dev/null
+at ben safety-plan Jo --helps "call the crisis line" >/dev/null
+at ben keyworker Jo ben --person-agrees >/dev/null
+at amy worried-about Jo "says it would be better not to wake up" --protects "the sister" --urgency "very urgent" >/dev/null
+at amy crisis open Jo "very urgent" --where "at home" --trigger "a letter from the landlord" --on "3 hours ago" >/dev/null
+at amy safety-plan Jo --helps "call the sister" >/dev/null
+at amy keyworker Jo amy --person-agrees >/dev/null
 tell "Saved on each laptop, though there is no hub:"
 show amy status
 waiting() { json "$1" '[.sites[].waiting] | add' status; }
-check "Amy has three events waiting" test "$(waiting amy)" = 3
-check "Ben has two" test "$(waiting ben)" = 2
-check "what is not shared is not called shared" test "$(json amy '[.sites[] | .saved - .shared] | add' status)" = 3
+check "Amy has four entries waiting" test "$(waiting amy)" = 4
+check "Ben has three" test "$(waiting ben)" = 3
+check "what is not shared is not called shared" test "$(json amy '[.sites[] | .saved - .shared] | add' status)" = 4
 
 step "4. Still no network, and Cat's laptop in Lambeth dies twice (kill -9) while it takes in 2,000 events"
 at cat introduce --known-as Lee --source Q1 --urgency 1 >/dev/null
@@ -93,20 +97,31 @@ step "5. The network comes back. Nobody does anything, and everything converges"
 start hub
 before=$SECONDS
 check "all views are byte-identical on the hub and each laptop" wait_until 60 all_same
-tell "after $((SECONDS - before)) s. Neither date of birth was overwritten; both are there, to be settled together:"
+tell "after $((SECONDS - before)) s. Ben stood down the one worry that he knew of. The other one is open, and so is the crisis:"
+show ben safety
+check "the worry that Ben had not heard of is open" grep -q "not to wake up" <(at ben safety)
+check "the one that he stood down is not" not grep -q "gives things away" <(at ben safety)
+check "the four hours run" test "$(json ben '.rows[0].clock // empty | length > 0' safety)" = true
+tell "Both wrote what helps, and both agreed a key worker. Nothing was overwritten:"
 show ben to-settle
-show amy show Jo
-check "Ben finds both dates" test "$(at ben to-settle | grep -oE '1990-0[12]-0[12]' | sort -u | wc -l)" = 2
-check "and so does Amy" test "$(at amy to-settle | grep -oE '1990-0[12]-0[12]' | sort -u | wc -l)" = 2
-check "both wrote the story" test "$(at amy show Jo --json | grep -oE 'gardening|Friday' | sort -u | wc -l)" = 2
+check "Ben finds both lines of the safety plan" test "$(at ben to-settle | grep -oE 'call the (sister|crisis line)' | sort -u | wc -l)" = 2
+check "and so does Amy" test "$(at amy to-settle | grep -oE 'call the (sister|crisis line)' | sort -u | wc -l)" = 2
 
-step "6. Amy and Ben talk. It was February, and Amy becomes Jo's key worker"
-at ben settle "$jo" date_of_birth 1990-02-01 --with amy >/dev/null
-at amy record keyworker.agreed --person Jo worker=amy person_agrees=yes >/dev/null
+step "6. Ben goes there; the clock stops. They talk, and settle it together. Amy does not carry it home alone"
+at ben crisis respond Jo "stayed until the sister came" --how "face to face" --who ben --on "1 hour ago" >/dev/null
+number() { json ben "[.rows[] | select(.field == \"$1\") | .number] | first" to-settle; }
+at ben settle "$(number safety_helps)" --text "call the sister, then the crisis line" --with amy >/dev/null
+at ben settle Jo keyworker amy --with amy >/dev/null
+at amy worry share "today's visit does not leave me alone" >/dev/null
 check "it reaches everyone" wait_until 30 all_same
-show ben caseload
+at ben worry hold "today's visit" >/dev/null
+check "so does Ben's answer" wait_until 30 all_same
+show amy show Jo
+show amy worries
 check "nothing is left to settle" test "$(json amy '[.sites[].to_settle] | add' status)" = 0
-check "the caseload names the key worker" grep -q "Amy Okafor" <(at ben caseload)
+check "Amy is the key worker" grep -q "Amy Okafor" <(at ben caseload)
+check "Ben holds it too" grep -q "Ben Shaw" <(at amy worries)
+check "search finds who said what" grep -q landlord <(at ben search landlord)
 
 step "7. What don't we know? When each laptop was last heard, and what waits"
 heard_all() { [ "$(at hub freshness --json | jq '[.. | objects | .waiting? // empty] | add')" = 0 ]; }
