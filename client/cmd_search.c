@@ -31,7 +31,8 @@ static enum felloe_code read_since(struct cli *cli, int64_t *since)
     const char *text = cli_option(cli, "since");
     struct when when;
     if (!when_parse(text, WHEN_BACK, when_now(), &when))
-        return cli_fail(cli, FELLOE_INVALID, "--since %.40s is not a day: write 2026-12-01, yesterday, or monday", text);
+        return cli_fail(cli, FELLOE_INVALID, "--since %.40s is not a day: write 2026-12-01, yesterday, or monday",
+                        text);
     *since = when.ms;
     return FELLOE_OK;
 }

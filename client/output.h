@@ -10,8 +10,8 @@
 
 /* Makes sure that text is UTF-8 here, whatever the locale says. Once, at the start. */
 void out_init(void);
-/* Text that others wrote: what a terminal would obey, line ends too, becomes a space each. On a terminal, what runs from
- * right to left is set apart from what stands beside it. */
+/* Text that others wrote: what a terminal would obey, line ends too, becomes a space each. On a terminal, what runs
+ * from right to left is set apart from what stands beside it. */
 void out_text(FILE *file, const char *text);
 /* The same into a new string, of one line; NULL when memory ran out. */
 char *out_one_line(const char *text);

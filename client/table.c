@@ -236,7 +236,7 @@ static void print_row(const struct table *table, const char *const *cells, const
     bool more = true;
     for (size_t c = 0; c < table->column_count; c++) {
         rest[c] = cells[c] ? cells[c] : "";
-        pieces[c].runs = out_width() > 0 ? text_runs(rest[c]) : RUNS_RIGHT; /* in a pipe there is nothing but the text */
+        pieces[c].runs = out_terminal() ? text_runs(rest[c]) : RUNS_RIGHT; /* a pipe gets nothing but the text */
     }
     while (more) {
         more = false;
