@@ -319,10 +319,10 @@ enum felloe_code sense_check(const struct sense_case *c, struct felloe_error *er
     if (c->document)
         record_readings(c->document, &count, &ok);
     enum felloe_code code = FELLOE_OK;
-    if (!ok || !read_fields(&s))
-        code = felloe_fail(s.error, FELLOE_FAILED, "Memory ran out.");
-    else if (!check_times(&s) || !check_fields(&s) || !check_audience(&s) || !check_type(&s))
+    if (ok && read_fields(&s) && (!check_times(&s) || !check_fields(&s) || !check_audience(&s) || !check_type(&s)))
         code = FELLOE_INVALID;
+    if (!ok || s.raw.failed)
+        code = felloe_fail(s.error, FELLOE_FAILED, "Memory ran out.");
     buffer_release(&s.raw);
     return code;
 }

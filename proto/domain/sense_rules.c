@@ -168,7 +168,8 @@ static bool access_need(struct sense *s)
     buffer_append(&key, need.data, need.len);
     buffer_append_byte(&key, EACH_SEPARATOR);
     buffer_append(&key, detail.data, detail.len);
-    bool there = key.failed || reading_is(sense_reading(s, REG_access_need, buffer_bytes(&key)), "in");
+    bool there = reading_is(sense_reading(s, REG_access_need, buffer_bytes(&key)), "in");
+    s->raw.failed = key.failed; /* then nobody listens to what follows */
     buffer_release(&key);
     return there || sense_refuse(s, "No access need \"%s\" (%.*s) is recorded that could be taken away. Give need and "
                                     "detail as `felloe before-you-call` shows them.",

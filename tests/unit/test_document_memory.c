@@ -4,13 +4,67 @@
 #include "tests/unit/given_history.h"
 #include "tests/unit/given_memory.h"
 
+#include "proto/domain/sense.h"
+
 /* What happened, of one person and in the site; and the bytes of their documents. */
 static struct team *person, *site;
 static struct buffer person_bytes, site_bytes;
+/* What somebody would record next. */
+static const char *const next[][10] = {
+    {"support.ended", "agreed", "yes"},
+    {"conflict.settled", "what", "keyworker", "chosen", "amy"},
+    {"conflict.settled", "what", "pronouns", "chosen", "they"},
+    {"sharing.made", "what", "plan", "to", "housing", "basis", "asked for"},
+    {"accessneed.recorded", "need", "interpreter", "detail", "BSL", "status", "out"},
+    {"goal.set", "own_words", "sleep"},
+};
+#define NEXT (sizeof next / sizeof next[0])
+static struct buffer next_fields[NEXT];
 /* What a story is given. */
 static struct document *document;
 
 /* ---- a person and a team with whom everything has happened ---- */
+
+/* What is a thread of its own, and what speaks of it. */
+static void threads_of_a_person(struct team *team)
+{
+    char id[65];
+    id_hex(write_(team, 1, "task.raised", "what", "benefits form", "due", "2026-11-27"), id);
+    write_(team, 2, "task.taken", "task", id, "worker", "amy");
+    write_(team, 3, "task.closed", "task", id, "state", "done");
+    id_hex(write_(team, 1, "goal.set", "own_words", "walk to the shop", "baseline", "4"), id);
+    write_(team, 2, "goal.scored", "goal", id, "score", "6");
+    write_(team, 3, "goal.changed", "goal", id, "text", "walk to the park", "status", "reached");
+    id_hex(write_(team, 1, "concern.raised", "words", "not eating", "urgency", "2"), id);
+    write_(team, 2, "concern.stooddown", "which", id, "why", "eats again");
+    write_(team, 3, "crisis.opened", "urgency", "4", "where", "at home");
+    write_(team, 1, "crisis.responded", "how", "01", "who", "amy");
+    id_hex(write_(team, 2, "contact.planned", "when", "2026-11-24T10:00:00Z", "place", "library", "with", "amy"), id);
+    write_(team, 3, "contact.recorded", "appointment", id, "attendance", "5", "minutes", "30");
+    id_hex(write_(team, 3, "contact.recorded", "attendance", "3"), id);
+    write_(team, 1, "contact.corrected", "of", id, "field", "attendance", "value", "5");
+    write_(team, 2, "sharing.preference", "agency", "housing", "category", "all", "choice", "object");
+    write_(team, 3, "accessneed.recorded", "need", "interpreter", "detail", "BSL");
+    write_(team, 1, "aboutme.changed", "section", "helps", "text", "tea");
+    write_(team, 2, "aboutme.changed", "section", "helps", "text", "quiet");
+    write_(team, 3, "decision.made", "question", "who calls?", "chosen", "amy", "options", "amy", "options", "ben");
+    write_(team, 1, "measure.completed", "reqol", "22");
+    write_(team, 2, "connection.updated", "resource", id, "status", "offered");
+}
+
+static void threads_of_the_site(struct team *team)
+{
+    char id[65];
+    id_hex(write_(team, 1, "worker.out", "where", "library", "back_by", "2026-11-21T17:00:00Z"), id);
+    write_(team, 2, "worker.safe", "outing", id);
+    id_hex(write_(team, 1, "worry.shared", "text", "a hard week"), id);
+    write_(team, 2, "worry.held", "worry", id, "worker", "w2");
+    id_hex(write_(team, 1, "resource.recorded", "name", "Larder", "schedule", "mon-fri 09:00-17:00"), id);
+    write_(team, 2, "resource.recorded", "resource", id, "status", "closed");
+    write_(team, 1, "resource.recorded", "resource", id, "status", "changed");
+    id_hex(write_(team, 2, "session.recorded", "name", "drop-in", "schedule", "tue 10:00-12:00"), id);
+    write_(team, 1, "session.recorded", "session", id, "status", "cancelled");
+}
 
 static void of_a_person(struct team *team)
 {
@@ -42,6 +96,7 @@ static void of_a_person(struct team *team)
     sync_all(team, 2);
     write_(team, 1, "support.ended", "agreed", "yes");
     write_(team, 3, "contact.recorded", "attendance", "6");
+    threads_of_a_person(team);
 }
 
 static void of_the_site(struct team *team)
@@ -57,6 +112,7 @@ static void of_the_site(struct team *team)
             write_(team, 1, "entry.struck", "of", id_hex(joined, id), "why", "there is no such worker");
     }
     sync_all(team, 2);
+    threads_of_the_site(team);
 }
 
 static void make_bytes(const struct team *team, struct buffer *out)
@@ -241,6 +297,24 @@ static bool answers(struct buffer *out)
     return !out->failed;
 }
 
+/* What somebody would record next, and whether it makes sense. */
+static bool sense(struct buffer *out)
+{
+    for (size_t i = 0; i < NEXT; i++) {
+        struct felloe_error error = {0}, warning;
+        const struct sense_case c = {.type = catalogue_find(bytes_str(next[i][0])), .document = document,
+                                     .fields = buffer_bytes(&next_fields[i]), .subject = JO,
+                                     .site = bytes_str("dale"), .worker = bytes_str("w1"), .now = NOON + DAY};
+        enum felloe_code code = sense_check(&c, &error, &warning);
+        if (code == FELLOE_FAILED)
+            return false;
+        mp_put_uint(out, (uint64_t)code);
+        mp_put_text(out, error.message);
+        mp_put_text(out, warning.message);
+    }
+    return !out->failed;
+}
+
 static void views(void **state)
 {
     (void)state;
@@ -252,6 +326,7 @@ static void views(void **state)
         {"devices", given_a_site, devices, end},
         {"summary", given_a_person, summary, end},
         {"answers", given_a_person, answers, end},
+        {"sense", given_a_person, sense, end},
     };
     for (size_t i = 0; ALLOCATIONS_CAN_FAIL && i < sizeof stories / sizeof stories[0]; i++)
         memory_runs_out_anywhere(&stories[i]);
@@ -266,9 +341,13 @@ int main(void)
     of_the_site(site);
     make_bytes(person, &person_bytes);
     make_bytes(site, &site_bytes);
+    for (size_t i = 0; i < NEXT; i++)
+        fields_of(&next_fields[i], next[i][0], &next[i][1]);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     buffer_release(&person_bytes);
     buffer_release(&site_bytes);
+    for (size_t i = 0; i < NEXT; i++)
+        buffer_release(&next_fields[i]);
     team_free(person);
     team_free(site);
     return failed;

@@ -284,6 +284,8 @@ static const struct typed typed[] = {
     {"conflict.settled", {"what", "date_of_birth", "chosen", "1990-02-28", "text", "It is in the passport."}},
     {"person.details.recorded", {"nhs_number", "943 476 5919", "date_of_birth", "1990-02-28", "known_as", ""}},
     {"support.ended", {"agreed", "yes"}},
+    {"contact.corrected",
+     {"of", "69621650bed9f4e0deb774783358e64f3a147da4c63e1938e4dcda7bc8a85ef0", "field", "minutes", "value", "1h30"}},
 };
 #define TYPED (sizeof typed / sizeof typed[0])
 
