@@ -101,8 +101,13 @@ void cell_print(FILE *to, const struct column_def *column, const struct felloe_v
     case CELL_TEXT:
     case CELL_CODE:
     case CELL_WORKER:
-    case CELL_RESOURCE:
         print_text(to, column, cell, context);
+        break;
+    case CELL_RESOURCE:
+        if (felloe_value_kind(felloe_value_at(cell, 1)) == FELLOE_TEXT)
+            fputs(felloe_value_text(felloe_value_at(cell, 1)), to);
+        else
+            print_id(to, felloe_value_at(cell, 0)); /* of an entry that is not here (yet) */
         break;
     case CELL_WORKERS:
     case CELL_CODES:
@@ -222,6 +227,10 @@ void cell_json(json_t *row, const struct column_def *column, const struct felloe
     case CELL_OPEN:
         value = json_pack("{s:b,s:o}", "open", felloe_value_bool(felloe_value_at(cell, 0)), "until",
                           time_json(felloe_value_at(cell, 1)));
+        break;
+    case CELL_RESOURCE:
+        value = json_of(felloe_value_at(cell, 0));
+        put_beside(row, column->name, "label", json_of(felloe_value_at(cell, 1)));
         break;
     default: value = json_of(cell); break;
     }
