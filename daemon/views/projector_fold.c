@@ -391,9 +391,9 @@ static bool any_event(void *context, const struct event_id *id, uint64_t sort, c
 static void fold_restricted(struct fold_work *work, struct fold_step *step, const struct person_id *subject)
 {
     bool has_any = false;
-    if (step->identity->role == ROLE_SPOKE && !is_locked(work, step, subject) &&
-        !views_has_left(step->views, step->site, subject))
+    if (step->identity->role == ROLE_SPOKE)
         views_restricted_timeline(step->views, step->site, subject, NULL, any_event, &has_any);
+    has_any = has_any && !is_locked(work, step, subject) && !views_has_left(step->views, step->site, subject);
     if (has_any) {
         struct refolding refolding = {work, step};
         document_clear(work->document);

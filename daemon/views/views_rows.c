@@ -150,6 +150,8 @@ bool views_put_restricted(struct views_txn *txn, struct bytes site, const struct
     struct store_key key;
     views_key_subject(&key, site, subject);
     if (!document) {
+        if (!store_get(txn->store, VIEWS_RESTRICTED, key_bytes(&key), NULL))
+            return true;
         drop_rows(txn, site, subject, true);
         store_delete(txn->store, VIEWS_RESTRICTED, key_bytes(&key));
         return true;

@@ -119,7 +119,12 @@ static void what_the_backup_says_is_erased_is_erased_here(void **state)
     struct given_hub hub = given_hub(ROLE_HUB);
     struct given_log *g = hub.g;
     const struct key_id gone = {{0xEE}};
+    struct key_record restricted = new_person(SITE), got;
+    restricted.kind = KEY_PERSON_AUDIENCE;
+    assert_true(audience_add(&restricted.members, bytes_str("amy")));
+    assert_true(audience_add(&restricted.members, bytes_str("ben")));
     given_log_reopen(g);
+    assert_int_equal(keyring_add(g->keyring, &restricted, 1, NULL), FELLOE_OK);
     assert_int_equal(keyring_erase(g->keyring, &gone, 1, NULL), FELLOE_OK);
     write_backup(g, true, hub.keys);
     given_log_close(g);
@@ -128,6 +133,8 @@ static void what_the_backup_says_is_erased_is_erased_here(void **state)
     struct keyring *ring;
     assert_int_equal(keyring_open(&ring, other.path, g->identity.keyring_key, NULL), FELLOE_OK);
     assert_true(keyring_erased(ring, &gone));
+    assert_int_equal(keyring_audience_key(ring, &restricted, &got), FELLOE_OK); /* keys are for whom they were */
+    assert_memory_equal(&got.key, &restricted.key, sizeof got.key);
     keyring_close(ring);
     given_dir_end(&other);
     given_hub_end(&hub);
