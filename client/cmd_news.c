@@ -83,8 +83,8 @@ static void print_rest(const struct cli *cli, const struct felloe_answer *answer
     if (*problem)
         fprintf(stderr, "felloe: that you have looked could not be noted: %s\n", problem);
     if (total > shown)
-        printf("%s%lld more, older than these: --limit %lld shows them too, and until then all of it stays news.%s\n",
-               out_style(STYLE_GREY), (long long)(total - shown), (long long)total, out_style(STYLE_PLAIN));
+        printf("%sThe newest are shown; older ones: --limit %lld. Until they are shown, all of it stays news.%s\n",
+               out_style(STYLE_GREY), (long long)total, out_style(STYLE_PLAIN));
     else if (cli_option(cli, "keep") && shown > 0)
         printf("%sThis stays news.%s\n", out_style(STYLE_GREY), out_style(STYLE_PLAIN));
 }

@@ -141,14 +141,13 @@ static enum felloe_code print_hits(struct cli *cli, const struct search_query *q
     return table_print(table, &cli->error);
 }
 
-/* How many there are, where not all of them are shown. */
+/* The foot of the table says how many match. */
 static void print_more(const struct felloe_answer *answer)
 {
     int64_t total = felloe_value_integer(felloe_value_get(felloe_answer_summary(answer), "total"));
-    int64_t shown = (int64_t)felloe_answer_count(answer);
-    if (total > shown)
-        printf("%s%lld entries match; these are the best %lld. More: --limit, or one more word.%s\n",
-               out_style(STYLE_GREY), (long long)total, (long long)shown, out_style(STYLE_PLAIN));
+    if (total > (int64_t)felloe_answer_count(answer))
+        printf("%sThe best are shown. More: --limit, or one more word.%s\n", out_style(STYLE_GREY),
+               out_style(STYLE_PLAIN));
 }
 
 static enum felloe_code print_answer(struct cli *cli, const char *words, const struct felloe_answer *answer)
