@@ -145,6 +145,7 @@ static const struct {
     {"worry.held", "worry K, worker K", "worry_held U"},
     {"supervision.held", "kind K, date K, support K, audience K", ""},
     {"reflection.recorded", "learned K, themes K", ""},
+    {"experience.shared", "by K, good K, better K, change K", ""},
     {"worker.joined", "worker L, name L, role L, agency L, device L, key L", "worker_state L"},
     {"worker.left", "worker L, why L", "worker_state L"},
 };
