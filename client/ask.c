@@ -11,7 +11,6 @@
 #include "client/output.h"
 #include "client/record.h"
 #include "client/when.h"
-#include "client/wrap.h"
 
 bool ask_possible(const struct cli *cli)
 {
@@ -59,30 +58,13 @@ enum felloe_code ask_line(struct cli *cli, const char *question, const char *oth
 
 /* ---- the codes ---- */
 
-static size_t widest_label(const struct code_list *list)
-{
-    size_t widest = 0;
-    for (size_t i = 0; i < list->count; i++) {
-        size_t width = text_width(list->codes[i].label);
-        widest = width > widest ? width : widest;
-    }
-    return widest;
-}
+#define CODES_SHOWN 12 /* more are listed when asked for */
 
-/* A short list a line each, a long one in columns. */
 static void list_codes(struct cli *cli, const struct code_list *list)
 {
-    size_t width = widest_label(list) + 8, per_line = list->count <= 7 ? 1 : 78 / width;
-    per_line = per_line < 1 ? 1 : per_line;
-    size_t lines = (list->count + per_line - 1) / per_line;
-    for (size_t l = 0; l < lines; l++) {
-        for (size_t i = l; i < list->count; i += lines) {
-            const struct code *code = &list->codes[i];
-            bool last = i + lines >= list->count, own = strlen(code->code) <= 3;
-            size_t pad = width - 8 - text_width(code->label);
-            fprintf(cli->asks, "  %-3s %s%*s", own ? code->code : "", code->label, last ? 0 : (int)pad + 2, "");
-        }
-        fputc('\n', cli->asks);
+    for (size_t i = 0; i < list->count; i++) {
+        const struct code *code = &list->codes[i];
+        fprintf(cli->asks, "  %-3s %s\n", strlen(code->code) <= 3 ? code->code : "", code->label);
     }
 }
 
@@ -121,6 +103,7 @@ static void question_of(const struct field_def *field, bool required, char *out,
 {
     const char *hint = "";
     switch (field->kind) {
+    case KIND_CODE: hint = field->codes->count > CODES_SHOWN ? "? lists them" : ""; break;
     case KIND_DATE: hint = "a day"; break;
     case KIND_TIME: hint = "a day and a time"; break;
     case KIND_YESNO: hint = "yes or no"; break;
@@ -139,7 +122,7 @@ enum felloe_code ask_field(struct cli *cli, const struct field_def *field, bool 
     char question[240];
     const char *label = field->codes && otherwise ? code_label(field->codes, bytes_str(otherwise)) : NULL;
     question_of(field, required, question, sizeof question);
-    if (field->codes)
+    if (field->codes && field->codes->count <= CODES_SHOWN)
         list_codes(cli, field->codes);
     for (;;) {
         char *typed, *normal = NULL;
@@ -151,6 +134,11 @@ enum felloe_code ask_field(struct cli *cli, const struct field_def *field, bool 
         if (!*typed && !required) {
             free(typed);
             return FELLOE_OK;
+        }
+        if (field->codes && strcmp(typed, "?") == 0) {
+            list_codes(cli, field->codes);
+            free(typed);
+            continue;
         }
         code = *typed ? field_normal(field, typed, when_now(), &normal, &error)
                       : felloe_fail(&error, FELLOE_INVALID, "This is needed (ctrl-D gives up, and nothing is recorded).");

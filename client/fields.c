@@ -105,10 +105,14 @@ void fields_print(FILE *to, const char *type, const struct felloe_value *fields,
     struct cell_context own = *context;
     if (felloe_value_get(fields, "name")) /* says itself who the worker's id is */
         own.names = NULL;
+    const char *between = "";
     for (size_t i = 0; i < felloe_value_count(fields); i++) {
         const char *name = felloe_value_key(fields, i);
         const struct field_def *field = field_of(type, name);
-        fputs(i ? " · " : "", to);
+        if (field && field->self) /* what it changes has mostly the same words */
+            continue;
+        fputs(between, to);
+        between = " · ";
         if (needs_label(field, name))
             fprintf(to, "%s: ", field ? field->label : name);
         print_value(to, field, felloe_value_at(fields, i), &own);

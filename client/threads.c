@@ -328,6 +328,7 @@ enum felloe_code threads_find(struct cli *cli, const char *type, const char *fie
         felloe_answer_free(answer);
         return FELLOE_OK;
     }
+    out->of_people = target && target->about == ABOUT_PERSON;
     return listing ? read_view(cli, listing, out) : FELLOE_OK;
 }
 
@@ -398,6 +399,9 @@ static enum felloe_code none_fits(struct cli *cli, const struct thread_list *lis
     const char *whose = list->whose ? list->whose : "", *of = *whose ? " of " : "";
     if (list->whole && len >= 4 && strspn(text, "0123456789abcdefABCDEF") == len)
         return FELLOE_OK; /* an id that the daemon may know */
+    if (list->of_people)
+        return cli_fail(cli, FELLOE_NOT_FOUND, "no %s that is listed begins with \"%.60s\": say whose it is, PERSON before "
+                        "it", list->what, text);
     tell_all(list, NULL, (struct bytes){0}, 0, all, sizeof all);
     if (*all)
         return cli_fail(cli, FELLOE_NOT_FOUND, "no %s%s%s begins with \"%.60s\"; there is: %s", list->what, of, whose,

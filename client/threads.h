@@ -19,6 +19,7 @@ struct thread_list {
     const char *whose;       /* the person as typed; NULL: all people */
     struct thread_item *items;
     size_t count;
+    bool of_people;          /* of all people's: naming one finds more */
     bool whole;              /* an id that is not among them may be right all the same */
 };
 
