@@ -93,6 +93,41 @@ static const char *entries_word(uint64_t count)
     return count == 1 ? "entry" : "entries";
 }
 
+void happened_let_go(struct happened *h, const struct happened_moved *moved)
+{
+    unsigned keep = h->moved_count < HAPPENED_MOVED ? h->moved_count : HAPPENED_MOVED - 1;
+    memmove(&h->moved[1], &h->moved[0], keep * sizeof h->moved[0]);
+    h->moved[0] = *moved;
+    h->moved_count = keep + 1;
+}
+
+void happened_shared_text(uint64_t entries, char out[80])
+{
+    if (entries == 1)
+        snprintf(out, 80, "the one entry written here is shared");
+    else if (entries == 0)
+        snprintf(out, 80, "none of it was written here");
+    else
+        snprintf(out, 80, "all %" PRIu64 " entries written here are shared", entries);
+}
+
+void happened_let_go_text(const struct happened *h, struct bytes site, uint64_t now_ms, char out[HAPPENED_TEXT_MAX])
+{
+    size_t at = 0;
+    out[0] = '\0';
+    for (unsigned i = 0; i < h->moved_count && at < HAPPENED_TEXT_MAX; i++) {
+        const struct happened_moved *moved = &h->moved[i];
+        char when[40], shared[80];
+        if (!bytes_is(site, moved->site) || !is_told(&moved->at, now_ms))
+            continue;
+        put_time(moved->moved_ms, when);
+        happened_shared_text(moved->entries, shared);
+        at += (size_t)snprintf(out + at, HAPPENED_TEXT_MAX - at,
+                               "%s%s moved to %s on %s: this laptop let go of the record; %s.", at > 0 ? " " : "",
+                               moved->name[0] != '\0' ? moved->name : "A person", moved->to, when, shared);
+    }
+}
+
 void happened_refill_text(const struct happened *h, const char *site, uint64_t now_ms, char out[HAPPENED_TEXT_MAX])
 {
     const struct happened_refill *refill = find(h, site);

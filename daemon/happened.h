@@ -34,7 +34,19 @@ struct happened_refill {
     struct happened_at last;
 };
 
+/* A person whose record this laptop let go of. */
+#define HAPPENED_MOVED 4u
+struct happened_moved {
+    char site[SLUG_MAX + 1], to[SLUG_MAX + 1];
+    char name[HAPPENED_LABEL_MAX + 1]; /* "": not known */
+    int64_t moved_ms;                  /* when they moved */
+    uint64_t entries;                  /* that were written here */
+    struct happened_at at;
+};
+
 struct happened {
+    struct happened_moved moved[HAPPENED_MOVED]; /* the latest first */
+    unsigned moved_count;
     struct happened_refill refills[SITES_MAX];
     unsigned refill_count;
     uint32_t incarnation; /* this laptop went on as it; 0: it did not */
@@ -49,7 +61,11 @@ bool happened_refilled(struct happened *h, const char *site, const struct happen
 void happened_label(struct happened_from *from, const char *label);
 void happened_went_on(struct happened *h, uint32_t incarnation, uint64_t remade, uint64_t left,
                       struct happened_at now);
+/* "all 3 entries written here are shared" */
+void happened_shared_text(uint64_t entries, char out[80]);
+void happened_let_go(struct happened *h, const struct happened_moved *moved);
 /* Empty when there is nothing to tell (any more). */
+void happened_let_go_text(const struct happened *h, struct bytes site, uint64_t now_ms, char out[HAPPENED_TEXT_MAX]);
 void happened_refill_text(const struct happened *h, const char *site, uint64_t now_ms, char out[HAPPENED_TEXT_MAX]);
 void happened_went_on_text(const struct happened *h, uint64_t now_ms, char out[HAPPENED_TEXT_MAX]);
 

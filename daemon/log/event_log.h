@@ -96,6 +96,8 @@ enum log_job_kind {
     LOG_GOING_ON,     /* spoke: the hub named `incarnation` to go on as, because this stream has two histories */
     LOG_GO_ON,        /* spoke: goes on as it: what the site logs do not have of its own is written again -> remade.
                          With `patient` it does nothing when keys for that are not here (FELLOE_NOT_FOUND, missing) */
+    LOG_LET_GO,       /* spoke: puts away `ids`, unless the site's log has anything beyond `seen` and own_seq, all of which
+                         is shared: then FELLOE_NOT_FOUND */
     LOG_RESTORE_OWN,  /* repair: batch of own events of one incarnation, ascending, and their times, into a fresh log;
                          some may be missing between them. Without a batch: writes as `incarnation` from now on */
     LOG_KEEP_KEYS,    /* new_keys */
@@ -128,6 +130,10 @@ struct log_job {
     bool set_back;                /* LOG_NEXT_EPOCH: for certain, the next positions of the present epoch are others'.
                                      Should the job fail, nothing gets a position until one succeeds */
     const uint64_t *times;        /* LOG_RESTORE_OWN: when each was written (HLC) */
+    const struct key_id *ids;     /* LOG_LET_GO */
+    size_t id_count;
+    struct seen seen;
+    uint64_t own_seq;
     struct device_record *device;
     struct ticket_record *ticket;
     /* results */

@@ -251,6 +251,7 @@ enum felloe_code log_run_offer(struct event_log *log, struct log_job *job);
 enum felloe_code log_run_next_epoch(struct event_log *log, struct log_job *job);
 enum felloe_code log_run_going_on(struct event_log *log, struct log_job *job);
 enum felloe_code log_run_go_on(struct event_log *log, struct log_job *job);
+enum felloe_code log_run_let_go(struct event_log *log, struct log_job *job);
 enum felloe_code log_run_admit(struct event_log *log, struct log_job *job);
 
 /* What several kinds of jobs do. */

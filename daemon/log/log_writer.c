@@ -26,6 +26,7 @@ static const struct {
     [LOG_KEEP_KEYS] = {log_run_keys, false},    [LOG_ADD_SITE] = {log_run_add_site, false},
     [LOG_PUT_DEVICE] = {log_run_device, false}, [LOG_PUT_TICKET] = {log_run_ticket, false},
     [LOG_ADMIT] = {log_run_admit, false},       [LOG_RESTORE_OWN] = {log_run_restore_own, false},
+    [LOG_LET_GO] = {log_run_let_go, false},
 };
 
 /* NULL for NULL. */
@@ -86,6 +87,16 @@ static void refuse_while_set_back(struct event_log *log, struct log_job *jobs)
                 "recorded here. It is tried again by itself; `felloe status` says what stands in its way");
     for (struct log_job *job = jobs; job != NULL; job = next_job(job))
         if (job->kind == LOG_RECORD || job->kind == LOG_KEEP_PUSH)
+            fail_job(job, &why);
+}
+
+/* What came together with it may bring the very key back that it puts away. */
+static void put_off_letting_go(struct log_job *jobs)
+{
+    struct felloe_error why;
+    felloe_fail(&why, FELLOE_NOT_FOUND, "there is other news");
+    for (struct log_job *job = jobs; job != NULL && next_job(jobs) != NULL; job = next_job(job))
+        if (job->kind == LOG_LET_GO)
             fail_job(job, &why);
 }
 
@@ -237,6 +248,7 @@ static void run_group(struct event_log *log, struct log_job *jobs)
     }
     refuse_while_full(log, jobs);
     refuse_while_set_back(log, jobs);
+    put_off_letting_go(jobs);
     add_keys(log, jobs);
     if (!any_left(jobs))
         return;

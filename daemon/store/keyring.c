@@ -15,7 +15,7 @@
 #include "daemon/report.h"
 #include "daemon/store/keyring_inside.h"
 
-static const char *const table_names[] = {"keys", "owners", "erased", "devices", "meta"};
+static const char *const table_names[] = {"keys", "owners", "erased", "devices", "meta", "away"};
 
 #define NONCE_SIZE  crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 #define SEALED_SIZE (DATA_KEY_SIZE + crypto_aead_xchacha20poly1305_ietf_ABYTES)
@@ -266,6 +266,7 @@ static void add_one(struct keyring *keyring, struct store_txn *txn, const struct
     uint8_t value[VALUE_MAX];
     size_t len = seal(keyring, record, value);
     store_put(txn, T_KEYS, bytes_of(record->id.b, sizeof record->id.b), bytes_of(value, len));
+    store_delete(txn, T_AWAY, bytes_of(record->id.b, sizeof record->id.b));
 
     struct store_key key;
     keyring_owner_key(&key, record->kind, &record->owner, bytes_str(record->site));

@@ -39,6 +39,12 @@ bool keyring_failed(struct keyring *keyring);
 enum felloe_code keyring_erase(struct keyring *keyring, const struct key_id *ids, size_t count,
                                struct felloe_error *error);
 bool keyring_erased(struct keyring *keyring, const struct key_id *id);
+/* The same, of keys that this device needs no more (their person moved to another team): nothing is left of them here,
+ * but when one comes again it is taken. */
+enum felloe_code keyring_put_away(struct keyring *keyring, const struct key_id *ids, size_t count,
+                                  struct felloe_error *error);
+/* Was it put away, and has not come since? */
+bool keyring_away(struct keyring *keyring, const struct key_id *id);
 
 /* What must outlive the log: which sites there are (those with a site key; index from 0, false past the last), and at
  * a hub its devices, as rows of the log's table (log_admin.c), so that a hub whose log is gone still knows its laptops.

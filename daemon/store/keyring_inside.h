@@ -10,7 +10,7 @@
 #include "daemon/store/keyring.h"
 #include "daemon/store/store.h"
 
-enum { T_KEYS, T_OWNERS, T_ERASED, T_DEVICES, T_META, T_COUNT };
+enum { T_KEYS, T_OWNERS, T_ERASED, T_DEVICES, T_META, T_AWAY, T_COUNT };
 
 struct keyring {
     struct store *store;

@@ -2,6 +2,7 @@
 /* What lies beside the data keys in D/keys: which are erased, which sites there are, a hub's devices.
  *
  *   erased   key id (16) -> nothing
+ *   away     key id (16) -> nothing: let go of, and welcome when it comes again
  *   devices  device (16) -> the row of the log's table
  *   meta     "wipe" -> nothing: keys were deleted, and the file has not been written anew since */
 #include <stdlib.h>
@@ -64,8 +65,9 @@ void keyring_wipe_again(struct keyring *keyring)
         report(LEVEL_WARNING, "keys were erased, but what they were may still be found in the file: %s", error.message);
 }
 
-enum felloe_code keyring_erase(struct keyring *keyring, const struct key_id *ids, size_t count,
-                               struct felloe_error *error)
+/* Deletes the keys, and lists them in this table. */
+static enum felloe_code delete_keys(struct keyring *keyring, const struct key_id *ids, size_t count, unsigned table,
+                                    struct felloe_error *error)
 {
     struct store_txn *txn;
     size_t listed = 0;
@@ -80,9 +82,9 @@ enum felloe_code keyring_erase(struct keyring *keyring, const struct key_id *ids
             store_delete(txn, T_KEYS, id_bytes(&ids[i]));
             deleted = true;
         }
-        if (store_get(txn, T_ERASED, id_bytes(&ids[i]), NULL))
+        if (store_get(txn, table, id_bytes(&ids[i]), NULL))
             continue;
-        store_put(txn, T_ERASED, id_bytes(&ids[i]), (struct bytes){0});
+        store_put(txn, table, id_bytes(&ids[i]), (struct bytes){0});
         listed++;
     }
     if (deleted)
@@ -95,14 +97,36 @@ enum felloe_code keyring_erase(struct keyring *keyring, const struct key_id *ids
     return code == FELLOE_OK && deleted ? wipe(keyring, error) : code;
 }
 
-bool keyring_erased(struct keyring *keyring, const struct key_id *id)
+enum felloe_code keyring_erase(struct keyring *keyring, const struct key_id *ids, size_t count,
+                               struct felloe_error *error)
+{
+    return delete_keys(keyring, ids, count, T_ERASED, error);
+}
+
+enum felloe_code keyring_put_away(struct keyring *keyring, const struct key_id *ids, size_t count,
+                                  struct felloe_error *error)
+{
+    return delete_keys(keyring, ids, count, T_AWAY, error);
+}
+
+static bool is_listed(struct keyring *keyring, const struct key_id *id, unsigned table)
 {
     struct store_txn *txn = keyring_begin_read(keyring);
     if (txn == NULL)
         return false;
-    bool there = store_get(txn, T_ERASED, id_bytes(id), NULL);
+    bool there = store_get(txn, table, id_bytes(id), NULL);
     keyring_end(keyring, txn);
     return there;
+}
+
+bool keyring_erased(struct keyring *keyring, const struct key_id *id)
+{
+    return is_listed(keyring, id, T_ERASED);
+}
+
+bool keyring_away(struct keyring *keyring, const struct key_id *id)
+{
+    return is_listed(keyring, id, T_AWAY);
 }
 
 /* ---- sites ---- */

@@ -230,7 +230,7 @@ static enum felloe_code open_spoke(struct driver *driver, struct felloe_error *e
                                             .message = on_message,
                                             .link = on_link};
     s->go_on = loop_timer_new(daemon->loop, driver_spoke_go_on_again, s);
-    if (s->go_on == NULL)
+    if (s->go_on == NULL || !driver_spoke_let_go_open(s))
         return felloe_fail(error, FELLOE_FAILED, "out of memory");
     return net_spoke_open(&s->net, &config, error);
 }
@@ -248,6 +248,7 @@ static void close_spoke(struct driver *driver)
     struct spoke_driver *s = spoke_of(driver);
     spoke_outputs_release(&s->outputs);
     loop_timer_free(s->go_on);
+    driver_spoke_let_go_close(s);
     sodium_memzero(&s->hub_shared, sizeof s->hub_shared);
 }
 
@@ -279,6 +280,11 @@ static void need_keys(struct driver *driver, struct bytes site, const struct key
                                 .keys = keys,
                                 .key_count = (uint32_t)(count < KEYS_MAX ? count : KEYS_MAX)};
     driver_spoke_step(spoke_of(driver), &input);
+}
+
+static void views_changed(struct driver *driver)
+{
+    driver_spoke_let_go(spoke_of(driver));
 }
 
 /* ---- status ---- */
@@ -315,6 +321,8 @@ static void site_status(struct driver *driver, struct bytes site, struct site_li
     for (size_t i = 0; i < SITES_MAX; i++)
         if (bytes_is(site, s->sites[i].site))
             snprintf(out->notice, sizeof out->notice, "%s", s->sites[i].notice);
+    if (out->notice[0] == '\0')
+        happened_let_go_text(&driver->daemon->happened, site, clock_steady_ms(), out->notice);
 }
 
 static bool device_heard(struct driver *driver, const struct device_id *device, struct device_heard *out)
@@ -337,6 +345,7 @@ const struct driver_role driver_spoke_role = {
     .load = load,
     .unload = unload,
     .recorded = recorded,
+    .views_changed = views_changed,
     .need_keys = need_keys,
     .status = status,
     .site_status = site_status,

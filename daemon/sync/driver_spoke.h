@@ -3,11 +3,24 @@
  *
  *   driver_spoke.c       the hub's messages, ticks and completions in; sends out; what people are told; its life
  *   driver_spoke_read.c  ranges of the log and keys read for the machine on the thread pool
- *   driver_spoke_keep.c  batches and receipts made durable; going on as another incarnation */
+ *   driver_spoke_keep.c  batches and receipts made durable; going on as another incarnation
+ *   driver_spoke_let_go.c  people who moved to another team */
 #ifndef FELLOE_DAEMON_DRIVER_SPOKE_H
 #define FELLOE_DAEMON_DRIVER_SPOKE_H
 
 #include "daemon/sync/driver_inside.h"
+
+/* People who moved to another team. */
+#define LEAVER_PEOPLE 32u /* looked at in one go */
+struct leaving;
+struct spoke_leaver {
+    struct loop_timer *timer;
+    struct leaving *work;     /* under way */
+    bool scan;                /* all people are to be looked at, from this one on */
+    struct person_id from;
+    struct person_id people[LEAVER_PEOPLE];
+    size_t count;
+};
 
 struct spoke_driver {
     struct driver base;
@@ -28,6 +41,7 @@ struct spoke_driver {
     unsigned go_on_waits;
     struct key_id lacking[RECEIPT_KEYS_MAX];
     uint32_t lacking_count;
+    struct spoke_leaver leaver;
     struct welcome_peer peers[WELCOME_PEERS_MAX];
     uint32_t peer_count;
 };
@@ -49,5 +63,10 @@ void driver_spoke_going_on(struct spoke_driver *s, uint32_t incarnation);
 /* All that the hub has is here: what it has not is written again, and the daemon begins its log again. */
 void driver_spoke_go_on(struct spoke_driver *s);
 void driver_spoke_go_on_again(void *context); /* its timer's */
+
+/* The views have news: did people move to other teams, whose record this laptop needs no more? */
+void driver_spoke_let_go(struct spoke_driver *s);
+bool driver_spoke_let_go_open(struct spoke_driver *s);
+void driver_spoke_let_go_close(struct spoke_driver *s);
 
 #endif

@@ -45,6 +45,9 @@ bool projector_stuck(struct projector *projector, struct felloe_error *error);
 /* Those with several sites whom something new was folded of since this was asked last; with *all, and at first, others
  * too: look at all that the views have of such. */
 size_t projector_take_shared(struct projector *projector, struct person_id out[PROJECTOR_SHARED_MAX], bool *all);
+/* Takes out of the views all that is kept of a person whose key was put away, but for where the log has their events.
+ * Cheap: it is done on the projector's thread. */
+void projector_forget(struct projector *projector, const struct person_id *person);
 /* Keys that were met and are not in the keyring, to be asked of the hub; up to `max`. */
 size_t projector_missing_keys(struct projector *projector, struct bytes site, struct key_id *out, size_t max);
 

@@ -80,6 +80,12 @@ static bool owner_fits(struct views *views)
     return fits;
 }
 
+/* Here, erased, or put away because its person moved. */
+static bool is_known(struct keyring *keyring, const struct key_id *id)
+{
+    return keyring_has(keyring, id) || keyring_erased(keyring, id) || keyring_away(keyring, id);
+}
+
 /* The key's id ends the value. */
 static bool restricted_keys_are_here(struct views *views, struct store_txn *txn)
 {
@@ -91,7 +97,7 @@ static bool restricted_keys_are_here(struct views *views, struct store_txn *txn)
         if (item.value.len < sizeof id.b)
             continue;
         memcpy(id.b, item.value.data + item.value.len - sizeof id.b, sizeof id.b);
-        here = keyring_has(views->keyring, &id) || keyring_erased(views->keyring, &id);
+        here = is_known(views->keyring, &id);
     }
     store_cursor_close(cursor);
     return here;
@@ -118,7 +124,7 @@ static bool keys_are_here(struct views *views)
         if (person_id_is_none(&subject))
             here = keyring_site_key(views->keyring, (struct bytes){item.key.data, slug}, &key) != FELLOE_NOT_FOUND;
         else
-            here = keyring_has(views->keyring, &id) || keyring_erased(views->keyring, &id);
+            here = is_known(views->keyring, &id);
         sodium_memzero(&key, sizeof key);
     }
     store_cursor_close(cursor);
@@ -322,7 +328,9 @@ enum views_found views_unseal(struct views_txn *txn, struct bytes site, const st
 {
     buffer_clear(plain);
     if (!subject_key(txn, site, subject)) {
-        if (!txn->writing && !person_id_is_none(subject)) /* nothing is folded without its key */
+        const struct key_id id = key_id_of_person(*subject);
+        /* Nothing is folded without its key; but what was put away goes a moment later. */
+        if (!txn->writing && !person_id_is_none(subject) && !keyring_away(txn->views->keyring, &id))
             views_found_damage(txn->views);
         return VIEWS_LOCKED;
     }

@@ -89,4 +89,70 @@ check "copies" wait_until 30 told m1 Jo "after the hub looked"
 count=$(jq -r 'fromjson | map(split(".")[-1] | tonumber) | add' <<<"$before")
 all_of() { [ "$(json hub '[.sites[].received | split(".")[-1] | tonumber] | add' status)" = "$1" ]; }
 check "what is new, and nothing twice" all_of $((count + 2))
+
+# ---- moving ----
+sed -i 's|^hub *=.*|hub = tcp://127.0.0.1:1|' "$work/s2/felloe.conf"
+stop s2 && start s2 || exit 1
+at s1 note Lee "the first team's words" >/dev/null
+at s2 note Lee "late words of the first team" >/dev/null
+check "the third team has the words of the first" wait_until 30 told d1 Lee "the first team's words"
+check "who is to move is on the first team's front door" grep -q Lee <(at s1 front-door)
+at s1 record person.shared --person Lee to=dales moves=yes why="they moved house" >/dev/null
+gone() { at "$1" show "$2" >/dev/null 2>&1; [ $? = 4 ]; }
+check "once a person has moved, a laptop of the old team lets go" wait_until 30 gone s1 Lee
+check "and says so in its journal" grep -q "moved to dales: this laptop let go of the record; all 4 entries written here are shared" "$work/s1.log"
+says() { at "$1" status | grep -q "$2"; }
+check "and in its status, by name" says s1 "Lee moved to dales on .*: this laptop let go of the record"
+check "they are on its front door no more" not grep -q Lee <(at s1 front-door)
+check "nor on the hub's for that site" not grep -q Lee <(at hub front-door --site salford)
+check "but on the new team's" grep -q Lee <(at d1 front-door)
+check "which has all of it" told d1 Lee "they moved house"
+check "a laptop that has not heard of it has the person still" told s2 Lee "late words"
+check "others stay" told s1 Jo "met at the library"
+
+cp "$work/s2.conf" "$work/s2/felloe.conf"
+stop s2 && start s2 || exit 1
+check "what that one wrote follows to the new team" wait_until 30 told d1 Lee "late words of the first team"
+check "and then it lets go, too" wait_until 30 gone s2 Lee
+check "having shared what it wrote" grep -q "the one entry written here is shared" "$work/s2.log"
+laptop_new s3 hub fay salford
+start s3 || exit 1
+check "a new laptop of the old team" wait_until 30 told s3 Jo "met at the library"
+check "is not given the record of who left" gone s3 Lee
+stop s1 && start s1 || exit 1
+check "what was let go of stays so after a restart" gone s1 Lee
+stop s1 && rm -rf "$work/s1/views" && start s1 || exit 1
+check "and when the views are made again" wait_until 30 told s1 Jo "met at the library"
+check "too" gone s1 Lee
+check "and nothing had to be made again otherwise" not grep -q "made again from the log: S" "$work"/*.log
+at s1 note Jo "one" >/dev/null && at s2 note Jo "two" >/dev/null
+check "all agree" wait_until 30 converged hub s2 m1 m2 d1 s3
+
+# ---- coming back ----
+at d1 note Lee "the new team's words" >/dev/null
+at d1 record person.shared --person Lee to=salford moves=yes why="they moved back" >/dev/null
+check "who comes back is back, with all that there is" \
+    wait_until 30 told_by_all "the new team's words" Lee s1 s2 s3
+check "and all that was" told_by_all "late words of the first team" Lee s1 s2 s3
+check "on the front door" grep -q Lee <(at s1 front-door)
+check "and the other team lets go" wait_until 30 gone d1 Lee
+check "all agree" wait_until 30 converged hub s1 s2 s3 m1 m2
+
+# ---- a hub that is put back ----
+at hub backup "$work/hub.backup" >/dev/null
+at s1 note Jo "after the backup" >/dev/null
+check "what comes after the backup is shared" wait_until 30 told_by_all "after the backup" Jo m1 m2
+at m1 note Jo "by the second team, too" >/dev/null
+check "both ways" wait_until 30 told_by_all "by the second team, too" Jo s1 s2
+stop hub
+check "the hub is put back" at hub hub restore "$work/hub.backup"
+start hub || exit 1
+at s2 note Jo "after the restore" >/dev/null
+check "it goes on" wait_until 60 told_by_all "after the restore" Jo s1 m1 m2
+check "all agree" wait_until 60 converged hub s1 s2 s3 m1 m2 d1
+for d in hub s1 m1 m2; do
+    check_equal "$d tells each once" "1 1 1" \
+        "$(times_told $d Jo 'after the backup') $(times_told $d Jo 'by the second team, too') $(times_told $d Jo 'after the restore')"
+done
+for d in hub s1 s2 s3 m1 m2 d1; do check "verify on $d" verified $d; done
 finish
