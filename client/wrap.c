@@ -139,6 +139,8 @@ char *text_cut(const char *text, size_t width)
         return strdup(text);
     if (end - space < width / 4 && space > 0)
         end = space; /* between words, where one ends near */
+    while (end > 0 && text[end - 1] == ' ')
+        end--;
     char *out = malloc(end + sizeof cut);
     if (!out)
         return NULL;
