@@ -84,12 +84,23 @@ static bool read_row(struct settling *s, const struct query_row *from, struct op
     return !r->failed && out->key.len > 0;
 }
 
-/* By the words that the row shows, by its key, or the beginning of an id in it. */
+static bool begins_with(struct bytes text, struct bytes begin)
+{
+    struct buffer a = {0}, b = {0};
+    text_fold(text, &a);
+    text_fold(begin, &b);
+    bool yes = !a.failed && !b.failed && b.len > 0 && b.len <= a.len && memcmp(a.data, b.data, b.len) == 0;
+    buffer_release(&a);
+    buffer_release(&b);
+    return yes;
+}
+
+/* By the beginning of the words that the row shows, by its key, or the beginning of an id in it. */
 static bool fits_which(const struct settling *s, const struct open_row *row)
 {
     const struct register_def *def;
     struct bytes each;
-    if (s->which.len == 0 || text_fold_equal(s->which, row->which))
+    if (s->which.len == 0 || begins_with(row->which, s->which))
         return true;
     return settle_key_read(row->key, &def, &each) &&
            (bytes_equal(s->which, each) ||

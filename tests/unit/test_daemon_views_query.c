@@ -469,5 +469,7 @@ int main(void)
         cmocka_unit_test(learning_sums_up_and_tells_the_median),
         cmocka_unit_test(two_thousand_people_are_no_burden),
     };
+    if (sodium_init() < 0)
+        return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
