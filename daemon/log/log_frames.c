@@ -37,7 +37,7 @@ static bool frame_has_room(const struct frame *f, size_t more)
 static void frame_for(struct frame *f, struct log_reader *reader, const struct device_id *device)
 {
     struct device_record record;
-    if (log_device(reader, device, &record))
+    if (f->log->identity->role == ROLE_HUB && log_device(reader, device, &record))
         memcpy(f->worker, record.worker, sizeof f->worker);
 }
 
