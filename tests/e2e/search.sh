@@ -81,6 +81,19 @@ stop hub
 check_equal "a laptop finds it without the hub" 2 "$(count l2 tenancy)"
 start hub || exit 1
 
+# ---- a person whom two teams are with ----
+laptop_new l4 hub dora lambeth
+start l4 || exit 1
+check_equal "another team knows nothing of her" 0 "$(count l4 brontë)"
+at l1 record person.shared --person "Zoë Brontë" to=lambeth why="lives there now" >/dev/null
+check "shared, the other team finds her" wait_until 30 eval '[ "$(count l4 landlord tenancy)" = 1 ]'
+check_equal "as who wrote it, not as what the hub copied" '["amy","note.added"]' \
+    "$(json l4 '.rows[0] | [.who, .type]' search landlord tenancy)"
+check_equal "what is restricted stays so" 0 "$(count l4 pomegranate)"
+check_equal "who is in both finds it once" 1 "$(count l1 landlord tenancy)"
+check "it is news to the other team" jq -e 'any(.[]; . != null and startswith("Met at the library"))' <(news l4)
+check "all comes to all" wait_until 30 converged hub l1 l2 l3 l4
+
 # ---- news ----
 check "what is news for the first time" jq -e 'index("Zoë Brontë")' <(news l2 --keep)
 check "it stays news when it is kept" jq -e 'index("Zoë Brontë")' <(news l2)
