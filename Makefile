@@ -87,6 +87,15 @@ FLAGS_NOW = $(CC) $(CPPFLAGS) $(ALLCFLAGS) $(ALLLDFLAGS)
 $B/.flags: FORCE
 	@mkdir -p $(@D); echo '$(FLAGS_NOW)' | cmp -s - $@ || echo '$(FLAGS_NOW)' >$@
 
+# A daemon of before: its catalogue lacks what catalogue.def says came after. For tests of what a build does not know.
+OLDER_O := $(patsubst $B/%,$B/older/%,$(filter $B/proto/domain/%,$(PROTO_O)))
+$B/older/%.o: %.c $B/.flags
+	@mkdir -p $(@D); echo "  CC    $< (older)"
+	$Q$(CC) $(CPPFLAGS) -DFELLOE_OLDER $(PKG_CFLAGS) $(ALLCFLAGS) -c -o $@ $<
+$B/felloed-older: $(DAEMON_O) $(filter-out $B/proto/domain/%,$(PROTO_O)) $(OLDER_O)
+	@echo "  LINK  $@"
+	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(DAEMON_LIBS)
+
 # The client library: what it needs of proto is linked in, and only felloe_… is visible from outside.
 lib: $B/libfelloe.a $B/libfelloe.so  ## build the client library, build/libfelloe.a and .so
 $B/libfelloe.a: $(LIB_O) $B/libproto.a
@@ -144,7 +153,7 @@ $B/felloe-power: $(POWER_O) $(filter-out $B/daemon/main.o,$(DAEMON_O)) $B/libpro
 	@echo "  LINK  $@"
 	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 
-TEST_PROGRAMS := $(UNIT) $(SIM) $(FUZZ) $(NET) $(PRELOAD) $B/felloe-power
+TEST_PROGRAMS := $(UNIT) $(SIM) $(FUZZ) $(NET) $(PRELOAD) $B/felloe-power $B/felloed-older
 # A recursive make: only after `make deps` can this file ask pkg-config, and the jobs run beside each other.
 SUBMAKE = +$Q$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 
@@ -205,6 +214,9 @@ compile_commands.json: FORCE  ## for clangd and other tools
 	    "$$sep" "$(CURDIR)" "$$f" "clang $(CPPFLAGS) $(PKG_CFLAGS) $(CSTD) $(filter-out $(WERROR),$(WARN)) -c $$f"; \
 	    sep=,; done; echo; echo ']'; } >$@
 
+types: $B/felloe  ## write proto/TYPES.md, the reference page of types, from the catalogue
+	$Q$B/felloe types --markdown >$B/TYPES.md && cp $B/TYPES.md proto/TYPES.md
+
 # ---- dependencies ----------------------------------------------------------------------------------------------------
 
 DEBS := gcc libc6-dev binutils pkg-config libuv1-dev libzmq3-dev liblmdb-dev libmsgpack-dev libsodium-dev libinih-dev \
@@ -249,7 +261,7 @@ help:  ## list these targets
 	@echo 'make TARGET [CC=clang] [V=1] [B=build] [PREFIX=/usr/local] [DESTDIR=]'
 	@sed -n 's/^\([a-z_.]*\):[^#]*  ## \(.*\)/\1	\2/p' Makefile | awk -F '\t' '{ printf "  %-24s%s\n", $$1, $$2 }'
 
-.PHONY: all lib test test-programs unit sim fleet power demo asan tsan fuzz libfuzzer format tidy deps install clean help FORCE
+.PHONY: all lib types test test-programs unit sim fleet power demo asan tsan fuzz libfuzzer format tidy deps install clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $B -name '*.d' -not -path '$B/?san/*' -not -path '$B/libfuzzer/*' 2>/dev/null)

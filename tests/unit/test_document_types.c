@@ -75,7 +75,7 @@ static void every_order_of_every_type(void **state)
 {
     (void)state;
     for (size_t t = 0; t < catalogue_count(); t++)
-        for (unsigned seed = 0; seed < 8; seed++) {
+        for (unsigned seed = 0; seed < 4; seed++) {
             dice_state = t * 100 + seed;
             struct team *team = small_history(catalogue_at(t), seed % 2 ? 6 : 5);
             if (seed % 2 == 0) {
@@ -99,7 +99,7 @@ static void many_orders_of_every_type(void **state)
 {
     (void)state;
     for (size_t t = 0; t < catalogue_count(); t++)
-        for (unsigned seed = 0; seed < 16; seed++) {
+        for (unsigned seed = 0; seed < 10; seed++) {
             dice_state = 5000 + t * 100 + seed;
             struct team *team = small_history(catalogue_at(t), 12);
             for (unsigned more = 0; more < 6; more++) {
