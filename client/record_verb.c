@@ -127,6 +127,21 @@ static enum felloe_code too_many(struct cli *cli)
                     cli->verb->name, verb_arguments(cli->verb, room));
 }
 
+/* A word that begins nothing that could be meant (and is no id) is a person's name: what of theirs is still to say. */
+static enum felloe_code is_name(struct running *run, const struct field_def *field, const char *word, bool *name)
+{
+    struct thread_list list;
+    const struct thread_item *item;
+    enum felloe_code code = threads_find(run->cli, run->row->type, field->name, NULL, &list);
+    *name = false;
+    if (code != FELLOE_OK)
+        return code;
+    *name = threads_pick(run->cli, &list, word, &item) == FELLOE_NOT_FOUND;
+    run->cli->error = (struct felloe_error){0};
+    threads_release(&list);
+    return FELLOE_OK;
+}
+
 /* The words, to what is not given by an option; an optional PERSON in front takes one only when there are enough. */
 static enum felloe_code take_words(struct running *run)
 {
@@ -137,6 +152,12 @@ static enum felloe_code take_words(struct running *run)
         needed += !is_given(run, &run->takes[i]) && !run->takes[i].optional;
     bool skip_first = run->take_count > 0 && run->takes[0].kind == TAKE_PERSON && run->takes[0].optional &&
                       cli->word_count <= needed;
+    const struct field_def *second = skip_first && run->take_count > 1 ? run->takes[1].field : NULL;
+    if (second && second->kind == KIND_EVENT && cli->word_count == 1 && !is_given(run, &run->takes[1])) {
+        bool name;
+        code = is_name(run, second, cli->words[0], &name);
+        skip_first = !name;
+    }
     bool had[TAKES_MAX] = {false}; /* before the words */
     for (size_t i = 0; i < run->take_count; i++)
         had[i] = is_given(run, &run->takes[i]);
@@ -217,8 +238,10 @@ static enum felloe_code ask_missing(struct running *run, bool words_only)
     }
     for (size_t i = 0; i < run->type->field_count && code == FELLOE_OK && !words_only; i++) {
         const struct field_def *field = &run->type->fields[i];
-        bool asks = word_among(run->row->asks, field->name);
-        if ((asks || field->required) && !recording_value(run->recording, field->name))
+        bool asks = word_among(run->row->asks, field->name), asked = false;
+        for (size_t t = 0; t < run->take_count; t++)
+            asked |= run->takes[t].field == field;
+        if ((asks || field->required) && !asked && !recording_value(run->recording, field->name))
             code = ask_one(run, field, field->required);
     }
     return code;
