@@ -67,14 +67,13 @@ check_equal "unless it is asked for, and then it says why" '["said of somebody e
     "$(json l1 '[.rows[] | select(.struck).struck]' search rumour --struck)"
 
 # ---- who may read it ----
-if at l1 types note.added --json | jq -e '[.. | strings] | any(. == "audience")' >/dev/null; then
-    record l1 note.added --person Siân text="restricted pomegranate" audience=bea >/dev/null
-    check "all comes to all" wait_until 30 shared l1
-    check_equal "who wrote it finds it" 1 "$(count l1 pomegranate)"
-    check "who it is for finds it" wait_until 20 eval '[ "$(count l2 pomegranate)" = 1 ]'
-    check_equal "somebody else does not" 0 "$(count l3 pomegranate)"
-    check_equal "nor does the hub" 0 "$(count hub pomegranate)"
-fi
+record l1 note.added --person Siân text="restricted pomegranate" audience=bea >/dev/null
+record l1 safeguarding.sent --person Siân kind=neglect-acts-of-omission wishes="pomegranate, in peace" audience=bea >/dev/null
+check "all comes to all" wait_until 30 shared l1
+check_equal "who wrote it finds it" 2 "$(count l1 pomegranate)"
+check "who it is for finds it" wait_until 20 eval '[ "$(count l2 pomegranate)" = 2 ]'
+check_equal "somebody else does not" 0 "$(count l3 pomegranate)"
+check_equal "nor does the hub" 0 "$(count hub pomegranate)"
 check "all comes to all" wait_until 30 converged hub l1 l2
 check_equal "the hub finds what is not restricted" 2 "$(count hub tenancy)"
 stop hub
@@ -95,6 +94,10 @@ check "it is news to the other team" jq -e 'any(.[]; . != null and startswith("M
 check "all comes to all" wait_until 30 converged hub l1 l2 l3 l4
 
 # ---- news ----
+types() { json "$1" '[.rows[] | select((.type | test("restricted|safeguarding|note")) and (.fields | tostring | test("pomegranate|kind"))).type]' news --keep; }
+check_equal "of what is restricted those who may read it are told whole" '["safeguarding.sent","note.added"]' "$(types l2)"
+check_equal "the others that there is something, where it says so" '["entry.restricted"]' "$(types l3)"
+check_equal "at the hub without words" '[]' "$(types hub | jq -c 'map(select(. != "entry.restricted"))')"
 check "what is news for the first time" jq -e 'index("Zoë Brontë")' <(news l2 --keep)
 check "it stays news when it is kept" jq -e 'index("Zoë Brontë")' <(news l2)
 check_equal "and then it is none" '[]' "$(news l2)"
