@@ -234,7 +234,11 @@ static enum felloe_code restrict_to(struct preparing *p, struct record_draft *dr
 {
     struct audience members = given->count > 0 ? *given : spoken->key.members;
     enum felloe_code code = FELLOE_OK;
-    if (given->count > 0)
+    /* The person's own key would be used by nothing, and so reach nobody: neither would the entry. */
+    if (draft->has_new_key && draft->type->audience != AUDIENCE_KNOWN)
+        code = felloe_fail(error, FELLOE_INVALID,
+                           "Nobody knows the person yet: introduce them first, then write what is for some workers only.");
+    if (code == FELLOE_OK && given->count > 0)
         code = check_known(p, draft, given, error);
     if (code == FELLOE_OK)
         code = add_writers(p, draft, &members, error);

@@ -23,11 +23,12 @@ check_exit 3 "a worker whom nobody knows" at l1 record note.added --person Jo te
 check_exit 3 "safeguarding for nobody else" at l1 record safeguarding.sent --person Jo kind=financial wishes=x
 check_exit 3 "a note for oneself" at l1 record note.added --person Jo text=x audience=amy
 check_exit 3 "supervision with nobody" at l1 record supervision.held --site salford date=2026-11-02 support=x
+check_exit 3 "a person of whom only some would know" at l1 record note.added --person @new text=x audience=ben
 check "nothing of that was recorded" test "$(at l1 log --json | grep -c .)" = "$(at l2 log --json | grep -c .)"
 note=$(at l1 record note.added --person Jo text="AUROCHSA told me alone" audience=ben --json | id_of)
 supervision=$(at l1 record supervision.held --site salford date=2026-11-02 support="AUROCHSB an hour a week" audience=ben --json | id_of)
 sent=$(at l1 record safeguarding.sent --person Jo kind=financial wishes="AUROCHSC wants no police" audience=ben --json | id_of)
-second=$(at l1 record note.added --person Jo text="AUROCHSA once more" audience=ben --json | id_of)
+second=$(at l1 note Jo "AUROCHSA once more" --only-for ben --json | id_of)
 check "each was recorded" test "${#note} ${#supervision} ${#sent} ${#second}" = "64 64 64 64"
 check "and they reach everybody's log" wait_until 30 converged hub l1 l2 l3
 
