@@ -112,7 +112,8 @@ static void question_of(const struct field_def *field, bool required, char *out,
     default: break;
     }
     snprintf(out, size, "%c%s%s%s%s%s%s", toupper((unsigned char)field->label[0]), field->label + 1,
-             *hint || !required ? " (" : "", hint, *hint && !required ? "; " : "", required ? "" : "Enter leaves it out",
+             *hint || !required ? " (" : "", hint, *hint && !required ? "; " : "",
+             required ? "" : "Enter leaves it out",
              *hint || !required ? ")" : "");
 }
 
@@ -140,8 +141,10 @@ enum felloe_code ask_field(struct cli *cli, const struct field_def *field, bool 
             free(typed);
             continue;
         }
-        code = *typed ? field_normal(field, typed, when_now(), &normal, &error)
-                      : felloe_fail(&error, FELLOE_INVALID, "This is needed (ctrl-D gives up, and nothing is recorded).");
+        if (*typed)
+            code = field_normal(field, typed, when_now(), &normal, &error);
+        else
+            code = felloe_fail(&error, FELLOE_INVALID, "This is needed (ctrl-D gives up, and nothing is recorded).");
         if (code == FELLOE_OK && can_be_checked(field))
             code = check(field, normal, &error);
         free(normal);
@@ -181,8 +184,8 @@ static size_t list_open(struct cli *cli, const struct thread_list *list)
     return number;
 }
 
-enum felloe_code ask_thread(struct cli *cli, const struct field_def *field, bool required, const struct thread_list *list,
-                            char **out)
+enum felloe_code ask_thread(struct cli *cli, const struct field_def *field, bool required,
+                            const struct thread_list *list, char **out)
 {
     char question[240];
     size_t count = list_open(cli, list);

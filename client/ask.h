@@ -17,7 +17,7 @@ enum felloe_code ask_line(struct cli *cli, const char *question, const char *oth
 enum felloe_code ask_field(struct cli *cli, const struct field_def *field, bool required, const char *otherwise,
                            char **out);
 /* One of those that are open, by its number or its words; its id, or NULL where it is not required and left out. */
-enum felloe_code ask_thread(struct cli *cli, const struct field_def *field, bool required, const struct thread_list *list,
-                            char **out);
+enum felloe_code ask_thread(struct cli *cli, const struct field_def *field, bool required,
+                            const struct thread_list *list, char **out);
 
 #endif

@@ -63,7 +63,8 @@ static void print_clock(FILE *to, const struct felloe_value *cell, const struct 
 {
     char text[WHEN_MAX];
     const struct felloe_value *stopped = felloe_value_at(cell, 2);
-    int64_t since = felloe_value_integer(felloe_value_at(cell, 0)), limit = felloe_value_integer(felloe_value_at(cell, 1));
+    int64_t since = felloe_value_integer(felloe_value_at(cell, 0)),
+            limit = felloe_value_integer(felloe_value_at(cell, 1));
     if (felloe_value_kind(stopped) == FELLOE_INTEGER) {
         when_length(felloe_value_integer(stopped) - since, text);
         fprintf(to, "stopped after %s", text);
@@ -185,7 +186,8 @@ static json_t *time_json(const struct felloe_value *cell)
 
 static json_t *clock_json(const struct felloe_value *cell, int64_t now)
 {
-    int64_t since = felloe_value_integer(felloe_value_at(cell, 0)), limit = felloe_value_integer(felloe_value_at(cell, 1));
+    int64_t since = felloe_value_integer(felloe_value_at(cell, 0)),
+            limit = felloe_value_integer(felloe_value_at(cell, 1));
     const struct felloe_value *stopped = felloe_value_at(cell, 2);
     bool runs = felloe_value_kind(stopped) != FELLOE_INTEGER;
     int64_t at = runs ? now : felloe_value_integer(stopped);
@@ -198,7 +200,8 @@ static void put_labels(json_t *row, const struct column_def *column, const struc
 {
     json_t *labels = json_array();
     for (size_t i = 0; i < felloe_value_count(cell); i++) {
-        const char *code = felloe_value_text(felloe_value_at(cell, i)), *label = code_label(column->codes, bytes_str(code));
+        const char *code = felloe_value_text(felloe_value_at(cell, i)),
+                   *label = code_label(column->codes, bytes_str(code));
         json_array_append_new(labels, json_string(label ? label : code));
     }
     put_beside(row, column->name, "labels", labels);

@@ -20,5 +20,5 @@ static enum felloe_code run(struct cli *cli)
                     near ? near : "", near ? "\"?" : "");
 }
 
-const struct verb verb_help = {"help", GROUP_HELP, "[VERB or GROUP]", "all verbs, a group of them, or one in full", NULL,
-                               NULL, 0, 2, run};
+const struct verb verb_help = {"help", GROUP_HELP, "[VERB or GROUP]", "all verbs, a group of them, or one in full",
+                               NULL, NULL, 0, 2, run};

@@ -106,5 +106,6 @@ static enum felloe_code list_run(struct cli *cli)
     return cli->word_count > 0 ? tasks_of(cli, cli->words[0]) : tasks_of_all(cli);
 }
 
-const struct verb verb_task_list = {"task list", GROUP_LOOK, "[PERSON]", "the tasks that are open, of all or of one person",
+const struct verb verb_task_list = {"task list", GROUP_LOOK, "[PERSON]",
+                                    "the tasks that are open, of all or of one person",
                                     "  felloe task list Jo\n  felloe task list --worker amy", NULL, 0, 1, list_run};

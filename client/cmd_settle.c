@@ -179,8 +179,8 @@ static enum felloe_code by_number(struct cli *cli)
     else if (choose && !number_of(choose, &choice))
         code = cli_fail(cli, FELLOE_USAGE, "--choose takes the number of a value, not \"%.60s\"", choose);
     else if ((number == 0 || (choice == 0 && !text)) && !ask_possible(cli))
-        code = cli_fail(cli, FELLOE_USAGE, "something is missing: say `felloe settle NUMBER --choose N` (or --text TEXT); "
-                        "`felloe to-settle` lists numbers and choices");
+        code = cli_fail(cli, FELLOE_USAGE, "something is missing: say `felloe settle NUMBER --choose N` (or --text "
+                        "TEXT); `felloe to-settle` lists numbers and choices");
     else if (number == 0 || (choice == 0 && !text))
         code = ask_choice(cli, &number, &choice, &s.asked);
     if (code == FELLOE_OK) {

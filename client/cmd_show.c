@@ -180,6 +180,7 @@ static enum felloe_code run(struct cli *cli)
     return code;
 }
 
-const struct verb verb_show = {"show", GROUP_LOOK, "PERSON", "a person's record: what is to be known first, then the story",
-                               "What others wrote late is marked, what is struck is grey with its reason, and restricted entries\n"
-                               "say so.", NULL, 1, 1, run};
+const struct verb verb_show = {
+    "show", GROUP_LOOK, "PERSON", "a person's record: what is to be known first, then the story",
+    "What others wrote late is marked, what is struck is grey with its reason, and restricted entries say so.", NULL,
+    1, 1, run};

@@ -93,58 +93,8 @@ void help_overview(FILE *to)
         fprintf(to, "\n%s (help %s)\n", groups[i].heading, groups[i].word);
         print_names(to, &groups[i]);
     }
-    fprintf(to, "\nPERSON is a name that only one person has, an id or the beginning of it. A task, a goal, a concern … is\n"
-                "found by the beginning of its words. What is missing is asked for on a terminal.\n");
-}
-
-static bool is_a_first_word(const char *word)
-{
-    char family[8];
-    return verb_family(word, family, sizeof family);
-}
-
-bool help_group(struct cli *cli, const char *word, enum felloe_code *code)
-{
-    bool found = false;
-    *code = FELLOE_OK;
-    for (size_t g = 0; g < GROUP_COUNT; g++) {
-        if (strcmp(groups[g].word, word) != 0)
-            continue;
-        printf("%s%s%s\n\n", out_style(STYLE_BOLD), groups[g].heading, out_style(STYLE_PLAIN));
-        for (size_t i = 0; i < verb_count(); i++)
-            if (in_group(verb_at(i), &groups[g]))
-                print_verb_line(stdout, verb_at(i));
-        found = true;
-    }
-    if (!found && is_a_first_word(word)) {
-        found = true;
-        for (size_t i = 0; i < verb_count(); i++)
-            if (strncmp(verb_at(i)->name, word, strlen(word)) == 0 && strchr(" ", verb_at(i)->name[strlen(word)]))
-                print_verb_line(stdout, verb_at(i));
-    }
-    if (found && !cli->json)
-        printf("\n`felloe help VERB` says more.\n");
-    return found;
-}
-
-static void help_verb(const struct verb *verb)
-{
-    char room[ARGUMENTS_MAX];
-    const char *arguments = verb_arguments(verb, room);
-    const struct record_verb *row = record_verb_of(verb);
-    struct derived_options derived;
-    printf("felloe %s%s%s\n\n%c%s\n", verb->name, *arguments ? " " : "", arguments,
-           toupper((unsigned char)verb->help[0]), verb->help + 1);
-    if (verb->more)
-        printf("\n%s\n", verb->more);
-    if (row && derive_options(row, &derived)) {
-        print_options(stdout, derived.defs, "Options");
-        derived_release(&derived);
-        printf("\nIt records `%s`: `felloe types %s` lists the codes, and says what becomes of two at once.\n", row->type,
-               row->type);
-    }
-    print_options(stdout, verb->options, "Options");
-    print_options(stdout, global_options(), "Options that every verb takes");
+    fprintf(to, "\nPERSON is a name that only one person has, an id or the beginning of it. A task, a goal, a\n"
+                "concern … is found by the beginning of its words. What is missing is asked for on a terminal.\n");
 }
 
 static json_t *options_json(const struct option_def *options)
@@ -167,6 +117,66 @@ static json_t *verb_json(const struct verb *verb)
                              row ? row->type : NULL, "options", options_json(has ? derived.defs : verb->options));
     derived_release(&derived);
     return json;
+}
+
+static bool is_a_first_word(const char *word)
+{
+    char family[8];
+    return verb_family(word, family, sizeof family);
+}
+
+bool help_group(struct cli *cli, const char *word, enum felloe_code *code)
+{
+    bool found = false;
+    *code = FELLOE_OK;
+    for (size_t g = 0; cli->json && g < GROUP_COUNT; g++) {
+        if (strcmp(groups[g].word, word) != 0)
+            continue;
+        json_t *list = json_array();
+        for (size_t i = 0; i < verb_count(); i++)
+            if (in_group(verb_at(i), &groups[g]))
+                json_array_append_new(list, verb_json(verb_at(i)));
+        *code = out_json(json_pack("{s:o}", "verbs", list), &cli->error);
+        return true;
+    }
+    for (size_t g = 0; g < GROUP_COUNT; g++) {
+        if (strcmp(groups[g].word, word) != 0)
+            continue;
+        printf("%s%s%s\n\n", out_style(STYLE_BOLD), groups[g].heading, out_style(STYLE_PLAIN));
+        for (size_t i = 0; i < verb_count(); i++)
+            if (in_group(verb_at(i), &groups[g]))
+                print_verb_line(stdout, verb_at(i));
+        found = true;
+    }
+    if (!found && is_a_first_word(word)) {
+        found = true;
+        for (size_t i = 0; i < verb_count(); i++)
+            if (strncmp(verb_at(i)->name, word, strlen(word)) == 0 && strchr(" ", verb_at(i)->name[strlen(word)]))
+                print_verb_line(stdout, verb_at(i));
+    }
+    if (found)
+        printf("\n`felloe help VERB` says more.\n");
+    return found;
+}
+
+static void help_verb(const struct verb *verb)
+{
+    char room[ARGUMENTS_MAX];
+    const char *arguments = verb_arguments(verb, room);
+    const struct record_verb *row = record_verb_of(verb);
+    struct derived_options derived;
+    printf("felloe %s%s%s\n\n%c%s\n", verb->name, *arguments ? " " : "", arguments,
+           toupper((unsigned char)verb->help[0]), verb->help + 1);
+    if (verb->more)
+        printf("\n%s\n", verb->more);
+    if (row && derive_options(row, &derived)) {
+        print_options(stdout, derived.defs, "Options");
+        derived_release(&derived);
+        printf("\nIt records `%s`: `felloe types %s` lists the codes, and says what becomes of two at once.\n",
+               row->type, row->type);
+    }
+    print_options(stdout, verb->options, "Options");
+    print_options(stdout, global_options(), "Options that every verb takes");
 }
 
 enum felloe_code help_tell(struct cli *cli, const struct verb *verb)

@@ -137,7 +137,8 @@ enum felloe_code recording_options(struct recording *recording, struct cli *cli)
         const struct option_meaning *meaning = option_meaning(cli->derived, option->def);
         if (!meaning || !meaning->field)
             continue;
-        const char *value = meaning->value ? meaning->value : option->def->meta || *option->value ? option->value : "yes";
+        const char *said = option->def->meta || *option->value ? option->value : "yes";
+        const char *value = meaning->value ? meaning->value : said;
         code = recording_add(recording, cli, meaning->field->name, value);
     }
     return code;

@@ -15,12 +15,13 @@ struct recording {
     size_t people_count;
 };
 
-/* Begins an event of this type; --site, --worker and --occurred of the command line are taken over. `person` may be NULL. */
+/* Begins an event of this type; --site, --worker and --occurred of the command line are taken over. `person` may be
+ * NULL. */
 enum felloe_code recording_init(struct recording *recording, struct cli *cli, const char *type, const char *person);
 void recording_release(struct recording *recording);
 enum felloe_code recording_person(struct recording *recording, struct cli *cli, const char *person);
-/* Adds a field. What people type becomes what the catalogue wants: a code's label its code, "tomorrow 9:00" a time, "5 4
- * 3" three numbers. */
+/* Adds a field. What people type becomes what the catalogue wants: a code's label its code, "tomorrow 9:00" a time,
+ * "5 4 3" three numbers. */
 enum felloe_code recording_add(struct recording *recording, struct cli *cli, const char *name, const char *value);
 /* What was given for a field, NULL when nothing was. */
 const char *recording_value(const struct recording *recording, const char *name);
@@ -38,8 +39,8 @@ enum felloe_code recording_save(struct recording *recording, struct cli *cli);
  * workers and references stay as they are. */
 enum felloe_code field_normal(const struct field_def *field, const char *typed, int64_t now, char **out,
                               struct felloe_error *error);
-/* The code that was meant: a code, its label, the only one that begins with the text or has it in it; NULL: none or several,
- * and `several` says which. */
+/* The code that was meant: a code, its label, the only one that begins with the text or has it in it; NULL: none or
+ * several, and `several` says which. */
 const char *code_meant(const struct code_list *list, const char *typed, char *several, size_t size);
 
 #define OPTION_OCCURRED {"occurred", "WHEN", "when it happened: \"yesterday 14:30\", friday, 1/12 (else: now)"}

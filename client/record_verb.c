@@ -308,8 +308,9 @@ static enum felloe_code tell_nothing(const struct running *run)
                                  run->type->fields[i].name);
     for (char *at = options; (at = strchr(at, '_'));)
         *at = '-';
-    return cli_fail(run->cli, FELLOE_USAGE, "this says nothing yet: give at least one of %s%s; `felloe help %s` says how",
-                    options, count > 5 ? " …" : "", run->cli->verb->name);
+    return cli_fail(run->cli, FELLOE_USAGE,
+                    "this says nothing yet: give at least one of %s%s; `felloe help %s` says how", options,
+                    count > 5 ? " …" : "", run->cli->verb->name);
 }
 
 /* Sees to it that all is there: `words_only`, what the verb takes; the rest comes from the entry that is changed. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Verbs that record an entry are rows of a table (record_verbs.c): which type, what is typed in which order. Their options
- * are the type's fields. */
+/* Verbs that record an entry are rows of a table (record_verbs.c): which type, what is typed in which order. Their
+ * options are the type's fields. */
 #ifndef FELLOE_CLIENT_RECORD_VERB_H
 #define FELLOE_CLIENT_RECORD_VERB_H
 

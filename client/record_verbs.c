@@ -69,7 +69,7 @@ const struct record_verb record_verbs[] = {
          "  felloe note Jo \"told me in confidence\" --only-for amy,ben"),
      .type = "note.added", .takes = "PERSON text"},
     {ROW("talk", GROUP_MEET, "what the person said about their life",
-         "  felloe talk Jo --going-well \"the choir\" --challenges \"nights\" --hopes \"a job with animals\" --people \"Sam\""),
+         "  felloe talk Jo --going-well \"the choir\" --challenges \"nights\" --hopes \"a job with animals\""),
      .type = "conversation.recorded", .takes = "PERSON text?", .asks = "going_well challenges hopes people"},
     {ROW("about-me", GROUP_MEET, "what the person wants everybody to know, a section at a time",
          "Sections: matters, good-day, helps, hinders, strengths, people, background, reach.\n"
@@ -89,8 +89,8 @@ const struct record_verb record_verbs[] = {
 
     /* ---- deciding and doing together ---- */
     {.verb = {"huddle", GROUP_TOGETHER, "", "whom to talk about; with people: that the team talked about them",
-              "  felloe huddle\n  felloe huddle Jo Kim --present amy,ben --text \"Jo: ring the landlord\"", NULL, 0, 1000,
-              huddle_run},
+              "  felloe huddle\n  felloe huddle Jo Kim --present amy,ben --text \"Jo: ring the landlord\"", NULL, 0,
+              1000, huddle_run},
      .type = "huddle.discussed", .takes = "PERSON+", .asks = "present text"},
     {ROW("decide", GROUP_TOGETHER, "a question was decided, with the person where that could be",
          "  felloe decide Jo \"Move to the new flat?\" \"not yet\" --options stay --options move --person-present"),
@@ -111,7 +111,8 @@ const struct record_verb record_verbs[] = {
          "  felloe goal score Jo sleep 6 --by person"),
      .type = "goal.scored", .takes = "PERSON? goal score", .asks = "by"},
     {ROW("goal change", GROUP_TOGETHER, "a goal in other words; or it is reached, rests or was let go",
-         "  felloe goal change Jo sleep --reached\n  felloe goal change Jo sleep --text \"sleep, and wake without dread\""),
+         "  felloe goal change Jo sleep --reached\n"
+         "  felloe goal change Jo sleep --text \"sleep, and wake without dread\""),
      .type = "goal.changed", .takes = "PERSON? goal text?", .flags = "status"},
     {ROW("plan", GROUP_TOGETHER, "what was agreed to do, section by section; give what is new",
          "  felloe plan Jo --aims \"a home of her own\" --steps \"forms, then viewings\" --review-by \"1 mar\""),
@@ -127,7 +128,7 @@ const struct record_verb record_verbs[] = {
     /* ---- keeping safe together ---- */
     {ROW("worried-about", GROUP_SAFETY, "you are worried about a person: the words, and what keeps safe",
          "It stays until it is stood down.\n"
-         "  felloe worried-about Jo \"talks of not waking up\" --protects \"her sister, the dog\" --urgency \"very urgent\""),
+         "  felloe worried-about Jo \"talks of not waking up\" --protects \"her sister\" --urgency \"very urgent\""),
      .type = "concern.raised", .takes = "PERSON words", .asks = "kind protects urgency"},
     {ROW("stand-down", GROUP_SAFETY, "a concern no longer holds, and why; it takes away that one only",
          "  felloe stand-down Jo \"talks of not\" \"saw her; she has plans for Sunday\" --agreed-by amy,ben"),
@@ -179,7 +180,8 @@ const struct record_verb record_verbs[] = {
      .type = "worry.shared", .takes = "text"},
     {ROW("worry hold", GROUP_COLLEAGUES, "you carry it too", "  felloe worry hold \"yesterday's visit\""),
      .type = "worry.held", .takes = "worry worker?", .defaults = "worker=@me"},
-    {ROW("supervision", GROUP_COLLEAGUES, "supervision took place; only those named may read it, and it names no person",
+    {ROW("supervision", GROUP_COLLEAGUES,
+         "supervision took place; only those named may read it, and it names no person",
          "  felloe supervision peer --date today --support \"two quiet mornings\" --only-for ben"),
      .type = "supervision.held", .takes = "kind? support?", .defaults = "date=today", .asks = "audience support"},
     {ROW("reflect", GROUP_COLLEAGUES, "what we learned, without naming a person",

@@ -58,7 +58,10 @@ static bool is_resting(const struct felloe_value *record)
 static const char *support_words(const struct felloe_value *summary)
 {
     static const struct { const char *state, *words; } all[] = {
-        {"waiting", "Waiting at the front door"}, {"active", "We are with them"}, {"ended", "Farewell; they can come back"}};
+        {"waiting", "Waiting at the front door"},
+        {"active", "We are with them"},
+        {"ended", "Farewell; they can come back"},
+    };
     const char *state = felloe_value_text(felloe_value_get(summary, "support"));
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (strcmp(all[i].state, state) == 0)
@@ -179,7 +182,8 @@ static void print_label(const struct part *part, const struct register_def *def,
 
 static void print_entry(struct section *section, const struct part *part, const struct felloe_value *entry)
 {
-    const char *name = felloe_value_text(felloe_value_at(entry, 0)), *each = felloe_value_text(felloe_value_at(entry, 1));
+    const char *name = felloe_value_text(felloe_value_at(entry, 0)),
+               *each = felloe_value_text(felloe_value_at(entry, 1));
     const struct felloe_value *values = felloe_value_at(entry, 2);
     const struct register_def *def = register_def_find(bytes_str(name));
     if (!def)

@@ -15,8 +15,8 @@
 #include "proto/domain/catalogue.h"
 #include "proto/domain/text_fold.h"
 
-/* What ends a thread, or says it in other words: an entry of `type` whose `field` names it, where `when` (a field) is not
- * `unless`. */
+/* What ends a thread, or says it in other words: an entry of `type` whose `field` names it, where `when` (a field) is
+ * not `unless`. */
 static const struct ending { enum type_id of, type; const char *field, *when, *unless; } endings[] = {
     {TYPE_task_raised, TYPE_task_closed, "task", NULL, NULL},
     {TYPE_concern_raised, TYPE_concern_stooddown, "which", NULL, NULL},
@@ -400,8 +400,8 @@ static enum felloe_code none_fits(struct cli *cli, const struct thread_list *lis
     if (list->whole && len >= 4 && strspn(text, "0123456789abcdefABCDEF") == len)
         return FELLOE_OK; /* an id that the daemon may know */
     if (list->of_people)
-        return cli_fail(cli, FELLOE_NOT_FOUND, "no %s that is listed begins with \"%.60s\": say whose it is, PERSON before "
-                        "it", list->what, text);
+        return cli_fail(cli, FELLOE_NOT_FOUND, "no %s that is listed begins with \"%.60s\": say whose it is, PERSON "
+                        "before it", list->what, text);
     tell_all(list, NULL, (struct bytes){0}, 0, all, sizeof all);
     if (*all)
         return cli_fail(cli, FELLOE_NOT_FOUND, "no %s%s%s begins with \"%.60s\"; there is: %s", list->what, of, whose,

@@ -27,8 +27,8 @@ struct thread_list {
 enum felloe_code threads_find(struct cli *cli, const char *type, const char *field, const char *person,
                               struct thread_list *out);
 void threads_release(struct thread_list *list);
-/* The one that was meant; those that are open come first. `*out` is NULL where the text has to be left to the daemon: an
- * id. FELLOE_AMBIGUOUS, FELLOE_NOT_FOUND say what there is. "@only": the only open one. */
+/* The one that was meant; those that are open come first. `*out` is NULL where the text has to be left to the daemon:
+ * an id. FELLOE_AMBIGUOUS, FELLOE_NOT_FOUND say what there is. "@only": the only open one. */
 enum felloe_code threads_pick(struct cli *cli, const struct thread_list *list, const char *text,
                               const struct thread_item **out);
 

@@ -72,12 +72,13 @@ void types_page(FILE *to)
           "time, when it happened. The letters of *merge* say what becomes of a field that two wrote without knowing\n"
           "of each other; behind it stands the register that it writes.\n\n", to);
     for (int rule = MERGE_KEEP; rule <= MERGE_SETTLE; rule++)
-        fprintf(to, "- **%s**: %s\n", merge_rule_letter((enum merge_rule)rule), merge_rule_words((enum merge_rule)rule));
+        fprintf(to, "- **%s**: %s\n", merge_rule_letter((enum merge_rule)rule),
+                merge_rule_words((enum merge_rule)rule));
     fputs("\n## Types\n", to);
     for (size_t i = 0; i < catalogue_count(); i++)
         type_section(to, catalogue_at(i));
-    fputs("\n## Registers\n\nWhat can be overwritten; *one each*: there is one for every value of that field (or pair) of the\n"
-          "entry that writes it. *Settle*: in which order things to settle are listed.\n\n"
+    fputs("\n## Registers\n\nWhat can be overwritten; *one each*: there is one for every value of that field (or\n"
+          "pair) of the entry that writes it. *Settle*: in which order things to settle are listed.\n\n"
           "| register | in words | merge | settle | one each | holds |\n| --- | --- | --- | --- | --- | --- |\n", to);
     for (int id = REG_NONE + 1; id < REG_COUNT; id++)
         register_row(to, register_def_of((enum register_id)id));

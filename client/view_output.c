@@ -303,11 +303,13 @@ void view_freshness_hint(struct cli *cli)
     struct felloe_answer *answer;
     struct felloe_error unheard;
     size_t told = 0;
-    if (!cli->client || felloe_view(cli->client, "freshness", cli_option(cli, "site"), NULL, &answer, &unheard) != FELLOE_OK)
+    if (!cli->client ||
+        felloe_view(cli->client, "freshness", cli_option(cli, "site"), NULL, &answer, &unheard) != FELLOE_OK)
         return; /* what it hints at is no reason to fail */
     const struct cell_context context = context_of(answer);
     for (size_t i = 0; i < felloe_answer_count(answer) && told < TOLD_MAX; i++) {
-        const struct felloe_value *row = felloe_answer_item(answer, i), *heard = felloe_value_at(row, FRESHNESS_LAST_HEARD);
+        const struct felloe_value *row = felloe_answer_item(answer, i),
+                                  *heard = felloe_value_at(row, FRESHNESS_LAST_HEARD);
         const char *worker = felloe_value_text(felloe_value_at(row, FRESHNESS_WORKER));
         if (felloe_value_kind(heard) != FELLOE_INTEGER)
             heard = felloe_value_at(row, FRESHNESS_LAST_EVENT);

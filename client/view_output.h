@@ -14,7 +14,8 @@ struct cell_context context_of(const struct felloe_answer *answer);
 /* The cell of a row by its column's name; NULL when the view has no such column. */
 const struct felloe_value *row_cell(const struct view_def *view, const struct felloe_value *row, const char *name);
 bool view_has(const struct view_def *view, const char *name);
-/* The cell as people read it, as its view's table has it; a new string, NULL when memory ran out or there is no column. */
+/* The cell as people read it, as its view's table has it; a new string, NULL when memory ran out or there is no such
+ * column. */
 char *view_cell_text(const struct view_def *view, const struct felloe_value *row, const char *name,
                      const struct cell_context *context);
 /* {"view":…,"as_of":…,"rows":[…]}; `extra` members are added when it is not NULL (and it is let go of). */

@@ -32,9 +32,9 @@ struct when {
     bool has_time;         /* a time of day was said */
     char day[sizeof "2026-12-01"];
 };
-/* As people write them, local: now, today, tomorrow, yesterday, friday, next friday, last friday, in 3 days, a week ago,
- * in 20 minutes, 14:30, 2.30pm, noon, 1/12, 1/12/2026, 1 dec, 1 december 2026, 2026-12-01; a day and a time in either
- * order; and RFC 3339. "Next friday" is that of next week. False when it is no time, or no day that exists. */
+/* As people write them, local: now, today, tomorrow, yesterday, friday, next friday, last friday, in 3 days, a week
+ * ago, in 20 minutes, 14:30, 2.30pm, noon, 1/12, 1/12/2026, 1 dec, 1 december 2026, 2026-12-01; a day and a time in
+ * either order; and RFC 3339. "Next friday" is that of next week. False when it is no time, or no day that exists. */
 bool when_parse(const char *text, enum when_lies lies, int64_t now, struct when *out);
 /* "Fri 27 Nov", with the year where it is another one. */
 void when_weekday(const char day[sizeof "2026-12-01"], int64_t now, char out[WHEN_MAX]);

@@ -87,8 +87,8 @@ enum felloe_code worker_find(struct cli *cli, const char *text, char out[WORKER_
     buffer_release(&folded);
     felloe_answer_free(answer);
     if (finding.count > 1)
-        return cli_fail(cli, FELLOE_AMBIGUOUS, "%s could be several workers: %s. Say more of the name, or the id.", text,
-                        finding.all);
+        return cli_fail(cli, FELLOE_AMBIGUOUS, "%s could be several workers: %s. Say more of the name, or the id.",
+                        text, finding.all);
     snprintf(out, WORKER_ID_MAX, "%s", finding.count == 1 ? finding.id : text);
     if (finding.count == 0 && strlen(text) >= WORKER_ID_MAX)
         return cli_fail(cli, FELLOE_INVALID, "%.40s… is no worker's id", text);

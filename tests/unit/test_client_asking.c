@@ -171,7 +171,8 @@ static void of_several_open_ones_one_is_chosen_by_number_or_words(void **state)
     free(value);
     finish(&talk);
     begin(&talk, "1\n");
-    assert_int_equal(ask_thread(&talk.cli, task, true, &(struct thread_list){.what = "task"}, &value), FELLOE_NOT_FOUND);
+    const struct thread_list none = {.what = "task"};
+    assert_int_equal(ask_thread(&talk.cli, task, true, &none, &value), FELLOE_NOT_FOUND);
     assert_string_equal(talk.cli.error.message, "no task is open");
     finish(&talk);
 }

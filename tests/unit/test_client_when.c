@@ -154,7 +154,8 @@ static void words_for_days_are_understood(void **state)
     };
     static const char *const wrong[] = {
         "", " ", "soon", "25:00", "14:60", "2026-02-30", "today at nine", "fr", "31/11", "29/2/2026", "0/1", "1/13",
-        "13pm", "0am", "today tomorrow", "9:00 10:00", "in 3", "3 days", "ago", "at", "next", "friday 1 dec", "1 dec 14",
+        "13pm", "0am", "today tomorrow", "9:00 10:00", "in 3", "3 days", "ago", "at", "next", "friday 1 dec",
+        "1 dec 14",
         "2026-12-01T", "2026-12-1", "in 3 days in 3 days", "now today", "1/2/3", "99999 days ago",
     };
     struct when when;
