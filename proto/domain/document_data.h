@@ -39,6 +39,9 @@ struct meaning {
     size_t write_room;
     struct reading *readings;
     size_t reading_count, reading_room;
+    const struct item **of_type; /* those that count, by type, then by (time, id) */
+    size_t of_type_room;
+    size_t type_from[TYPE_COUNT + 1]; /* where each type's begin */
     struct constant constants[TYPE_COUNT][EFFECTS_MAX];
     struct arena keys;         /* keys of registers of which there are several, and names as values */
     char episode[2 * sizeof(struct event_id) + 1]; /* what record_episode gave last */

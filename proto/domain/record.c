@@ -403,6 +403,32 @@ static bool read_registers(struct meaning *meaning, size_t count)
     return true;
 }
 
+/* ---- by type ---- */
+
+static bool sort_by_type(struct meaning *meaning, const struct document *document)
+{
+    size_t *from = meaning->type_from;
+    if (!grow((void **)&meaning->of_type, &meaning->of_type_room, document->count, sizeof *meaning->of_type))
+        return false;
+    memset(meaning->type_from, 0, sizeof meaning->type_from);
+    for (size_t i = 0; i < document->count; i++) {
+        const struct item *item = document->items[i];
+        if (item->type && !struck_by(meaning, &item->name))
+            from[item->type->id + 1]++;
+    }
+    for (size_t t = 0; t < TYPE_COUNT; t++)
+        from[t + 1] += from[t];
+    const size_t all = from[TYPE_COUNT];
+    for (size_t i = document->count; i-- > 0;) { /* each type's end moves down to its beginning */
+        const struct item *item = document->items[i];
+        if (item->type && !struck_by(meaning, &item->name))
+            meaning->of_type[--from[item->type->id + 1]] = item;
+    }
+    memmove(from, from + 1, TYPE_COUNT * sizeof *from);
+    from[TYPE_COUNT] = all;
+    return true;
+}
+
 /* ---- the meaning as a whole ---- */
 
 bool meaning_init(struct meaning *meaning)
@@ -435,6 +461,7 @@ void meaning_release(struct meaning *meaning)
     free(meaning->pending);
     free(meaning->writes);
     free(meaning->readings);
+    free(meaning->of_type);
     arena_release(&meaning->keys);
 }
 
@@ -450,7 +477,8 @@ static const struct meaning *meaning_of(const struct document *document)
     if (!collect_strikes(meaning, document) || !decide_strikes(meaning))
         return NULL;
     keep_word_of_hub(meaning, document);
-    if (!collect_writes(meaning, document, &count) || !read_registers(meaning, count))
+    if (!sort_by_type(meaning, document) || !collect_writes(meaning, document, &count) ||
+        !read_registers(meaning, count))
         return NULL;
     meaning->valid = true;
     return meaning;
@@ -465,6 +493,15 @@ const struct item *record_struck_by(const struct document *document, const struc
 bool item_counts(const struct document *document, const struct item *item)
 {
     return item->type && !record_struck_by(document, &item->name);
+}
+
+struct items record_of(const struct document *document, enum type_id type)
+{
+    const struct meaning *meaning = meaning_of(document);
+    if (!meaning || document->count == 0)
+        return (struct items){0};
+    const size_t from = meaning->type_from[type];
+    return (struct items){meaning->of_type + from, meaning->type_from[type + 1] - from};
 }
 
 const struct reading *record_readings(const struct document *document, size_t *count, bool *ok)

@@ -44,6 +44,13 @@ const struct item *record_struck_by(const struct document *document, const struc
 /* Recognised and not struck: it counts. */
 bool item_counts(const struct document *document, const struct item *item);
 
+/* Those of one type that count, ascending by (time, id). Lives until the document changes; none when memory ran out. */
+struct items {
+    const struct item *const *at;
+    size_t count;
+};
+struct items record_of(const struct document *document, enum type_id type);
+
 /* What counts of a contact: as it was corrected, else as it was written; as text (codes), empty when it is absent.
  * Lives until the document changes. */
 struct bytes item_corrected(const struct document *document, const struct item *item, const char *field);

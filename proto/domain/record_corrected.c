@@ -23,7 +23,7 @@ static struct bytes correction_of(const struct document *document, const struct 
 {
     char key[2 * sizeof(struct event_id) + 1 + CONTACT_FIELD_MAX + 1];
     size_t len = strlen(field);
-    if (len > CONTACT_FIELD_MAX)
+    if (len > CONTACT_FIELD_MAX || record_of(document, TYPE_contact_corrected).count == 0)
         return (struct bytes){0};
     hex_encode(bytes_of(item->name.b, sizeof item->name.b), key);
     key[2 * sizeof item->name.b] = EACH_SEPARATOR;

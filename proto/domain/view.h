@@ -138,14 +138,10 @@ bool document_current_episode(const struct document *document, struct bytes *epi
  *   retain_until     after the farewell: the date until which the record is kept; and way_back, in words
  *   paused           yes; paused_until, a date
  *   moved_to         the site of the team that the person went to
- *   introductions    of this time, also the return: array of {source (code), when (ms), who, own_words}
- *   about_me, access_needs, safety_plan, plan
- *                    arrays of {what (in words), values (texts), before}
- *   goals            array of {values (texts), status (codes), before, entry (bin)}
- *   linked           array of the persons' ids (bin) that are this person too
+ *   introductions    of this time, then returns: array of {source (code), when (ms), who, own_words}
  *   to_settle, not_recognised  how many
  *
- * before: yes where all of it was written before the person last came back: "from before, check". */
+ * What the record says section by section, and what is from before: view_record.h. */
 uint32_t document_summary(const struct document *document, struct buffer *out);
 /* The devices of a site: whose they are and what they sign with. `key` is NULL where it was not told. False: memory ran
  * out (before the first). */

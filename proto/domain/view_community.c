@@ -30,13 +30,13 @@ static const struct item *latest(const struct item **updates, size_t from, size_
 
 bool connections_each(const struct document *document, connection_visit visit, void *context)
 {
-    size_t count = 0, all = record_count(document);
-    const struct item **updates = calloc(all + 1, sizeof *updates);
+    const struct items all = record_of(document, TYPE_connection_updated);
+    const size_t count = all.count;
+    const struct item **updates = calloc(count + 1, sizeof *updates);
     bool ok = updates != NULL;
-    for (size_t i = 0; ok && i < all; i++)
-        if (item_is(document, record_at(document, i), TYPE_connection_updated))
-            updates[count++] = record_at(document, i);
-    if (count > 1)
+    if (ok && count > 0)
+        memcpy(updates, all.at, count * sizeof *updates);
+    if (ok && count > 1)
         qsort(updates, count, sizeof *updates, by_resource);
     for (size_t from = 0, to; ok && from < count; from = to) {
         bool made = false;
@@ -97,10 +97,9 @@ static bool last_checked(const struct document *document, struct bytes each, int
 {
     char own[2 * sizeof(struct event_id) + 1];
     bool found = false;
-    for (size_t i = 0; i < record_count(document); i++) {
-        const struct item *item = record_at(document, i);
-        if (!item_is(document, item, TYPE_resource_recorded))
-            continue;
+    const struct items recorded = record_of(document, TYPE_resource_recorded);
+    for (size_t i = 0; i < recorded.count; i++) {
+        const struct item *item = recorded.at[i];
         struct bytes of = item_text(item, "resource");
         hex_encode(of.len == sizeof item->name.b ? of : bytes_of(item->name.b, sizeof item->name.b), own);
         if (bytes_is(each, own) && (!found || item_ms(item) > *out)) {

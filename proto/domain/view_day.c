@@ -68,8 +68,8 @@ static bool put_task(struct row_maker *maker, const struct reading *task, uint32
     struct buffer *cells = &maker->cells;
     struct texts workers = {0};
     int64_t due = 0;
-    const struct item *item = bytes_is(reading_text(task), "open") ? record_named(maker->document, task->each) : NULL;
-    if (!item || !item_is(maker->document, item, TYPE_task_raised))
+    const struct item *item = record_named_of(maker->document, TYPE_task_raised, task->each);
+    if (!item || !bytes_is(reading_text(task), "open"))
         return true;
     bool has_due = date_ms(item_text(item, "due"), &due);
     take_takers(maker->document, task->each, &workers);

@@ -46,15 +46,14 @@ static uint64_t later_of(const struct item *a, const struct item *b)
 
 static bool visits(const struct document *document, derived_visit visit, void *context)
 {
-    size_t all = record_count(document), count = 0;
+    const struct items contacts = record_of(document, TYPE_contact_recorded);
+    size_t count = 0;
     char key[PAIR_KEY_MAX];
-    struct meeting *meetings = calloc(all + 1, sizeof *meetings);
+    struct meeting *meetings = calloc(contacts.count + 1, sizeof *meetings);
     bool ok = meetings != NULL;
-    for (size_t i = 0; ok && i < all; i++) {
-        const struct item *item = record_at(document, i);
-        if (item->type && item_counts(document, item) && item_is_meeting(document, item))
-            meetings[count++] = (struct meeting){item_corrected_ms(document, item), item};
-    }
+    for (size_t i = 0; ok && i < contacts.count; i++)
+        if (item_is_meeting(document, contacts.at[i]))
+            meetings[count++] = (struct meeting){item_corrected_ms(document, contacts.at[i]), contacts.at[i]};
     if (count > 1)
         qsort(meetings, count, sizeof *meetings, by_time);
     for (size_t i = 0; ok && i < count; i++)

@@ -46,10 +46,9 @@ void measures_of(const struct document *document, struct measures *out)
     struct dialog dialog;
     int64_t reqol;
     *out = (struct measures){0};
-    for (size_t i = 0; i < record_count(document); i++) {
-        const struct item *item = record_at(document, i);
-        if (!item_is(document, item, TYPE_measure_completed))
-            continue;
+    const struct items completed = record_of(document, TYPE_measure_completed);
+    for (size_t i = 0; i < completed.count; i++) {
+        const struct item *item = completed.at[i];
         if (dialog_of(item, &dialog))
             take_measure(&out->first_dialog, &out->last_dialog, item);
         if (item_number(item, "reqol", &reqol))
@@ -62,10 +61,10 @@ void measures_of(const struct document *document, struct measures *out)
 static const struct item *last_score(const struct document *document, const struct item *goal)
 {
     const struct item *last = NULL;
-    for (size_t i = 0; i < record_count(document); i++) {
-        const struct item *item = record_at(document, i);
-        if (item_is(document, item, TYPE_goal_scored) &&
-            bytes_equal(item_text(item, "goal"), bytes_of(goal->name.b, sizeof goal->name.b)) &&
+    const struct items scores = record_of(document, TYPE_goal_scored);
+    for (size_t i = 0; i < scores.count; i++) {
+        const struct item *item = scores.at[i];
+        if (bytes_equal(item_text(item, "goal"), bytes_of(goal->name.b, sizeof goal->name.b)) &&
             (!last || item_ms(item) >= item_ms(last)))
             last = item;
     }
@@ -113,9 +112,7 @@ static bool put_goal(struct row_maker *maker, const struct reading *goal, const 
 {
     struct buffer *cells = &maker->cells;
     int64_t measured = 0;
-    const struct item *item = goal ? record_named(maker->document, goal->each) : NULL;
-    if (item && !item_is(maker->document, item, TYPE_goal_set))
-        item = NULL;
+    const struct item *item = goal ? record_named_of(maker->document, TYPE_goal_set, goal->each) : NULL;
     row_begin(maker, VIEW_GOALS);
     put_who(maker);
     put_register(cells, goal);

@@ -9,22 +9,11 @@ enum reason { WHY_CRISIS, WHY_NEW, WHY_BACK, WHY_ASKED, WHY_NONE };
 
 static bool was_discussed(const struct document *document, const struct item *reason)
 {
-    for (size_t i = 0; i < record_count(document); i++) {
-        const struct item *item = record_at(document, i);
-        if (item_is(document, item, TYPE_huddle_discussed) && stamp_has_seen(&item->stamp, &reason->stamp))
+    const struct items huddles = record_of(document, TYPE_huddle_discussed);
+    for (size_t i = huddles.count; i-- > 0;)
+        if (stamp_has_seen(&huddles.at[i]->stamp, &reason->stamp))
             return true;
-    }
     return false;
-}
-
-static enum reason reason_of(const struct item *item)
-{
-    switch (item->type->id) {
-    case TYPE_person_introduced: return WHY_NEW;
-    case TYPE_support_returned: return WHY_BACK;
-    case TYPE_note_added: return item_yes(item, "huddle") ? WHY_ASKED : WHY_NONE;
-    default: return WHY_NONE;
-    }
 }
 
 struct huddle {
@@ -42,27 +31,33 @@ static void take_reason(struct huddle *h, enum reason reason, uint64_t since)
     h->why[reason] = true;
 }
 
+static void take_reasons(struct huddle *h, const struct document *document, enum reason reason, enum type_id type)
+{
+    const struct items items = record_of(document, type);
+    for (size_t i = 0; i < items.count; i++) {
+        if ((reason == WHY_ASKED && !item_yes(items.at[i], "huddle")) || was_discussed(document, items.at[i]))
+            continue;
+        take_reason(h, reason, item_sort_ms(items.at[i]));
+        if (reason == WHY_ASKED)
+            texts_add(&h->asked_by, items.at[i]->worker);
+    }
+}
+
 static void collect(struct huddle *h, const struct document *document)
 {
     struct crisis crisis;
     crisis_of(document, &crisis);
     if (crisis.open)
         take_reason(h, WHY_CRISIS, crisis.opening ? item_sort_ms(crisis.opening) : 0);
-    for (size_t i = 0; i < record_count(document); i++) {
-        const struct item *item = record_at(document, i);
-        if (!item->type || !item_counts(document, item))
-            continue;
-        if (item->type->id == TYPE_huddle_discussed && (!h->discussed || item_ms(item) > h->discussed_at)) {
+    take_reasons(h, document, WHY_NEW, TYPE_person_introduced);
+    take_reasons(h, document, WHY_BACK, TYPE_support_returned);
+    take_reasons(h, document, WHY_ASKED, TYPE_note_added);
+    const struct items huddles = record_of(document, TYPE_huddle_discussed);
+    for (size_t i = 0; i < huddles.count; i++)
+        if (!h->discussed || item_ms(huddles.at[i]) > h->discussed_at) {
             h->discussed = true;
-            h->discussed_at = item_ms(item);
+            h->discussed_at = item_ms(huddles.at[i]);
         }
-        enum reason reason = reason_of(item);
-        if (reason == WHY_NONE || was_discussed(document, item))
-            continue;
-        take_reason(h, reason, item_sort_ms(item));
-        if (reason == WHY_ASKED)
-            texts_add(&h->asked_by, item->worker);
-    }
 }
 
 /* From when on it is quiet: since the last contact, or the last huddle; while support rests, not before that ends. */

@@ -30,49 +30,36 @@ static bool put_line(struct row_maker *maker, enum line line, int64_t count, int
     return row_emit(maker, VIEW_LEARNING, (uint64_t)line, (uint32_t)line);
 }
 
-static int64_t count_of(const struct document *document, enum type_id type)
-{
-    int64_t count = 0;
-    for (size_t i = 0; i < record_count(document); i++)
-        count += item_is(document, record_at(document, i), type);
-    return count;
-}
-
 /* Two who wrote of one return without knowing of each other wrote of one. */
 static int64_t count_returns(const struct document *document)
 {
+    const struct items returns = record_of(document, TYPE_support_returned);
     int64_t count = 0;
-    for (size_t i = 0; i < record_count(document); i++) {
-        const struct item *item = record_at(document, i);
+    for (size_t i = 0; i < returns.count; i++) {
         bool again = false;
-        if (!item_is(document, item, TYPE_support_returned))
-            continue;
-        for (size_t j = 0; j < i && !again; j++) {
-            const struct item *other = record_at(document, j);
-            again = item_is(document, other, TYPE_support_returned) &&
-                    !stamp_has_seen(&item->stamp, &other->stamp) && !stamp_has_seen(&other->stamp, &item->stamp);
-        }
+        for (size_t j = 0; j < i && !again; j++)
+            again = !stamp_has_seen(&returns.at[i]->stamp, &returns.at[j]->stamp) &&
+                    !stamp_has_seen(&returns.at[j]->stamp, &returns.at[i]->stamp);
         count += !again;
     }
     return count;
 }
 
-/* Days from the first introduction to the first meeting after it (one of the same day counts as none). */
+/* Days from the first introduction to the first meeting (one of the same day counts as none). */
 static bool first_contact_days(const struct document *document, int64_t *days)
 {
-    const struct item *introduced = NULL, *met = NULL;
-    for (size_t i = 0; i < record_count(document); i++) {
-        const struct item *item = record_at(document, i);
-        if (item_is(document, item, TYPE_person_introduced) &&
-            (!introduced || item_ms(item) < item_ms(introduced)))
-            introduced = item;
-        if (item->type && item_counts(document, item) && item_is_meeting(document, item) &&
-            (!met || item_corrected_ms(document, item) < item_corrected_ms(document, met)))
-            met = item;
-    }
-    if (!introduced || !met)
+    const struct items introductions = record_of(document, TYPE_person_introduced);
+    const struct items contacts = record_of(document, TYPE_contact_recorded);
+    int64_t introduced = INT64_MAX, met = INT64_MAX;
+    for (size_t i = 0; i < introductions.count; i++)
+        if (item_ms(introductions.at[i]) < introduced)
+            introduced = item_ms(introductions.at[i]);
+    for (size_t i = 0; i < contacts.count; i++)
+        if (item_is_meeting(document, contacts.at[i]) && item_corrected_ms(document, contacts.at[i]) < met)
+            met = item_corrected_ms(document, contacts.at[i]);
+    if (introduced == INT64_MAX || met == INT64_MAX)
         return false;
-    int64_t passed = item_corrected_ms(document, met) / DAY_MS - item_ms(introduced) / DAY_MS;
+    int64_t passed = met / DAY_MS - introduced / DAY_MS;
     *days = passed > 0 ? passed : 0;
     return true;
 }
@@ -115,7 +102,8 @@ bool rows_learning(struct row_maker *maker)
     const struct document *document = maker->document;
     struct connected connected = {0};
     int64_t days = 0;
-    const int64_t introduced = count_of(document, TYPE_person_introduced), back = count_returns(document);
+    const int64_t introduced = (int64_t)record_of(document, TYPE_person_introduced).count;
+    const int64_t back = count_returns(document);
     if (maker->state->moved)
         return true;
     if (introduced > 0) {
@@ -124,7 +112,7 @@ bool rows_learning(struct row_maker *maker)
             !put_line(maker, LINE_FIRST_CONTACT, met, 1, met, days * 100))
             return false;
     }
-    if ((back > 0 || count_of(document, TYPE_support_ended) > 0) && !put_line(maker, LINE_BACK, back > 0, 1, false, 0))
+    if ((back > 0 || record_of(document, TYPE_support_ended).count > 0) && !put_line(maker, LINE_BACK, back > 0, 1, false, 0))
         return false;
     if (!connections_each(document, count_connection, &connected))
         return false;

@@ -39,19 +39,36 @@ const struct item *write_item(const struct write *write)
     return (const struct item *)(const void *)write->stamp; /* a stamp is an item's first member */
 }
 
+static bool name_of(struct bytes name, struct event_id *out)
+{
+    if (name.len == 2 * sizeof out->b)
+        return hex_decode(name, out->b, sizeof out->b);
+    if (name.len != sizeof out->b)
+        return false;
+    memcpy(out->b, name.data, sizeof out->b);
+    return true;
+}
+
 const struct item *record_named(const struct document *document, struct bytes name)
 {
     struct event_id id;
-    if (name.len == 2 * sizeof id.b) {
-        if (!hex_decode(name, id.b, sizeof id.b))
-            return NULL;
-        name = bytes_of(id.b, sizeof id.b);
-    }
-    if (name.len != sizeof id.b)
+    if (!name_of(name, &id))
         return NULL;
     for (size_t i = record_count(document); i-- > 0;)
-        if (memcmp(record_at(document, i)->name.b, name.data, name.len) == 0)
+        if (event_id_equal(&record_at(document, i)->name, &id))
             return record_at(document, i);
+    return NULL;
+}
+
+const struct item *record_named_of(const struct document *document, enum type_id type, struct bytes name)
+{
+    struct event_id id;
+    const struct items items = record_of(document, type);
+    if (!name_of(name, &id))
+        return NULL;
+    for (size_t i = items.count; i-- > 0;)
+        if (event_id_equal(&items.at[i]->name, &id))
+            return items.at[i];
     return NULL;
 }
 

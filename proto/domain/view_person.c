@@ -69,21 +69,26 @@ static void take_contact(struct person_state *state, const struct document *docu
     }
 }
 
-static void take_item(struct person_state *state, const struct document *document, const struct item *item,
-                      const struct reading *support, const struct item **begun)
+/* Introductions and contacts; NULL or what began first. */
+static const struct item *take_items(struct person_state *state, const struct document *document,
+                                     const struct reading *support)
 {
-    switch (item->type->id) {
-    case TYPE_person_introduced:
-        earlier(begun, item);
-        if (state->standing == STANDING_ACTIVE || !still_waits(item, support))
-            break;
+    const struct item *begun = NULL;
+    const struct items introductions = record_of(document, TYPE_person_introduced);
+    const struct items starts = record_of(document, TYPE_support_started);
+    const struct items contacts = record_of(document, TYPE_contact_recorded);
+    for (size_t i = 0; i < introductions.count; i++) {
+        earlier(&begun, introductions.at[i]);
+        if (state->standing == STANDING_ACTIVE || !still_waits(introductions.at[i], support))
+            continue;
         state->standing = STANDING_WAITING;
-        take_introduction(state, item);
-        break;
-    case TYPE_support_started: earlier(begun, item); break;
-    case TYPE_contact_recorded: take_contact(state, document, item, support); break;
-    default: break;
+        take_introduction(state, introductions.at[i]);
     }
+    for (size_t i = 0; i < starts.count; i++)
+        earlier(&begun, starts.at[i]);
+    for (size_t i = 0; i < contacts.count; i++)
+        take_contact(state, document, contacts.at[i], support);
+    return begun;
 }
 
 /* Support rests, by what was written last of it. */
@@ -101,12 +106,10 @@ static void find_pause(struct person_state *state, const struct document *docume
 /* The first acknowledgement that the waiting introduction did not already know of. */
 static void find_acknowledged(struct person_state *state, const struct document *document)
 {
-    for (size_t i = 0; state->standing == STANDING_WAITING && i < record_count(document); i++) {
-        const struct item *item = record_at(document, i);
-        if (item->type && item->type->id == TYPE_introduction_acknowledged && item_counts(document, item) &&
-            !stamp_has_seen(&state->introduced->stamp, &item->stamp))
-            earlier(&state->acknowledged, item);
-    }
+    const struct items told = record_of(document, TYPE_introduction_acknowledged);
+    for (size_t i = 0; state->standing == STANDING_WAITING && i < told.count; i++)
+        if (!stamp_has_seen(&state->introduced->stamp, &told.at[i]->stamp))
+            earlier(&state->acknowledged, told.at[i]);
 }
 
 static bool count_derived(void *context, const struct derived *derived)
@@ -120,7 +123,6 @@ bool person_state_of(const struct document *document, struct person_state *out)
 {
     size_t count;
     bool ok;
-    const struct item *begun = NULL;
     const struct reading *readings = record_readings(document, &count, &ok);
     *out = (struct person_state){.standing = STANDING_NOBODY};
     if (!ok)
@@ -131,9 +133,7 @@ bool person_state_of(const struct document *document, struct person_state *out)
         out->to_settle += readings[i].to_settle;
     if (support)
         out->standing = bytes_is(value_text(support->writes[0].value), "active") ? STANDING_ACTIVE : STANDING_ENDED;
-    for (size_t i = 0; i < record_count(document); i++)
-        if (item_counts(document, record_at(document, i)))
-            take_item(out, document, record_at(document, i), support, &begun);
+    const struct item *begun = take_items(out, document, support);
     find_acknowledged(out, document);
     find_pause(out, document);
     if (!out->introduced)

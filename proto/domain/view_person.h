@@ -20,6 +20,8 @@ const struct item *write_item(const struct write *write);
 /* The entry of this name (32 bytes, or 64 characters of hex as in the key of a register); NULL when it is not here,
  * not yet, or not kept. */
 const struct item *record_named(const struct document *document, struct bytes name);
+/* Of this type, and it counts. */
+const struct item *record_named_of(const struct document *document, enum type_id type, struct bytes name);
 /* Of a register that holds an entry (an appointment as planned last): that entry, if it counts. */
 const struct item *reading_entry(const struct document *document, const struct reading *reading);
 bool item_is(const struct document *document, const struct item *item, enum type_id type); /* and it counts */

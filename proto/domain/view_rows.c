@@ -91,7 +91,7 @@ bool view_rows(const struct document *document, const struct person_id *subject,
     struct person_state state;
     bool site = person_id_is_none(subject);
     size_t count = site ? sizeof of_site / sizeof of_site[0] : sizeof of_person / sizeof of_person[0];
-    bool ok = site || person_state_of(document, &state);
+    bool ok = document_understood(document) && (site || person_state_of(document, &state));
     maker.state = site ? NULL : &state;
     for (size_t i = 0; ok && i < count; i++)
         ok = (site ? of_site : of_person)[i](&maker);

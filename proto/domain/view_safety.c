@@ -6,18 +6,14 @@
 
 /* ---- crisis ---- */
 
-static bool is_face_to_face(const struct document *document, const struct item *item)
-{
-    return item_is(document, item, TYPE_crisis_responded) && bytes_is(item_text(item, "how"), "01");
-}
-
 /* The first response face to face that knew of this opening. */
 static const struct item *answer_of(const struct document *document, const struct item *opening)
 {
     const struct item *first = NULL;
-    for (size_t i = 0; i < record_count(document); i++) {
-        const struct item *item = record_at(document, i);
-        if (is_face_to_face(document, item) && stamp_has_seen(&item->stamp, &opening->stamp) &&
+    const struct items responses = record_of(document, TYPE_crisis_responded);
+    for (size_t i = 0; i < responses.count; i++) {
+        const struct item *item = responses.at[i];
+        if (bytes_is(item_text(item, "how"), "01") && stamp_has_seen(&item->stamp, &opening->stamp) &&
             (!first || item_ms(item) < item_ms(first)))
             first = item;
     }
@@ -43,10 +39,9 @@ void crisis_of(const struct document *document, struct crisis *out)
         return;
     out->urgency = reading_text(reading);
     out->open = !bytes_is(out->urgency, "answered");
-    for (size_t i = 0; i < record_count(document); i++) {
-        const struct item *item = record_at(document, i);
-        if (!item_is(document, item, TYPE_crisis_opened))
-            continue;
+    const struct items openings = record_of(document, TYPE_crisis_opened);
+    for (size_t i = 0; i < openings.count; i++) {
+        const struct item *item = openings.at[i];
         const struct item *answer = answer_of(document, item);
         if (out->open && !answer)
             take_opening(out, item);
@@ -71,8 +66,6 @@ void crisis_of(const struct document *document, struct crisis *out)
 static bool is_open_concern(const struct document *document, const struct item *item)
 {
     char id[2 * sizeof item->name.b + 1];
-    if (!item_is(document, item, TYPE_concern_raised))
-        return false;
     hex_encode(bytes_of(item->name.b, sizeof item->name.b), id);
     return reading_is_first(record_reading_of(document, REG_concern, bytes_str(id)));
 }
@@ -124,11 +117,10 @@ static void take_concern(struct holding *h, const struct item *item)
 static void take_plan(struct holding *h, const struct document *document, bool *planned, int64_t *plan)
 {
     bool unsettled = plan_is_to_settle(document);
+    const struct items plans = record_of(document, TYPE_safetyplan_agreed);
     *planned = false;
-    for (size_t i = 0; i < record_count(document); i++) {
-        const struct item *item = record_at(document, i);
-        if (!item_is(document, item, TYPE_safetyplan_agreed))
-            continue;
+    for (size_t i = 0; i < plans.count; i++) {
+        const struct item *item = plans.at[i];
         if (!*planned || item_ms(item) > *plan)
             *plan = item_ms(item);
         *planned = true;
@@ -160,9 +152,10 @@ bool rows_safety(struct row_maker *maker)
     int64_t plan = 0;
     if (maker->state->moved)
         return true;
-    for (size_t i = 0; i < record_count(document); i++)
-        if (is_open_concern(document, record_at(document, i)))
-            take_concern(&h, record_at(document, i));
+    const struct items raised = record_of(document, TYPE_concern_raised);
+    for (size_t i = 0; i < raised.count; i++)
+        if (is_open_concern(document, raised.at[i]))
+            take_concern(&h, raised.at[i]);
     crisis_of(document, &crisis);
     if (crisis.open) {
         take_urgency(&h, crisis.urgency);

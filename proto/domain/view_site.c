@@ -16,8 +16,8 @@ static bool put_outing(struct row_maker *maker, const struct reading *outing, ui
 {
     struct buffer *cells = &maker->cells;
     int64_t back_by = 0;
-    const struct item *item = reading_is_first(outing) ? record_named(maker->document, outing->each) : NULL;
-    if (!item || !item_is(maker->document, item, TYPE_worker_out))
+    const struct item *item = record_named_of(maker->document, TYPE_worker_out, outing->each);
+    if (!item || !reading_is_first(outing))
         return true;
     bool told = item_number(item, "back_by", &back_by);
     row_begin(maker, VIEW_PLACES);
@@ -105,11 +105,10 @@ bool rows_worries(struct row_maker *maker)
 {
     struct buffer *cells = &maker->cells;
     uint32_t sub = 0;
-    for (size_t i = 0; i < record_count(maker->document); i++) {
-        const struct item *item = record_at(maker->document, i);
+    const struct items worries = record_of(maker->document, TYPE_worry_shared);
+    for (size_t i = 0; i < worries.count; i++) {
+        const struct item *item = worries.at[i];
         struct texts holders = {0};
-        if (!item_is(maker->document, item, TYPE_worry_shared))
-            continue;
         take_holders(maker->document, item, &holders);
         const bool held = holders.count > 0;
         struct bytes worker = item_text(item, "worker");

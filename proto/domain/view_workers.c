@@ -4,20 +4,16 @@
 
 #include "proto/domain/view_person.h"
 
-static bool is_joining(const struct document *document, const struct item *item)
-{
-    return item->type && item->type->id == TYPE_worker_joined && item_counts(document, item);
-}
-
 bool document_devices(const struct document *document, device_visit visit, void *context)
 {
     struct device_id device;
     uint8_t key[32];
     if (!document_understood(document))
         return false;
-    for (size_t i = 0; i < record_count(document); i++) {
-        const struct item *item = record_at(document, i);
-        if (!is_joining(document, item) || !hex_decode(item_text(item, "device"), device.b, sizeof device.b))
+    const struct items joined = record_of(document, TYPE_worker_joined);
+    for (size_t i = 0; i < joined.count; i++) {
+        const struct item *item = joined.at[i];
+        if (!hex_decode(item_text(item, "device"), device.b, sizeof device.b))
             continue;
         bool told = hex_decode(item_text(item, "key"), key, sizeof key);
         visit(context, &device, told ? key : NULL, item_text(item, "worker"));
@@ -70,14 +66,14 @@ static bool put_worker(struct row_maker *maker, const struct item **joined, size
 
 bool rows_workers(struct row_maker *maker)
 {
-    size_t all = record_count(maker->document), count = 0;
-    const struct item **joined = calloc(all + 1, sizeof *joined);
-    bool ok = joined && document_understood(maker->document);
+    const struct items all = record_of(maker->document, TYPE_worker_joined);
+    const size_t count = all.count;
+    const struct item **joined = calloc(count + 1, sizeof *joined);
+    bool ok = joined != NULL;
     uint32_t sub = 0;
-    for (size_t i = 0; ok && i < all; i++)
-        if (is_joining(maker->document, record_at(maker->document, i)))
-            joined[count++] = record_at(maker->document, i);
-    if (count > 1)
+    if (ok && count > 0)
+        memcpy(joined, all.at, count * sizeof *joined);
+    if (ok && count > 1)
         qsort(joined, count, sizeof *joined, by_worker);
     for (size_t from = 0, to; ok && from < count; from = to) {
         for (to = from + 1; to < count; to++)

@@ -2,8 +2,6 @@
 /* What a team holds together: concerns, crises and their clocks; and whom it talks about. */
 #include "tests/unit/given_history.h"
 
-#include "proto/domain/view_finish.h"
-
 /* The rows without their last two cells: since, and ids that are told elsewhere. */
 static void assert_safety(const struct team *team, const char *expected)
 {
