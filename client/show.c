@@ -2,6 +2,7 @@
 /* The head of a person's record: names, where we are with them, then section by section what is to be known. */
 #include "client/show.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "client/output.h"
 #include "client/view_output.h"
 #include "client/when.h"
+#include "client/wrap.h"
 #include "proto/domain/register.h"
 
 static void print_texts(const struct felloe_value *value, const struct cell_context *names, const char *between)
@@ -124,17 +126,39 @@ static void header(const struct felloe_value *summary)
 
 /* ---- section by section ---- */
 
+/* Lines of a section are made first, so that they can be wrapped. */
 struct section {
     const char *heading;
     bool begun;
+    char *text;
+    size_t len;
+    FILE *to;
 };
 
-static void begin_line(struct section *section)
+static bool begin_line(struct section *section)
 {
     if (!section->begun)
         printf("\n%s%s%s\n", out_style(STYLE_BOLD), section->heading, out_style(STYLE_PLAIN));
     section->begun = true;
-    fputs("  ", stdout);
+    section->text = NULL;
+    section->to = open_memstream(&section->text, &section->len);
+    return section->to != NULL;
+}
+
+/* On a terminal what does not fit goes on below, further in. */
+static void end_line(struct section *section)
+{
+    size_t width = out_width();
+    fclose(section->to);
+    char *wrapped = width > 20 && section->text ? text_wrap(section->text, width - 6) : NULL;
+    const char *at = wrapped ? wrapped : section->text ? section->text : "";
+    for (const char *indent = "  "; *at; indent = "      ") {
+        size_t len = strcspn(at, "\n");
+        printf("%s%.*s\n", indent, (int)len, at);
+        at += len + (at[len] == '\n');
+    }
+    free(wrapped);
+    free(section->text);
 }
 
 /* The registers of one section; `each` holds codes of these lists. */
@@ -162,22 +186,22 @@ static bool is_of(const struct part *part, const char *name)
 }
 
 /* "housing: everything"; "what helps"; the label of the register behind a colon of its own: "safety plan: signs". */
-static void print_label(const struct part *part, const struct register_def *def, const char *each)
+static void print_label(FILE *to, const struct part *part, const struct register_def *def, const char *each)
 {
     char first[128];
     const char *second = strchr(each, EACH_SEPARATOR), *colon = strchr(def->label, ':');
     if (!*each) {
-        out_text(stdout, colon ? colon + 2 : def->label);
+        out_text(to, colon ? colon + 2 : def->label);
         return;
     }
     snprintf(first, sizeof first, "%.*s", (int)(second ? second - each : (ptrdiff_t)strlen(each)), each);
     const char *label = code_label(part->first, bytes_str(first));
-    out_text(stdout, label ? label : first);
+    out_text(to, label ? label : first);
     if (!second)
         return;
     const char *more = part->second ? code_label(part->second, bytes_str(second + 1)) : NULL;
-    fputs(": ", stdout);
-    out_text(stdout, more ? more : second + 1);
+    fputs(": ", to);
+    out_text(to, more ? more : second + 1);
 }
 
 static void print_entry(struct section *section, const struct part *part, const struct felloe_value *entry)
@@ -186,23 +210,23 @@ static void print_entry(struct section *section, const struct part *part, const 
                *each = felloe_value_text(felloe_value_at(entry, 1));
     const struct felloe_value *values = felloe_value_at(entry, 2);
     const struct register_def *def = register_def_find(bytes_str(name));
-    if (!def)
+    if (!def || !begin_line(section))
         return;
-    begin_line(section);
-    print_label(part, def, each);
+    FILE *to = section->to;
+    print_label(to, part, def, each);
     for (size_t i = 0; def->kind != KIND_CODE && i < felloe_value_count(values); i++) {
         const char *text = felloe_value_text(felloe_value_at(values, i));
-        fputs(i ? " / " : ": ", stdout);
+        fputs(i ? " / " : ": ", to);
         if (def->kind == KIND_DATE)
-            date_print(stdout, text, when_now());
+            date_print(to, text, when_now());
         else
-            out_text(stdout, text);
+            out_text(to, text);
     }
     if (felloe_value_bool(felloe_value_at(entry, 5)))
-        fputs(def->id == REG_sharing ? " (ask again)" : " (to settle)", stdout);
+        fputs(def->id == REG_sharing ? " (ask again)" : " (to settle)", to);
     if (felloe_value_bool(felloe_value_at(entry, 4)))
-        printf(" %s(from before, check)%s", out_style(STYLE_GREY), out_style(STYLE_PLAIN));
-    putchar('\n');
+        fputs(" (from before, check)", to);
+    end_line(section);
 }
 
 static void print_part(const struct felloe_value *record, const struct part *part)
@@ -245,15 +269,15 @@ static bool goal_from_before(const struct felloe_value *record, const struct fel
     return false;
 }
 
-static void print_row(const struct rows *rows, const struct view_def *view, const struct felloe_value *row,
+static void print_row(FILE *to, const struct rows *rows, const struct view_def *view, const struct felloe_value *row,
                       const struct cell_context *context)
 {
     const char *between = "";
     for (size_t s = 0; s < sizeof rows->shown / sizeof *rows->shown && rows->shown[s].column; s++) {
         char *text = view_cell_text(view, row, rows->shown[s].column, context);
         if (text && *text) {
-            printf("%s%s", between, rows->shown[s].label);
-            out_text(stdout, text);
+            fprintf(to, "%s%s", between, rows->shown[s].label);
+            out_text(to, text);
             between = " · ";
         }
         free(text);
@@ -275,11 +299,12 @@ static void print_rows(struct cli *cli, const struct rows *rows, const char *per
     const struct cell_context context = context_of(answer);
     for (size_t i = 0; i < felloe_answer_count(answer); i++) {
         const struct felloe_value *row = felloe_answer_item(answer, i);
-        begin_line(&section);
-        print_row(rows, view, row, &context);
+        if (!begin_line(&section))
+            break;
+        print_row(section.to, rows, view, row, &context);
         if (rows->view == VIEW_GOALS && goal_from_before(record, row_cell(view, row, "entry")))
-            printf(" %s(from before, check)%s", out_style(STYLE_GREY), out_style(STYLE_PLAIN));
-        putchar('\n');
+            fputs(" (from before, check)", section.to);
+        end_line(&section);
     }
     felloe_answer_free(answer);
 }

@@ -9,6 +9,7 @@
 #include "client/cell.h"
 #include "client/output.h"
 #include "client/when.h"
+#include "client/wrap.h"
 
 struct cell_context context_of(const struct felloe_answer *answer)
 {
@@ -142,8 +143,78 @@ static bool stands_out(const struct view_def *view, const struct felloe_value *r
     return limit && felloe_value_kind(cell) == FELLOE_INTEGER && felloe_value_integer(cell) < now;
 }
 
+/* ---- a view that is wider than the terminal ---- */
+
+#define GAP 2
+#define LEAST 12 /* as table.c wraps */
+
+/* How narrow the table can get. */
+static size_t least_width(const struct view_def *view, const struct felloe_answer *answer)
+{
+    struct cell_context context = context_of(answer);
+    size_t total = 0;
+    for (size_t c = 0; c < view->column_count; c++) {
+        size_t widest = 0;
+        for (size_t i = 0; i < felloe_answer_count(answer) && !view->columns[c].quiet; i++) {
+            const struct felloe_value *row = felloe_answer_item(answer, i);
+            context.type = row_type(view, row);
+            char *text = told_cell(view, row, c, &context);
+            size_t width = text ? text_width(text) : 0;
+            widest = width > widest ? width : widest;
+            free(text);
+        }
+        size_t heading = text_width(view->columns[c].label);
+        if (widest == 0)
+            continue;
+        if (style_of(view->columns[c].kind) == COLUMN_WRAP && widest > LEAST)
+            widest = LEAST;
+        total += (widest > heading ? widest : heading) + GAP;
+    }
+    return total > GAP ? total - GAP : 0;
+}
+
+/* One row below the other: who it is about in bold, then a line a column. */
+static void print_cards(const struct view_def *view, const struct felloe_answer *answer)
+{
+    struct cell_context context = context_of(answer);
+    size_t width = out_width(), label = 0;
+    for (size_t c = 0; c < view->column_count; c++)
+        if (text_width(view->columns[c].label) > label)
+            label = text_width(view->columns[c].label);
+    for (size_t i = 0; i < felloe_answer_count(answer); i++) {
+        const struct felloe_value *row = felloe_answer_item(answer, i);
+        bool first = true;
+        context.type = row_type(view, row);
+        fputs(i ? "\n" : "", stdout);
+        for (size_t c = 0; c < view->column_count; c++) {
+            char *text = view->columns[c].quiet ? NULL : told_cell(view, row, c, &context);
+            char *line = text && *text ? out_one_line(text) : NULL;
+            char *wrapped = line && !first && width > label + 20 ? text_wrap(line, width - label - 4) : NULL;
+            bool bold = first || stands_out(view, row, c, context.now);
+            for (const char *at = wrapped ? wrapped : line; at && *at;) {
+                size_t len = strcspn(at, "\n");
+                bool begins = at == (wrapped ? wrapped : line);
+                if (!first)
+                    printf("  %s%*s  ", begins ? view->columns[c].label : "",
+                           (int)(label - (begins ? text_width(view->columns[c].label) : 0)), "");
+                printf("%s%.*s%s\n", bold ? out_style(STYLE_BOLD) : "", (int)len, at,
+                       bold ? out_style(STYLE_PLAIN) : "");
+                at += len + (at[len] == '\n');
+            }
+            first = first && !line;
+            free(wrapped);
+            free(line);
+            free(text);
+        }
+    }
+}
+
 enum felloe_code view_table(struct cli *cli, const struct view_def *view, const struct felloe_answer *answer)
 {
+    if (out_width() > 0 && least_width(view, answer) > out_width()) {
+        print_cards(view, answer);
+        return FELLOE_OK;
+    }
     struct cell_context context = context_of(answer);
     struct table *table = table_new();
     for (size_t c = 0; c < view->column_count; c++)
