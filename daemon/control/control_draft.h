@@ -89,8 +89,8 @@ bool draft_speaks_of_restricted(struct preparing *p, const struct record_draft *
 /* Finds, or makes, the key of those who may read it, where not all may. FELLOE_NOT_FOUND: a worker, or the entry that it
  * speaks of, is not known here (yet). */
 enum felloe_code draft_restrict(struct preparing *p, struct record_draft *draft, struct felloe_error *error);
-/* Does it fit what is known of its subject (sense.h)? Notes a warning in the draft. An import happened, and is not asked;
- * nor is what follows on something of the same request, which the views do not have yet. */
+/* Does it fit what is known of its subject (sense.h)? Notes a warning in the draft. An import happened, and is not
+ * asked; nor is what follows on something of the same request, which the views do not have yet. */
 enum felloe_code draft_make_sense(struct preparing *p, struct record_draft *draft, struct felloe_error *error);
 /* person.linked, person.unlinked, in normal form: turns it so that it is about the record with the lower id; then one
  * register says of a pair whether it is one person, from whichever side somebody looks at it. True: it was turned, and
@@ -108,8 +108,8 @@ void draft_new_person(struct record_draft *draft);
 /* Of a `source` that is an export of Felloe only that is kept. */
 struct bytes draft_source(const struct control_draft *text);
 
-/* Drafts that are not given but made, of what the views say at the very moment of recording: what an event claims to have
- * seen is noted first. Works on a thread of the pool. */
+/* Drafts that are not given but made, of what the views say at the very moment of recording: what an event claims to
+ * have seen is noted first. Works on a thread of the pool. */
 struct made {
     struct buffer drafts;           /* control_put_draft, one after the other */
     struct buffer summary;          /* pairs for the answer's END */

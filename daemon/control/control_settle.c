@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* settle: what to-settle lists, agreed upon. It is looked up, checked to be open still, and recorded as having seen just
- * what it was looked up in: so nothing that came meanwhile is settled unseen. */
+/* settle: what to-settle lists, agreed upon. It is looked up, checked to be open still, and recorded as having seen
+ * just what it was looked up in: so nothing that came meanwhile is settled unseen. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -190,8 +190,8 @@ static enum felloe_code tell_missing(struct settling *s)
 static enum felloe_code tell_several(struct settling *s, const struct open_row *first, const struct open_row *second)
 {
     return felloe_fail(s->error, FELLOE_AMBIGUOUS,
-                       "Several things to settle fit: %.*s %.*s, %.*s %.*s, perhaps more. Say which, or give the number "
-                       "that `felloe to-settle` shows.",
+                       "Several things to settle fit: %.*s %.*s, %.*s %.*s, perhaps more. Say which, or give the "
+                       "number that `felloe to-settle` shows.",
                        shown(first->field), (const char *)first->field.data, shown(first->which),
                        first->which.data ? (const char *)first->which.data : "", shown(second->field),
                        (const char *)second->field.data, shown(second->which),
@@ -288,7 +288,8 @@ static enum felloe_code choose(struct settling *s, struct bytes *out)
         return FELLOE_OK;
     }
     for (size_t i = 0; !by_number && i < row->choice_count; i++)
-        if (text_fold_equal(value, row->choices[i]) || (i < row->value_count && text_fold_equal(value, row->values[i]))) {
+        if (text_fold_equal(value, row->choices[i]) ||
+            (i < row->value_count && text_fold_equal(value, row->values[i]))) {
             *out = row->choices[i];
             return FELLOE_OK;
         }

@@ -49,7 +49,8 @@ static bool match_worker(void *context, const struct views_row *row)
     mp_reader_init(m->r, row->cells);
     uint32_t count = mp_next(m->r) ? mp_array(m->r, 0, MP_TAPE_MAX) : 0;
     for (uint32_t i = 0; i < count; i++) {
-        bool looked_at = i == WORKER_ID || i == WORKER_NAME || (!m->name_only && (i == WORKER_ROLE || i == WORKER_AGENCY));
+        bool looked_at = i == WORKER_ID || i == WORKER_NAME ||
+                         (!m->name_only && (i == WORKER_ROLE || i == WORKER_AGENCY));
         if (!looked_at || mp_peek(m->r) != MP_STR) {
             mp_skip(m->r);
             continue;
@@ -132,7 +133,7 @@ enum felloe_code team_find_worker(struct views_txn *txn, const struct scope *sco
     }
     if (!out->failed && out->count != 1)
         return felloe_fail(error, out->count > 1 ? FELLOE_AMBIGUOUS : FELLOE_NOT_FOUND,
-                           out->count > 1 ? "Several workers are called “%.*s”: give the id that `felloe workers` shows."
+                           out->count > 1 ? "Several workers are called “%.*s”: give the id of one (`felloe workers`)."
                                           : "No worker “%.*s” is known here: `felloe workers` lists them.",
                            (int)(text.len < 60 ? text.len : 60), (const char *)text.data);
     return finish(out, error);

@@ -22,7 +22,8 @@ bool settled_read(const struct document *document, const struct register_def *de
         return false;
     const struct write *write = &reading->writes[0];
     const struct item *item = (const struct item *)write->stamp; /* a stamp is the first of its item */
-    *out = (struct settled){.by = write->by, .ms = (int64_t)hlc_ms(write->stamp->time), .value = value_text(write->value)};
+    *out = (struct settled){.by = write->by, .ms = (int64_t)hlc_ms(write->stamp->time)};
+    out->value = value_text(write->value);
     out->agreed = item->type && (item->type->id == TYPE_conflict_settled || def->id == REG_linked);
     out->label = def->codes ? code_label(def->codes, out->value) : NULL;
     if (def->kind == KIND_EVENT || def->kind == KIND_PERSON)

@@ -3,7 +3,8 @@
 #include "proto/domain/view_filter.h"
 
 #include <stdio.h>
-#include <strings.h>
+
+#include "proto/domain/text_fold.h"
 
 static bool holds_workers(const struct column_def *column)
 {
@@ -60,9 +61,7 @@ static enum felloe_code understand_urgency(struct view_filter *filter, struct fe
     size_t len = 0;
     for (size_t i = 0; i < codes_urgency.count; i++) {
         const struct code *code = &codes_urgency.codes[i];
-        if (bytes_is(filter->urgency, code->code) ||
-            (filter->urgency.len == strlen(code->label) &&
-             strncasecmp((const char *)filter->urgency.data, code->label, filter->urgency.len) == 0)) {
+        if (bytes_is(filter->urgency, code->code) || text_fold_equal(filter->urgency, bytes_str(code->label))) {
             filter->urgency = bytes_str(code->code);
             return FELLOE_OK;
         }

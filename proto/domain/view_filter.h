@@ -26,8 +26,8 @@ struct view_filter {
     struct bytes urgency;
 };
 
-/* Once, before the first row: an urgency given by its label is its code afterwards. FELLOE_USAGE: the view has no column
- * for one of the filters; FELLOE_INVALID: there is no such urgency. */
+/* Once, before the first row: an urgency given by its label is its code afterwards. FELLOE_USAGE: the view has no
+ * column for one of the filters; FELLOE_INVALID: there is no such urgency. */
 enum felloe_code view_filter_check(const struct view_def *view, struct view_filter *filter, struct felloe_error *error);
 /* `r` is room to read in: readers are large. Cells that cannot be read do not pass. */
 bool view_filter_passes(const struct view_def *view, const struct view_filter *filter, struct bytes cells,
