@@ -29,6 +29,13 @@ for d in hub l1 l2; do
     n=$(at $d log --json | wc -l)
     check "$d has at least $events events ($n), verified in $(seconds) s, at most $(memory $d) MiB of memory" test "$n" -ge "$events"
 done
+for words in tenancy "benefits form" zeppelin a; do
+    begun=${EPOCHREALTIME/[.,]/}
+    total=$(json l2 .total search "$words")
+    check "\"$words\": $total entries found in $(seconds) s" test -n "$total"
+done
+check_equal "a search finds the same on the laptop that wrote it all" "$(json l2 .total search tenancy)" \
+    "$(json l1 .total search tenancy)"
 check_equal "the hub and the second laptop have the same ids" \
     "$(at hub log --json | jq -r .id | sort | sha256sum)" "$(at l2 log --json | jq -r .id | sort | sha256sum)"
 check "the rebuilt views are the same again" at l2 rebuild
