@@ -336,14 +336,11 @@ static void assert_record(const struct team *team, const char *name, const char 
     assert_true(mp_next(&r));
     dump_value(&r, &text);
     buffer_append(&text, "", 1);
-    char *at = strstr((char *)text.data, name), *end = at ? strchr(at, ']') : NULL;
-    assert_non_null(end);
-    end = strchr(end + 1, ']');
-    assert_non_null(end);
-    *end = '\0';
-    char *found = strstr(at, values), *mark = found ? strstr(found, before) : NULL;
-    if (!mark)
-        fail_msg("%s is not %s, from before: %s", at, values, before);
+    /* [name, which, [values], when, before, to settle] */
+    const char *at = strstr((char *)text.data, name), *shown = at ? strstr(at, values) : NULL;
+    const char *when = shown ? strstr(shown, "], ") : NULL, *mark = when ? strstr(when + 3, ", ") : NULL;
+    if (!mark || strncmp(mark + 2, before, strlen(before)) != 0)
+        fail_msg("%s: not %s, from before: %s", (char *)text.data, values, before);
     buffer_release(&pairs);
     buffer_release(&text);
     document_free(document);
