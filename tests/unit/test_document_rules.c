@@ -49,7 +49,7 @@ static void put_sample(struct buffer *out, enum field_kind kind, const char *val
     if (kind == KIND_NUMBER || kind == KIND_DURATION || kind == KIND_TIME)
         mp_put_int(out, value[0] - '0');
     else if (kind == KIND_EVENT)
-        mp_put_bin(out, value, 32);
+        mp_put_bin(out, strlen(value) == 32 ? value : "00000000000000000000000000000000", 32);
     else if (kind == KIND_PERSON)
         mp_put_bin(out, SAM.b, sizeof SAM.b);
     else if (kind == KIND_YESNO)
@@ -150,7 +150,10 @@ static void make_key(struct team *team, const struct register_def *reg, struct k
     *key = (struct key){0};
     if (!reg->each)
         return;
-    assert_true(sscanf(reg->each, "%31s %31s", key->names[0], key->names[1]) >= 1);
+    size_t first = strcspn(reg->each, " ");
+    assert_true(bytes_to_text(bytes_of(reg->each, first), key->names[0], sizeof key->names[0]));
+    if (reg->each[first])
+        assert_true(bytes_to_text(bytes_str(reg->each + first + 1), key->names[1], sizeof key->names[1]));
     for (size_t i = 0; i < 2 && key->names[i][0]; i++) {
         const struct field_def *field = field_called(key->names[i], reg);
         if (i > 0)
@@ -232,7 +235,7 @@ static struct happened *write_way(struct team *team, unsigned who, const struct 
             count++;
         } else if (effect && effect->op == EFFECT_WHEN && strcmp(effect->field, field->name) == 0) {
             char code[32];
-            assert_int_equal(sscanf(effect->of, "%31s", code), 1);
+            assert_true(bytes_to_text(bytes_of(effect->of, strcspn(effect->of, " ")), code, sizeof code));
             put_field_text(&body, &count, field->name, code);
         } else if (field->required || (effect && effect->op == EFFECT_FIELD && strcmp(effect->of, field->name) == 0)) {
             mp_put_text(&body, field->name);

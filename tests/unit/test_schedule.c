@@ -47,6 +47,17 @@ static const char *refused(const char *hours)
     return what ? what + 2 : error.message;
 }
 
+/* `first`, and so many times `more`. */
+static const char *repeated(const char *first, const char *more, unsigned times)
+{
+    static char text[1200];
+    size_t used = (size_t)snprintf(text, sizeof text, "%s", first);
+    while (times-- > 0)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s", more);
+    assert_true(used < sizeof text);
+    return text;
+}
+
 static void hours_of_the_week(void **state)
 {
     (void)state;
@@ -224,15 +235,8 @@ static void what_cannot_be_read_says_where(void **state)
     assert_string_equal(refused("closed 2026-12-26/2026-12-25"), "the last day is before the first at \"\".");
     assert_string_equal(refused("samediéééééééé"), "a day of the week is expected at \"samediééééééé\".");
     assert_string_equal(refused("samedi!éééééééé"), "a day of the week is expected at \"samedi!éééééé\".");
-    error = (struct felloe_error){0};
-    char long_one[1200] = "closed 2026-12-25";
-    for (int i = 0; i < 16; i++)
-        strcat(long_one, ",2026-12-25");
-    assert_string_equal(refused(long_one), "too many dates at \"2026-12-25\".");
-    strcpy(long_one, "daily 09:00-10:00");
-    for (int i = 0; i < 70; i++)
-        strcat(long_one, ",09:00-10:00");
-    assert_non_null(strstr(refused(long_one), "there are too many hours at"));
+    assert_string_equal(refused(repeated("closed 2026-12-25", ",2026-12-25", 16)), "too many dates at \"2026-12-25\".");
+    assert_non_null(strstr(refused(repeated("daily 09:00-10:00", ",09:00-10:00", 70)), "there are too many hours at"));
 }
 
 int main(void)
