@@ -101,6 +101,17 @@ static void standing(const struct felloe_value *summary)
         putchar('\n');
 }
 
+/* As long as the laptop has not let go of them. */
+static void moved(const struct felloe_value *summary)
+{
+    const char *to = felloe_value_text(felloe_value_at(felloe_value_get(summary, "moved"), 0));
+    if (!*to)
+        return;
+    fputs("Moved to ", stdout);
+    out_text(stdout, to);
+    fputs(": this laptop lets go of the record once all that was written here is shared.\n", stdout);
+}
+
 static void header(const struct felloe_value *summary)
 {
     const struct felloe_value *known_as = felloe_value_get(summary, "known_as"),
@@ -115,6 +126,7 @@ static void header(const struct felloe_value *summary)
     printf("%s  %s%s%s\n", out_style(STYLE_PLAIN), out_style(STYLE_GREY), id, out_style(STYLE_PLAIN));
     details(summary);
     standing(summary);
+    moved(summary);
     for (size_t i = 0; i < felloe_value_count(linked); i++) {
         const struct felloe_value *other = felloe_value_at(linked, i);
         hex_of(felloe_value_at(other, 0), id, sizeof id);

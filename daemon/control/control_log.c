@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "daemon/control/control_query.h"
+#include "daemon/views/opened.h"
 
 /* How long a follower waits before it looks again although nothing was announced. */
 #define FOLLOW_MS 30000u
@@ -26,14 +27,16 @@ struct logging {
     struct buffer name;
     struct position from;
     uint64_t limit, told, commits;
-    struct buffer plain;
+    struct opener opener;
+    struct opened entry;
     struct control_data data;
 };
 
 static void release(void *state)
 {
     struct logging *l = state;
-    buffer_release(&l->plain);
+    opener_release(&l->opener);
+    opened_release(&l->entry);
     buffer_release(&l->name);
     free(l);
 }
@@ -82,40 +85,52 @@ static bool may_read(const struct daemon *daemon, const struct key_id *id, struc
            (daemon->config.role == ROLE_SPOKE || !key_kind_restricted(key->kind));
 }
 
+static void put_place(struct buffer *out, struct position at)
+{
+    if (at.epoch == 0) {
+        mp_put_nil(out);
+        return;
+    }
+    mp_put_array(out, 2);
+    mp_put_uint(out, at.epoch);
+    mp_put_uint(out, at.n);
+}
+
+/* What the hub copied from another team's record is told as the original, at the place of the copy. */
 static void tell(struct control_request *request, struct bytes site, const struct log_item *item,
                  const struct event *event)
 {
     struct logging *l = request->state;
     struct buffer *out = &request->out;
     struct event_id id;
-    struct event_body body;
     struct key_record key;
-    control_data_item(&l->data, out);
+    enum opening outcome = OPENED_NO_KEY;
     event_id_of(item->event, &id);
+    l->opener.site = site;
+    if (l->opened && may_read(request->daemon, &event->clear.key, &key))
+        outcome = opener_open(&l->opener, item, event, &key.key, &l->entry);
+    explicit_bzero(&key, sizeof key);
+    if (outcome == OPENED_PART)
+        return;
+    const struct event_clear *clear = outcome == OPENED ? &l->entry.event.clear : &event->clear;
+    control_data_item(&l->data, out);
     mp_put_array(out, l->names ? 13 : 12);
-    mp_put_bin(out, id.b, sizeof id.b);
+    mp_put_bin(out, outcome == OPENED ? l->entry.id.b : id.b, sizeof id.b);
     mp_put_str(out, site);
-    if (item->at.epoch != 0) {
-        mp_put_array(out, 2);
-        mp_put_uint(out, item->at.epoch);
-        mp_put_uint(out, item->at.n);
-    } else {
-        mp_put_nil(out);
-    }
-    mp_put_bin(out, event->clear.device.b, sizeof event->clear.device.b);
-    mp_put_uint(out, event->clear.incarnation);
-    mp_put_uint(out, event->clear.seq);
-    if (l->opened && may_read(request->daemon, &event->clear.key, &key) &&
-        event_open(event, &key.key, &l->plain, &body)) {
-        put_body(out, &body);
+    put_place(out, item->at);
+    mp_put_bin(out, clear->device.b, sizeof clear->device.b);
+    mp_put_uint(out, clear->incarnation);
+    mp_put_uint(out, clear->seq);
+    if (outcome == OPENED) {
+        const struct event_body *body = &l->entry.body;
+        put_body(out, body);
         if (l->names)
-            put_name(l, out, site, body.has_subject ? &body.subject : &PERSON_ID_NONE);
+            put_name(l, out, site, body->has_subject ? &body->subject : &PERSON_ID_NONE);
     } else {
         mp_put_uint(out, 0);
         for (int i = 0; i < (l->names ? 6 : 5); i++)
             mp_put_nil(out);
     }
-    explicit_bzero(&key, sizeof key);
     l->told++;
 }
 
@@ -198,6 +213,8 @@ static void read_chunk(struct control_request *request)
         return;
     bool has_views = l->names && views_read(projector_views(request->daemon->projector), &views, &unnamed) == FELLOE_OK;
     l->views = has_views ? &views : NULL;
+    l->opener.reader = reader;
+    l->opener.identity = &request->daemon->identity;
     l->named = PERSON_ID_NONE;
     buffer_clear(&l->name);
     if (l->has_scope || scope_of(request->daemon, reader, control_arg_text(request, "site"), false, &l->scope,

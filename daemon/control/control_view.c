@@ -5,7 +5,9 @@
 
 #include <stdlib.h>
 
+#include "daemon/views/views_shares.h"
 #include "proto/domain/view_record.h"
+#include "proto/event/hlc.h"
 
 static void release(void *state)
 {
@@ -104,17 +106,34 @@ static void put_linked(struct viewing *v, struct finder *finder)
 }
 
 /* The pairs of the summary that are about the person, from the first site that has them. */
+/* Where they moved, as long as no other team of this laptop's has them: [site, when in ms]. */
+static void put_moved(struct viewing *v, struct reading *reading, struct bytes site)
+{
+    struct views_share share;
+    if (!views_get_share(&reading->views, site, &v->people[0], &share) || share.place != SHARING_LEFT)
+        return;
+    mp_put_text(&v->about, "moved");
+    mp_put_array(&v->about, 2);
+    mp_put_text(&v->about, share.moved_to);
+    mp_put_int(&v->about, (int64_t)hlc_ms(share.moved_time));
+    v->about_count++;
+}
+
 static void about_person(struct viewing *v, struct reading *reading, struct finder *finder)
 {
     struct document *document = document_new();
     struct buffer plain = {0};
     const struct person_id *person = &v->people[0];
-    for (size_t i = 0; document && v->about_count == 0 && i < reading->scope.count; i++)
-        if (views_get_document(&reading->views, bytes_str(reading->scope.sites[i]), person, &plain) == VIEWS_FOUND &&
+    size_t at = 0;
+    if (document && finder_site_of(finder, person, &at)) {
+        struct bytes site = bytes_str(reading->scope.sites[at]);
+        if (views_get_document(&reading->views, site, person, &plain) == VIEWS_FOUND &&
             document_decode(document, buffer_bytes(&plain))) {
             v->about_count = document_summary(document, &v->about);
             v->about_count += document_record(document, &v->about);
         }
+        put_moved(v, reading, site);
+    }
     mp_put_text(&v->about, "person");
     mp_put_bin(&v->about, person->b, sizeof person->b);
     v->about_count++;

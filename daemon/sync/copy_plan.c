@@ -8,6 +8,7 @@
 #include "daemon/report.h"
 #include "daemon/views/opened.h"
 #include "daemon/views/views_shares.h"
+#include "proto/domain/record.h"
 
 #define SHARINGS_MAX 64u
 

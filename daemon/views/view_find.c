@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "daemon/views/opened.h"
+#include "daemon/views/views_shares.h"
 #include "proto/domain/text_fold.h"
 #include "proto/event/hlc.h"
 
@@ -161,18 +162,20 @@ static bool read_prefix(struct bytes text, size_t max, uint8_t *out, size_t *len
     return true;
 }
 
+/* Who has left one of several teams is looked for with the others first. */
 bool finder_site_of(struct finder *finder, const struct person_id *person, size_t *site)
 {
-    for (size_t i = 0; i < finder->scope->count; i++) {
-        struct candidates c = {.at_site = i, .nibble = 16};
-        views_subjects(finder->txn, bytes_str(finder->scope->sites[i]), bytes_of(person->b, sizeof person->b),
-                       add_prefixed, &c);
-        if (c.count > 0) {
+    bool found = false, stays = false;
+    for (size_t i = 0; i < finder->scope->count && !stays; i++) {
+        struct bytes name = bytes_str(finder->scope->sites[i]);
+        if (!views_has_document(finder->txn, name, person))
+            continue;
+        stays = !views_has_left(finder->txn, name, person);
+        if (!found || stays)
             *site = i;
-            return true;
-        }
+        found = true;
     }
-    return false;
+    return found;
 }
 
 void finder_name_of(struct finder *finder, const struct person_id *person, char *out, size_t size)

@@ -4,6 +4,7 @@
 #include "daemon/views/views_shares.h"
 
 #include "daemon/views/views_inside.h"
+#include "proto/domain/record.h"
 
 #define FIXED (1 + 1 + 8)
 

@@ -2,6 +2,8 @@
 /* Who is with a person: read from the sharings that a document keeps. */
 #include "proto/domain/sharing.h"
 
+#include "proto/domain/record.h"
+
 #define MSGPACK_TRUE 0xc3
 
 static const struct item *sharing_at(const struct document *document, size_t index)

@@ -3,7 +3,9 @@
 #ifndef FELLOE_PROTO_SHARING_H
 #define FELLOE_PROTO_SHARING_H
 
-#include "proto/domain/record.h"
+#include "proto/domain/document.h"
+
+struct item; /* record.h */
 
 /* Visits the site of each sharing that counts, some perhaps more than once. False stops. */
 typedef bool (*sharing_visit)(void *context, struct bytes to);
