@@ -22,12 +22,15 @@ struct logging {
     int64_t now;
 };
 
-/* A text of one line, filled up to `width` columns; safe for the terminal. */
+/* A text of one line, filled up to `width` columns, and cut to them on a terminal: what comes next is not known yet. */
 static void print_cell(const char *text, size_t width)
 {
-    char *safe = out_one_line(text);
-    size_t used = safe ? text_width(safe) : 0;
-    printf("%s%*s  ", safe ? safe : "", used < width ? (int)(width - used) : 0, "");
+    char *safe = out_one_line(text), *cut = safe && out_terminal() ? text_cut(safe, width) : NULL;
+    const char *shown = cut ? cut : safe ? safe : "";
+    size_t used = text_width(shown);
+    out_text(stdout, shown);
+    printf("%*s  ", used < width ? (int)(width - used) : 0, "");
+    free(cut);
     free(safe);
 }
 
@@ -44,7 +47,8 @@ static void print_words(const struct felloe_value *event, const struct cell_cont
         fclose(to);
     }
     safe = line ? out_one_line(line) : NULL;
-    puts(safe ? safe : "");
+    out_text(stdout, safe ? safe : "");
+    putchar('\n');
     free(safe);
     free(line);
 }
@@ -61,7 +65,8 @@ static void print_event(const struct logging *log, const struct felloe_value *ev
     print_cell(*position ? position : "waiting", 7);
     print_cell(id, ID_SHORT);
     if (felloe_value_kind(felloe_value_at(event, ITEM_TYPE)) == FELLOE_NIL) {
-        printf("%s(sealed: it is for others, or its key has not come yet)%s\n", out_style(STYLE_GREY), out_style(STYLE_PLAIN));
+        printf("%s(sealed: it is for others, or its key has not come yet)%s\n", out_style(STYLE_GREY),
+               out_style(STYLE_PLAIN));
         return;
     }
     when_friendly((int64_t)hlc_ms((uint64_t)felloe_value_integer(felloe_value_at(event, ITEM_TIME))), log->now, time);
