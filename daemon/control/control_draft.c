@@ -111,6 +111,33 @@ static enum verdict same_person(struct preparing *p, struct record_draft *draft,
     return CHECK_OK;
 }
 
+static bool is_about(void *context, const struct event_id *id, struct bytes site, const struct views_event *event)
+{
+    struct record_draft *draft = context;
+    (void)id;
+    (void)site;
+    draft->person = event->subject;
+    draft->has_person = !person_id_is_none(&event->subject);
+    return false;
+}
+
+/* Nobody said whom it is about, but it names an entry that is here: about the same person. `error` says what was
+ * named, and is not here. */
+static bool person_of_entry(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
+{
+    struct event_id id;
+    mp_reader_init(p->r, draft->text.fields);
+    uint32_t count = draft->text.origin.len == 0 && mp_next(p->r) ? mp_map(p->r, MP_TAPE_MAX) : 0;
+    for (uint32_t i = 0; i < count && !p->r->failed && !draft->has_person; i++) {
+        const struct field_def *field = catalogue_field(draft->type, mp_str(p->r, 0, EVENT_SIZE_MAX));
+        if (!field || field->kind != KIND_EVENT || mp_peek(p->r) != MP_STR)
+            mp_skip(p->r);
+        else if (finder_event(&p->finder, mp_str(p->r, 0, EVENT_SIZE_MAX), &id, error) == FELLOE_OK)
+            views_events(&p->reading->views, bytes_of(id.b, sizeof id.b), is_about, draft);
+    }
+    return draft->has_person;
+}
+
 static enum verdict check_person(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
 {
     const struct control_draft *text = &draft->text;
@@ -134,9 +161,13 @@ static enum verdict check_person(struct preparing *p, struct record_draft *draft
     }
     if (text->subject.len > 0)
         return draft_person_of_subject(p, draft, text->subject, error) ? CHECK_OK : CHECK_WRONG;
-    if (draft->type->about == ABOUT_EITHER)
+    struct felloe_error unknown = {0};
+    if (person_of_entry(p, draft, &unknown) || draft->type->about == ABOUT_EITHER)
         return CHECK_OK;
-    felloe_fail(error, FELLOE_INVALID, "%s is about a person: say whom.", draft->type->name);
+    if (unknown.code == FELLOE_OK)
+        felloe_fail(error, FELLOE_INVALID, "%s is about a person: say whom.", draft->type->name);
+    else
+        *error = unknown;
     return CHECK_WRONG;
 }
 

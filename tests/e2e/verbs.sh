@@ -162,6 +162,13 @@ use reflect "ringing before the letter comes saves a visit" --themes letters
 # ---- put right, record, settle ----
 use correct Jo "talked about" minutes 45 "it was longer"
 use strike Jo "the new lock" "about somebody else"
+id=$(at l1 note Jo "said twice" --json | jq -r .id)
+use strike "${id:0:10}" "twice" # whom it is about, the entry says
+check_equal "an entry says itself whom it is about" '"twice"' \
+    "$(json l1 "[.rows[] | select(.id == \"$id\")][0].struck" show Jo)"
+id=$(at l1 task raise Jo "nobody has it yet" --json | jq -r .id)
+use task close "${id:0:8}" --dropped
+refuse 4 'There is no entry 99998888' task close 99998888 --done
 use record note.added --person Jo text="straight from the catalogue"
 wait_until 20 level
 stop hub
