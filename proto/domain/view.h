@@ -129,7 +129,8 @@ uint32_t document_not_recognised(const struct document *document);
 /* The support episode in force, for defaults ("farewell" ends it): how it was called, else the id (hex) of the event
  * that opened it. False when there is none. Lives until the document changes. */
 bool document_current_episode(const struct document *document, struct bytes *episode);
-/* Who the person is at a glance, as pairs of a map; returns how many it appended. When memory ran out, `out` has failed.
+/* Who the person is at a glance, as pairs of a map; returns how many it appended. When memory ran out, `out` has
+ * failed.
  *
  *   known_as, pronouns, contact, date_of_birth, nhs_number, key_workers, team, shared_with
  *                    arrays of texts, all that are shown; left out when nobody wrote it

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A person's appointments that stand: planned, not called off, and nobody wrote of them as taken place. Where two at one
- * time were settled so that one of them stands, the other does not. */
+/* A person's appointments that stand: planned, not called off, and nobody wrote of them as taken place. Where two at
+ * one time were settled so that one of them stands, the other does not. */
 #ifndef FELLOE_PROTO_VIEW_APPOINTMENTS_H
 #define FELLOE_PROTO_VIEW_APPOINTMENTS_H
 

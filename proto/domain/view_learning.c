@@ -112,7 +112,8 @@ bool rows_learning(struct row_maker *maker)
             !put_line(maker, LINE_FIRST_CONTACT, met, 1, met, days * 100))
             return false;
     }
-    if ((back > 0 || record_of(document, TYPE_support_ended).count > 0) && !put_line(maker, LINE_BACK, back > 0, 1, false, 0))
+    const bool left = back > 0 || record_of(document, TYPE_support_ended).count > 0;
+    if (left && !put_line(maker, LINE_BACK, back > 0, 1, false, 0))
         return false;
     if (!connections_each(document, count_connection, &connected))
         return false;

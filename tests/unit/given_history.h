@@ -329,7 +329,7 @@ static inline char *rows_text(const struct document *document, enum view view, c
     return (char *)d.text.data;
 }
 
-/* The same events in another order: 0 as they were written, 1 the last first, 2 every other one, and all of them twice. */
+/* The same events in another order: 0 as they were written, 1 the last first, 2 every other one, and all twice. */
 #define FOLD_ORDERS 3
 static inline struct document *fold_in_order(const struct team *team, unsigned order)
 {

@@ -88,7 +88,8 @@ static void a_number_is_the_same_however_it_is_written(void **state)
     (void)state;
     struct people people = {0};
     write_(add_person(&people, 1), 1, "person.details.recorded", "known_as", "Zoë", "contact", "+44 7700 900123");
-    write_(add_person(&people, 2), 1, "person.details.recorded", "known_as", "ZOE", "contact", "07700 900 123 (evenings)");
+    write_(add_person(&people, 2), 1, "person.details.recorded", "known_as", "ZOE", "contact",
+           "07700 900 123 (evenings)");
     write_(add_person(&people, 3), 1, "person.details.recorded", "known_as", "Max", "contact", "07700900123");
     assert_string_equal(find(&people), "1 and 2: same way to get in touch and similar name\n");
     leave(&people);

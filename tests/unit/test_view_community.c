@@ -38,6 +38,8 @@ static void who_knew_of_the_other_has_the_last_word_whatever_the_clock(void **st
 
 /* ---- resources ---- */
 
+#define ALLOTMENT "Allotment | Eccles | Barton Lane | Kit | sun 10:00-12:00 | sun 10:00-12:00 | "
+
 /* The rows of resources without the entry. */
 static char *resources(const struct team *team)
 {
@@ -57,11 +59,9 @@ static void a_resource_is_told_as_it_was_last_written(void **state)
     sync_all(team, 2);
     pass(team, DAY);
     write_(team, 1, "resource.recorded", "resource", id_hex(near, id), "schedule", "sun 10:00-12:00", "status", "open");
-    assert_site_rows(team, VIEW_RESOURCES, "Allotment | Eccles | Barton Lane | Kit | sun 10:00-12:00 | sun 10:00-12:00 | "
-                                           "12 | [open] | 1795348800000 | 3c6ef372\n");
+    assert_site_rows(team, VIEW_RESOURCES, ALLOTMENT "12 | [open] | 1795348800000 | 3c6ef372\n");
     write_(team, 2, "resource.recorded", "resource", id, "status", "closed");
-    assert_site_rows(team, VIEW_RESOURCES, "Allotment | Eccles | Barton Lane | Kit | sun 10:00-12:00 | sun 10:00-12:00 | "
-                                           "12 | [open, closed] | 1795348800000 | 3c6ef372\n");
+    assert_site_rows(team, VIEW_RESOURCES, ALLOTMENT "12 | [open, closed] | 1795348800000 | 3c6ef372\n");
     struct document *document = fold_all(team);
     char *settle = rows_text(document, VIEW_TO_SETTLE, &PERSON_ID_NONE);
     const char *expected = "- | [] | - | resource_status | Allotment | [open, closed] | [w1, w2] | "

@@ -38,8 +38,8 @@ static void an_appointment_is_told_with_what_the_person_needs(void **state)
     write_(team, 1, "person.details.recorded", "known_as", "Jo");
     write_(team, 1, "contact.planned", "when", AT_13, "place", "library", "minutes", "60", "what", "the form");
     write_(team, 2, "accessneed.recorded", "need", "interpreter", "detail", "BSL interpreter");
-    assert_day(team, &JO, AT_13 " | [Jo] | 70000000 | the form | library | [BSL interpreter] | [w1] | appointment | - | "
-                                "60 | -\n");
+    assert_day(team, &JO,
+               AT_13 " | [Jo] | 70000000 | the form | library | [BSL interpreter] | [w1] | appointment | - | 60 | -\n");
     team_free(team);
 }
 
@@ -82,7 +82,8 @@ static void two_appointments_at_one_time_are_to_settle(void **state)
     assert_day(team, &JO,
                AT_13 " | [] | 70000000 | appointment | library | [] | [w1] | appointment | "
                      "2026-11-21 13:30, the form | 60 | -\n"
-               AT_1330 " | [] | 70000000 | the form | - | [] | [w2] | appointment | 2026-11-21 13:00, library | - | -\n");
+               AT_1330 " | [] | 70000000 | the form | - | [] | [w2] | appointment | 2026-11-21 13:00, library | - | "
+                       "-\n");
     id_hex(one, first);
     id_hex(two, second);
     bool swap = strcmp(first, second) > 0;

@@ -174,7 +174,8 @@ static void a_contact_counts_as_it_was_corrected(void **state)
     assert_rows(team, VIEW_FRONT_DOOR, "[Jo] | 70000000 | - | - | 2 | 1795262400000 | [1795262400000, 86400000, "
                                        "1795348800000] | -\n");
     write_(team, 2, "contact.corrected", "of", id_hex(contact, id), "field", "attendance", "value", "3");
-    assert_rows(team, VIEW_FRONT_DOOR, "[Jo] | 70000000 | - | - | 2 | 1795262400000 | [1795262400000, 86400000, -] | -\n");
+    assert_rows(team, VIEW_FRONT_DOOR,
+                "[Jo] | 70000000 | - | - | 2 | 1795262400000 | [1795262400000, 86400000, -] | -\n");
     write_(team, 2, "contact.corrected", "of", id_hex(contact, id), "field", "attendance", "value", "6");
     write_(team, 2, "contact.corrected", "of", id_hex(contact, id), "field", "occurred", "value", "2026-11-21 15:00");
     write_(team, 2, "contact.corrected", "of", id_hex(contact, id), "field", "minutes", "value", "45");

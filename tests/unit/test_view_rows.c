@@ -12,12 +12,14 @@ static void somebody_introduced_waits_at_the_front_door(void **state)
     struct team *team = team_new();
     write_(team, 1, "person.introduced", "known_as", "Jo", "source", "B1", "own_words", "I can't sleep", "urgency",
            "2");
-    assert_rows(team, VIEW_FRONT_DOOR, "[Jo] | 70000000 | B1 | I can't sleep | 2 | 1795262400000 | [1795262400000, 86400000, -] | -\n");
+    assert_rows(team, VIEW_FRONT_DOOR,
+                "[Jo] | 70000000 | B1 | I can't sleep | 2 | 1795262400000 | [1795262400000, 86400000, -] | -\n");
     assert_rows(team, VIEW_CASELOAD, "");
     assert_rows(team, VIEW_TO_SETTLE, "");
     pass(team, HOUR);
     write_(team, 1, "introduction.acknowledged", "to", "Jo", "method", "phone");
-    assert_rows(team, VIEW_FRONT_DOOR, "[Jo] | 70000000 | B1 | I can't sleep | 2 | 1795262400000 | [1795262400000, 86400000, -] | 1795266000000\n");
+    assert_rows(team, VIEW_FRONT_DOOR, "[Jo] | 70000000 | B1 | I can't sleep | 2 | 1795262400000 | "
+                                       "[1795262400000, 86400000, -] | 1795266000000\n");
     write_(team, 1, "support.started", "offer", "short");
     assert_rows(team, VIEW_FRONT_DOOR, "");
     assert_rows(team, VIEW_CASELOAD, "[Jo] | 70000000 | [] | [] | - | - | 0\n");
@@ -31,7 +33,8 @@ static void two_introductions_are_one_person_waiting_since_the_first(void **stat
     write_(team, 1, "person.introduced", "known_as", "Jo", "source", "Q1", "urgency", "3");
     pass(team, DAY);
     write_(team, 2, "person.introduced", "source", "A1", "own_words", "please see soon", "urgency", "4");
-    assert_rows(team, VIEW_FRONT_DOOR, "[Jo] | 70000000 | Q1 | please see soon | 4 | 1795262400000 | [1795348800000, 14400000, -] | -\n");
+    assert_rows(team, VIEW_FRONT_DOOR,
+                "[Jo] | 70000000 | Q1 | please see soon | 4 | 1795262400000 | [1795348800000, 14400000, -] | -\n");
     team_free(team);
 }
 

@@ -78,7 +78,8 @@ static void safety_comes_before_sharing_and_the_rest(void **state)
     write_(team, 1, "crisis.opened", "urgency", "4");
     write_(team, 2, "crisis.opened", "urgency", "2");
     assert_settle(team, "| safety_helps | - | [call sister, call crisis line] |");
-    assert_settle(team, "| crisis | - | [very urgent, urgent] | [w1, w2] | " UNAWARE " | 1795262400000 | crisis | [4, 2]\n");
+    assert_settle(team, "| crisis | - | [very urgent, urgent] | [w1, w2] | " UNAWARE
+                        " | 1795262400000 | crisis | [4, 2]\n");
     struct document *document = fold_all(team);
     struct dumping d = {.view = VIEW_TO_SETTLE};
     assert_true(view_rows(document, &JO, dump_row, &d));
@@ -102,7 +103,8 @@ static void two_who_wrote_of_one_meeting_are_asked(void **state)
                         "[one visit together, two visits] | [w1, w2] | two wrote of a meeting at one time | "
                         "1795269600000 | joint_visit\x1f");
     char *text = rows(team, 0), key[140] = "";
-    sscanf(strchr(text, 0x1f) + 1, "%139s", key);
+    snprintf(key, sizeof key, "%s", strchr(text, 0x1f) + 1);
+    key[strcspn(key, " ")] = '\0';
     free(text);
     sync_all(team, 2);
     write_(team, 2, "conflict.settled", "what", "joint_visit", "which", key, "chosen", "one");

@@ -312,8 +312,8 @@ static void coming_back_in_derbyshire(void **state)
     assert_same_in_any_order(both_wrote);
     struct team *team = farewell(true);
     assert_view_has(team, VIEW_CASELOAD, "[Jo]", true); /* E1 stays open */
-    assert_view_has(team, VIEW_TO_SETTLE, "| support | - | [we are with them, farewell] | [w2, w1] | ended while seen |",
-                    true);
+    assert_view_has(team, VIEW_TO_SETTLE,
+                    "| support | - | [we are with them, farewell] | [w2, w1] | ended while seen |", true);
     assert_view_has(team, VIEW_GOALS, "[see friends] | [active] | 4 | 6 | 2 |", true);
     assert_summary_has(team, "retain_until", false);
     team_free(team);
