@@ -106,9 +106,10 @@ static void add_event(struct writes *w, const struct naive_event *event)
         add_fields(w, event, "", introduced);
     else if (strcmp(type, "person.details.recorded") == 0)
         add_fields(w, event, "", details);
-    else if (strcmp(type, "support.started") == 0 || strcmp(type, "support.returned") == 0)
+    else if (strcmp(type, "support.started") == 0 || strcmp(type, "support.returned") == 0) {
         add(w, event, "support", "", "active", false);
-    else if (strcmp(type, "support.ended") == 0)
+        add(w, event, "pause", "", "going on", false);
+    } else if (strcmp(type, "support.ended") == 0)
         add(w, event, "support", "", "ended", false);
     else if (strcmp(type, "keyworker.agreed") == 0)
         add(w, event, "keyworker", "", field(event, "worker"), false);
@@ -123,6 +124,7 @@ static void add_event(struct writes *w, const struct naive_event *event)
         if (!attendance || strcmp(attendance, "5") == 0 || strcmp(attendance, "6") == 0)
             add(w, event, "support", "", "active", true);
     } else if (strcmp(type, "worker.joined") == 0) {
+        add(w, event, "worker_state", field(event, "worker"), "here", false);
         for (size_t i = 0; i < sizeof worker / sizeof worker[0]; i++)
             if (field(event, worker[i].field))
                 add(w, event, worker[i].name, field(event, "worker"), field(event, worker[i].field), false);

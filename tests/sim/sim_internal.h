@@ -88,7 +88,7 @@ struct task {
     struct spoke_input spoke_done;
     struct hub_input hub_done;
     struct log_hash *hashes; /* malloc'd, as the next two; SEEN_MAX of them */
-    struct key_id *missing;  /* RECEIPT_KEYS_MAX */
+    struct key_id *missing;  /* RECEIPT_KEYS_MAX, or those that are denied */
     struct sim_event *draft; /* what a worker has written and the disk has not yet */
     uint32_t event;          /* ITEM_SAVED; ITEM_GO_ON: the incarnation that was named, 0: to be gone on as */
     bool late;     /* ITEM_CONNECT: in the place of the present one; ITEM_SAVED: of a breakage; ITEM_FAULT: rot */
@@ -198,7 +198,7 @@ struct sim {
     uint32_t event_cap;
     struct key_id key_ids[SIM_KEYS];
     struct data_key key_bytes[SIM_KEYS];
-    uint32_t key_site[SIM_KEYS], key_count;
+    uint32_t key_site[SIM_KEYS], key_maker[SIM_KEYS], key_count; /* the maker's device */
     uint32_t *owners[SIM_SITES][SIM_EPOCHS], owner_cap[SIM_SITES][SIM_EPOCHS]; /* ledger: whose a position is */
     uint32_t epochs[SIM_EPOCHS], epoch_count; /* the epochs that there have been, as they were begun */
     struct sim_stream *streams;
@@ -224,6 +224,12 @@ void task_free(struct task *item);
 void sim_note(struct sim *sim, uint32_t node, const char *what, uint64_t a, uint64_t b, uint64_t c);
 void sim_fail(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void sim_tell(const struct sim *sim, uint32_t lines); /* the last steps, to stderr */
+
+/* ---- sim_keys.c ---- */
+bool sim_may_have(const struct sim *sim, uint32_t device, uint32_t key);
+void sim_key_record(const struct sim *sim, uint32_t key, struct bytes site, struct key_record *out);
+void sim_got_key(struct sim *sim, uint32_t node, uint32_t key, const struct key_record *record);
+void sim_denied(struct sim *sim, uint32_t node, const struct spoke_output *output);
 
 /* ---- sim_net.c ---- */
 void net_connect(struct sim *sim, uint32_t node);

@@ -14,28 +14,32 @@ static struct task *done_later(struct sim *sim, uint32_t node, enum spoke_input_
 
 /* ---- keys ---- */
 
-static void learn_keys(struct sim *sim, bool *keys, struct bytes records, uint32_t count, const struct box_shared *box)
+static void learn_keys(struct sim *sim, uint32_t node, struct bytes records, uint32_t count)
 {
+    struct sim_node *n = &sim->nodes[node];
     struct mp_reader r MP_UNSET;
     struct key_record record;
     mp_reader_init(&r, records);
     for (uint32_t i = 0; i < count && mp_next(&r); i++) {
-        if (!key_record_unwrap(&r, box, &record))
+        if (!key_record_unwrap(&r, &n->box, &record))
             continue; /* dropped and reported; the events are kept all the same */
         uint32_t key = key_number(sim, &record.id);
         if (key == SIM_KEYS || memcmp(&record.key, &sim->key_bytes[key], sizeof record.key) != 0)
             sim_fail(sim, "a key record opens and holds another key than was made");
         else
-            keys[key] = true;
+            n->keys[key] = true;
+        if (key != SIM_KEYS)
+            sim_got_key(sim, node, key, &record);
     }
 }
 
 static void put_key(struct sim *sim, uint32_t node, uint32_t key, uint8_t how, struct bytes site, struct buffer *out)
 {
-    struct key_record record = {.id = sim->key_ids[key], .kind = KEY_PERSON, .key = sim->key_bytes[key]};
+    struct key_record record;
     uint8_t nonce[BOX_NONCE_SIZE] = {(uint8_t)key, (uint8_t)node, how};
+    sim_key_record(sim, key, site, &record);
+    record.kind = record.kind == KEY_SITE ? KEY_PERSON : record.kind;
     memcpy(record.owner.b, record.id.b, sizeof record.owner.b);
-    (void)bytes_to_text(site, record.site, sizeof record.site);
     key_record_wrap(&record, &sim->nodes[node].box, nonce, out);
 }
 
@@ -139,7 +143,7 @@ static void append_feed(struct sim *sim, uint32_t node, struct disk_site *site, 
     for (uint32_t e = 0; e < site->epoch_count; e++)
         if (site->epochs[e].epoch == batch->epoch)
             site->epochs[e].cursor = batch->head;
-    learn_keys(sim, n->keys, batch->keys, batch->key_count, &n->box);
+    learn_keys(sim, node, batch->keys, batch->key_count);
     if (torn)
         spoke_crash(sim, node, 500);
 }
@@ -247,7 +251,7 @@ static void keep_keys(struct sim *sim, uint32_t node, const struct spoke_output 
         spoke_commit_failed(sim, node, true);
         return;
     }
-    learn_keys(sim, n->keys, asked->body.bytes, asked->key_count, &n->box);
+    learn_keys(sim, node, asked->body.bytes, asked->key_count);
     views_due(sim, node);
 }
 

@@ -19,12 +19,9 @@ static bool read_fails(struct sim *sim, const struct hub_output *asked)
 static void put_key(struct sim *sim, uint32_t key, struct bytes site, uint32_t node, struct buffer *out,
                     uint32_t *count)
 {
-    struct key_record record = {
-        .id = sim->key_ids[key], .kind = key < sim->plan.sites ? KEY_SITE : KEY_PERSON, .key = sim->key_bytes[key]};
+    struct key_record record;
     uint8_t nonce[BOX_NONCE_SIZE] = {(uint8_t)key, (uint8_t)node, 2};
-    if (record.kind == KEY_PERSON)
-        memcpy(record.owner.b, record.id.b, sizeof record.owner.b);
-    (void)bytes_to_text(site, record.site, sizeof record.site);
+    sim_key_record(sim, key, site, &record);
     key_record_wrap(&record, &sim->nodes[node].box, nonce, out);
     ++*count;
 }
@@ -55,7 +52,8 @@ static void read_feed(struct sim *sim, const struct disk_site *site, const struc
         const struct sim_event *event =
             &sim->events[disk_at(site, (struct position){from.epoch, from.n + i})->event->index];
         bool marker = event->writer == node && event->sealed->incarnation == asked->incarnation;
-        if (!marker && sim->hub.first_use[number][event->key] == event->sealed->index && sim->hub.keys[event->key])
+        if (!marker && sim->hub.first_use[number][event->key] == event->sealed->index && sim->hub.keys[event->key] &&
+            sim_may_have(sim, sim->nodes[node].device, event->key))
             put_key(sim, event->key, asked->site, node, &body, &in->key_count);
     }
     buffer_append(&body, entries.bytes.data, entries.bytes.len);
@@ -70,11 +68,19 @@ static void read_keys(struct sim *sim, const struct hub_output *asked)
     struct hub_input *in = &done->hub_done;
     struct buffer body = {0};
     *in = (struct hub_input){.kind = HUB_RANGE, .ticket = asked->ticket, .ok = true};
+    done->missing = calloc(asked->count + 1, sizeof *done->missing);
+    if (!done->missing)
+        abort();
     for (uint32_t i = 0; i < asked->count; i++) {
         uint32_t key = key_number(sim, &asked->keys[i]);
-        if (key != SIM_KEYS && sim->hub.keys[key] && sim->hub.first_use[number][key] != NO_EVENT)
+        if (key == SIM_KEYS || !sim->hub.keys[key] || sim->hub.first_use[number][key] == NO_EVENT)
+            continue;
+        if (sim_may_have(sim, sim->nodes[node].device, key))
             put_key(sim, key, asked->site, node, &body, &in->key_count);
+        else
+            done->missing[in->denied_count++] = asked->keys[i];
     }
+    in->denied = done->missing;
     in->body = lend(&body);
 }
 

@@ -79,6 +79,9 @@ static void perform(struct sim *sim, uint32_t node)
         case SPOKE_CAUGHT_UP:
             fork_caught_up(sim, node);
             break;
+        case SPOKE_KEYS_DENIED:
+            sim_denied(sim, node, o);
+            break;
         default:
             to_disk(sim, node, o);
         }

@@ -140,6 +140,7 @@ static bool choose_person(struct sim *sim, const struct sim_node *n, struct sim_
     if (new) {
         event->brings_key = true;
         sim->key_site[event->key] = event->site;
+        sim->key_maker[event->key] = n->device;
         for (uint32_t i = 0; i < sizeof sim->key_ids[0].b; i++)
             sim->key_ids[event->key].b[i] = (uint8_t)sim_random(sim);
         for (uint32_t i = 0; i < sizeof sim->key_bytes[0].b; i++)
