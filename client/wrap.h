@@ -9,11 +9,12 @@
  * none; pictures that are newer than it take two. */
 size_t text_width(const char *text);
 size_t text_width_of(const char *text, size_t len);
-/* Which way it runs: from left to right altogether, or with parts that run from right to left, or from right to left (as
- * its first letter does). */
+/* Which way it runs: from left to right altogether, or with parts that run from right to left, or from right to left
+ * (as its first letter does). */
 enum text_runs { RUNS_RIGHT, RUNS_BOTH, RUNS_LEFT };
 enum text_runs text_runs(const char *text);
-/* What sets such a text apart from what stands beside it on a terminal: before it, and behind; "" where nothing need. */
+/* What sets such a text apart from what stands beside it on a terminal: before it, and behind; "" where nothing
+ * need. */
 const char *text_apart_begin(enum text_runs runs);
 const char *text_apart_end(enum text_runs runs);
 /* A new string with a newline in place of the last space that keeps each line within `width` columns; a word that is

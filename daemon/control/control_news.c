@@ -169,6 +169,6 @@ void control_verb_NEWS(struct control_request *request)
     request->state = l;
     request->release = release;
     l->limit = limit < 1 ? LIMIT_USUAL : limit > NEWS_LIMIT_MAX ? NEWS_LIMIT_MAX : (size_t)limit;
-    l->keep = control_arg_bool(request, "keep", false) || request->verb != CONTROL_NEWS; /* as a view: nothing is noted */
+    l->keep = request->verb != CONTROL_NEWS || control_arg_bool(request, "keep", false); /* a view notes nothing */
     control_wait_views(request, read_now);
 }

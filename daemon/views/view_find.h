@@ -41,8 +41,8 @@ void finder_init(struct finder *finder, struct daemon *daemon, struct views_txn 
 void finder_release(struct finder *finder);
 
 /* A person whom this daemon's views know: by id, by a prefix of it that fits one, or by a name (whatever its case) that
- * only one person goes by; where nobody has just that name, one without its accents does. FELLOE_NOT_FOUND; FELLOE_AMBIGUOUS, which lists who it could be. `site`, an index of the
- * scope, is the first one that has them. */
+ * only one person goes by; where nobody has just that name, one without its accents does. FELLOE_NOT_FOUND;
+ * FELLOE_AMBIGUOUS, which lists who it could be. `site`, an index of the scope, is the first one that has them. */
 enum felloe_code finder_person(struct finder *finder, struct bytes text, struct person_id *out, size_t *site,
                                struct felloe_error *error);
 /* Which site of the scope has this person first; false: none. */
