@@ -166,6 +166,8 @@ static bool put_nhs(struct check *c, const struct want *want, struct bytes text)
     switch (nhs_parse(text, plain)) {
     case NHS_RIGHT: mp_put_text(c->out, plain); return true;
     case NHS_NOT_TEN_DIGITS: return refuse_text(c, want, text, "an NHS number of 10 digits");
+    case NHS_ALL_THE_SAME:
+        return refuse(c, want->name, "is nobody's NHS number: ten times the same digit. Leave it out until it is known");
     case NHS_CHECK_DIGIT: break;
     }
     return refuse(c, want->name, "is not an NHS number: its last digit, which checks the others, does not fit. "
@@ -349,6 +351,20 @@ static bool is_blank(struct mp_reader *r, uint32_t at)
            (token->type == MP_ARRAY && token->count == 0);
 }
 
+/* How long a text or how large a number that register holds: as the fields that write it. */
+static void range_of(const struct register_def *reg, struct want *out)
+{
+    for (size_t t = 0; t < catalogue_count(); t++)
+        for (size_t f = 0; f < catalogue_at(t)->field_count; f++) {
+            const struct field_def *field = &catalogue_at(t)->fields[f];
+            if (field->reg_id == reg->id) {
+                out->min = field->min;
+                out->max = field->max;
+                return;
+            }
+        }
+}
+
 static bool want_of(struct check *c, const struct field_def *field, struct want *out)
 {
     *out = (struct want){field->name, field->kind, field->codes, field->min, field->max, field->reg_id != REG_NONE};
@@ -357,6 +373,7 @@ static bool want_of(struct check *c, const struct field_def *field, struct want 
             return refuse(c, field->name, "can only be given together with what it settles");
         out->kind = c->what->kind;
         out->codes = c->what->codes;
+        range_of(c->what, out);
     }
     return true;
 }

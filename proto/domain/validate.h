@@ -10,7 +10,7 @@ bool date_valid(struct bytes text);
 /* "2026-11-21T14:30:00Z", with an offset, without seconds, or with a fraction: ms since 1970. */
 bool time_parse(struct bytes text, int64_t *ms);
 /* Digits with spaces or dashes anywhere: the ten digits, if the check digit is right. */
-enum nhs_verdict { NHS_RIGHT, NHS_NOT_TEN_DIGITS, NHS_CHECK_DIGIT };
+enum nhs_verdict { NHS_RIGHT, NHS_NOT_TEN_DIGITS, NHS_CHECK_DIGIT, NHS_ALL_THE_SAME };
 enum nhs_verdict nhs_parse(struct bytes text, char out[11]);
 /* A whole number with an optional sign. */
 bool number_parse(struct bytes text, int64_t *out);

@@ -114,6 +114,8 @@ static void impossible_values_are_said_in_words(void **state)
                         "Please compare it with the letter or card.");
     assert_string_equal(CHECKED("person.details.recorded", "nhs_number", "943"),
                         "nhs_number must be an NHS number of 10 digits, not \"943\".");
+    assert_string_equal(CHECKED("person.details.recorded", "nhs_number", "000 000 0000"),
+                        "nhs_number is nobody's NHS number: ten times the same digit. Leave it out until it is known.");
     assert_string_equal(CHECKED("contact.recorded", "minutes", "2000"), "minutes must be from 0 to 1440, not 2000.");
     assert_string_equal(CHECKED("contact.recorded", "minutes", "half an hour"),
                         "minutes must be how long: minutes, like 90, or 1h30, not \"half an hour\".");
@@ -262,6 +264,11 @@ static void a_settlement_takes_a_value_of_what_it_settles(void **state)
                         "{what: support, chosen: ended}");
     assert_string_equal(CHECKED("conflict.settled", "what", "nhs_number", "chosen", "943 476 5919"),
                         "{what: nhs_number, chosen: 9434765919}");
+    assert_string_equal(CHECKED("conflict.settled", "what", "resource_capacity", "which", SOME_ID, "chosen", "12"),
+                        "{what: resource_capacity, which: 00112233445566778899aabbccddeeff00112233445566778899aabbccdd"
+                        "eeff, chosen: 12}");
+    assert_string_equal(CHECKED("conflict.settled", "what", "resource_capacity", "which", SOME_ID, "chosen", "-1"),
+                        "chosen must be from 0 to 100000, not -1.");
     assert_non_null(
         strstr(CHECKED("conflict.settled", "what", "tea", "chosen", "mint"), "what must be one of: known_as"));
     assert_non_null(strstr(CHECKED("conflict.settled", "chosen", "mint"), "what must be one of: known_as"));

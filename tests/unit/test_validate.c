@@ -64,6 +64,8 @@ static void nhs_numbers_check_themselves(void **state)
     assert_int_equal(nhs_parse(bytes_str("987-654-3210"), plain), NHS_RIGHT);
     assert_int_equal(nhs_parse(bytes_str("943 476 5918"), plain), NHS_CHECK_DIGIT);
     assert_int_equal(nhs_parse(bytes_str("949 476 5919"), plain), NHS_CHECK_DIGIT);
+    assert_int_equal(nhs_parse(bytes_str("000 000 0000"), plain), NHS_ALL_THE_SAME);
+    assert_int_equal(nhs_parse(bytes_str("9999999999"), plain), NHS_ALL_THE_SAME);
     assert_int_equal(nhs_parse(bytes_str("943 476 591"), plain), NHS_NOT_TEN_DIGITS);
     assert_int_equal(nhs_parse(bytes_str("943 476 59190"), plain), NHS_NOT_TEN_DIGITS);
     assert_int_equal(nhs_parse(bytes_str("943 476 591X"), plain), NHS_NOT_TEN_DIGITS);
