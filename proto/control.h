@@ -39,8 +39,8 @@
     V(SEARCH, "search")         /* words* (text), site, person, worker, since (ms), struck (what is struck, too), limit.
                                    PROGRESS. DATA rows (search_view). END {as_of, total, looked_at, names} */ \
     V(NEWS, "news")             /* worker, site, keep (that they have looked is not noted), limit. DATA rows (of the
-                                   view news). END {as_of, looked (ms: when they did last), total, worker, noted, problem
-                                   (why it could not be noted), names} */ \
+                                   view news). END {as_of, looked (ms: when they did last), total, worker, noted,
+                                   problem (why it could not be noted), names} */ \
     V(STATUS, "status")         /* END {role, name, device, worker, hub {…}, sites: [map]}: see status --json */ \
     V(LOG, "log")               /* site, from (text), follow, opened (default true), names, limit. DATA events;
                                    with names each has a 13th item: the person's name (str or nil) */ \

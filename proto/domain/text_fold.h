@@ -18,8 +18,8 @@
 void text_fold(struct bytes text, struct buffer *out);
 /* The same but for accents, which stay: each behind its letter, and ø is not o. For telling apart what folds alike. */
 void text_fold_case(struct bytes text, struct buffer *out);
-/* As text_fold, and where each folded byte comes from: offsets, the caller's, has room for text.len * TEXT_FOLD_GROWTH + 1
- * items. offsets[i] is where the character begins that made byte i; the item behind the last is text.len. */
+/* As text_fold, and where each folded byte comes from: offsets, the caller's, has room for text.len * TEXT_FOLD_GROWTH
+ * + 1 items. offsets[i] is where the character begins that made byte i; the item behind the last is text.len. */
 void text_fold_mapped(struct bytes text, struct buffer *out, uint32_t *offsets);
 
 /* Two texts that fold to the same. False, too, when memory ran out. */
