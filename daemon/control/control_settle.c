@@ -268,6 +268,24 @@ static void list_values(const struct open_row *row, char *out, size_t size)
                                 (const char *)row->values[i].data);
 }
 
+/* Other words than those that were written. Where there are only codes, one of these. */
+static enum felloe_code choose_words(struct settling *s, struct bytes text, const char *list, struct bytes *out)
+{
+    const struct register_def *def = register_def_find(s->row.field);
+    *out = text;
+    for (size_t i = 0; def && def->codes && i < def->codes->count; i++) {
+        const struct code *code = &def->codes->codes[i];
+        if (!text_fold_equal(text, bytes_str(code->code)) && !text_fold_equal(text, bytes_str(code->label)))
+            continue;
+        *out = bytes_str(code->code);
+        return FELLOE_OK;
+    }
+    if (!def || !def->codes)
+        return FELLOE_OK;
+    return felloe_fail(s->error, FELLOE_INVALID, "“%.*s” is none of what it can be: %s.", shown(text),
+                       (const char *)text.data, list);
+}
+
 static enum felloe_code choose(struct settling *s, struct bytes *out)
 {
     const struct open_row *row = &s->row;
@@ -279,10 +297,8 @@ static enum felloe_code choose(struct settling *s, struct bytes *out)
     list_values(row, list, sizeof list);
     if (by_number + (value.len > 0) + (text.len > 0) != 1)
         return felloe_fail(s->error, FELLOE_USAGE, "Say what holds: choose one of %s, or give other words.", list);
-    if (text.len > 0) {
-        *out = text;
-        return FELLOE_OK;
-    }
+    if (text.len > 0)
+        return choose_words(s, text, list, out);
     if (by_number && number >= 1 && (uint64_t)number <= row->choice_count) {
         *out = row->choices[number - 1];
         return FELLOE_OK;
@@ -327,6 +343,28 @@ static void put_with(const struct control_request *request, struct buffer *out, 
     ++*pairs;
 }
 
+/* Links have no field for whom it was settled with: it goes into why. */
+static void put_why(struct settling *s, struct buffer *out, uint32_t *pairs)
+{
+    struct control_request *request = s->request;
+    const struct control_arg *with = control_arg(request, "with");
+    struct bytes why = control_arg_text(request, "why");
+    struct buffer text = {0};
+    uint32_t count = !with ? 0 : with->type == MP_ARRAY ? with->text_count : with->text.len > 0;
+    buffer_append(&text, why.data, why.len);
+    for (uint32_t i = 0; i < count; i++) {
+        struct bytes name = with->type == MP_ARRAY ? request->texts[with->first_text + i] : with->text;
+        const char *before = i > 0 ? ", " : text.len > 0 ? " (with " : "(with ";
+        buffer_append(&text, (const uint8_t *)before, strlen(before));
+        buffer_append(&text, name.data, name.len);
+    }
+    if (count > 0)
+        buffer_append_byte(&text, ')');
+    put_pair(out, "why", buffer_bytes(&text), pairs);
+    out->failed |= text.failed;
+    buffer_release(&text);
+}
+
 /* All is settled by conflict.settled, but for links, which have types of their own. */
 static const char *put_fields(struct settling *s, const struct register_def *def, struct bytes each,
                               struct bytes chosen, struct buffer *out, uint32_t *pairs)
@@ -334,7 +372,7 @@ static const char *put_fields(struct settling *s, const struct register_def *def
     struct bytes why = control_arg_text(s->request, "why");
     if (def->id == REG_linked) {
         put_pair(out, "other", each, pairs);
-        put_pair(out, "why", why, pairs);
+        put_why(s, out, pairs);
         return catalogue_at(bytes_is(chosen, "linked") ? TYPE_person_linked : TYPE_person_unlinked)->name;
     }
     put_pair(out, "what", bytes_str(def->name), pairs);
@@ -381,6 +419,10 @@ static enum felloe_code make(struct control_request *request, struct reading *re
         code = find_row(&s);
     if (code == FELLOE_OK)
         code = choose(&s, &chosen);
+    if (code == FELLOE_OK && chosen.len == 0)
+        code = felloe_fail(error, FELLOE_INVALID,
+                           "That there is none any more cannot be chosen: record it anew, with an empty text, as when "
+                           "it was written first (for a date of birth: felloe details PERSON --born \"\").");
     if (code == FELLOE_OK && settle_key_read(s.row.key, &def, &each))
         put_draft(&s, def, each, chosen, out);
     query_rows_release(&s.rows);

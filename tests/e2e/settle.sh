@@ -108,4 +108,42 @@ check "heard by all" same
 check_equal "each has its own story again" 0 "$(json l1 '.linked | length' show "$person")"
 check_equal "nothing of either is lost" "$((${before/ / + } + 2))" "$(($(story l1 "$person") + $(story l1 "$other")))"
 check_equal "and nobody proposes it again" "[]" "$(open l1)"
+
+# ---- linked here, told apart there ----
+third=$(at l1 introduce "Jo-Ann" --json | jq -r .person)
+at l1 details "$third" --born 1991-01-01 >/dev/null
+check "heard by all" same
+check_equal "a likely duplicate of each of the two" 2 "$(open l1 | jq length)"
+check_exit 3 "of several, one is meant" at l1 settle Joanne linked linked
+# both of the same pair
+pair=$(json l1 '.rows[0].key' to-settle)
+at_pair() { json "$1" ".rows[] | select(.key == $pair) | .number" to-settle; }
+one=$(at_pair l1) two=$(at_pair l2)
+apart
+check "linked by the one" at l1 settle "$one" --choose 1
+check "told apart by the other" at l2 settle "$two" --choose 2
+check "they meet" together
+check_equal "it is to settle, under its number" "$one" "$(at_pair l1)"
+check_equal "by the words of both" '["linked","apart"]' "$(json l1 ".rows[] | select(.key == $pair) | .choices" to-settle)"
+check "and is settled" at l1 settle "$one" --choose 2 --with Ben
+check "heard by all" same
+check_equal "for all" "" "$(at_pair l2)"
+
+# ---- what is about the site ----
+at l1 resource record "Men's shed" >/dev/null
+check "heard by all" same
+apart
+at l1 resource change "Men's shed" --status closed >/dev/null
+at l2 resource change "Men's shed" --status changed >/dev/null
+check "a resource, changed by two" together
+check_equal "is to settle, by its name" '"Men'"'"'s shed"' "$(json l1 '.rows[] | select(.field == "resource_status") | .which' to-settle)"
+check "and is settled" at l1 settle "$(number_of l1 resource_status)" --choose 1
+check "heard by all" same
+check_equal "for all" "" "$(number_of l2 resource_status)"
+
+# ---- numbers are of one run of the daemon ----
+at l1 to-settle >/dev/null
+stop l1
+start l1 || exit 1
+check_exit 4 "after a restart no number leads to another thing" at l1 settle 1 --choose 1
 finish

@@ -135,6 +135,8 @@ static void what_holds_is_one_of_the_values_unless_other_words_are_meant(void **
     expect_error(ask(&client, SETTLE, "person", one, "what", "linked", "value", "cousins"), FELLOE_INVALID, "--text");
     expect_error(ask(&client, SETTLE, "person", one, "what", "linked", "which", "Kim", "choose", "#1"),
                  FELLOE_NOT_FOUND, "nothing of that");
+    expect_error(ask(&client, SETTLE, "person", one, "what", "linked", "text", "cousins"), FELLOE_INVALID,
+                 "none of what it can be");
     other[6] = '\0';
     expect_settled(ask(&client, SETTLE, "person", one, "what", "Same person", "which", other, "value",
                        "The same person"), "linked", "linked");
