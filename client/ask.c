@@ -145,6 +145,9 @@ enum felloe_code ask_field(struct cli *cli, const struct field_def *field, bool 
             code = field_normal(field, typed, when_now(), &normal, &error);
         else
             code = felloe_fail(&error, FELLOE_INVALID, "This is needed (ctrl-D gives up, and nothing is recorded).");
+        bool is_code = code == FELLOE_OK && field->codes && code_label(field->codes, bytes_str(normal));
+        if (code == FELLOE_OK && field->codes && !is_code && field->codes->count > CODES_SHOWN)
+            code = felloe_fail(&error, FELLOE_INVALID, "\"%.60s\" is none of them: ? lists them.", typed);
         if (code == FELLOE_OK && can_be_checked(field))
             code = check(field, normal, &error);
         free(normal);

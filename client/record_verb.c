@@ -224,27 +224,45 @@ static enum felloe_code ask_one(struct running *run, const struct field_def *fie
     return code;
 }
 
-static enum felloe_code ask_missing(struct running *run, bool words_only)
+/* What the row takes: what is needed, or (needed false) what may be left out. */
+static enum felloe_code ask_taken(struct running *run, bool needed)
 {
     enum felloe_code code = FELLOE_OK;
     for (size_t i = 0; i < run->take_count && code == FELLOE_OK; i++) {
         const struct taken *taken = &run->takes[i];
-        if (is_given(run, taken) || (taken->optional && taken->kind != TAKE_FIELD))
+        bool asked = taken->field && word_among(run->row->asks, taken->field->name); /* at its place there */
+        if (is_given(run, taken) || taken->optional == needed || (!needed && (!taken->field || asked)))
             continue;
-        if (taken->kind == TAKE_FIELD)
-            code = ask_one(run, taken->field, !taken->optional);
-        else
-            code = ask_person(run);
-    }
-    for (size_t i = 0; i < run->type->field_count && code == FELLOE_OK && !words_only; i++) {
-        const struct field_def *field = &run->type->fields[i];
-        bool asks = word_among(run->row->asks, field->name), asked = false;
-        for (size_t t = 0; t < run->take_count; t++)
-            asked |= run->takes[t].field == field;
-        if ((asks || field->required) && !asked && !recording_value(run->recording, field->name))
-            code = ask_one(run, field, field->required);
+        code = taken->field ? ask_one(run, taken->field, needed) : ask_person(run);
     }
     return code;
+}
+
+/* The fields that the row asks for, in its order. */
+static enum felloe_code ask_more(struct running *run)
+{
+    enum felloe_code code = FELLOE_OK;
+    for (const char *at = run->row->asks; at && *at && code == FELLOE_OK; at += strspn(at, " ")) {
+        size_t len = strcspn(at, " ");
+        const struct field_def *field = catalogue_field(run->type, bytes_of((const uint8_t *)at, len));
+        if (field && !recording_value(run->recording, field->name))
+            code = ask_one(run, field, field->required);
+        at += len;
+    }
+    return code;
+}
+
+static enum felloe_code ask_missing(struct running *run, bool words_only)
+{
+    enum felloe_code code = ask_taken(run, true);
+    for (size_t i = 0; i < run->type->field_count && code == FELLOE_OK && !words_only; i++) {
+        const struct field_def *field = &run->type->fields[i];
+        if (field->required && !recording_value(run->recording, field->name))
+            code = ask_one(run, field, true);
+    }
+    if (code == FELLOE_OK && !words_only)
+        code = ask_more(run);
+    return code == FELLOE_OK ? ask_taken(run, false) : code;
 }
 
 /* Has to be said, and is not: the name as it is shown in help. */
@@ -319,7 +337,8 @@ static enum felloe_code complete(struct running *run, bool words_only)
     char what[120];
     const struct field_def *field;
     bool nothing = !words_only && says_nothing(run), missing = find_missing(run, words_only, what, sizeof what, &field);
-    if ((missing || nothing) && ask_possible(run->cli))
+    bool bare = !words_only && run->row->asks && run->recording->count == 0; /* "felloe meet Jo" */
+    if ((missing || nothing || bare) && ask_possible(run->cli))
         return ask_missing(run, words_only);
     if (missing)
         return tell_missing(run, what, field);

@@ -2,6 +2,7 @@
 /* The verbs that record, as rows; see record_verb.h. */
 #include "client/record.h"
 #include "client/record_verb.h"
+#include "client/view_verbs.h"
 
 #define ROW(name, group, help, more) .verb = {name, group, "", help, more, NULL, 0, 1000, record_verb_run}
 
@@ -89,8 +90,8 @@ const struct record_verb record_verbs[] = {
 
     /* ---- deciding and doing together ---- */
     {.verb = {"huddle", GROUP_TOGETHER, "", "whom to talk about; with people: that the team talked about them",
-              "  felloe huddle\n  felloe huddle Jo Kim --present amy,ben --text \"Jo: ring the landlord\"", NULL, 0,
-              1000, huddle_run},
+              "  felloe huddle\n  felloe huddle Jo Kim --present amy,ben --text \"Jo: ring the landlord\"",
+              view_filters, 0, 1000, huddle_run},
      .type = "huddle.discussed", .takes = "PERSON+", .asks = "present text"},
     {ROW("decide", GROUP_TOGETHER, "a question was decided, with the person where that could be",
          "  felloe decide Jo \"Move to the new flat?\" \"not yet\" --options stay --options move --person-present"),

@@ -278,6 +278,17 @@ enum felloe_code view_tasks(struct cli *cli, const struct felloe_answer *answer)
 
 /* ---- to settle ---- */
 
+/* Each value has its writer; but what was worked out of several entries has choices that nobody wrote. */
+static bool tells_writers(const struct felloe_value *row)
+{
+    static const char *const derived[] = {"joint_visit", "double_booking", "fourth_goal"};
+    for (size_t i = 0; i < sizeof derived / sizeof *derived; i++)
+        if (strcmp(felloe_value_text(felloe_value_at(row, SETTLE_FIELD)), derived[i]) == 0)
+            return false;
+    return felloe_value_count(felloe_value_at(row, SETTLE_WORKERS)) ==
+           felloe_value_count(felloe_value_at(row, SETTLE_VALUES));
+}
+
 void settle_choices(FILE *to, const struct felloe_value *row, const struct felloe_answer *answer)
 {
     const struct cell_context context = context_of(answer);
@@ -290,7 +301,7 @@ void settle_choices(FILE *to, const struct felloe_value *row, const struct fello
         const char *text = felloe_value_text(felloe_value_at(i < felloe_value_count(values) ? values : choices, i));
         fprintf(to, "    %zu  ", i + 1);
         out_text(to, text);
-        if (felloe_value_count(workers) == felloe_value_count(values) && i < felloe_value_count(workers)) {
+        if (tells_writers(row) && i < felloe_value_count(workers)) {
             fprintf(to, "  (");
             out_text(to, worker_name(&context, felloe_value_text(felloe_value_at(workers, i))));
             fputc(')', to);
@@ -323,7 +334,7 @@ static void settle_row(const struct felloe_value *row, const struct felloe_answe
     settle_choices(stdout, row, answer);
     const struct felloe_value *workers = felloe_value_at(row, SETTLE_WORKERS);
     char *by = cell_text(&view->columns[SETTLE_WORKERS], workers, &context);
-    bool told = felloe_value_count(workers) == felloe_value_count(felloe_value_at(row, SETTLE_VALUES));
+    bool told = tells_writers(row);
     const char *why = felloe_value_text(felloe_value_at(row, SETTLE_WHY));
     if ((by && *by && !told) || *why) {
         fputs("    ", stdout);
@@ -366,8 +377,36 @@ void view_footer(const struct felloe_answer *answer)
     printf("%s\n", out_style(STYLE_PLAIN));
 }
 
-#define QUIET_MS (24ll * 3600 * 1000)
+#define DAY_MS (24ll * 3600 * 1000)
+#define FORGOTTEN_DAYS 60 /* a laptop that is quiet for longer is lost rather than late */
 #define TOLD_MAX 4
+
+/* When the laptop of a row was heard last; 0: never. */
+static int64_t heard_at(const struct felloe_value *row)
+{
+    const struct felloe_value *heard = felloe_value_at(row, FRESHNESS_LAST_HEARD);
+    if (felloe_value_kind(heard) != FELLOE_INTEGER)
+        heard = felloe_value_at(row, FRESHNESS_LAST_EVENT);
+    return felloe_value_integer(heard);
+}
+
+/* Not for a day, on any of the worker's laptops; of several, told once, at the one heard last. */
+static bool is_quiet(const struct felloe_answer *answer, size_t index, int64_t now)
+{
+    const struct felloe_value *row = felloe_answer_item(answer, index);
+    const char *worker = felloe_value_text(felloe_value_at(row, FRESHNESS_WORKER));
+    int64_t heard = heard_at(row);
+    if (!*worker || heard == 0 || now - heard < DAY_MS || now - heard > FORGOTTEN_DAYS * DAY_MS)
+        return false;
+    for (size_t i = 0; i < felloe_answer_count(answer); i++) {
+        const struct felloe_value *other = felloe_answer_item(answer, i);
+        bool same = strcmp(felloe_value_text(felloe_value_at(other, FRESHNESS_WORKER)), worker) == 0;
+        int64_t at = heard_at(other);
+        if (same && (at > heard || (at == heard && i < index)))
+            return false;
+    }
+    return true;
+}
 
 void view_freshness_hint(struct cli *cli)
 {
@@ -379,20 +418,15 @@ void view_freshness_hint(struct cli *cli)
         return; /* what it hints at is no reason to fail */
     const struct cell_context context = context_of(answer);
     for (size_t i = 0; i < felloe_answer_count(answer) && told < TOLD_MAX; i++) {
-        const struct felloe_value *row = felloe_answer_item(answer, i),
-                                  *heard = felloe_value_at(row, FRESHNESS_LAST_HEARD);
-        const char *worker = felloe_value_text(felloe_value_at(row, FRESHNESS_WORKER));
-        if (felloe_value_kind(heard) != FELLOE_INTEGER)
-            heard = felloe_value_at(row, FRESHNESS_LAST_EVENT);
-        int64_t quiet = context.now - felloe_value_integer(heard);
-        if (felloe_value_kind(heard) != FELLOE_INTEGER || quiet < QUIET_MS || !*worker)
+        const struct felloe_value *row = felloe_answer_item(answer, i);
+        if (!is_quiet(answer, i, context.now))
             continue;
         char days[WHEN_MAX];
-        when_days(felloe_value_integer(heard), context.now, days);
-        printf("%s", told++ ? ", " : out_style(STYLE_GREY));
-        fputs(told == 1 ? "Not heard from " : "", stdout);
-        out_text(stdout, worker_name(&context, worker));
+        when_days(heard_at(row), context.now, days);
+        printf("%s%s", told ? ", " : out_style(STYLE_GREY), told ? "" : "Not heard from ");
+        out_text(stdout, worker_name(&context, felloe_value_text(felloe_value_at(row, FRESHNESS_WORKER))));
         printf(" for %s", days);
+        told++;
     }
     if (told > 0)
         printf(" (`felloe freshness`)%s\n", out_style(STYLE_PLAIN));

@@ -13,7 +13,7 @@
 #include "client/view_output.h"
 #include "client/when.h"
 
-static const struct option_def filters[] = {
+const struct option_def view_filters[] = {
     {"team", "NAMES", "only rows of these workers, or of a team: \"amy, ben\""},
     {"person", "PERSON", "only rows about this person"},
     {"since", "WHEN", "only rows with something of then or later: yesterday, 1/12"},
@@ -115,8 +115,8 @@ static enum felloe_code run(struct cli *cli)
     return view_run(cli, view, cli->word_count > 0 ? cli->words[0] : NULL);
 }
 
-#define VIEW(name, help, more) {name, GROUP_LOOK, "", help, more, filters, 0, 0, run}
-#define VIEW_PERSON(name, help, more) {name, GROUP_LOOK, "[PERSON]", help, more, filters, 0, 1, run}
+#define VIEW(name, help, more) {name, GROUP_LOOK, "", help, more, view_filters, 0, 0, run}
+#define VIEW_PERSON(name, help, more) {name, GROUP_LOOK, "[PERSON]", help, more, view_filters, 0, 1, run}
 const struct verb view_verbs[] = {
     VIEW("today", "what you promised: appointments and tasks, with places and access needs",
          "  felloe today\n  felloe today --days 7\n  felloe today --worker ben\n  felloe today --worker '*'"),

@@ -8,6 +8,7 @@
 
 extern const struct verb view_verbs[];
 extern const size_t view_verb_count;
+extern const struct option_def view_filters[]; /* --team, --person, --since … */
 
 /* What the filters of the command line ask of a view: arguments for `cli_ask("view", …)`. */
 #define VIEW_ARGUMENTS_MAX 12

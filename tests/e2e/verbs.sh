@@ -242,6 +242,20 @@ else
     typed task close Kim --done <<<$'1\nsent it'
     says '1  find a form'
     says 'Saved: task closed'
+    typed meet Kim <<<$'phone\n\nmet\n45\nwe talked' # nothing but whom: then it asks for the rest
+    check_equal "a contact, question by question" '"02" 45 "we talked"' \
+        "$(json l1 '[.rows[] | select(.type == "contact.recorded")][-1].fields |
+            "\(.mechanism|tojson) \(.minutes) \(.text|tojson)"' show Kim | jq -r .)"
+    wait_until 20 level
+    stop hub
+    at l1 keyworker Kim amy >/dev/null
+    at l2 keyworker Kim ben >/dev/null
+    start hub
+    wait_until 20 level
+    number=$(json l1 '[.rows[] | select(.field == "keyworker")][0].number' to-settle)
+    typed settle "$number" <<<$'9x\n2\nAmy, Ben'
+    says '2  Ben Hill|2  ben'
+    says 'Saved: settled together .*key worker'
     typed note Kim </dev/null
     says 'nothing was recorded'
     check_equal "ctrl-D records nothing" 0 "$(json l1 '[.rows[] | select(.type == "note.added")] | length' show Kim)"
@@ -256,6 +270,16 @@ else
         if grep -qE 'nothing was recorded|is open' <<<"$said" && [ "$before" = "$(at l1 status --json | jq '[.sites[].saved] | add')" ]
         then ok "felloe $verb asks, and takes ctrl-D"; else fail "felloe $verb asks, and takes ctrl-D"; head -5 <<<"$said"; fi
     done < <(at l1 help --json | jq -r '.verbs[] | select(.type) | "\(.verb)|\(.type)"')
+fi
+
+# ---- what one does not know yet ----
+stop l1
+if start_later l1 300000; then
+    check "a view says whose laptop was not heard, and for how long" grep -q 'Not heard from Ben Hill for 3 days' \
+        <(LD_PRELOAD=$B/later.so FELLOE_LATER=300000 at l1 caseload)
+else
+    skip "a laptop that was not heard for days: no clock can be moved here"
+    start l1
 fi
 
 # ---- nothing was left out ----
