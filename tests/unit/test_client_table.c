@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tables as a pipe gets them: whole texts, columns that line up, nothing that is for a terminal alone; and on a terminal,
+/* Tables as a pipe gets them: whole texts, columns that line up, nothing that is for a terminal alone; and on one,
  * wrapped to its width, with what stands out in bold. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -240,7 +240,8 @@ static void a_mark_that_is_none_is_as_good_as_none(void **state)
     (void)state;
     static const char *const bad[] = {"", "felloe looked\n", "felloe looked\nat x\n", "felloe looked\nat 1",
                                       "felloe looked\nat 1\nsite north 1\n", "felloe looked\nat 1\nsite north 1 1 2.\n",
-                                      "felloe looked\nat 1\nsite No! 1 1\n", "felloe looked\nat 1\nsite a 1 1\nsite a 1 1\n",
+                                      "felloe looked\nat 1\nsite No! 1 1\n",
+                                      "felloe looked\nat 1\nsite a 1 1\nsite a 1 1\n",
                                       "felloe looked\nat 99999999999999999999\n", "other looked\nat 1\n"};
     struct looked looked;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A query finds the entries that have all its words, the better ones first, and shows the line that has most of them. */
+/* A query finds the entries that have all its words, the better ones first, and shows the line that has most of
+ * them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
