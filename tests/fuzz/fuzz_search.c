@@ -13,7 +13,7 @@ bool fuzz_seed(unsigned number, struct buffer *out)
 {
     static const char *const seeds[] = {
         "tenancy\nTalked about the tenancy, and what to say to the landlord.",
-        "zoe \"benefits form\" 한\nZoe\u0308 had the Benefits  form; Straße, 한국, \u1112\u1161\u11ab, مُحَمَّد 👩\u200d👧👍🏽",
+        "zoe \"benefits form\" 한\nZoe\u0308 had the Benefits  form, Straße, 한국, \u1112\u1161\u11ab, مُحَ 👩\u200d👧",
         "a\na a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a",
         "\xff\xc3(\xe2\x80\n\xff \xc3( \xe2\x80 \xed\xa0\x80 \xf4\x90\x80\x80"};
     if (number >= sizeof seeds / sizeof *seeds)
