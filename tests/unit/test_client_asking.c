@@ -25,11 +25,9 @@ static void begin(struct talk *talk, const char *typed)
 {
     *talk = (struct talk){0};
     talk->cli.asks = open_memstream(&talk->said, &talk->len);
-    talk->cli.answers = fmemopen((void *)(uintptr_t)typed, strlen(typed) ? strlen(typed) : 1, "r");
+    talk->cli.answers = *typed ? fmemopen((void *)(uintptr_t)typed, strlen(typed), "r") : fopen("/dev/null", "r");
     assert_non_null(talk->cli.asks);
     assert_non_null(talk->cli.answers);
-    if (!*typed)
-        assert_int_not_equal(fgetc(talk->cli.answers), 'x');
 }
 
 static void finish(struct talk *talk)
