@@ -228,6 +228,13 @@ static enum felloe_code read_target(struct settling *s)
         return felloe_fail(s->error, FELLOE_USAGE,
                            "Say what to settle: the number that `felloe to-settle` shows, or the person and what it is "
                            "about.");
+    struct bytes site_given = control_arg_text(request, "site");
+    struct scope one;
+    if (site_given.len > 0) {
+        if (scope_of(request->daemon, s->reading->log, site_given, false, &one, s->error) != FELLOE_OK)
+            return s->error->code;
+        memcpy(s->site, one.sites[0], sizeof s->site);
+    }
     if (person.len == 0)
         return FELLOE_OK;
     struct finder finder;

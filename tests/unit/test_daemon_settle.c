@@ -155,6 +155,9 @@ static void several_that_fit_have_to_be_told_apart(void **state)
     save(&client, third, NULL, "person.details.recorded", (const char *[]){"date_of_birth", "1990-02-03", NULL});
     assert_int_equal(open_count(&client), 3);
     expect_error(ask(&client, SETTLE, "what", "linked", "choose", "#1"), FELLOE_AMBIGUOUS, "number");
+    expect_error(ask(&client, SETTLE, "what", "linked", "choose", "#1", "site", SITE), FELLOE_AMBIGUOUS, "number");
+    expect_error(ask(&client, SETTLE, "what", "linked", "choose", "#1", "site", "nowhere"), FELLOE_NOT_FOUND,
+                 "nowhere");
     expect_settled(ask(&client, SETTLE, "number", "#3", "choose", "#1"), "linked", "linked");
     assert_int_equal(open_count(&client), 2);
     expect_settled(ask(&client, SETTLE, "number", "#2", "choose", "#1"), "linked", "linked");
