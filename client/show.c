@@ -112,6 +112,42 @@ static void moved(const struct felloe_value *summary)
     fputs(": this laptop lets go of the record once all that was written here is shared.\n", stdout);
 }
 
+/* Who introduced the person this time, and what was agreed about rest, farewell and coming back. */
+static void introduced(const struct felloe_value *summary)
+{
+    const struct felloe_value *all = felloe_value_get(summary, "introductions");
+    const char *between = "Introduced by: ";
+    char when[WHEN_MAX];
+    for (size_t i = 0; i < felloe_value_count(all); i++) {
+        const struct felloe_value *one = felloe_value_at(all, i);
+        const char *source = felloe_value_text(felloe_value_get(one, "source"));
+        const char *label = code_label(&codes_source, bytes_str(source));
+        when_friendly(felloe_value_integer(felloe_value_get(one, "when")), when_now(), when);
+        fputs(between, stdout);
+        out_text(stdout, label ? label : *source ? source : "nobody says");
+        printf(" (%s)", when);
+        between = ", ";
+    }
+    if (felloe_value_count(all) > 0)
+        putchar('\n');
+}
+
+static void agreed(const struct felloe_value *summary)
+{
+    static const struct { const char *key, *label; } shown[] = {
+        {"paused_until", "Support rests until"},
+        {"way_back", "Way back:"},
+        {"retain_until", "The record is kept until"}};
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+        const struct felloe_value *value = felloe_value_get(summary, shown[i].key);
+        if (!is_there(value))
+            continue;
+        printf("%s ", shown[i].label);
+        out_text(stdout, felloe_value_text(value));
+        putchar('\n');
+    }
+}
+
 static void header(const struct felloe_value *summary)
 {
     const struct felloe_value *known_as = felloe_value_get(summary, "known_as"),
@@ -126,6 +162,8 @@ static void header(const struct felloe_value *summary)
     printf("%s  %s%s%s\n", out_style(STYLE_PLAIN), out_style(STYLE_GREY), id, out_style(STYLE_PLAIN));
     details(summary);
     standing(summary);
+    introduced(summary);
+    agreed(summary);
     moved(summary);
     for (size_t i = 0; i < felloe_value_count(linked); i++) {
         const struct felloe_value *other = felloe_value_at(linked, i);
