@@ -24,21 +24,21 @@ void sharing_sites(const struct document *document, sharing_visit visit, void *c
 
 /* ---- moving ---- */
 
-static bool takes_away(const struct item *item, struct bytes site)
+static bool takes_away(const struct item *item, uint32_t site)
 {
     struct bytes moves = item_value(item, "moves");
-    return item->stamp.home == site_tag(site) && moves.len == 1 && moves.data[0] == MSGPACK_TRUE &&
-           !bytes_equal(item_text(item, "to"), site);
+    return item->stamp.home == site && moves.len == 1 && moves.data[0] == MSGPACK_TRUE &&
+           site_tag(item_text(item, "to")) != site;
 }
 
-static bool brings(const struct item *item, struct bytes site)
+static bool brings(const struct item *item, uint32_t site)
 {
-    return bytes_equal(item_text(item, "to"), site);
+    return site_tag(item_text(item, "to")) == site;
 }
 
 /* Is there a sharing of the other kind whose author had seen this one? */
-static bool is_answered(const struct document *document, const struct item *item, struct bytes site,
-                        bool (*other)(const struct item *item, struct bytes site))
+static bool is_answered(const struct document *document, const struct item *item, uint32_t site,
+                        bool (*other)(const struct item *item, uint32_t site))
 {
     for (size_t i = 0; i < record_count(document); i++) {
         const struct item *later = sharing_at(document, i);
@@ -49,6 +49,11 @@ static bool is_answered(const struct document *document, const struct item *item
 }
 
 enum sharing_place sharing_place(const struct document *document, struct bytes site, const struct item **moved)
+{
+    return sharing_place_of(document, site_tag(site), moved);
+}
+
+enum sharing_place sharing_place_of(const struct document *document, uint32_t site, const struct item **moved)
 {
     bool away = false, back = false;
     *moved = NULL;

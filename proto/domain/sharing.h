@@ -20,5 +20,7 @@ enum sharing_place {
  * them back, unless the team that they move from knew of it. With SHARING_LEFT, *moved is the sharing that says so, the
  * latest of several. */
 enum sharing_place sharing_place(const struct document *document, struct bytes site, const struct item **moved);
+/* The same, of the site with this tag. */
+enum sharing_place sharing_place_of(const struct document *document, uint32_t site, const struct item **moved);
 
 #endif

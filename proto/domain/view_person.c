@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where a person stands with the team. */
+#include "proto/domain/sharing.h"
 #include "proto/domain/view_derived.h"
 
 /* ---- where a person stands ---- */
@@ -21,11 +22,11 @@ static bool still_waits(const struct item *introduction, const struct reading *s
     return true;
 }
 
-/* The person went to another team, as this document has it. */
+/* The person went to another team, and is not with this one as well: as this document has it, and as the keys go. */
 static bool has_moved(const struct document *document)
 {
-    struct bytes home = reading_text(record_reading(document, REG_home));
-    return home.len > 0 && site_tag(home) != document_site(document);
+    const struct item *moved;
+    return sharing_place_of(document, document_site(document), &moved) == SHARING_LEFT;
 }
 
 static void earlier(const struct item **first, const struct item *item)
