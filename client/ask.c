@@ -122,6 +122,7 @@ enum felloe_code ask_field(struct cli *cli, const struct field_def *field, bool 
 {
     char question[240];
     const char *label = field->codes && otherwise ? code_label(field->codes, bytes_str(otherwise)) : NULL;
+    *out = NULL;
     question_of(field, required, question, sizeof question);
     if (field->codes && field->codes->count <= CODES_SHOWN)
         list_codes(cli, field->codes);
