@@ -35,9 +35,13 @@ struct settling {
     struct open_row row;           /* what was found */
 };
 
+/* How much of a text a message has room for, in whole characters. */
 static int shown(struct bytes text)
 {
-    return (int)(text.len < 80 ? text.len : 80);
+    size_t len = text.len < 80 ? text.len : 80;
+    while (len > 0 && len < text.len && (text.data[len] & 0xc0) == 0x80)
+        len--;
+    return (int)len;
 }
 
 /* ---- rows ---- */
@@ -273,6 +277,8 @@ static void list_values(const struct open_row *row, char *out, size_t size)
     for (size_t i = 0; i < row->value_count && len < size; i++)
         len += (size_t)snprintf(out + len, size - len, "%s%zu “%.*s”", i > 0 ? ", " : "", i + 1, shown(row->values[i]),
                                 (const char *)row->values[i].data);
+    for (len = strlen(out); len > 0 && !utf8_valid(bytes_of(out, len)); len--) /* cut within a character */
+        out[len - 1] = '\0';
 }
 
 /* Other words than those that were written. Where there are only codes, one of these. */

@@ -187,8 +187,11 @@ static void put_cells(struct proposing *p, const struct known *one, const struct
     struct buffer *cells = &p->out->cells;
     const struct register_def *linked = register_def_of(REG_linked);
     char which[240], key[120], hex[2 * sizeof other->id.b + 1];
+    size_t len = other_name.len < 180 ? other_name.len : 180;
+    while (len > 0 && len < other_name.len && (other_name.data[len] & 0xc0) == 0x80) /* whole characters */
+        len--;
     hex_encode(bytes_of(other->id.b, sizeof other->id.b), hex);
-    snprintf(which, sizeof which, "%.*s%s%.8s%s", (int)(other_name.len < 180 ? other_name.len : 180),
+    snprintf(which, sizeof which, "%.*s%s%.8s%s", (int)len,
              other_name.data ? (const char *)other_name.data : "", other_name.len > 0 ? " (" : "", hex,
              other_name.len > 0 ? ")" : "");
     snprintf(key, sizeof key, "%s%c%s", linked->name, EACH_SEPARATOR, hex);
@@ -198,10 +201,7 @@ static void put_cells(struct proposing *p, const struct known *one, const struct
     buffer_append(cells, names.data, names.len);
     mp_put_bin(cells, one->id.b, sizeof one->id.b);
     mp_put_text(cells, linked->name);
-    if (utf8_valid(bytes_str(which)))
-        mp_put_text(cells, which);
-    else /* cut within a character */
-        mp_put_text(cells, hex);
+    mp_put_text(cells, which);
     mp_put_array(cells, (uint32_t)linked->codes->count);
     for (size_t i = 0; i < linked->codes->count; i++)
         mp_put_text(cells, linked->codes->codes[i].label);
