@@ -237,7 +237,7 @@ static enum felloe_code restrict_to(struct preparing *p, struct record_draft *dr
     /* The person's own key would be used by nothing, and so reach nobody: neither would the entry. */
     if (draft->has_new_key && draft->type->audience != AUDIENCE_KNOWN)
         code = felloe_fail(error, FELLOE_INVALID,
-                           "Nobody knows the person yet: introduce them first, then write what is for some workers only.");
+                           "Nobody knows the person yet: introduce them first, then write what is for some workers.");
     if (code == FELLOE_OK && given->count > 0)
         code = check_known(p, draft, given, error);
     if (code == FELLOE_OK)

@@ -86,8 +86,8 @@ bool draft_person_of_subject(struct preparing *p, struct record_draft *draft, st
                              struct felloe_error *error);
 /* Is it about an entry that only some may read? The fields are in their normal form. */
 bool draft_speaks_of_restricted(struct preparing *p, const struct record_draft *draft);
-/* Finds, or makes, the key of those who may read it, where not all may. FELLOE_NOT_FOUND: a worker, or the entry that it
- * speaks of, is not known here (yet). */
+/* Finds, or makes, the key of those who may read it, where not all may. FELLOE_NOT_FOUND: a worker, or the entry that
+ * it speaks of, is not known here (yet). */
 enum felloe_code draft_restrict(struct preparing *p, struct record_draft *draft, struct felloe_error *error);
 /* Does it fit what is known of its subject (sense.h)? Notes a warning in the draft. An import happened, and is not
  * asked; nor is what follows on something of the same request, which the views do not have yet. */

@@ -215,8 +215,8 @@ enum felloe_code log_read_push(struct event_log *log, struct bytes site, uint64_
                                struct lent *body, uint32_t *count, uint32_t *key_count, struct event_id *last_id,
                                struct felloe_error *error);
 /* A range of a site's log in FEED's body layout for `device` (own events of its incarnation as markers; keys first used
- * here, if it may have them, wrapped with `shared`). Of one epoch: the lowest at or after `from` that has entries. Ends at a checkpoint or at
- * the head where it can. */
+ * here, if it may have them, wrapped with `shared`). Of one epoch: the lowest at or after `from` that has entries. Ends
+ * at a checkpoint or at the head where it can. */
 enum felloe_code log_read_feed(struct event_log *log, struct bytes site, struct position from, uint32_t max_bytes,
                                const struct device_id *device, uint32_t incarnation, const struct box_shared *shared,
                                struct lent *body, struct position *first, uint32_t *count, uint32_t *key_count,
