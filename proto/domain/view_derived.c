@@ -98,18 +98,20 @@ static bool bookings(const struct document *document, derived_visit visit, void 
 
 /* ---- a fourth goal ---- */
 
-static const struct reading *active_goal(const struct document *document, const struct reading *text)
+/* Those worked on, in the order in which they were set. */
+static const struct reading *active_status(const struct document *document, const struct item *goal)
 {
-    const struct reading *status = text->values > 0 ? record_reading_of(document, REG_goal_status, text->each) : NULL;
+    char key[2 * sizeof goal->name.b + 1];
+    hex_encode(bytes_of(goal->name.b, sizeof goal->name.b), key);
+    const struct reading *status = record_reading_of(document, REG_goal_status, bytes_str(key));
     return status && bytes_is(reading_text(status), "active") ? status : NULL;
 }
 
 /* Had whoever settled it seen that each of them is worked on? */
-static bool all_seen(const struct document *document, const struct reading *goals, size_t count,
-                     const struct stamp *settled)
+static bool all_seen(const struct document *document, struct items goals, const struct stamp *settled)
 {
-    for (size_t i = 0; i < count; i++) {
-        const struct reading *status = active_goal(document, &goals[i]);
+    for (size_t i = 0; i < goals.count; i++) {
+        const struct reading *status = active_status(document, goals.at[i]);
         if (status && !stamp_has_seen(settled, status->writes[0].stamp))
             return false;
     }
@@ -118,12 +120,14 @@ static bool all_seen(const struct document *document, const struct reading *goal
 
 static bool fourth_goal(const struct document *document, derived_visit visit, void *context)
 {
-    size_t count, active = 0;
-    const struct reading *goals = readings_of(document, REG_goal_text, &count);
+    size_t active = 0;
+    const struct items goals = record_of(document, TYPE_goal_set);
     const struct reading *settled = record_reading(document, REG_fourth_goal);
     struct derived derived = {.id = REG_fourth_goal};
-    for (size_t i = 0; i < count; i++) {
-        const struct reading *status = active_goal(document, &goals[i]);
+    if (goals.count <= GOALS_AT_A_TIME || bytes_is(reading_text(record_reading(document, REG_support)), "ended"))
+        return true;
+    for (size_t i = 0; i < goals.count; i++) {
+        const struct reading *status = active_status(document, goals.at[i]);
         if (!status)
             continue;
         active++;
@@ -136,7 +140,7 @@ static bool fourth_goal(const struct document *document, derived_visit visit, vo
     if (active <= GOALS_AT_A_TIME)
         return true;
     for (size_t i = 0; settled && i < settled->count; i++)
-        if (all_seen(document, goals, count, settled->writes[i].stamp))
+        if (all_seen(document, goals, settled->writes[i].stamp))
             return true;
     return visit(context, &derived);
 }
@@ -166,7 +170,6 @@ static const char *why_of(enum register_id id)
 /* Which entries it is about. */
 static void which_words(const struct document *document, const struct derived *derived, struct buffer *out)
 {
-    size_t count;
     bool several = false;
     if (derived->id == REG_joint_visit) {
         item_words(document, derived->first, out);
@@ -180,11 +183,14 @@ static void which_words(const struct document *document, const struct derived *d
         appointment_words(derived->appointments[1], out);
         return;
     }
-    const struct reading *goals = readings_of(document, REG_goal_text, &count);
-    for (size_t i = 0; i < count; i++)
-        if (active_goal(document, &goals[i])) {
+    const struct items goals = record_of(document, TYPE_goal_set);
+    for (size_t i = 0; i < goals.count; i++)
+        if (active_status(document, goals.at[i])) {
+            char key[2 * sizeof goals.at[i]->name.b + 1];
+            hex_encode(bytes_of(goals.at[i]->name.b, sizeof goals.at[i]->name.b), key);
+            struct bytes words = reading_text(record_reading_of(document, REG_goal_text, bytes_str(key)));
             buffer_append(out, "; ", several ? 2 : 0);
-            buffer_append(out, reading_text(&goals[i]).data, reading_text(&goals[i]).len);
+            buffer_append(out, words.data, words.len);
             several = true;
         }
 }

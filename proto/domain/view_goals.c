@@ -139,14 +139,22 @@ bool rows_goals(struct row_maker *maker)
     struct measures measures;
     size_t count;
     uint32_t shown = 0;
+    const struct items set = record_of(maker->document, TYPE_goal_set);
     const struct reading *goals = readings_of(maker->document, REG_goal_text, &count);
     if (!is_ours(maker->state))
         return true;
     measures_of(maker->document, &measures);
-    for (size_t i = 0; i < count; i++)
-        if (goals[i].values > 0 && !is_let_go(maker->document, &goals[i]) &&
-            !put_goal(maker, &goals[i], &measures, shown++))
+    for (size_t i = 0; i < count; i++) {
+        uint32_t place = 0; /* in the order in which they were set */
+        if (goals[i].values == 0 || is_let_go(maker->document, &goals[i]))
+            continue;
+        const struct item *item = record_named_of(maker->document, TYPE_goal_set, goals[i].each);
+        while (place < set.count && set.at[place] != item)
+            place++;
+        shown++;
+        if (!put_goal(maker, &goals[i], &measures, item ? place : (uint32_t)(set.count + i)))
             return false;
+    }
     if (shown == 0 && (measures.last_dialog || measures.last_reqol))
         return put_goal(maker, NULL, &measures, 0);
     return true;
