@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows of the table `shares`: place (1), elsewhere (1), time of the move (8), how long the name is of the site that they
- * moved to (1), that name, then for each site the person was shared with the length of its name (1) and the name. */
+/* Rows of the table `shares`: place (1), elsewhere (1), time of the move (8), then names of sites, each after its
+ * length (1): where they moved to, and all that they were shared with. */
 #include "daemon/views/views_shares.h"
 
 #include "daemon/views/views_inside.h"

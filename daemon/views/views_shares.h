@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The views' table of people who are with several sites: what a site's document of the person says of it, so that it can
- * be had without the document, and the few people whom it concerns without looking at all. */
+/* The views' table of people who are with several sites: what a site's document of the person says of it, so that it
+ * can be had without the document, and the few people whom it concerns without looking at all. */
 #ifndef FELLOE_DAEMON_VIEWS_SHARES_H
 #define FELLOE_DAEMON_VIEWS_SHARES_H
 

@@ -63,6 +63,14 @@ at s1 settle Jo date_of_birth 1990-03-01 --with cat >/dev/null
 settled() { [ "$(to_settle s1 salford) $(to_settle m1 lambeth) $(to_settle m2 lambeth)" = "0 0 0" ]; }
 check "settled in one, it is settled in both" wait_until 30 settled
 
+# ---- for some of them only ----
+check "an entry for some workers of both teams" at s1 note Jo "told in confidence" --only-for cat
+check "is read by the one in the other team whom it names" wait_until 30 told m1 Jo "told in confidence"
+at s1 note Jo "not in confidence" >/dev/null
+check "others there read the next" wait_until 30 told m2 Jo "not in confidence"
+check "and not that one" not told m2 Jo "told in confidence"
+check "the views are the same for all" wait_until 30 converged hub s1 m1 m2
+
 # ---- late ----
 # A laptop that is on the road: it knows nothing of the sharing, and its hub cannot be reached.
 cp "$work/s2/felloe.conf" "$work/s2.conf"
@@ -70,7 +78,7 @@ sed -i 's|^hub *=.*|hub = tcp://127.0.0.1:1|' "$work/s2/felloe.conf"
 start s2 || exit 1
 at s2 note Jo "written with no network" >/dev/null
 stop s2
-at s1 record person.shared --person Lee to=dales >/dev/null
+at s1 share Lee dales >/dev/null
 check "another person is shared with a third team" wait_until 30 told d1 Lee Lee
 check_exit 4 "which has nothing of the first" at d1 show Jo
 cp "$work/s2.conf" "$work/s2/felloe.conf"
@@ -97,7 +105,7 @@ at s1 note Lee "the first team's words" >/dev/null
 at s2 note Lee "late words of the first team" >/dev/null
 check "the third team has the words of the first" wait_until 30 told d1 Lee "the first team's words"
 check "who is to move is on the first team's front door" grep -q Lee <(at s1 front-door)
-at s1 record person.shared --person Lee to=dales moves=yes why="they moved house" >/dev/null
+at s1 share Lee dales "they moved house" --moves >/dev/null
 gone() { at "$1" show "$2" >/dev/null 2>&1; [ $? = 4 ]; }
 check "once a person has moved, a laptop of the old team lets go" wait_until 30 gone s1 Lee
 check "and says so in its journal" grep -q "moved to dales: this laptop let go of the record; all 4 entries written here are shared" "$work/s1.log"

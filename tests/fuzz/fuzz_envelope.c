@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fields of entry.copied, whatever they are: what is taken for sound comes out the same when it is written again. */
+/* The fields of entry.copied, whatever they are: what is taken for sound is written and read again to the same. */
 #include "tests/fuzz/fuzz.h"
 
 #include "proto/domain/envelope.h"

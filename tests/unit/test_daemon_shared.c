@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A person whom two teams support: what the hub copies from site to site, how the views see through it, what they do not
- * believe, and whose devices are handed the key. */
+/* A person whom two teams support: what the hub copies from site to site, how the views see through it, what they do
+ * not believe, and whose devices are handed the key. */
 #include "tests/unit/given_views.h"
 
 #include "daemon/sync/copy_plan.h"

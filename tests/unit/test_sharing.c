@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which teams a person is with: shared, moved, come back, in any order and with teams that do not know of each other. */
+/* Which teams a person is with: shared, moved, come back; and teams that do not know of each other. */
 #include "tests/unit/given_history.h"
 
 #include "proto/domain/sharing.h"
