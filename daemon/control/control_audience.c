@@ -7,6 +7,7 @@
 #include <sodium.h>
 
 #include "daemon/control/control_draft.h"
+#include "daemon/views/views_shares.h"
 
 /* ---- the entry that it speaks of ---- */
 
@@ -84,6 +85,13 @@ static bool note_known(void *context, const struct views_row *row)
     return true;
 }
 
+/* With a person whom another team supports, too, its workers may be meant: they are all in commons. */
+static bool is_shared(struct preparing *p, const struct record_draft *draft)
+{
+    struct views_share share;
+    return draft->has_person && views_get_share(&p->reading->views, bytes_str(draft->site), &draft->person, &share);
+}
+
 /* A name that nobody has here would be a key for nobody. (What is imported names whoever was there.) */
 static enum felloe_code check_known(struct preparing *p, const struct record_draft *draft, const struct audience *asked,
                                     struct felloe_error *error)
@@ -92,6 +100,8 @@ static enum felloe_code check_known(struct preparing *p, const struct record_dra
     if (draft->has_origin)
         return FELLOE_OK;
     views_rows(&p->reading->views, bytes_str(draft->site), VIEW_WORKERS, (struct bytes){0}, note_known, &k);
+    if (is_shared(p, draft))
+        views_rows(&p->reading->views, bytes_str("commons"), VIEW_WORKERS, (struct bytes){0}, note_known, &k);
     for (uint8_t i = 0; i < asked->count; i++)
         if (!k.known[i] && !bytes_is(draft->worker, asked->workers[i]))
             return felloe_fail(error, FELLOE_NOT_FOUND,

@@ -322,6 +322,13 @@ static bool is_elsewhere(struct fold_step *step, const struct person_id *subject
     return found;
 }
 
+static void tell_shared(struct fold_work *work, struct fold_step *step, const struct person_id *subject)
+{
+    if (step->shared_count < FOLD_SHARED_MAX)
+        work->shared[step->shared_count] = *subject;
+    step->shared_count++;
+}
+
 /* Which sites the person is with; true when they have left this one. */
 static bool note_share(struct fold_work *work, struct fold_step *step, const struct person_id *subject)
 {
@@ -329,9 +336,7 @@ static bool note_share(struct fold_work *work, struct fold_step *step, const str
     if (person_id_is_none(subject) ||
         !views_put_share(step->views, step->site, subject, work->document, is_elsewhere(step, subject), &share))
         return false;
-    if (step->shared_count < FOLD_SHARED_MAX)
-        work->shared[step->shared_count] = *subject;
-    step->shared_count++;
+    tell_shared(work, step, subject);
     return share.place == SHARING_LEFT;
 }
 
@@ -495,6 +500,8 @@ bool fold_site(struct fold_work *work, struct fold_step *step)
             continue;
         if (restricted > from)
             fold_subject(work, step, &subject, from, restricted);
+        else if (views_get_share(step->views, step->site, &subject, &(struct views_share){0}))
+            tell_shared(work, step, &subject); /* what is restricted is for readers in other sites, too */
         fold_restricted(work, step, &subject); /* its rows say who the person is, which may be new */
     }
     fold_again(work, step);
