@@ -116,15 +116,15 @@ check "heard by all" same
 check_equal "a likely duplicate of each of the two" 2 "$(open l1 | jq length)"
 check_exit 3 "of several, one is meant" at l1 settle Joanne linked linked
 # both of the same pair
-pair=$(json l1 '.rows[0].key' to-settle)
-at_pair() { json "$1" ".rows[] | select(.key == $pair) | .number" to-settle; }
+pair=$(json l1 '.rows[0] | {key, id}' to-settle)
+at_pair() { json "$1" ".rows[] | select({key, id} == $pair) | .number" to-settle; }
 one=$(at_pair l1) two=$(at_pair l2)
 apart
 check "linked by the one" at l1 settle "$one" --choose 1
 check "told apart by the other" at l2 settle "$two" --choose 2
 check "they meet" together
 check_equal "it is to settle, under its number" "$one" "$(at_pair l1)"
-check_equal "by the words of both" '["linked","apart"]' "$(json l1 ".rows[] | select(.key == $pair) | .choices" to-settle)"
+check_equal "by the words of both" '["linked","apart"]' "$(json l1 ".rows[] | select({key, id} == $pair) | .choices" to-settle)"
 check "and is settled" at l1 settle "$one" --choose 2 --with Ben
 check "heard by all" same
 check_equal "for all" "" "$(at_pair l2)"
