@@ -223,7 +223,8 @@ static void labels_use_the_teams_words(void **state)
 {
     (void)state;
     static const char *const not_ours[] = {"referr", "patient", "client", "discharge", "DNA", "disengaged", "risk",
-                                           "signpost", "case "};
+                                           "signpost", "case ", "conflict",
+                                           "delete", "staff", "coordinator", "complian", "high risk"};
     for (size_t w = 0; w < sizeof not_ours / sizeof not_ours[0]; w++) {
         for (size_t i = 0; i < catalogue_count(); i++) {
             const struct type_def *type = catalogue_at(i);
@@ -232,6 +233,8 @@ static void labels_use_the_teams_words(void **state)
             for (size_t f = 0; f < type->field_count; f++)
                 assert_null(strstr(type->fields[f].label, not_ours[w]));
         }
+        for (enum register_id id = REG_NONE + 1; id < REG_COUNT; id++)
+            assert_null(strstr(register_def_of(id)->label, not_ours[w]));
         for (size_t i = 0; i < code_list_count(); i++)
             for (size_t c = 0; c < code_list_at(i)->count; c++)
                 assert_null(strstr(code_list_at(i)->codes[c].label, not_ours[w]));
