@@ -11,6 +11,23 @@
 #include "client/view_output.h"
 #include "client/when.h"
 
+/* What the record says now: an object a register. */
+static json_t *record_json(const struct felloe_value *record)
+{
+    json_t *all = json_array();
+    for (size_t i = 0; i < felloe_value_count(record); i++) {
+        const struct felloe_value *entry = felloe_value_at(record, i), *which = felloe_value_at(entry, 1);
+        char written[WHEN_MAX];
+        when_iso(felloe_value_integer(felloe_value_at(entry, 3)), written);
+        json_array_append_new(all, json_pack("{s:s,s:o,s:o,s:s,s:b,s:b}", "register",
+                                             felloe_value_text(felloe_value_at(entry, 0)), "which", json_of(which),
+                                             "values", json_of(felloe_value_at(entry, 2)), "written", written,
+                                             "from_before", felloe_value_bool(felloe_value_at(entry, 4)), "to_settle",
+                                             felloe_value_bool(felloe_value_at(entry, 5))));
+    }
+    return all;
+}
+
 /* The members of the summary that are about the person, as JSON. */
 static json_t *about(const struct felloe_value *summary)
 {
@@ -21,8 +38,9 @@ static json_t *about(const struct felloe_value *summary)
         bool other = false;
         for (size_t o = 0; o < sizeof others / sizeof *others; o++)
             other |= strcmp(key, others[o]) == 0;
+        const struct felloe_value *value = felloe_value_at(summary, i);
         if (!other)
-            json_object_set_new(object, key, json_of(felloe_value_at(summary, i)));
+            json_object_set_new(object, key, strcmp(key, "record") == 0 ? record_json(value) : json_of(value));
     }
     return object;
 }

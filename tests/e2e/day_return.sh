@@ -69,7 +69,7 @@ back() {
             "$(at $d show "$jo" --json | jq -c '[.rows[] | .fields.source // empty] | sort')"
         check "$d: no date of retention any more" test "$(at $d show "$jo" --json | jq -c '.retain_until // null')" = null
         check_equal "$d: what was known goes along, to be checked" true \
-            "$(at $d show "$jo" --json | jq '[.record[] | select(.[4] == true)] | length >= 4')"
+            "$(at $d show "$jo" --json | jq '[.record[] | select(.from_before)] | length >= 4')"
         check_equal "$d: both lines of what helps" '["A walk before noon","Being rung back"]' \
             "$(rows $d to-settle '[.rows[] | select(.field == "aboutme") | .values[]] | sort')"
         check_equal "$d: two questionnaires stay two" 2 \

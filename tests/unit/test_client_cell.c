@@ -106,6 +106,74 @@ static void each_kind_of_cell_has_its_form(void **state)
     arena_release(&arena);
 }
 
+/* [since, limit, stopped or nil] */
+static const struct felloe_value *clock_of(int64_t since, int64_t limit, int64_t stopped)
+{
+    struct buffer b = {0};
+    mp_put_array(&b, 3);
+    mp_put_int(&b, since);
+    mp_put_int(&b, limit);
+    if (stopped)
+        mp_put_int(&b, stopped);
+    else
+        mp_put_nil(&b);
+    return made(&b);
+}
+
+static const struct felloe_value *number(int64_t value)
+{
+    struct buffer b = {0};
+    mp_put_int(&b, value);
+    return made(&b);
+}
+
+#define MINUTE 60000ll
+#define HOUR (60 * MINUTE)
+
+static void clocks_run_stop_and_run_over(void **state)
+{
+    (void)state;
+    const struct felloe_value *runs = clock_of(NOW - 110 * MINUTE, 4 * HOUR, 0),
+                              *over = clock_of(NOW - 5 * HOUR, 4 * HOUR, 0),
+                              *stopped = clock_of(NOW - 5 * HOUR, 4 * HOUR, NOW - 190 * MINUTE);
+    assert_cell(CELL_CLOCK, NULL, runs, "2 h 10 min left",
+                "{\"c\":{\"since\":\"2026-11-20T10:10:00.000+00:00\",\"limit_minutes\":240,\"stopped\":null,"
+                "\"minutes\":110,\"over\":false}}");
+    assert_cell(CELL_CLOCK, NULL, over, "1 h over",
+                "{\"c\":{\"since\":\"2026-11-20T07:00:00.000+00:00\",\"limit_minutes\":240,\"stopped\":null,"
+                "\"minutes\":300,\"over\":true}}");
+    assert_cell(CELL_CLOCK, NULL, stopped, "stopped after 1 h 50 min",
+                "{\"c\":{\"since\":\"2026-11-20T07:00:00.000+00:00\",\"limit_minutes\":240,"
+                "\"stopped\":\"2026-11-20T08:50:00.000+00:00\",\"minutes\":110,\"over\":false}}");
+    assert_false(clock_is_over(runs, NOW));
+    assert_true(clock_is_over(over, NOW));
+    assert_false(clock_is_over(stopped, NOW));
+    assert_false(clock_is_over(NULL, NOW));
+    arena_release(&arena);
+}
+
+static void numbers_have_their_form(void **state)
+{
+    (void)state;
+    assert_cell(CELL_MEAN, NULL, number(425), "4.25", "{\"c\":4.25}");
+    assert_cell(CELL_CHANGE, NULL, number(2), "+2", "{\"c\":2}");
+    assert_cell(CELL_CHANGE, NULL, number(-1), "-1", "{\"c\":-1}");
+    assert_cell(CELL_NEXT, NULL, number(NOW + DAY), "21 Nov 12:00", "{\"c\":\"2026-11-21T12:00:00.000+00:00\"}");
+    assert_cell(CELL_CODES, &codes_goal, texts("active", "let-go"), "working on it, let go",
+                "{\"c\":[\"active\",\"let-go\"],\"c_labels\":[\"working on it\",\"let go\"]}");
+    struct buffer b = {0};
+    mp_put_array(&b, 2);
+    mp_put_bool(&b, true);
+    mp_put_int(&b, NOW + 5 * HOUR);
+    assert_cell(CELL_OPEN, NULL, made(&b), "open until 17:00",
+                "{\"c\":{\"open\":true,\"until\":\"2026-11-20T17:00:00.000+00:00\"}}");
+    mp_put_array(&b, 2);
+    mp_put_bool(&b, false);
+    mp_put_nil(&b);
+    assert_cell(CELL_OPEN, NULL, made(&b), "closed", "{\"c\":{\"open\":false,\"until\":null}}");
+    arena_release(&arena);
+}
+
 static void fields_read_as_a_sentence_would(void **state)
 {
     (void)state;
@@ -209,6 +277,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_kind_of_cell_has_its_form),
+        cmocka_unit_test(clocks_run_stop_and_run_over),
+        cmocka_unit_test(numbers_have_their_form),
         cmocka_unit_test(fields_read_as_a_sentence_would),
         cmocka_unit_test(what_people_type_becomes_what_the_catalogue_wants),
         cmocka_unit_test(what_cannot_be_meant_is_told_in_words),
