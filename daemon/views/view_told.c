@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "proto/domain/view_clash.h"
+
 struct resource_name {
     struct event_id id;
     size_t begin, len; /* in names */
@@ -168,6 +170,26 @@ static bool tell_row(struct teller *t, struct query_row *row, struct bytes cells
     return verdict == FINISH_KEEP;
 }
 
+/* my-day: which worker is to be in two places. Changes the rows' cells. */
+static bool tell_clashes(struct mp_reader *r, struct query_rows *rows)
+{
+    struct buffer told = {0};
+    struct promise *promises = calloc(rows->count + 1, sizeof *promises);
+    bool ok = promises != NULL;
+    for (size_t i = 0; ok && i < rows->count; i++)
+        ok = promise_read(bytes_of(rows->cells.data + rows->rows[i].begin, rows->rows[i].len), r, &promises[i]);
+    for (size_t i = 0; ok && i < rows->count; i++) {
+        const size_t begin = told.len;
+        ok = view_clash(promises, rows->count, i, r, &told);
+        rows->rows[i].begin = begin;
+        rows->rows[i].len = told.len - begin;
+    }
+    free(promises);
+    buffer_release(&rows->cells);
+    rows->cells = told;
+    return ok;
+}
+
 void query_tell(struct daemon *daemon, struct views_txn *txn, const struct scope *scope, const struct scope *all,
                 const struct view_wish *wish, struct query_rows *rows)
 {
@@ -196,6 +218,8 @@ void query_tell(struct daemon *daemon, struct views_txn *txn, const struct scope
     rows->cells = told;
     if (wish->view->view == VIEW_MY_DAY || wish->view->view == VIEW_PLACES) /* some got their time just now */
         query_sort(rows);
+    if (wish->view->view == VIEW_MY_DAY && !rows->failed)
+        rows->failed = !tell_clashes(t.r, rows);
     for (size_t i = 0; i < 2; i++)
         buffer_release(&t.cells[i]);
     buffer_release(&t.names);
