@@ -2,11 +2,38 @@
 /* felloe: finds the verb, runs it, and says what went wrong. The exit code is the error's code. */
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "client/output.h"
 #include "client/verbs.h"
 #include "felloe/version.h"
+
+/* "Jo could be several people: Jo (…); Jo (…). Give the id." On a terminal each of them stands on a line. */
+static void tell_several(const char *message)
+{
+    const char *at = strstr(message, ": "), *end = NULL;
+    for (const char *stop = at; stop && (stop = strstr(stop, "). ")); stop++)
+        end = stop + 2;
+    if (!at || !end) {
+        out_text(stderr, message);
+        return;
+    }
+    char item[300];
+    snprintf(item, sizeof item, "%.*s", (int)(at + 1 - message), message);
+    out_text(stderr, item);
+    fputc('\n', stderr);
+    for (at += 2; at < end;) {
+        const char *next = strstr(at, "; ");
+        size_t len = next && next < end ? (size_t)(next - at) : (size_t)(end - 1 - at);
+        snprintf(item, sizeof item, "%.*s", (int)len, at);
+        fputs("  ", stderr);
+        out_text(stderr, item);
+        fputc('\n', stderr);
+        at = next && next < end ? next + 2 : end;
+    }
+    out_text(stderr, *end == ' ' ? end + 1 : end);
+}
 
 static void tell(const struct cli *cli, enum felloe_code code)
 {
@@ -14,7 +41,10 @@ static void tell(const struct cli *cli, enum felloe_code code)
         return;
     if (!cli->json) {
         fputs("felloe: ", stderr);
-        out_text(stderr, cli->error.message);
+        if (code == FELLOE_AMBIGUOUS && isatty(STDERR_FILENO) == 1)
+            tell_several(cli->error.message);
+        else
+            out_text(stderr, cli->error.message);
         fputc('\n', stderr);
         return;
     }

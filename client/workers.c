@@ -62,7 +62,7 @@ static void look_at(struct finding *f, const struct felloe_value *row, struct by
     f->best = fit;
     f->count++;
     snprintf(f->id, sizeof f->id, "%s", id);
-    int more = snprintf(f->all + f->used, sizeof f->all - f->used, "%s%s (%s)", f->used ? ", " : "", *name ? name : id,
+    int more = snprintf(f->all + f->used, sizeof f->all - f->used, "%s%s (%s)", f->used ? "; " : "", *name ? name : id,
                         id);
     if (more > 0 && f->used + (size_t)more < sizeof f->all)
         f->used += (size_t)more;

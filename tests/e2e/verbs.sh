@@ -229,6 +229,10 @@ if [ "$(script -qec 'echo yes' /dev/null </dev/null 2>/dev/null | tr -d '\r')" !
     skip "a terminal: script(1) can make none here"
 else
     kim=$(at l1 introduce Kim --json | jq -r .person)
+    typed note Jo "which of them?" </dev/null
+    says 'several people:$'
+    says '^  Jo \(.*\)$'
+    says '^Give the id'
     typed task raise <<<$'Kim\nfind a form\nnext friday\nBen'
     says 'Who .*:'
     says 'What: '
