@@ -43,7 +43,7 @@ static bool stands(const struct document *document, const struct reading *planne
         return false;
     out->item = item;
     out->each = planned->each;
-    if (!item_number(item, "minutes", &minutes))
+    if (!item_number_in(item, "minutes", 1, 24 * 60, &minutes))
         minutes = MINUTES_UNSAID;
     out->until = out->when < INT64_MAX - minutes * MINUTE_MS ? out->when + minutes * MINUTE_MS : INT64_MAX;
     return true;

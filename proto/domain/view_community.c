@@ -60,7 +60,7 @@ static bool put_connection(void *context, const struct item *item, bool made)
     struct row_maker *maker = connecting->maker;
     struct bytes status = item_text(item, "status"), resource = item_text(item, "resource");
     (void)made;
-    if (!bytes_is(status, "offered") && !bytes_is(status, "agreed"))
+    if ((!bytes_is(status, "offered") && !bytes_is(status, "agreed")) || resource.len != sizeof(struct event_id))
         return true;
     row_begin(maker, VIEW_CONNECTIONS);
     put_who(maker);

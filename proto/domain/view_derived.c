@@ -27,6 +27,11 @@ static int by_time(const void *left, const void *right)
     return memcmp(a->item->name.b, b->item->name.b, sizeof a->item->name.b);
 }
 
+static bool is_near(const struct meeting *earlier, const struct meeting *later)
+{
+    return (uint64_t)later->ms - (uint64_t)earlier->ms <= (uint64_t)JOINT_MS;
+}
+
 static bool is_one_visit(const struct document *document, const struct item *a, const struct item *b)
 {
     return !bytes_equal(a->worker, b->worker) && !stamp_has_seen(&a->stamp, &b->stamp) &&
@@ -57,7 +62,7 @@ static bool visits(const struct document *document, derived_visit visit, void *c
     if (count > 1)
         qsort(meetings, count, sizeof *meetings, by_time);
     for (size_t i = 0; ok && i < count; i++)
-        for (size_t j = i + 1; ok && j < count && meetings[j].ms - JOINT_MS <= meetings[i].ms; j++) {
+        for (size_t j = i + 1; ok && j < count && is_near(&meetings[i], &meetings[j]); j++) {
             const struct item *a = meetings[i].item, *b = meetings[j].item;
             struct derived derived = {.id = REG_joint_visit, .first = a, .second = b, .since = later_of(a, b),
                                       .workers = {a->worker, b->worker}};

@@ -51,7 +51,7 @@ void measures_of(const struct document *document, struct measures *out)
         const struct item *item = completed.at[i];
         if (dialog_of(item, &dialog))
             take_measure(&out->first_dialog, &out->last_dialog, item);
-        if (item_number(item, "reqol", &reqol))
+        if (item_number_in(item, "reqol", 0, 40, &reqol))
             take_measure(&out->first_reqol, &out->last_reqol, item);
     }
 }
@@ -75,8 +75,8 @@ static void put_scores(struct buffer *cells, const struct document *document, co
 {
     int64_t baseline = 0, latest = 0;
     const struct item *scored = goal ? last_score(document, goal) : NULL;
-    bool based = goal && item_number(goal, "baseline", &baseline);
-    bool known = scored && item_number(scored, "score", &latest);
+    bool based = goal && item_number_in(goal, "baseline", 0, 10, &baseline);
+    bool known = scored && item_number_in(scored, "score", 0, 10, &latest);
     put_time(cells, based, baseline);
     put_time(cells, known || based, known ? latest : baseline);
     put_time(cells, based && known, latest - baseline);

@@ -101,6 +101,15 @@ bool item_number(const struct item *item, const char *field, int64_t *out)
     return value_number(item_value(item, field), out);
 }
 
+bool item_number_in(const struct item *item, const char *field, int64_t min, int64_t max, int64_t *out)
+{
+    int64_t number;
+    if (!item_number(item, field, &number) || number < min || number > max)
+        return false;
+    *out = number;
+    return true;
+}
+
 int compare_texts(struct bytes a, struct bytes b)
 {
     size_t shorter = a.len < b.len ? a.len : b.len;
@@ -196,18 +205,22 @@ void put_event_key(struct buffer *out, struct bytes each)
 
 void put_workers(struct buffer *out, const struct item *item, const char *field)
 {
-    struct bytes raw = item_value(item, field);
-    if (raw.len > 1 && (raw.data[0] & 0xf0) == 0x90) { /* a list of up to 15, not empty */
-        buffer_append(out, raw.data, raw.len);
-        return;
+    struct mp_reader r MP_UNSET;
+    struct texts workers = {0};
+    const struct bytes raw = item_value(item, field);
+    mp_reader_init(&r, raw);
+    if (raw.len > 0 && mp_next(&r) && mp_peek(&r) == MP_ARRAY) {
+        for (uint32_t i = mp_array(&r, 0, MP_TAPE_MAX); i > 0; i--)
+            if (mp_peek(&r) == MP_STR)
+                texts_add(&workers, mp_str(&r, 0, EVENT_SIZE_MAX));
+            else
+                mp_skip(&r);
+    } else {
+        texts_add(&workers, value_text(raw));
     }
-    if (raw.len > 3 && raw.data[0] == 0xdc) {
-        buffer_append(out, raw.data, raw.len);
-        return;
-    }
-    struct bytes worker = value_text(raw);
-    mp_put_array(out, 1);
-    mp_put_str(out, worker.len > 0 ? worker : item->worker);
+    if (workers.count == 0)
+        texts_add(&workers, item->worker);
+    texts_end(&workers, out);
 }
 
 void put_access_needs(struct buffer *out, const struct document *document, const char *need)

@@ -28,6 +28,8 @@ bool item_is(const struct document *document, const struct item *item, enum type
 bool item_yes(const struct item *item, const char *field);
 /* The number in a field. False: there is none. */
 bool item_number(const struct item *item, const char *field, int64_t *out);
+/* The same within bounds: others than our own programs write entries, too. */
+bool item_number_in(const struct item *item, const char *field, int64_t min, int64_t max, int64_t *out);
 int compare_texts(struct bytes a, struct bytes b);
 
 /* Which site's log the document was folded from (site_tag); 0 for an empty one. */

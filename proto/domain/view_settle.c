@@ -9,10 +9,13 @@
 
 /* ---- in words ---- */
 
+#define MOMENT_MS_MAX ((int64_t)1 << 47) /* some thousand years either way: beyond it nobody meant it */
+
 void moment_words(int64_t ms, char out[MOMENT_WORDS_MAX])
 {
     int64_t day;
     int minute;
+    ms = ms < -MOMENT_MS_MAX ? -MOMENT_MS_MAX : ms > MOMENT_MS_MAX ? MOMENT_MS_MAX : ms;
     london_day(ms, &day, &minute);
     int64_t shifted = day + 719468, era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
     int64_t of_era = shifted - era * 146097, year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;

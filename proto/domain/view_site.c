@@ -39,13 +39,11 @@ static bool once_hours(const struct item *item, int64_t when, char out[2 * MOMEN
     int64_t minutes, day;
     int minute;
     char from[MOMENT_WORDS_MAX];
-    if (!item_number(item, "minutes", &minutes))
+    if (!item_number_in(item, "minutes", 1, 24 * 60 - 1, &minutes))
         return false;
     moment_words(when, from);
     london_day(when, &day, &minute);
     int64_t to = (minute + minutes) % (24 * 60);
-    if (minutes <= 0 || minutes >= 24 * 60)
-        return false;
     snprintf(out, 2 * MOMENT_WORDS_MAX, "%s-%02d:%02d", from, (int)to / 60, (int)to % 60);
     return true;
 }
