@@ -233,10 +233,15 @@ static void tell_understood(const struct felloe_draft *draft)
         } else if (field && field->kind == KIND_TIME && when_parse(value, WHEN_NEAR, when_now(), &then)) {
             when_friendly(then.ms, when_now(), when);
             label = when;
+        } else if (field && field->kind == KIND_SITE) {
+            label = value;
         }
-        if (label)
+        bool yes = field && field->kind == KIND_YESNO && strcmp(value, "yes") == 0; /* its label says it */
+        if (yes)
+            printf("%s%s", between, field->label);
+        else if (label)
             printf("%s%s: %s", between, field->label, label);
-        between = label ? ", " : between;
+        between = label || yes ? ", " : between;
     }
     if (draft->has_occurred) {
         when_friendly(draft->occurred, when_now(), when);
