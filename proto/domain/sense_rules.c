@@ -239,7 +239,7 @@ static bool task_taken(struct sense *s)
     if (state && !reading_is(state, "open"))
         return sense_refuse(s, "That task is closed: %s (%s). Raise a new one.",
                             sense_words(&codes_task, state->writes[0].value, what), sense_who(state, by));
-    if (task.len != sizeof(struct event_id) || worker.len > SLUG_MAX)
+    if (task.len != sizeof(struct event_id) || worker.len == 0 || worker.len > SLUG_MAX)
         return true;
     hex_encode(task, key);
     key[2 * task.len] = EACH_SEPARATOR;
