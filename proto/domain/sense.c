@@ -276,7 +276,7 @@ static bool check_times(struct sense *s)
         return true;
     if (s->c->occurred > s->c->now + HOUR_MS)
         return sense_refuse(s, "It cannot have happened on %s, which is still to come. Give the time at which it "
-                               "happened; what is still to come is planned (contact.planned, task.raised).",
+                               "happened; what is still to come is planned (`felloe arrange`, `felloe task raise`).",
                             sense_date(s->c->occurred, date));
     if (s->c->occurred < FIRST_DAY_MS)
         return sense_refuse(s, "It cannot have happened on %s: that is too long ago.",

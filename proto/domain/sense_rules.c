@@ -107,7 +107,7 @@ static bool support_started(struct sense *s)
         return sense_warn(s, "Support goes on already (%s); which time of support holds is to settle together.",
                           sense_who(support, by));
     if (support)
-        return sense_warn(s, "The person was with the team before: coming back is support.returned.");
+        return sense_warn(s, "The person was with the team before: coming back is `felloe welcome-back`.");
     return true;
 }
 
@@ -117,11 +117,11 @@ static bool support_goes_on(struct sense *s, const char *what)
     char by[SENSE_TEXT];
     const struct reading *support = sense_reading(s, REG_support, (struct bytes){0});
     if (!support)
-        return sense_refuse(s, "Support has not begun, so there is no %s. Record support.started first (offer one-off, "
+        return sense_refuse(s, "Support has not begun, so there is no %s. `felloe welcome` begins it (offer one-off, "
                                "where that was all).", what);
     if (has_ended(support))
-        return sense_refuse(s, "Support has ended already (%s). If the person came back, record support.returned "
-                               "first.", sense_who(support, by));
+        return sense_refuse(s, "Support has ended already (%s). If the person came back: `felloe "
+                               "welcome-back`.", sense_who(support, by));
     return true;
 }
 
@@ -204,7 +204,7 @@ static bool sharing_made(struct sense *s)
             continue;
         const char *whom = code_label(&codes_agency, agency), *about = code_label(&codes_category, category);
         return sense_refuse(s, "The person objects to sharing %s with %s (%s). Ask them again and record what they say "
-                               "(sharing.preference); where it has to be shared all the same, give override_reason.",
+                               "(`felloe sharing`); where it has to be shared all the same, give override_reason.",
                             about ? about : "it", whom ? whom : "them", sense_who(reading, by));
     }
     return true;
@@ -218,7 +218,7 @@ static bool contact_planned(struct sense *s)
     char date[SENSE_TEXT];
     if (sense_yes(s, "cancelled") || !value_number(sense_value(s, "when"), &when) || when > s->c->now - HOUR_MS)
         return true;
-    return sense_warn(s, "%s is over already: what took place is contact.recorded.", sense_date(when, date));
+    return sense_warn(s, "%s is over already: what took place is `felloe meet`.", sense_date(when, date));
 }
 
 static bool task_raised(struct sense *s)

@@ -71,11 +71,11 @@ static void support_ends_only_where_it_goes_on(void **state)
     (void)state;
     struct team *team = team_new();
     assert_refused(team,
-                   "Support has not begun, so there is no farewell. Record support.started first (offer one-off, where "
+                   "Support has not begun, so there is no farewell. `felloe welcome` begins it (offer one-off, where "
                    "that was all).",
                    "support.ended", "reason", "02");
     assert_refused(team,
-                   "Support has not begun, so there is no pause. Record support.started first (offer one-off, where "
+                   "Support has not begun, so there is no pause. `felloe welcome` begins it (offer one-off, where "
                    "that was all).",
                    "support.paused", "until", "2026-12-24");
     assert_warned(team, "The person was not with this team before, as far as is known here.", "support.returned");
@@ -90,10 +90,11 @@ static void support_ends_only_where_it_goes_on(void **state)
     assert_warned(team, "Support goes on (w1, 2026-11-21): the person is with us.", "support.returned");
     write_(team, 2, "support.ended", "reason", "02");
     assert_refused(team,
-                   "Support has ended already (w2, 2026-11-21). If the person came back, record "
-                   "support.returned first.",
+                   "Support has ended already (w2, 2026-11-21). If the person came back: `felloe "
+                   "welcome-back`.",
                    "support.ended", "reason", "02");
-    assert_warned(team, "The person was with the team before: coming back is support.returned.", "support.started");
+    assert_warned(team, "The person was with the team before: coming back is `felloe welcome-back`.",
+                  "support.started");
     assert_fine(team, "support.returned", "source", "B1");
     team_free(team);
 }
@@ -170,7 +171,7 @@ static void sharing_against_an_objection_needs_a_reason(void **state)
     write_(team, 1, "sharing.preference", "agency", "housing", "category", "all", "choice", "object");
     write_(team, 1, "sharing.preference", "agency", "gp", "category", "health", "choice", "object");
     write_(team, 1, "sharing.preference", "agency", "police", "category", "plan", "choice", "allow");
-#define ANYWAY " Ask them again and record what they say (sharing.preference); where it has to be shared all the " \
+#define ANYWAY " Ask them again and record what they say (`felloe sharing`); where it has to be shared all the " \
                "same, give override_reason."
     assert_refused(team, "The person objects to sharing everything with housing (w1, 2026-11-21)." ANYWAY,
                    "sharing.made", "what", "plan", "to", "housing", "basis", "asked for");
@@ -335,7 +336,7 @@ static void times_and_dates(void **state)
     occurred = NOW + 2 * HOUR;
     assert_refused(team,
                    "It cannot have happened on 2026-11-22, which is still to come. Give the time at which it happened; "
-                   "what is still to come is planned (contact.planned, task.raised).",
+                   "what is still to come is planned (`felloe arrange`, `felloe task raise`).",
                    "note.added", "text", "hello");
     occurred = NOW + HOUR; /* clocks differ */
     assert_fine(team, "note.added", "text", "hello");
@@ -349,7 +350,7 @@ static void times_and_dates(void **state)
     assert_warned(team, "date_of_birth says that the person is older than 120 years: 1890-11-23.",
                   "person.details.recorded", "date_of_birth", "1890-11-23");
     assert_fine(team, "contact.planned", "when", "2026-11-23T10:00:00Z");
-    assert_warned(team, "2026-11-21 is over already: what took place is contact.recorded.", "contact.planned", "when",
+    assert_warned(team, "2026-11-21 is over already: what took place is `felloe meet`.", "contact.planned", "when",
                   "2026-11-21T10:00:00Z");
     assert_fine(team, "contact.planned", "when", "2026-11-21T10:00:00Z", "cancelled", "yes");
     assert_refused(team, "date cannot be 2026-11-23, which is still to come: supervision is recorded once it was held.",
