@@ -37,20 +37,28 @@ static bool is_first_word(const char *name, const char *word)
     return strlen(word) == first_word(name) && strncmp(word, name, first_word(name)) == 0;
 }
 
-/* Other words for a verb. */
-static const struct { const char *word, *first, *second; } others[] = {
-    {"my-day", "today", NULL},       {"contact", "meet", NULL},       {"conversation", "talk", NULL},
-    {"tasks", "task", "list"},       {"appointment", "arrange", NULL}, {"my-tasks", "today", NULL},
-    {"key-worker", "keyworker", NULL}, {"person", "show", NULL},
+/* Other words for a verb, one or two. */
+static const struct { const char *first, *second, *name; } others[] = {
+    {"my-day", NULL, "today"},         {"contact", NULL, "meet"},         {"conversation", NULL, "talk"},
+    {"tasks", NULL, "task list"},      {"appointment", NULL, "arrange"},  {"my-tasks", NULL, "today"},
+    {"key-worker", NULL, "keyworker"}, {"person", NULL, "show"},          {"resource", "list", "resources"},
+    {"worry", "list", "worries"},      {"goal", "list", "goals"},         {"session", "list", "places"},
+    {"crisis", "list", "safety"},
 };
 
-static size_t find_other(const char *word, const struct verb **out)
+static size_t find_other(const char *const *words, size_t count, const struct verb **out)
 {
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (strcmp(others[i].word, word) == 0) {
-            const char *const words[] = {others[i].first, others[i].second};
-            return verb_find(words, others[i].second ? 2 : 1, out) > 0;
-        }
+    for (size_t o = 0; o < sizeof others / sizeof *others; o++) {
+        bool two = others[o].second != NULL;
+        if (strcmp(others[o].first, words[0]) != 0 ||
+            (two && (count < 2 || strcmp(others[o].second, words[1]) != 0)))
+            continue;
+        for (size_t i = 0; i < verb_count(); i++)
+            if (strcmp(verb_at(i)->name, others[o].name) == 0) {
+                *out = verb_at(i);
+                return two ? 2 : 1;
+            }
+    }
     return 0;
 }
 
@@ -68,7 +76,7 @@ size_t verb_find(const char *const *words, size_t count, const struct verb **out
         *out = verb_at(i);
         taken = *rest ? 2 : 1;
     }
-    return taken > 0 || count == 0 ? taken : find_other(words[0], out);
+    return taken > 0 || count == 0 ? taken : find_other(words, count, out);
 }
 
 bool verb_family(const char *word, char *out, size_t size)

@@ -140,13 +140,16 @@ static void arguments_are_made_of_what_a_row_takes(void **state)
 static void other_words_find_the_verb(void **state)
 {
     (void)state;
-    static const struct { const char *word, *name; } cases[] = {
-        {"my-day", "today"}, {"tasks", "task list"}, {"contact", "meet"}, {"task", NULL}, {"worry", NULL}};
+    static const struct { const char *first, *second, *name; size_t taken; } cases[] = {
+        {"my-day", NULL, "today", 1},     {"tasks", "Jo", "task list", 1}, {"contact", NULL, "meet", 1},
+        {"task", NULL, NULL, 0},          {"worry", NULL, NULL, 0},        {"resource", "list", "resources", 2},
+        {"resource", "lost", NULL, 0},
+    };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const char *const words[] = {cases[i].word};
+        const char *const words[] = {cases[i].first, cases[i].second};
         const struct verb *verb;
-        size_t taken = verb_find(words, 1, &verb);
-        assert_int_equal(taken, cases[i].name ? 1 : 0);
+        size_t taken = verb_find(words, cases[i].second ? 2 : 1, &verb);
+        assert_int_equal(taken, cases[i].taken);
         if (cases[i].name)
             assert_string_equal(verb->name, cases[i].name);
     }
