@@ -149,12 +149,12 @@ static const struct column_def places[PLACES_COLUMNS] = {
     [PLACES_ID] = {"id", "entry", CELL_EVENT, NULL, false},
 };
 
-static const struct column_def worries[] = {
-    {"worker", "who", CELL_WORKER, NULL, false},
-    {"since", "since", CELL_TIME, NULL, false},
-    {"words", "in words", CELL_TEXT, NULL, false},
-    {"held_by", "held by", CELL_WORKERS, NULL, false},
-    {"id", "entry", CELL_EVENT, NULL, false},
+static const struct column_def worries[WORRIES_COLUMNS] = {
+    [WORRIES_WORKER] = {"worker", "who", CELL_WORKER, NULL, false},
+    [WORRIES_SINCE] = {"since", "since", CELL_TIME, NULL, false},
+    [WORRIES_WORDS] = {"words", "in words", CELL_TEXT, NULL, false},
+    [WORRIES_HELD_BY] = {"held_by", "held by", CELL_WORKERS, NULL, false},
+    [WORRIES_ID] = {"id", "entry", CELL_EVENT, NULL, false},
 };
 
 static const struct column_def news[NEWS_COLUMNS] = {

@@ -89,6 +89,7 @@ enum news_column {
     NEWS_RECORDED, NEWS_WHEN, NEWS_WHO, NEWS_PERSON, NEWS_PERSON_ID, NEWS_TYPE, NEWS_FIELDS, NEWS_LATE, NEWS_STRUCK,
     NEWS_NOT_RECOGNISED, NEWS_SITE, NEWS_ENTRY, NEWS_COLUMNS
 };
+enum worries_column { WORRIES_WORKER, WORRIES_SINCE, WORRIES_WORDS, WORRIES_HELD_BY, WORRIES_ID, WORRIES_COLUMNS };
 enum learning_column { LEARNING_WHAT, LEARNING_COUNT, LEARNING_OF, LEARNING_MEDIAN, LEARNING_COLUMNS };
 
 /* One row: where it sorts in its view (ascending by sort, then by subject, then by sub), and its cells: one msgpack

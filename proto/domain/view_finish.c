@@ -121,12 +121,20 @@ static bool keeps_place(struct finishing *f, struct bytes cells, struct mp_reade
     return f->has_start;
 }
 
+static bool keeps_worry(const struct finishing *f, struct bytes cells, struct mp_reader *r)
+{
+    int64_t since;
+    return items_at(r, cells, WORRIES_HELD_BY) == 0 || !number_at(r, cells, WORRIES_SINCE, &since) ||
+           since > f->moment->now - QUIET_DAYS * DAY_MS;
+}
+
 static bool keeps(struct finishing *f, struct bytes cells, struct mp_reader *r)
 {
     switch (f->view->view) {
     case VIEW_HUDDLE: return keeps_huddle(f, cells, r);
     case VIEW_MY_DAY: return keeps_my_day(f, cells, r);
     case VIEW_PLACES: return keeps_place(f, cells, r);
+    case VIEW_WORRIES: return keeps_worry(f, cells, r);
     default: return true;
     }
 }

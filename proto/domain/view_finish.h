@@ -8,6 +8,7 @@
  *   my-day             appointments and sessions of other days than those asked for are dropped, and tasks due later;
  *                      those overdue stay. A session of each week gets the time at which it is
  *   places             sessions of other days are dropped; one of each week gets the time at which it is
+ *   worries            one that somebody holds is told for 28 days; one that nobody holds until somebody does
  *
  * Pure: same row, same moment, same answer. */
 #ifndef FELLOE_PROTO_VIEW_FINISH_H

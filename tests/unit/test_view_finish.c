@@ -145,6 +145,21 @@ static void who_is_out_is_always_told(void **state)
     assert_string_not_equal(told(&cells, NOON, 0), "dropped");
 }
 
+static void a_worry_that_is_held_is_told_for_a_while(void **state)
+{
+    (void)state;
+    struct cells cells = cells_of(VIEW_WORRIES);
+    mp_put_int(&cells.at[WORRIES_SINCE], NOON - FAR);
+    mp_put_array(&cells.at[WORRIES_HELD_BY], 0);
+    assert_string_not_equal(told(&cells, NOON, 0), "dropped");
+    for (int64_t late = 0; late < 2; late++) {
+        mp_put_int(&cells.at[WORRIES_SINCE], NOON - FAR + 1 - late);
+        mp_put_array(&cells.at[WORRIES_HELD_BY], 1);
+        mp_put_text(&cells.at[WORRIES_HELD_BY], "amy");
+        assert_int_equal(strcmp(told(&cells, NOON, 0), "dropped") == 0, late);
+    }
+}
+
 static void finished_rows_sort_by_the_time_they_got(void **state)
 {
     (void)state;
@@ -182,6 +197,7 @@ int main(void)
         cmocka_unit_test(my_day_has_today_and_what_is_overdue),
         cmocka_unit_test(a_session_of_each_week_is_told_with_its_time),
         cmocka_unit_test(who_is_out_is_always_told),
+        cmocka_unit_test(a_worry_that_is_held_is_told_for_a_while),
         cmocka_unit_test(finished_rows_sort_by_the_time_they_got),
         cmocka_unit_test(cells_that_are_none_fail),
     };
