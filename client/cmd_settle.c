@@ -178,6 +178,8 @@ static enum felloe_code by_number(struct cli *cli)
         code = cli_fail(cli, FELLOE_USAGE, "\"%.60s\" is no number of `felloe to-settle`", cli->words[0]);
     else if (choose && !number_of(choose, &choice))
         code = cli_fail(cli, FELLOE_USAGE, "--choose takes the number of a value, not \"%.60s\"", choose);
+    else if (cli_option(cli, "occurred") || cli_option(cli, "which"))
+        code = cli_fail(cli, FELLOE_USAGE, "--occurred and --which go with PERSON WHAT VALUE, not with a number");
     else if ((number == 0 || (choice == 0 && !text)) && !ask_possible(cli))
         code = cli_fail(cli, FELLOE_USAGE, "something is missing: say `felloe settle NUMBER --choose N` (or --text "
                         "TEXT); `felloe to-settle` lists numbers and choices");

@@ -72,6 +72,15 @@ size_t record_verb_takes(const struct record_verb *row, struct taken out[TAKES_M
     return count;
 }
 
+/* "of" and "which" say nothing by themselves. */
+static const char *shown_name(const struct field_def *field)
+{
+    const struct type_def *refers = field_refers(field);
+    if (field->kind != KIND_EVENT || (strcmp(field->name, "of") != 0 && strcmp(field->name, "which") != 0))
+        return field->name;
+    return !refers ? "entry" : refers->id == TYPE_concern_raised ? "concern" : refers->label;
+}
+
 void record_verb_arguments(const struct record_verb *row, char *out, size_t size)
 {
     struct taken takes[TAKES_MAX];
@@ -82,9 +91,10 @@ void record_verb_arguments(const struct record_verb *row, char *out, size_t size
         char name[48];
         if (taken->kind == TAKE_NEW)
             continue;
-        snprintf(name, sizeof name, "%s", taken->kind == TAKE_FIELD && taken->field ? taken->field->name : "PERSON");
+        snprintf(name, sizeof name, "%s", taken->kind == TAKE_FIELD && taken->field ? shown_name(taken->field)
+                                                                                    : "PERSON");
         for (char *at = name; *at; at++)
-            *at = (char)(*at == '_' ? '-' : toupper((unsigned char)*at));
+            *at = (char)(*at == '_' || *at == ' ' ? '-' : toupper((unsigned char)*at));
         int more = snprintf(out + used, size - used, "%s%s%s%s%s", used ? " " : "", taken->optional ? "[" : "", name,
                             taken->kind == TAKE_PEOPLE ? "…" : "", taken->optional ? "]" : "");
         used += more > 0 ? (size_t)more : 0;

@@ -125,6 +125,9 @@ static void arguments_are_made_of_what_a_row_takes(void **state)
         {"meet", NULL, "PERSON [TEXT]"},
         {"task", "close", "[PERSON] TASK [OUTCOME]"},
         {"huddle", NULL, "PERSON…"},
+        {"strike", NULL, "[PERSON] ENTRY WHY"},
+        {"stand-down", NULL, "[PERSON] CONCERN WHY"},
+        {"correct", NULL, "[PERSON] CONTACT FIELD VALUE [WHY]"},
         {"out", NULL, "WHERE [BACK-BY]"},
         {"plan", NULL, "PERSON"},
     };
