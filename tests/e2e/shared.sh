@@ -98,6 +98,18 @@ count=$(jq -r 'fromjson | map(split(".")[-1] | tonumber) | add' <<<"$before")
 all_of() { [ "$(json hub '[.sites[].received | split(".")[-1] | tonumber] | add' status)" = "$1" ]; }
 check "what is new, and nothing twice" all_of $((count + 2))
 
+# ---- a hub that dies while it copies ----
+at s1 introduce --known-as Max --source Q1 >/dev/null
+for i in {1..40}; do at s1 note Max "note $i of forty" >/dev/null || fail "note $i"; done
+check "a long story is shared" wait_until 30 shared s1
+at s1 share Max dales >/dev/null
+for i in 1 2 3; do random_moment 300; kill_9 hub; start hub || exit 1; done
+check "is copied by a hub that is killed meanwhile" wait_until 40 told d1 Max "note 40 of forty"
+check "whole" wait_until 20 told d1 Max "note 1 of forty"
+each_once() { [ "$(at d1 show Max --json | jq '[.rows[] | select(.type == "note.added") | .fields.text] | "\(length) \(unique | length)"')" = '"40 40"' ]; }
+check "and each entry once" wait_until 20 each_once
+check "all agree" wait_until 30 converged hub s1 d1
+
 # ---- moving ----
 sed -i 's|^hub *=.*|hub = tcp://127.0.0.1:1|' "$work/s2/felloe.conf"
 stop s2 && start s2 || exit 1

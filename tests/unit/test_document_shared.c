@@ -2,8 +2,8 @@
 /* Documents of a person who is with three sites: whatever the order in which originals and copies come, and however
  * often, a site's document has the same bytes; and all sites' documents agree on who knew of whom.
  *
- * The teams write at random moments what they have folded; a hub gives positions, and copies each entry to the
- * others in the order of its log, some of them late, telling what its writer had seen of other sites as the hub finds. */
+ * The teams write at random moments, having seen some of their log; a hub gives positions, and copies each entry to the
+ * others in the order of its log, some late, telling what its writer had seen of other sites as the hub finds it. */
 #include "tests/unit/given_history.h"
 
 #define SITES 3
