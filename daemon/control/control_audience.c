@@ -14,26 +14,63 @@
 struct spoken {
     struct preparing *p;
     const char *site;
-    bool here, restricted;
-    struct key_record key; /* of a restricted one */
+    bool known;            /* the latest one, in any site */
+    bool here, restricted; /* any of them, in this one */
+    bool lacking;          /* one is not known, or not yet: nor whether it is restricted */
+    struct key_id key;     /* of a restricted one */
+    struct audience members;
 };
 
 static bool look_at_entry(void *context, const struct event_id *id, struct bytes site, const struct views_event *event)
 {
     struct spoken *spoken = context;
-    struct key_id key;
+    struct key_record key;
+    spoken->known = true;
     if (!bytes_is(site, spoken->site))
         return true;
     spoken->here = true;
-    spoken->restricted = views_restricted_key(&spoken->p->reading->views, id, site, event, &key) &&
-                         keyring_get(spoken->p->daemon->keyring, &key, &spoken->key) == FELLOE_OK;
+    spoken->restricted = views_restricted_key(&spoken->p->reading->views, id, site, event, &spoken->key) &&
+                         keyring_get(spoken->p->daemon->keyring, &spoken->key, &key) == FELLOE_OK;
+    if (spoken->restricted)
+        spoken->members = key.members;
+    sodium_memzero(&key, sizeof key);
+    return false;
+}
+
+/* One of this request, which the views may not know of. */
+static void take_draft(struct spoken *spoken, const struct record_draft *before)
+{
+    spoken->here = true;
+    spoken->restricted = before->readers.count > 0;
+    spoken->key = before->key;
+    spoken->members = before->readers;
+}
+
+static bool saved_before(struct spoken *spoken, const struct event_id *id)
+{
+    const struct record_drafts *drafts = spoken->p->drafts;
+    for (size_t i = spoken->p->at; i-- > 0;)
+        if (drafts->items[i].state == DRAFT_SAVED && event_id_equal(&drafts->items[i].id, id)) {
+            take_draft(spoken, &drafts->items[i]);
+            return true;
+        }
     return false;
 }
 
 static void look_up(struct spoken *spoken, const struct event_id *id)
 {
-    if (!spoken->restricted)
-        views_events(&spoken->p->reading->views, bytes_of(id->b, sizeof id->b), look_at_entry, spoken);
+    static const struct event_id to_be_put; /* by the log, of a link */
+    if (spoken->restricted || event_id_equal(id, &to_be_put))
+        return;
+    spoken->known = false;
+    views_events(&spoken->p->reading->views, bytes_of(id->b, sizeof id->b), look_at_entry, spoken);
+    spoken->lacking |= !spoken->known && !saved_before(spoken, id);
+}
+
+static void look_at_links(struct spoken *spoken, const struct record_draft *draft)
+{
+    for (size_t i = 0; i < draft->link_count && !spoken->restricted; i++)
+        take_draft(spoken, &spoken->p->drafts->items[draft->links[i].of]);
 }
 
 /* Of the fields in their normal form: the entries that they name, also as hex (what is settled), and the audience. */
@@ -42,6 +79,7 @@ static void read_fields(struct preparing *p, const struct record_draft *draft, s
 {
     struct mp_reader *r = p->r;
     struct event_id id;
+    look_at_links(spoken, draft);
     mp_reader_init(r, buffer_bytes(&draft->fields));
     uint32_t pairs = mp_next(r) ? mp_map(r, MP_TAPE_MAX) : 0;
     for (uint32_t i = 0; i < pairs && !r->failed; i++) {
@@ -211,7 +249,6 @@ bool draft_speaks_of_restricted(struct preparing *p, const struct record_draft *
     struct spoken spoken = {.p = p, .site = draft->site};
     struct audience given = {0};
     read_fields(p, draft, &spoken, &given, &(bool){false});
-    sodium_memzero(&spoken.key, sizeof spoken.key);
     return spoken.restricted;
 }
 
@@ -242,7 +279,7 @@ static enum felloe_code add_writers(struct preparing *p, const struct record_dra
 static enum felloe_code restrict_to(struct preparing *p, struct record_draft *draft, const struct audience *given,
                                     const struct spoken *spoken, struct felloe_error *error)
 {
-    struct audience members = given->count > 0 ? *given : spoken->key.members;
+    struct audience members = given->count > 0 ? *given : spoken->members;
     enum felloe_code code = FELLOE_OK;
     /* The person's own key would be used by nothing, and so reach nobody: neither would the entry. */
     if (draft->has_new_key && draft->type->audience != AUDIENCE_KNOWN)
@@ -256,6 +293,7 @@ static enum felloe_code restrict_to(struct preparing *p, struct record_draft *dr
         code = find_key(p, draft, &members, error);
     if (code == FELLOE_OK)
         code = write_audience(p, draft, &members, error);
+    draft->readers = members;
     return code == FELLOE_OK ? write_companion(draft, error) : code;
 }
 
@@ -265,20 +303,23 @@ enum felloe_code draft_restrict(struct preparing *p, struct record_draft *draft,
     struct spoken spoken = {.p = p, .site = draft->site};
     struct audience given = {0};
     bool overfull = false;
-    enum felloe_code code = FELLOE_OK;
+    draft->readers = (struct audience){0};
     read_fields(p, draft, &spoken, &given, &overfull);
     if (overfull)
-        code = too_many(error);
-    else if (type->audience == AUDIENCE_NONE && spoken.restricted)
-        draft->key = spoken.key.id;
-    else if (type->audience == AUDIENCE_NONE || (type->audience == AUDIENCE_MAY && given.count == 0))
-        code = FELLOE_OK;
-    else if (given.count == 0 && !spoken.here && catalogue_field(type, bytes_str("of")))
-        code = felloe_fail(error, FELLOE_NOT_FOUND,
+        return too_many(error);
+    /* What is for some must not be spoken of to all. */
+    if (spoken.lacking && !spoken.restricted && p->behind && p->at >= p->final)
+        return felloe_fail(error, FELLOE_NOT_FOUND, "The entry that it speaks of is not known here yet.");
+    if (type->audience == AUDIENCE_NONE && spoken.restricted) {
+        draft->key = spoken.key;
+        draft->readers = spoken.members;
+        return FELLOE_OK;
+    }
+    if (type->audience == AUDIENCE_NONE || (type->audience == AUDIENCE_MAY && given.count == 0))
+        return FELLOE_OK;
+    if (given.count == 0 && !spoken.here && catalogue_field(type, bytes_str("of")))
+        return felloe_fail(error, FELLOE_NOT_FOUND,
                            "The entry that it is about cannot be read here, so it is not known who may read this one: "
                            "name them (audience=WORKER).");
-    else
-        code = restrict_to(p, draft, &given, &spoken, error);
-    sodium_memzero(&spoken.key, sizeof spoken.key);
-    return code;
+    return restrict_to(p, draft, &given, &spoken, error);
 }

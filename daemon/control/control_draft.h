@@ -45,6 +45,7 @@ struct record_draft {
     struct key_record new_key;
     bool has_audience_key;          /* `key` is a restricted key that is made with this entry */
     struct key_record audience_key;
+    struct audience readers;        /* the members of a restricted key; empty: everybody in the site */
     struct buffer companion;        /* fields of the entry.restricted that is written next; empty: none is */
     bool has_origin;
     struct origin_id origin;
