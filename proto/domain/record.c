@@ -144,6 +144,8 @@ static size_t count_strikers(struct meaning *meaning, struct strike **decided)
 static bool decide_strikes(struct meaning *meaning)
 {
     const size_t all = meaning->strike_count;
+    if (all == 0)
+        return true; /* there is no array yet that `decided` could be in */
     if (!grow((void **)&meaning->by_id, &meaning->by_id_room, 2 * all, sizeof(struct strike *)))
         return false;
     struct strike **decided = meaning->by_id + all;
