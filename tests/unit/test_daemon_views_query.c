@@ -425,17 +425,46 @@ static double ms_now(void)
 
 #define MANY 2000u
 
+/* Somebody who is in every view of people. */
+static void put_life(struct given *g, unsigned number, const char *name, const char *born)
+{
+    static const char resource[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    const struct person_id person = person_of(number);
+    fold_(g, &person, "person.introduced", "known_as", name, "source", "Q1", "urgency", "2");
+    fold_(g, &person, "person.details.recorded", "date_of_birth", born);
+    if (number % 4 != 0) {
+        fold_(g, &person, "support.started");
+        fold_(g, &person, "keyworker.agreed", "worker", number % 2 ? "amy" : "ben");
+        fold_(g, &person, "concern.raised", "words", "sleeps badly", "urgency", "3");
+        fold_(g, &person, "goal.set", "own_words", "go out more", "baseline", "3");
+        fold_(g, &person, "task.raised", "what", "benefits form", "due", "2026-11-20", "for", "amy");
+        fold_(g, &person, "connection.updated", "resource", resource, "status", "offered");
+    }
+    keep(g, NORTH, &person);
+}
+
 static void two_thousand_people_are_no_burden(void **state)
 {
     (void)state;
     struct given g;
     char name[40], born[24];
     given(&g);
+    struct key_record *keys = calloc(MANY + 1, sizeof *keys);
+    for (unsigned i = 1; i <= MANY; i++) {
+        const struct person_id person = person_of(i);
+        keys[i - 1] = (struct key_record){.id = key_id_of_person(person), .kind = KEY_PERSON, .owner = person,
+                                          .site = "north", .key = {{(uint8_t)i, (uint8_t)(i >> 8)}}};
+    }
+    assert_int_equal(keyring_add(g.daemon.keyring, keys, MANY, NULL), FELLOE_OK);
+    free(keys);
     for (unsigned i = 1; i <= MANY; i++) {
         snprintf(name, sizeof name, "Person %u", i / 2);
         snprintf(born, sizeof born, "19%02u-%02u-%02u", i % 97, 1 + i % 12, 1 + i % 28);
-        put_person(&g, i, name, born);
+        put_life(&g, i, name, born);
     }
+    for (unsigned i = 0; i < 50; i++)
+        fold_(&g, &PERSON_ID_NONE, "resource.recorded", "name", "Garden", "area", "North");
+    keep(&g, NORTH, &PERSON_ID_NONE);
     now_ask(&g);
     double total = 0;
     for (size_t v = 0; v < view_count(); v++) {
