@@ -116,8 +116,8 @@ enum spoke_output_kind {
                            on, and makes a new machine */
     SPOKE_READ_KEYS,    /* site, keys (key_count of them): the hub lacks these; answer with SPOKE_KEYS_READ */
     SPOKE_KEEP_KEYS,    /* key_count records in body: unwrap and make durable; no answer */
-    SPOKE_KEYS_DENIED,  /* site, keys (key_count of them): asked for, and restricted to audiences that this device is not
-                           in: they are not missing. Not asked for again over this connection */
+    SPOKE_KEYS_DENIED,  /* site, keys (key_count of them): asked for, and for others (audiences that this device is not
+                           in): they are not missing. Not asked for again over this connection */
     SPOKE_HEARD,        /* welcome: the hub answered; peers for freshness. Sites not loaded here are left out */
     SPOKE_NOTICE,       /* site (or empty), notice, text: something people should know */
     SPOKE_RECONNECT     /* the connection is of no use any more: make a new one, then say SPOKE_UP; SPOKE_DOWN in
