@@ -32,6 +32,7 @@ struct hub_refill {
 struct copy_batch;
 struct hub_copier {
     struct loop_timer *timer;
+    bool again;               /* there was news while it was at work */
     bool busy, scan;          /* at work; all people are to be looked at, from this one on */
     struct person_id from;
     struct person_id people[COPY_QUEUE_MAX];

@@ -176,7 +176,7 @@ static void looked(void *context)
         loop_timer_set(c->timer, COPY_AGAIN_MS);
     copy_batch_free(work->batch);
     free(work);
-    if (more)
+    if (more || (c->again && !c->busy))
         driver_hub_copy(h);
 }
 
@@ -186,6 +186,7 @@ void driver_hub_copy(struct hub_driver *h)
 {
     struct hub_copier *c = &h->copier;
     struct daemon *daemon = h->base.daemon;
+    c->again = c->busy;
     if (h->base.closing || c->busy || c->timer == NULL)
         return;
     /* What it wrote last has to be seen first, or it would write it again. */
@@ -214,8 +215,56 @@ static void try_again(void *context)
     driver_hub_copy(context);
 }
 
+/* ---- at the start ---- */
+
+static void put_with(struct log_shares *shares, const char *site, const struct person_id *person)
+{
+    if (log_shares_get(shares, bytes_str(site), person) == LOG_SHARE_NONE)
+        log_shares_put(shares, bytes_str(site), person, LOG_SHARE_WITH);
+}
+
+static void load_share(struct log_shares *shares, struct views_txn *views, const char *site,
+                       const struct person_id *person)
+{
+    struct views_share share;
+    if (!views_get_share(views, bytes_str(site), person, &share))
+        return;
+    if (share.place == SHARING_LEFT)
+        log_shares_put(shares, bytes_str(site), person, LOG_SHARE_LEFT);
+    else
+        put_with(shares, site, person);
+    for (uint32_t i = 0; i < share.count; i++)
+        put_with(shares, share.to[i], person);
+}
+
+/* What the views had when the hub ended: laptops ask for keys before all people have been looked at again. */
+static void load_shares(struct daemon *daemon)
+{
+    struct views_txn views;
+    struct felloe_error error;
+    char site[SLUG_MAX + 1];
+    if (daemon->projector == NULL || views_read(projector_views(daemon->projector), &views, &error) != FELLOE_OK)
+        return;
+    struct log_reader *reader = log_reader_begin(daemon->log, &error);
+    for (size_t i = 0; reader != NULL && log_site_at(reader, i, site); i++) {
+        struct person_id from = PERSON_ID_NONE, person;
+        while (views_next_share(&views, bytes_str(site), &from, &person)) {
+            load_share(event_log_shares(daemon->log), &views, site, &person);
+            from = person;
+            size_t at = sizeof from.b;
+            while (at > 0 && ++from.b[--at] == 0)
+                ;
+            if (person_id_is_none(&from))
+                break;
+        }
+    }
+    log_reader_end(reader);
+    views_end(&views);
+}
+
 bool driver_hub_copy_open(struct hub_driver *h)
 {
+    load_shares(h->base.daemon);
     h->copier.timer = loop_timer_new(h->base.daemon->loop, try_again, h);
     return h->copier.timer != NULL;
 }

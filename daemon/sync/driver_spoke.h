@@ -16,6 +16,7 @@ struct leaving;
 struct spoke_leaver {
     struct loop_timer *timer;
     struct leaving *work;     /* under way */
+    bool again;               /* there was news meanwhile */
     bool scan;                /* all people are to be looked at, from this one on */
     struct person_id from;
     struct person_id people[LEAVER_PEOPLE];

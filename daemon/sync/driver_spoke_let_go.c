@@ -250,6 +250,8 @@ static void looked(void *context)
         loop_timer_set(l->timer, AGAIN_MS);
     l->work = NULL;
     free(work);
+    if (l->again)
+        driver_spoke_let_go(s);
 }
 
 /* ---- turns ---- */
@@ -273,7 +275,8 @@ void driver_spoke_let_go(struct spoke_driver *s)
 {
     struct spoke_leaver *l = &s->leaver;
     struct daemon *daemon = s->base.daemon;
-    if (s->base.closing || l->work != NULL || l->timer == NULL ||
+    l->again = l->work != NULL;
+    if (s->base.closing || l->again || l->timer == NULL ||
         !projector_has(daemon->projector, event_log_commits(daemon->log)))
         return;
     take_news(s);
