@@ -167,7 +167,8 @@ static bool put_nhs(struct check *c, const struct want *want, struct bytes text)
     case NHS_RIGHT: mp_put_text(c->out, plain); return true;
     case NHS_NOT_TEN_DIGITS: return refuse_text(c, want, text, "an NHS number of 10 digits");
     case NHS_ALL_THE_SAME:
-        return refuse(c, want->name, "is nobody's NHS number: ten times the same digit. Leave it out until it is known");
+        return refuse(c, want->name,
+                      "is nobody's NHS number: ten times the same digit. Leave it out until it is known");
     case NHS_CHECK_DIGIT: break;
     }
     return refuse(c, want->name, "is not an NHS number: its last digit, which checks the others, does not fit. "

@@ -188,7 +188,7 @@ static void codes_of_every_list_are_told_in_words(void **state)
     (void)state;
     assert_string_equal(CHECKED("crisis.opened", "urgency", "high"),
                         "urgency must be one of: 1 emergency, 4 very urgent, 2 urgent, 3 routine.");
-    assert_string_equal(CHECKED("crisis.opened", "where", "at home"), 
+    assert_string_equal(CHECKED("crisis.opened", "where", "at home"),
                         "urgency must be one of: 1 emergency, 4 very urgent, 2 urgent, 3 routine.");
     assert_string_equal(CHECKED("task.closed", "task", SOME_ID, "state", "open"),
                         "state must be one of: done, dropped.");
