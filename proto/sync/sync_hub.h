@@ -72,7 +72,7 @@ struct hub_input {
     uint32_t count, key_count;   /* HUB_RANGE: body is in FEED's layout */
     const struct key_id *missing; /* HUB_KEPT, HUB_OFFER_KEPT: missing_count keys of these events that the hub lacks */
     uint32_t missing_count;
-    const struct key_id *denied; /* HUB_RANGE of HUB_READ_KEYS: denied_count of those asked for, at most KEYS_MAX, are */
+    const struct key_id *denied; /* HUB_RANGE of HUB_READ_KEYS: denied_count of those asked for, at most KEYS_MAX: */
     uint32_t denied_count;       /* of audiences that the device's worker is not in */
     const struct log_hash *hashes; /* HUB_HASHES: one per position asked for */
 };
