@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whose each key is: a site's, a person's, or, of every fourth person, one that only some laptops' workers may have: its
- * maker's and about half of the others. The others have the person's events all the same, sealed. */
+/* Whose each key is: a site's, a person's, or, of every fourth person, one that only some laptops' workers may have:
+ * its maker's and about half of the others. The others have the person's events all the same, sealed. */
 #include <stdio.h>
 
 #include "tests/sim/sim_internal.h"

@@ -240,7 +240,8 @@ static void what_speaks_of_it_is_for_the_same_workers(void **state)
     struct saved struck = SAVE(&s, "amy", s.jo, "entry.struck", "of", outcome.id, "why", "a slip");
     assert_true(same_key(&s, &sent, &outcome));
     assert_true(same_key(&s, &sent, &struck));
-    struct saved wider = SAVE(&s, "amy", s.jo, "safeguarding.outcome", "of", sent.id, "outcome", "no", "audience", "cleo");
+    struct saved wider =
+        SAVE(&s, "amy", s.jo, "safeguarding.outcome", "of", sent.id, "outcome", "no", "audience", "cleo");
     assert_string_equal(readers(&s, &wider), "amy cleo"); /* who is named, no more */
     struct saved third = SAVE(&s, "cleo", s.jo, "safeguarding.outcome", "of", sent.id, "outcome", "no");
     assert_string_equal(readers(&s, &third), "amy ben cleo"); /* its author can read it */
