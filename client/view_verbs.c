@@ -133,6 +133,7 @@ const struct verb view_verbs[] = {
     VIEW("worries", "is anyone carrying this alone?", "`felloe worry hold` holds one."),
     VIEW("freshness", "when each laptop was last heard: what we may not know yet", NULL),
     VIEW("learning", "what we learn: counts only", NULL),
+    VIEW_PERSON("farewells", "who said farewell, and how they can come back", NULL),
     VIEW("workers", "who works here", NULL),
 };
 const size_t view_verb_count = sizeof view_verbs / sizeof *view_verbs;

@@ -195,6 +195,14 @@ static const struct column_def workers[WORKER_COLUMNS] = {
     [WORKER_DEVICES] = {"devices", "laptops", CELL_DEVICES, NULL, false},
 };
 
+static const struct column_def farewells[] = {
+    PERSON_COLUMNS,
+    {"ended", "farewell", CELL_TIME, NULL, false},
+    {"reason", "reason", CELL_CODE, &codes_closure, false},
+    {"way_back", "way back", CELL_TEXT, NULL, false},
+    {"retain_until", "record kept until", CELL_TEXT, NULL, false},
+};
+
 static const struct view_def views[] = {
     {VIEW_FRONT_DOOR, "front-door", "Who is waiting?", "Nobody is waiting.", front_door, COUNT(front_door)},
     {VIEW_CASELOAD, "caseload", "Who are we with?", "We are with nobody yet.", caseload, COUNT(caseload)},
@@ -213,6 +221,8 @@ static const struct view_def views[] = {
     {VIEW_FRESHNESS, "freshness", "What don't we know?", "No laptop has been heard yet.", freshness, COUNT(freshness)},
     {VIEW_NEWS, "news", "What happened while I was away?", "Nothing new.", news, COUNT(news)},
     {VIEW_LEARNING, "learning", "What do we learn?", "There is nothing to learn from yet.", learning, COUNT(learning)},
+    {VIEW_FAREWELLS, "farewells", "Who said farewell, and how can they come back?", "Nobody has said farewell.",
+     farewells, COUNT(farewells)},
     {VIEW_WORKERS, "workers", "Who works here?", "Nobody has joined yet.", workers, COUNT(workers)},
 };
 

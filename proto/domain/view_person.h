@@ -32,6 +32,13 @@ bool item_number(const struct item *item, const char *field, int64_t *out);
 bool item_number_in(const struct item *item, const char *field, int64_t min, int64_t max, int64_t *out);
 int compare_texts(struct bytes a, struct bytes b);
 
+/* Room for a moment in words (moment_words), or a day. */
+#define MOMENT_WORDS_MAX 48
+
+/* The farewell that holds, the latest, and until when the record is kept after it (a day): the retention of mental
+ * health records. NULL: there was none. */
+const struct item *farewell_of(const struct document *document, char until[MOMENT_WORDS_MAX]);
+
 /* Which site's log the document was folded from (site_tag); 0 for an empty one. */
 uint32_t document_site(const struct document *document);
 
@@ -128,6 +135,7 @@ bool rows_call(struct row_maker *maker);
 bool rows_goals(struct row_maker *maker);
 bool rows_connections(struct row_maker *maker);
 bool rows_learning(struct row_maker *maker);
+bool rows_farewells(struct row_maker *maker);
 bool rows_to_settle(struct row_maker *maker);
 bool rows_workers(struct row_maker *maker); /* the site's, from here on */
 bool rows_sessions_of_day(struct row_maker *maker);

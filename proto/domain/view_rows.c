@@ -84,7 +84,8 @@ bool rows_front_door(struct row_maker *maker)
 bool view_rows(const struct document *document, const struct person_id *subject, view_emit emit, void *context)
 {
     static const make_rows of_person[] = {rows_caseload, rows_front_door, rows_safety, rows_huddle, rows_day,
-                                          rows_call, rows_goals, rows_connections, rows_learning, rows_to_settle};
+                                          rows_call, rows_goals, rows_connections, rows_learning, rows_to_settle,
+                                          rows_farewells};
     static const make_rows of_site[] = {rows_workers, rows_sessions_of_day, rows_resources, rows_places, rows_worries,
                                         rows_to_settle};
     struct row_maker maker = {.document = document, .subject = subject, .emit = emit, .context = context};

@@ -8,7 +8,6 @@
 
 #include "proto/domain/view_appointments.h"
 
-#define MOMENT_WORDS_MAX 48
 /* "2026-11-21 14:30", local time. */
 void moment_words(int64_t ms, char out[MOMENT_WORDS_MAX]);
 /* What and when: "contact of 2026-11-21 14:30". */

@@ -5,7 +5,6 @@
 /* How many are told: a summary is one page. */
 #define INTRODUCTIONS_MAX 8
 
-#define RETENTION_YEARS 20
 
 /* ---- this time, and the time before ---- */
 
@@ -84,34 +83,14 @@ static void put_fact(struct buffer *out, const char *name, struct bytes text, ui
     ++*pairs;
 }
 
-/* The farewell that holds: the latest. */
-static const struct item *last_farewell(const struct document *document)
-{
-    const struct item *last = NULL;
-    const struct items farewells = record_of(document, TYPE_support_ended);
-    for (size_t i = 0; i < farewells.count; i++)
-        if (!last || item_ms(farewells.at[i]) >= item_ms(last))
-            last = farewells.at[i];
-    return last;
-}
-
 /* Until when the record is kept, and how the person can come back; gone when support goes on again. */
 static void put_farewell(const struct document *document, struct buffer *out, uint32_t *pairs)
 {
-    char date[MOMENT_WORDS_MAX];
-    const struct item *farewell = last_farewell(document);
+    char until[MOMENT_WORDS_MAX];
+    const struct item *farewell = farewell_of(document, until);
     if (!farewell)
         return;
-    moment_words(item_ms(farewell), date);
-    int year = 0;
-    for (size_t i = 0; i < 4; i++)
-        year = year * 10 + (date[i] - '0');
-    year += RETENTION_YEARS;
-    for (size_t i = 4; i-- > 0; year /= 10)
-        date[i] = (char)('0' + year % 10);
-    if (memcmp(date + 4, "-02-29", 6) == 0) /* twenty years on there may be none */
-        memcpy(date + 4, "-03-01", 6);
-    put_fact(out, "retain_until", bytes_of(date, 10), pairs);
+    put_fact(out, "retain_until", bytes_str(until), pairs);
     put_fact(out, "way_back", item_text(farewell, "way_back"), pairs);
 }
 

@@ -9,7 +9,7 @@ static void every_view_is_found_by_name_and_number(void **state)
     (void)state;
     static const char *const names[] = {"front-door", "caseload",    "person",    "safety", "huddle",  "my-day",
                                         "before-you-call", "goals", "connections", "resources", "places", "to-settle",
-                                        "worries",    "freshness",   "news",      "learning", "workers"};
+                                        "worries",    "freshness",   "news",      "learning", "farewells", "workers"};
     assert_int_equal(view_count(), sizeof names / sizeof names[0]);
     assert_null(view_at(view_count()));
     assert_null(view_find(bytes_str("tea")));
@@ -138,6 +138,9 @@ static void rows_fit_their_columns(void **state)
     assert_true(view_rows(document, &JO, check_row, &seen)); /* while she waits */
     assert_true(view_rows(places, &PERSON_ID_NONE, check_row, &seen));
     write_(team, 2, "support.started");
+    assert_true(document_fold(document, &team->events[team->count - 1].event));
+    assert_true(view_rows(document, &JO, check_row, &seen));
+    write_(team, 2, "support.ended", "way_back", "ring us");
     assert_true(document_fold(document, &team->events[team->count - 1].event));
     assert_true(view_rows(document, &JO, check_row, &seen));
     for (size_t i = 0; i < view_count(); i++) {

@@ -207,9 +207,28 @@ static void moments_are_read_as_people_write_them(void **state)
         assert_false(text_moment(bytes_str(bad[i]), 12 * 60, &ms));
 }
 
+static void a_farewell_is_told_with_the_way_back_until_the_person_is_back(void **state)
+{
+    (void)state;
+    struct team *team = team_new();
+    write_(team, 1, "person.introduced", "known_as", "Jo");
+    write_(team, 1, "support.started");
+    assert_rows(team, VIEW_FAREWELLS, "");
+    write_(team, 1, "support.ended", "reason", "02", "way_back", "ring us");
+    struct document *document = fold_all(team);
+    char *text = rows_text(document, VIEW_FAREWELLS, &JO);
+    assert_non_null(strstr(text, " | 02 | ring us | 204"));
+    free(text);
+    document_free(document);
+    write_(team, 1, "support.returned", "source", "B1");
+    assert_rows(team, VIEW_FAREWELLS, "");
+    team_free(team);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_farewell_is_told_with_the_way_back_until_the_person_is_back),
         cmocka_unit_test(a_goal_is_told_with_how_far_it_is),
         cmocka_unit_test(two_who_changed_a_goal_both_show),
         cmocka_unit_test(two_measures_of_one_day_stay_two),
