@@ -96,8 +96,8 @@ enum log_job_kind {
     LOG_GOING_ON,     /* spoke: the hub named `incarnation` to go on as, because this stream has two histories */
     LOG_GO_ON,        /* spoke: goes on as it: what the site logs do not have of its own is written again -> remade.
                          With `patient` it does nothing when keys for that are not here (FELLOE_NOT_FOUND, missing) */
-    LOG_LET_GO,       /* spoke: puts away `ids`, unless the site's log has anything beyond `seen` and own_seq, all of which
-                         is shared: then FELLOE_NOT_FOUND */
+    LOG_LET_GO,       /* spoke: puts away `ids`, unless the site's log has anything beyond `seen` and own_seq, all of
+                         which is shared: then FELLOE_NOT_FOUND */
     LOG_RESTORE_OWN,  /* repair: batch of own events of one incarnation, ascending, and their times, into a fresh log;
                          some may be missing between them. Without a batch: writes as `incarnation` from now on */
     LOG_KEEP_KEYS,    /* new_keys */

@@ -355,7 +355,8 @@ static void forget_if_asked(struct projector *p)
         forget_person(&txn, reader, &people[i]);
     log_reader_end(reader);
     if (views_commit(&txn, &error) != STORE_DONE)
-        report(LEVEL_WARNING, "what is kept of people who moved could not be taken out of the views: %s", error.message);
+        report(LEVEL_WARNING, "what is kept of people who moved could not be taken out of the views: %s",
+               error.message);
 }
 
 /* Until nothing is left. While events keep coming it never ends, and still says after each pass how far it is. */

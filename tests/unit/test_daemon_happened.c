@@ -79,7 +79,8 @@ static void a_laptop_tells_for_a_week_that_it_goes_on(void **state)
     assert_string_equal(text, "");
     happened_went_on(&h, 3, 1, 2, at(5));
     happened_went_on_text(&h, 6, text);
-    expect(text, "as incarnation 3. 1 entry that the hub did not have was written again. 2 could not be, since the keys");
+    expect(text,
+           "as incarnation 3. 1 entry that the hub did not have was written again. 2 could not be, since the keys");
     happened_went_on(&h, 4, 0, 0, at(9)); /* the newest counts */
     happened_went_on_text(&h, 9 + 7 * DAY - 1, text);
     expect(text, "as incarnation 4. Nothing had to be written again. There is nothing to do");
