@@ -127,8 +127,8 @@
     "95c410404142434445464748494a4b4c4d4e4f01c410404142434445464748494a4b4c4d4e4fa964616c652d65617374" \
     "c448e8e9eaebecedeeeff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff015377df97b51e8e76bd319a6d4f536d0d2e0f773007" \
     "f3af38b4ddcffde46fc2e7fc19293c2dbb41829b59e98ac90a7c"
-/* a key of that person for the workers ash-grey and sam (kind 3; with the site key's id and bytes, for brevity), wrapped
- * in the same way */
+/* a key of that person for the workers ash-grey and sam (kind 3; with the site key's id and bytes, for brevity),
+ * wrapped in the same way */
 #define VECTOR_RESTRICTED_KEY_RECORD \
     "96c410505152535455565758595a5b5c5d5e5f03c410404142434445464748494a4b4c4d4e4fa964616c652d65617374" \
     "92a86173682d67726579a373616dc448e8e9eaebecedeeeff0f1f2f3f4f5f6f7f8f9fafbfcfdfeffe1b3973f7755fe6e" \
