@@ -189,9 +189,9 @@ for words in 'Objects to sharing' 'housing: everything' 'interpreter: BSL' 'call
     says "$words"
 done
 check "a task is told by its words, not its number" grep -qE 'task taken .*which task: benefits form' <<<"$said"
-for v in caseload front-door freshness learning workers news views types; do use "$v"; done
+for v in caseload front-door farewells freshness learning workers news views types; do use "$v"; done
 use search tenancy
-for v in today caseload front-door safety goals connections resources places to-settle worries freshness learning workers \
+for v in today caseload front-door safety goals connections resources places to-settle worries farewells freshness learning workers \
     "before-you-call Jo" "task list" "show Jo" "types task.closed" huddle news views; do
     # shellcheck disable=SC2086
     check "$v --json" jq -e . <(at l1 $v --json)
