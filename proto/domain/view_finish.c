@@ -18,6 +18,7 @@ struct finishing {
     bool has_start;      /* my-day, places: when a session of each week takes place in these days */
     int64_t start;
     int64_t quiet_days;  /* huddle; 0: not quiet */
+    bool shut;           /* resources: somebody recorded that it is closed, whatever its hours say */
 };
 
 /* ---- reading ---- */
@@ -159,10 +160,27 @@ static void put_next(const struct finishing *f, struct mp_reader *r, struct buff
         mp_put_nil(out);
 }
 
+/* Closed for good, or (until that is settled) said to be. */
+static bool is_shut(const struct finishing *f, struct bytes cells, struct mp_reader *r)
+{
+    bool shut = false;
+    uint32_t count = f->view->view == VIEW_RESOURCES ? items_at(r, cells, RESOURCE_STATUS) : 0;
+    for (uint32_t i = 0; i < count && mp_peek(r) == MP_STR; i++)
+        shut |= bytes_is(mp_str(r, 0, EVENT_SIZE_MAX), "closed");
+    return shut;
+}
+
 static void put_open(const struct finishing *f, struct mp_reader *r, struct buffer *out)
 {
     struct schedule schedule;
     int64_t until;
+    if (f->shut) {
+        mp_skip(r);
+        mp_put_array(out, 2);
+        mp_put_bool(out, false);
+        mp_put_nil(out);
+        return;
+    }
     if (mp_peek(r) != MP_STR) {
         mp_copy(r, out);
         return;
@@ -227,6 +245,7 @@ enum finish_verdict view_finish(const struct view_def *view, struct bytes cells,
     const size_t before = out->len;
     find_days(&f);
     bool keep = keeps(&f, cells, &r);
+    f.shut = is_shut(&f, cells, &r);
     mp_reader_init(&r, cells);
     uint32_t count = mp_next(&r) ? mp_array(&r, 1, MP_TAPE_MAX) : 0;
     if (r.failed || count != view->column_count)

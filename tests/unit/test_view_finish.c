@@ -73,6 +73,11 @@ static void a_resource_is_open_by_its_hours(void **state)
     assert_string_equal(told(&cells, NOON, 0), "- | - | - | - | [no , 1795264200000] | - | - | - | - | -");
     mp_put_text(&cells.at[RESOURCE_OPEN], "24h");
     assert_string_equal(told(&cells, NOON, 0), "- | - | - | - | [yes, -] | - | - | - | - | -");
+    mp_put_text(&cells.at[RESOURCE_OPEN], "24h");
+    mp_put_array(&cells.at[RESOURCE_STATUS], 2); /* to settle: nobody is sent there in vain */
+    mp_put_text(&cells.at[RESOURCE_STATUS], "open");
+    mp_put_text(&cells.at[RESOURCE_STATUS], "closed");
+    assert_string_equal(told(&cells, NOON, 0), "- | - | - | - | [no , -] | - | - | [open, closed] | - | -");
     mp_put_text(&cells.at[RESOURCE_OPEN], "ring the bell");
     assert_string_equal(told(&cells, NOON, 0), "- | - | - | - | - | - | - | - | - | -");
 }
