@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "client/ask.h"
+#include "client/output.h"
 #include "client/record.h"
 
 /* ---- what a row says ---- */
@@ -197,20 +198,47 @@ static enum felloe_code take_pairs(struct running *run, const char *pairs)
 
 /* ---- what is missing ---- */
 
+/* Nobody, or one of several, is told before more is typed. Whatever else is wrong, recording will say. */
+static enum felloe_code look_up(struct cli *cli, const char *person)
+{
+    struct felloe_answer *answer;
+    if (*person == '@')
+        return FELLOE_OK;
+    enum felloe_code code = cli_connect(cli);
+    if (code == FELLOE_OK)
+        code = felloe_view(cli->client, "person", cli_option(cli, "site"), person, &answer, &cli->error);
+    if (code == FELLOE_OK)
+        felloe_answer_free(answer);
+    if (code == FELLOE_AMBIGUOUS || code == FELLOE_NOT_FOUND)
+        return code;
+    cli->error = (struct felloe_error){0};
+    return FELLOE_OK;
+}
+
 static enum felloe_code ask_person(struct running *run)
 {
-    char *who;
-    enum felloe_code code = FELLOE_OK;
-    bool some = false;
-    while (code == FELLOE_OK && !some) {
-        code = ask_line(run->cli, "Who (a name, or the beginning of the id)", NULL, &who);
-        some = code == FELLOE_OK && *who;
+    struct cli *cli = run->cli;
+    for (;;) {
+        char *who;
+        enum felloe_code code = ask_line(cli, "Who (a name, or the beginning of the id)", NULL, &who);
+        if (code != FELLOE_OK)
+            return code;
+        bool some = *who != '\0';
         if (some)
-            code = recording_person(run->recording, run->cli, who);
-        if (code != FELLOE_USAGE || some)
-            free(who);
+            code = look_up(cli, who);
+        bool found = some && code == FELLOE_OK;
+        if (found)
+            code = recording_person(run->recording, cli, who);
+        free(who);
+        if (found)
+            return code;
+        if (!some)
+            continue;
+        fputs("  ", cli->asks);
+        out_text(cli->asks, cli->error.message);
+        fputc('\n', cli->asks);
+        cli->error = (struct felloe_error){0};
     }
-    return code;
 }
 
 static enum felloe_code ask_one(struct running *run, const struct field_def *field, bool required)
@@ -348,8 +376,12 @@ static enum felloe_code complete(struct running *run, bool words_only)
     const struct field_def *field;
     bool nothing = !words_only && says_nothing(run), missing = find_missing(run, words_only, what, sizeof what, &field);
     bool bare = !words_only && run->row->asks && run->recording->count == 0; /* "felloe meet Jo" */
-    if ((missing || nothing || bare) && ask_possible(run->cli))
-        return ask_missing(run, words_only);
+    if ((missing || nothing || bare) && ask_possible(run->cli)) {
+        enum felloe_code code = FELLOE_OK;
+        for (size_t i = 0; i < run->recording->people_count && code == FELLOE_OK; i++)
+            code = look_up(run->cli, run->recording->people[i]);
+        return code == FELLOE_OK ? ask_missing(run, words_only) : code;
+    }
     if (missing)
         return tell_missing(run, what, field);
     if (!nothing)
