@@ -295,12 +295,13 @@ static void print_part(const struct felloe_value *record, const struct part *par
 static const struct rows {
     const char *heading;
     enum view view;
-    struct { const char *column, *label; } shown[7];
+    struct { const char *column, *label; } shown[8];
 } all_rows[] = {
     {"Worried about", VIEW_SAFETY, {{"crisis", "open crisis: "}, {"concerns", ""}, {"protects", "what keeps safe: "},
                                     {"urgency", ""}, {"clock", ""}, {"since", "since "}}},
     {"Goals", VIEW_GOALS, {{"goal", ""}, {"status", ""}, {"baseline", "at first "}, {"latest", "now "},
-                           {"change", ""}}},
+                           {"change", ""}, {"quality", "DIALOG 1-8: "}, {"help", "DIALOG 9-11: "},
+                           {"reqol", "ReQoL: "}}},
     {"Promised", VIEW_MY_DAY, {{"time", ""}, {"what", ""}, {"place", ""}, {"workers", ""}}},
     {"Connections", VIEW_CONNECTIONS, {{"resource", ""}, {"status", ""}, {"since", "for "}}},
 };

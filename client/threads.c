@@ -334,6 +334,18 @@ enum felloe_code threads_find(struct cli *cli, const char *type, const char *fie
 
 /* ---- which one ---- */
 
+/* An appointment's words are followed by its time: by what it is called it is meant all the same. */
+static bool is_called(const struct thread_item *item, struct bytes folded)
+{
+    struct buffer words = {0};
+    for (size_t f = 0; f < item->field_count; f++)
+        if (strcmp(item->fields[f].name, "what") == 0)
+            text_fold(bytes_str(item->fields[f].value), &words);
+    bool called = !words.failed && words.len > 0 && bytes_equal(buffer_bytes(&words), folded);
+    buffer_release(&words);
+    return called;
+}
+
 /* 4: a prefix of the id; 3: all of its words; 2: their beginning; 1: somewhere in them. */
 static int fits(const struct thread_item *item, const char *text, struct bytes folded)
 {
@@ -342,6 +354,8 @@ static int fits(const struct thread_item *item, const char *text, struct bytes f
     int fit = 0;
     if (len >= 4 && strspn(text, "0123456789abcdefABCDEF") == len && strncasecmp(item->id, text, len) == 0)
         return 4;
+    if (is_called(item, folded))
+        return 3;
     text_fold(bytes_str(item->words), &words);
     if (!words.failed && folded.len > 0 && words.len >= folded.len) {
         if (memcmp(words.data, folded.data, folded.len) == 0)
