@@ -241,8 +241,8 @@ static enum felloe_code decide_person(struct finder *finder, struct bytes text, 
         return tell_ambiguous(finder, text, c, error);
     if (c->count == 0)
         return felloe_fail(error, FELLOE_NOT_FOUND,
-                           "Nobody here is called “%.*s”, and no person's id begins so. (A name has to be whole; an id "
-                           "needs its first %d characters at least.)",
+                           "Nobody here is called “%.*s”, and no person's id begins so. (A name has to be whole, an id "
+                           "its first %d characters at least; `felloe search` finds parts of names, and former ones.)",
                            (int)(text.len < 60 ? text.len : 60), (const char *)text.data, ID_PREFIX_MIN);
     *out = c->id[0];
     *site = c->site[0];

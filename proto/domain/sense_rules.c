@@ -104,7 +104,7 @@ static bool support_started(struct sense *s)
     char by[SENSE_TEXT];
     const struct reading *support = sense_reading(s, REG_support, (struct bytes){0});
     if (support && !has_ended(support))
-        return sense_warn(s, "Support goes on already (%s); which time of support holds is to settle together.",
+        return sense_warn(s, "Support goes on already (%s). If nothing new began, `felloe strike` this entry.",
                           sense_who(support, by));
     if (support)
         return sense_warn(s, "The person was with the team before: coming back is `felloe welcome-back`.");
@@ -204,7 +204,8 @@ static bool sharing_made(struct sense *s)
             continue;
         const char *whom = code_label(&codes_agency, agency), *about = code_label(&codes_category, category);
         return sense_refuse(s, "The person objects to sharing %s with %s (%s). Ask them again and record what they say "
-                               "(`felloe sharing`); where it has to be shared all the same, give override_reason.",
+                               "(`felloe sharing`); where it has to be shared all the same, say why "
+                               "(--override-reason).",
                             about ? about : "it", whom ? whom : "them", sense_who(reading, by));
     }
     return true;

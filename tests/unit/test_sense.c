@@ -85,7 +85,7 @@ static void support_ends_only_where_it_goes_on(void **state)
     assert_fine(team, "support.ended", "reason", "02");
     assert_fine(team, "support.paused", "until", "2026-12-24");
     assert_warned(team, "until is over already: 2026-11-20.", "support.paused", "until", "2026-11-20");
-    assert_warned(team, "Support goes on already (w1, 2026-11-21); which time of support holds is to settle together.",
+    assert_warned(team, "Support goes on already (w1, 2026-11-21). If nothing new began, `felloe strike` this entry.",
                   "support.started");
     assert_warned(team, "Support goes on (w1, 2026-11-21): the person is with us.", "support.returned");
     write_(team, 2, "support.ended", "reason", "02");
@@ -172,7 +172,7 @@ static void sharing_against_an_objection_needs_a_reason(void **state)
     write_(team, 1, "sharing.preference", "agency", "gp", "category", "health", "choice", "object");
     write_(team, 1, "sharing.preference", "agency", "police", "category", "plan", "choice", "allow");
 #define ANYWAY " Ask them again and record what they say (`felloe sharing`); where it has to be shared all the " \
-               "same, give override_reason."
+               "same, say why (--override-reason)."
     assert_refused(team, "The person objects to sharing everything with housing (w1, 2026-11-21)." ANYWAY,
                    "sharing.made", "what", "plan", "to", "housing", "basis", "asked for");
     assert_refused(team, "The person objects to sharing health with GP (w1, 2026-11-21)." ANYWAY, "sharing.made",
