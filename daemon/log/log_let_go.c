@@ -26,6 +26,16 @@ static bool has_news(struct event_log *log, uint32_t site, const struct seen *se
     return news;
 }
 
+/* In any site: a person can have left two of this laptop's, and a restricted key that only it has goes along with what
+ * it wrote. */
+static bool has_unshared(struct event_log *log)
+{
+    bool any = false;
+    for (uint32_t site = 0; site < log->write.site_count && !any; site++)
+        any = log_shared_seq(log->write.txn, site, log->write.incarnation) < log_write_own(log, site)->seq;
+    return any;
+}
+
 /* Here, on the one thread that adds to the log and to the keyring, nothing can come in between: should the log hold a
  * single entry that the views did not know when they found that the person had moved, it may bring them back. */
 enum felloe_code log_run_let_go(struct event_log *log, struct log_job *job)
@@ -37,8 +47,7 @@ enum felloe_code log_run_let_go(struct event_log *log, struct log_job *job)
         return not_now(job, "this laptop is about to go on as another incarnation");
     if (has_news(log, site, &job->seen))
         return not_now(job, "the log has news");
-    uint64_t own = log_write_own(log, site)->seq;
-    if (own > job->own_seq || log_shared_seq(log->write.txn, site, log->write.incarnation) < own)
+    if (log_write_own(log, site)->seq > job->own_seq || has_unshared(log))
         return not_now(job, "not all that was written here is shared yet");
     return keyring_put_away(log->keyring, job->ids, job->id_count, &job->error);
 }

@@ -90,21 +90,29 @@ static void kept(struct log_job *log_job)
 /* A device speaks for the site it pushes to: a key "of" another site would come to be used, or handed out, there. And
  * it brings keys of people and of audiences: the site's own are the hub's to make, or whoever is in the site could
  * replace them. But a hub that has lost its own gets it back, and that of a person of another site who is with this one
- * too: it knows them by what it wrote under them itself. */
-static bool may_bring(struct log_reader *reader, const char *site, const struct key_record *key)
+ * too: it knows them by what it wrote under them itself.
+ *
+ * Whose device makes a restricted key is one of its members. Another's would be one that the members' devices come to
+ * write under, and that whoever made it can read along with. */
+static bool may_bring(struct log_reader *reader, const char *site, const char *worker, const struct key_record *key)
 {
     const bool same_site = strcmp(key->site, site) == 0, of_site = key->kind == KEY_SITE;
+    if (key_kind_restricted(key->kind) && !audience_has(&key->members, bytes_str(worker)))
+        return false;
     if (same_site != of_site)
         return same_site;
     return reader != NULL && log_hub_used_key_first(reader, bytes_str(site), &key->id);
 }
 
-static void leave_out_foreign_keys(struct hub_driver *h, struct log_job *job)
+static void leave_out_foreign_keys(struct hub_driver *h, struct log_job *job, const struct device_id *from)
 {
     size_t kept_keys = 0;
+    struct device_record device = {0};
     struct log_reader *reader = job->new_key_count > 0 ? log_reader_begin(h->base.daemon->log, NULL) : NULL;
+    if (reader != NULL && !log_device(reader, from, &device))
+        device.worker[0] = '\0';
     for (size_t i = 0; i < job->new_key_count; i++)
-        if (may_bring(reader, job->site, &job->new_keys[i]))
+        if (may_bring(reader, job->site, device.worker, &job->new_keys[i]))
             job->new_keys[kept_keys++] = job->new_keys[i];
     log_reader_end(reader);
     if (kept_keys < job->new_key_count) {
@@ -133,7 +141,7 @@ static void keep(struct hub_driver *h, struct hub_output *output, enum log_job_k
     job->job.batch = output->batch;
     output->batch = NULL;
     job->job.new_keys = driver_unwrap(&h->base, keys, key_count, shared, &job->job.new_key_count);
-    leave_out_foreign_keys(h, &job->job);
+    leave_out_foreign_keys(h, &job->job, &output->device);
     driver_job_submit(job);
 }
 

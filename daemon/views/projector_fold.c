@@ -109,6 +109,18 @@ static bool gather_opened(struct fold_work *work, struct fold_step *step, const 
            position_compare(known.ref.at, at) != 0;
 }
 
+/* What is about a person is sealed with their own key, or with one of theirs that is restricted: whoever has neither
+ * has nothing to say of them. By another key a device could pull a record to its own site that it knows but the name
+ * of; and any device can make keys "of" a person, so that the own one goes by its id. */
+static bool is_key_of(const struct key_record *key, const struct person_id *subject)
+{
+    const struct key_id own = key_id_of_person(*subject);
+    if (person_id_is_none(subject))
+        return true;
+    return memcmp(&own, &key->id, sizeof own) == 0 ||
+           (key->kind == KEY_PERSON_AUDIENCE && person_id_equal(&key->owner, subject));
+}
+
 /* The item takes the memory that its body lies in, and gives its own for the next. */
 static void swap_memory(struct fold_item *item, struct opened *opened)
 {
@@ -144,6 +156,10 @@ static void gather(struct fold_work *work, struct fold_step *step, const struct 
     item->key = event.clear.key;
     item->restricted = key_kind_restricted(work->key.kind);
     item->subject = item->body.has_subject ? item->body.subject : PERSON_ID_NONE;
+    if (!is_key_of(&work->key, &item->subject)) {
+        complain(step, ref.at, "is about a person, under a key that is not theirs,");
+        return;
+    }
     if (person_id_is_none(&item->subject) && !work->has_site_key) {
         complain(step, ref.at, "is about the site, whose key is not here,");
         return;

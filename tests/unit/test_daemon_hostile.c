@@ -462,15 +462,20 @@ static void a_key_of_ones_own_site(void **state)
         {.kind = KEY_PERSON, .site = "south", .id = {{8}}, .owner = {{8}}, .key = {{8}}},
         {.kind = KEY_SITE_AUDIENCE, .site = "south", .id = {{6}}, .key = {{6}},
          .members = {.count = 2, .workers = {"amy", "ben"}}},
-        {.kind = KEY_PERSON, .site = "south", .id = south_key.id, .owner = {{5}}, .key = {{5}}}};
+        {.kind = KEY_PERSON, .site = "south", .id = south_key.id, .owner = {{5}}, .key = {{5}}},
+        {.kind = KEY_SITE_AUDIENCE, .site = "south", .id = {{3}}, .key = {{3}},
+         .members = {.count = 2, .workers = {"anna", "ben"}}}};
     struct stream south = {.site = "south"};
     call(evil);
     hello(&m, evil, "south", 1);
     assert_int_equal(ask(evil, &m, (struct bytes){0}), MSG_WELCOME);
-    push(evil, &south, &brought[1].id, brought, 4);
+    push(evil, &south, &brought[1].id, brought, 5);
     push(evil, &south, &brought[0].id, NULL, 0);
     push(evil, &south, &brought[2].id, NULL, 0);
-    assert_int_equal(evil->answer->receipt.missing_count, 0); /* it keeps an audience's key, for its members alone … */
+    assert_int_equal(evil->answer->receipt.missing_count, 1); /* for others to write under: it would read along */
+    push(evil, &south, &brought[4].id, NULL, 0);
+    assert_int_equal(evil->answer->receipt.missing_count, 0); /* it keeps one from a member, for the members … */
+    assert_int_equal(keys_given(evil, "south", &brought[4].id), 1);
     assert_int_equal(keys_given(evil, "south", &brought[0].id), 0); /* … has no such key of the site … */
     assert_int_equal(keys_given(evil, "south", &brought[2].id), 0);
     assert_int_equal(keys_given(evil, "south", &brought[1].id), 1); /* … and the person's beside it was kept */

@@ -383,6 +383,39 @@ static void a_laptops_copies_are_not_seen_through(void **state)
     teams_end(&t);
 }
 
+static void keep_key(struct given_node *node, const struct key_record *key)
+{
+    struct key_record record = *key;
+    struct log_job keep = {.kind = LOG_KEEP_KEYS, .new_keys = &record, .new_key_count = 1};
+    run_well(node->log, &keep);
+}
+
+/* A laptop of the other team knows Jo's id, and no more. It shares Jo with its own site, under a key that it has: the
+ * site's, another person's, and one that it made and calls Jo's. */
+static void who_has_not_the_persons_key_has_nothing_to_say_of_them(void **state)
+{
+    (void)state;
+    struct two_teams t = given_teams();
+    struct key_record lee = new_person(OTHER), false_one = new_person(OTHER), site = t.other_key;
+    false_one.owner = t.jo.owner;
+    keep_key(t.hub, &lee);
+    keep_key(t.hub, &false_one);
+    struct key_record *const keys[] = {&lee, &false_one, &site};
+    tell(&t, SITE, "note.added", "text", "not for the other team");
+    for (size_t i = 0; i < 3; i++) {
+        struct buffer fields = {0};
+        mp_put_map(&fields, 1);
+        mp_put_text(&fields, "to");
+        mp_put_text(&fields, OTHER);
+        keys[i]->owner = t.jo.owner; /* whom it speaks of */
+        write_in(t.hub, OTHER, keys[i], "person.shared", &fields);
+        assert_int_equal(timeline_of(&t, OTHER), 0);
+        assert_int_equal(copy_all(&t), 0);
+        assert_int_equal(share_of(&t, OTHER), LOG_SHARE_NONE);
+    }
+    teams_end(&t);
+}
+
 /* ---- letting go ---- */
 
 static void a_key_is_put_away_only_when_nothing_is_left_to_look_at(void **state)
@@ -433,6 +466,26 @@ static void a_key_is_put_away_only_when_nothing_is_left_to_look_at(void **state)
     given_node_end(hub);
 }
 
+/* Jo left both: what was written in the second site may be under a restricted key that is nowhere else yet. */
+static void a_key_stays_while_anything_in_another_site_is_not_shared(void **state)
+{
+    (void)state;
+    struct two_teams t = given_teams();
+    struct given_node *amy = given_node(ROLE_SPOKE, t.hub);
+    add_other_site(amy, &t.other_key);
+    node_receive(t.hub, amy);
+    keep_key(amy, &t.jo);
+    struct buffer fields = {0};
+    mp_put_map(&fields, 0);
+    write_in(amy, OTHER, &t.jo, "note.added", &fields);
+    struct log_job job = {.kind = LOG_LET_GO, .ids = &t.jo.id, .id_count = 1, .seen = {1, {{1, 1}}}};
+    name_site(&job, SITE);
+    assert_int_equal(run(amy->log, &job), FELLOE_NOT_FOUND);
+    assert_true(keyring_has(amy->log->keyring, &t.jo.id));
+    given_node_end(amy);
+    teams_end(&t);
+}
+
 int main(void)
 {
     assert_true(sodium_init() >= 0);
@@ -446,7 +499,9 @@ int main(void)
         cmocka_unit_test(the_key_is_for_the_sites_that_the_person_is_with),
         cmocka_unit_test(a_copy_that_is_none_is_left_out),
         cmocka_unit_test(a_laptops_copies_are_not_seen_through),
+        cmocka_unit_test(who_has_not_the_persons_key_has_nothing_to_say_of_them),
         cmocka_unit_test(a_key_is_put_away_only_when_nothing_is_left_to_look_at),
+        cmocka_unit_test(a_key_stays_while_anything_in_another_site_is_not_shared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
