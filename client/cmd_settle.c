@@ -162,7 +162,8 @@ static enum felloe_code tell_settled(struct cli *cli, const struct felloe_answer
     const char *what = felloe_value_text(felloe_value_get(summary, "what")),
                *label = code_label(&codes_what, bytes_str(what));
     printf("Saved: settled together %.*s (%s: ", ID_SHORT, id, label ? label : what);
-    out_text(stdout, felloe_value_text(felloe_value_get(summary, "chosen")));
+    const char *words = felloe_value_text(felloe_value_get(summary, "chosen_words"));
+    out_text(stdout, *words ? words : felloe_value_text(felloe_value_get(summary, "chosen")));
     puts(")");
     return FELLOE_OK;
 }

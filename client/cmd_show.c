@@ -125,11 +125,11 @@ static char *words(const struct view_def *view, const struct felloe_answer *answ
         when_friendly(felloe_value_integer(row_cell(view, row, "recorded")), context->now, time);
         fprintf(to, "[late entry, recorded %s] ", time);
     }
-    if (felloe_value_bool(row_cell(view, row, "restricted")) ||
-        felloe_value_count(felloe_value_get(row_cell(view, row, "fields"), "audience")) > 0)
-        fputs("[restricted] ", to);
     if (strcmp(type, "entry.restricted") == 0)
         fputs("[restricted: only some may read it] ", to);
+    else if (felloe_value_bool(row_cell(view, row, "restricted")) ||
+             felloe_value_count(felloe_value_get(row_cell(view, row, "fields"), "audience")) > 0)
+        fputs("[restricted] ", to);
     if (felloe_value_bool(row_cell(view, row, "not_recognised")))
         fputs("[not recognised by this version] ", to);
     if (strcmp(type, "contact.recorded") == 0)

@@ -109,8 +109,8 @@ void fields_print(FILE *to, const char *type, const struct felloe_value *fields,
     for (size_t i = 0; i < felloe_value_count(fields); i++) {
         const char *name = felloe_value_key(fields, i);
         const struct field_def *field = field_of(type, name);
-        if (field && field->self) /* what it changes has mostly the same words */
-            continue;
+        if (field && (field->self || (field->kind == KIND_HEX && strcmp(name, "key") == 0)))
+            continue; /* what it changes has mostly the same words; a key is for machines */
         fputs(between, to);
         between = " · ";
         if (needs_label(field, name))

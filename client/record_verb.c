@@ -126,6 +126,9 @@ static bool is_given(const struct running *run, const struct taken *taken)
 
 static enum felloe_code take_word(struct running *run, const struct taken *taken, const char *word)
 {
+    bool names = taken->kind == TAKE_FIELD && run->takes[0].kind == TAKE_NEW;
+    if (names && !word[strspn(word, " \t\n")])
+        return cli_fail(run->cli, FELLOE_USAGE, "a name is missing: what is the person known as?");
     if (taken->kind == TAKE_FIELD)
         return recording_add(run->recording, run->cli, taken->field->name, word);
     return recording_person(run->recording, run->cli, word);

@@ -419,6 +419,11 @@ static void put_draft(struct settling *s, const struct register_def *def, struct
     put_pair(&out->summary, "what", bytes_str(def->name), &out->summary_count);
     put_pair(&out->summary, "which", row->which.len > 0 ? row->which : each, &out->summary_count);
     put_pair(&out->summary, "chosen", chosen, &out->summary_count);
+    for (size_t i = 0; i < row->choice_count && i < row->value_count; i++)
+        if (bytes_equal(row->choices[i], chosen)) {
+            put_pair(&out->summary, "chosen_words", row->values[i], &out->summary_count);
+            return;
+        }
 }
 
 static enum felloe_code make(struct control_request *request, struct reading *reading, struct made *out,
