@@ -279,8 +279,10 @@ fi
 # ---- what one does not know yet ----
 stop l1
 if start_later l1 300000; then
-    check "a view says whose laptop was not heard, and for how long" grep -q 'Not heard from Ben Hill for 3 days' \
-        <(LD_PRELOAD=$B/later.so FELLOE_LATER=300000 at l1 caseload)
+    quiet_is_told() {
+        LD_PRELOAD=$B/later.so FELLOE_LATER=300000 at l1 caseload | grep 'Not heard from Ben Hill for 3 days'
+    }
+    check "a view says whose laptop was not heard, and for how long" wait_until 10 quiet_is_told
 else
     skip "a laptop that was not heard for days: no clock can be moved here"
     start l1
