@@ -433,6 +433,16 @@ void view_freshness_hint(struct cli *cli)
     felloe_answer_free(answer);
 }
 
+/* That there is nobody, or nothing, cannot be said then. */
+static bool is_filtered(const struct cli *cli)
+{
+    static const char *const filters[] = {"worker", "team", "person", "since", "urgency", "after"};
+    bool filtered = cli->word_count > 0;
+    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)
+        filtered |= cli_option(cli, filters[i]) != NULL;
+    return filtered;
+}
+
 enum felloe_code view_print(struct cli *cli, const struct view_def *view, const struct felloe_answer *answer)
 {
     enum felloe_code code = FELLOE_OK;
@@ -444,7 +454,7 @@ enum felloe_code view_print(struct cli *cli, const struct view_def *view, const 
             code = view_table(cli, view, answer);
         putchar('\n');
     } else {
-        printf("%s\n", view->empty);
+        puts(is_filtered(cli) ? "Nothing here fits what was asked for." : view->empty);
     }
     if (code != FELLOE_OK)
         return code;
