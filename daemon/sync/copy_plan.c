@@ -118,7 +118,7 @@ static void note_sharing(struct planning *p, const struct item *item)
     struct bytes to = item_text(item, "to");
     struct place *place = find_place(p, to);
     if (place == NULL) {
-        if (report_again(&often, clock_steady_ms()))
+        if (slug_valid(to) && report_again(&often, clock_steady_ms())) /* whoever wrote it may write anything */
             report(LEVEL_WARNING, "a person was shared with “%.*s”, which is no site of this hub", (int)to.len,
                    (const char *)to.data);
         return;
@@ -243,6 +243,15 @@ static void set_origin(struct log_draft *draft, const struct event_id *id, const
     draft->body.has_origin = true;
 }
 
+/* The log has the copy, and the views, which are up to date, could make nothing of it: as of what a laptop wrote as a
+ * copy itself. Written again it would add nothing, and be missing again, for ever. */
+static bool was_copied(struct planning *p, const struct event_id *id, const char *to)
+{
+    struct log_draft draft = {0};
+    set_origin(&draft, id, to, 1);
+    return log_origin(p->reader, &draft.body.origin, &(struct event_id){{0}}, &(struct person_id){{0}});
+}
+
 static void add_draft(struct planning *p, struct copy_batch *batch, const struct envelope *envelope,
                       const struct event *event, const struct event_id *id)
 {
@@ -294,7 +303,8 @@ static bool fill(struct planning *p, struct copy_batch *batch, const struct plac
         struct views_event there;
         if (batch->count + ENVELOPE_PARTS_MAX > COPY_EVENTS_MAX || batch->bytes > COPY_BYTES_MAX)
             break;
-        if (views_get_event(p->views, &from->natives[i].id, bytes_str(to->site), &there))
+        if (views_get_event(p->views, &from->natives[i].id, bytes_str(to->site), &there) ||
+            was_copied(p, &from->natives[i].id, to->site))
             continue;
         if (!looked)
             find_there(p, from);

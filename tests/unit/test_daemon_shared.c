@@ -416,6 +416,30 @@ static void who_has_not_the_persons_key_has_nothing_to_say_of_them(void **state)
     teams_end(&t);
 }
 
+/* What a laptop wrote as a copy is copied, nobody sees through it, and that is the end of it: the rest goes on. */
+static void a_laptops_copy_is_not_copied_for_ever(void **state)
+{
+    (void)state;
+    struct two_teams t = given_teams();
+    struct given_node *amy = given_node(ROLE_SPOKE, t.hub);
+    struct copy_batch *batch;
+    struct buffer fields = {0};
+    node_receive(t.hub, amy);
+    keep_key(amy, &t.jo);
+    mp_put_map(&fields, 0);
+    write_in(amy, SITE, &t.jo, ENVELOPE_TYPE, &fields);
+    node_share(amy, t.hub);
+    share(&t, SITE, OTHER, false);
+    batch = plan(&t);
+    assert_int_equal(record_batch(&t, batch), 3);
+    copy_batch_free(batch);
+    assert_null(plan(&t));
+    tell(&t, SITE, "note.added", "text", "likes tea");
+    assert_int_equal(copy_all(&t), 1);
+    given_node_end(amy);
+    teams_end(&t);
+}
+
 /* ---- letting go ---- */
 
 static void a_key_is_put_away_only_when_nothing_is_left_to_look_at(void **state)
@@ -499,6 +523,7 @@ int main(void)
         cmocka_unit_test(the_key_is_for_the_sites_that_the_person_is_with),
         cmocka_unit_test(a_copy_that_is_none_is_left_out),
         cmocka_unit_test(a_laptops_copies_are_not_seen_through),
+        cmocka_unit_test(a_laptops_copy_is_not_copied_for_ever),
         cmocka_unit_test(who_has_not_the_persons_key_has_nothing_to_say_of_them),
         cmocka_unit_test(a_key_is_put_away_only_when_nothing_is_left_to_look_at),
         cmocka_unit_test(a_key_stays_while_anything_in_another_site_is_not_shared),
