@@ -82,6 +82,11 @@ static bool person_shared(struct sense *s)
     if (bytes_is(to, "commons"))
         return sense_refuse(s, "commons is what all teams share, and no team's site: a person is shared with a team.");
     const struct reading *reading = sense_reading(s, REG_shared, to);
+    if (sense_yes(s, "moves") && !reading_is(reading, "in"))
+        return sense_refuse(s,
+                            "Moving takes the person off this team's laptops, and only the hub knows whether there is a "
+                            "team %.*s. Share first, without moving; or say it again with --anyway.",
+                            (int)to.len, (const char *)to.data);
     if (reading_is(reading, "in") && !sense_yes(s, "moves"))
         return sense_warn(s, "The person is shared with %.*s already (%s).", (int)to.len, (const char *)to.data,
                           sense_who(reading, by));

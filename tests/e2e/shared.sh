@@ -150,7 +150,8 @@ check "all agree" wait_until 30 converged hub s2 m1 m2 d1 s3
 
 # ---- coming back ----
 at d1 note Lee "the new team's words" >/dev/null
-at d1 record person.shared --person Lee to=salford moves=yes why="they moved back" >/dev/null
+check_exit 3 "a move to where nobody has been is asked about" at d1 share Lee salfrod --moves
+at d1 record person.shared --person Lee to=salford moves=yes why="they moved back" --anyway >/dev/null
 check "who comes back is back, with all that there is" \
     wait_until 30 told_by_all "the new team's words" Lee s1 s2 s3
 check "and all that was" told_by_all "late words of the first team" Lee s1 s2 s3

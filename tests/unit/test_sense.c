@@ -304,10 +304,13 @@ static void people_and_teams(void **state)
                    "person.shared", "to", "commons");
     assert_warned(team, "No site lambeth is known here; if there is none, nothing is shared.", "person.shared", "to",
                   "lambeth");
+    assert_refused(team, "Moving takes the person off this team's laptops, and only the hub knows whether there is a team "
+                         "dales. Share first, without moving; or say it again with --anyway.",
+                   "person.shared", "to", "dales", "moves", "yes");
     assert_fine(team, "person.shared", "to", "dales");
     write_(team, 1, "person.shared", "to", "dales");
     assert_warned(team, "The person is shared with dales already (w1, 2026-11-21).", "person.shared", "to", "dales");
-    assert_fine(team, "person.shared", "to", "dales", "moves", "yes");
+    assert_fine(team, "person.shared", "to", "dales", "moves", "yes"); /* is shared with dales already */
     assert_warned(team, "w2 is not among the people around this person.", "team.left", "worker", "w2");
     write_(team, 1, "team.joined", "worker", "w2");
     assert_warned(team, "w2 is one of the people around this person already.", "team.joined", "worker", "w2");
