@@ -84,8 +84,8 @@ static bool person_shared(struct sense *s)
     const struct reading *reading = sense_reading(s, REG_shared, to);
     if (sense_yes(s, "moves") && !reading_is(reading, "in"))
         return sense_refuse(s,
-                            "Moving takes the person off this team's laptops, and only the hub knows whether there is a "
-                            "team %.*s. Share first, without moving; or say it again with --anyway.",
+                            "Moving takes the person off this team's laptops, and only the hub knows whether there is "
+                            "a team %.*s. Share first, without moving; or say it again with --anyway.",
                             (int)to.len, (const char *)to.data);
     if (reading_is(reading, "in") && !sense_yes(s, "moves"))
         return sense_warn(s, "The person is shared with %.*s already (%s).", (int)to.len, (const char *)to.data,

@@ -304,8 +304,8 @@ static void people_and_teams(void **state)
                    "person.shared", "to", "commons");
     assert_warned(team, "No site lambeth is known here; if there is none, nothing is shared.", "person.shared", "to",
                   "lambeth");
-    assert_refused(team, "Moving takes the person off this team's laptops, and only the hub knows whether there is a team "
-                         "dales. Share first, without moving; or say it again with --anyway.",
+    assert_refused(team, "Moving takes the person off this team's laptops, and only the hub knows whether there is "
+                         "a team dales. Share first, without moving; or say it again with --anyway.",
                    "person.shared", "to", "dales", "moves", "yes");
     assert_fine(team, "person.shared", "to", "dales");
     write_(team, 1, "person.shared", "to", "dales");
