@@ -34,6 +34,14 @@ static inline bool bytes_is(struct bytes a, const char *text)
     return bytes_equal(a, bytes_str(text));
 }
 
+/* As memcmp, and of two of which one begins the other the shorter first: <0, 0, >0. */
+static inline int bytes_compare(struct bytes a, struct bytes b)
+{
+    size_t shorter = a.len < b.len ? a.len : b.len;
+    int order = shorter > 0 ? memcmp(a.data, b.data, shorter) : 0;
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
 /* Copies into `out` (capacity `size`) as a C string; false, and an empty string, if it does not fit. */
 bool bytes_to_text(struct bytes in, char *out, size_t size);
 

@@ -377,10 +377,7 @@ static int write_order(const void *left, const void *right)
     const struct write_at *a = left, *b = right;
     if (a->reg != b->reg)
         return a->reg < b->reg ? -1 : 1;
-    size_t shorter = a->each.len < b->each.len ? a->each.len : b->each.len;
-    int order = shorter > 0 ? memcmp(a->each.data, b->each.data, shorter) : 0;
-    if (order == 0)
-        order = (a->each.len > b->each.len) - (a->each.len < b->each.len);
+    int order = bytes_compare(a->each, b->each);
     return order ? order : stamp_compare(a->write.stamp, b->write.stamp);
 }
 
@@ -518,9 +515,7 @@ static int reading_compare(const struct reading *reading, enum register_id id, s
 {
     if (reading->def->id != id)
         return reading->def->id < id ? -1 : 1;
-    size_t shorter = reading->each.len < each.len ? reading->each.len : each.len;
-    int order = shorter > 0 ? memcmp(reading->each.data, each.data, shorter) : 0;
-    return order ? order : (reading->each.len > each.len) - (reading->each.len < each.len);
+    return bytes_compare(reading->each, each);
 }
 
 const struct reading *record_reading_of(const struct document *document, enum register_id id, struct bytes each)

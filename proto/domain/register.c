@@ -273,18 +273,11 @@ struct bytes value_text(struct bytes raw)
     return size == raw.len - from ? bytes_of(raw.data + from, size) : (struct bytes){0};
 }
 
-static int value_compare(struct bytes a, struct bytes b)
-{
-    size_t shorter = a.len < b.len ? a.len : b.len;
-    int order = shorter > 0 ? memcmp(a.data, b.data, shorter) : 0;
-    return order ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 /* Equal values together, the latest of each first. */
 static int by_value(const void *left, const void *right)
 {
     const struct write *a = left, *b = right;
-    int order = value_compare(a->value, b->value);
+    int order = bytes_compare(a->value, b->value);
     return order ? order : stamp_compare(b->stamp, a->stamp);
 }
 

@@ -10,7 +10,7 @@
 static int by_resource(const void *left, const void *right)
 {
     const struct item *a = *(const struct item *const *)left, *b = *(const struct item *const *)right;
-    int order = compare_texts(item_text(a, "resource"), item_text(b, "resource"));
+    int order = bytes_compare(item_text(a, "resource"), item_text(b, "resource"));
     return order ? order : stamp_compare(&a->stamp, &b->stamp);
 }
 
@@ -139,8 +139,8 @@ static bool put_resource(struct row_maker *maker, const struct near *near, uint3
 static int by_area(const void *left, const void *right)
 {
     const struct near *a = left, *b = right;
-    int order = compare_texts(buffer_bytes(&a->order), buffer_bytes(&b->order));
-    return order ? order : compare_texts(a->each, b->each);
+    int order = bytes_compare(buffer_bytes(&a->order), buffer_bytes(&b->order));
+    return order ? order : bytes_compare(a->each, b->each);
 }
 
 /* Every resource that has a name, with where it sorts. Returns how many; all have to be released. */

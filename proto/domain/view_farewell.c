@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* farewells: with whom support came to its end, how they can come back, and until when their record is kept. */
+#include <stdio.h>
+
 #include "proto/domain/view_settle.h"
 
 #define RETENTION_YEARS 20
 
-/* Twenty years on. */
+/* Years on there may be no 29 February: then it is the day after. */
 static void retention_date(int64_t ended, char out[MOMENT_WORDS_MAX])
 {
-    int year = 0;
-    moment_words(ended, out);
-    for (size_t i = 0; i < 4; i++)
-        year = year * 10 + (out[i] - '0');
-    year += RETENTION_YEARS;
-    for (size_t i = 4; i-- > 0; year /= 10)
-        out[i] = (char)('0' + year % 10);
-    if (memcmp(out + 4, "-02-29", 6) == 0) /* then there may be none */
-        memcpy(out + 4, "-03-01", 6);
-    out[strlen("2026-12-01")] = '\0';
+    int year, month, day;
+    moment_day(ended, &year, &month, &day);
+    bool leap_day = month == 2 && day == 29;
+    snprintf(out, MOMENT_WORDS_MAX, "%04d-%02d-%02d", (year + RETENTION_YEARS) % 10000, leap_day ? 3 : month,
+             leap_day ? 1 : day);
 }
 
 const struct item *farewell_of(const struct document *document, char until[MOMENT_WORDS_MAX])

@@ -110,13 +110,6 @@ bool item_number_in(const struct item *item, const char *field, int64_t min, int
     return true;
 }
 
-int compare_texts(struct bytes a, struct bytes b)
-{
-    size_t shorter = a.len < b.len ? a.len : b.len;
-    int order = shorter > 0 ? memcmp(a.data, b.data, shorter) : 0;
-    return order ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 /* All that is in a document came in the log of one site: as an entry of that site, or as a copy, whose place in that
  * log is marked apart. */
 uint32_t document_site(const struct document *document)

@@ -30,7 +30,6 @@ bool item_yes(const struct item *item, const char *field);
 bool item_number(const struct item *item, const char *field, int64_t *out);
 /* The same within bounds: others than our own programs write entries, too. */
 bool item_number_in(const struct item *item, const char *field, int64_t min, int64_t max, int64_t *out);
-int compare_texts(struct bytes a, struct bytes b);
 
 /* Room for a moment in words (moment_words), or a day. */
 #define MOMENT_WORDS_MAX 48

@@ -6,23 +6,32 @@
 #include <stdio.h>
 
 #include "proto/domain/schedule.h"
+#include "proto/domain/validate.h"
 
 /* ---- in words ---- */
 
 #define MOMENT_MS_MAX ((int64_t)1 << 47) /* some thousand years either way: beyond it nobody meant it */
 
+static int64_t moment_within(int64_t ms)
+{
+    return ms < -MOMENT_MS_MAX ? -MOMENT_MS_MAX : ms > MOMENT_MS_MAX ? MOMENT_MS_MAX : ms;
+}
+
+void moment_day(int64_t ms, int *year, int *month, int *day)
+{
+    int64_t days;
+    int minute;
+    london_day(moment_within(ms), &days, &minute);
+    date_of_days(days, year, month, day);
+}
+
 void moment_words(int64_t ms, char out[MOMENT_WORDS_MAX])
 {
-    int64_t day;
-    int minute;
-    ms = ms < -MOMENT_MS_MAX ? -MOMENT_MS_MAX : ms > MOMENT_MS_MAX ? MOMENT_MS_MAX : ms;
-    london_day(ms, &day, &minute);
-    int64_t shifted = day + 719468, era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
-    int64_t of_era = shifted - era * 146097, year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    int64_t of_year = of_era - (365 * year + year / 4 - year / 100), month = (5 * of_year + 2) / 153;
-    snprintf(out, MOMENT_WORDS_MAX, "%04d-%02d-%02d %02d:%02d",
-             (int)((year + era * 400 + (month >= 10)) % 10000), (int)(month < 10 ? month + 3 : month - 9),
-             (int)(of_year - (153 * month + 2) / 5 + 1), minute / 60, minute % 60);
+    int64_t days;
+    int year, month, day, minute;
+    london_day(moment_within(ms), &days, &minute);
+    date_of_days(days, &year, &month, &day);
+    snprintf(out, MOMENT_WORDS_MAX, "%04d-%02d-%02d %02d:%02d", year % 10000, month, day, minute / 60, minute % 60);
 }
 
 static void append(struct buffer *out, struct bytes text)

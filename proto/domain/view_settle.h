@@ -10,6 +10,8 @@
 
 /* "2026-11-21 14:30", local time. */
 void moment_words(int64_t ms, char out[MOMENT_WORDS_MAX]);
+/* Its local day. */
+void moment_day(int64_t ms, int *year, int *month, int *day);
 /* What and when: "contact of 2026-11-21 14:30". */
 void item_words(const struct document *document, const struct item *item, struct buffer *out);
 

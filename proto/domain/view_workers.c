@@ -27,13 +27,13 @@ bool document_devices(const struct document *document, device_visit visit, void 
 static int by_worker(const void *left, const void *right)
 {
     const struct item *a = *(const struct item *const *)left, *b = *(const struct item *const *)right;
-    int order = compare_texts(item_text(a, "worker"), item_text(b, "worker"));
-    return order ? order : compare_texts(item_text(a, "device"), item_text(b, "device"));
+    int order = bytes_compare(item_text(a, "worker"), item_text(b, "worker"));
+    return order ? order : bytes_compare(item_text(a, "device"), item_text(b, "device"));
 }
 
 static bool starts_device(const struct item **joined, size_t from, size_t i)
 {
-    return i == from || compare_texts(item_text(joined[i], "device"), item_text(joined[i - 1], "device")) != 0;
+    return i == from || bytes_compare(item_text(joined[i], "device"), item_text(joined[i - 1], "device")) != 0;
 }
 
 static void put_shown(struct row_maker *maker, enum register_id id, struct bytes worker)
@@ -77,7 +77,7 @@ bool rows_workers(struct row_maker *maker)
         qsort(joined, count, sizeof *joined, by_worker);
     for (size_t from = 0, to; ok && from < count; from = to) {
         for (to = from + 1; to < count; to++)
-            if (compare_texts(item_text(joined[from], "worker"), item_text(joined[to], "worker")) != 0)
+            if (bytes_compare(item_text(joined[from], "worker"), item_text(joined[to], "worker")) != 0)
                 break;
         ok = put_worker(maker, joined, from, to, sub++);
     }
