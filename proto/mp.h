@@ -68,6 +68,7 @@ void mp_put_bool(struct buffer *b, bool value);
 void mp_put_uint(struct buffer *b, uint64_t value);
 void mp_put_int(struct buffer *b, int64_t value);
 void mp_put_str(struct buffer *b, struct bytes text);
+void mp_put_str_or_nil(struct buffer *b, struct bytes text); /* nil when it is empty */
 void mp_put_text(struct buffer *b, const char *text);
 void mp_put_bin(struct buffer *b, const void *data, size_t len);
 void mp_put_array(struct buffer *b, uint32_t count);

@@ -54,6 +54,14 @@ void mp_put_str(struct buffer *b, struct bytes text)
     buffer_append(b, text.data, text.len);
 }
 
+void mp_put_str_or_nil(struct buffer *b, struct bytes text)
+{
+    if (text.len > 0)
+        mp_put_str(b, text);
+    else
+        mp_put_nil(b);
+}
+
 void mp_put_text(struct buffer *b, const char *text)
 {
     mp_put_str(b, bytes_str(text));

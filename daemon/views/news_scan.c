@@ -206,14 +206,6 @@ static void know_subject(struct gathering *g, const struct item_of_news *item)
         g->failed |= !document_decode(g->document, buffer_bytes(&g->encoded)) || !document_understood(g->document);
 }
 
-static void put_text(struct buffer *out, struct bytes text)
-{
-    if (text.len > 0)
-        mp_put_str(out, text);
-    else
-        mp_put_nil(out);
-}
-
 static void put_person(struct gathering *g, struct item_of_news *item)
 {
     struct buffer *out = &item->cells;
@@ -250,8 +242,7 @@ static void put_cells(struct gathering *g, struct item_of_news *item)
     else
         buffer_append(out, body->fields.data, body->fields.len);
     mp_put_bool(out, body->has_occurred && body->occurred < recorded - NEWS_LATE_MS);
-    put_text(out, !strike ? (struct bytes){0} : item_text(strike, "why").len > 0 ? item_text(strike, "why")
-                                              : bytes_str("no reason given"));
+    mp_put_str_or_nil(out, record_struck_why(strike));
     mp_put_bool(out, !closed && (!catalogue_find(body->type) || (kept && kept->unrecognised)));
     mp_put_str(out, g->opener.site);
     mp_put_bin(out, item->id.b, sizeof item->id.b);

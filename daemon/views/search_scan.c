@@ -129,19 +129,7 @@ static struct bytes struck_why(struct scanning *s, const struct event_id *name)
             s->out->failed |= !document_decode(s->document, buffer_bytes(&s->encoded)) ||
                               !document_understood(s->document);
     }
-    const struct item *strike = record_struck_by(s->document, name);
-    if (!strike)
-        return (struct bytes){0};
-    struct bytes why = item_text(strike, "why");
-    return why.len > 0 ? why : bytes_str("no reason given");
-}
-
-static void put_text(struct buffer *out, struct bytes text)
-{
-    if (text.len > 0)
-        mp_put_str(out, text);
-    else
-        mp_put_nil(out);
+    return record_struck_why(record_struck_by(s->document, name));
 }
 
 /* In the order of enum search_column. */
@@ -166,7 +154,7 @@ static void put_cells(struct scanning *s, struct search_hit *hit, const struct e
     mp_put_str(out, body->worker);
     mp_put_str(out, body->type);
     mp_put_str(out, buffer_bytes(&line));
-    put_text(out, struck);
+    mp_put_str_or_nil(out, struck);
     mp_put_str(out, s->site);
     mp_put_bin(out, hit->id.b, sizeof hit->id.b);
     mp_put_uint(out, hit->score);

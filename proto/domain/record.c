@@ -489,6 +489,12 @@ const struct item *record_struck_by(const struct document *document, const struc
     return meaning ? struck_by(meaning, name) : NULL;
 }
 
+struct bytes record_struck_why(const struct item *strike)
+{
+    struct bytes why = strike ? item_text(strike, "why") : (struct bytes){0};
+    return strike && why.len == 0 ? bytes_str("no reason given") : why;
+}
+
 bool item_counts(const struct document *document, const struct item *item)
 {
     return item->type && !record_struck_by(document, &item->name);

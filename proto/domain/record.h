@@ -41,6 +41,8 @@ uint64_t item_sort_ms(const struct item *item);
 
 /* The entry that strikes the one of this name, NULL when it is not struck. The earliest of several. */
 const struct item *record_struck_by(const struct document *document, const struct event_id *name);
+/* Why it was struck, by the strike, in words also when none was given. Empty for NULL. */
+struct bytes record_struck_why(const struct item *strike);
 /* Recognised and not struck: it counts. */
 bool item_counts(const struct document *document, const struct item *item);
 

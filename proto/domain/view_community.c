@@ -65,7 +65,7 @@ static bool put_connection(void *context, const struct item *item, bool made)
     row_begin(maker, VIEW_CONNECTIONS);
     put_who(maker);
     mp_put_bin(&maker->cells, resource.data, resource.len);
-    put_text(&maker->cells, status);
+    mp_put_str_or_nil(&maker->cells, status);
     mp_put_int(&maker->cells, item_ms(item));
     if (item_value(item, "warm").len > 0)
         mp_put_bool(&maker->cells, item_yes(item, "warm"));
@@ -89,7 +89,7 @@ struct near {
 
 static void put_shown(struct buffer *cells, const struct document *document, enum register_id id, struct bytes each)
 {
-    put_text(cells, reading_text(record_reading_of(document, id, each)));
+    mp_put_str_or_nil(cells, reading_text(record_reading_of(document, id, each)));
 }
 
 /* When somebody last wrote of it. */

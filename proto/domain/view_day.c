@@ -24,7 +24,7 @@ static void put_also(struct row_maker *maker, const struct appointments *all, si
         buffer_append(&words, "; ", words.len > 0 ? 2 : 0);
         appointment_words(&all->at[i], &words);
     }
-    put_text(&maker->cells, buffer_bytes(&words));
+    mp_put_str_or_nil(&maker->cells, buffer_bytes(&words));
     maker->cells.failed = maker->cells.failed || words.failed;
     buffer_release(&words);
 }
@@ -39,7 +39,7 @@ static bool put_appointment(struct row_maker *maker, const struct appointments *
     mp_put_int(cells, appointment->when);
     put_who(maker);
     mp_put_str(cells, what.len > 0 ? what : bytes_str("appointment"));
-    put_text(cells, item_text(item, "place"));
+    mp_put_str_or_nil(cells, item_text(item, "place"));
     put_access_needs(cells, maker->document, NULL);
     put_workers(cells, item, "with");
     mp_put_text(cells, "appointment");
@@ -80,7 +80,7 @@ static bool put_task(struct row_maker *maker, const struct reading *task, uint32
     row_begin(maker, VIEW_MY_DAY);
     put_time(cells, has_due, due);
     put_who(maker);
-    put_text(cells, item_text(item, "what"));
+    mp_put_str_or_nil(cells, item_text(item, "what"));
     mp_put_nil(cells);
     put_access_needs(cells, maker->document, NULL);
     texts_end(&workers, cells);
@@ -126,14 +126,14 @@ bool rows_sessions_of_day(struct row_maker *maker)
         mp_put_array(cells, 0);
         mp_put_nil(cells);
         mp_put_str(cells, item_text(item, "name").len > 0 ? item_text(item, "name") : bytes_str("session"));
-        put_text(cells, item_text(item, "place"));
+        mp_put_str_or_nil(cells, item_text(item, "place"));
         mp_put_array(cells, 0);
         put_workers(cells, item, "workers");
         mp_put_text(cells, "session");
         mp_put_nil(cells);
         put_event_key(cells, sessions[i].each);
         put_number(cells, item, "minutes");
-        put_text(cells, item_text(item, "schedule"));
+        mp_put_str_or_nil(cells, item_text(item, "schedule"));
         if (!row_emit(maker, VIEW_MY_DAY, sort_of(once, when), (uint32_t)i))
             return false;
     }

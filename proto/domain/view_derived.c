@@ -209,7 +209,7 @@ static bool put_derived(void *context, const struct derived *derived)
     const struct register_def *def = register_def_of(derived->id);
     settle_begin(maker, def);
     which_words(maker->document, derived, &scratch);
-    put_text(cells, buffer_bytes(&scratch));
+    mp_put_str_or_nil(cells, buffer_bytes(&scratch));
     mp_put_array(cells, (uint32_t)def->codes->count);
     for (size_t i = 0; i < def->codes->count; i++)
         mp_put_text(cells, def->codes->codes[i].label);
@@ -222,7 +222,7 @@ static bool put_derived(void *context, const struct derived *derived)
     cells->failed = cells->failed || scratch.failed;
     buffer_clear(&scratch);
     settle_key(def, derived->each, &scratch);
-    put_text(cells, buffer_bytes(&scratch));
+    mp_put_str_or_nil(cells, buffer_bytes(&scratch));
     mp_put_array(cells, (uint32_t)def->codes->count);
     for (size_t i = 0; i < def->codes->count; i++)
         mp_put_text(cells, def->codes->codes[i].code);

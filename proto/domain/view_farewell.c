@@ -38,8 +38,8 @@ bool rows_farewells(struct row_maker *maker)
     row_begin(maker, VIEW_FAREWELLS);
     put_who(maker);
     mp_put_int(&maker->cells, item_ms(farewell));
-    put_text(&maker->cells, item_text(farewell, "reason"));
-    put_text(&maker->cells, item_text(farewell, "way_back"));
+    mp_put_str_or_nil(&maker->cells, item_text(farewell, "reason"));
+    mp_put_str_or_nil(&maker->cells, item_text(farewell, "way_back"));
     mp_put_text(&maker->cells, until);
     return row_emit(maker, VIEW_FAREWELLS, UINT64_MAX - item_sort_ms(farewell), 0);
 }

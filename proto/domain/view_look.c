@@ -148,14 +148,6 @@ void put_members(struct buffer *out, const struct document *document, enum regis
             mp_put_str(out, readings[i].each);
 }
 
-void put_text(struct buffer *out, struct bytes text)
-{
-    if (text.len > 0)
-        mp_put_str(out, text);
-    else
-        mp_put_nil(out);
-}
-
 void put_time(struct buffer *out, bool there, int64_t ms)
 {
     if (there)

@@ -95,7 +95,6 @@ bool urgency_limit(struct bytes urgency, int64_t *limit);
 void put_register(struct buffer *out, const struct reading *reading);
 /* The elements that are in a set (U). */
 void put_members(struct buffer *out, const struct document *document, enum register_id id);
-void put_text(struct buffer *out, struct bytes text); /* nil when it is empty */
 void put_time(struct buffer *out, bool there, int64_t ms);
 /* CELL_CLOCK. */
 void put_clock(struct buffer *out, int64_t since, int64_t limit, bool stopped, int64_t stopped_at);

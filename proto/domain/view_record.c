@@ -48,7 +48,7 @@ static void put_entry(const struct document *document, const struct reading *rea
     }
     mp_put_array(out, 6);
     mp_put_text(out, reading->def->name);
-    put_text(out, reading->each);
+    mp_put_str_or_nil(out, reading->each);
     put_register(out, reading);
     mp_put_int(out, latest);
     mp_put_bool(out, before);

@@ -66,9 +66,9 @@ bool rows_front_door(struct row_maker *maker)
         return true;
     row_begin(maker, VIEW_FRONT_DOOR);
     put_who(maker);
-    put_text(cells, state->source);
-    put_text(cells, state->own_words);
-    put_text(cells, state->urgency);
+    mp_put_str_or_nil(cells, state->source);
+    mp_put_str_or_nil(cells, state->own_words);
+    mp_put_str_or_nil(cells, state->urgency);
     mp_put_int(cells, item_ms(state->introduced));
     if (urgency_limit(state->urgency, &limit))
         put_clock(cells, state->urgent_since, limit, state->answered, state->answered_at);

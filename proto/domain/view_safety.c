@@ -168,7 +168,7 @@ bool rows_safety(struct row_maker *maker)
     put_who(maker);
     texts_end(&h.words, &maker->cells);
     texts_end(&h.protects, &maker->cells);
-    put_text(&maker->cells, h.urgency);
+    mp_put_str_or_nil(&maker->cells, h.urgency);
     put_crisis(&maker->cells, &crisis);
     put_time(&maker->cells, planned, plan);
     mp_put_uint(&maker->cells, h.since);

@@ -174,7 +174,7 @@ static void append_choice(struct buffer *out, struct bytes raw)
 
 static void put_scratch(struct row_maker *maker, struct buffer *scratch)
 {
-    put_text(&maker->cells, buffer_bytes(scratch));
+    mp_put_str_or_nil(&maker->cells, buffer_bytes(scratch));
     maker->cells.failed = maker->cells.failed || scratch->failed;
     buffer_clear(scratch);
 }

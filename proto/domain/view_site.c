@@ -22,7 +22,7 @@ static bool put_outing(struct row_maker *maker, const struct reading *outing, ui
     bool told = item_number(item, "back_by", &back_by);
     row_begin(maker, VIEW_PLACES);
     mp_put_text(cells, "out");
-    put_text(cells, item_text(item, "where"));
+    mp_put_str_or_nil(cells, item_text(item, "where"));
     mp_put_int(cells, item_ms(item));
     mp_put_nil(cells);
     put_workers(cells, item, "worker");
@@ -59,12 +59,12 @@ static bool put_session(struct row_maker *maker, const struct reading *session, 
     bool once = item_number(item, "when", &when);
     row_begin(maker, VIEW_PLACES);
     mp_put_str(cells, item_text(item, "name").len > 0 ? item_text(item, "name") : bytes_str("session"));
-    put_text(cells, item_text(item, "place"));
+    mp_put_str_or_nil(cells, item_text(item, "place"));
     put_time(cells, once, when);
     if (once && once_hours(item, when, hours))
         mp_put_text(cells, hours);
     else
-        put_text(cells, once ? (struct bytes){0} : item_text(item, "schedule"));
+        mp_put_str_or_nil(cells, once ? (struct bytes){0} : item_text(item, "schedule"));
     put_workers(cells, item, "workers");
     mp_put_nil(cells);
     mp_put_str(cells, session_status(maker->document, session));
@@ -113,7 +113,7 @@ bool rows_worries(struct row_maker *maker)
         row_begin(maker, VIEW_WORRIES);
         mp_put_str(cells, worker.len > 0 ? worker : item->worker);
         mp_put_int(cells, item_ms(item));
-        put_text(cells, item_text(item, "text"));
+        mp_put_str_or_nil(cells, item_text(item, "text"));
         texts_end(&holders, cells);
         put_event(cells, item);
         if (!row_emit(maker, VIEW_WORRIES, (uint64_t)held << 60 | item_sort_ms(item), sub++))

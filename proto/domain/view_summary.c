@@ -44,13 +44,13 @@ static uint32_t put_introductions_of(const struct document *document, enum type_
             continue;
         mp_put_map(out, 4);
         mp_put_text(out, "source");
-        put_text(out, item_text(item, "source"));
+        mp_put_str_or_nil(out, item_text(item, "source"));
         mp_put_text(out, "when");
         mp_put_int(out, item_ms(item));
         mp_put_text(out, "who");
         mp_put_str(out, item->worker);
         mp_put_text(out, "own_words");
-        put_text(out, item_text(item, "own_words"));
+        mp_put_str_or_nil(out, item_text(item, "own_words"));
         count++;
     }
     return count;

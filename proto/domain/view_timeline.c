@@ -42,10 +42,7 @@ bool view_timeline_cells(const struct document *document, const struct fold_even
     mp_put_str(out, body->type);
     buffer_append(out, body->fields.data, body->fields.len);
     mp_put_bool(out, body->has_occurred && body->occurred < recorded_ms(body) - LATE_MS);
-    if (strike)
-        mp_put_str(out, item_text(strike, "why").len > 0 ? item_text(strike, "why") : bytes_str("no reason given"));
-    else
-        mp_put_nil(out);
+    mp_put_str_or_nil(out, record_struck_why(strike));
     mp_put_bool(out, !is_recognised(document, event));
     mp_put_bin(out, event->id.b, sizeof event->id.b);
     mp_put_bool(out, event->restricted);
