@@ -144,12 +144,11 @@ size_t query_linked(struct views_txn *txn, const struct scope *scope, const stru
     for (size_t i = 0; i < count; i++) /* grows while it is walked */
         for (size_t k = 0; k < links.count; k++) {
             const struct link *link = &links.at[k];
-            if (!counts(&links, link))
-                continue;
-            if (person_id_equal(&link->a, &out[i]))
-                count = add_once(out, count, &link->b);
-            else if (person_id_equal(&link->b, &out[i]))
-                count = add_once(out, count, &link->a);
+            const struct person_id *other = person_id_equal(&link->a, &out[i])   ? &link->b
+                                            : person_id_equal(&link->b, &out[i]) ? &link->a
+                                                                                 : NULL;
+            if (other && counts(&links, link))
+                count = add_once(out, count, other);
         }
     if (count > 2)
         qsort(out + 1, count - 1, sizeof *out, by_id);

@@ -72,6 +72,15 @@ const struct item *record_named_of(const struct document *document, enum type_id
     return NULL;
 }
 
+bool stamp_is_from_before(const struct document *document, const struct stamp *stamp)
+{
+    const struct items returns = record_of(document, TYPE_support_returned);
+    for (size_t i = 0; i < returns.count; i++)
+        if (stamp_has_seen(&returns.at[i]->stamp, stamp))
+            return true;
+    return false;
+}
+
 const struct item *reading_entry(const struct document *document, const struct reading *reading)
 {
     struct bytes name = reading_text(reading);

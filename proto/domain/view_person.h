@@ -22,6 +22,8 @@ const struct item *write_item(const struct write *write);
 const struct item *record_named(const struct document *document, struct bytes name);
 /* Of this type, and it counts. */
 const struct item *record_named_of(const struct document *document, enum type_id type, struct bytes name);
+/* Did the person come back since: has a return that counts seen it? */
+bool stamp_is_from_before(const struct document *document, const struct stamp *stamp);
 /* Of a register that holds an entry (an appointment as planned last): that entry, if it counts. */
 const struct item *reading_entry(const struct document *document, const struct reading *reading);
 bool item_is(const struct document *document, const struct item *item, enum type_id type); /* and it counts */

@@ -14,17 +14,6 @@ static const struct { enum register_id id; bool first_only; } shown[] = {
     {REG_shared, true},          {REG_home, false},
 };
 
-/* A return that counts and had seen the write: the person came back since. */
-static bool is_from_before(const struct document *document, const struct write *write)
-{
-    for (size_t i = record_count(document); i-- > 0;) {
-        const struct item *item = record_at(document, i);
-        if (item_is(document, item, TYPE_support_returned) && stamp_has_seen(&item->stamp, write->stamp))
-            return true;
-    }
-    return false;
-}
-
 /* Is there anything to read in it? A goal has to be one that is worked on. */
 static bool says_something(const struct document *document, const struct reading *reading, bool first_only)
 {
@@ -44,7 +33,7 @@ static void put_entry(const struct document *document, const struct reading *rea
     for (size_t i = 0; i < reading_shown(reading); i++) {
         int64_t ms = item_ms(write_item(&reading->writes[i]));
         latest = ms > latest ? ms : latest;
-        before = before && is_from_before(document, &reading->writes[i]);
+        before = before && stamp_is_from_before(document, reading->writes[i].stamp);
     }
     mp_put_array(out, 6);
     mp_put_text(out, reading->def->name);

@@ -5,18 +5,7 @@
 /* How many are told: a summary is one page. */
 #define INTRODUCTIONS_MAX 8
 
-
 /* ---- this time, and the time before ---- */
-
-/* Did the person come back since? */
-static bool is_from_before(const struct document *document, const struct stamp *stamp)
-{
-    const struct items returns = record_of(document, TYPE_support_returned);
-    for (size_t i = 0; i < returns.count; i++)
-        if (stamp_has_seen(&returns.at[i]->stamp, stamp))
-            return true;
-    return false;
-}
 
 /* Of the time that goes on (or waits, or went on last): no farewell that is over, because the person came back since
  * or (`ended`) because it holds, knew of it. */
@@ -25,7 +14,7 @@ static bool is_of_this_time(const struct document *document, const struct item *
     const struct items farewells = record_of(document, TYPE_support_ended);
     for (size_t i = 0; i < farewells.count; i++) {
         const struct stamp *farewell = &farewells.at[i]->stamp;
-        if ((ended || is_from_before(document, farewell)) && stamp_has_seen(farewell, &item->stamp))
+        if ((ended || stamp_is_from_before(document, farewell)) && stamp_has_seen(farewell, &item->stamp))
             return false;
     }
     return true;
