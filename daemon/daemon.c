@@ -2,7 +2,7 @@
 /* One running felloed: opens its parts in order, serves, and closes them in the reverse order.
  *
  *   configuration, lock, identity, keyring, log, projector, local socket, network -> READY -> ... -> STOPPING */
-#include "daemon/daemon.h"
+#include "daemon/daemon_inside.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -14,33 +14,11 @@
 #include <unistd.h>
 
 #include "daemon/lock.h"
-#include "daemon/loop.h"
 #include "daemon/report.h"
 #include "daemon/setup/setup_swap.h"
 
 /* How often keys that are still missing are asked for again. */
 #define KEYS_AGAIN_MS 60000
-
-struct running {
-    struct daemon daemon;
-    uv_loop_t loop;
-    int lock;
-    enum felloe_code code;
-    struct felloe_error error; /* why it could not be opened again */
-    bool ending, again;
-    bool hung_up; /* SIGHUP came while it was being opened again */
-    struct loop_wake *completed, *changed;
-    struct loop_signal *term, *interrupt, *hangup;
-    struct loop_timer *keys_again, *watchdog;
-    uint64_t watchdog_ms;
-    struct log_job beat; /* the watchdog's question to the log's writer */
-    bool beating;
-};
-
-static struct running *running_of(struct daemon *daemon)
-{
-    return (struct running *)((char *)daemon - offsetof(struct running, daemon));
-}
 
 void daemon_stop(struct daemon *daemon, enum felloe_code code)
 {
@@ -120,57 +98,6 @@ static void views_changed(void *context)
 static void on_end(void *context)
 {
     daemon_stop(context, FELLOE_OK);
-}
-
-static void tell_restart(const char *setting, bool changed)
-{
-    if (changed)
-        report(LEVEL_WARNING, "felloe.conf: %s was changed, which takes effect at the next start", setting);
-}
-
-static bool has_site(const struct config *config, const char *site)
-{
-    for (uint32_t i = 0; i < config->site_count; i++)
-        if (strcmp(config->sites[i], site) == 0)
-            return true;
-    return false;
-}
-
-static void read_config_again(struct daemon *daemon)
-{
-    struct config *now = &daemon->config, next;
-    struct felloe_error error;
-    if (config_load(&next, daemon->dir, &error) != FELLOE_OK) {
-        report(LEVEL_ERROR, "the configuration stays as it was: %s", error.message);
-        return;
-    }
-    tell_restart("role", next.role != now->role);
-    tell_restart("listen", strcmp(next.listen, now->listen) != 0);
-    tell_restart("hub", strcmp(next.hub, now->hub) != 0);
-    tell_restart("proxy", strcmp(next.proxy, now->proxy) != 0);
-    tell_restart("socket", strcmp(next.socket, now->socket) != 0);
-    tell_restart("pull_wait", next.pull_wait_s != now->pull_wait_s);
-    for (uint32_t i = 0; i < now->site_count; i++)
-        if (!has_site(&next, now->sites[i]))
-            report(LEVEL_WARNING, "felloe.conf: site %s is missing; a site that was used is never taken away",
-                   now->sites[i]);
-    now->level = next.level;
-    now->ticket_hours = next.ticket_hours;
-    memcpy(now->advertise, next.advertise, sizeof now->advertise);
-    for (uint32_t i = 0; i < next.site_count; i++)
-        if (config_add_site(now, next.sites[i], &error) != FELLOE_OK)
-            report(LEVEL_ERROR, "%s", error.message);
-    report_level(now->level);
-    sites_add_new(daemon);
-    report(LEVEL_INFO, "the configuration was read again");
-}
-
-static void on_hangup(void *context)
-{
-    struct running *running = running_of(context);
-    running->hung_up = running->again;
-    if (!running->again)
-        read_config_again(context);
 }
 
 /* ---- systemd ---- */
@@ -254,9 +181,11 @@ static enum felloe_code open_keys(struct daemon *daemon, struct felloe_error *er
         code = check_identity(daemon, error);
     if (code != FELLOE_OK)
         return code;
+    memcpy(daemon->worker, daemon->identity.worker, sizeof daemon->worker);
+    daemon->whole = true;
     if (sodium_mlock(&daemon->identity, sizeof daemon->identity) != 0)
         report(LEVEL_DEBUG, "the keys could not be locked into memory (LimitMEMLOCK): they may reach swap");
-    code = keyring_open(&daemon->keyring, daemon->dir, daemon->identity.keyring_key, error);
+    code = keyring_open(&daemon->keyring, daemon->dir, identity_keyring_key(&daemon->identity), error);
     return tell_way_on(daemon, code, error);
 }
 
@@ -289,7 +218,7 @@ static enum felloe_code open_loop(struct running *running, struct felloe_error *
     running->changed = loop_wake_new(loop, views_changed, running);
     running->term = loop_signal_new(loop, SIGTERM, on_end, &running->daemon);
     running->interrupt = loop_signal_new(loop, SIGINT, on_end, &running->daemon);
-    running->hangup = loop_signal_new(loop, SIGHUP, on_hangup, &running->daemon);
+    running->hangup = loop_signal_new(loop, SIGHUP, daemon_on_hangup, &running->daemon);
     running->keys_again = loop_timer_new(loop, ask_again, running);
     bool fine = running->keys_again != NULL && running->completed != NULL && running->changed != NULL &&
                 running->term != NULL && running->interrupt != NULL && running->hangup != NULL;
@@ -401,7 +330,7 @@ static void begin_again(struct running *running)
     control_server_resume(daemon->control);
     sites_add_new(daemon);
     if (running->hung_up)
-        read_config_again(daemon);
+        daemon_read_config(daemon);
     running->hung_up = false;
     sd_notifyf(0, "STATUS=Serving %s", daemon->dir);
     report(LEVEL_INFO, "the log was opened again");

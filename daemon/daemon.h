@@ -18,6 +18,8 @@ struct daemon {
     const char *dir;
     struct config config;
     struct identity identity;
+    char worker[SLUG_MAX + 1];   /* whose session this is: who records, unless a request says otherwise */
+    bool whole;                  /* the session is that of whose laptop this is: restricted keys are at hand */
     struct uv_loop_s *loop;
     struct queue completions;    /* finished log jobs; woken on the loop */
     struct keyring *keyring;

@@ -83,7 +83,7 @@ static enum verdict check_type(struct preparing *p, struct record_draft *draft, 
         felloe_fail(error, FELLOE_DENIED, "%s is recorded by the hub only.", draft->type->name);
         return CHECK_WRONG;
     }
-    draft->worker = text->worker.len > 0 ? text->worker : bytes_str(p->daemon->identity.worker);
+    draft->worker = text->worker.len > 0 ? text->worker : bytes_str(p->daemon->worker);
     if (!slug_valid(draft->worker)) {
         if (text->worker.len > 0)
             felloe_fail(error, FELLOE_INVALID, "%.*s is not a worker's id: a-z, 0-9 and -, at most %d characters.",

@@ -36,7 +36,7 @@ static enum felloe_code find_worker(struct control_request *request, struct read
     struct bytes text = control_arg_text(request, "worker");
     struct team team = {0};
     struct scope all;
-    bytes_to_text(bytes_str(request->daemon->identity.worker), l->worker, sizeof l->worker);
+    bytes_to_text(bytes_str(request->daemon->worker), l->worker, sizeof l->worker);
     if (request->daemon->config.role == ROLE_HUB)
         bytes_to_text(bytes_str(HUB_WORKER), l->worker, sizeof l->worker);
     if (text.len == 0)

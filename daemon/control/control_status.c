@@ -102,7 +102,7 @@ static void answer(struct control_request *request)
     mp_put_bin(out, identity->device.b, sizeof identity->device.b);
     mp_put_text(out, "incarnation");
     mp_put_uint(out, event_log_incarnation(request->daemon->log));
-    put_named(out, "worker", identity->worker);
+    put_named(out, "worker", request->daemon->worker);
     mp_put_text(out, "joined");
     mp_put_bool(out, request->daemon->config.role == ROLE_HUB || identity->joined);
     mp_put_text(out, "now");

@@ -179,7 +179,7 @@ static struct bytes worker_asked_for(const struct control_request *request, cons
     struct bytes worker = control_arg_text(request, "worker");
     if (worker.len == 0 && v->wish.view->view == VIEW_MY_DAY && v->people_count == 0 &&
         control_arg_text(request, "team").len == 0 && request->daemon->config.role != ROLE_HUB)
-        worker = bytes_str(request->daemon->identity.worker);
+        worker = bytes_str(request->daemon->worker);
     return bytes_is(worker, "*") ? (struct bytes){0} : worker;
 }
 

@@ -88,6 +88,8 @@ static inline struct given_daemon *given_daemon(enum role role, struct given_log
     d->log = log;
     d->daemon = (struct daemon){.dir = log->dir.path, .identity = log->identity, .loop = calloc(1, sizeof(uv_loop_t)),
                                 .driver = &d->driver, .settle_numbers = settle_numbers_new()};
+    memcpy(d->daemon.worker, log->identity.worker, sizeof d->daemon.worker);
+    d->daemon.whole = true;
     d->daemon.config = (struct config){.role = role, .listen = "tcp://127.0.0.1:7000", .ticket_hours = 24};
     d->driver = (struct driver){.role = &offline_role, .daemon = &d->daemon};
     uv_loop_init(d->daemon.loop);
