@@ -8,7 +8,7 @@
 
 /* Raise it when the document's bytes, the meaning of a record or the rows change for a reason that is not a row of the
  * catalogue. */
-#define DOCUMENT_VERSION 7
+#define DOCUMENT_VERSION 8
 #define MARKS_MAX 255u
 
 /* The constant values that effects write, as raw msgpack. */

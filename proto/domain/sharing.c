@@ -31,9 +31,10 @@ static bool takes_away(const struct item *item, uint32_t site)
            site_tag(item_text(item, "to")) != site;
 }
 
+/* Written by those whom the person is with: a team that they left cannot bring them back by naming itself. */
 static bool brings(const struct item *item, uint32_t site)
 {
-    return site_tag(item_text(item, "to")) == site;
+    return item->stamp.home != site && site_tag(item_text(item, "to")) == site;
 }
 
 /* Is there a sharing of the other kind whose author had seen this one? */

@@ -16,8 +16,8 @@ enum sharing_place {
     SHARING_LEFT,  /* they did, and nobody who knew of it has shared them back */
     SHARING_BACK   /* they did, and came back, or were shared back by who did not know */
 };
-/* Written in this site, a sharing that `moves` takes the person away from there; one to this site, by whomever, brings
- * them back, unless the team that they move from knew of it. With SHARING_LEFT, *moved is the sharing that says so, the
+/* Written in this site, a sharing that `moves` takes the person away from there; one to this site, written in another,
+ * brings them back, unless the team that they move from knew of it. With SHARING_LEFT, *moved is the sharing that says so, the
  * latest of several. */
 enum sharing_place sharing_place(const struct document *document, struct bytes site, const struct item **moved);
 /* The same, of the site with this tag. */

@@ -116,6 +116,23 @@ static void a_sharing_that_the_mover_knew_of_does_not_hold_them(void **state)
     team_free(team);
 }
 
+/* A laptop of theirs that kept the key can still write what it likes into its own team's log. */
+static void a_team_that_was_left_cannot_bring_them_back_to_itself(void **state)
+{
+    (void)state;
+    struct team *team = team_new();
+    at_home(write_(team, 1, "person.shared", "to", OTHER, "moves", "yes"));
+    at_home(write_(team, 1, "person.shared", "to", HOME));
+    assert_int_equal(place(team, HOME), SHARING_LEFT);
+    push(team, 1);
+    pull(team, 2);
+    at_home(write_(team, 2, "person.shared", "to", HOME)); /* without knowing of each other, too */
+    assert_int_equal(place(team, HOME), SHARING_LEFT);
+    copied(team, write_(team, 3, "person.shared", "to", HOME), 7, 1); /* but those whom they are with can */
+    assert_int_equal(place(team, HOME), SHARING_BACK);
+    team_free(team);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +141,7 @@ int main(void)
         cmocka_unit_test(who_is_shared_back_has_come_back),
         cmocka_unit_test(teams_that_do_not_know_of_each_other_keep_the_person),
         cmocka_unit_test(a_sharing_that_the_mover_knew_of_does_not_hold_them),
+        cmocka_unit_test(a_team_that_was_left_cannot_bring_them_back_to_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
