@@ -190,6 +190,7 @@ static void send_welcome(struct hub *hub, struct peer *peer)
                          gs->name);
     }
     welcome_peers(hub, peer->device, m);
+    m->terms = buffer_bytes(&hub->terms);
     hub_send(hub, peer->id, MSG_WELCOME, g->request, NULL);
     free(g);
 }

@@ -95,6 +95,7 @@ struct msg_welcome {
     struct welcome_site sites[SITES_MAX];
     uint32_t peer_count;        /* the quietest first; at most WELCOME_PEERS_MAX */
     struct welcome_peer peers[WELCOME_PEERS_MAX];
+    struct bytes terms;         /* one object, see terms.h; empty: an older hub's */
 };
 
 /* Body: key_count key records, then count events (each one msgpack array, see event.h) with seq first_seq, +1, …

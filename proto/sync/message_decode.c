@@ -124,6 +124,8 @@ static void get_welcome(struct mp_reader *r, struct message *m)
         v->peers[i].heard_ms = mp_int(r, 0, MS_MAX);
         v->peers[i].waiting = mp_uint(r, UINT64_MAX);
     }
+    mp_skip_rest(r);
+    v->terms = mp_next(r) ? mp_object(r) : (struct bytes){0};
 }
 
 static void get_push(struct mp_reader *r, struct message *m)

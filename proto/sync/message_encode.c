@@ -88,6 +88,7 @@ static void put_welcome(struct buffer *b, const struct message *m)
         mp_put_int(b, p->heard_ms);
         mp_put_uint(b, p->waiting);
     }
+    buffer_append(b, v->terms.data, v->terms.len);
 }
 
 static void put_push(struct buffer *b, const struct message *m)

@@ -165,7 +165,7 @@ static void welcome_site(struct spoke *s, struct site *site, const struct welcom
 /* For whoever shows freshness: the WELCOME, with its names pointing to what lives on. */
 static void tell_heard(struct spoke *s, const struct msg_welcome *welcome)
 {
-    struct msg_welcome *copy = malloc(sizeof *copy);
+    struct msg_welcome *copy = malloc(sizeof *copy + welcome->terms.len);
     struct spoke_output *o = copy ? spoke_put(s, SPOKE_HEARD, NULL) : NULL;
     if (!o) {
         free(copy);
@@ -173,6 +173,9 @@ static void tell_heard(struct spoke *s, const struct msg_welcome *welcome)
         return;
     }
     *copy = *welcome;
+    if (welcome->terms.len > 0)
+        memcpy(copy + 1, welcome->terms.data, welcome->terms.len);
+    copy->terms.data = (const uint8_t *)(copy + 1);
     copy->site_count = 0;
     for (uint32_t i = 0; i < welcome->site_count; i++) {
         struct site *site = spoke_site(s, welcome->sites[i].site);

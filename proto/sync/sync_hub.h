@@ -14,6 +14,7 @@
 #define FELLOE_PROTO_SYNC_HUB_H
 
 #include "proto/event/batch.h"
+#include "proto/event/terms.h"
 #include "proto/sync/message.h"
 
 struct hub;
@@ -35,6 +36,9 @@ bool hub_load_stream(struct hub *hub, struct bytes site, const struct device_id 
 /* Keys that events of this site's log use and the hub lacks (erased ones aside): laptops are asked to bring them, some
  * with each WELCOME. Takes the place of what was said before; count 0: none. Also between steps. */
 bool hub_set_missing(struct hub *hub, struct bytes site, const struct key_id *keys, size_t count);
+/* What it tells every laptop with each WELCOME from now on; it signs them. Also between steps. False when memory ran
+ * out: then nothing is told. */
+bool hub_set_terms(struct hub *hub, const struct terms *terms);
 /* Sites may be added later too. Devices: who may do what. Replaces what was known of the device. */
 bool hub_admit(struct hub *hub, const struct device_id *device, const struct sign_public *sign,
                const struct bytes *sites, size_t site_count);

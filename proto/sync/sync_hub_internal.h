@@ -147,6 +147,7 @@ struct hub {
     struct keep *keeps, **keeps_end;
     size_t keep_bytes;               /* of offers too */
     uint64_t due_ms;                 /* no held-back PULL is due before this */
+    struct buffer terms;             /* as they are told; empty: none */
     struct message in, msg;
 };
 

@@ -145,7 +145,8 @@ struct spoke_output {
     uint32_t key_count;
     bool lowered;               /* SPOKE_KEEP_RECEIPT */
     struct msg_receipt *receipt;  /* SPOKE_KEEP_RECEIPT; malloc'd, the taker frees it; site points into the spoke */
-    struct msg_welcome *welcome;  /* SPOKE_HEARD; malloc'd, the taker frees it; sites point into the spoke */
+    struct msg_welcome *welcome;  /* SPOKE_HEARD; malloc'd, the taker frees it; sites point into the spoke,
+                                     terms into itself */
     struct key_id *keys;        /* SPOKE_READ_KEYS, SPOKE_KEYS_DENIED; malloc'd, the taker frees it */
     enum spoke_notice notice;
     uint32_t next_incarnation;  /* NOTICE_FORK: the one that the hub named; 0 when it has not (yet) */

@@ -321,6 +321,28 @@ static void missing_keys_are_told_when_there_are_any(void **state)
     buffer_release(&b);
 }
 
+/* A hub of before says nothing after its peers; one of after may say more than its terms. */
+static void terms_follow_the_peers(void **state)
+{
+    (void)state;
+    struct buffer b = {0}, terms = given_buffer(VECTOR_TERMS);
+    give(MSG_WELCOME, false);
+    encode(&b);
+    size_t without = b.len;
+    assert_true(message_decode(buffer_bytes(&b), &read_back));
+    assert_int_equal(read_back.welcome.terms.len, 0);
+    sample.welcome.terms = buffer_bytes(&terms);
+    encode(&b);
+    assert_int_equal(b.len, without + terms.len);
+    mp_put_text(&b, "something that a later version says");
+    assert_true(message_decode(buffer_bytes(&b), &read_back));
+    assert_true(bytes_equal(read_back.welcome.terms, buffer_bytes(&terms)));
+    b.len = without + terms.len - 1; /* cut short, it is no WELCOME */
+    assert_false(message_decode(buffer_bytes(&b), &read_back));
+    buffer_release(&b);
+    buffer_release(&terms);
+}
+
 static void an_offer_of_nothing_is_a_question(void **state)
 {
     (void)state;
@@ -551,6 +573,7 @@ int main(void)
         cmocka_unit_test(a_flipped_bit_never_does_harm),
         cmocka_unit_test(what_a_later_version_adds_is_passed_over),
         cmocka_unit_test(missing_keys_are_told_when_there_are_any),
+        cmocka_unit_test(terms_follow_the_peers),
         cmocka_unit_test(an_offer_of_nothing_is_a_question),
         cmocka_unit_test(values_over_a_limit_are_refused),
         cmocka_unit_test(names_are_checked),

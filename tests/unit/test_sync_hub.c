@@ -86,6 +86,21 @@ static void another_sites_laptops_are_nobodys_business(void **state)
     assert_int_equal(welcomed.peer_count, 1);
 }
 
+static void welcome_tells_the_terms(void **state)
+{
+    (void)state;
+    hello(&a, 1, &head_a);
+    assert_int_equal(welcomed.terms.len, 0); /* as long as there are none */
+    struct terms terms = {.lease_hours = 72, .curve = {1}, .box = {{2}}};
+    assert_true(hub_set_terms(hub, &terms));
+    hello(&a, 1, &head_a);
+    assert_int_equal(told.lease_hours, 72);
+    terms.lease_hours = 24; /* the latest that were set */
+    assert_true(hub_set_terms(hub, &terms));
+    hello(&b, 2, &head_a);
+    assert_int_equal(told.lease_hours, 24);
+}
+
 static void welcome_tells_what_is_held_and_signs_it(void **state)
 {
     (void)state;
@@ -256,6 +271,7 @@ int main(void)
         TEST(garbage_is_refused_and_told_once),
         TEST(sites_that_it_is_not_let_into_are_denied),
         TEST(another_sites_laptops_are_nobodys_business),
+        TEST(welcome_tells_the_terms),
         TEST(welcome_tells_what_is_held_and_signs_it),
         TEST(cursors_are_compared_with_the_log),
         TEST(an_overtaken_hello_is_not_answered),
