@@ -26,14 +26,6 @@ enum stream_verdict stream_check(const struct stream_head *head, const struct ev
 /* Makes the event the new head. Only after STREAM_NEXT. */
 void stream_advance(struct stream_head *head, const struct event_clear *event, const struct event_id *id);
 
-struct log_hash { uint8_t b[32]; };
-
-/* A site's log in one epoch, up to its last position. */
-struct log_head {
-    struct position at;
-    struct log_hash hash;
-};
-
 /* Head of an empty epoch: n = 0, hash = BLAKE2b-256("felloe log" NUL site NUL epoch as 4 bytes big-endian). */
 void log_head_start(struct log_head *head, struct bytes site, uint32_t epoch);
 /* The next position: n + 1, hash = BLAKE2b-256(hash, n as 8 bytes big-endian, event id). */

@@ -5,6 +5,7 @@
 
 #include <sodium.h>
 
+#include "proto/endian.h"
 #include "proto/mp.h"
 
 #define SEAL_TAG crypto_aead_xchacha20poly1305_ietf_ABYTES
@@ -116,6 +117,19 @@ static bool after_valid(const struct branches *after, uint32_t incarnation)
     return true;
 }
 
+static void read_head(struct mp_reader *r, struct log_head *head)
+{
+    uint8_t b[EVENT_HEAD_SIZE] = {0};
+    mp_fixed(r, b, sizeof b);
+    head->at = (struct position){get_be32(b), get_be64(b + 4)};
+    memcpy(head->hash.b, b + 12, sizeof head->hash.b);
+}
+
+static bool head_valid(const struct event_body *body)
+{
+    return !body->has_head || (body->head.at.epoch >= 1 && body->head.at.n >= 1);
+}
+
 /* Takes a map whose names are texts, each there once. */
 static void read_fields(struct mp_reader *r)
 {
@@ -156,8 +170,11 @@ static bool read_body(struct bytes plain, uint32_t incarnation, struct event_bod
     out->has_was = count > 7 && !mp_nil(&r);
     if (out->has_was)
         mp_fixed(&r, out->was.b, sizeof out->was.b);
+    out->has_head = count > 8 && !mp_nil(&r);
+    if (out->has_head)
+        read_head(&r, &out->head);
     if (r.failed || !slug_valid(out->worker) || (out->has_subject && person_id_is_none(&out->subject)) ||
-        !after_valid(&out->after, incarnation))
+        !after_valid(&out->after, incarnation) || !head_valid(out))
         return false;
     mp_skip_rest(&r); /* what a later version may add */
     if (!mp_next(&r))
@@ -182,10 +199,19 @@ bool event_open(const struct event *event, const struct data_key *key, struct bu
 
 /* ---- making one ---- */
 
+static void put_head(struct buffer *b, const struct log_head *head)
+{
+    uint8_t bytes[EVENT_HEAD_SIZE];
+    put_be32(bytes, head->at.epoch);
+    put_be64(bytes + 4, head->at.n);
+    memcpy(bytes + 12, head->hash.b, sizeof head->hash.b);
+    mp_put_bin(b, bytes, sizeof bytes);
+}
+
 static void put_body(struct buffer *b, const struct event_body *body)
 {
-    const bool has_after = body->after.count > 0 || body->has_was;
-    mp_put_array(b, body->has_was ? 8 : has_after ? 7 : 6);
+    const bool has_was = body->has_was || body->has_head, has_after = body->after.count > 0 || has_was;
+    mp_put_array(b, body->has_head ? 9 : has_was ? 8 : has_after ? 7 : 6);
     mp_put_uint(b, body->time);
     mp_put_str(b, body->type);
     if (body->has_subject)
@@ -209,6 +235,10 @@ static void put_body(struct buffer *b, const struct event_body *body)
     }
     if (body->has_was)
         mp_put_bin(b, body->was.b, sizeof body->was.b);
+    else if (has_was)
+        mp_put_nil(b);
+    if (body->has_head)
+        put_head(b, &body->head);
     buffer_append(b, body->fields.data, body->fields.len);
 }
 

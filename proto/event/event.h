@@ -17,7 +17,8 @@
  *                            it. The headers of nonce and sealed are in their shortest form
  *
  *   body    = sequence of two objects
- *             array of 6 or more: time, type, subject, worker, occurred, origin, and where there are any: after, was
+ *             array of 6 or more: time, type, subject, worker, occurred, origin, and where there are any: after, was,
+ *             head
  *             map: fields, name -> value
  *
  *   id      = BLAKE2b-256 of the event's bytes
@@ -30,6 +31,8 @@
  * below the event's own, seq from 1. What makes an event leaves an empty one out; what follows it is passed over.
  * was: the id (bin 32) of the event that this one is in the place of, which its writer wrote again when it went on as
  * another incarnation; nil or left out otherwise. Of an event written again twice: the first of all.
+ * head: bin 44, epoch(4) n(8) hash(32), epoch and n from 1: the newest head of this site's log that the writing device
+ * had received from the hub, so that two devices that were told two stories find it out; nil or left out otherwise.
  * origin is nil, or a bin 16 that names where an imported event came from (see origin_id), so that it counts once. */
 #ifndef FELLOE_PROTO_EVENT_H
 #define FELLOE_PROTO_EVENT_H
@@ -39,10 +42,19 @@
 #define EVENT_VERSION 1
 #define DATA_KEY_SIZE 32
 #define EVENT_NONCE_SIZE 24
+#define EVENT_HEAD_SIZE (4 + 8 + 32)
 #define TYPE_MAX 48
 #define BRANCHES_MAX 8 /* of the newest incarnations; what is older counts as not seen, which at worst asks people */
 
 struct data_key { uint8_t b[DATA_KEY_SIZE]; };
+struct log_hash { uint8_t b[32]; };
+
+/* A site's log in one epoch, up to its last position. See chain.h. */
+struct log_head {
+    struct position at;
+    struct log_hash hash;
+};
+
 struct origin_id { uint8_t b[16]; };
 
 /* The clear part. When decoded, `site` points into the event's bytes. */
@@ -88,6 +100,8 @@ struct event_body {
     struct branches after;
     bool has_was;
     struct event_id was;
+    bool has_head;
+    struct log_head head;
     struct bytes fields; /* one msgpack map, its own bytes */
 };
 

@@ -39,7 +39,8 @@ static struct event_body a_body(unsigned number, struct buffer *fields)
                                .has_was = number == 2, .was = {{12}},
                                .has_subject = number != 0, .subject = {{10}}, .worker = bytes_str("ash-grey"),
                                .has_occurred = number != 1, .occurred = -1, .has_origin = number == 2,
-                               .origin = {{11}}, .fields = buffer_bytes(fields)};
+                               .origin = {{11}}, .has_head = number > 0,
+                               .head = {{number, 13}, {{14}}}, .fields = buffer_bytes(fields)};
 }
 
 bool fuzz_seed(unsigned number, struct buffer *out)
@@ -104,6 +105,8 @@ static void make_again(const struct event *event, const struct event_body *body)
              opened.after.at[i].seq == body->after.at[i].seq &&
              opened.after.at[i].incarnation < event->clear.incarnation);
     MUST(opened.has_was == body->has_was && event_id_equal(&opened.was, &body->was));
+    MUST(opened.has_head == body->has_head && position_compare(opened.head.at, body->head.at) == 0 &&
+         memcmp(&opened.head.hash, &body->head.hash, sizeof body->head.hash) == 0);
     MUST(bytes_equal(opened.fields, body->fields));
     buffer_release(&raw);
     buffer_release(&plain);

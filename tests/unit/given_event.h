@@ -10,7 +10,7 @@
 #include "proto/event/event.h"
 #include "proto/mp.h"
 
-#define GIVEN_EVENTS 4
+#define GIVEN_EVENTS 5
 
 struct given_event {
     struct event_clear clear;
@@ -31,7 +31,7 @@ static inline void given_fields(struct buffer *out, const char *const *pairs)
         mp_put_text(out, pairs[i]);
 }
 
-/* Event 1, 2, 3 or 4 of vectors.h. */
+/* Event 1 to 5 of vectors.h. */
 static inline struct given_event given_event(unsigned number);
 
 /* Event 2, as incarnation 2 wrote it again. */
@@ -51,10 +51,36 @@ static inline struct given_event given_written_again(void)
     return g;
 }
 
+/* What comes after event 2 instead of event 3, and tells of the log's head. */
+static inline struct given_event given_with_head(void)
+{
+    struct given_event g = given_event(2);
+    const char *const fields[] = {"text", "Likes the bus.", NULL};
+    given_hex(VECTOR_NONCE_5, g.nonce, sizeof g.nonce);
+    g.clear.seq = 3;
+    given_hex(VECTOR_ID_2, g.clear.prev.b, sizeof g.clear.prev.b);
+    g.body.time++;
+    g.body.has_occurred = g.body.has_origin = false;
+    g.body.occurred = 0;
+    g.body.origin = (struct origin_id){{0}};
+    g.body.has_head = true;
+    g.body.head.at = (struct position){1, 2};
+    given_hex(VECTOR_LOG_2, g.body.head.hash.b, sizeof g.body.head.hash.b);
+    buffer_clear(&g.fields);
+    given_fields(&g.fields, fields);
+    g.body.fields = buffer_bytes(&g.fields);
+    g.raw_hex = VECTOR_EVENT_5;
+    g.body_hex = VECTOR_BODY_5;
+    g.id_hex = VECTOR_ID_5;
+    return g;
+}
+
 static inline struct given_event given_event(unsigned number)
 {
     if (number == 4)
         return given_written_again();
+    if (number == 5)
+        return given_with_head();
     static const char *const fields[][8] = {{"known_as", "Robin", "source", "gp", "urgency", "4"},
                                             {"text", "Prefers to be called after four o\xe2\x80\x99" "clock."},
                                             {"worker", "ash-grey", "name", "Ash Grey"}};

@@ -66,6 +66,9 @@ static void an_event_is_read_back(void **state)
         assert_memory_equal(body.after.at, g.body.after.at, sizeof body.after.at);
         assert_int_equal(body.has_was, g.body.has_was);
         assert_true(event_id_equal(&body.was, &g.body.was));
+        assert_int_equal(body.has_head, g.body.has_head);
+        assert_int_equal(position_compare(body.head.at, g.body.head.at), 0);
+        assert_memory_equal(&body.head.hash, &g.body.head.hash, sizeof body.head.hash);
         assert_true(bytes_equal(body.fields, g.body.fields));
         buffer_release(&raw);
         buffer_release(&plain);
@@ -190,6 +193,7 @@ static void a_clear_part_that_breaks_a_rule_is_refused(void **state)
 }
 
 #define ID32 "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+#define HEAD "000000010000000000000001000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e"
 
 static void a_body_that_breaks_a_rule_is_not_opened(void **state)
 {
@@ -199,7 +203,13 @@ static void a_body_that_breaks_a_rule_is_not_opened(void **state)
     const struct forgery f = forgery_of(&g.clear);
     static const struct { bool ok; const char *hex; } bodies[] = {
         {true, "9600a174c0a177c0c0" "80"},
-        {true, "9900a174c0a177c0c090c0c3" "80"},         /* a later version says more */
+        {true, "9a00a174c0a177c0c090c0c0c3" "80"},       /* a later version says more */
+        {false, "9900a174c0a177c0c090c0c3" "80"},        /* … nor of `head` */
+        {false, "9900a174c0a177c0c090c0c42b" HEAD "80"}, /* which has 44 bytes */
+        {true, "9900a174c0a177c0c090c0c42c00000001" "0000000000000001" ID32 "80"},
+        {true, "9a00a174c0a177c0c090c0c42cffffffff" "ffffffffffffffff" ID32 "c3" "80"},
+        {false, "9900a174c0a177c0c090c0c42c00000000" "0000000000000001" ID32 "80"}, /* no epoch */
+        {false, "9900a174c0a177c0c090c0c42c00000001" "0000000000000000" ID32 "80"}, /* of nothing */
         {false, "9700a174c0a177c0c0c3" "80"},            /* but not in the place of `after` */
         {false, "9800a174c0a177c0c090c3" "80"},          /* nor of `was` */
         {false, "9800a174c0a177c0c090c40100" "80"},      /* which is an id */
@@ -287,7 +297,7 @@ static void branches_that_break_a_rule_are_not_opened(void **state)
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
         char hex[128];
         for (unsigned more = 0; more < 2; more++) { /* and one that a later version says more of */
-            snprintf(hex, sizeof hex, "9%u00a174c0a177c0c0%s%s80", 7 + 2 * more, bodies[i].after, more ? "c0c3" : "");
+            snprintf(hex, sizeof hex, "9%x00a174c0a177c0c0%s%s80", 7 + 3 * more, bodies[i].after, more ? "c0c0c3" : "");
             struct buffer body = given_buffer(hex);
             forge(&f, &g, buffer_bytes(&body), &raw);
             assert_int_equal(passes(buffer_bytes(&raw), &g.key), bodies[i].ok);
@@ -361,6 +371,37 @@ static void what_an_event_was_is_read_back(void **state)
     buffer_release(&g.fields);
 }
 
+/* What it costs is told in PROTOCOL.md. */
+static void a_head_is_read_back_whatever_stands_before_it(void **state)
+{
+    (void)state;
+    struct given_event g = given_event(5);
+    g.clear.incarnation = 2;
+    memset(g.body.was.b, 7, sizeof g.body.was.b);
+    for (unsigned with = 0; with < 4; with++) {
+        struct buffer raw = {0}, plain = {0}, bare = {0};
+        struct event event;
+        struct event_body body;
+        g.body.after = (struct branches){with & 1, {{1, 5}}};
+        g.body.has_was = (with & 2) != 0;
+        g.body.has_head = false;
+        assert_true(event_seal(&g.clear, &g.body, &g.key, g.nonce, &bare));
+        g.body.has_head = true;
+        assert_true(event_seal(&g.clear, &g.body, &g.key, g.nonce, &raw));
+        assert_true(raw.len - bare.len <= 48);
+        assert_true(event_decode(buffer_bytes(&raw), &event) && event_open(&event, &g.key, &plain, &body));
+        assert_int_equal(plain.data[0], 0x99);
+        assert_int_equal(body.has_was, g.body.has_was);
+        assert_int_equal(body.after.count, g.body.after.count);
+        assert_true(body.has_head && position_compare(body.head.at, (struct position){1, 2}) == 0);
+        assert_hex(bytes_of(body.head.hash.b, sizeof body.head.hash.b), VECTOR_LOG_2);
+        buffer_release(&raw);
+        buffer_release(&plain);
+        buffer_release(&bare);
+    }
+    buffer_release(&g.fields);
+}
+
 static void what_breaks_a_rule_is_not_made(void **state)
 {
     (void)state;
@@ -396,6 +437,10 @@ static void what_breaks_a_rule_is_not_made(void **state)
     REFUSED(body.after = ((struct branches){2, {{2, 1}, {1, 1}}}));
     REFUSED(body.after.count = BRANCHES_MAX + 1);
     REFUSED(body.after.count = UINT32_MAX);
+    ok.body.has_head = true;
+    REFUSED(body.head = ((struct log_head){.at = {0, 1}}));
+    REFUSED(body.head = ((struct log_head){.at = {1, 0}}));
+    ok.body.has_head = false;
     ok.clear.incarnation = 1;
     REFUSED(body.fields = bytes_str(""));
     REFUSED(body.fields = bytes_of(no_map, sizeof no_map));
@@ -496,6 +541,7 @@ int main(void)
         cmocka_unit_test(branches_that_break_a_rule_are_not_opened),
         cmocka_unit_test(branches_are_read_back),
         cmocka_unit_test(what_an_event_was_is_read_back),
+        cmocka_unit_test(a_head_is_read_back_whatever_stands_before_it),
         cmocka_unit_test(what_breaks_a_rule_is_not_made),
         cmocka_unit_test(the_largest_event_is_64_kib),
         cmocka_unit_test(without_memory_nothing_half_done_is_left),
