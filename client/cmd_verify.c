@@ -49,6 +49,7 @@ static void print_unreadable(const struct felloe_value *unreadable, bool at_hub)
         {"no-key", "the key is not here yet; it comes from the hub where this device may have it",
          "the key is not here yet; the laptop that wrote them brings it when it is online"},
         {"for-others", "restricted to workers among whom you are not", "restricted to some workers"},
+        {"erased", "about people who were erased", "about people who were erased"},
         {"does-not-open", "sealed under another key than they name; ask who looks after that device",
          "sealed under another key than they name; look into that device: felloe hub devices"},
         {"not-well-formed", "they open, but this version cannot make sense of them; ask who looks after that device",

@@ -42,6 +42,7 @@ static void note_unreadable(void *context, const struct verify_unreadable *unrea
     static const char *const whys[] = {
         [UNREAD_NO_KEY] = "no-key",
         [UNREAD_OTHERS] = "for-others",
+        [UNREAD_ERASED] = "erased",
         [UNREAD_SEALED] = "does-not-open",
         [UNREAD_FORM] = "not-well-formed",
     };
@@ -63,10 +64,10 @@ static void note_unreadable(void *context, const struct verify_unreadable *unrea
     v->unreadable_count++;
 }
 
-static bool is_for_others(void *context, const struct key_id *key)
+static bool is_for_others(void *context, struct bytes site, const struct key_id *key)
 {
     const struct verifying *v = context;
-    return projector_denies(v->request->daemon->projector, key);
+    return projector_denies(v->request->daemon->projector, site, key);
 }
 
 static bool note_progress(void *context, uint64_t done, uint64_t total)

@@ -99,7 +99,7 @@ static const struct data_key *key_of(struct verify_run *run, const struct key_id
 static void note_unreadable(struct verify_run *run, const char *where, const struct device_id *device,
                             enum verify_unread why)
 {
-    *(why == UNREAD_NO_KEY || why == UNREAD_OTHERS ? &run->site->sealed : &run->site->unreadable) += 1;
+    *(why == UNREAD_SEALED || why == UNREAD_FORM ? &run->site->unreadable : &run->site->sealed) += 1;
     for (size_t i = 0; i < run->unreadable_count; i++)
         if (run->unreadable[i].why == why && device_id_equal(&run->unreadable[i].device, device)) {
             run->unreadable[i].count++;
@@ -125,10 +125,13 @@ static void tell_unreadable(struct verify_run *run)
     run->unreadable_count = 0;
 }
 
-static bool is_for_others(const struct verify_run *run, const struct key_id *key)
+static enum verify_unread why_no_key(const struct verify_run *run, const struct key_id *key)
 {
     const struct verify_options *o = run->options;
-    return o->for_others != NULL && o->for_others(o->context, key);
+    if (keyring_erased(o->keyring, key))
+        return UNREAD_ERASED;
+    return o->for_others != NULL && o->for_others(o->context, bytes_str(run->site->site), key) ? UNREAD_OTHERS
+                                                                                               : UNREAD_NO_KEY;
 }
 
 bool verify_event(struct verify_run *run, const char *where, struct bytes raw, bool content, struct event *event,
@@ -148,8 +151,7 @@ bool verify_event(struct verify_run *run, const char *where, struct bytes raw, b
         return true;
     const struct data_key *key = key_of(run, &event->clear.key);
     if (key == NULL)
-        note_unreadable(run, where, &event->clear.device,
-                        is_for_others(run, &event->clear.key) ? UNREAD_OTHERS : UNREAD_NO_KEY);
+        note_unreadable(run, where, &event->clear.device, why_no_key(run, &event->clear.key));
     else if (event_open(event, key, &run->plain, &run->body))
         *time = run->body.time;
     else if (run->plain.failed)

@@ -28,6 +28,7 @@ struct verify_site {
 enum verify_unread {
     UNREAD_NO_KEY,  /* its key is not here (yet) */
     UNREAD_OTHERS,  /* … and is for others: a restricted audience that this device is not in */
+    UNREAD_ERASED,  /* … and never comes again: the person was erased */
     UNREAD_SEALED,  /* does not open under its key */
     UNREAD_FORM     /* opens, but is not well-formed */
 };
@@ -54,7 +55,7 @@ struct verify_options {
     /* At the end of each site, for each device that wrote such, and each why. May be NULL. */
     void (*unreadable)(void *context, const struct verify_unreadable *unreadable);
     /* Is this key, which is not here, known to be for others? May be NULL: none is. */
-    bool (*for_others)(void *context, const struct key_id *key);
+    bool (*for_others)(void *context, struct bytes site, const struct key_id *key);
     /* Now and then; false stops (FELLOE_INTERRUPTED). May be NULL. */
     bool (*progress)(void *context, uint64_t done, uint64_t total);
     void *context;

@@ -6,6 +6,7 @@
 
 #include "daemon/report.h"
 #include "daemon/sync/driver_spoke.h"
+#include "proto/event/look.h"
 
 size_t driver_spoke_size(void)
 {
@@ -52,6 +53,7 @@ static void heard(struct spoke_driver *s, const struct msg_welcome *welcome)
     s->clock_skew_ms = clock_wall_ms() - welcome->now_ms;
     s->peer_count = welcome->peer_count < WELCOME_PEERS_MAX ? welcome->peer_count : WELCOME_PEERS_MAX;
     memcpy(s->peers, welcome->peers, s->peer_count * sizeof s->peers[0]);
+    terms_take(s->base.daemon, welcome->terms);
 }
 
 /* ---- outputs ---- */
@@ -78,7 +80,7 @@ static void perform(struct spoke_driver *s, struct spoke_output *output)
         break;
     case SPOKE_KEYS_DENIED:
         if (s->base.daemon->projector != NULL)
-            projector_deny_keys(s->base.daemon->projector, output->keys, output->key_count);
+            projector_deny_keys(s->base.daemon->projector, output->site, output->keys, output->key_count);
         break;
     case SPOKE_CAUGHT_UP:
         driver_spoke_go_on(s);
@@ -190,6 +192,7 @@ static enum felloe_code load(struct driver *driver, struct felloe_error *error)
     char site[SLUG_MAX + 1];
     for (size_t i = 0; loaded && log_site_at(reader, i, site); i++)
         loaded = load_site(s->machine, reader, site);
+    loaded = loaded && load_site(s->machine, reader, AUDIT_SITE);
     loaded = loaded && !log_reader_failed(reader, NULL);
     log_reader_end(reader);
     if (!loaded)

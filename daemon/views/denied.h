@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys that are known to be for others: the hub said so when they were asked for. Events that they seal wait all the
- * same, for a key that may come, and are not counted as lacking anything. Safe to use from any thread. */
+/* Keys that are known to be for others in a site: the hub said so when they were asked for there. (A person who left one
+ * team may be with another of this laptop's: what is denied in the one is had in the other.) Events that they seal wait
+ * all the same, for a key that may come, and are not counted as lacking anything. Safe to use from any thread. */
 #ifndef FELLOE_DAEMON_DENIED_H
 #define FELLOE_DAEMON_DENIED_H
 
@@ -8,17 +9,22 @@
 
 #include "proto/event/event.h"
 
+struct denied_key {
+    struct key_id id;
+    uint32_t site;           /* site_tag */
+};
+
 struct denied {
     pthread_mutex_t mutex;
-    struct key_id *ids; /* ascending */
+    struct denied_key *keys; /* by id, then site */
     size_t count, cap;
 };
 
 void denied_init(struct denied *denied);
 void denied_release(struct denied *denied);
 /* What there is no memory for is asked for again. */
-void denied_add(struct denied *denied, const struct key_id *ids, size_t count);
-bool denied_has(struct denied *denied, const struct key_id *id);
+void denied_add(struct denied *denied, struct bytes site, const struct key_id *ids, size_t count);
+bool denied_has(struct denied *denied, struct bytes site, const struct key_id *id);
 /* A new connection: the hub is asked again. */
 void denied_clear(struct denied *denied);
 

@@ -135,7 +135,7 @@ static void publish_missing(struct projector *p, struct views_txn *txn, struct b
     struct key_id missing[KEYS_MAX];
     size_t count = 0;
     while (count < KEYS_MAX && views_waiting_key(txn, site, &from, &key)) {
-        if (!keyring_has(p->config.keyring, &key) && !denied_has(&p->denied, &key))
+        if (!keyring_has(p->config.keyring, &key) && !denied_has(&p->denied, site, &key))
             missing[count++] = key;
         from = key;
         size_t at = sizeof from.b;
@@ -570,9 +570,9 @@ size_t projector_missing_keys(struct projector *p, struct bytes site, struct key
     return count;
 }
 
-void projector_deny_keys(struct projector *p, const struct key_id *ids, size_t count)
+void projector_deny_keys(struct projector *p, struct bytes site, const struct key_id *ids, size_t count)
 {
-    denied_add(&p->denied, ids, count);
+    denied_add(&p->denied, site, ids, count);
     projector_poke(p); /* others may be missing, which there was no room for */
 }
 
@@ -582,7 +582,7 @@ void projector_deny_nothing(struct projector *p)
     projector_poke(p);
 }
 
-bool projector_denies(struct projector *p, const struct key_id *id)
+bool projector_denies(struct projector *p, struct bytes site, const struct key_id *id)
 {
-    return denied_has(&p->denied, id);
+    return denied_has(&p->denied, site, id);
 }

@@ -51,9 +51,9 @@ void projector_forget(struct projector *projector, const struct person_id *perso
 /* Keys that were met and are not in the keyring, to be asked of the hub; up to `max`. */
 size_t projector_missing_keys(struct projector *projector, struct bytes site, struct key_id *out, size_t max);
 
-/* The hub said that these are for others: they are not missing, until a new connection forgets it. */
-void projector_deny_keys(struct projector *projector, const struct key_id *ids, size_t count);
+/* The hub said that in this site these are for others: they are not missing there, until a new connection forgets it. */
+void projector_deny_keys(struct projector *projector, struct bytes site, const struct key_id *ids, size_t count);
 void projector_deny_nothing(struct projector *projector);
-bool projector_denies(struct projector *projector, const struct key_id *id);
+bool projector_denies(struct projector *projector, struct bytes site, const struct key_id *id);
 
 #endif
