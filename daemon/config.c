@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/store/file.h"
+#include "proto/event/terms.h"
 
 #define CONFIG_NAME "felloe.conf"
 /* inih's own limit (its buffer of 200 holds the line's end too); a longer line would be cut into two. */
@@ -173,6 +174,11 @@ static void set_ticket_hours(struct parse *parse, const char *value)
     parse->config->ticket_hours = number(parse, "ticket_hours", value, 1, 24 * 31);
 }
 
+static void set_lease_hours(struct parse *parse, const char *value)
+{
+    parse->config->lease_hours = number(parse, "lease_hours", value, 0, LEASE_HOURS_MAX);
+}
+
 static void set_hub(struct parse *parse, const char *value)
 {
     set_address(parse, parse->config->hub, "hub", value);
@@ -203,6 +209,7 @@ static const struct setting {
     {"hub", "advertise", set_advertise},
     {"hub", "site", set_site},
     {"hub", "ticket_hours", set_ticket_hours},
+    {"hub", "lease_hours", set_lease_hours},
     {"spoke", "hub", set_hub},
     {"spoke", "proxy", set_proxy},
     {"spoke", "pull_wait", set_pull_wait},
@@ -262,7 +269,7 @@ static void check_whole(struct parse *parse)
 
 static void defaults(struct config *config)
 {
-    *config = (struct config){.level = LEVEL_INFO, .pull_wait_s = 20, .ticket_hours = 24};
+    *config = (struct config){.level = LEVEL_INFO, .pull_wait_s = 20, .ticket_hours = 24, .lease_hours = 72};
 }
 
 void config_start(struct config *config, enum role role)
@@ -339,9 +346,12 @@ static void write_hub(FILE *out, const struct config *config)
             "advertise = %s\n\n"
             "; How many hours a ticket is good for, unless the invitation says otherwise.\n"
             "ticket_hours = %u\n\n"
+            "; A laptop that has not heard from this hub for so many hours shows no record until it has; recording goes\n"
+            "; on. 0: there is no such lease.\n"
+            "lease_hours = %u\n\n"
             "; One line a site. 'commons' is the one that every laptop is in. Add lines at will (then: kill -HUP);\n"
             "; a site that has been used is never taken away.\n",
-            config->listen, config->advertise, config->ticket_hours);
+            config->listen, config->advertise, config->ticket_hours, config->lease_hours);
     for (uint32_t i = 0; i < config->site_count; i++)
         fprintf(out, "site = %s\n", config->sites[i]);
 }
@@ -370,7 +380,7 @@ enum felloe_code config_write(const struct config *config, const char *dir, stru
         return felloe_fail(error, FELLOE_FAILED, "out of memory while writing the configuration");
     fprintf(out,
             "; Felloe's configuration of this directory. Check it with: felloed --dir DIR --check\n"
-            "; After a change, kill -HUP the daemon (log, site, ticket_hours) or start it again (the rest).\n\n"
+            "; After a change, kill -HUP the daemon (log, site, ticket_hours, lease_hours) or start it again (the rest).\n\n"
             "[felloe]\n"
             "; What this directory is: hub or spoke. Decided when it was made.\n"
             "role = %s\n\n"

@@ -19,6 +19,7 @@ struct config {
     enum log_level level;
     uint32_t pull_wait_s;    /* spoke: how long the hub may hold back an answer when there is no news */
     uint32_t ticket_hours;   /* hub: how long a ticket is good for */
+    uint32_t lease_hours;    /* hub: how long a laptop shows the record without it; 0: for ever */
 };
 
 /* The defaults of a role. */

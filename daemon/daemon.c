@@ -244,6 +244,10 @@ static enum felloe_code open_all(struct running *running, struct felloe_error *e
     if (code == FELLOE_OK)
         code = open_keys(daemon, error);
     if (code == FELLOE_OK)
+        terms_open(daemon);
+    if (code == FELLOE_OK)
+        lease_open(daemon);
+    if (code == FELLOE_OK)
         code = open_log(daemon, 0, error);
     if (code == FELLOE_OK)
         code = open_views(running, error);
@@ -281,6 +285,7 @@ static void close_all(struct running *running)
     close_log(running);
     loop_timer_free(running->watchdog);
     loop_timer_free(running->keys_again);
+    lease_close(daemon);
     if (daemon->keyring != NULL)
         keyring_close(daemon->keyring);
     loop_wake_free(running->completed);

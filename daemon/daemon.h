@@ -5,11 +5,13 @@
 
 #include "daemon/config.h"
 #include "daemon/happened.h"
+#include "daemon/lease.h"
 #include "daemon/sync/driver.h"
 #include "daemon/log/event_log.h"
 #include "daemon/views/projector.h"
 #include "daemon/views/settle_numbers.h"
 #include "daemon/queue.h"
+#include "daemon/terms.h"
 
 struct uv_loop_s;
 struct control_server;
@@ -28,6 +30,8 @@ struct daemon {
     struct driver *driver;
     struct control_server *control;
     struct happened happened;    /* what `felloe status` tells of it */
+    struct terms terms;          /* what the hub told all laptops; at the hub, what it tells */
+    struct lease lease;
     struct settle_numbers *settle_numbers;
     unsigned sites_adding; /* jobs under way; and whether the configuration was read again meanwhile */
     bool sites_again;

@@ -37,12 +37,17 @@ void daemon_read_config(struct daemon *daemon)
                    now->sites[i]);
     now->level = next.level;
     now->ticket_hours = next.ticket_hours;
+    now->lease_hours = next.lease_hours;
     memcpy(now->advertise, next.advertise, sizeof now->advertise);
     for (uint32_t i = 0; i < next.site_count; i++)
         if (config_add_site(now, next.sites[i], &error) != FELLOE_OK)
             report(LEVEL_ERROR, "%s", error.message);
     report_level(now->level);
     sites_add_new(daemon);
+    if (daemon->config.role == ROLE_HUB) {
+        terms_open(daemon);
+        driver_terms_changed(daemon->driver);
+    }
     report(LEVEL_INFO, "the configuration was read again");
 }
 

@@ -46,5 +46,6 @@ bool driver_device_heard(struct driver *driver, const struct device_id *device, 
 void driver_ticket_added(struct driver *driver, const struct ticket_record *ticket);
 void driver_device_changed(struct driver *driver, const struct device_record *device);
 void driver_site_added(struct driver *driver, struct bytes site);
+void driver_terms_changed(struct driver *driver); /* daemon->terms */
 
 #endif

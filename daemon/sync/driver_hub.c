@@ -326,7 +326,8 @@ static enum felloe_code load(struct driver *driver, struct felloe_error *error)
     struct loading loading = {.h = h};
     h->machine = hub_new(&config);
     bool loaded = h->machine != NULL && load_sites(h, reader) && log_devices(reader, load_device, &loading) &&
-                  !loading.failed && log_tickets(reader, load_ticket, &loading) && !log_reader_failed(reader, NULL);
+                  !loading.failed && log_tickets(reader, load_ticket, &loading) && !log_reader_failed(reader, NULL) &&
+                  hub_set_terms(h->machine, &driver->daemon->terms);
     log_reader_end(reader);
     if (!loaded)
         return felloe_fail(error, FELLOE_FAILED, "what the log holds could not be loaded into memory");

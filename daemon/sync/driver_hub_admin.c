@@ -83,6 +83,13 @@ void driver_device_changed(struct driver *driver, const struct device_record *de
     driver_retick(driver); /* what a revoked device waits for is refused now */
 }
 
+void driver_terms_changed(struct driver *driver)
+{
+    struct hub_driver *h = hub_of(driver);
+    if (h->machine != NULL && !hub_set_terms(h->machine, &driver->daemon->terms))
+        driver_restart(driver, "out of memory");
+}
+
 void driver_site_added(struct driver *driver, struct bytes site)
 {
     struct hub_driver *h = hub_of(driver);

@@ -38,7 +38,7 @@ static bool same(const struct config *a, const struct config *b)
         if (strcmp(a->sites[i], b->sites[i]) != 0)
             return false;
     return strcmp(a->listen, b->listen) == 0 && strcmp(a->advertise, b->advertise) == 0 &&
-           a->ticket_hours == b->ticket_hours && a->site_count == b->site_count;
+           a->ticket_hours == b->ticket_hours && a->lease_hours == b->lease_hours && a->site_count == b->site_count;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -53,6 +53,7 @@ static void what_a_hub_writes_is_read_back(void **state)
     strcpy(written.advertise, "tcp://hub.example.org:7311");
     written.level = LEVEL_DEBUG;
     written.ticket_hours = 48;
+    written.lease_hours = 12;
     assert_int_equal(config_add_site(&written, "commons", NULL), FELLOE_OK);
     assert_int_equal(config_add_site(&written, "high-peak", NULL), FELLOE_OK);
     assert_int_equal(config_add_site(&written, "high-peak", NULL), FELLOE_OK);
@@ -64,6 +65,7 @@ static void what_a_hub_writes_is_read_back(void **state)
     assert_int_equal(read.role, ROLE_HUB);
     assert_int_equal(read.level, LEVEL_DEBUG);
     assert_int_equal(read.ticket_hours, 48);
+    assert_int_equal(read.lease_hours, 12);
     assert_int_equal(read.site_count, 2);
     assert_string_equal(read.sites[1], "high-peak");
 
