@@ -121,7 +121,7 @@ static enum felloe_code open_image(const char *folder, const struct identity *id
         code = swap_make_folder(keys, error);
     if (code == FELLOE_OK)
         code = backup_file_image(file, image, error);
-    return code == FELLOE_OK ? keyring_open(out, folder, identity->keyring_key, error) : code;
+    return code == FELLOE_OK ? keyring_open(out, folder, identity_keyring_key(identity), error) : code;
 }
 
 /* A keyring that cannot be opened is kept aside, for there is one to put in its place. */
@@ -129,7 +129,7 @@ static enum felloe_code open_here(const char *dir, const struct identity *identi
                                   struct restore_outcome *outcome, struct felloe_error *error)
 {
     char folder[PATH_MAX], keys[PATH_MAX];
-    enum felloe_code code = keyring_open(out, dir, identity->keyring_key, error);
+    enum felloe_code code = keyring_open(out, dir, identity_keyring_key(identity), error);
     if (code != FELLOE_DAMAGED)
         return code;
     code = swap_prepare(dir, "keys", folder, error);
@@ -139,7 +139,7 @@ static enum felloe_code open_here(const char *dir, const struct identity *identi
         code = swap_make_folder(keys, error);
     if (code == FELLOE_OK)
         code = swap_in(dir, "keys", "before-restore", outcome->keys_kept, error);
-    return code == FELLOE_OK ? keyring_open(out, dir, identity->keyring_key, error) : code;
+    return code == FELLOE_OK ? keyring_open(out, dir, identity_keyring_key(identity), error) : code;
 }
 
 void restore_tidy(const char *dir, const char *what)

@@ -254,7 +254,7 @@ enum felloe_code restore_log(const char *dir, const struct identity *identity, c
 {
     struct known known = {.epoch = file->head.epoch};
     struct keyring *keyring;
-    enum felloe_code code = keyring_open(&keyring, dir, identity->keyring_key, error);
+    enum felloe_code code = keyring_open(&keyring, dir, identity_keyring_key(identity), error);
     if (code != FELLOE_OK)
         return code;
     code = ask(dir, identity, keyring, &known, out, error);

@@ -94,7 +94,7 @@ enum felloe_code setup_log_open(struct setup_log *setup, const char *dir, const 
 {
     *setup = (struct setup_log){0};
     queue_init(&setup->queue, NULL, NULL);
-    enum felloe_code code = keyring_open(&setup->keyring, dir, identity->keyring_key, error);
+    enum felloe_code code = keyring_open(&setup->keyring, dir, identity_keyring_key(identity), error);
     if (code == FELLOE_OK) {
         const struct event_log_config config = {
             .dir = dir, .identity = identity, .keyring = setup->keyring, .completions = &setup->queue};

@@ -34,7 +34,7 @@ static enum felloe_code look_at_keys(const char *dir, const struct identity *ide
     struct felloe_error why = {0};
     if (!is_there(dir, "keys", out->keys_damage))
         return FELLOE_OK;
-    enum felloe_code code = keyring_open(&keyring, dir, identity->keyring_key, &why);
+    enum felloe_code code = keyring_open(&keyring, dir, identity_keyring_key(identity), &why);
     if (code == FELLOE_DAMAGED) {
         snprintf(out->keys_damage, sizeof out->keys_damage, "%s", why.message);
         return FELLOE_OK;
@@ -58,7 +58,7 @@ static enum felloe_code repair_keys(const char *dir, const struct identity *iden
     struct keyring *keyring;
     enum felloe_code code = swap_prepare(dir, "keys", new, error);
     if (code == FELLOE_OK)
-        code = keyring_open(&keyring, new, identity->keyring_key, error);
+        code = keyring_open(&keyring, new, identity_keyring_key(identity), error);
     if (code != FELLOE_OK)
         return code;
     code = keyring_repair(damaged, keyring, &out->keys, error);
@@ -112,7 +112,7 @@ static enum felloe_code repair_log(const char *dir, const struct identity *ident
     struct keyring *keyring;
     enum felloe_code code = swap_prepare(dir, "log", new, error);
     if (code == FELLOE_OK)
-        code = keyring_open(&keyring, dir, identity->keyring_key, error);
+        code = keyring_open(&keyring, dir, identity_keyring_key(identity), error);
     if (code != FELLOE_OK)
         return code;
     queue_init(&queue, NULL, NULL);

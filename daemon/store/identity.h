@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who this daemon is: its keys, and for a spoke the hub that its ticket pinned. One file, D/identity, mode 0600,
- * written whole (temporary file, fsync, rename, fsync of the folder). */
+ * written whole (temporary file, fsync, rename, fsync of the folder). It holds what a locked daemon needs to share and
+ * to receive; what opens the record is in the vault (daemon/store/vault.h). */
 #ifndef FELLOE_DAEMON_IDENTITY_H
 #define FELLOE_DAEMON_IDENTITY_H
 
+#include "daemon/store/keyring.h"
 #include "felloe/error.h"
 #include "proto/event/key_record.h"
 #include "proto/event/signature.h"
@@ -14,6 +16,7 @@ enum role { ROLE_HUB, ROLE_SPOKE };
 struct identity {
     enum role role;
     bool joined;                  /* a spoke: the hub has answered its ticket */
+    bool locked;                  /* the vault is shut: box secrets and keyring_key are zeros */
     struct device_id device;
     char worker[SLUG_MAX + 1];    /* who records, unless a request says otherwise */
     char label[LABEL_MAX + 1];    /* what this device is called; a hub's name */
@@ -21,8 +24,9 @@ struct identity {
     struct sign_secret sign_secret;
     struct box_public box_public;
     struct box_secret box_secret;
+    struct box_secret box_before, box_next; /* while keys change: what still opens, what is to come; zeros: none */
     uint8_t curve_public[32], curve_secret[32];
-    uint8_t keyring_key[32];      /* wraps the data keys at rest */
+    uint8_t keyring_key[KEYRING_KEY_SIZE]; /* wraps the data keys at rest: see keyring_open */
     /* a spoke's hub */
     char hub_address[256];
     char hub_name[LABEL_MAX + 1];
@@ -38,6 +42,12 @@ struct identity {
 static inline bool identity_is_hub(const struct identity *me, const struct device_id *device)
 {
     return device_id_equal(device, me->role == ROLE_HUB ? &me->device : &me->hub_device);
+}
+
+/* What keyring_open needs of it. */
+static inline const uint8_t *identity_keyring_key(const struct identity *me)
+{
+    return me->locked ? NULL : me->keyring_key;
 }
 
 /* Fresh random keys; everything else is zero. */

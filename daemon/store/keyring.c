@@ -5,7 +5,7 @@
  *                          members (2), nonce (24), sealed: key (32), members (length (1), worker)…, tag (16)
  *   owners  kind (1), owner (16), site, NUL, number (4) -> key id; numbers from 0 in the order in which they came
  *
- * Sealed with XChaCha20-Poly1305 under the keyring key; the key id and all that stands before the nonce is associated
+ * Sealed with XChaCha20-Poly1305 under a half of the keyring key, by kind; the key id and all that stands before the nonce is associated
  * data, so that no key can be passed off as another's. */
 #include <limits.h>
 #include <sodium.h>
@@ -24,7 +24,7 @@ static const char *const table_names[] = {"keys", "owners", "erased", "devices",
 #define MEMBERS_MAX (AUDIENCE_MAX * (1 + SLUG_MAX))
 #define VALUE_MAX   (CLEAR_MAX + NONCE_SIZE + SEALED_SIZE + MEMBERS_MAX)
 
-enum felloe_code keyring_open(struct keyring **out, const char *dir, const uint8_t keyring_key[32],
+enum felloe_code keyring_open(struct keyring **out, const char *dir, const uint8_t *keyring_key,
                               struct felloe_error *error)
 {
     *out = NULL;
@@ -51,9 +51,17 @@ enum felloe_code keyring_open(struct keyring **out, const char *dir, const uint8
     keyring_wipe_again(keyring);
     if (sodium_mlock(keyring->key, sizeof keyring->key) != 0)
         report(LEVEL_WARNING, "the keyring's key may be swapped to disk: locking memory is not permitted here");
-    memcpy(keyring->key, keyring_key, sizeof keyring->key);
+    keyring->locked = keyring_key == NULL;
+    if (keyring_key != NULL)
+        memcpy(keyring->key, keyring_key, sizeof keyring->key);
+    keyring->second = !sodium_is_zero(keyring->key + KEYRING_HALF_SIZE, KEYRING_HALF_SIZE);
     *out = keyring;
     return FELLOE_OK;
+}
+
+bool keyring_opens(const struct keyring *keyring, enum key_kind kind)
+{
+    return !keyring->locked && (keyring->second || !key_kind_restricted(kind));
 }
 
 void keyring_close(struct keyring *keyring)
@@ -144,6 +152,11 @@ static bool read_members(struct bytes in, struct audience *out)
     return true;
 }
 
+static const uint8_t *half_of(const struct keyring *keyring, enum key_kind kind)
+{
+    return keyring->key + (key_kind_restricted(kind) ? KEYRING_HALF_SIZE : 0);
+}
+
 static size_t seal(const struct keyring *keyring, const struct key_record *record, uint8_t out[VALUE_MAX])
 {
     uint8_t plain[DATA_KEY_SIZE + MEMBERS_MAX];
@@ -163,7 +176,7 @@ static size_t seal(const struct keyring *keyring, const struct key_record *recor
     randombytes_buf(nonce, NONCE_SIZE);
     struct associated a = associate(&record->id, bytes_of(out, clear));
     crypto_aead_xchacha20poly1305_ietf_encrypt(nonce + NONCE_SIZE, NULL, plain, DATA_KEY_SIZE + members, a.b, a.len,
-                                               NULL, nonce, keyring->key);
+                                               NULL, nonce, half_of(keyring, record->kind));
     sodium_memzero(plain, sizeof plain);
     return clear + NONCE_SIZE + SEALED_SIZE + members;
 }
@@ -206,19 +219,32 @@ bool keyring_clear_part(struct bytes value, struct key_record *out)
     return true;
 }
 
+/* A restricted key from before there were two halves is under the first. */
+static bool unseal(const struct keyring *keyring, enum key_kind kind, struct bytes sealed, const uint8_t *nonce,
+                   const struct associated *a, uint8_t *plain)
+{
+    const uint8_t *half = half_of(keyring, kind);
+    for (unsigned i = 0; i < 2; i++, half = keyring->key) {
+        if (crypto_aead_xchacha20poly1305_ietf_decrypt(plain, NULL, NULL, sealed.data, sealed.len, a->b, a->len, nonce,
+                                                       half) == 0)
+            return true;
+        if (half == keyring->key)
+            break;
+    }
+    return false;
+}
+
 bool keyring_open_value(const struct keyring *keyring, const struct key_id *id, struct bytes value,
                         struct key_record *out)
 {
     struct parts parts;
     uint8_t plain[DATA_KEY_SIZE + MEMBERS_MAX];
-    if (!keyring_clear_part(value, out) || !find_parts(value, &parts))
+    if (!keyring_clear_part(value, out) || !find_parts(value, &parts) || !keyring_opens(keyring, out->kind))
         return false;
     out->id = *id;
     struct associated a = associate(id, bytes_of(value.data, parts.clear));
     const uint8_t *nonce = value.data + parts.clear;
-    bool opened = crypto_aead_xchacha20poly1305_ietf_decrypt(plain, NULL, NULL, nonce + NONCE_SIZE,
-                                                             SEALED_SIZE + parts.members, a.b, a.len, nonce,
-                                                             keyring->key) == 0;
+    bool opened = unseal(keyring, out->kind, bytes_of(nonce + NONCE_SIZE, SEALED_SIZE + parts.members), nonce, &a, plain);
     opened = opened && read_members(bytes_of(plain + DATA_KEY_SIZE, parts.members), &out->members) &&
              key_record_members_fit(out);
     if (opened)
@@ -236,6 +262,12 @@ void keyring_owner_key(struct store_key *key, enum key_kind kind, const struct p
     key_put(key, owner->b, sizeof owner->b);
     key_put(key, site.data, site.len);
     key_put_u8(key, 0);
+}
+
+static bool value_opens(const struct keyring *keyring, struct bytes value)
+{
+    struct parts parts;
+    return find_parts(value, &parts) && keyring_opens(keyring, (enum key_kind)value.data[0]);
 }
 
 /* Is the same key there already? FELLOE_NOT_FOUND: no. FELLOE_DAMAGED: another key has this id. */
@@ -285,6 +317,11 @@ static enum felloe_code add_new(struct keyring *keyring, struct store_txn *txn, 
                                 size_t count, size_t *added, struct felloe_error *error)
 {
     for (size_t i = 0; i < count; i++) {
+        if (!keyring_opens(keyring, records[i].kind))
+            return felloe_fail(error, FELLOE_DENIED,
+                               keyring->locked ? "this laptop is locked: no key can be added"
+                                               : "restricted keys cannot be added in this session: it is not the "
+                                                 "laptop's own worker's");
         if (store_get(txn, T_ERASED, bytes_of(records[i].id.b, sizeof records[i].id.b), NULL))
             continue;
         enum felloe_code code = compare(keyring, txn, &records[i], error);
@@ -324,7 +361,9 @@ static enum felloe_code get(struct keyring *keyring, struct store_txn *txn, cons
     struct bytes value;
     if (!store_get(txn, T_KEYS, bytes_of(id->b, sizeof id->b), &value))
         return FELLOE_NOT_FOUND;
-    return keyring_open_value(keyring, id, value, out) ? FELLOE_OK : FELLOE_DAMAGED;
+    if (keyring_open_value(keyring, id, value, out))
+        return FELLOE_OK;
+    return value_opens(keyring, value) || !find_parts(value, &(struct parts){0}) ? FELLOE_DAMAGED : FELLOE_NOT_FOUND;
 }
 
 enum felloe_code keyring_get(struct keyring *keyring, const struct key_id *id, struct key_record *out)
@@ -338,6 +377,17 @@ enum felloe_code keyring_get(struct keyring *keyring, const struct key_id *id, s
 }
 
 bool keyring_has(struct keyring *keyring, const struct key_id *id)
+{
+    struct store_txn *txn = keyring_begin_read(keyring);
+    if (txn == NULL)
+        return false;
+    struct bytes value;
+    bool there = store_get(txn, T_KEYS, bytes_of(id->b, sizeof id->b), &value) && value_opens(keyring, value);
+    keyring_end(keyring, txn);
+    return there;
+}
+
+bool keyring_holds(struct keyring *keyring, const struct key_id *id)
 {
     struct store_txn *txn = keyring_begin_read(keyring);
     if (txn == NULL)

@@ -9,18 +9,29 @@
 
 struct keyring;
 
-enum felloe_code keyring_open(struct keyring **out, const char *dir, const uint8_t keyring_key[32],
+/* The keyring key has two halves: the first wraps ordinary data keys, the second those of restricted audiences (kinds 3
+ * and 4). A second half of zeros: this session is a second worker's on somebody's laptop, and has no restricted keys. */
+#define KEYRING_KEY_SIZE  64
+#define KEYRING_HALF_SIZE 32
+
+/* `keyring_key` NULL: locked. Then no key can be had or added, and all else goes on: what is here, what is erased, what
+ * comes and what goes out as it is wrapped for the pair (`in` and `out`, below). */
+enum felloe_code keyring_open(struct keyring **out, const char *dir, const uint8_t *keyring_key,
                               struct felloe_error *error);
+/* Can keys of this kind be opened and added now? */
+bool keyring_opens(const struct keyring *keyring, enum key_kind kind);
 void keyring_close(struct keyring *keyring);
 
 /* Adds those that are not there yet, durable on return. A record whose id is there with other bytes is refused
  * (FELLOE_DAMAGED); a person's key may be used in several sites (record.site says where it was made). */
 enum felloe_code keyring_add(struct keyring *keyring, const struct key_record *records, size_t count,
                              struct felloe_error *error);
-/* FELLOE_NOT_FOUND (no message) when it is not there. */
+/* FELLOE_NOT_FOUND (no message) when it is not there, or cannot be opened in this session. */
 enum felloe_code keyring_get(struct keyring *keyring, const struct key_id *id, struct key_record *out);
-/* Is it there? Opens nothing. */
+/* Would keyring_get give it? Opens nothing. */
 bool keyring_has(struct keyring *keyring, const struct key_id *id);
+/* Is it here in any form, so that it need not be asked for: to be had, of another session's, or waiting in `in`? */
+bool keyring_holds(struct keyring *keyring, const struct key_id *id);
 /* The key that seals what is about no person in a site: the first that came, which none after it replaces.
  * FELLOE_NOT_FOUND (no message): none. */
 enum felloe_code keyring_site_key(struct keyring *keyring, struct bytes site, struct key_record *out);

@@ -15,7 +15,8 @@ enum { T_KEYS, T_OWNERS, T_ERASED, T_DEVICES, T_META, T_AWAY, T_COUNT };
 struct keyring {
     struct store *store;
     char dir[PATH_MAX]; /* in which D/keys lies */
-    uint8_t key[32];
+    uint8_t key[KEYRING_KEY_SIZE];
+    bool locked, second; /* second: the second half is there */
     atomic_bool failed;
     pthread_rwlock_t lock; /* held for reading by every transaction, for writing while the file is written anew */
 };
@@ -31,6 +32,7 @@ void keyring_owner_key(struct store_key *key, enum key_kind kind, const struct p
 size_t keyring_value_size(struct bytes begin);
 /* What a row says without being opened: kind, owner, site. */
 bool keyring_clear_part(struct bytes value, struct key_record *out);
+/* False, too, when this session lacks what opens it: keyring_opens says. */
 bool keyring_open_value(const struct keyring *keyring, const struct key_id *id, struct bytes value,
                         struct key_record *out);
 /* Removes the keyrings put aside in this directory (keyring_aside.c). */

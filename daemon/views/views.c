@@ -18,7 +18,8 @@
 
 static const char *const table_names[VIEWS_TABLE_COUNT] = {"meta",     "docs",   "rows",    "rowkeys", "names",
                                                            "timeline", "events", "devices", "waiting", "origins",
-                                                           "restricted", "restrictedtimeline", "shares"};
+                                                           "restricted", "restrictedtimeline", "shares",
+                                                           "witnesses"};
 
 struct views {
     pthread_rwlock_t lock;   /* readers share; making it anew excludes them */
@@ -169,7 +170,7 @@ static void derive_blind_key(struct views *views, const struct identity *identit
 {
     static const char purpose[] = "felloe views blind index";
     crypto_generichash(views->blind_key, sizeof views->blind_key, (const uint8_t *)purpose, sizeof purpose,
-                       identity->keyring_key, sizeof identity->keyring_key);
+                       identity->keyring_key, KEYRING_HALF_SIZE);
 }
 
 enum felloe_code views_open(struct views **out, const struct views_options *options, struct felloe_error *error)

@@ -9,9 +9,9 @@
 
 #include "daemon/store/keyring.h"
 
-static const uint8_t wrapping[32] = {1, 2, 3};
+static const uint8_t wrapping[KEYRING_KEY_SIZE] = {1, 2, 3, [KEYRING_HALF_SIZE] = 4};
 
-static struct keyring *open_ring(const struct given_dir *dir, const uint8_t key[32])
+static struct keyring *open_ring(const struct given_dir *dir, const uint8_t *key)
 {
     struct keyring *ring;
     struct felloe_error error = {0};
@@ -208,7 +208,7 @@ static void another_wrapping_key_opens_nothing(void **state)
     struct key_record record = person_key(1), got;
     assert_int_equal(keyring_add(ring, &record, 1, NULL), FELLOE_OK);
     keyring_close(ring);
-    const uint8_t other[32] = {9};
+    const uint8_t other[KEYRING_KEY_SIZE] = {9, [KEYRING_HALF_SIZE] = 9};
     ring = open_ring(&dir, other);
     assert_int_equal(keyring_get(ring, &record.id, &got), FELLOE_DAMAGED);
     keyring_close(ring);
