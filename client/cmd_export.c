@@ -45,11 +45,12 @@ static bool write_event(void *context, const struct felloe_value *event)
 
 static enum felloe_code write_events(struct cli *cli, struct exporting *run, const char *name)
 {
-    const struct felloe_argument site = {.name = "site", .kind = FELLOE_TEXT, .text = cli_option(cli, "site")};
+    const struct felloe_argument arguments[] = {{.name = "for", .kind = FELLOE_TEXT, .text = "export"},
+                                                {.name = "site", .kind = FELLOE_TEXT, .text = cli_option(cli, "site")}};
     progress_init(&run->progress, "exporting", cli->json);
     enum felloe_code code = cli_connect(cli);
     if (code == FELLOE_OK)
-        code = felloe_stream(cli->client, "log", &site, 1, write_event, run, NULL, NULL, &cli->error);
+        code = felloe_stream(cli->client, "log", arguments, 2, write_event, run, NULL, NULL, &cli->error);
     progress_end(&run->progress);
     if (code == FELLOE_OK && interrupted())
         return cli_fail(cli, FELLOE_INTERRUPTED, "stopped; %s is as it was before", name);

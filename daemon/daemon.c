@@ -13,6 +13,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "daemon/audit.h"
 #include "daemon/lock.h"
 #include "daemon/report.h"
 #include "daemon/setup/setup_swap.h"
@@ -283,6 +284,7 @@ static void close_all(struct running *running)
     control_server_close(daemon->control);
     daemon->control = NULL;
     close_log(running);
+    audit_close(daemon);
     loop_timer_free(running->watchdog);
     loop_timer_free(running->keys_again);
     lease_close(daemon);

@@ -15,6 +15,7 @@
 
 struct uv_loop_s;
 struct control_server;
+struct audit;
 
 struct daemon {
     const char *dir;
@@ -32,6 +33,7 @@ struct daemon {
     struct happened happened;    /* what `felloe status` tells of it */
     struct terms terms;          /* what the hub told all laptops; at the hub, what it tells */
     struct lease lease;
+    struct audit *audit;         /* the key that looks are sealed with; NULL before the first */
     struct settle_numbers *settle_numbers;
     unsigned sites_adding; /* jobs under way; and whether the configuration was read again meanwhile */
     bool sites_again;

@@ -42,8 +42,8 @@
                                    view news). END {as_of, looked (ms: when they did last), total, worker, noted,
                                    problem (why it could not be noted), names} */ \
     V(STATUS, "status")         /* END {role, name, device, worker, hub {…}, sites: [map]}: see status --json */ \
-    V(LOG, "log")               /* site, from (text), follow, opened (default true), names, limit. DATA events;
-                                   with names each has a 13th item: the person's name (str or nil) */ \
+    V(LOG, "log")               /* site, from (text), follow, opened (default true), names, limit, for ("export": what
+                                   is recorded as the reason of the look). DATA events; with names each has a 13th item: the person's name (str or nil) */ \
     V(VERIFY, "verify")         /* PROGRESS. END {role, sites: [map], events, problems: [text], unreadable: [map]} */ \
     V(REBUILD, "rebuild")       /* PROGRESS. END {events, seconds} */ \
     V(DIGEST, "digest")         /* END {sites: [[site, view, rows, hex]]} */ \

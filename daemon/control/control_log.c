@@ -3,6 +3,7 @@
  * on as they come. Read in chunks, each in a short reading of the log. */
 #include <stdlib.h>
 
+#include "daemon/control/control_audit.h"
 #include "daemon/control/control_query.h"
 #include "daemon/views/opened.h"
 
@@ -30,6 +31,8 @@ struct logging {
     struct opener opener;
     struct opened entry;
     struct control_data data;
+    struct control_shown shown;         /* whom the events told so far are about */
+    uint64_t shown_ms;
 };
 
 static void release(void *state)
@@ -38,6 +41,7 @@ static void release(void *state)
     opener_release(&l->opener);
     opened_release(&l->entry);
     buffer_release(&l->name);
+    control_shown_release(&l->shown);
     free(l);
 }
 
@@ -123,6 +127,8 @@ static void tell(struct control_request *request, struct bytes site, const struc
     mp_put_uint(out, clear->seq);
     if (outcome == OPENED) {
         const struct event_body *body = &l->entry.body;
+        if (body->has_subject)
+            control_shown_add(&l->shown, &body->subject);
         put_body(out, body);
         if (l->names)
             put_name(l, out, site, body->has_subject ? &body->subject : &PERSON_ID_NONE);
@@ -256,13 +262,28 @@ static void chunk_sent(struct control_request *request)
     }
 }
 
+static void send_chunk(struct control_request *request)
+{
+    control_send(request, chunk_sent);
+}
+
 static void chunk_read(struct control_request *request)
 {
     struct logging *l = request->state;
+    bool exports = bytes_is(control_arg_text(request, "for"), "export");
     if (l->error.code != FELLOE_OK)
         control_fail(request, &l->error);
     else
-        control_send(request, chunk_sent);
+        control_audit(request, &l->shown, exports ? "export" : "log", "", send_chunk);
+}
+
+/* Who follows for hours looks again and again. */
+static void forget_shown(struct logging *l)
+{
+    if (l->shown_ms != 0 && clock_steady_ms() - l->shown_ms < CONTROL_RECENT_MS)
+        return;
+    l->shown.count = l->shown.noted = 0;
+    l->shown_ms = clock_steady_ms();
 }
 
 static void next_chunk(struct control_request *request)
@@ -270,6 +291,8 @@ static void next_chunk(struct control_request *request)
     struct logging *l = request->state;
     l->commits = event_log_commits(request->daemon->log);
     l->all_told = false;
+    if (l->follow || l->shown_ms == 0)
+        forget_shown(l);
     control_work(request, read_chunk, chunk_read, NULL);
 }
 

@@ -3,6 +3,7 @@
  * taken all of it. */
 #include <stdlib.h>
 
+#include "daemon/control/control_audit.h"
 #include "daemon/control/control_query.h"
 #include "daemon/views/news_scan.h"
 #include "daemon/views/view_team.h"
@@ -16,6 +17,7 @@ struct looking {
     struct news news;
     struct buffer names;        /* map worker -> name */
     char worker[SLUG_MAX + 1];
+    struct control_shown shown; /* whom the rows are about */
     size_t limit, next;         /* rows that are still to be sent */
     bool keep, noted;
 };
@@ -25,6 +27,7 @@ static void release(void *state)
     struct looking *l = state;
     news_release(&l->news);
     buffer_release(&l->names);
+    control_shown_release(&l->shown);
     free(l);
 }
 
@@ -75,6 +78,8 @@ static void read_news(struct control_request *request)
     }
     if (l->error.code == FELLOE_OK && (l->news.failed || l->names.failed))
         felloe_fail(&l->error, FELLOE_FAILED, "Memory ran out while reading the news.");
+    for (size_t i = 0; i < l->news.count; i++)
+        control_shown_row(&l->shown, buffer_bytes(&l->news.rows[i]));
 }
 
 /* ---- the end of the answer ---- */
@@ -148,7 +153,7 @@ static void answer(struct control_request *request)
     if (l->error.code != FELLOE_OK)
         control_fail(request, &l->error);
     else
-        send_rows(request);
+        control_audit(request, &l->shown, "news", "", send_rows);
 }
 
 static void read_now(struct control_request *request)

@@ -2,6 +2,7 @@
 /* search: the entries that say certain words, the best first. */
 #include <stdlib.h>
 
+#include "daemon/control/control_audit.h"
 #include "daemon/control/control_query.h"
 #include "daemon/views/search_scan.h"
 #include "daemon/views/view_team.h"
@@ -15,6 +16,7 @@ struct searching {
     struct search_found found;
     struct buffer names;        /* map worker -> name */
     struct team worker;
+    struct control_shown shown; /* whom the hits are about */
     size_t next;                /* hits that are still to be sent */
 };
 
@@ -24,6 +26,7 @@ static void release(void *state)
     search_found_release(&s->found);
     buffer_release(&s->names);
     team_release(&s->worker);
+    control_shown_release(&s->shown);
     free(s);
 }
 
@@ -76,6 +79,8 @@ static void search(struct control_request *request)
     }
     if (s->error.code == FELLOE_OK && (s->found.failed || s->names.failed))
         felloe_fail(&s->error, FELLOE_FAILED, "Memory ran out while searching.");
+    for (size_t i = 0; i < s->found.count; i++)
+        control_shown_row(&s->shown, buffer_bytes(&s->found.hits[i].cells));
 }
 
 static void put_summary(struct control_request *request)
@@ -125,7 +130,7 @@ static void answer(struct control_request *request)
         return;
     }
     buffer_clear(&request->out); /* a bar that was not sent */
-    send_hits(request);
+    control_audit(request, &s->shown, "search", "", send_hits);
 }
 
 static void search_now(struct control_request *request)

@@ -7,10 +7,12 @@
 #include <assert.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
 
 #include "daemon/control/control.h"
+#include "daemon/control/control_audit.h"
 #include "daemon/control/control_inside.h"
 #include "daemon/control/control_socket.h"
 #include "daemon/loop.h"
@@ -32,6 +34,7 @@ struct control_client {
     size_t unsent;                   /* bytes of answers that it has not taken yet */
     bool reading, closing, taking;
     bool ended;                      /* it has said that it sends no more */
+    struct control_recent recent;    /* whose record it was shown just now */
     bool imports;
 };
 
@@ -63,6 +66,7 @@ static void client_closed(uv_handle_t *handle)
 {
     struct control_client *client = handle->data;
     buffer_release(&client->in);
+    control_shown_release(&client->recent.shown);
     client->server->handles--;
     free(client);
 }
@@ -112,6 +116,22 @@ static void has_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
     }
     client->in.len += (size_t)got;
     take_requests(client);
+}
+
+int64_t control_uid(const struct control_request *request)
+{
+    struct ucred peer;
+    socklen_t len = sizeof peer;
+    uv_os_fd_t fd;
+    if (!request->client || uv_fileno((const uv_handle_t *)&request->client->pipe, &fd) != 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
+        return -1;
+    return (int64_t)peer.uid;
+}
+
+struct control_recent *control_recent(const struct control_request *request)
+{
+    return request->client ? &request->client->recent : NULL;
 }
 
 /* Reads on while there is room for more than is being answered. */

@@ -17,6 +17,7 @@ static void release(void *state)
     buffer_release(&v->about);
     team_release(&v->worker);
     team_release(&v->team);
+    control_shown_release(&v->shown);
     free(v->devices);
     free(v);
 }
@@ -81,6 +82,18 @@ static void begin_rows(struct viewing *v)
     v->last = v->rows.count;
     if (v->limit > 0 && v->last - v->next > v->limit)
         v->last = v->next + (size_t)v->limit;
+}
+
+/* Whom the rows of this page are about, and who was asked about. */
+static void note_shown(struct viewing *v)
+{
+    for (size_t i = 0; i < v->people_count; i++)
+        control_shown_add(&v->shown, &v->people[i]);
+    for (size_t i = v->next; i < v->last; i++) {
+        const struct query_row *row = &v->rows.rows[i];
+        control_shown_add(&v->shown, &row->subject);
+        control_shown_row(&v->shown, bytes_of(v->rows.cells.data + row->begin, row->len));
+    }
 }
 
 /* ---- a person ---- */
@@ -262,19 +275,37 @@ static void read_view(struct control_request *request)
     }
     if (v->error.code == FELLOE_OK && (v->rows.failed || v->names.failed || v->about.failed))
         felloe_fail(&v->error, FELLOE_FAILED, "Memory ran out while reading the view.");
+    begin_rows(v);
+    note_shown(v);
+}
+
+/* The whole record was shown: what else the client asks about them next is part of it. */
+static void show_story(struct control_request *request)
+{
+    struct viewing *v = request->state;
+    control_recent_keep(request, &v->shown);
+    send_rows(request);
 }
 
 static void answer(struct control_request *request)
 {
     struct viewing *v = request->state;
+    const struct view_def *view = v->wish.view;
     if (v->error.code != FELLOE_OK) {
         control_fail(request, &v->error);
-        return;
-    }
-    if (v->wish.view->view == VIEW_FRESHNESS)
+    } else if (view->view == VIEW_FRESHNESS) { /* of laptops */
         view_add_freshness(request);
-    begin_rows(v);
-    send_rows(request);
+        begin_rows(v);
+        send_rows(request);
+    } else if (view->view == VIEW_PERSON) {
+        control_audit(request, &v->shown, "show", "", show_story);
+    } else if (view->view == VIEW_BEFORE_YOU_CALL) {
+        control_audit(request, &v->shown, view->name, "", send_rows);
+    } else if (v->people_count > 0 && control_recent_covers(request, &v->shown)) {
+        send_rows(request);
+    } else {
+        control_audit(request, &v->shown, "view", view->name, send_rows);
+    }
 }
 
 static void read_now(struct control_request *request)

@@ -3,6 +3,7 @@
 #ifndef FELLOE_DAEMON_CONTROL_VIEW_H
 #define FELLOE_DAEMON_CONTROL_VIEW_H
 
+#include "daemon/control/control_audit.h"
 #include "daemon/control/control_query.h"
 #include "daemon/views/view_linked.h"
 #include "daemon/views/view_team.h"
@@ -23,6 +24,7 @@ struct viewing {
     struct heard_device *devices;
     size_t device_count;
     uint64_t after, limit;
+    struct control_shown shown;     /* whom the answer is about */
 };
 
 /* freshness: what the views know, then (on the loop, where the driver can be asked) the rows. */

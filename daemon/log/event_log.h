@@ -52,6 +52,7 @@ struct log_draft {
     } links[LOG_LINKS_MAX];
     size_t link_count;
     struct key_id key;
+    const struct data_key *sealing; /* NULL: the keyring has it */
     struct seen seen;           /* what the views had folded; raised to the stream's last where it was below */
     bool brings_key;            /* at the hub: whoever is fed it gets its key along with it, as of a first use */
     /* results */
@@ -160,7 +161,8 @@ void log_reader_end(struct log_reader *reader);
  * taken for all that there is. `error` may be NULL. */
 bool log_reader_failed(const struct log_reader *reader, struct felloe_error *error);
 
-/* Sites this daemon has, in the order they were added; index from 0. False past the last. */
+/* Sites this daemon has, in the order they were added; index from 0. False past the last. The site `audit`, which every
+ * daemon has (proto/event/look.h), is not among them: it is no part of the record. */
 bool log_site_at(struct log_reader *reader, size_t index, char site[SLUG_MAX + 1]);
 /* Own stream of this incarnation: head, how far it is shared (receipt; at the hub all of it), when the oldest waiting
  * was written. False: no such site. */

@@ -9,6 +9,7 @@
 #include "daemon/log/log_internal.h"
 #include "daemon/report.h"
 #include "proto/event/hlc.h"
+#include "proto/event/look.h"
 
 #define RESERVE_DEFAULT ((size_t)16 << 20)
 
@@ -94,7 +95,10 @@ static bool load_sites(struct event_log *log, struct store_txn *txn)
     struct store_item item;
     struct store_cursor *cursor = store_cursor_open(txn, T_SITES);
     bool more = store_seek(cursor, (struct bytes){0}, &item);
-    for (; more && fine && count < SITES_MAX; more = store_next(cursor, &item)) {
+    for (; more && fine; more = store_next(cursor, &item)) {
+        fine = count < LOG_AUDIT;
+        if (!fine)
+            break;
         fine = item.key.len == 2 && be_u16(item.key.data) == count && slug_valid(item.value) &&
                bytes_to_text(item.value, log->sites[count], sizeof log->sites[0]);
         for (unsigned i = 0; i < count; i++)
@@ -110,7 +114,7 @@ static bool load_sites(struct event_log *log, struct store_txn *txn)
 static void load_time(struct event_log *log, struct store_txn *txn)
 {
     uint64_t latest = 0;
-    for (unsigned site = 0; site < atomic_load(&log->site_count); site++) {
+    for (unsigned site = 0; site < SITES_MAX; site++) {
         struct store_item item;
         struct store_cursor *cursor = store_cursor_open(txn, T_OWN + site);
         if (store_seek_below(cursor, (struct bytes){0}, &item) && item.value.len > OWN_PREFIX &&
@@ -185,6 +189,7 @@ enum felloe_code event_log_open(struct event_log **out, const struct event_log_c
         free(log);
         return felloe_fail(error, FELLOE_USAGE, "the directory's name is too long: %s", config->dir);
     }
+    snprintf(log->sites[LOG_AUDIT], sizeof log->sites[LOG_AUDIT], "%s", AUDIT_SITE);
     log->identity = config->identity;
     log->keyring = config->keyring;
     log->completions = config->completions;

@@ -176,8 +176,8 @@ enum felloe_code log_run_add_site(struct event_log *log, struct log_job *job)
                            job->site, SLUG_MAX);
     uint32_t site = log_write_site(log, job->site, NULL);
     if (site == SITES_MAX) {
-        if (w->site_count == SITES_MAX)
-            return felloe_fail(&job->error, FELLOE_INVALID, "a daemon can be in %u sites at most", SITES_MAX);
+        if (w->site_count == LOG_AUDIT)
+            return felloe_fail(&job->error, FELLOE_INVALID, "a daemon can be in %u sites at most", LOG_AUDIT);
         site = w->site_count++;
         struct store_key key;
         key_start(&key);

@@ -186,7 +186,7 @@ static enum felloe_code write_again(struct again *a, const struct event *event, 
     body->has_was = true;
     if (is_written_again(a, &body->was))
         return FELLOE_OK;
-    enum felloe_code code = log_seal(log, a->job, &clear, body);
+    enum felloe_code code = log_seal(log, a->job, &clear, body, NULL);
     if (code != FELLOE_OK)
         return code;
     struct event_id id;
@@ -282,8 +282,10 @@ enum felloe_code log_run_go_on(struct event_log *log, struct log_job *job)
                            "no incarnation was named for this device to go on as: it stays at %u", w->incarnation);
     for (uint32_t site = 0; site < w->site_count; site++)
         left[site] = (struct left_stream){*log_write_own(log, site), *log_write_after(log, site)};
+    const struct stream_head looks = *log_write_own(log, LOG_AUDIT);
+    const uint64_t looks_shared = log_shared_seq(w->txn, LOG_AUDIT, a.before);
     log_write_become(log, w->going_on);
-    enum felloe_code code = FELLOE_OK;
+    enum felloe_code code = log_audit_again(log, job, a.before, looks_shared, &looks);
     for (a.site = 0; a.site < w->site_count && code == FELLOE_OK; a.site++)
         code = again_site(&a, &left[a.site].own, &left[a.site].after);
     if (a.plain.data != NULL)

@@ -39,6 +39,9 @@ enum log_table {
 
 #define OWN_PREFIX 8 /* the time before an own event's bytes */
 
+/* The site `audit` is in every log and in no list of sites: its number is the last, and it has no row of its own. */
+#define LOG_AUDIT (SITES_MAX - 1)
+
 /* ---- rows ---- */
 
 #define HEAD_ROW_MAX (8 + 32 + 4 + 64)
@@ -135,10 +138,18 @@ struct cached_key {
     struct data_key key;
 };
 
+#define HEAD_TOLD_EVERY_MS 60000u
+/* What this run told others of a site's log, with an event of its own. */
+struct told_head {
+    bool any;
+    uint64_t ms;              /* steady */
+    struct log_head head;
+};
+
 /* The writer thread's; all but the buffers is of one transaction, so nothing stale outlives an abort. */
 struct log_write {
     struct store_txn *txn;
-    uint32_t site_count;      /* with those that this transaction adds */
+    uint32_t site_count;      /* with those that this transaction adds; without LOG_AUDIT, as everywhere */
     uint32_t epoch, incarnation, going_on; /* as this transaction makes them */
     bool touched;             /* the job at hand has changed something: if it fails, the transaction is done again */
     bool damaged;             /* the job at hand met a head that cannot be: it fails, whatever it made of it */
@@ -146,6 +157,7 @@ struct log_write {
     unsigned stream_count, stream_last;
     struct cached_head heads[SITES_MAX];
     struct cached_own own[SITES_MAX];
+    struct told_head told[SITES_MAX];
     struct cached_key *keys;  /* KEY_CACHE of them, locked in memory; emptied after each group of jobs */
     struct buffer event;
 };
@@ -170,6 +182,7 @@ struct event_log {
     struct log_second_index *seconds[SECOND_INDEXES]; /* the writer's: see log_second.c */
     uint64_t seconds_read;    /* … and how many rows were read for that, which tests look at */
     struct log_shares shares;
+    struct told_head told[SITES_MAX]; /* the writer's: as committed */
     struct log_write write;
 };
 
@@ -267,9 +280,12 @@ enum felloe_code log_void_tickets(struct event_log *log, struct log_job *job);
 /* A key for the writer's own use, remembered until the group of jobs is done. */
 enum felloe_code log_data_key(struct event_log *log, const struct key_id *id, struct data_key **out,
                               struct felloe_error *error);
-/* Seals into log->write.event. */
+/* Seals into log->write.event; `key` NULL: the keyring's, which clear->key names. */
 enum felloe_code log_seal(struct event_log *log, struct log_job *job, const struct event_clear *clear,
-                          const struct event_body *body);
+                          const struct event_body *body, const struct data_key *key);
+/* Looks of the incarnation before that the hub may lack go on as events of the one that is now. */
+enum felloe_code log_audit_again(struct event_log *log, struct log_job *job, uint32_t before, uint64_t shared,
+                                 const struct stream_head *own);
 /* Appends what log_seal made to the own stream. */
 void log_append_own(struct event_log *log, uint32_t site, const struct event_clear *clear, uint64_t time,
                     struct event_id *id);
@@ -291,6 +307,8 @@ void log_mirror_device(struct event_log *log, const struct log_job *job);
 enum felloe_code log_mirror_devices(struct event_log *log, struct store_txn *txn, struct felloe_error *error);
 /* A row of the origins table: event id, whether about a person, person. */
 #define ORIGIN_ROW (32 + 1 + 16)
+/* Is an own event to tell of the site's log (log_told.c)? It then counts as told, should the transaction be committed. */
+bool log_tell_head(struct event_log *log, uint32_t site, struct log_head *out);
 void log_keep_origin(struct event_log *log, const struct event_body *body, const struct event_id *id);
 
 /* ---- the writer (log_writer.c) and its reserve (log_reserve.c) ---- */

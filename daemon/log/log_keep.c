@@ -51,7 +51,7 @@ static enum felloe_code push_entry(struct event_log *log, struct log_job *job, u
     struct position at = {log->write.epoch, head->head.at.n + 1};
     struct log_put put = {
         .flags = entry->flags & ENTRY_SIGNED, .id = entry->id, .signature = &entry->signature, .event = entry->event};
-    if (log_write_first_use(log, site, &event.clear.key, at))
+    if (site != LOG_AUDIT && log_write_first_use(log, site, &event.clear.key, at))
         put.flags |= ENTRY_FIRST_KEY;
     log_write_entry(log, site, head, &put);
     if (job->at.epoch == 0)
@@ -74,7 +74,8 @@ enum felloe_code log_run_push(struct event_log *log, struct log_job *job)
         enum felloe_code code = push_entry(log, job, site, entry);
         if (code != FELLOE_OK)
             return code;
-        log_note_missing(log, job, &asked, &entry->key);
+        if (site != LOG_AUDIT) /* its keys come in its events, and are not for the hub */
+            log_note_missing(log, job, &asked, &entry->key);
     }
     job->head = log_write_head(log, site, log->write.epoch)->head;
     return FELLOE_OK;

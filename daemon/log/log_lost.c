@@ -13,7 +13,7 @@ static uint32_t put_sites(struct event_log *log, struct store_txn *txn)
 {
     char site[SLUG_MAX + 1];
     uint32_t count = 0;
-    for (; count < SITES_MAX && keyring_site_at(log->keyring, count, site); count++) {
+    for (; count < LOG_AUDIT && keyring_site_at(log->keyring, count, site); count++) {
         struct store_key key;
         key_start(&key);
         key_put_u16(&key, (uint16_t)count);

@@ -15,6 +15,9 @@
  * `was`. */
 #define AGAIN_ROOM (8 + BRANCHES_MAX * (5 + 9) + 34)
 
+/* Of longer ones none tells of the log's head: they are few, and what may be recorded is not to depend on it. */
+#define HEAD_FIELDS_MAX (EVENT_SIZE_MAX / 2)
+
 /* What one job needs for all its drafts. */
 struct recording {
     struct event_log *log;
@@ -128,7 +131,7 @@ static void place_at_hub(struct recording *r, const struct event_clear *clear, c
     const struct event_id *id = &draft->id;
     r->marker = (struct log_put){.flags = ENTRY_OWN, .id = *id, .incarnation = clear->incarnation, .seq = clear->seq};
     r->has_marker = true;
-    if (log_write_first_use(log, r->site, &clear->key, at) || draft->brings_key)
+    if (r->site != LOG_AUDIT && (log_write_first_use(log, r->site, &clear->key, at) || draft->brings_key))
         r->marker.flags |= ENTRY_FIRST_KEY;
     log_write_own_place(log, r->site, clear->incarnation, clear->seq, at);
     struct stream_head *stream = log_write_stream_change(log, r->site, &clear->device, clear->incarnation);
@@ -143,7 +146,8 @@ static void place_at_hub(struct recording *r, const struct event_clear *clear, c
 /* A key that the hub may lack goes along with the PUSH of the first event that uses it. */
 static void owe_key(struct recording *r, const struct event_clear *clear)
 {
-    if (!log_write_first_use(r->log, r->site, &clear->key, (struct position){0, clear->seq}))
+    if (r->site == LOG_AUDIT || /* its keys come in its events */
+        !log_write_first_use(r->log, r->site, &clear->key, (struct position){0, clear->seq}))
         return;
     struct store_key key;
     key_start(&key);
@@ -165,12 +169,15 @@ static enum felloe_code too_long(struct log_job *job, size_t len)
 }
 
 enum felloe_code log_seal(struct event_log *log, struct log_job *job, const struct event_clear *clear,
-                          const struct event_body *body)
+                          const struct event_body *body, const struct data_key *key)
 {
-    struct data_key *key;
-    enum felloe_code code = log_data_key(log, &clear->key, &key, &job->error);
-    if (code != FELLOE_OK)
-        return code;
+    struct data_key *found;
+    if (key == NULL) {
+        enum felloe_code code = log_data_key(log, &clear->key, &found, &job->error);
+        if (code != FELLOE_OK)
+            return code;
+        key = found;
+    }
     uint8_t nonce[EVENT_NONCE_SIZE];
     random_bytes(nonce, sizeof nonce);
     buffer_clear(&log->write.event);
@@ -233,7 +240,9 @@ static enum felloe_code record_one(struct recording *r, struct log_draft *draft)
     put_links(r->job, draft);
     body.time = draft->body.time ? draft->body.time : next_time(log);
     body.after = *log_write_after(log, r->site);
-    enum felloe_code code = log_seal(log, r->job, &clear, &body);
+    if (!body.has_was && body.fields.len < HEAD_FIELDS_MAX)
+        body.has_head = log_tell_head(log, r->site, &body.head);
+    enum felloe_code code = log_seal(log, r->job, &clear, &body, draft->sealing);
     if (code != FELLOE_OK)
         return code;
     if (!body.has_was && log->write.event.len + AGAIN_ROOM > EVENT_SIZE_MAX)

@@ -2,6 +2,7 @@
 /* The writer's tools: heads that are read once a transaction, changed in memory, and written before its commit; and
  * what every kind of job appends. All of it is forgotten with the transaction, so an abort needs no undoing. */
 #include "daemon/log/log_internal.h"
+#include "proto/event/look.h"
 
 void log_write_start(struct event_log *log, struct store_txn *txn)
 {
@@ -15,12 +16,15 @@ void log_write_start(struct event_log *log, struct store_txn *txn)
     w->stream_count = w->stream_last = 0;
     memset(w->heads, 0, sizeof w->heads);
     memset(w->own, 0, sizeof w->own);
+    memcpy(w->told, log->told, sizeof w->told);
 }
 
 /* ---- sites ---- */
 
 static uint32_t find_site(const struct event_log *log, struct bytes site, uint32_t count)
 {
+    if (site_is_audit(site))
+        return LOG_AUDIT;
     for (uint32_t i = 0; i < count; i++)
         if (bytes_is(site, log->sites[i]))
             return i;
@@ -187,7 +191,7 @@ const struct branches *log_write_after(struct event_log *log, uint32_t site)
 void log_write_become(struct event_log *log, uint32_t incarnation)
 {
     struct log_write *w = &log->write;
-    for (uint32_t site = 0; site < w->site_count; site++)
+    for (uint32_t site = 0; site < SITES_MAX; site++)
         write_own(w, site);
     memset(w->own, 0, sizeof w->own);
     w->incarnation = incarnation;
@@ -258,7 +262,7 @@ struct stream_head *log_write_stream_change(struct event_log *log, uint32_t site
 void log_write_flush(struct event_log *log)
 {
     struct log_write *w = &log->write;
-    for (uint32_t site = 0; site < w->site_count; site++) {
+    for (uint32_t site = 0; site < SITES_MAX; site++) {
         write_head(w, site);
         write_own(w, site);
     }

@@ -13,6 +13,7 @@
 
 #include "daemon/log/log_internal.h"
 #include "daemon/report.h"
+#include "proto/event/look.h"
 
 /* How each kind is run, and whether it waits while the disk is full (what people write does; sync does not). */
 static const struct {
@@ -70,8 +71,8 @@ static void refuse_while_full(struct event_log *log, struct log_job *jobs)
                 "shared. Free some space (%s), then try again",
                 log->dir);
     for (struct log_job *job = jobs; job != NULL; job = next_job(job))
-        if (kinds[job->kind].needs_room)
-            fail_job(job, &why);
+        if (kinds[job->kind].needs_room && !site_is_audit(bytes_str(job->site)))
+            fail_job(job, &why); /* that the record was looked at goes into the reserve: reading goes on */
 }
 
 /* A hub whose next position is another event's already gives none before its next epoch has begun. */
@@ -206,6 +207,7 @@ static void publish(struct event_log *log)
     atomic_store(&log->epoch, w->epoch);
     atomic_store(&log->incarnation, w->incarnation);
     atomic_store(&log->going_on, w->going_on);
+    memcpy(log->told, w->told, sizeof log->told);
 }
 
 static enum store_outcome transact(struct event_log *log, struct log_job *jobs, struct felloe_error *error)

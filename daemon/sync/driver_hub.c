@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "daemon/report.h"
+#include "proto/event/look.h"
 
 #define FULL_PROBE_MS 5000
 /* A ticket that expired is answered in words for this long; then its key is a stranger's. */
@@ -170,6 +171,9 @@ static void perform(struct hub_driver *h, struct hub_output *output)
         h->above = output->from.epoch;
         driver_hub_next_epoch(h, h->above);
         break;
+    case HUB_KEEP_ASIDE:
+        driver_hub_keep_aside(h, output);
+        break;
     case HUB_HEARD: /* the machine remembers it too; asked there when somebody wants to know */
         break;
     case HUB_INCIDENT:
@@ -285,29 +289,32 @@ static bool load_ticket(void *context, const struct ticket_record *ticket)
     return true;
 }
 
+static bool load_site(struct hub_driver *h, struct log_reader *reader, struct bytes site)
+{
+    struct loading loading = {.h = h, .site = site};
+    struct log_head heads[SEEN_MAX];
+    const uint32_t epoch = event_log_epoch(h->base.daemon->log);
+    if (!hub_load_site(h->machine, site))
+        return false;
+    size_t count = log_heads(reader, site, heads);
+    for (size_t j = 0; j < count; j++)
+        if (!hub_load_head(h->machine, site, &heads[j]))
+            return false;
+    h->epochs = count > h->epochs ? (unsigned)count : h->epochs;
+    for (size_t j = 0; j < count && !site_is_audit(site); j++)
+        h->set_back &= heads[j].at.epoch < epoch;
+    return log_streams(reader, site, load_stream, &loading);
+}
+
 static bool load_sites(struct hub_driver *h, struct log_reader *reader)
 {
     char name[SLUG_MAX + 1];
-    uint32_t epoch = event_log_epoch(h->base.daemon->log);
-    h->set_back = epoch > 1;
+    h->set_back = event_log_epoch(h->base.daemon->log) > 1;
     h->epochs = 0;
-    for (size_t i = 0; log_site_at(reader, i, name); i++) {
-        struct loading loading = {.h = h, .site = bytes_str(name)};
-        struct log_head heads[SEEN_MAX];
-        if (!hub_load_site(h->machine, loading.site))
+    for (size_t i = 0; log_site_at(reader, i, name); i++)
+        if (!load_site(h, reader, bytes_str(name)) || !driver_hub_load_missing(h, reader, bytes_str(name)))
             return false;
-        size_t count = log_heads(reader, loading.site, heads);
-        for (size_t j = 0; j < count; j++)
-            if (!hub_load_head(h->machine, loading.site, &heads[j]))
-                return false;
-        h->epochs = count > h->epochs ? (unsigned)count : h->epochs;
-        for (size_t j = 0; j < count; j++)
-            h->set_back &= heads[j].at.epoch < epoch;
-        if (!log_streams(reader, loading.site, load_stream, &loading) ||
-            !driver_hub_load_missing(h, reader, loading.site))
-            return false;
-    }
-    return true;
+    return load_site(h, reader, bytes_str(AUDIT_SITE));
 }
 
 static enum felloe_code load(struct driver *driver, struct felloe_error *error)

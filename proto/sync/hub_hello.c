@@ -75,11 +75,13 @@ static void greet_site(struct hub *hub, struct peer *peer, uint32_t index, const
     gs->verdict = SITE_DENIED;
     if (at == NO_ONE || !(d->sites & (1u << at)))
         return;
-    d->waiting[at] = h->waiting;
-    d->oldest_waiting_ms[at] = h->oldest_waiting_ms;
+    if (!hub->sites[at]->upload_only) { /* looks are no entries that somebody waits for */
+        d->waiting[at] = h->waiting;
+        d->oldest_waiting_ms[at] = h->oldest_waiting_ms;
+    }
     struct hash_check check = {.peer = peer->id, .serial = g->serial, .site = index};
     struct position positions[SEEN_MAX];
-    gs->verdict = compare_cursors(hub->sites[at], h, &check, positions);
+    gs->verdict = hub->sites[at]->upload_only ? SITE_OK : compare_cursors(hub->sites[at], h, &check, positions);
     const struct stream *stream = streams_find(&hub->sites[at]->streams, &d->id, peer->incarnation);
     if (stream)
         gs->held = stream->durable;
@@ -95,7 +97,8 @@ static void welcome_stream(struct hub *hub, struct peer *peer, uint32_t at, cons
     struct hub_site *site = hub->sites[at];
     const struct hub_device *d = &hub->devices[peer->device];
     const struct stream *stream = streams_find(&site->streams, &d->id, peer->incarnation);
-    w->head = hub_site_newest(site);
+    if (!site->upload_only)
+        w->head = hub_site_newest(site);
     const struct stream_head *held = &gs->held;
     if (!stream || (held->seq == 0 && !stream->forked))
         return;
@@ -130,11 +133,12 @@ static void welcome_missing(const struct hub_site *site, struct welcome_site *w)
     memcpy(w->missing, site->missing, site->missing_count * sizeof w->missing[0]);
 }
 
-/* The sites that make two devices work together. Every device is in commons: that alone makes it nobody's business. */
+/* The sites that make two devices work together. Every device is in commons and writes to audit: that alone makes it
+ * nobody's business. */
 static uint32_t sites_but_commons(const struct hub *hub, uint32_t sites)
 {
     for (uint32_t i = 0; i < hub->site_count; i++)
-        if (strcmp(hub->sites[i]->name, "commons") == 0)
+        if (hub->sites[i]->upload_only || strcmp(hub->sites[i]->name, "commons") == 0)
             sites &= ~(1u << i);
     return sites;
 }
@@ -211,7 +215,7 @@ static uint32_t checks_of(const struct hub *hub, const struct peer *peer)
 static bool writes_otherwise(const struct hub *hub, uint32_t device, uint32_t incarnation)
 {
     for (const struct keep *keep = hub->keeps; keep; keep = keep->next)
-        if (keep->device == device && !keep->keys_only && keep->incarnation != incarnation)
+        if (keep->device == device && !keep->keys_only && !keep->aside && keep->incarnation != incarnation)
             return true;
     return false;
 }

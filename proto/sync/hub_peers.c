@@ -39,6 +39,9 @@ bool hub_admit(struct hub *hub, const struct device_id *device, const struct sig
             return false;
         allowed |= 1u << hub_site_index(hub, sites[i]);
     }
+    for (uint32_t i = 0; i < hub->site_count; i++)
+        if (hub->sites[i]->upload_only)
+            allowed |= 1u << i;
     struct hub_device *d = at == NO_ONE ? device_add(hub, device) : &hub->devices[at];
     if (!d)
         return false;
@@ -233,7 +236,8 @@ void hub_refuse_device(struct hub *hub, uint64_t peer, uint64_t request, bool re
 uint32_t hub_site_for(struct hub *hub, const struct peer *peer, struct bytes name)
 {
     uint32_t at = hub_site_index(hub, name);
-    if (at != NO_ONE && (hub->devices[peer->device].sites & (1u << at)))
+    if (at != NO_ONE && (hub->devices[peer->device].sites & (1u << at)) &&
+        (hub->in.kind == MSG_PUSH || !hub->sites[at]->upload_only))
         return at;
     hub_refuse(hub, peer->id, hub->in.request, REFUSED_SITE, name,
                "This laptop is not let into this site. Ask who looks after the hub.");

@@ -285,7 +285,7 @@ static uint64_t pull_deadline(const struct spoke *s, const struct download *down
 
 static bool may_pull(const struct spoke *s, const struct site *site)
 {
-    return s->phase == SPOKE_PHASE_LIVE && site->greeted && site->verdict != SITE_DENIED &&
+    return s->phase == SPOKE_PHASE_LIVE && site->greeted && !site->upload_only && site->verdict != SITE_DENIED &&
            site->verdict != SITE_SPLIT && site->down.request == 0 && !site->down.held && !site->down.contradicted;
 }
 

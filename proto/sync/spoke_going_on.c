@@ -50,7 +50,7 @@ void catch_up_turn(struct spoke *s)
     if (s->config.going_on == 0 || s->told_caught_up || s->phase != SPOKE_PHASE_LIVE)
         return;
     for (uint32_t i = 0; i < s->site_count; i++)
-        if (!catch_up_done(s->sites[i]) && !set_aside(s->sites[i]))
+        if (!s->sites[i]->upload_only && !catch_up_done(s->sites[i]) && !set_aside(s->sites[i]))
             return;
     s->told_caught_up = spoke_put(s, SPOKE_CAUGHT_UP, NULL) != NULL;
 }

@@ -17,11 +17,20 @@ void spoke_sites_reset(struct spoke *s)
     }
 }
 
+/* As far as this connection was told. */
+void spoke_not_revoked(struct spoke *s)
+{
+    s->revoked = false;
+    for (uint32_t i = 0; i < s->site_count; i++)
+        hand_reset(s->sites[i]);
+}
+
 void spoke_up(struct spoke *s)
 {
     s->phase = SPOKE_PHASE_GREETING;
     s->hello_tries = 0;
     s->heard_ms = s->now;
+    spoke_not_revoked(s);
     spoke_sites_reset(s);
     spoke_hello_now(s);
 }
@@ -30,6 +39,7 @@ void spoke_down(struct spoke *s)
 {
     s->phase = SPOKE_PHASE_DOWN;
     s->hello_request = 0;
+    spoke_not_revoked(s);
     spoke_sites_reset(s);
 }
 
@@ -128,6 +138,8 @@ static void tell_verdict(struct spoke *s, struct site *site)
         receipt_forked(s, site);
         break;
     case SITE_DENIED:
+        if (site->upload_only) /* a hub of before knows of no looks: they wait until it does */
+            break;
         spoke_notice(s, site, NOTICE_REFUSED,
                      "The hub does not let this laptop into '%s'. What is here stays; ask who looks after the hub.",
                      site->name);
@@ -196,6 +208,8 @@ void spoke_on_welcome(struct spoke *s)
     s->hello_tries = 0;
     s->hello_due_ms = s->now + HELLO_AGAIN_MS;
     s->phase = SPOKE_PHASE_LIVE;
+    spoke_not_revoked(s);
+    s->handed_told = 0;
     spoke_notice_clear(s, NULL);
     tell_heard(s, welcome);
     for (uint32_t i = 0; i < welcome->site_count && !s->dead; i++) {

@@ -3,7 +3,7 @@
  */
 #include "proto/sync/sync_spoke_internal.h"
 
-enum owner { OWNER_NONE, OWNER_HELLO, OWNER_UPLOAD, OWNER_DOWNLOAD, OWNER_OFFER, OWNER_KEYS, OWNER_DEBTS };
+enum owner { OWNER_NONE, OWNER_HELLO, OWNER_UPLOAD, OWNER_DOWNLOAD, OWNER_OFFER, OWNER_KEYS, OWNER_DEBTS, OWNER_HAND };
 
 static bool take_request(uint64_t *request, uint64_t refused)
 {
@@ -43,6 +43,8 @@ static enum owner take_owner(struct spoke *s, uint64_t request, struct site **ou
             return OWNER_KEYS;
         if (take_request(&site->debts.request, request))
             return OWNER_DEBTS;
+        if (take_request(&site->hand.request, request))
+            return OWNER_HAND;
     }
     *out = NULL;
     return OWNER_NONE;
@@ -70,6 +72,7 @@ static void try_later(struct spoke *s, struct site *site, enum owner owner)
     case OWNER_DEBTS:
         site->debts.retry_ms = later;
         break;
+    case OWNER_HAND:
     case OWNER_NONE:
         break;
     }
@@ -94,10 +97,20 @@ static void refuse_device(struct spoke *s)
     tell(s, NULL, "The hub does not accept this laptop. What is here stays; ask who looks after the hub.");
 }
 
+/* Then what it had not shared is handed over. */
+static void refuse_revoked(struct spoke *s)
+{
+    refuse_device(s);
+    s->revoked = true;
+    hand_again(s);
+}
+
 static void refuse_site(struct spoke *s, struct site *site)
 {
     site->verdict = SITE_DENIED;
     site->upload_stopped = true;
+    if (site->upload_only)
+        return;
     tell(s, site, "The hub does not let this laptop into this site. What is here stays; ask who looks after the hub.");
 }
 
@@ -126,6 +139,10 @@ void spoke_on_refused(struct spoke *s)
     enum owner owner = take_owner(s, s->in.request, &site);
     if (owner == OWNER_NONE)
         return; /* of a request that is no longer waited for */
+    if (owner == OWNER_HAND) {
+        hand_on_refused(s, site);
+        return;
+    }
     switch (s->in.refused.reason) {
     case REFUSED_HELLO_FIRST:
         s->phase = SPOKE_PHASE_GREETING;
@@ -134,10 +151,13 @@ void spoke_on_refused(struct spoke *s)
         break;
     case REFUSED_VERSION:
     case REFUSED_UNKNOWN:
-    case REFUSED_REVOKED:
     case REFUSED_TICKET_USED:
     case REFUSED_TICKET_EXPIRED:
         refuse_device(s);
+        break;
+    case REFUSED_REVOKED:
+    case REFUSED_KEPT_ASIDE: /* it was sent before this was known */
+        refuse_revoked(s);
         break;
     case REFUSED_SITE:
         if (site)

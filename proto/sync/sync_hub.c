@@ -2,6 +2,7 @@
 /* The hub's machine: its life, what it is loaded with, and the step that hands each input to the file it concerns. */
 #include <stdlib.h>
 
+#include "proto/event/look.h"
 #include "proto/sync/sync_hub_internal.h"
 
 /* ---- life ---- */
@@ -28,6 +29,7 @@ void hub_free(struct hub *hub)
             hub_peer_gone(hub, hub->peers[i]->id);
     for (uint32_t i = 0; i < hub->site_count; i++) {
         streams_release(&hub->sites[i]->streams);
+        streams_release(&hub->sites[i]->aside);
         free(hub->sites[i]);
     }
     while (hub->keeps) {
@@ -111,7 +113,9 @@ bool hub_load_site(struct hub *hub, struct bytes site)
     if (!new)
         return false;
     memcpy(new->name, site.data, site.len);
+    new->upload_only = site_is_audit(site);
     streams_init(&new->streams);
+    streams_init(&new->aside);
     hub->sites[hub->site_count++] = new;
     return true;
 }
@@ -130,6 +134,17 @@ bool hub_load_stream(struct hub *hub, struct bytes site, const struct device_id 
     if (!stream)
         return false;
     stream->head = stream->durable = *head;
+    return true;
+}
+
+bool hub_load_aside(struct hub *hub, struct bytes site, const struct device_id *device, uint32_t incarnation,
+                    const struct stream_head *head)
+{
+    uint32_t at = hub_site_index(hub, site);
+    struct stream *stream = at == NO_ONE ? NULL : streams_get(&hub->sites[at]->aside, device, incarnation);
+    if (!stream)
+        return false;
+    stream->head = *head;
     return true;
 }
 
@@ -185,8 +200,12 @@ static void on_message(struct hub *hub, struct hub_input *input)
     uint64_t request = hub->in.request;
     uint32_t device = hub_device_index(hub, &input->device);
     hub->wall_ms = input->wall_ms;
-    if (device == NO_ONE || hub->devices[device].revoked) {
-        hub_refuse_device(hub, input->peer, request, device != NO_ONE);
+    if (device == NO_ONE) {
+        hub_refuse_device(hub, input->peer, request, false);
+        return;
+    }
+    if (hub->devices[device].revoked) {
+        hub_on_revoked(hub, input->peer, device, well_formed, &input->body);
         return;
     }
     struct peer *peer = hub_peer_met(hub, input->peer, device);

@@ -7,6 +7,7 @@
  *   hub_push.c    PUSH: checked, made durable, RECEIPT
  *   hub_pull.c    PULL: held back, served in turn, FEED; KEYS
  *   hub_offer.c   OFFER: a restored hub is refilled
+ *   hub_aside.c   what a revoked device hands over: checked, kept in quarantine
  *   hub_output.c  outputs, refusals, incidents */
 #ifndef FELLOE_PROTO_SYNC_HUB_INTERNAL_H
 #define FELLOE_PROTO_SYNC_HUB_INTERNAL_H
@@ -36,9 +37,11 @@ struct hub_offer {
 
 struct hub_site {
     char name[SLUG_MAX + 1];
+    bool upload_only;                /* the site audit: every device writes to it, none reads it */
     uint8_t head_count;
     struct log_head heads[SEEN_MAX]; /* durable, ascending by epoch */
     struct streams streams;
+    struct streams aside;            /* of revoked devices, as far as the quarantine has them: head alone */
     bool signed_any;                 /* the newest head that was signed is kept with its signature */
     struct log_head signed_head;
     struct signature head_signature;
@@ -51,7 +54,7 @@ struct hub_site {
 struct hub_device {
     struct device_id id;
     struct sign_public sign;
-    bool revoked;
+    bool revoked, met_revoked;       /* … and has shown up since */
     uint32_t sites;                  /* a bit per site that it is let into */
     uint64_t waiting[SITES_MAX];
     int64_t oldest_waiting_ms[SITES_MAX];
@@ -114,7 +117,7 @@ struct range_read {
 struct keep {
     struct keep *next;
     uint64_t ticket;
-    bool keys_only;
+    bool keys_only, aside;
     uint32_t site, device, incarnation;
     uint64_t first_seq;
     uint32_t count;
@@ -187,6 +190,8 @@ void hub_on_hello(struct hub *hub, struct peer *peer);
 void hub_on_hashes(struct hub *hub, const struct hub_input *input);
 
 /* ---- hub_push.c ---- */
+struct keep *hub_keep_add(struct hub *hub, uint64_t peer, uint32_t device, uint32_t incarnation, uint32_t site,
+                          size_t bytes); /* for hub->in.request; NULL: memory ran out */
 void hub_on_push(struct hub *hub, struct peer *peer, struct lent *body);
 void hub_on_kept(struct hub *hub, const struct hub_input *input);
 
@@ -200,5 +205,10 @@ void hub_pull_turn(struct hub *hub);
 /* ---- hub_offer.c ---- */
 void hub_on_offer(struct hub *hub, struct peer *peer, struct lent *body);
 void hub_on_offer_kept(struct hub *hub, const struct hub_input *input);
+
+/* ---- hub_aside.c ---- */
+/* What a revoked device says. */
+void hub_on_revoked(struct hub *hub, uint64_t peer, uint32_t device, bool well_formed, struct lent *body);
+void hub_on_kept_aside(struct hub *hub, const struct keep *keep, const struct hub_input *input);
 
 #endif

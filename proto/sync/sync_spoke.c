@@ -2,6 +2,7 @@
 /* The spoke's machine: its life, what it is loaded with, and the step that hands each input to the file it concerns. */
 #include <stdlib.h>
 
+#include "proto/event/look.h"
 #include "proto/sync/sync_spoke_internal.h"
 
 /* ---- life ---- */
@@ -64,6 +65,7 @@ bool spoke_load_site(struct spoke *spoke, struct bytes site, const struct stream
     if (!new)
         return false;
     memcpy(new->name, site.data, site.len);
+    new->upload_only = site_is_audit(site);
     new->own = *own;
     new->shared_seq = shared_seq;
     new->oldest_waiting_ms = oldest_waiting_ms;
@@ -157,7 +159,10 @@ static void on_input(struct spoke *s, struct spoke_input *input)
         on_saved(site, input);
         break;
     case SPOKE_OWN_READ:
-        upload_on_read(s, site, input);
+        if (site->hand.reading)
+            hand_on_read(s, site, input);
+        else
+            upload_on_read(s, site, input);
         break;
     case SPOKE_FEED_KEPT:
         download_on_kept(s, site, input);
@@ -189,6 +194,8 @@ static void take_turn(struct spoke *s)
         refill_turn(s, s->sites[i]);
         keys_turn(s, s->sites[i]);
     }
+    for (uint32_t i = 0; i < s->site_count && s->revoked; i++)
+        hand_turn(s, s->sites[i]);
     catch_up_turn(s);
     /* a turn may have found that the hub is to be greeted at once */
     spoke_greeting_turn(s);
@@ -223,6 +230,8 @@ uint64_t spoke_deadline(const struct spoke *spoke)
         due = earlier(due, refill_deadline(spoke, spoke->sites[i]));
         due = earlier(due, keys_deadline(spoke, spoke->sites[i]));
     }
+    for (uint32_t i = 0; i < spoke->site_count && spoke->revoked; i++)
+        due = earlier(due, hand_deadline(spoke, spoke->sites[i]));
     return due;
 }
 

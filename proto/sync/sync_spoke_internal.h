@@ -10,6 +10,7 @@
  *   spoke_offer.c    OFFER: a restored hub is refilled
  *   spoke_going_on.c going on as the next incarnation
  *   spoke_keys.c     keys that are lacking, here and there
+ *   spoke_hand_over.c  what a revoked laptop had not shared is handed over, to be kept aside
  *   spoke_output.c   outputs and notices */
 #ifndef FELLOE_PROTO_SYNC_SPOKE_INTERNAL_H
 #define FELLOE_PROTO_SYNC_SPOKE_INTERNAL_H
@@ -123,8 +124,31 @@ struct wanted {
     uint32_t backoff_ms;
 };
 
+/* Of a laptop that was revoked: what it had not shared goes to the hub's quarantine. */
+enum hand_state {
+    HAND_ASKING,    /* how far has the hub this stream? */
+    HAND_COMPARING, /* `held` with the own event at that place */
+    HAND_GIVING,
+    HAND_STOPPED    /* it takes nothing of this site */
+};
+struct hand_over {
+    enum hand_state state;
+    bool reading;           /* the own events that are being read are for this */
+    bool repeating;         /* what is read, or out, is of `again` */
+    uint64_t reading_from;
+    uint64_t held;
+    struct event_id held_id;
+    uint64_t next;          /* handed over next, up to the last that is saved */
+    uint64_t again, again_last; /* then these: a receipt came for them, and the hub has them no more */
+    uint64_t request, last, sent_ms, retry_ms; /* last: the last event of the PUSH that is out */
+    uint32_t backoff_ms;
+    size_t bytes;
+    uint64_t count;         /* handed over */
+};
+
 struct site {
     char name[SLUG_MAX + 1];
+    bool upload_only;               /* the site audit: nothing of it comes back */
     struct stream_head own;
     uint64_t shared_seq;
     uint64_t hello_acked_seq;       /* what a receipt was verified for when the last HELLO was sent */
@@ -141,6 +165,7 @@ struct site {
     struct download down;
     struct refill refill;
     struct catch_up catch_up;
+    struct hand_over hand;
     struct wanted keys;             /* keys that are lacking here */
     struct table denied;            /* … of audiences that this device is not in, as this connection was told */
     struct wanted debts;            /* keys that the hub lacks */
@@ -154,6 +179,8 @@ struct spoke {
     bool dead;                      /* a commit failed, or memory ran out */
     bool noticed;                   /* a notice about no site is out */
     bool told_caught_up;
+    bool revoked;                   /* as this connection was told */
+    uint64_t handed_told;           /* entries of which people were told that they were handed over */
     uint64_t now;
     struct spoke_outputs *out;
     uint64_t last_request;
@@ -190,6 +217,7 @@ void spoke_out_of_memory(struct spoke *s);
 /* ---- spoke_hello.c ---- */
 void spoke_up(struct spoke *s);
 void spoke_down(struct spoke *s);
+void spoke_not_revoked(struct spoke *s);
 void spoke_reconnect(struct spoke *s);
 void spoke_sites_reset(struct spoke *s);
 void spoke_hello_now(struct spoke *s);
@@ -210,6 +238,17 @@ void upload_on_read(struct spoke *s, struct site *site, struct spoke_input *inpu
 void upload_turn(struct spoke *s, struct site *site);
 uint64_t upload_waiting(const struct site *site); /* saved, and not acknowledged by the hub */
 uint64_t upload_deadline(const struct spoke *s, const struct site *site);
+/* Finds the id of own event `seq` among what SPOKE_READ_OWN brought, and takes that over. NULL: it is not readable. */
+struct batch *upload_look(struct spoke *s, struct site *site, struct spoke_input *input, uint64_t seq,
+                          struct event_id *id, bool *found);
+
+/* ---- spoke_hand_over.c ---- */
+void hand_reset(struct site *site); /* a new connection */
+void hand_again(struct spoke *s);
+void hand_on_read(struct spoke *s, struct site *site, struct spoke_input *input);
+void hand_on_refused(struct spoke *s, struct site *site);
+void hand_turn(struct spoke *s, struct site *site);
+uint64_t hand_deadline(const struct spoke *s, const struct site *site);
 
 /* ---- spoke_receipt.c ---- */
 void receipt_heard(struct spoke *s, struct site *site, const struct msg_receipt *receipt);
