@@ -144,7 +144,7 @@ void lease_heard(struct daemon *daemon)
     struct lease *lease = &daemon->lease;
     if (daemon->config.role == ROLE_HUB)
         return;
-    bool was_passed = lease_passed(daemon);
+    bool was_passed = lease->contact_ms > 0 && lease_passed(daemon);
     lease_heard_at(lease, clock_wall_ms(), clock_steady_ms());
     if (was_passed)
         report(LEVEL_INFO, "the hub was heard: the record may be shown again");

@@ -159,6 +159,10 @@
     "felloe1-lwG2dGNwOi8vaHViLmV4YW1wbGU6NzQxMcQgMzQ1Njc4OTo7PD0-P0BBQkNERUZHSElKS0xNTk9QUVLEICmsuuFB" \
     "vMrwsi4alNNNC8c2HlJtC_4SyJeUvJMilm3XxCBVVldYWVpbXF1eX2BhYmNkZWZnaGlqa2xtbm9wcXJzdM8AAAGbfAEEAMQE" \
     "Zx56YQ"
+/* the five words of the device (its CURVE key 32 times 0x5a) at the hub; of the log at 1.2; the hash of the list */
+#define VECTOR_WORDS "granite lighthouse snowflake silver spider"
+#define VECTOR_WORDS_HEAD "temple scooter lobster violin elm"
+#define VECTOR_WORDS_LIST "834e880d8838dc1209f5e3a5f725efb90e3838957f696e9da7dc94f10853c643"
 /* the hub's terms: a lease of 72 h, its CURVE and X25519 keys, no auditors, nothing that changes */
 #define VECTOR_TERMS \
     "9848c0c420333435363738393a3b3c3d3e3f404142434445464748494a4b4c4d4e4f505152c4204eba782a2cb40e00bf" \
