@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/store/file.h"
+#include "proto/event/look.h"
 #include "proto/event/terms.h"
 
 #define CONFIG_NAME "felloe.conf"
@@ -156,8 +157,11 @@ enum felloe_code config_add_site(struct config *config, const char *site, struct
     for (uint32_t i = 0; i < config->site_count; i++)
         if (strcmp(config->sites[i], site) == 0)
             return FELLOE_OK;
-    if (config->site_count == SITES_MAX)
-        return felloe_fail(error, FELLOE_INVALID, "a hub has at most %u sites", SITES_MAX);
+    if (site_is_audit(bytes_str(site)))
+        return felloe_fail(error, FELLOE_INVALID,
+                           "no site can be called %s: that is where looks at the record are recorded", AUDIT_SITE);
+    if (config->site_count == SITES_MAX - 1) /* that one is among them */
+        return felloe_fail(error, FELLOE_INVALID, "a hub has at most %u sites", SITES_MAX - 1);
     snprintf(config->sites[config->site_count++], SLUG_MAX + 1, "%s", site);
     return FELLOE_OK;
 }
