@@ -312,7 +312,8 @@ static void add_one(struct keyring *keyring, struct store_txn *txn, const struct
     store_put(txn, T_OWNERS, key_bytes(&key), bytes_of(record->id.b, sizeof record->id.b));
 }
 
-/* Those that are new and not erased. */
+/* Those that are new and not erased. One that somebody made for a person who was erased is listed with the others, so
+ * that nobody asks for it. */
 static enum felloe_code add_new(struct keyring *keyring, struct store_txn *txn, const struct key_record *records,
                                 size_t count, size_t *added, struct felloe_error *error)
 {
@@ -322,15 +323,19 @@ static enum felloe_code add_new(struct keyring *keyring, struct store_txn *txn, 
                                keyring->locked ? "this laptop is locked: no key can be added"
                                                : "restricted keys cannot be added in this session: it is not the "
                                                  "laptop's own worker's");
-        if (store_get(txn, T_ERASED, bytes_of(records[i].id.b, sizeof records[i].id.b), NULL))
+        const struct bytes id = bytes_of(records[i].id.b, sizeof records[i].id.b);
+        if (store_get(txn, T_ERASED, id, NULL))
             continue;
         enum felloe_code code = compare(keyring, txn, &records[i], error);
         if (code == FELLOE_DAMAGED)
             return code;
-        if (code == FELLOE_NOT_FOUND) {
+        if (code != FELLOE_NOT_FOUND)
+            continue;
+        if (keyring_refuses(txn, &records[i]))
+            store_put(txn, T_ERASED, id, (struct bytes){0});
+        else
             add_one(keyring, txn, &records[i]);
-            (*added)++;
-        }
+        (*added)++;
     }
     return FELLOE_OK;
 }

@@ -41,8 +41,9 @@ enum felloe_code keyring_audience_key(struct keyring *keyring, const struct key_
 /* A commit of it has failed: nothing more is added until it is opened again. (A full disk is no such failure.) */
 bool keyring_failed(struct keyring *keyring);
 
-/* Destroys keys, and lists them as erased: they are never added again, whoever brings them, and whatever backup is put
- * back. Those that are not here are listed too. Durable on return, and then nothing of them is left in the file: LMDB
+/* Destroys keys, with a person's own also all restricted ones that are theirs, and lists them as erased: they are never
+ * added again, whoever brings them, and whatever backup is put back; nor is another restricted key of that person. Those
+ * that are not here are listed too. Durable on return, and then nothing of them is left in the file: LMDB
  * would keep a deleted row's bytes until their page is used again, so the file is written anew, without free pages, and
  * what was in its place is overwritten; so are keyrings that were put aside beside it (D/keys.damaged-1, …), which go.
  * Where that fails (a full disk: FELLOE_STORAGE), the keys are erased all the
@@ -50,8 +51,8 @@ bool keyring_failed(struct keyring *keyring);
 enum felloe_code keyring_erase(struct keyring *keyring, const struct key_id *ids, size_t count,
                                struct felloe_error *error);
 bool keyring_erased(struct keyring *keyring, const struct key_id *id);
-/* The same, of keys that this device needs no more (their person moved to another team): nothing is left of them here,
- * but when one comes again it is taken. */
+/* The same, of keys that this device needs no more (their person moved to another team): nothing is left of them in the
+ * file, but when one comes again it is taken. Keyrings that were put aside stay: they may be needed for other keys. */
 enum felloe_code keyring_put_away(struct keyring *keyring, const struct key_id *ids, size_t count,
                                   struct felloe_error *error);
 /* Was it put away, and has not come since? */

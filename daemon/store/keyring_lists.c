@@ -4,7 +4,8 @@
  *   erased   key id (16) -> nothing
  *   away     key id (16) -> nothing: let go of, and welcome when it comes again
  *   devices  device (16) -> the row of the log's table
- *   meta     "wipe" -> nothing: keys were deleted, and the file has not been written anew since */
+ *   meta     "wipe" -> keys were deleted, and the file has not been written anew since; 1: some of them were erased, and
+ *                      keyrings put aside are to go with them */
 #include <stdlib.h>
 
 #include "daemon/report.h"
@@ -36,14 +37,15 @@ static void forget_owner(struct store_txn *txn, const struct key_id *id, struct 
     store_cursor_close(cursor);
 }
 
-/* Nothing is left of what was deleted, then the mark goes. */
-static enum felloe_code wipe(struct keyring *keyring, struct felloe_error *error)
+/* Nothing is left of what was deleted, then the mark goes. What was only put away may be in older keyrings beside this
+ * one, which may yet be needed for others. */
+static enum felloe_code wipe(struct keyring *keyring, bool erased, struct felloe_error *error)
 {
     struct store_txn *txn;
     pthread_rwlock_wrlock(&keyring->lock);
     enum felloe_code code = store_rewrite(keyring->store, error);
     pthread_rwlock_unlock(&keyring->lock);
-    if (code == FELLOE_OK)
+    if (code == FELLOE_OK && erased)
         code = keyring_forget_aside(keyring->dir, error);
     if (code == FELLOE_OK)
         code = keyring_begin_write(keyring, &txn, error);
@@ -53,16 +55,80 @@ static enum felloe_code wipe(struct keyring *keyring, struct felloe_error *error
     return keyring_commit(keyring, txn, error);
 }
 
+static bool is_to_wipe(struct store_txn *txn, bool *erased)
+{
+    struct bytes mark = {0};
+    bool there = store_get(txn, T_META, bytes_str(WIPE), &mark);
+    *erased = there && mark.len > 0;
+    return there;
+}
+
 void keyring_wipe_again(struct keyring *keyring)
 {
     struct felloe_error error;
     struct store_txn *txn = keyring_begin_read(keyring);
     if (txn == NULL)
         return;
-    bool again = store_get(txn, T_META, bytes_str(WIPE), NULL);
+    bool erased, again = is_to_wipe(txn, &erased);
     keyring_end(keyring, txn);
-    if (again && wipe(keyring, &error) != FELLOE_OK)
+    if (again && wipe(keyring, erased, &error) != FELLOE_OK)
         report(LEVEL_WARNING, "keys were erased, but what they were may still be found in the file: %s", error.message);
+}
+
+struct deleting {
+    struct store_txn *txn;
+    unsigned table; /* in which they are listed */
+    bool any;       /* keys were deleted */
+    size_t listed;
+};
+
+static void list_key(struct deleting *d, const struct key_id *id)
+{
+    if (store_get(d->txn, d->table, id_bytes(id), NULL))
+        return;
+    store_put(d->txn, d->table, id_bytes(id), (struct bytes){0});
+    d->listed++;
+}
+
+static void delete_key(struct deleting *d, const struct key_id *id)
+{
+    struct bytes value;
+    if (store_get(d->txn, T_KEYS, id_bytes(id), &value)) {
+        forget_owner(d->txn, id, value);
+        store_delete(d->txn, T_KEYS, id_bytes(id));
+        d->any = true;
+    }
+    list_key(d, id);
+}
+
+static void owner_prefix(struct store_key *prefix, const struct key_id *own)
+{
+    key_start(prefix);
+    key_put_u8(prefix, KEY_PERSON_AUDIENCE);
+    key_put(prefix, own->b, sizeof own->b); /* a person's own key goes by their id */
+}
+
+/* With a person's own key go the restricted ones that are theirs. */
+static void delete_restricted(struct deleting *d, const struct key_id *own)
+{
+    struct store_key prefix;
+    struct store_item item;
+    owner_prefix(&prefix, own);
+    struct store_cursor *cursor = store_cursor_open(d->txn, T_OWNERS);
+    bool more = store_seek_prefix(cursor, key_bytes(&prefix), &item);
+    while (more) {
+        struct key_id id;
+        bool fits = item.value.len == sizeof id.b;
+        if (fits)
+            memcpy(id.b, item.value.data, sizeof id.b);
+        store_cursor_delete(cursor);
+        if (fits && store_delete(d->txn, T_KEYS, id_bytes(&id)))
+            d->any = true;
+        if (fits)
+            list_key(d, &id);
+        more = store_next_prefix(cursor, key_bytes(&prefix), &item);
+    }
+    store_cursor_close(cursor);
 }
 
 /* Deletes the keys, and lists them in this table. */
@@ -70,31 +136,34 @@ static enum felloe_code delete_keys(struct keyring *keyring, const struct key_id
                                     struct felloe_error *error)
 {
     struct store_txn *txn;
-    size_t listed = 0;
     enum felloe_code code = keyring_begin_write(keyring, &txn, error);
     if (code != FELLOE_OK)
         return code;
-    bool deleted = store_get(txn, T_META, bytes_str(WIPE), NULL);
+    struct deleting d = {.txn = txn, .table = table};
+    bool erased;
+    d.any = is_to_wipe(txn, &erased);
+    erased = erased || table == T_ERASED;
     for (size_t i = 0; i < count; i++) {
-        struct bytes value;
-        if (store_get(txn, T_KEYS, id_bytes(&ids[i]), &value)) {
-            forget_owner(txn, &ids[i], value);
-            store_delete(txn, T_KEYS, id_bytes(&ids[i]));
-            deleted = true;
-        }
-        if (store_get(txn, table, id_bytes(&ids[i]), NULL))
-            continue;
-        store_put(txn, table, id_bytes(&ids[i]), (struct bytes){0});
-        listed++;
+        delete_key(&d, &ids[i]);
+        delete_restricted(&d, &ids[i]);
     }
-    if (deleted)
-        store_put(txn, T_META, bytes_str(WIPE), (struct bytes){0});
-    if (listed == 0 && !deleted && store_failed(txn, NULL) == STORE_DONE) {
+    d.any = d.any || (table == T_ERASED && d.listed > 0); /* it may be in a keyring that was put aside */
+    if (d.any)
+        store_put(txn, T_META, bytes_str(WIPE), bytes_of("\1", erased));
+    if (d.listed == 0 && !d.any && store_failed(txn, NULL) == STORE_DONE) {
         keyring_end(keyring, txn);
         return FELLOE_OK;
     }
     code = keyring_commit(keyring, txn, error);
-    return code == FELLOE_OK && deleted ? wipe(keyring, error) : code;
+    return code == FELLOE_OK && d.any ? wipe(keyring, erased, error) : code;
+}
+
+bool keyring_refuses(struct store_txn *txn, const struct key_record *record)
+{
+    const struct key_id own = key_id_of_person(record->owner);
+    if (store_get(txn, T_ERASED, id_bytes(&record->id), NULL))
+        return true;
+    return record->kind == KEY_PERSON_AUDIENCE && store_get(txn, T_ERASED, id_bytes(&own), NULL);
 }
 
 enum felloe_code keyring_erase(struct keyring *keyring, const struct key_id *ids, size_t count,

@@ -16,16 +16,13 @@
 
 /* After something failed. */
 #define AGAIN_MS 30000u
-/* Keys of one person: their own and those of audiences. */
-#define KEYS     64u
 
 enum verdict { KEEP, LATER, LET_GO };
 
 /* One person, as far as it goes. */
 struct parting {
     struct person_id person;
-    struct key_id keys[KEYS];
-    size_t key_count;
+    struct key_id key;        /* their own: all others of theirs go with it */
     char site[SLUG_MAX + 1];  /* that they left */
     struct seen seen;
     uint64_t own_seq;
@@ -60,14 +57,6 @@ static bool look_at_entry(void *context, const struct event_id *id, uint64_t sor
     if (device_id_equal(&event.clear.device, &p->device) && bytes_is(event.clear.site, p->site))
         p->moved.entries++;
     return !p->unshared;
-}
-
-static bool add_key(void *context, const struct key_record *record)
-{
-    struct parting *p = context;
-    if (record->kind == KEY_PERSON_AUDIENCE && person_id_equal(&record->owner, &p->person) && p->key_count < KEYS)
-        p->keys[p->key_count++] = record->id;
-    return true;
 }
 
 /* In any site: a person can have left two of this laptop's, and a restricted key that only it has goes along with what
@@ -130,15 +119,14 @@ static enum verdict judge(struct parting *p, struct daemon *daemon, struct views
     }
     if (p->site[0] == '\0')
         return KEEP;
-    p->keys[p->key_count++] = key_id_of_person(p->person);
-    if (!keyring_has(daemon->keyring, &p->keys[0])) { /* it ended between the two */
+    p->key = key_id_of_person(p->person);
+    if (!keyring_has(daemon->keyring, &p->key)) { /* it ended between the two */
         if (views_has_document(views, bytes_str(p->site), &p->person))
             projector_forget(daemon->projector, &p->person);
         return KEEP;
     }
     if (!all_is_shared(p, views))
         return LATER;
-    keyring_visit(daemon->keyring, add_key, p);
     note_moved(p, views, &left);
     return LET_GO;
 }
@@ -239,8 +227,8 @@ static bool submit(struct spoke_driver *s, struct leaving *work)
     struct driver_job *job = driver_job_new(&s->base, LOG_LET_GO, bytes_str(p->site), let_go);
     if (job == NULL)
         return false;
-    job->job.ids = p->keys;
-    job->job.id_count = p->key_count;
+    job->job.ids = &p->key;
+    job->job.id_count = 1;
     job->job.seen = p->seen;
     job->job.own_seq = p->own_seq;
     driver_job_submit(job);
