@@ -17,6 +17,7 @@ static const struct {
     {"name", "name", SHOW_TEXT},        {"role", "role", SHOW_TEXT},         {"agency", "agency", SHOW_TEXT},
     {"sites", "sites", SHOW_TEXTS},     {"joined", "joined", SHOW_TIME},     {"heard", "last heard", SHOW_TIME},
     {"waiting", "waiting", SHOW_NUMBER}, {"revoked", "revoked", SHOW_TIME},  {"why", "why", SHOW_TEXT},
+    {"words", "words", SHOW_TEXT},
 };
 #define COLUMNS (sizeof columns / sizeof *columns)
 

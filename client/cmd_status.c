@@ -15,7 +15,8 @@
 
 static bool is_time(const char *key)
 {
-    static const char *const times[] = {"oldest_waiting", "last_contact", "shared_through", "received_through", "now"};
+    static const char *const times[] = {"oldest_waiting", "last_contact", "shared_through", "received_through",
+                                        "now", "lease_until"};
     for (size_t i = 0; i < sizeof times / sizeof *times; i++)
         if (strcmp(key, times[i]) == 0)
             return true;
@@ -159,6 +160,19 @@ static void print_hub(const struct felloe_value *status, bool is_hub, int64_t no
     print_notice("", notice);
 }
 
+/* Said when there is something to do about it: the hub is not there, or was not for too long. */
+static void print_lease(const struct felloe_value *status, int64_t now)
+{
+    int64_t until = number(status, "lease_until");
+    bool reachable = felloe_value_bool(felloe_value_get(felloe_value_get(status, "hub"), "reachable"));
+    char time[WHEN_MAX];
+    when_friendly(until, now, time);
+    if (felloe_value_bool(felloe_value_get(status, "lease_passed")))
+        puts("This laptop has not reached the hub for too long: it shows no record until it does. Recording goes on");
+    else if (until > 0 && !reachable)
+        printf("Reach the hub by %s: later this laptop shows no record until it has. Recording goes on\n", time);
+}
+
 static enum felloe_code print_sites(struct cli *cli, const struct felloe_value *sites)
 {
     static const char *const keys[] = {"site", "saved", "shared", "waiting", "received", "head", "to_settle"};
@@ -191,6 +205,7 @@ static enum felloe_code print_status(struct cli *cli, const struct felloe_value 
     add_up(cli, sites, &sums);
     print_line(&sums, is_hub, now);
     print_hub(status, is_hub, now);
+    print_lease(status, now);
     int64_t folded = number(status, "folded"), total = number(status, "total");
     if (folded < total)
         printf("The views are being folded: %" PRId64 " of %" PRId64 " events\n", folded, total);

@@ -78,6 +78,13 @@ void happened_went_on(struct happened *h, uint32_t incarnation, uint64_t remade,
     h->went_on = now;
 }
 
+void happened_ticket_again(struct happened *h, const struct happened_ticket *ticket)
+{
+    unsigned before = h->ticket.times > 0 && is_told(&h->ticket.at, ticket->at.steady_ms) ? h->ticket.times : 0;
+    h->ticket = *ticket;
+    h->ticket.times = before + 1;
+}
+
 /* ---- in words ---- */
 
 static void put_time(int64_t wall_ms, char out[40])
@@ -150,6 +157,24 @@ void happened_refill_text(const struct happened *h, const char *site, uint64_t n
     snprintf(out, HAPPENED_TEXT_MAX,
              "The hub was put back to an older state. Laptops have brought back %" PRIu64 " %s (%s), the last on %s.",
              refill->entries, entries_word(refill->entries), who, when);
+}
+
+void happened_ticket_text(const struct happened *h, uint64_t now_ms, char out[HAPPENED_TEXT_MAX])
+{
+    const struct happened_ticket *ticket = &h->ticket;
+    char when[40], others[80] = "", device[33];
+    out[0] = '\0';
+    if (ticket->times == 0 || !is_told(&ticket->at, now_ms))
+        return;
+    put_time(ticket->at.wall_ms, when);
+    hex_encode(bytes_of(ticket->device.b, sizeof ticket->device.b), device);
+    if (ticket->times > 1)
+        snprintf(others, sizeof others, " (%u times in a week that such a thing happened)", ticket->times);
+    snprintf(out, HAPPENED_TEXT_MAX,
+             "A ticket that was used already was used again on %s, by a laptop called “%s” (%.8s)%s. It was refused. "
+             "The ticket had let in “%s” of %s: if nobody typed it twice, it fell into other hands. Compare that "
+             "laptop's words with its own (felloe hub devices, felloe status --json), and revoke it if they differ.",
+             when, ticket->label, device, others, ticket->used_by.label, ticket->used_by.worker);
 }
 
 void happened_went_on_text(const struct happened *h, uint64_t now_ms, char out[HAPPENED_TEXT_MAX])

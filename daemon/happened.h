@@ -44,7 +44,17 @@ struct happened_moved {
     struct happened_at at;
 };
 
+/* A ticket that was used, used again by another laptop. */
+struct happened_ticket {
+    char label[HAPPENED_LABEL_MAX + 1]; /* what that one is called */
+    struct device_id device;
+    struct happened_from used_by;
+    unsigned times; /* such a thing in a week */
+    struct happened_at at;
+};
+
 struct happened {
+    struct happened_ticket ticket; /* the latest; times 0: none */
     struct happened_moved moved[HAPPENED_MOVED]; /* the latest first */
     unsigned moved_count;
     struct happened_refill refills[SITES_MAX];
@@ -63,6 +73,9 @@ void happened_went_on(struct happened *h, uint32_t incarnation, uint64_t remade,
                       struct happened_at now);
 /* "all 3 entries written here are shared" */
 void happened_shared_text(uint64_t entries, char out[80]);
+/* `ticket` but for its count. */
+void happened_ticket_again(struct happened *h, const struct happened_ticket *ticket);
+void happened_ticket_text(const struct happened *h, uint64_t now_ms, char out[HAPPENED_TEXT_MAX]);
 void happened_let_go(struct happened *h, const struct happened_moved *moved);
 /* Empty when there is nothing to tell (any more). */
 void happened_let_go_text(const struct happened *h, struct bytes site, uint64_t now_ms, char out[HAPPENED_TEXT_MAX]);

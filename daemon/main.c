@@ -81,7 +81,9 @@ static void print_made_json(const struct arguments *arguments, const struct setu
     fputs(",\"sites\":[", stdout);
     for (uint32_t i = 0; i < made->site_count; i++)
         printf("%s\"%s\"", i > 0 ? "," : "", made->sites[i]);
-    fputs("]}\n", stdout);
+    printf("],\"words\":");
+    tell_json_text(stdout, made->words);
+    fputs("}\n", stdout);
 }
 
 static void print_made(const struct arguments *arguments, const struct setup_result *made)
@@ -99,7 +101,11 @@ static void print_made(const struct arguments *arguments, const struct setup_res
         printf("%s is now a laptop of %s, at the hub “%s”. Its sites:", arguments->dir, made->worker, name);
     for (uint32_t i = 0; i < made->site_count; i++)
         printf(" %s", made->sites[i]);
-    printf(".\nStart it: felloed --dir %s\n", arguments->dir);
+    puts(".");
+    if (made->words[0] != '\0')
+        printf("Its words: %s. The hub shows the same ones (felloe hub devices): compare them by telephone.\n",
+               made->words);
+    printf("Start it: felloed --dir %s\n", arguments->dir);
 }
 
 /* ---- what is asked for ---- */

@@ -7,6 +7,7 @@
 
 #include "daemon/control/control_query.h"
 #include "proto/event/ticket.h"
+#include "proto/event/words.h"
 
 #define SECONDS_MAX (366ll * 24 * 3600)
 
@@ -208,9 +209,10 @@ static bool list_device(void *context, const struct device_record *device)
     struct listing *listing = context;
     struct buffer *out = &listing->request->out;
     struct device_heard heard = {0};
+    char words[WORDS_TEXT_MAX];
     bool known = driver_device_heard(listing->request->daemon->driver, &device->device, &heard);
     control_data_item(&listing->data, out);
-    mp_put_map(out, 12);
+    mp_put_map(out, 13);
     mp_put_text(out, "device");
     mp_put_bin(out, device->device.b, sizeof device->device.b);
     put_pair(out, "label", device->label);
@@ -231,6 +233,8 @@ static bool list_device(void *context, const struct device_record *device)
         mp_put_nil(out);
     put_time(out, "revoked", device->revoked_ms);
     put_pair(out, "why", device->why);
+    words_of_device(&listing->request->daemon->identity.sign_public, &device->sign, &device->box, device->curve, words);
+    put_pair(out, "words", words);
     return true;
 }
 

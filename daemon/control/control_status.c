@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "daemon/control/control_query.h"
+#include "proto/event/words.h"
 
 struct status {
     struct progress_table table;
@@ -89,13 +90,27 @@ static void put_hub(struct buffer *out, const struct control_request *request, c
     put_named(out, "notice", link->notice);
 }
 
+/* How long a laptop shows the record without the hub; and the words of its keys, to compare with the hub's. */
+static void put_trust(struct buffer *out, const struct daemon *daemon)
+{
+    const struct identity *me = &daemon->identity;
+    char words[WORDS_TEXT_MAX] = "";
+    if (daemon->config.role == ROLE_SPOKE)
+        words_of_device(&me->hub_sign, &me->sign_public, &me->box_public, me->curve_public, words);
+    put_named(out, "words", words);
+    mp_put_text(out, "lease_until");
+    put_time(out, lease_until_ms(daemon));
+    mp_put_text(out, "lease_passed");
+    mp_put_bool(out, lease_passed(daemon));
+}
+
 static void answer(struct control_request *request)
 {
     struct status *status = request->state;
     const struct identity *identity = &request->daemon->identity;
     struct buffer *out = &request->out;
     size_t begin = control_frame_begin(out);
-    control_put_end(out, 13);
+    control_put_end(out, 16);
     put_named(out, "role", request->daemon->config.role == ROLE_HUB ? "hub" : "spoke");
     put_named(out, "name", identity->label);
     mp_put_text(out, "device");
@@ -116,6 +131,7 @@ static void answer(struct control_request *request)
     mp_put_text(out, "disk_full");
     mp_put_bool(out, status->full);
     put_named(out, "notice", own_notice(status));
+    put_trust(out, request->daemon);
     mp_put_text(out, "sites");
     mp_put_array(out, (uint32_t)status->table.count);
     for (size_t i = 0; i < status->table.count; i++)
@@ -150,7 +166,10 @@ void control_verb_STATUS(struct control_request *request)
     request->release = free;
     progress_note_links(&status->table, request->daemon);
     projector_progress(request->daemon->projector, &status->folded, &status->total);
-    happened_went_on_text(&request->daemon->happened, clock_steady_ms(), status->happened);
+    if (request->daemon->config.role == ROLE_HUB)
+        happened_ticket_text(&request->daemon->happened, clock_steady_ms(), status->happened);
+    else
+        happened_went_on_text(&request->daemon->happened, clock_steady_ms(), status->happened);
     projector_stuck(request->daemon->projector, &status->error);
     status->full = event_log_full(request->daemon->log);
     status->failed = event_log_failed(request->daemon->log);

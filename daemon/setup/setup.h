@@ -5,6 +5,7 @@
 
 #include "daemon/log/event_log.h"
 #include "daemon/config.h"
+#include "proto/event/words.h"
 
 struct setup_options {
     const char *dir, *name, *listen, *advertise; /* --init-hub; advertise may be NULL */
@@ -20,6 +21,7 @@ struct setup_result {
     char worker[SLUG_MAX + 1]; /* whose laptop it is */
     char sites[SITES_MAX][SLUG_MAX + 1];
     uint32_t site_count;
+    char words[WORDS_TEXT_MAX]; /* of the laptop's keys: the hub shows the same; empty: a hub */
 };
 
 /* Both may be interrupted at any point and run again. FELLOE_IN_USE when the directory is a hub or a laptop already. */

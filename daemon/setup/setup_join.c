@@ -319,6 +319,8 @@ static void describe(const struct joining *j, struct setup_result *out)
     memcpy(out->worker, j->identity->worker, sizeof out->worker);
     for (uint32_t i = 0; i < joined->site_count; i++)
         bytes_to_text(joined->sites[i], out->sites[i], sizeof out->sites[i]);
+    words_of_device(&j->identity->hub_sign, &j->identity->sign_public, &j->identity->box_public,
+                    j->identity->curve_public, out->words);
 }
 
 enum felloe_code setup_join(const struct setup_options *options, struct setup_result *out, struct felloe_error *error)

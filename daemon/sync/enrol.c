@@ -268,13 +268,38 @@ static bool refuse(struct refused *out, enum refusal reason, const char *text)
     return false;
 }
 
-static bool refuse_used(struct refused *out, struct log_reader *reader, const struct ticket_record *ticket)
+#define TOLD_AGAIN_MS 10000
+
+/* Either somebody typed a ticket twice, or it fell into other hands: people should know. */
+static void tell_used_again(const struct enrolment *e, const struct device_record *by)
 {
+    struct happened_ticket again = {.device = e->device.device, .at = {clock_wall_ms(), clock_steady_ms()}};
+    struct happened_from other = {0};
+    char device[33];
+    happened_label(&other, e->device.label);
+    memcpy(again.label, other.label, sizeof again.label);
+    happened_label(&again.used_by, by->label);
+    memcpy(again.used_by.worker, by->worker, sizeof again.used_by.worker);
+    const struct happened_ticket *last = &e->h->base.daemon->happened.ticket;
+    bool often = last->times > 0 && again.at.steady_ms - last->at.steady_ms < TOLD_AGAIN_MS;
+    happened_ticket_again(&e->h->base.daemon->happened, &again);
+    if (often) /* who does it on purpose must not fill the journal */
+        return;
+    hex_encode(bytes_of(e->device.device.b, sizeof e->device.device.b), device);
+    report(LEVEL_WARNING,
+           "a ticket was used a second time, by a laptop called “%s” (device %.8s), and refused; it had let in “%s” of %s",
+           again.label, device, again.used_by.label, again.used_by.worker);
+}
+
+static bool refuse_used(struct refused *out, struct log_reader *reader, const struct enrolment *e)
+{
+    const struct ticket_record *ticket = &e->ticket;
     struct device_record by = {0};
     char when[32] = "";
     struct tm parts;
     time_t used = (time_t)(ticket->used_ms / 1000);
     log_device(reader, &ticket->used_by, &by);
+    tell_used_again(e, &by);
     if (localtime_r(&used, &parts) != NULL)
         strftime(when, sizeof when, "%d %B %H:%M", &parts);
     refuse(out, REFUSED_TICKET_USED, "");
@@ -308,7 +333,7 @@ static bool check_records(struct enrolment *e, struct log_reader *reader, const 
     bool known = log_device(reader, &e->device.device, &before);
     bool again = e->ticket.used_ms != 0 && device_id_equal(&e->ticket.used_by, &e->device.device);
     if (e->ticket.used_ms != 0 && !again)
-        return refuse_used(why, reader, &e->ticket);
+        return refuse_used(why, reader, e);
     if (known && before.revoked_ms != 0)
         return refuse(why, REFUSED_REVOKED, "This laptop was taken off the hub. Join from an empty directory.");
     if (!again && e->ticket.expires_ms <= clock_wall_ms())

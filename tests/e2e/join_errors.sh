@@ -16,8 +16,17 @@ last=${ticket: -1}
 check_exit 3 "a ticket with a slip in it" at l1 join "${ticket%?}$other"
 check_exit 3 "half a ticket" at l1 join "${ticket:0:60}"
 
-check_exit 0 "the right ticket" at l1 join "$ticket"
-check_exit 9 "the same ticket on another laptop" at l2 join "$ticket"
+check "the right ticket" at l1 join "$ticket"
+words=$(sed -n 's/^Its words: \([a-z ]*\)\..*/\1/p' "$work/check.out")
+check "the laptop shows five words" test "$(wc -w <<<"$words")" = 5
+check_equal "and the hub the same ones" "\"$words\"" "$(json hub '.[0].words' hub devices)"
+check "also to people" grep -q "$words" <(at hub hub devices)
+check_exit 9 "the same ticket on another laptop" at l2 join "$ticket" --label stranger
+check "the hub's status tells of the ticket's second use" grep -q "“stranger”.*had let in “" <(at hub status)
+check "and its journal" grep -q "a ticket was used a second time, by a laptop called “stranger”" "$work/hub.log"
+start l1
+check_equal "once it is served, the laptop shows them too" "\"$words\"" "$(json l1 .words status)"
+stop l1
 check_exit 7 "joining twice from one directory" at l1 join "$(invite hub amy salford)"
 check_exit 4 "an invitation to a site that the hub does not have" at hub hub invite --site nowhere --worker amy
 

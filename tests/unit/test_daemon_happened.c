@@ -88,9 +88,36 @@ static void a_laptop_tells_for_a_week_that_it_goes_on(void **state)
     assert_string_equal(text, "");
 }
 
+static void a_ticket_used_again_is_told_for_a_week(void **state)
+{
+    (void)state;
+    struct happened h = {0};
+    char text[HAPPENED_TEXT_MAX];
+    struct happened_ticket again = {.device = {{0xab, 0xcd}}, .at = at(5)};
+    happened_ticket_text(&h, 5, text);
+    assert_string_equal(text, "");
+    snprintf(again.label, sizeof again.label, "strange");
+    happened_label(&again.used_by, "amys-laptop");
+    snprintf(again.used_by.worker, sizeof again.used_by.worker, "amy");
+    happened_ticket_again(&h, &again);
+    happened_ticket_text(&h, 6, text);
+    expect(text, "by a laptop called “strange” (abcd0000). It was refused. The ticket had let in “amys-laptop” of amy");
+    again.at = at(7);
+    happened_ticket_again(&h, &again);
+    happened_ticket_text(&h, 8, text);
+    expect(text, "(2 times in a week");
+    assert_true(strlen(text) + 1 < sizeof text);
+    happened_ticket_text(&h, 7 + 7 * DAY, text);
+    assert_string_equal(text, "");
+    again.at = at(30 * DAY); /* another story */
+    happened_ticket_again(&h, &again);
+    assert_int_equal(h.ticket.times, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_ticket_used_again_is_told_for_a_week),
         cmocka_unit_test(how_many_from_whom_and_for_a_week),
         cmocka_unit_test(many_laptops_with_long_names_fit),
         cmocka_unit_test(a_laptop_tells_for_a_week_that_it_goes_on),
