@@ -5,6 +5,7 @@
 
 #include "daemon/control/control.h"
 #include "daemon/log/verify.h"
+#include "proto/event/words.h"
 
 /* Problems that are told one by one; a log that is damaged throughout would fill the screen without telling more. */
 #define PROBLEMS_MAX 200u
@@ -18,6 +19,8 @@ struct verifying {
     uint32_t problem_count;
     struct buffer unreadable; /* maps, packed */
     uint32_t unreadable_count;
+    struct buffer stories; /* maps, packed */
+    uint32_t story_count;
 };
 
 static void release(void *state)
@@ -25,6 +28,7 @@ static void release(void *state)
     struct verifying *v = state;
     buffer_release(&v->problems);
     buffer_release(&v->unreadable);
+    buffer_release(&v->stories);
     free(v);
 }
 
@@ -64,6 +68,36 @@ static void note_unreadable(void *context, const struct verify_unreadable *unrea
     v->unreadable_count++;
 }
 
+static void put_position(struct buffer *out, const char *name, struct position at)
+{
+    char text[40] = "";
+    if (at.epoch != 0)
+        position_format(at, text);
+    mp_put_text(out, name);
+    mp_put_text(out, text);
+}
+
+static void note_story(void *context, const struct verify_story *story)
+{
+    struct verifying *v = context;
+    struct buffer *out = &v->stories;
+    char device[33];
+    if (v->story_count >= PROBLEMS_MAX)
+        return;
+    hex_encode(bytes_of(story->other.device.b, sizeof story->other.device.b), device);
+    mp_put_map(out, 6);
+    mp_put_text(out, "site");
+    mp_put_text(out, story->site);
+    mp_put_text(out, "device");
+    mp_put_text(out, device);
+    put_position(out, "position", story->other.head.at);
+    put_position(out, "same_to", story->same);
+    put_position(out, "told_at", story->other.at);
+    mp_put_text(out, "heads");
+    mp_put_uint(out, story->count);
+    v->story_count++;
+}
+
 static bool is_for_others(void *context, struct bytes site, const struct key_id *key)
 {
     const struct verifying *v = context;
@@ -87,6 +121,7 @@ static void verify(struct control_request *request)
         .identity = &request->daemon->identity,
         .problem = note_problem,
         .unreadable = note_unreadable,
+        .story = note_story,
         .for_others = is_for_others,
         .progress = note_progress,
         .context = v,
@@ -101,6 +136,17 @@ static void verify(struct control_request *request)
     }
 }
 
+/* For people, to compare by phone: two laptops with the same words hold the same record up to that position. */
+static void put_head(struct buffer *out, const char *site, const struct log_head *head)
+{
+    char words[WORDS_TEXT_MAX] = "";
+    if (head->at.epoch != 0)
+        words_of_head(bytes_str(site), head, words);
+    put_position(out, "head", head->at);
+    mp_put_text(out, "words");
+    mp_put_text(out, words);
+}
+
 static void put_site(struct buffer *out, const struct verify_site *site)
 {
     const struct {
@@ -109,10 +155,11 @@ static void put_site(struct buffer *out, const struct verify_site *site)
     } numbers[] = {{"events", site->events}, {"own", site->own}, {"entries", site->entries},
                    {"signatures", site->signatures}, {"sealed", site->sealed}, {"unreadable", site->unreadable},
                    {"again", site->again}, {"lost", site->lost}, {"twice", site->twice},
-                   {"problems", site->problems}};
-    mp_put_map(out, 1 + sizeof numbers / sizeof *numbers);
+                   {"heads", site->heads}, {"problems", site->problems}};
+    mp_put_map(out, 3 + sizeof numbers / sizeof *numbers);
     mp_put_text(out, "site");
     mp_put_text(out, site->site);
+    put_head(out, site->site, &site->head);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         mp_put_text(out, numbers[i].name);
         mp_put_uint(out, numbers[i].value);
@@ -129,7 +176,7 @@ static void answer(struct control_request *request)
     }
     buffer_clear(out); /* a bar that was not sent */
     size_t begin = control_frame_begin(out);
-    control_put_end(out, 5);
+    control_put_end(out, 6);
     mp_put_text(out, "role");
     mp_put_text(out, request->daemon->config.role == ROLE_HUB ? "hub" : "spoke");
     mp_put_text(out, "sites");
@@ -144,9 +191,14 @@ static void answer(struct control_request *request)
     mp_put_text(out, "unreadable");
     mp_put_array(out, v->unreadable_count);
     buffer_append(out, v->unreadable.data, v->unreadable.len);
-    out->failed |= v->problems.failed || v->unreadable.failed;
+    mp_put_text(out, "stories");
+    mp_put_array(out, v->story_count);
+    buffer_append(out, v->stories.data, v->stories.len);
+    out->failed |= v->problems.failed || v->unreadable.failed || v->stories.failed;
     control_frame_end(out, begin);
     control_finish(request);
+    if (v->story_count > 0 && request->daemon->projector != NULL)
+        projector_verified(request->daemon->projector); /* people have been told */
 }
 
 void control_verb_VERIFY(struct control_request *request)

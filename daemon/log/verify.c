@@ -43,8 +43,65 @@ static void check_reader(struct verify_run *run)
         note_failure(run, why.code, why.message);
 }
 
+/* ---- what others hold ---- */
+
+/* NULL: memory ran out. */
+static struct verify_story *story_of(struct verify_run *run, const struct device_id *device)
+{
+    for (size_t i = 0; i < run->story_count; i++)
+        if (device_id_equal(&run->stories[i].other.device, device))
+            return &run->stories[i];
+    if (run->story_count == run->story_cap) {
+        size_t cap = run->story_cap ? 2 * run->story_cap : 16;
+        struct verify_story *more = realloc(run->stories, cap * sizeof *more);
+        if (more == NULL)
+            return NULL;
+        run->stories = more;
+        run->story_cap = cap;
+    }
+    struct verify_story *new = &run->stories[run->story_count++];
+    *new = (struct verify_story){.site = run->site->site, .other.device = *device};
+    return new;
+}
+
+/* The heads that were told since the last turn, against the log as this reader has it. */
+static void compare_heads(struct verify_run *run)
+{
+    if (run->site == NULL || run->reader == NULL)
+        return;
+    witness_compare(run->reader, bytes_str(run->site->site), run->told.items, run->told.count);
+    for (size_t i = 0; i < run->told.count; i++) {
+        const struct told *told = &run->told.items[i];
+        struct verify_story *story = story_of(run, &told->device);
+        if (story == NULL) {
+            note_failure(run, FELLOE_FAILED, "out of memory");
+            return;
+        }
+        run->site->heads += told->outcome != HEAD_NOT_YET;
+        if (told->outcome == HEAD_SAME && position_compare(told->head.at, story->same) > 0)
+            story->same = told->head.at;
+        if (testimony_contradicts(told->outcome) &&
+            (story->count++ == 0 || position_compare(told->head.at, story->other.head.at) < 0))
+            story->other = *told;
+    }
+    run->told.count = 0;
+}
+
+static void tell_stories(struct verify_run *run)
+{
+    for (size_t i = 0; i < run->story_count; i++) {
+        if (run->stories[i].count == 0)
+            continue;
+        run->result->stories++;
+        if (run->options->story != NULL)
+            run->options->story(run->options->context, &run->stories[i]);
+    }
+    run->story_count = 0;
+}
+
 enum felloe_code verify_renew(struct verify_run *run)
 {
+    compare_heads(run);
     check_reader(run);
     log_reader_end(run->reader);
     run->reader = NULL;
@@ -134,6 +191,13 @@ static enum verify_unread why_no_key(const struct verify_run *run, const struct 
                                                                                                : UNREAD_NO_KEY;
 }
 
+static void note_opened(struct verify_run *run, const struct event *event, uint64_t *time)
+{
+    *time = run->body.time;
+    if (!told_add(&run->told, &run->body, &event->clear.device, run->at))
+        note_failure(run, FELLOE_FAILED, "out of memory");
+}
+
 bool verify_event(struct verify_run *run, const char *where, struct bytes raw, bool content, struct event *event,
                   struct event_id *id, uint64_t *time)
 {
@@ -153,7 +217,7 @@ bool verify_event(struct verify_run *run, const char *where, struct bytes raw, b
     if (key == NULL)
         note_unreadable(run, where, &event->clear.device, why_no_key(run, &event->clear.key));
     else if (event_open(event, key, &run->plain, &run->body))
-        *time = run->body.time;
+        note_opened(run, event, time);
     else if (run->plain.failed)
         note_failure(run, FELLOE_FAILED, "out of memory");
     else
@@ -171,6 +235,13 @@ static uint64_t count_events(struct verify_run *run)
     return total;
 }
 
+static void note_head(struct verify_run *run)
+{
+    struct log_head heads[SEEN_MAX];
+    size_t count = log_heads(run->reader, bytes_str(run->site->site), heads);
+    run->site->head = count > 0 ? heads[count - 1] : (struct log_head){0};
+}
+
 static enum felloe_code verify_sites(struct verify_run *run)
 {
     enum felloe_code code = verify_renew(run);
@@ -186,6 +257,8 @@ static enum felloe_code verify_sites(struct verify_run *run)
         run->number = (uint32_t)result->site_count;
         run->site = &result->sites[result->site_count++];
         memcpy(run->site->site, name, sizeof name);
+        run->at = (struct position){0};
+        note_head(run);
         code = verify_own(run);
         if (code == FELLOE_OK)
             code = verify_site_log(run);
@@ -194,6 +267,7 @@ static enum felloe_code verify_sites(struct verify_run *run)
         if (code != FELLOE_OK)
             return code;
         tell_unreadable(run);
+        tell_stories(run);
     }
     return FELLOE_OK;
 }
@@ -210,6 +284,8 @@ enum felloe_code verify_log(const struct verify_options *options, struct verify_
     log_reader_end(run.reader);
     sodium_free(run.keys);
     free(run.unreadable);
+    free(run.stories);
+    told_release(&run.told);
     if (run.plain.data != NULL)
         sodium_memzero(run.plain.data, run.plain.cap);
     buffer_release(&run.plain);

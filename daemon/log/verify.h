@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Verifying the log, from the first event on: that every own stream and every stream in the sites' logs is one chain,
  * that positions have no gap, that running hashes are what checkpoints, anchors and heads say, that an event with two
- * positions is the same event, that signatures of the hub and of authors hold, and that what is sealed under keys that
- * are here opens. Reads only; runs in the caller's thread, for
+ * positions is the same event, that signatures of the hub and of authors hold, that what is sealed under keys that
+ * are here opens, and that what others tell of the log's heads is what is here. Reads only; runs in the caller's thread, for
  * about a second per 100,000 events; recording and sync go on meanwhile. */
 #ifndef FELLOE_DAEMON_VERIFY_H
 #define FELLOE_DAEMON_VERIFY_H
 
-#include "daemon/log/event_log.h"
+#include "daemon/log/witness.h"
 
 struct verify_site {
     char site[SLUG_MAX + 1];
@@ -20,7 +20,17 @@ struct verify_site {
     uint64_t signatures;  /* that were checked: authors', the hub's over heads and receipts */
     uint64_t sealed;      /* events whose key is not here: everything but their content was checked */
     uint64_t unreadable;  /* events that do not open, or are not well-formed */
+    uint64_t heads;       /* of the log, told by others' events and compared */
+    struct log_head head; /* the newest of the log that is here; epoch 0: nothing is */
     uint64_t problems;
+};
+
+/* Another device holds another record of the site than this one: see witness.h. Nothing here is damaged. */
+struct verify_story {
+    const char *site;
+    struct told other;    /* the lowest that contradicts */
+    struct position same; /* up to here it holds the same; epoch 0: not known */
+    uint64_t count;       /* heads of that device that contradict */
 };
 
 /* Events that are as their device wrote them (chains and hashes hold), and cannot be read all the same. Nothing of what
@@ -43,7 +53,7 @@ struct verify_unreadable {
 struct verify_result {
     struct verify_site sites[SITES_MAX];
     size_t site_count;
-    uint64_t events, problems; /* sums */
+    uint64_t events, problems, stories; /* sums */
 };
 
 struct verify_options {
@@ -54,6 +64,8 @@ struct verify_options {
     void (*problem)(void *context, const char *text);
     /* At the end of each site, for each device that wrote such, and each why. May be NULL. */
     void (*unreadable)(void *context, const struct verify_unreadable *unreadable);
+    /* At the end of each site, for each device that holds another record. May be NULL. */
+    void (*story)(void *context, const struct verify_story *story);
     /* Is this key, which is not here, known to be for others? May be NULL: none is. */
     bool (*for_others)(void *context, struct bytes site, const struct key_id *key);
     /* Now and then; false stops (FELLOE_INTERRUPTED). May be NULL. */

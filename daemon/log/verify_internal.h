@@ -26,6 +26,10 @@ struct verify_run {
     struct cached_key *keys;   /* KEY_CACHE of them */
     struct verify_unreadable *unreadable; /* of the site at hand */
     size_t unreadable_count, unreadable_cap;
+    struct position at;        /* of the event at hand; epoch 0: it is looked at in the own stream */
+    struct told_list told;     /* heads that events since the last turn tell */
+    struct verify_story *stories; /* of the site at hand: of each device that told any */
+    size_t story_count, story_cap;
 };
 
 /* Begins the run's reader, or begins it afresh. */

@@ -317,6 +317,7 @@ static void check_entry(struct site_run *s, struct position at, struct bytes val
         verify_problem(run, "%s: the entry is damaged", where);
     }
     s->hash.at.n = at.n - 1;
+    run->at = at;
     if (!readable || !verify_event(run, where, row.event, !own, &event, &id, &time)) {
         s->hash.at.n = at.n;
         s->hash_known = false;

@@ -5,47 +5,14 @@
  * query could have shown. */
 #include "daemon/views/projector.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "daemon/views/denied.h"
-#include "daemon/views/projector_fold.h"
+#include "daemon/views/projector_state.h"
 #include "daemon/report.h"
 
 /* How long to wait before trying again what failed (disk full, no reader). */
 #define RETRY_MS 2000
-
-struct site_state {
-    char site[SLUG_MAX + 1];
-    struct seen seen;
-    uint64_t folded, total;
-    struct key_id missing[KEYS_MAX];
-    size_t missing_count;
-};
-
-struct projector {
-    struct projector_config config;
-    uint32_t incarnation;       /* of the log, when it was opened */
-    struct views *views;
-    struct fold_work *work;
-    struct denied denied;
-    pthread_t thread;
-
-    pthread_mutex_t mutex;      /* guards what follows */
-    pthread_cond_t woken;
-    bool poked, stop, wipe;
-    bool has_any;               /* all that the log held was folded once, since the start or the last wipe */
-    uint64_t has_commits;       /* with it: everything up to this commit of the log is folded */
-    struct felloe_error stuck;  /* FELLOE_OK: all is well */
-    struct site_state *sites;
-    size_t site_count;
-    struct person_id shared[PROJECTOR_SHARED_MAX]; /* see projector_take_shared */
-    size_t shared_count;
-    bool shared_all;
-    struct person_id forget[PROJECTOR_SHARED_MAX]; /* see projector_forget */
-    size_t forget_count;
-};
 
 static struct site_state *find_site(struct projector *p, struct bytes site)
 {
@@ -328,37 +295,6 @@ static void wait_a_while(struct projector *p)
     p->poked = true;
 }
 
-static void forget_person(struct views_txn *txn, struct log_reader *reader, const struct person_id *person)
-{
-    char site[SLUG_MAX + 1];
-    for (size_t i = 0; log_site_at(reader, i, site); i++) {
-        views_drop_subject(txn, bytes_str(site), person);
-        views_put_restricted(txn, bytes_str(site), person, NULL);
-    }
-}
-
-/* What does not come to an end now is found again by whoever asked for it. */
-static void forget_if_asked(struct projector *p)
-{
-    struct person_id people[PROJECTOR_SHARED_MAX];
-    struct views_txn txn;
-    struct felloe_error error;
-    pthread_mutex_lock(&p->mutex);
-    size_t count = p->forget_count;
-    memcpy(people, p->forget, count * sizeof *people);
-    p->forget_count = 0;
-    pthread_mutex_unlock(&p->mutex);
-    if (count == 0 || !views_are_open(p->views) || views_write(p->views, &txn, &error) != FELLOE_OK)
-        return;
-    struct log_reader *reader = log_reader_begin(p->config.log, &error);
-    for (size_t i = 0; reader != NULL && i < count; i++)
-        forget_person(&txn, reader, &people[i]);
-    log_reader_end(reader);
-    if (views_commit(&txn, &error) != STORE_DONE)
-        report(LEVEL_WARNING, "what is kept of people who moved could not be taken out of the views: %s",
-               error.message);
-}
-
 /* Until nothing is left. While events keep coming it never ends, and still says after each pass how far it is. */
 static void fold_until_done(struct projector *p)
 {
@@ -389,7 +325,7 @@ static void *run(void *context)
         p->poked = false;
         pthread_mutex_unlock(&p->mutex);
         wipe_if_asked(p);
-        forget_if_asked(p);
+        projector_do_asked(p);
         fold_until_done(p);
         pthread_mutex_lock(&p->mutex);
     }
@@ -535,28 +471,6 @@ bool projector_stuck(struct projector *p, struct felloe_error *error)
         *error = p->stuck;
     pthread_mutex_unlock(&p->mutex);
     return stuck;
-}
-
-size_t projector_take_shared(struct projector *p, struct person_id out[PROJECTOR_SHARED_MAX], bool *all)
-{
-    pthread_mutex_lock(&p->mutex);
-    size_t count = p->shared_count;
-    memcpy(out, p->shared, count * sizeof *out);
-    *all = p->shared_all;
-    p->shared_count = 0;
-    p->shared_all = false;
-    pthread_mutex_unlock(&p->mutex);
-    return count;
-}
-
-void projector_forget(struct projector *p, const struct person_id *person)
-{
-    pthread_mutex_lock(&p->mutex);
-    if (p->forget_count < PROJECTOR_SHARED_MAX)
-        p->forget[p->forget_count++] = *person;
-    p->poked = true;
-    pthread_cond_signal(&p->woken);
-    pthread_mutex_unlock(&p->mutex);
 }
 
 size_t projector_missing_keys(struct projector *p, struct bytes site, struct key_id *out, size_t max)

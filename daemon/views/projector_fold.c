@@ -15,6 +15,7 @@
 #include "daemon/report.h"
 #include "daemon/views/projector_inside.h"
 #include "daemon/views/views_shares.h"
+#include "daemon/views/views_witness.h"
 
 #define KEPT_PER_EVENT 2048u
 #define KEPT_DOCUMENT (1024u * 1024)
@@ -41,6 +42,7 @@ void fold_work_free(struct fold_work *work)
     buffer_release(&work->encoded);
     opener_release(&work->opener);
     opened_release(&work->opened);
+    told_release(&work->told);
     document_free(work->document);
     free(work->refold);
     explicit_bzero(work, sizeof *work);
@@ -151,6 +153,9 @@ static void gather(struct fold_work *work, struct fold_step *step, const struct 
     }
     if (!gather_opened(work, step, found, &event, ref.at))
         return;
+    if (!work->opened.copied) /* a copy tells of another site's log */
+        work->failed |= !told_add(&work->told, &work->opened.body, &event.clear.device,
+                                  ref.at.epoch != 0 ? ref.at : found->at);
     struct fold_item *item = &work->items[work->count];
     item->body = work->opened.body;
     item->key = event.clear.key;
@@ -491,7 +496,7 @@ bool fold_site(struct fold_work *work, struct fold_step *step)
     step->taken = 0;
     step->shared = work->shared;
     step->shared_count = 0;
-    work->count = work->bytes = work->refold_count = 0;
+    work->count = work->bytes = work->refold_count = work->told.count = 0;
     work->has_key = work->failed = false;
     work->opener.reader = step->reader;
     work->opener.identity = step->identity;
@@ -506,7 +511,8 @@ bool fold_site(struct fold_work *work, struct fold_step *step)
         return store_failed(step->views->store, NULL) == STORE_DONE;
 
     fold_note_items(work, step);
-    if (!sort_items(work))
+    if (!sort_items(work) ||
+        !views_hear_witnesses(step->views, step->reader, step->site, step->identity, &work->told))
         return false;
     for (size_t from = 0, to, restricted; from < work->count && !work->failed; from = to) {
         const struct person_id subject = work->items[from].subject;

@@ -4,6 +4,7 @@
 #ifndef FELLOE_DAEMON_PROJECTOR_INSIDE_H
 #define FELLOE_DAEMON_PROJECTOR_INSIDE_H
 
+#include "daemon/log/witness.h"
 #include "daemon/views/opened.h"
 #include "daemon/views/projector_fold.h"
 
@@ -32,6 +33,7 @@ struct fold_work {
     struct key_record key;      /* the last one used */
     bool has_key;
     bool has_site_key;
+    struct told_list told;      /* of the site's log, by events of this step */
     bool any_rewritten;         /* events of this site were written again: names have to be looked up */
     bool failed;
 };

@@ -11,6 +11,7 @@
  *   events    event-id site                            subject, sort, reference, flags; of a copy the original's id
  *   devices   site device incarnation                  last seq, its time
  *   shares    site subject                             which sites the person is with (views_shares.h)
+ *   witnesses site device                              what it holds of the site's log (views_witness.h)
  *   waiting   site key-id reference                    event whose key is not here yet
  *   restricted         site subject                    sealed document of what restricted keys seal
  *   restrictedtimeline site subject sort event-id      reference into the log, key id
@@ -33,11 +34,12 @@
 
 /* Raise it whenever a table here changes its meaning: the views are then folded afresh. (Documents and rows have a
  * version of their own, document_version.) */
-#define VIEWS_SCHEMA 3
+#define VIEWS_SCHEMA 4
 
 enum views_table {
     VIEWS_META, VIEWS_DOCS, VIEWS_ROWS, VIEWS_ROWKEYS, VIEWS_NAMES, VIEWS_TIMELINE, VIEWS_EVENTS, VIEWS_DEVICES,
     VIEWS_WAITING, VIEWS_ORIGINS, VIEWS_RESTRICTED, VIEWS_RESTRICTED_TIMELINE, VIEWS_SHARES,
+    VIEWS_WITNESSES,
     VIEWS_TABLE_COUNT
 };
 

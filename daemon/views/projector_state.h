@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the projector's thread (projector.c) and those who ask it for something (projector_asked.c) share. */
+#ifndef FELLOE_DAEMON_PROJECTOR_STATE_H
+#define FELLOE_DAEMON_PROJECTOR_STATE_H
+
+#include <pthread.h>
+
+#include "daemon/views/denied.h"
+#include "daemon/views/projector_fold.h"
+
+struct site_state {
+    char site[SLUG_MAX + 1];
+    struct seen seen;
+    uint64_t folded, total;
+    struct key_id missing[KEYS_MAX];
+    size_t missing_count;
+};
+
+struct projector {
+    struct projector_config config;
+    uint32_t incarnation;       /* of the log, when it was opened */
+    struct views *views;
+    struct fold_work *work;
+    struct denied denied;
+    pthread_t thread;
+
+    pthread_mutex_t mutex;      /* guards what follows */
+    pthread_cond_t woken;
+    bool poked, stop, wipe;
+    bool has_any;               /* all that the log held was folded once, since the start or the last wipe */
+    uint64_t has_commits;       /* with it: everything up to this commit of the log is folded */
+    struct felloe_error stuck;  /* FELLOE_OK: all is well */
+    struct site_state *sites;
+    size_t site_count;
+    struct person_id shared[PROJECTOR_SHARED_MAX]; /* see projector_take_shared */
+    size_t shared_count;
+    bool shared_all;
+    struct person_id forget[PROJECTOR_SHARED_MAX]; /* see projector_forget */
+    size_t forget_count;
+    bool verified;              /* see projector_verified */
+};
+
+/* On the projector's thread, before it folds: what it was asked for. What does not come to an end is found again by
+ * whoever asked. */
+void projector_do_asked(struct projector *projector);
+
+#endif
