@@ -209,7 +209,7 @@ static bool list_device(void *context, const struct device_record *device)
     struct listing *listing = context;
     struct buffer *out = &listing->request->out;
     struct device_heard heard = {0};
-    char words[WORDS_TEXT_MAX];
+    char words[WORDS_TEXT_MAX] = "";
     bool known = driver_device_heard(listing->request->daemon->driver, &device->device, &heard);
     control_data_item(&listing->data, out);
     mp_put_map(out, 13);
@@ -233,7 +233,9 @@ static bool list_device(void *context, const struct device_record *device)
         mp_put_nil(out);
     put_time(out, "revoked", device->revoked_ms);
     put_pair(out, "why", device->why);
-    words_of_device(&listing->request->daemon->identity.sign_public, &device->sign, &device->box, device->curve, words);
+    const struct identity *me = &listing->request->daemon->identity;
+    if (!device_id_equal(&device->device, &me->device)) /* nobody connects as the hub itself */
+        words_of_device(&me->sign_public, &device->sign, &device->box, device->curve, words);
     put_pair(out, "words", words);
     return true;
 }

@@ -32,7 +32,7 @@ check "an hour after it, it is over" test "$(json amy .lease_passed status)" = t
 check "and told" grep -q "shows no record until it does" <(at amy status)
 check_exit 14 "the record is not shown" at amy show "$person"
 check_exit 14 "nor found" at amy search Jo
-check_exit 14 "nor exported" at amy export
+check_exit 14 "nor exported" at amy export -
 check_exit 0 "recording goes on" at amy note "$person" "written past the lease"
 stop amy
 start amy # the clock is set back by 73 hours
