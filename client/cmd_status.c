@@ -160,6 +160,15 @@ static void print_hub(const struct felloe_value *status, bool is_hub, int64_t no
     print_notice("", notice);
 }
 
+/* Nobody waits for these: they are told only when they pile up without the hub. */
+static void print_looks(const struct felloe_value *status)
+{
+    int64_t waiting = number(felloe_value_get(status, "looks"), "waiting");
+    if (waiting > 0)
+        printf("%sLooks at the record to share %" PRId64 "%s\n", out_style(STYLE_GREY), waiting,
+               out_style(STYLE_PLAIN));
+}
+
 /* Said when there is something to do about it: the hub is not there, or was not for too long. */
 static void print_lease(const struct felloe_value *status, int64_t now)
 {
@@ -206,6 +215,7 @@ static enum felloe_code print_status(struct cli *cli, const struct felloe_value 
     print_line(&sums, is_hub, now);
     print_hub(status, is_hub, now);
     print_lease(status, now);
+    print_looks(status);
     int64_t folded = number(status, "folded"), total = number(status, "total");
     if (folded < total)
         printf("The views are being folded: %" PRId64 " of %" PRId64 " events\n", folded, total);

@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* status: who this is, what is saved, shared and received, and whether the hub is there. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "daemon/control/control_query.h"
+#include "proto/event/look.h"
 #include "proto/event/words.h"
+#include "daemon/control/control_witness.h"
 
 struct status {
     struct progress_table table;
     struct felloe_error error;
     uint64_t folded, total;
     bool full, failed;
+    uint64_t looks, looks_shared;
+    int64_t looks_oldest_ms;
+    char stories[SITES_MAX][WITNESS_TEXT_MAX]; /* of each site of the table */
     char happened[HAPPENED_TEXT_MAX]; /* the least of notices: it is over */
 };
 
@@ -35,7 +41,15 @@ static void put_named(struct buffer *out, const char *name, const char *text)
     mp_put_text(out, text);
 }
 
-static void put_site(struct buffer *out, const struct site_progress *site)
+/* Two stories come first: what else is told of the site may be of the wrong one. */
+static void put_site_notice(struct buffer *out, const char *story, const char *notice)
+{
+    char text[WITNESS_TEXT_MAX + HAPPENED_TEXT_MAX + 1];
+    snprintf(text, sizeof text, "%s%s%s", story, story[0] && notice[0] ? " " : "", notice);
+    put_named(out, "notice", text);
+}
+
+static void put_site(struct buffer *out, const struct site_progress *site, const char *story)
 {
     mp_put_map(out, 12);
     put_named(out, "site", site->site);
@@ -59,7 +73,34 @@ static void put_site(struct buffer *out, const struct site_progress *site)
     put_time(out, site->shared_through_ms);
     mp_put_text(out, "received_through");
     put_time(out, site->received_through_ms);
-    put_named(out, "notice", site->link.notice);
+    put_site_notice(out, story, site->link.notice);
+}
+
+/* That people looked at the record is shared too, and is no part of it. */
+static void put_looks(struct buffer *out, const struct status *status)
+{
+    mp_put_text(out, "looks");
+    mp_put_map(out, 4);
+    mp_put_text(out, "saved");
+    mp_put_uint(out, status->looks);
+    mp_put_text(out, "shared");
+    mp_put_uint(out, status->looks_shared);
+    mp_put_text(out, "waiting");
+    mp_put_uint(out, status->looks > status->looks_shared ? status->looks - status->looks_shared : 0);
+    mp_put_text(out, "oldest_waiting");
+    put_time(out, status->looks > status->looks_shared ? status->looks_oldest_ms : 0);
+}
+
+static void read_looks(struct status *status, struct daemon *daemon)
+{
+    struct stream_head own = {0};
+    struct log_reader *reader = log_reader_begin(daemon->log, NULL);
+    if (reader && log_own(reader, bytes_str(AUDIT_SITE), &own, &status->looks_shared, &status->looks_oldest_ms))
+        status->looks = own.seq;
+    if (daemon->config.role == ROLE_HUB)
+        status->looks_shared = status->looks;
+    if (reader)
+        log_reader_end(reader);
 }
 
 /* Above all notices: what keeps things from being saved. */
@@ -110,7 +151,7 @@ static void answer(struct control_request *request)
     const struct identity *identity = &request->daemon->identity;
     struct buffer *out = &request->out;
     size_t begin = control_frame_begin(out);
-    control_put_end(out, 16);
+    control_put_end(out, 17);
     put_named(out, "role", request->daemon->config.role == ROLE_HUB ? "hub" : "spoke");
     put_named(out, "name", identity->label);
     mp_put_text(out, "device");
@@ -132,10 +173,11 @@ static void answer(struct control_request *request)
     mp_put_bool(out, status->full);
     put_named(out, "notice", own_notice(status));
     put_trust(out, request->daemon);
+    put_looks(out, status);
     mp_put_text(out, "sites");
     mp_put_array(out, (uint32_t)status->table.count);
     for (size_t i = 0; i < status->table.count; i++)
-        put_site(out, &status->table.sites[i]);
+        put_site(out, &status->table.sites[i], status->stories[i]);
     control_frame_end(out, begin);
     control_finish(request);
 }
@@ -151,6 +193,9 @@ static void read_progress(struct control_request *request)
     }
     progress_read(&status->table, request->daemon, &reading);
     progress_add_duplicates(&status->table, &reading);
+    for (size_t i = 0; i < status->table.count; i++)
+        witness_notice(&reading, request->daemon->config.role == ROLE_HUB, status->table.sites[i].site,
+                       status->stories[i]);
     reading_end(&reading);
 }
 
@@ -171,6 +216,7 @@ void control_verb_STATUS(struct control_request *request)
     else
         happened_went_on_text(&request->daemon->happened, clock_steady_ms(), status->happened);
     projector_stuck(request->daemon->projector, &status->error);
+    read_looks(status, request->daemon);
     status->full = event_log_full(request->daemon->log);
     status->failed = event_log_failed(request->daemon->log);
     control_work(request, read_progress, answer, NULL);

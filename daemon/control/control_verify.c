@@ -176,13 +176,15 @@ static void answer(struct control_request *request)
     }
     buffer_clear(out); /* a bar that was not sent */
     size_t begin = control_frame_begin(out);
-    control_put_end(out, 6);
+    control_put_end(out, 7);
     mp_put_text(out, "role");
     mp_put_text(out, request->daemon->config.role == ROLE_HUB ? "hub" : "spoke");
     mp_put_text(out, "sites");
     mp_put_array(out, (uint32_t)v->result.site_count);
     for (size_t i = 0; i < v->result.site_count; i++)
         put_site(out, &v->result.sites[i]);
+    mp_put_text(out, "looks");
+    put_site(out, &v->result.looks);
     mp_put_text(out, "events");
     mp_put_uint(out, v->result.events);
     mp_put_text(out, "problems");

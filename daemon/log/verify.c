@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "daemon/log/verify_internal.h"
+#include "proto/event/look.h"
 
 void verify_problem(struct verify_run *run, const char *format, ...)
 {
@@ -203,7 +204,7 @@ bool verify_event(struct verify_run *run, const char *where, struct bytes raw, b
 {
     *time = 0;
     run->site->events += content;
-    run->result->events += content;
+    run->result->events += content && run->number != LOG_AUDIT;
     event_id_of(raw, id);
     if (!event_decode(raw, event)) {
         verify_problem(run, "%s: the event is malformed", where);
@@ -211,7 +212,7 @@ bool verify_event(struct verify_run *run, const char *where, struct bytes raw, b
     }
     if (!bytes_is(event->clear.site, run->site->site))
         verify_problem(run, "%s: the event belongs to another site", where);
-    if (!content)
+    if (!content || run->number == LOG_AUDIT)
         return true;
     const struct data_key *key = key_of(run, &event->clear.key);
     if (key == NULL)
@@ -230,7 +231,7 @@ bool verify_event(struct verify_run *run, const char *where, struct bytes raw, b
 static uint64_t count_events(struct verify_run *run)
 {
     uint64_t total = 0;
-    for (uint32_t site = 0; site < atomic_load(&run->options->log->site_count); site++)
+    for (uint32_t site = 0; site < SITES_MAX; site++)
         total += store_count(run->reader->txn, T_OWN + site) + store_count(run->reader->txn, T_LOG + site);
     return total;
 }
@@ -240,6 +241,25 @@ static void note_head(struct verify_run *run)
     struct log_head heads[SEEN_MAX];
     size_t count = log_heads(run->reader, bytes_str(run->site->site), heads);
     run->site->head = count > 0 ? heads[count - 1] : (struct log_head){0};
+}
+
+static enum felloe_code verify_one(struct verify_run *run, uint32_t number, const char *name, struct verify_site *site)
+{
+    run->number = number;
+    run->site = site;
+    run->at = (struct position){0};
+    snprintf(site->site, sizeof site->site, "%s", name);
+    note_head(run);
+    enum felloe_code code = verify_own(run);
+    if (code == FELLOE_OK)
+        code = verify_site_log(run);
+    if (code == FELLOE_OK)
+        code = verify_turn(run);
+    if (code != FELLOE_OK)
+        return code;
+    tell_unreadable(run);
+    tell_stories(run);
+    return FELLOE_OK;
 }
 
 static enum felloe_code verify_sites(struct verify_run *run)
@@ -253,23 +273,11 @@ static enum felloe_code verify_sites(struct verify_run *run)
         return code;
     struct verify_result *result = run->result;
     char name[SLUG_MAX + 1];
-    while (result->site_count < SITES_MAX && log_site_at(run->reader, result->site_count, name)) {
-        run->number = (uint32_t)result->site_count;
-        run->site = &result->sites[result->site_count++];
-        memcpy(run->site->site, name, sizeof name);
-        run->at = (struct position){0};
-        note_head(run);
-        code = verify_own(run);
-        if (code == FELLOE_OK)
-            code = verify_site_log(run);
-        if (code == FELLOE_OK)
-            code = verify_turn(run);
-        if (code != FELLOE_OK)
-            return code;
-        tell_unreadable(run);
-        tell_stories(run);
+    while (code == FELLOE_OK && result->site_count < LOG_AUDIT && log_site_at(run->reader, result->site_count, name)) {
+        const size_t number = result->site_count++;
+        code = verify_one(run, (uint32_t)number, name, &result->sites[number]);
     }
-    return FELLOE_OK;
+    return code == FELLOE_OK ? verify_one(run, LOG_AUDIT, AUDIT_SITE, &result->looks) : code;
 }
 
 enum felloe_code verify_log(const struct verify_options *options, struct verify_result *out, struct felloe_error *error)

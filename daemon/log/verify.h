@@ -53,6 +53,7 @@ struct verify_unreadable {
 struct verify_result {
     struct verify_site sites[SITES_MAX];
     size_t site_count;
+    struct verify_site looks; /* the site audit: chains alone, for nobody here opens it; not among the events */
     uint64_t events, problems, stories; /* sums */
 };
 

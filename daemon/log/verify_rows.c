@@ -3,6 +3,7 @@
  * that there are not. */
 #include <stdlib.h>
 
+#include "daemon/log/log_aside.h"
 #include "daemon/log/verify_internal.h"
 #include "proto/mp.h"
 
@@ -35,7 +36,7 @@ static void check_sites(struct verify_run *run, unsigned table, const char *what
     struct store_item item;
     struct store_cursor *cursor = store_cursor_open(run->reader->txn, table);
     for (bool more = store_seek(cursor, (struct bytes){0}, &item); more; more = store_next(cursor, &item))
-        if (item.key.len < 2 || be_u16(item.key.data) >= count)
+        if (item.key.len < 2 || (be_u16(item.key.data) >= count && be_u16(item.key.data) != LOG_AUDIT))
             verify_problem(run, "%s is kept for a site that there is not", what);
     store_cursor_close(cursor);
 }
@@ -51,6 +52,11 @@ static void check_incarnations(struct verify_run *run, unsigned table, const cha
     store_cursor_close(cursor);
 }
 
+static void tell_aside(void *context, const char *words)
+{
+    verify_problem(context, "%s", words);
+}
+
 enum felloe_code verify_rows(struct verify_run *run)
 {
     static const struct {
@@ -63,5 +69,7 @@ enum felloe_code verify_rows(struct verify_run *run)
         check_sites(run, of_sites[i].table, of_sites[i].what);
     check_incarnations(run, T_RECEIPTS, "a receipt");
     check_incarnations(run, T_AFTER, "what it comes after");
+    if (!log_aside_verify(run->reader, tell_aside, run))
+        return felloe_fail(run->error, FELLOE_FAILED, "out of memory");
     return check_devices(run);
 }
