@@ -85,6 +85,8 @@ struct ticket_record {
     struct device_id used_by;
 };
 
+struct log_aside;
+
 enum log_job_kind {
     LOG_RECORD,       /* site, drafts, new_keys: append to the own stream; at the hub they get positions at once */
     LOG_KEEP_PUSH,    /* hub: batch from a device -> at, missing */
@@ -105,7 +107,10 @@ enum log_job_kind {
     LOG_ADD_SITE,     /* site (and its key in new_keys, at the hub) */
     LOG_PUT_DEVICE,   /* hub: device */
     LOG_PUT_TICKET,   /* hub: ticket */
-    LOG_ADMIT         /* hub: device and ticket in one transaction: a join */
+    LOG_ADMIT,        /* hub: device and ticket in one transaction: a join */
+    LOG_KEEP_ASIDE,   /* hub: batch of a revoked device; aside. See log_aside.h for these three */
+    LOG_TAKE_ASIDE,   /* hub: aside, site, new_keys -> at, head */
+    LOG_DROP_ASIDE    /* hub: aside */
 };
 
 struct log_job {
@@ -137,6 +142,7 @@ struct log_job {
     uint64_t own_seq;
     struct device_record *device;
     struct ticket_record *ticket;
+    struct log_aside *aside;
     /* results */
     struct stream_head own;       /* LOG_RECORD: the own stream's new head */
     int64_t oldest_waiting_ms;    /* LOG_RECORD, LOG_KEEP_RECEIPT at a spoke: 0 none */

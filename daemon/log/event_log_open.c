@@ -18,7 +18,8 @@
 static char own_names[SITES_MAX][8], log_names[SITES_MAX][8];
 static const char *table_names[T_COUNT] = {"meta",      "sites",      "heads",    "checkpoints", "streams",
                                            "own-heads", "own-places", "own-keys", "key-uses",    "receipts",
-                                           "origins",   "devices",    "tickets",  "anchors",     "after"};
+                                           "origins",   "devices",    "tickets",  "anchors",     "after",
+                                           "aside",     "aside-keys", "aside-heads"};
 static pthread_once_t names_once = PTHREAD_ONCE_INIT;
 
 static void name_tables(void)

@@ -17,6 +17,7 @@
  *   after        S, I -> incarnation, seq, ... ; how far its earlier streams were known when I began
  *   origins      origin -> event id, whether about a person, person
  *   devices, tickets  id, curve key -> msgpack, see log_admin.c
+ *   aside, aside-keys, aside-heads  what revoked laptops handed over (hub), see log_aside_inside.h
  *   own.NN       I, seq -> time (8), event; one table a site, so that new keys are always its last
  *   log.NN       epoch, n -> flags (1), signature (64) where ENTRY_SIGNED, then the event; where ENTRY_OWN: I, seq */
 #ifndef FELLOE_DAEMON_LOG_INTERNAL_H
@@ -33,7 +34,7 @@
 
 enum log_table {
     T_META, T_SITES, T_HEADS, T_CHECKPOINTS, T_STREAMS, T_OWN_HEADS, T_OWN_PLACES, T_OWN_KEYS, T_KEY_USES, T_RECEIPTS,
-    T_ORIGINS, T_DEVICES, T_TICKETS, T_ANCHORS, T_AFTER,
+    T_ORIGINS, T_DEVICES, T_TICKETS, T_ANCHORS, T_AFTER, T_ASIDE, T_ASIDE_KEYS, T_ASIDE_HEADS,
     T_OWN, T_LOG = T_OWN + SITES_MAX, T_COUNT = T_LOG + SITES_MAX
 };
 
@@ -266,8 +267,13 @@ enum felloe_code log_run_going_on(struct event_log *log, struct log_job *job);
 enum felloe_code log_run_go_on(struct event_log *log, struct log_job *job);
 enum felloe_code log_run_let_go(struct event_log *log, struct log_job *job);
 enum felloe_code log_run_admit(struct event_log *log, struct log_job *job);
+enum felloe_code log_run_keep_aside(struct event_log *log, struct log_job *job);
+enum felloe_code log_run_take_aside(struct event_log *log, struct log_job *job);
+enum felloe_code log_run_drop_aside(struct event_log *log, struct log_job *job);
 
 /* What several kinds of jobs do. */
+/* Gives a device's event the next position of the present epoch; job->at becomes it, if it is the job's first. */
+enum felloe_code log_push_entry(struct event_log *log, struct log_job *job, uint32_t site, const struct entry *entry);
 enum felloe_code log_entry_refused(struct log_job *job, const struct entry *entry, enum stream_verdict verdict);
 /* The key is not here: it goes into job->missing, unless it was erased. */
 struct log_asked { /* the keys that were asked about last, so that the keyring is asked once a key */

@@ -16,7 +16,8 @@ enum felloe_code log_entry_refused(struct log_job *job, const struct entry *entr
     return felloe_fail(&job->error, FELLOE_INVALID,
                        "an entry of device %.8s for %s was not taken: number %llu of its stream "
                        "%s",
-                       hex, job->batch->site, (unsigned long long)entry->seq, words[verdict]);
+                       hex, job->batch != NULL ? job->batch->site : job->site, (unsigned long long)entry->seq,
+                       words[verdict]);
 }
 
 /* ---- PUSH ---- */
@@ -36,11 +37,11 @@ void log_note_missing(struct event_log *log, struct log_job *job, struct log_ask
     job->missing[job->missing_count++] = *id;
 }
 
-static enum felloe_code push_entry(struct event_log *log, struct log_job *job, uint32_t site, const struct entry *entry)
+enum felloe_code log_push_entry(struct event_log *log, struct log_job *job, uint32_t site, const struct entry *entry)
 {
     struct event event;
-    if (!event_decode(entry->event, &event) || !bytes_is(event.clear.site, job->batch->site))
-        return felloe_fail(&job->error, FELLOE_INVALID, "an entry for %s is malformed", job->batch->site);
+    if (!event_decode(entry->event, &event) || !bytes_is(event.clear.site, log->sites[site]))
+        return felloe_fail(&job->error, FELLOE_INVALID, "an entry for %s is malformed", log->sites[site]);
     struct stream_head *stream = log_write_stream(log, site, &event.clear.device, event.clear.incarnation);
     enum stream_verdict verdict = stream_check(stream, &event.clear, &entry->id);
     if (verdict != STREAM_NEXT)
@@ -71,7 +72,7 @@ enum felloe_code log_run_push(struct event_log *log, struct log_job *job)
         return job->error.code;
     for (uint32_t i = 0; i < job->batch->count; i++) {
         const struct entry *entry = &job->batch->entries[i];
-        enum felloe_code code = push_entry(log, job, site, entry);
+        enum felloe_code code = log_push_entry(log, job, site, entry);
         if (code != FELLOE_OK)
             return code;
         if (site != LOG_AUDIT) /* its keys come in its events, and are not for the hub */

@@ -27,7 +27,8 @@ static const struct {
     [LOG_KEEP_KEYS] = {log_run_keys, false},    [LOG_ADD_SITE] = {log_run_add_site, false},
     [LOG_PUT_DEVICE] = {log_run_device, false}, [LOG_PUT_TICKET] = {log_run_ticket, false},
     [LOG_ADMIT] = {log_run_admit, false},       [LOG_RESTORE_OWN] = {log_run_restore_own, false},
-    [LOG_LET_GO] = {log_run_let_go, false},
+    [LOG_LET_GO] = {log_run_let_go, false},     [LOG_KEEP_ASIDE] = {log_run_keep_aside, false},
+    [LOG_TAKE_ASIDE] = {log_run_take_aside, true}, [LOG_DROP_ASIDE] = {log_run_drop_aside, false},
 };
 
 /* NULL for NULL. */
@@ -87,7 +88,7 @@ static void refuse_while_set_back(struct event_log *log, struct log_job *jobs)
                 "this hub was put back to an older state, and a next epoch has to begin before anything new is "
                 "recorded here. It is tried again by itself; `felloe status` says what stands in its way");
     for (struct log_job *job = jobs; job != NULL; job = next_job(job))
-        if (job->kind == LOG_RECORD || job->kind == LOG_KEEP_PUSH)
+        if (job->kind == LOG_RECORD || job->kind == LOG_KEEP_PUSH || job->kind == LOG_TAKE_ASIDE)
             fail_job(job, &why);
 }
 

@@ -19,7 +19,7 @@ struct uv_loop_s;
 enum net_key_kind {
     NET_KEY_DEVICE = 1, /* may do what its sites allow */
     NET_KEY_TICKET,     /* may ask to join */
-    NET_KEY_REVOKED     /* was a device: no new connection; on one that lives it is told so */
+    NET_KEY_REVOKED     /* was a device: it is told so, and may hand over what it had not shared */
 };
 struct net_key {
     uint8_t curve[CURVE_KEY_SIZE];
@@ -46,6 +46,9 @@ void net_hub_close(struct net_hub *hub);
 /* Adds a key or replaces what was said of it. False when memory ran out. */
 bool net_hub_admit(struct net_hub *hub, const struct net_key *key);
 void net_hub_forget(struct net_hub *hub, const uint8_t curve[CURVE_KEY_SIZE]);
+/* Cuts this key's connections, with all that was on its way to them; it may make new ones. Not from within a callback.
+ */
+void net_hub_cut(struct net_hub *hub, const uint8_t curve[CURVE_KEY_SIZE]);
 /* Sends when the peer takes it; takes over header and body. What a peer does not read waits in a short queue, and past
  * its bound is dropped: the peer will ask again. False: dropped, or no such peer. */
 bool net_hub_send(struct net_hub *hub, uint64_t peer, struct buffer *header, struct lent *body);

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <sodium.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <zmq.h>
 
 #include "daemon/daemon.h"
@@ -36,6 +38,8 @@ struct peer {
     struct net_outgoing *first, **last;
     size_t messages, bytes;
     bool told; /* that it does not read */
+    int socket;    /* its descriptor, */
+    ino_t inode;   /* as long as this is its inode */
 };
 
 struct net_hub {
@@ -102,7 +106,13 @@ static void drop_key(struct net_hub *hub, const uint8_t *curve)
             peer_drop(hub, i);
 }
 
-static struct peer *peer_add(struct net_hub *hub, struct bytes routing, const uint8_t *curve)
+static ino_t inode_of(int socket)
+{
+    struct stat file;
+    return socket >= 0 && fstat(socket, &file) == 0 && S_ISSOCK(file.st_mode) ? file.st_ino : 0;
+}
+
+static struct peer *peer_add(struct net_hub *hub, struct bytes routing, const uint8_t *curve, int socket)
 {
     if (hub->peer_count == hub->peer_cap) {
         size_t cap = hub->peer_cap > 0 ? hub->peer_cap * 2 : 32;
@@ -117,6 +127,8 @@ static struct peer *peer_add(struct net_hub *hub, struct bytes routing, const ui
         return NULL;
     memcpy(peer->routing, routing.data, sizeof peer->routing);
     memcpy(peer->curve, curve, sizeof peer->curve);
+    peer->socket = socket;
+    peer->inode = inode_of(socket);
     peer->number = ++hub->next_number;
     peer->last = &peer->first;
     hub->peers[hub->peer_count++] = peer;
@@ -150,7 +162,7 @@ static size_t drop_gone(struct net_hub *hub, const uint8_t *curve)
 
 /* The connection that a message came by. When a key has too many, those that are gone make room, or else the quietest:
  * what it was to get is asked for again, and should it speak once more it is a new one. */
-static struct peer *peer_of(struct net_hub *hub, struct bytes routing, const uint8_t *curve)
+static struct peer *peer_of(struct net_hub *hub, struct bytes routing, const uint8_t *curve, int socket)
 {
     size_t count = 0, quietest = 0;
     for (size_t i = 0; i < hub->peer_count; i++) {
@@ -164,7 +176,7 @@ static struct peer *peer_of(struct net_hub *hub, struct bytes routing, const uin
     }
     if (count >= KEY_PEERS_MAX && drop_gone(hub, curve) == 0)
         peer_drop(hub, quietest);
-    return peer_add(hub, routing, curve);
+    return peer_add(hub, routing, curve, socket);
 }
 
 static void sweep(void *context)
@@ -190,7 +202,7 @@ static void take(struct net_hub *hub, struct net_frames *frames)
                     key != NULL && key->kind != NET_KEY_TICKET ? &key->device : NULL);
     if (key != NULL && frames->count == 3 && routing.len == ROUTING_SIZE && routing.data[0] == 0 &&
         header.len <= HEADER_MAX && frames->at[2].bytes.len <= BODY_MAX)
-        peer = peer_of(hub, routing, key->curve);
+        peer = peer_of(hub, routing, key->curve, net_frame_socket(&frames->at[1]));
     if (peer == NULL || (frames->at[2].bytes.len > 0 && !net_frame_lend(&frames->at[2], &body))) {
         hub->counts.dropped_in++;
         return;
@@ -431,6 +443,16 @@ void net_hub_forget(struct net_hub *hub, const uint8_t curve[CURVE_KEY_SIZE])
 const char *net_hub_endpoint(const struct net_hub *hub)
 {
     return hub->endpoint;
+}
+
+void net_hub_cut(struct net_hub *hub, const uint8_t curve[CURVE_KEY_SIZE])
+{
+    for (size_t i = 0; i < hub->peer_count; i++) {
+        const struct peer *peer = hub->peers[i];
+        if (same_key(peer, curve) && peer->inode != 0 && inode_of(peer->socket) == peer->inode)
+            shutdown(peer->socket, SHUT_RDWR); /* ZeroMQ then lets go of what waits for it */
+    }
+    drop_key(hub, curve);
 }
 
 void net_hub_counts(const struct net_hub *hub, struct net_hub_counts *out)

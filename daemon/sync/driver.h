@@ -46,6 +46,12 @@ bool driver_device_heard(struct driver *driver, const struct device_id *device, 
 void driver_ticket_added(struct driver *driver, const struct ticket_record *ticket);
 void driver_device_changed(struct driver *driver, const struct device_record *device);
 void driver_site_added(struct driver *driver, struct bytes site);
+/* The keys that this revoked device handed over for a site, opened, without those that it may not bring; malloc'd, to be
+ * wiped. NULL: none. */
+struct key_record *driver_aside_keys(struct driver *driver, const struct device_id *device, const char *site,
+                                     size_t *count);
+/* What was in quarantine has been taken in. */
+void driver_aside_settled(struct driver *driver);
 void driver_terms_changed(struct driver *driver); /* daemon->terms */
 
 #endif

@@ -105,22 +105,23 @@ static bool may_bring(struct log_reader *reader, const char *site, const char *w
     return reader != NULL && log_hub_used_key_first(reader, bytes_str(site), &key->id);
 }
 
-static void leave_out_foreign_keys(struct hub_driver *h, struct log_job *job, const struct device_id *from)
+void driver_hub_leave_out_keys(struct hub_driver *h, const char *site, const struct device_id *from,
+                               struct key_record *keys, size_t *count)
 {
     size_t kept_keys = 0;
     struct device_record device = {0};
-    struct log_reader *reader = job->new_key_count > 0 ? log_reader_begin(h->base.daemon->log, NULL) : NULL;
+    struct log_reader *reader = *count > 0 ? log_reader_begin(h->base.daemon->log, NULL) : NULL;
     if (reader != NULL && !log_device(reader, from, &device))
         device.worker[0] = '\0';
-    for (size_t i = 0; i < job->new_key_count; i++)
-        if (may_bring(reader, job->site, device.worker, &job->new_keys[i]))
-            job->new_keys[kept_keys++] = job->new_keys[i];
+    for (size_t i = 0; i < *count; i++)
+        if (may_bring(reader, site, device.worker, &keys[i]))
+            keys[kept_keys++] = keys[i];
     log_reader_end(reader);
-    if (kept_keys < job->new_key_count) {
-        report(LEVEL_WARNING, "%s: keys that a laptop may not bring came along, and were left out", job->site);
-        sodium_memzero(job->new_keys + kept_keys, (job->new_key_count - kept_keys) * sizeof *job->new_keys);
+    if (kept_keys < *count) {
+        report(LEVEL_WARNING, "%s: keys that a laptop may not bring came along, and were left out", site);
+        sodium_memzero(keys + kept_keys, (*count - kept_keys) * sizeof *keys);
     }
-    job->new_key_count = kept_keys;
+    *count = kept_keys;
 }
 
 static void keep(struct hub_driver *h, struct hub_output *output, enum log_job_kind kind)
@@ -142,7 +143,7 @@ static void keep(struct hub_driver *h, struct hub_output *output, enum log_job_k
     job->job.batch = output->batch;
     output->batch = NULL;
     job->job.new_keys = driver_unwrap(&h->base, keys, key_count, shared, &job->job.new_key_count);
-    leave_out_foreign_keys(h, &job->job, &output->device);
+    driver_hub_leave_out_keys(h, job->job.site, &output->device, job->job.new_keys, &job->job.new_key_count);
     driver_job_submit(job);
 }
 
@@ -208,19 +209,14 @@ static bool brings_something(enum message_kind kind)
     return kind == MSG_PUSH || kind == MSG_OFFER || kind == MSG_JOIN;
 }
 
-/* True when the driver itself has answered: a ticket's holder, a laptop that was revoked, a disk that is full. */
+/* True when the driver itself has answered: a ticket's holder, a disk that is full. */
 static bool answer_here(struct hub_driver *h, uint64_t peer, const struct net_key *key, struct bytes header)
 {
     bool full = event_log_full(h->base.daemon->log);
-    if (key->kind == NET_KEY_DEVICE && !full)
-        return false;
+    if (key->kind != NET_KEY_TICKET && !full)
+        return false; /* the machine knows what a revoked one may */
     struct message *message = &h->message;
     bool well_formed = message_decode(header, message);
-    if (key->kind == NET_KEY_REVOKED) {
-        driver_hub_refuse(h, peer, message->request, REFUSED_REVOKED,
-                          "This laptop was revoked at the hub. What is on it stays; ask who looks after the hub.");
-        return true;
-    }
     if (full && brings_something(message->kind)) {
         probe_log(h);
         driver_hub_refuse(h, peer, message->request, REFUSED_BUSY,
@@ -333,6 +329,7 @@ static enum felloe_code load(struct driver *driver, struct felloe_error *error)
     struct loading loading = {.h = h};
     h->machine = hub_new(&config);
     bool loaded = h->machine != NULL && load_sites(h, reader) && log_devices(reader, load_device, &loading) &&
+                  driver_hub_load_aside(h, reader) &&
                   !loading.failed && log_tickets(reader, load_ticket, &loading) && !log_reader_failed(reader, NULL) &&
                   hub_set_terms(h->machine, &driver->daemon->terms);
     log_reader_end(reader);

@@ -3,6 +3,7 @@
  *
  *   driver_hub.c       messages, ticks and completions in; sends and commits out; its life
  *   driver_hub_admin.c who is let in, and the sites: at the start and while it runs
+ *   driver_hub_aside.c what revoked laptops hand over
  *   driver_hub_read.c  ranges, keys and hashes read for the machine on the thread pool
  *   driver_hub_copy.c  people who are with several sites: copies of their entries
  *   driver_hub_refill.c  what a hub that was set back gets back: entries, keys, and an epoch to go on in
@@ -84,6 +85,12 @@ void driver_hub_read(struct hub_driver *h, struct hub_output *output);
 
 /* Entries for their old positions. */
 void driver_hub_keep_offer(struct hub_driver *h, struct hub_output *output);
+/* What a revoked laptop hands over, into quarantine. */
+void driver_hub_keep_aside(struct hub_driver *h, struct hub_output *output);
+bool driver_hub_load_aside(struct hub_driver *h, struct log_reader *reader);
+/* Keys that this device may not bring to this site are taken out and wiped. */
+void driver_hub_leave_out_keys(struct hub_driver *h, const char *site, const struct device_id *from,
+                               struct key_record *keys, size_t *count);
 /* This hub was set back without being told: it begins an epoch above this one, and the daemon its log again. */
 void driver_hub_next_epoch(struct hub_driver *h, uint32_t above);
 /* Once the first machine is loaded: was this directory copied, or put back from a copy? Then the same, before a

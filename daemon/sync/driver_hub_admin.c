@@ -80,7 +80,9 @@ void driver_device_changed(struct driver *driver, const struct device_record *de
 {
     if (!driver_hub_admit(hub_of(driver), device))
         driver_restart(driver, "out of memory");
-    driver_retick(driver); /* what a revoked device waits for is refused now */
+    if (device->revoked_ms != 0 && hub_of(driver)->net != NULL)
+        net_hub_cut(hub_of(driver)->net, device->curve); /* what is on its way to it must not arrive */
+    driver_retick(driver);
 }
 
 void driver_terms_changed(struct driver *driver)

@@ -129,7 +129,8 @@ static void refuse_push(struct hub *hub, struct peer *peer, uint32_t site, enum 
 
 /* ---- keeping ---- */
 
-static struct keep *keep_add(struct hub *hub, const struct peer *peer, uint32_t site, size_t bytes)
+struct keep *hub_keep_add(struct hub *hub, uint64_t peer, uint32_t device, uint32_t incarnation, uint32_t site,
+                          size_t bytes)
 {
     struct keep *keep = calloc(1, sizeof *keep);
     if (!keep) {
@@ -138,17 +139,25 @@ static struct keep *keep_add(struct hub *hub, const struct peer *peer, uint32_t 
     }
     keep->ticket = ++hub->last_ticket;
     keep->site = site;
-    keep->device = peer->device;
-    keep->incarnation = peer->incarnation;
+    keep->device = device;
+    keep->incarnation = incarnation;
     keep->bytes = bytes;
-    keep->waiters[0].peer = peer->id;
+    keep->waiters[0].peer = peer;
     keep->waiters[0].request = hub->in.request;
     keep->waiter_count = 1;
     *hub->keeps_end = keep;
     hub->keeps_end = &keep->next;
     hub->keep_bytes += bytes;
-    hub->devices[peer->device].keeps++;
-    hub->sites[site]->keeps++;
+    hub->devices[device].keeps++;
+    return keep;
+}
+
+/* A commit to the site's log. */
+static struct keep *keep_add(struct hub *hub, const struct peer *peer, uint32_t site, size_t bytes)
+{
+    struct keep *keep = hub_keep_add(hub, peer->id, peer->device, peer->incarnation, site, bytes);
+    if (keep)
+        hub->sites[site]->keeps++;
     return keep;
 }
 
@@ -162,7 +171,7 @@ static void drop_first(struct batch *batch, uint32_t count)
 static void wait_for_keep(struct hub *hub, struct peer *peer, uint32_t site, uint64_t last_seq)
 {
     for (struct keep *keep = hub->keeps; keep; keep = keep->next) {
-        if (keep->keys_only || keep->site != site || keep->device != peer->device ||
+        if (keep->keys_only || keep->aside || keep->site != site || keep->device != peer->device ||
             keep->incarnation != peer->incarnation || keep->head.seq < last_seq)
             continue;
         if (keep->waiter_count < KEEP_WAITERS_MAX) {
@@ -330,7 +339,8 @@ static struct keep *keep_take(struct hub *hub, uint64_t ticket)
                 hub->keeps_end = at;
             hub->keep_bytes -= keep->bytes;
             hub->devices[keep->device].keeps--;
-            hub->sites[keep->site]->keeps--;
+            if (!keep->aside)
+                hub->sites[keep->site]->keeps--;
             return keep;
         }
     return NULL;
@@ -355,6 +365,11 @@ void hub_on_kept(struct hub *hub, const struct hub_input *input)
     struct keep *keep = keep_take(hub, input->ticket);
     if (!keep)
         return;
+    if (keep->aside) {
+        hub_on_kept_aside(hub, keep, input);
+        free(keep);
+        return;
+    }
     const struct hub_device *d = &hub->devices[keep->device];
     if (!keep->keys_only) {
         struct stream *stream = streams_find(&hub->sites[keep->site]->streams, &d->id, keep->incarnation);

@@ -35,7 +35,8 @@ enum refusal {
     REFUSED_TICKET_USED = 7,
     REFUSED_TICKET_EXPIRED = 8,
     REFUSED_BUSY = 9,       /* the hub cannot take it now (its disk is full); try again later */
-    REFUSED_BAD_EVENT = 10  /* an event breaks its chain or is not the device's */
+    REFUSED_BAD_EVENT = 10, /* an event breaks its chain or is not the device's */
+    REFUSED_KEPT_ASIDE = 11 /* of a revoked device: not taken into the log, but kept in quarantine to be looked at */
 };
 
 /* What the hub thinks of one site, in WELCOME. */
@@ -207,6 +208,8 @@ struct msg_refused {
     enum refusal reason;
     struct bytes site;          /* which site it is about; empty when none */
     struct bytes text;          /* for people: what, why, what to do */
+    uint64_t held_seq;          /* REFUSED_KEPT_ASIDE: how far the hub has the stream, in its log or aside */
+    struct event_id held_id;
 };
 
 struct message {

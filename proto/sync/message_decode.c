@@ -258,8 +258,14 @@ static void get_refused(struct mp_reader *r, struct message *m)
     v->reason = (enum refusal)mp_uint(r, UINT32_MAX);
     v->site = mp_str(r, 0, SLUG_MAX);
     v->text = mp_str(r, 0, HEADER_MAX);
+    v->held_seq = 0;
+    v->held_id = (struct event_id){{0}};
     if ((v->site.len > 0 && !slug_valid(v->site)) || (uint32_t)v->reason == 0)
         mp_fail(r);
+    if (v->reason == REFUSED_KEPT_ASIDE) {
+        v->held_seq = mp_uint(r, UINT64_MAX - 1);
+        mp_fixed(r, v->held_id.b, sizeof v->held_id.b);
+    }
 }
 
 /* Fields: elements of the first array after kind and request. */

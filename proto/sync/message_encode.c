@@ -213,10 +213,15 @@ static void put_joined(struct buffer *b, const struct message *m)
 
 static void put_refused(struct buffer *b, const struct message *m)
 {
-    begin(b, m, 3);
+    bool aside = m->refused.reason == REFUSED_KEPT_ASIDE;
+    begin(b, m, aside ? 5 : 3);
     mp_put_uint(b, (uint64_t)m->refused.reason);
     mp_put_str(b, m->refused.site);
     mp_put_str(b, m->refused.text);
+    if (aside) {
+        mp_put_uint(b, m->refused.held_seq);
+        mp_put_bin(b, m->refused.held_id.b, sizeof m->refused.held_id.b);
+    }
 }
 
 static const struct {

@@ -81,6 +81,21 @@ static enum entries_result look(void *context, const struct entry *entry, const 
     return ENTRIES_OK;
 }
 
+struct batch *upload_look(struct spoke *s, struct site *site, struct spoke_input *input, uint64_t seq,
+                          struct event_id *id, bool *found)
+{
+    struct looked_for l = {.seq = seq};
+    struct entries_form form = {
+        .site = site_name(site), .count = input->count, .key_count = input->key_count, .check = look, .context = &l};
+    struct batch *batch;
+    enum entries_result result = entries_decode(&input->body, &form, &batch);
+    if (result == ENTRIES_NO_MEMORY)
+        spoke_out_of_memory(s);
+    *id = l.id;
+    *found = l.found;
+    return result == ENTRIES_OK ? batch : NULL;
+}
+
 /* The hub says that it holds our stream up to `unsure`: true only if our own event there is that very one. */
 static void compare_unsure(struct spoke *s, struct site *site, struct spoke_input *input)
 {
@@ -90,22 +105,17 @@ static void compare_unsure(struct spoke *s, struct site *site, struct spoke_inpu
         up->next_seq = last + 1; /* not yet there: read on */
         return;
     }
-    struct looked_for l = {.seq = up->unsure->seq};
-    struct entries_form form = {
-        .site = site_name(site), .count = input->count, .key_count = input->key_count, .check = look, .context = &l};
-    struct batch *batch;
-    enum entries_result result = entries_decode(&input->body, &form, &batch);
-    if (result == ENTRIES_NO_MEMORY) {
-        spoke_out_of_memory(s);
-        return;
-    }
-    if (result != ENTRIES_OK || !l.found) { /* our own log is not readable just now */
+    struct event_id id;
+    bool found;
+    struct batch *batch = upload_look(s, site, input, up->unsure->seq, &id, &found);
+    if (!batch || !found) { /* our own log is not readable just now */
         up->retry_ms = s->now + BUSY_AGAIN_MS;
+        batch_free(batch);
         return;
     }
     struct msg_receipt *receipt = up->unsure;
     up->unsure = NULL;
-    if (event_id_equal(&l.id, &receipt->id)) {
+    if (event_id_equal(&id, &receipt->id)) {
         receipt_sure(s, site, receipt);
     } else {
         receipt_forked(s, site);

@@ -39,10 +39,15 @@ bool hub_set_missing(struct hub *hub, struct bytes site, const struct key_id *ke
 /* What it tells every laptop with each WELCOME from now on; it signs them. Also between steps. False when memory ran
  * out: then nothing is told. */
 bool hub_set_terms(struct hub *hub, const struct terms *terms);
+/* How far the quarantine has a stream of a revoked device, by its own last event. Takes the place of what was said
+ * before. False when memory ran out. */
+bool hub_load_aside(struct hub *hub, struct bytes site, const struct device_id *device, uint32_t incarnation,
+                    const struct stream_head *head);
 /* Sites may be added later too. Devices: who may do what. Replaces what was known of the device. */
 bool hub_admit(struct hub *hub, const struct device_id *device, const struct sign_public *sign,
                const struct bytes *sites, size_t site_count);
-/* Its held-back PULLs are refused in the next step: tick at once. */
+/* Its held-back PULLs are refused in the next step: tick at once. From then on it may hand over what it had not shared,
+ * and nothing else. */
 void hub_revoke(struct hub *hub, const struct device_id *device);
 
 enum hub_input_kind {
@@ -50,7 +55,8 @@ enum hub_input_kind {
     HUB_MESSAGE,     /* peer, device, header, body */
     HUB_PEER_GONE,   /* peer: its connection is gone; forget its held-back PULLs */
     HUB_KEPT,        /* a HUB_KEEP or HUB_KEEP_KEYS is durable: ticket, ok; of a HUB_KEEP also at (position of its first
-                        event; the others follow without a gap) and the keys that the log lacks */
+                        event; the others follow without a gap) and the keys that the log lacks. A HUB_KEEP_ASIDE is:
+                        ticket, ok, aside; or `full` */
     HUB_GREW,        /* a site has a new durable head: site, head (after HUB_KEPT; also for the hub's own events) */
     HUB_RANGE,       /* a HUB_READ or HUB_READ_KEYS was read: ticket, ok, body, … */
     HUB_HASHES,      /* a HUB_HASH was answered: ticket, ok, hashes */
@@ -74,6 +80,8 @@ struct hub_input {
     struct log_head head;        /* HUB_GREW, HUB_RANGE: after its last entry; HUB_OFFER_KEPT */
     struct position at;          /* HUB_KEPT: first event's position; HUB_RANGE: first entry's */
     uint32_t count, key_count;   /* HUB_RANGE: body is in FEED's layout */
+    bool full;                   /* HUB_KEPT of a HUB_KEEP_ASIDE, with ok: nothing was kept, for want of room in quarantine */
+    struct stream_head aside;    /* … how far the quarantine has the stream now, if that has changed; else seq 0 */
     const struct key_id *missing; /* HUB_KEPT, HUB_OFFER_KEPT: missing_count keys of these events that the hub lacks */
     uint32_t missing_count;
     const struct key_id *denied; /* HUB_RANGE of HUB_READ_KEYS: denied_count of those asked for, at most KEYS_MAX: */
@@ -90,6 +98,9 @@ enum hub_output_kind {
     HUB_READ_KEYS,  /* site, key ids, for device: answer with HUB_RANGE (keys only) */
     HUB_HASH,       /* site, positions: the log's hash at each: answer with HUB_HASHES */
     HUB_KEEP_KEYS,  /* site, key_count records in body, from device: unwrap and make durable; answer with HUB_KEPT */
+    HUB_KEEP_ASIDE, /* batch from a revoked device: put into quarantine, its keys as they came; what the log or the
+                       quarantine has already is left out. Answer with HUB_KEPT. Completed in the order in which it and
+                       the HUB_KEEPs were asked for. signature: on its last entry */
     HUB_KEEP_OFFER, /* batch: put entries at their old positions; answer with HUB_OFFER_KEPT. Completed in the order in
                        which it and the HUB_KEEPs were asked for */
     HUB_NEXT_EPOCH, /* from.epoch: begin an epoch above this one; the machine does nothing more. The driver makes a new

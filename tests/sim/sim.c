@@ -34,7 +34,8 @@ const char *breakage_name(enum breakage breakage)
                                                    "written again as if seen today",
                                                    "going on before having caught up",
                                                    "a lowered receipt forgotten",
-                                                   "requests numbered anew on the same connection"};
+                                                   "requests numbered anew on the same connection",
+                                                   "what a revoked laptop hands over is dropped"};
     return names[breakage];
 }
 
@@ -363,6 +364,7 @@ void sim_run(uint64_t seed, enum breakage breakage, uint32_t trace, struct sim_r
                                .proofs = sim->proofs,
                                .forks = sim->forks,
                                .again = sim->again,
+                               .aside = sim->aside,
                                .excluded = sim->excluded,
                                .healed_ms = sim->healing ? sim->now - sim->healed_at : 0};
     memcpy(out->problem, sim->problem, sizeof out->problem);

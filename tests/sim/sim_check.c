@@ -277,6 +277,34 @@ static bool site_settled(struct sim *sim, const struct sim_node *n, const struct
            same_log(sim, site, disk_site(&sim->hub.disk, bytes_str(site->name)));
 }
 
+/* What is on a revoked laptop that met the hub again is there, in the log or aside; as it is, or as what it was written
+ * as once more. */
+static bool is_handed_over(const struct sim *sim, const struct sim_node *n)
+{
+    for (uint32_t s = 0; s < n->disk.site_count; s++) {
+        const struct disk_stream *own = disk_own(&n->disk.sites[s]);
+        const struct disk_site *hubs = disk_site(&sim->hub.disk, bytes_str(n->disk.sites[s].name));
+        for (uint64_t i = 0; i < own->count; i++) {
+            bool there = disk_has_aside(hubs, own->events[i]) || disk_has(hubs, own->events[i]);
+            const uint32_t entry = sim->events[own->events[i]->index].entry;
+            for (uint32_t x = 0; x < sim->pool.count && !there; x++)
+                there = sim->events[x].entry == entry && disk_has(hubs, sim->pool.items[x]);
+            if (!there)
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool all_handed_over(const struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->node_count && !sim->spoilt; i++) /* no signature covers what was kept aside */
+        if (sim->nodes[i].revoked && !sim->nodes[i].dead &&
+            (!sim->nodes[i].machine || !is_handed_over(sim, &sim->nodes[i])))
+            return false;
+    return true;
+}
+
 bool check_settled(struct sim *sim)
 {
     for (uint32_t i = 0; i < sim->node_count; i++) {
@@ -294,5 +322,5 @@ bool check_settled(struct sim *sim)
             if (n->folded_without_key[k] && !key_lost(sim, k) && sim_may_have(sim, n->device, k))
                 return false;
     }
-    return hub_waits_for_nothing(sim) && !sim->hub.disk.rotten;
+    return hub_waits_for_nothing(sim) && !sim->hub.disk.rotten && all_handed_over(sim);
 }

@@ -33,8 +33,12 @@ static void site_release(struct disk_site *site)
     for (uint32_t i = 0; i < site->stream_count; i++)
         free((void *)site->streams[i].events);
     free(site->streams);
-    site->epoch_count = site->stream_count = 0;
+    free((void *)site->aside);
+    free(site->handed);
+    site->epoch_count = site->stream_count = site->aside_count = site->handed_count = 0;
     site->streams = NULL;
+    site->aside = NULL;
+    site->handed = NULL;
 }
 
 void disk_release(struct disk *disk)
@@ -52,6 +56,8 @@ static void site_copy(struct disk_site *to, const struct disk_site *from)
         epoch->entries = copied(epoch->entries, epoch->count, sizeof *epoch->entries);
         epoch->cap = epoch->count;
     }
+    to->aside = copied((const void *)from->aside, from->aside_count, sizeof *from->aside);
+    to->handed = copied(from->handed, from->handed_count, sizeof *from->handed);
     to->streams = copied(from->streams, from->stream_count, sizeof *from->streams);
     for (uint32_t i = 0; i < to->stream_count; i++) {
         struct disk_stream *stream = &to->streams[i];
@@ -207,6 +213,65 @@ void disk_sign_head(struct disk_site *site, uint32_t epoch, uint32_t before, uin
     }
     e->entries[e->count - 1].anchored = true;
     e->entries[e->count - 1].head_signature = *signature;
+}
+
+/* ---- quarantine ---- */
+
+bool disk_has_aside(const struct disk_site *site, const struct pool_event *event)
+{
+    for (uint32_t i = 0; i < site->aside_count; i++)
+        if (site->aside[i] == event)
+            return true;
+    return false;
+}
+
+struct finding {
+    const struct pool_event *of;
+    struct stream_head head;
+};
+
+static void find_stream(void *context, const struct device_id *device, uint32_t incarnation,
+                        const struct stream_head *head)
+{
+    struct finding *f = context;
+    if (device_id_equal(device, &f->of->device) && incarnation == f->of->incarnation)
+        f->head = *head;
+}
+
+static struct disk_handed *handed_of(struct disk_site *site, const struct pool_event *event)
+{
+    uint32_t i = 0;
+    while (i < site->handed_count && (site->handed[i].incarnation != event->incarnation ||
+                                      !device_id_equal(&site->handed[i].device, &event->device)))
+        i++;
+    if (i == site->handed_count) {
+        site->handed = more(site->handed, ++site->handed_count, sizeof *site->handed);
+        site->handed[i] = (struct disk_handed){.device = event->device, .incarnation = event->incarnation};
+    }
+    return &site->handed[i];
+}
+
+bool disk_put_aside(struct disk_site *site, const struct pool_event *const *events, uint32_t count,
+                    struct stream_head *head)
+{
+    struct disk_handed *handed = handed_of(site, events[0]);
+    struct finding f = {.of = events[0]};
+    disk_streams(site, find_stream, &f);
+    const struct stream_head held = handed->head.seq > f.head.seq ? handed->head : f.head;
+    struct event first;
+    bool joins = event_decode(buffer_bytes(&events[0]->raw), &first) && events[0]->seq == held.seq + 1 &&
+                 event_id_equal(&first.clear.prev, &held.id);
+    for (uint32_t i = 0; i < count; i++) {
+        joins = joins || (events[i]->seq == held.seq && event_id_equal(&events[i]->id, &held.id));
+        if (disk_has(site, events[i]) || disk_has_aside(site, events[i]))
+            continue;
+        site->aside = more((void *)site->aside, ++site->aside_count, sizeof *site->aside);
+        site->aside[site->aside_count - 1] = events[i];
+    }
+    if (!joins || events[count - 1]->seq <= held.seq)
+        return false;
+    *head = handed->head = (struct stream_head){.seq = events[count - 1]->seq, .id = events[count - 1]->id};
+    return true;
 }
 
 /* ---- own streams ---- */

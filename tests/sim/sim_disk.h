@@ -34,11 +34,20 @@ struct disk_stream {
     uint64_t shared_seq;            /* the receipt */
     struct event_id shared_id;
 };
+/* How far a stream was handed over by a laptop that was revoked. */
+struct disk_handed {
+    struct device_id device;
+    uint32_t incarnation;
+    struct stream_head head;
+};
 struct disk_site {
     char name[SLUG_MAX + 1];
     uint32_t epoch_count, stream_count;
     struct disk_epoch epochs[SEEN_MAX];
     struct disk_stream *streams;    /* the last one is the present incarnation's */
+    const struct pool_event **aside; /* a hub's quarantine */
+    uint32_t aside_count, handed_count;
+    struct disk_handed *handed;
 };
 struct disk {
     uint32_t site_count;
@@ -73,6 +82,12 @@ void disk_streams(const struct disk_site *site, disk_visit visit, void *context)
  * before stays signed too. */
 void disk_sign_head(struct disk_site *site, uint32_t epoch, uint32_t before, uint32_t bytes, uint32_t offer_bytes,
                     const struct signature *signature);
+
+/* ---- quarantine ---- */
+bool disk_has_aside(const struct disk_site *site, const struct pool_event *event);
+/* What comes into it, ascending; true when the stream's head in `head` has moved. */
+bool disk_put_aside(struct disk_site *site, const struct pool_event *const *events, uint32_t count,
+                    struct stream_head *head);
 
 /* ---- own streams ---- */
 struct disk_stream *disk_own(const struct disk_site *site);                       /* the present incarnation's */

@@ -114,6 +114,9 @@ static void revoke(struct sim *sim, uint32_t node)
         sim->nodes[i].revoked = sim->nodes[i].revoked || sim->nodes[i].device == device;
     sim_note(sim, SIM_HUB, "revokes laptop %", device, 0, 0);
     hub_revoke(sim->hub.machine, &sim->nodes[device].config.device);
+    for (uint32_t i = 0; i < sim->node_count; i++)
+        if (sim->nodes[i].device == device && sim_chance(sim, 5000))
+            cut(sim, i);
     struct hub_input tick = {.kind = HUB_TICK};
     simhub_input(sim, &tick);
     take_stock(sim);
@@ -152,7 +155,7 @@ static void strike_node(struct sim *sim, enum fault fault, uint32_t node)
         n->full_until = sim->now + between(sim, 1000, 30000);
         break;
     case FAULT_REVOKE:
-        if (sim_chance(sim, 1000))
+        if (sim_chance(sim, 3000))
             revoke(sim, node);
         break;
     default:
@@ -230,6 +233,8 @@ void fault_strike(struct sim *sim)
     uint32_t node = sim_below(sim, sim->node_count);
     bool disks = fault >= FAULT_REVOKE && fault <= FAULT_HUB_ROT;
     /* a hub that does not know yet that it was set back has to learn it before anything else of this kind */
+    if (has(sim, fault) && sim->nodes[node].revoked && !sim->nodes[node].dead && !disks)
+        strike_node(sim, fault, node);
     if (has(sim, fault) && is_alive(&sim->nodes[node]) && !(disks && sim->hub.unaware)) {
         strike_node(sim, fault, node);
         strike_disk(sim, fault, node);

@@ -142,6 +142,9 @@ static void load(struct sim *sim)
         }
         struct loading l = {sim, site};
         disk_streams(site, load_stream, &l);
+        for (uint32_t h = 0; h < site->handed_count; h++)
+            (void)hub_load_aside(hub->machine, bytes_str(site->name), &site->handed[h].device,
+                                 site->handed[h].incarnation, &site->handed[h].head);
         set_missing(sim, site);
     }
     admit(sim);
@@ -321,6 +324,41 @@ static void keep_push(struct sim *sim, struct disk_site *site, const struct hub_
     grew->hub_done.head = disk_head(site, epoch);
 }
 
+/* Into quarantine, what the log does not have. */
+static void keep_aside(struct sim *sim, struct disk_site *site, const struct hub_output *asked)
+{
+    const struct pool_event **events = calloc(asked->batch->count, sizeof *events);
+    enum fate fate = commit_fate(sim, sim->hub.full_until);
+    struct stream_head head = {0};
+    uint32_t count = asked->batch->count;
+    sim_note(sim, SIM_HUB, "keeps % events of laptop % aside", count, device_number(sim, &asked->device), 0);
+    if (!events)
+        abort();
+    for (uint32_t i = 0; i < count; i++) {
+        events[i] = pool_find(&sim->pool, &asked->batch->entries[i].id);
+        if (!events[i] || !bytes_equal(buffer_bytes(&events[i]->raw), asked->batch->entries[i].event)) {
+            sim_fail(sim, "hub: an entry was kept aside that nobody wrote");
+            fate = FATE_LOST;
+        }
+    }
+    if (sim->breakage == BREAK_ASIDE_DROPPED && count > 1)
+        count--;
+    if (fate != FATE_LOST) {
+        (void)disk_put_aside(site, events, count, &head);
+        sim->aside += count;
+    }
+    free((void *)events);
+    if (fate != FATE_OK) {
+        commit_failed(sim, fate);
+        return;
+    }
+    if (crash_perhaps(sim))
+        return;
+    struct task *kept = done_in_order(sim, HUB_KEPT);
+    kept->hub_done.ticket = asked->ticket;
+    kept->hub_done.aside = head;
+}
+
 static void keep_keys(struct sim *sim, struct disk_site *site, const struct hub_output *asked)
 {
     enum fate fate = commit_fate(sim, sim->hub.full_until);
@@ -490,6 +528,8 @@ void simhub_ask(struct sim *sim, struct task *item)
         keep_push(sim, site, asked);
     else if (asked->kind == HUB_KEEP_KEYS)
         keep_keys(sim, site, asked);
+    else if (asked->kind == HUB_KEEP_ASIDE)
+        keep_aside(sim, site, asked);
     else if (asked->kind == HUB_KEEP_OFFER)
         keep_offer(sim, site, asked);
     else

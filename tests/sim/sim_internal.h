@@ -185,7 +185,7 @@ struct note {
 
 struct sim {
     uint64_t seed, random, now, serial, fingerprint, steps, frames, crashes, last_life, earliest;
-    uint64_t restores, refilled, proofs, forks, again, set_backs, held_back;
+    uint64_t restores, refilled, proofs, forks, again, set_backs, held_back, aside;
     enum breakage breakage;
     bool healing, spoilt; /* spoilt: some frame was; what no signature covers may be wrong */
     const char *excluded; /* why this world ends here: told and not healed, see README.md */

@@ -139,6 +139,12 @@ static inline void tell_output(struct hub_output *o)
         line_add(&line, "keep-offer(%llu) %u.%llu+%u", ticket, o->batch->epoch, (unsigned long long)o->batch->first_n,
                  o->batch->count);
         break;
+    case HUB_KEEP_ASIDE:
+        line_add(&line, "keep-aside(%llu) %llu+%u keys %u", ticket, (unsigned long long)o->batch->entries[0].seq,
+                 o->batch->count, o->batch->key_count);
+        batch_free(o->batch);
+        o->batch = NULL;
+        break;
     case HUB_NEXT_EPOCH:
         line_add(&line, "next-epoch above %u", o->from.epoch);
         break;

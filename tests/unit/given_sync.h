@@ -100,7 +100,8 @@ static inline void line_message(struct line *line, const struct message *m)
         (void)snprintf(what, n, " %u.%llu", m->offered.held.epoch, (unsigned long long)m->offered.held.n);
         break;
     case MSG_REFUSED:
-        (void)snprintf(what, n, " %d", (int)m->refused.reason);
+        (void)snprintf(what, n, m->refused.reason == REFUSED_KEPT_ASIDE ? " %d held %llu" : " %d",
+                       (int)m->refused.reason, (unsigned long long)m->refused.held_seq);
         break;
     default:
         break;

@@ -52,15 +52,46 @@ static void an_unknown_key_is_refused_and_told_so(void **state)
     net_spoke_close(stranger.net);
 }
 
-static void a_revoked_laptop_gets_no_connection(void **state)
+/* It may hand over what it had not shared. */
+static void a_revoked_laptop_is_known_as_one(void **state)
 {
     (void)state;
     struct laptop laptop;
     laptop_make(&laptop);
     admit(&laptop.pair, NET_KEY_REVOKED, 4);
     laptop_open(&laptop, net_hub_endpoint(hub.net), &hub_pair);
-    UNTIL(laptop.link == NET_REFUSED);
+    UNTIL(laptop.link == NET_UP);
+    laptop_says(&laptop, "one", 0);
+    UNTIL(hub.heard == 1);
+    assert_int_equal(hub.last_key.kind, NET_KEY_REVOKED);
     net_spoke_close(laptop.net);
+}
+
+/* What ZeroMQ has for it already must not reach it. Another laptop's connection stays. */
+static void a_connection_is_cut(void **state)
+{
+    (void)state;
+    struct laptop gone, witness;
+    laptop_make(&gone);
+    laptop_make(&witness);
+    admit(&gone.pair, NET_KEY_DEVICE, 5);
+    admit(&witness.pair, NET_KEY_DEVICE, 6);
+    laptop_open(&gone, net_hub_endpoint(hub.net), &hub_pair);
+    laptop_open(&witness, net_hub_endpoint(hub.net), &hub_pair);
+    UNTIL(gone.link == NET_UP && witness.link == NET_UP);
+    laptop_says(&gone, "one", 0);
+    laptop_says(&witness, "two", 0);
+    UNTIL(hub.heard == 2);
+    net_hub_cut(hub.net, gone.pair.open);
+    UNTIL(gone.link == NET_DOWN);
+    net_hub_cut(hub.net, gone.pair.open); /* there is none any more */
+    UNTIL(gone.link == NET_UP);           /* by itself */
+    assert_int_equal(witness.link, NET_UP);
+    laptop_says(&witness, "three", 0);
+    laptop_says(&gone, "four", 0);
+    UNTIL(hub.heard == 4);
+    net_spoke_close(gone.net);
+    net_spoke_close(witness.net);
 }
 
 static void revocation_acts_at_once_on_a_living_connection(void **state)
@@ -319,7 +350,8 @@ int main(void)
 #define STORY(name) cmocka_unit_test_setup_teardown(name, begin, end)
         STORY(an_admitted_laptop_is_heard_under_its_own_name),
         STORY(an_unknown_key_is_refused_and_told_so),
-        STORY(a_revoked_laptop_gets_no_connection),
+        STORY(a_revoked_laptop_is_known_as_one),
+        STORY(a_connection_is_cut),
         STORY(revocation_acts_at_once_on_a_living_connection),
         STORY(another_machine_at_the_hubs_address_is_not_believed),
         STORY(nobody_at_the_address_is_unreachable),

@@ -9,7 +9,7 @@ static void strangers_and_revoked_ones_are_refused(void **state)
     (void)state;
     says(hello(&stranger, 7, &head_a), "REFUSED#1 3 to 7");
     hub_revoke(hub, &a.device);
-    says(hello(&a, 1, &head_a), "REFUSED#1 4 to 1");
+    says(hello(&a, 1, &head_a), "incident; REFUSED#1 4 to 1");
     admit(&a);
     says(hello(&a, 1, &head_a), "WELCOME#1 ok held 0 head 0 to 1");
     says(pull(&a, 1, 2, 0), "");

@@ -53,6 +53,39 @@ static void it_greets_again_every_minute(void **state)
     says(after(40000), "HELLO#4 own 0 waiting 0; PULL#5 after 1 max 8192");
 }
 
+/* Answers every HELLO and PULL as they come, until the machine wants something else. */
+static const char *live_quietly(uint64_t until)
+{
+    uint64_t number = 0;
+    while (now < until) {
+        uint64_t deadline = spoke_deadline(spoke);
+        const char *said = after((deadline < until ? deadline : until) - now);
+        if (strstr(said, "reconnect") != NULL)
+            return said;
+        for (const char *at = said; *at != '\0' && (at = strchr(at, '#')) != NULL; at++)
+            number = strtoull(at + 1, NULL, 10);
+        if (strstr(said, "HELLO") != NULL)
+            welcome(number, 0);
+        else if (strstr(said, "PULL") != NULL)
+            feed(number, 0, 0);
+    }
+    return "";
+}
+
+static void a_connection_lives_for_an_hour(void **state)
+{
+    (void)state;
+    up();
+    uint64_t hour = now + 3600000, latest = hour + 300000;
+    welcome(1, 0);
+    says(live_quietly(hour), "");
+    assert_non_null(strstr(live_quietly(latest), "reconnect"));
+    assert_int_equal(spoke_phase(spoke), SPOKE_PHASE_DOWN);
+    says(after(5), "");
+    assert_non_null(strstr(up(), "HELLO"));
+    assert_int_equal(spoke_phase(spoke), SPOKE_PHASE_GREETING);
+}
+
 /* ---- upload ---- */
 
 static void saved_events_are_pushed_and_shared_only_when_the_receipt_is_kept(void **state)
@@ -319,7 +352,7 @@ static void a_busy_hub_is_asked_later(void **state)
 static void a_refused_laptop_asks_again_in_a_minute(void **state)
 {
     (void)state;
-    static const enum refusal reasons[] = {REFUSED_REVOKED, REFUSED_UNKNOWN, REFUSED_VERSION};
+    static const enum refusal reasons[] = {REFUSED_UNKNOWN, REFUSED_VERSION, REFUSED_TICKET_USED};
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
         up();
         welcome(1, 0);
@@ -372,6 +405,7 @@ int main(void)
         TEST(unanswered_it_asks_for_a_new_connection),
         TEST(silence_while_live_is_probed),
         TEST(it_greets_again_every_minute),
+        TEST(a_connection_lives_for_an_hour),
         TEST(saved_events_are_pushed_and_shared_only_when_the_receipt_is_kept),
         TEST(what_the_hub_acknowledged_is_not_told_as_waiting),
         TEST(receipts_may_be_doubled_and_reordered),
