@@ -20,8 +20,8 @@
 #define AFTER_REFUSAL_MS   30000
 /* After a fault in what came, ZeroMQ hangs up and does not connect again; when it does, it says so at once. */
 #define GIVEN_UP_MS 1000
-/* CURVE never changes the keys of a connection: a new one now and then. */
-#define RENEW_MS (12ull * 3600 * 1000)
+/* CURVE never changes the keys of a connection: the sync machine wants a new one each hour. Should it not. */
+#define RENEW_MS (2ull * 3600 * 1000)
 /* The sync machine keeps few requests under way; this only bounds a mistake. */
 #define QUEUE_MESSAGES 256
 #define QUEUE_BYTES    (16u * 1024 * 1024)

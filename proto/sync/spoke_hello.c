@@ -29,7 +29,7 @@ void spoke_up(struct spoke *s)
 {
     s->phase = SPOKE_PHASE_GREETING;
     s->hello_tries = 0;
-    s->heard_ms = s->now;
+    s->heard_ms = s->up_ms = s->now;
     spoke_not_revoked(s);
     spoke_sites_reset(s);
     spoke_hello_now(s);

@@ -197,6 +197,7 @@ static void take_turn(struct spoke *s)
     for (uint32_t i = 0; i < s->site_count && s->revoked; i++)
         hand_turn(s, s->sites[i]);
     catch_up_turn(s);
+    renew_turn(s);
     /* a turn may have found that the hub is to be greeted at once */
     spoke_greeting_turn(s);
 }
@@ -223,7 +224,7 @@ uint64_t spoke_deadline(const struct spoke *spoke)
 {
     if (spoke->dead)
         return UINT64_MAX;
-    uint64_t due = spoke_greeting_deadline(spoke);
+    uint64_t due = earlier(spoke_greeting_deadline(spoke), renew_deadline(spoke));
     for (uint32_t i = 0; i < spoke->site_count && spoke->phase == SPOKE_PHASE_LIVE; i++) {
         due = earlier(due, upload_deadline(spoke, spoke->sites[i]));
         due = earlier(due, download_deadline(spoke, spoke->sites[i]));

@@ -11,6 +11,7 @@
  *   spoke_going_on.c going on as the next incarnation
  *   spoke_keys.c     keys that are lacking, here and there
  *   spoke_hand_over.c  what a revoked laptop had not shared is handed over, to be kept aside
+ *   spoke_renew.c    a new connection now and then
  *   spoke_output.c   outputs and notices */
 #ifndef FELLOE_PROTO_SYNC_SPOKE_INTERNAL_H
 #define FELLOE_PROTO_SYNC_SPOKE_INTERNAL_H
@@ -21,6 +22,9 @@
 
 #define REQUEST_TIMEOUT_MS 10000u
 #define PULL_WAIT_MS 20000u
+#define RENEW_MS 3600000u           /* a connection lives for so long, */
+#define RENEW_SPREAD_MS 300000u     /* and up to so much longer, each laptop its own part of it, */
+#define RENEW_PATIENCE_MS 300000u   /* and so much more when something is under way all the time */
 #define HELLO_TRIES 3u              /* unanswered HELLOs before the connection is given up */
 #define HELLO_AGAIN_MS 60000u       /* while live: to learn who was heard, and whether a stopped site may go on */
 #define REFUSED_AGAIN_MS 60000u
@@ -188,6 +192,7 @@ struct spoke {
     unsigned hello_tries;
     uint32_t hello_backoff_ms;
     uint64_t heard_ms;
+    uint64_t up_ms;                 /* when this connection was made */
     uint32_t site_count;
     struct site *sites[SITES_MAX];
     struct message in, msg;         /* being read, being written */
@@ -275,6 +280,10 @@ void refill_on_offered(struct spoke *s);
 void refill_on_read(struct spoke *s, struct site *site, struct spoke_input *input);
 void refill_turn(struct spoke *s, struct site *site);
 uint64_t refill_deadline(const struct spoke *s, const struct site *site);
+
+/* ---- spoke_renew.c ---- */
+void renew_turn(struct spoke *s);
+uint64_t renew_deadline(const struct spoke *s);
 
 /* ---- spoke_going_on.c ---- */
 void catch_up_welcomed(struct site *site, const struct welcome_site *w);
