@@ -2,62 +2,66 @@
 /* Bounds what peers may make ZeroMQ hold; see net_guard.h. */
 #include "daemon/net/net_guard.h"
 
-#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <malloc.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon/daemon.h"
 #include "daemon/loop.h"
 #include "daemon/report.h"
 
-/* How often memory is looked at: the fastest sender brings some 30 MiB meanwhile. */
-#define LOOK_MS 100
-/* The connections are looked at when memory has grown by this much. */
-#define GROWTH (8u * 1024 * 1024)
-/* What all connections may hold together, and what is left when the largest have been cut. Small frames take three
- * times as much memory as they have bytes. A thousand laptops that come back at once hold a few MiB: the hub reads
- * along. */
-#define HELD_MAX  (32u * 1024 * 1024)
-#define HELD_LEFT (16u * 1024 * 1024)
-/* Heartbeats come between messages and are none. What has come before a message is not held any more, so with each
- * message as much as this, that nothing accounts for, is forgiven: or laptops that stay connected would look, after
- * days, as if they held it all. */
-#define STRAY (16u * 1024)
+/* Greeting, the handshake's three commands, and what they say of themselves: never part of a message. */
+#define HANDSHAKE 4096u
+/* Nor are heartbeats: a few hundred bytes a minute. So, once in as long, what is left over is forgiven. */
+#define STRAY    (16u * 1024)
+#define STRAY_MS 60000u
+/* Who holds less is not cut off: it is messages of others that nobody has taken yet. Until then, ZeroMQ reads slowly. */
+#define CUT_MIN   (2u * 1024 * 1024)
+#define SLOWLY_NS 5000000
+/* After this much was held, memory is given back to the system. */
+#define MUCH     (4u * 1024 * 1024)
+#define SWEEP_MS 200u
 
-/* A connection that brought messages, by its descriptor. */
+/* A connection, by its descriptor. */
 struct line {
-    ino_t inode;       /* 0: none; another one: the descriptor is another connection's by now */
-    uint64_t brought;  /* bytes that came out as messages, what had come before the first was looked at, and strays */
-    bool has_device, cut;
+    struct net_guard *guard; /* NULL: none of those that are watched */
+    ino_t inode;             /* another one: the descriptor is another connection's by now */
+    uint64_t held, forgiven_ms;
+    bool heard, has_device, cut;
     struct device_id device;
 };
 
-/* One that is open now, and what it holds. */
-struct held {
-    int fd;
-    ino_t inode;
-    uint64_t bytes;
+struct net_guard {
+    struct net_guard *next;
+    struct loop_wake *wake;
+    unsigned port;
+    uint64_t sum;  /* what all its lines hold, and: */
+    uint64_t gone; /* what those held that are no more */
+    uint64_t most; /* since memory was last given back */
+    uint64_t swept_ms;
+    char cut[160]; /* who was cut off last, to be told on the loop's thread */
 };
 
-struct net_guard {
-    struct loop_timer *timer;
-    unsigned port;
-    long page;
-    uint64_t quiet; /* memory at which nothing was amiss */
+/* ZeroMQ's I/O thread and the loop's. */
+static struct {
+    pthread_mutex_t lock;
+    atomic_bool on;
+    struct net_guard *guards;
     struct line *lines;
     size_t line_count;
-    struct held *held;
-    size_t held_count, held_cap;
-};
+} all = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* ---- what the kernel knows ---- */
+/* ---- connections ---- */
 
 static ino_t inode_of(int fd)
 {
@@ -65,196 +69,288 @@ static ino_t inode_of(int fd)
     return fd >= 0 && fstat(fd, &file) == 0 && S_ISSOCK(file.st_mode) ? file.st_ino : 0;
 }
 
-/* What ZeroMQ has read from it. */
-static uint64_t received(int fd)
-{
-    struct {
-        struct tcp_info known;
-        uint64_t pacing, max_pacing, acked, received; /* what the C library's header does not tell of */
-    } info = {0};
-    socklen_t size = sizeof info;
-    int unread = 0;
-    _Static_assert(sizeof info.known == 104, "the kernel's layout, so far");
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 || ioctl(fd, FIONREAD, &unread) != 0)
-        return 0;
-    return info.received > (uint64_t)unread ? info.received - (uint64_t)unread : 0;
-}
-
-static unsigned local_port(int fd)
+static struct net_guard *guard_of(int fd)
 {
     struct sockaddr_storage at = {0};
     socklen_t size = sizeof at;
-    if (getsockname(fd, (struct sockaddr *)&at, &size) != 0)
-        return 0;
-    if (at.ss_family == AF_INET)
-        return ntohs(((struct sockaddr_in *)&at)->sin_port);
-    return at.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&at)->sin6_port) : 0;
+    unsigned port = 0;
+    if (getsockname(fd, (struct sockaddr *)&at, &size) == 0 && at.ss_family == AF_INET)
+        port = ntohs(((struct sockaddr_in *)&at)->sin_port);
+    else if (at.ss_family == AF_INET6)
+        port = ntohs(((struct sockaddr_in6 *)&at)->sin6_port);
+    struct net_guard *guard = port != 0 ? all.guards : NULL;
+    while (guard != NULL && guard->port != port)
+        guard = guard->next;
+    return guard;
 }
 
-/* Of this process's own, without what it maps of files. 0: not to be had. */
-static uint64_t memory(const struct net_guard *guard)
+/* What it held stays so until all messages have been taken: whole ones are still to come. */
+static void let_go(struct line *line)
 {
-    unsigned long long pages = 0, shared = 0;
-    char text[128] = "", *rest = text;
-    FILE *file = fopen("/proc/self/statm", "re");
-    if (file == NULL)
-        return 0;
-    if (fgets(text, sizeof text, file) != NULL) {
-        strtoull(rest, &rest, 10); /* the address space */
-        pages = strtoull(rest, &rest, 10);
-        shared = strtoull(rest, &rest, 10);
-    }
-    fclose(file);
-    return pages > shared ? (pages - shared) * (uint64_t)guard->page : 0;
+    if (line->guard != NULL)
+        line->guard->gone += line->held;
+    *line = (struct line){0};
 }
 
-/* ---- the connections ---- */
-
-static struct line *line_of(struct net_guard *guard, int fd)
+/* The connection that has the descriptor now; NULL when it is not to be watched. */
+static struct line *line_of(int fd)
 {
     if (fd < 0)
         return NULL;
-    if ((size_t)fd >= guard->line_count) {
+    if ((size_t)fd >= all.line_count) {
         size_t count = (size_t)fd + 64;
-        struct line *lines = realloc(guard->lines, count * sizeof *lines);
+        struct line *lines = realloc(all.lines, count * sizeof *lines);
         if (lines == NULL)
             return NULL;
-        memset(lines + guard->line_count, 0, (count - guard->line_count) * sizeof *lines);
-        guard->lines = lines;
-        guard->line_count = count;
+        memset(lines + all.line_count, 0, (count - all.line_count) * sizeof *lines);
+        all.lines = lines;
+        all.line_count = count;
     }
-    return &guard->lines[fd];
-}
-
-void net_guard_heard(struct net_guard *guard, int fd, size_t wire, const struct device_id *device)
-{
-    struct line *line = line_of(guard, fd);
-    if (line == NULL)
-        return;
+    struct line *line = &all.lines[fd];
     ino_t inode = inode_of(fd);
-    const uint64_t bytes = received(fd);
-    if (line->inode != inode)
-        *line = (struct line){.inode = inode, .brought = bytes};
-    else
-        line->brought += wire;
-    if (bytes > 0 && bytes < line->brought + STRAY)
-        line->brought = bytes;
-    line->has_device = device != NULL;
-    if (device != NULL)
-        line->device = *device;
-}
-
-static bool note_held(struct net_guard *guard, int fd)
-{
-    ino_t inode = inode_of(fd);
-    if (inode == 0 || local_port(fd) != guard->port)
-        return true;
-    if (guard->held_count == guard->held_cap) {
-        size_t cap = guard->held_cap > 0 ? guard->held_cap * 2 : 64;
-        struct held *held = realloc(guard->held, cap * sizeof *held);
-        if (held == NULL)
-            return false;
-        guard->held = held;
-        guard->held_cap = cap;
+    if (line->inode != inode) {
+        let_go(line);
+        line->inode = inode;
+        line->guard = inode != 0 ? guard_of(fd) : NULL;
     }
-    const struct line *line =
-        (size_t)fd < guard->line_count && guard->lines[fd].inode == inode ? &guard->lines[fd] : NULL;
-    if (line != NULL && line->cut) /* ZeroMQ is letting go of it */
-        return true;
-    uint64_t brought = line != NULL ? line->brought : 0, bytes = received(fd);
-    guard->held[guard->held_count++] = (struct held){fd, inode, bytes > brought ? bytes - brought : 0};
-    return true;
+    return line->guard != NULL ? line : NULL;
 }
 
-static uint64_t find_held(struct net_guard *guard)
+static void release(struct line *line, uint64_t bytes)
 {
-    uint64_t sum = 0;
-    DIR *folder = opendir("/proc/self/fd");
-    guard->held_count = 0;
-    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;)
-        if (entry->d_name[0] != '.' && !note_held(guard, (int)strtol(entry->d_name, NULL, 10)))
-            break;
-    if (folder != NULL)
-        closedir(folder);
-    for (size_t i = 0; i < guard->held_count; i++)
-        sum += guard->held[i].bytes;
-    return sum;
+    bytes = bytes < line->held ? bytes : line->held;
+    line->held -= bytes;
+    line->guard->sum -= bytes;
 }
 
-static void tell(const struct net_guard *guard, const struct held *held)
+static void release_gone(struct net_guard *guard, uint64_t bytes)
 {
-    static struct report_often often; /* on the loop's thread alone */
-    if (!report_again(&often, clock_steady_ms()))
-        return;
+    bytes = bytes < guard->gone ? bytes : guard->gone;
+    guard->gone -= bytes;
+    guard->sum -= bytes;
+}
+
+/* ---- cutting off ---- */
+
+static void cut(struct line *line, int fd)
+{
     struct sockaddr_storage at = {0};
     socklen_t size = sizeof at;
     char host[64] = "?", port[16] = "?", device[33] = "";
-    if (getpeername(held->fd, (struct sockaddr *)&at, &size) == 0)
+    line->cut = true;
+    if (inode_of(fd) != line->inode) /* it has gone by itself */
+        return;
+    if (getpeername(fd, (struct sockaddr *)&at, &size) == 0)
         getnameinfo((struct sockaddr *)&at, size, host, sizeof host, port, sizeof port,
                     NI_NUMERICHOST | NI_NUMERICSERV);
-    const struct line *line = (size_t)held->fd < guard->line_count ? &guard->lines[held->fd] : NULL;
-    if (line != NULL && line->inode == held->inode && line->has_device)
+    if (line->has_device)
         hex_encode(bytes_of(line->device.b, sizeof line->device.b), device);
-    report(LEVEL_WARNING,
-           "cut off %s%.8s%sa connection from %s port %s: it had sent %llu MiB that were no whole message",
-           device[0] != '\0' ? "device " : "", device, device[0] != '\0' ? ", " : "", host, port,
-           (unsigned long long)(held->bytes >> 20));
+    snprintf(line->guard->cut, sizeof line->guard->cut,
+             "%s%.8s%sa connection from %s port %s: it had sent %llu KiB that were no whole message",
+             device[0] != '\0' ? "device " : "", device, device[0] != '\0' ? ", " : "", host, port,
+             (unsigned long long)(line->held >> 10));
+    shutdown(fd, SHUT_RDWR); /* ZeroMQ then lets go of all that it held for it */
+    loop_wake_signal(line->guard->wake);
 }
 
-static int largest_first(const void *a, const void *b)
+static bool is_held(const struct line *line, const struct net_guard *guard)
 {
-    uint64_t x = ((const struct held *)a)->bytes, y = ((const struct held *)b)->bytes;
-    return (x < y) - (x > y);
+    return line->guard == guard && line->held > 0 && !line->cut;
 }
 
-static void cut_largest(struct net_guard *guard, uint64_t sum)
+/* Strangers count as one. */
+static bool same_holder(const struct line *a, const struct line *b)
 {
-    qsort(guard->held, guard->held_count, sizeof *guard->held, largest_first);
-    for (size_t i = 0; i < guard->held_count && sum > HELD_LEFT; i++) {
-        struct held *held = &guard->held[i];
-        sum -= held->bytes;
-        if (inode_of(held->fd) != held->inode) /* it has gone by itself */
+    if (!a->has_device || !b->has_device)
+        return a->has_device == b->has_device;
+    return memcmp(&a->device, &b->device, sizeof a->device) == 0;
+}
+
+/* The device whose connections hold most of all. */
+static struct line *largest_holder(const struct net_guard *guard)
+{
+    struct line *largest = NULL;
+    uint64_t most = 0, strangers = 0;
+    for (size_t i = 0; i < all.line_count; i++) {
+        struct line *line = &all.lines[i];
+        if (!is_held(line, guard))
             continue;
-        tell(guard, held);
-        shutdown(held->fd, SHUT_RDWR); /* ZeroMQ then lets go of all that it held for it */
-        struct line *line = line_of(guard, held->fd);
-        if (line != NULL)
-            *line = (struct line){.inode = held->inode, .cut = true};
+        strangers += line->has_device ? 0 : line->held;
+        uint64_t held = line->has_device ? 0 : strangers;
+        for (size_t j = 0; line->has_device && j < all.line_count; j++)
+            if (is_held(&all.lines[j], guard) && same_holder(line, &all.lines[j]))
+                held += all.lines[j].held;
+        if (held > most) {
+            most = held;
+            largest = line;
+        }
     }
+    return most >= CUT_MIN ? largest : NULL;
+}
+
+/* False: there is nobody to cut off. */
+static bool make_room(struct net_guard *guard)
+{
+    uint64_t held = 0;
+    for (size_t i = 0; i < all.line_count; i++)
+        if (is_held(&all.lines[i], guard))
+            held += all.lines[i].held;
+    /* What is cut off already goes as soon as ZeroMQ has come round to it. */
+    for (uint64_t over = guard->gone + held; over > NET_HELD_LEFT;) {
+        const struct line *largest = largest_holder(guard);
+        if (largest == NULL)
+            return over <= NET_HELD_MAX;
+        const struct line holder = *largest;
+        for (size_t i = 0; i < all.line_count; i++) {
+            struct line *line = &all.lines[i];
+            if (!is_held(line, guard) || !same_holder(line, &holder))
+                continue;
+            over -= line->held;
+            cut(line, (int)i);
+        }
+    }
+    return true;
+}
+
+/* ---- ZeroMQ reads ---- */
+
+/* False: the connection is cut off. */
+static bool may_read(int fd)
+{
+    bool slowly = false, may = true;
+    pthread_mutex_lock(&all.lock);
+    struct line *line = line_of(fd);
+    if (line != NULL) {
+        if (!line->heard && line->held > NET_STRANGER_MAX && !line->cut)
+            cut(line, fd);
+        if (line->guard->sum > NET_HELD_MAX && !line->cut)
+            slowly = !make_room(line->guard);
+        may = !line->cut;
+    }
+    pthread_mutex_unlock(&all.lock);
+    if (slowly)
+        nanosleep(&(struct timespec){.tv_nsec = SLOWLY_NS}, NULL);
+    return may;
+}
+
+static void has_read(int fd, ssize_t count, bool ended)
+{
+    pthread_mutex_lock(&all.lock);
+    struct line *line = line_of(fd);
+    if (line != NULL && count > 0) {
+        line->held += (uint64_t)count;
+        line->guard->sum += (uint64_t)count;
+        if (line->guard->sum > line->guard->most)
+            line->guard->most = line->guard->sum;
+    } else if (line != NULL && ended) {
+        let_go(line);
+    }
+    pthread_mutex_unlock(&all.lock);
+}
+
+/* The C library's name, under another one: its header may define it as well. */
+ssize_t guarded_recv(int fd, void *data, size_t len, int flags) __asm__("recv");
+ssize_t guarded_recv(int fd, void *data, size_t len, int flags)
+{
+    if (!atomic_load_explicit(&all.on, memory_order_relaxed))
+        return recvfrom(fd, data, len, flags, NULL, NULL);
+    ssize_t count = -1;
+    if (may_read(fd))
+        count = recvfrom(fd, data, len, flags, NULL, NULL);
+    else
+        errno = ECONNRESET;
+    const int error = errno;
+    has_read(fd, count, count == 0 || (count < 0 && error != EAGAIN && error != EWOULDBLOCK && error != EINTR));
+    errno = error;
+    return count;
+}
+
+/* ---- the hub takes messages ---- */
+
+void net_guard_heard(struct net_guard *guard, int fd, size_t wire, const struct device_id *device, uint64_t now_ms)
+{
+    pthread_mutex_lock(&all.lock);
+    struct line *line = line_of(fd);
+    if (line == NULL || line->guard != guard) { /* the message outlived its connection */
+        release_gone(guard, wire);
+    } else {
+        release(line, line->heard ? wire : wire + HANDSHAKE);
+        if (line->held < STRAY && now_ms - line->forgiven_ms >= STRAY_MS) {
+            release(line, STRAY);
+            line->forgiven_ms = now_ms;
+        }
+        line->heard = true;
+        line->has_device = device != NULL;
+        if (device != NULL)
+            line->device = *device;
+    }
+    pthread_mutex_unlock(&all.lock);
+}
+
+bool net_guard_remembers(struct net_guard *guard)
+{
+    pthread_mutex_lock(&all.lock);
+    bool remembers = guard->gone > 0 || guard->most > MUCH;
+    pthread_mutex_unlock(&all.lock);
+    return remembers;
+}
+
+void net_guard_idle(struct net_guard *guard, uint64_t now_ms)
+{
+    bool much = false;
+    pthread_mutex_lock(&all.lock);
+    if (guard->most > MUCH && now_ms - guard->swept_ms >= SWEEP_MS) {
+        guard->swept_ms = now_ms;
+        for (size_t i = 0; i < all.line_count; i++) /* of those that ended by themselves nobody has told */
+            if (all.lines[i].guard == guard && inode_of((int)i) != all.lines[i].inode)
+                let_go(&all.lines[i]);
+        much = guard->sum - guard->gone <= MUCH / 2;
+        guard->most = much ? 0 : guard->most;
+    }
+    release_gone(guard, guard->gone);
+    pthread_mutex_unlock(&all.lock);
+    if (much)
+        malloc_trim(0);
+}
+
+static void tell(void *context)
+{
+    static struct report_often often; /* on the loop's thread alone */
+    struct net_guard *guard = context;
+    char who[sizeof guard->cut];
+    pthread_mutex_lock(&all.lock);
+    memcpy(who, guard->cut, sizeof who);
+    guard->cut[0] = '\0';
+    pthread_mutex_unlock(&all.lock);
+    if (who[0] != '\0' && report_again(&often, clock_steady_ms()))
+        report(LEVEL_WARNING, "cut off %s", who);
 }
 
 /* ---- life ---- */
 
-static void look(void *context)
+/* A program that was linked in another way would have ZeroMQ read with the C library's. */
+static bool is_asked(void)
 {
-    struct net_guard *guard = context;
-    uint64_t now = memory(guard);
-    if (now < guard->quiet || guard->quiet == 0)
-        guard->quiet = now;
-    if (now > guard->quiet + GROWTH) {
-        uint64_t sum = find_held(guard);
-        if (sum > HELD_MAX)
-            cut_largest(guard, sum);
-        else
-            guard->quiet = now;
-    }
-    loop_timer_set(guard->timer, LOOK_MS);
+    return (uintptr_t)dlsym(RTLD_DEFAULT, "recv") == (uintptr_t)guarded_recv;
 }
 
 struct net_guard *net_guard_new(struct uv_loop_s *loop, const char *endpoint)
 {
-    struct net_guard *guard = calloc(1, sizeof *guard);
+    struct net_guard *guard = is_asked() ? calloc(1, sizeof *guard) : NULL;
     if (guard == NULL)
         return NULL;
     const char *colon = strrchr(endpoint, ':');
     guard->port = colon != NULL ? (unsigned)strtoul(colon + 1, NULL, 10) : 0;
-    guard->page = sysconf(_SC_PAGESIZE);
-    guard->timer = loop_timer_new(loop, look, guard);
-    if (guard->timer == NULL) {
+    guard->wake = loop_wake_new(loop, tell, guard);
+    if (guard->wake == NULL) {
         free(guard);
         return NULL;
     }
-    loop_timer_set(guard->timer, LOOK_MS);
+    pthread_mutex_lock(&all.lock);
+    guard->next = all.guards;
+    all.guards = guard;
+    atomic_store(&all.on, true);
+    pthread_mutex_unlock(&all.lock);
     return guard;
 }
 
@@ -262,8 +358,22 @@ void net_guard_free(struct net_guard *guard)
 {
     if (guard == NULL)
         return;
-    loop_timer_free(guard->timer);
-    free(guard->lines);
-    free(guard->held);
+    pthread_mutex_lock(&all.lock);
+    for (struct net_guard **link = &all.guards; *link != NULL; link = &(*link)->next)
+        if (*link == guard) {
+            *link = guard->next;
+            break;
+        }
+    for (size_t i = 0; i < all.line_count; i++)
+        if (all.lines[i].guard == guard)
+            all.lines[i] = (struct line){0};
+    if (all.guards == NULL) {
+        atomic_store(&all.on, false);
+        free(all.lines);
+        all.lines = NULL;
+        all.line_count = 0;
+    }
+    pthread_mutex_unlock(&all.lock);
+    loop_wake_free(guard->wake);
     free(guard);
 }

@@ -199,7 +199,7 @@ static void take(struct net_hub *hub, struct net_frames *frames)
     struct lent body = {0};
     struct peer *peer = NULL;
     net_guard_heard(hub->guard, net_frame_socket(&frames->at[1]), frames->wire,
-                    key != NULL && key->kind != NET_KEY_TICKET ? &key->device : NULL);
+                    key != NULL && key->kind != NET_KEY_TICKET ? &key->device : NULL, clock_steady_ms());
     if (key != NULL && frames->count == 3 && routing.len == ROUTING_SIZE && routing.data[0] == 0 &&
         header.len <= HEADER_MAX && frames->at[2].bytes.len <= BODY_MAX)
         peer = peer_of(hub, routing, key->curve, net_frame_socket(&frames->at[1]));
@@ -260,6 +260,11 @@ static bool drain(struct net_hub *hub, struct peer *peer)
 static void flush(void *context)
 {
     struct net_hub *hub = context;
+    int events = 0;
+    size_t size = sizeof events;
+    if (net_guard_remembers(hub->guard) && zmq_getsockopt(hub->router, ZMQ_EVENTS, &events, &size) == 0 &&
+        (events & ZMQ_POLLIN) == 0)
+        net_guard_idle(hub->guard, clock_steady_ms());
     if (hub->waiting_peers == 0)
         return;
     for (size_t i = hub->peer_count; i-- > 0;)
@@ -418,13 +423,13 @@ void net_hub_close(struct net_hub *hub)
     net_source_free(hub->zap_source);
     net_pump_free(hub->pump);
     loop_timer_free(hub->sweep);
-    net_guard_free(hub->guard);
     if (hub->router != NULL)
         zmq_close(hub->router);
     if (hub->zap != NULL)
         zmq_close(hub->zap);
     if (hub->zmq != NULL)
         zmq_ctx_term(hub->zmq);
+    net_guard_free(hub->guard);
     net_keys_release(&hub->keys);
     free(hub);
 }
@@ -440,11 +445,6 @@ void net_hub_forget(struct net_hub *hub, const uint8_t curve[CURVE_KEY_SIZE])
     drop_key(hub, curve);
 }
 
-const char *net_hub_endpoint(const struct net_hub *hub)
-{
-    return hub->endpoint;
-}
-
 void net_hub_cut(struct net_hub *hub, const uint8_t curve[CURVE_KEY_SIZE])
 {
     for (size_t i = 0; i < hub->peer_count; i++) {
@@ -453,6 +453,11 @@ void net_hub_cut(struct net_hub *hub, const uint8_t curve[CURVE_KEY_SIZE])
             shutdown(peer->socket, SHUT_RDWR); /* ZeroMQ then lets go of what waits for it */
     }
     drop_key(hub, curve);
+}
+
+const char *net_hub_endpoint(const struct net_hub *hub)
+{
+    return hub->endpoint;
 }
 
 void net_hub_counts(const struct net_hub *hub, struct net_hub_counts *out)

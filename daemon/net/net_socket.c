@@ -187,7 +187,8 @@ bool net_receive(void *socket, struct net_frames *frames)
             return false;
         }
         frame->bytes = bytes_of(zmq_msg_data(msg_of(frame)), zmq_msg_size(msg_of(frame)));
-        frames->wire += CURVE_OVERHEAD + frame->bytes.len + (frame->bytes.len > CURVE_SHORT ? LONG_LENGTH : 0);
+        if (frames->count > 0)
+            frames->wire += CURVE_OVERHEAD + frame->bytes.len + (frame->bytes.len > CURVE_SHORT ? LONG_LENGTH : 0);
         more = zmq_msg_more(msg_of(frame)) != 0;
         frames->count++;
         if (frame == &extra)

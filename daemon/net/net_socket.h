@@ -36,7 +36,7 @@ struct net_frame {
 struct net_frames {
     size_t count; /* that came; at most NET_FRAMES_MAX of them are kept */
     size_t kept;
-    size_t wire; /* bytes that the message took of a CURVE connection */
+    size_t wire; /* bytes that it took of a CURVE connection; a ROUTER's first frame, its name, took none */
     struct net_frame at[NET_FRAMES_MAX];
 };
 /* Takes one whole message; false when there is none. */
