@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/store/file.h"
+#include "daemon/store/vault.h"
 #include "proto/event/look.h"
 #include "proto/event/terms.h"
 
@@ -135,6 +136,14 @@ static void set_socket(struct parse *parse, const char *value)
         copy_text(parse, parse->config->socket, sizeof parse->config->socket, value);
 }
 
+static void set_unlock(struct parse *parse, const char *value)
+{
+    if (vault_way_of(value) == VAULT_WAY_UNKNOWN)
+        problem(parse, "unlock is passphrase, file:PATH (PATH from /), credential:NAME or none, not '%.60s'", value);
+    else
+        copy_text(parse, parse->config->unlock, sizeof parse->config->unlock, value);
+}
+
 static void set_listen(struct parse *parse, const char *value)
 {
     set_address(parse, parse->config->listen, "listen", value);
@@ -209,6 +218,7 @@ static const struct setting {
     {"felloe", "role", set_role},
     {"felloe", "log", set_log},
     {"felloe", "socket", set_socket},
+    {"felloe", "unlock", set_unlock},
     {"hub", "listen", set_listen},
     {"hub", "advertise", set_advertise},
     {"hub", "site", set_site},
@@ -391,8 +401,11 @@ enum felloe_code config_write(const struct config *config, const char *dir, stru
             "; How much the daemon tells on stderr: error, warning, info or debug.\n"
             "log = %s\n\n"
             "; The local socket that `felloe` speaks to; empty: felloe.sock in this directory.\n"
-            "socket = %s\n\n",
-            config->role == ROLE_HUB ? "hub" : "spoke", levels[config->level], config->socket);
+            "socket = %s\n\n"
+            "; What opens the record here: passphrase, file:PATH, credential:NAME (of systemd), or none. Decided when the\n"
+            "; directory was made; PATH and NAME may be changed when the key file has moved.\n"
+            "unlock = %s\n\n",
+            config->role == ROLE_HUB ? "hub" : "spoke", levels[config->level], config->socket, config->unlock);
     if (config->role == ROLE_HUB)
         write_hub(out, config);
     else

@@ -17,6 +17,7 @@ struct config {
     char proxy[256];         /* spoke: SOCKS proxy host:port, empty for none */
     char socket[256];        /* empty: D/felloe.sock */
     enum log_level level;
+    char unlock[181];        /* what opens the record (daemon/store/vault.h): a way; empty: as the vault says */
     uint32_t pull_wait_s;    /* spoke: how long the hub may hold back an answer when there is no news */
     uint32_t ticket_hours;   /* hub: how long a ticket is good for */
     uint32_t lease_hours;    /* hub: how long a laptop shows the record without it; 0: for ever */

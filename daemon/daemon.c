@@ -17,6 +17,7 @@
 #include "daemon/lock.h"
 #include "daemon/report.h"
 #include "daemon/setup/setup_swap.h"
+#include "daemon/store/vault.h"
 
 /* How often keys that are still missing are asked for again. */
 #define KEYS_AGAIN_MS 60000
@@ -180,6 +181,10 @@ static enum felloe_code open_keys(struct daemon *daemon, struct felloe_error *er
                            daemon->dir, daemon->dir);
     if (code == FELLOE_OK)
         code = check_identity(daemon, error);
+    const struct vault_opening opening = {
+        .dir = daemon->dir, .way = daemon->config.unlock, .now_ms = clock_wall_ms()};
+    if (code == FELLOE_OK)
+        code = vault_open_directory(&opening, &daemon->identity, NULL, error);
     if (code != FELLOE_OK)
         return code;
     memcpy(daemon->worker, daemon->identity.worker, sizeof daemon->worker);

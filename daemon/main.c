@@ -7,6 +7,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -23,15 +24,19 @@ static const char help[] =
     "  felloed [--dir D]                     serve D in the foreground, until SIGTERM or SIGINT\n"
     "  felloed [--dir D] --check             check D's configuration\n"
     "  felloed [--dir D] --init-hub --name NAME --listen tcp://ADDRESS:PORT --site SITE [--site SITE]…\n"
-    "                    [--advertise tcp://ADDRESS:PORT]\n"
+    "                    [--unlock WAY] [--advertise tcp://ADDRESS:PORT]\n"
     "                                        make a hub of D; --advertise: the address that tickets carry, if it "
     "differs\n"
-    "  felloed [--dir D] --join TICKET [--label NAME] [--proxy HOST:PORT]\n"
+    "  felloed [--dir D] --join TICKET [--unlock WAY] [--label NAME] [--proxy HOST:PORT]\n"
     "                                        make a laptop of D; TICKET may be -, to be read from stdin\n"
     "  felloed [--dir D] --restore FILE [--keys KEYFILE]\n"
     "                                        put D back to a backup; --keys KEYFILE alone brings the keys back\n"
     "  felloed [--dir D] --repair            look for damage in D, and make whole what can be\n"
     "  felloed --help | --version\n"
+    "\n"
+    "WAY says what opens the record: file:PATH (a key file), credential:NAME (of systemd), none, or on a laptop\n"
+    "passphrase, which is read from --passphrase-fd N, a line. --restore and --repair take both as well, where they are\n"
+    "needed.\n"
     "\n"
     "D is $FELLOE_DIR, else $XDG_DATA_HOME/felloe, else ~/.local/share/felloe. --json: confirmations and errors as "
     "JSON.\n"
@@ -47,6 +52,9 @@ struct arguments {
     char dir[PATH_MAX];
     struct setup_options setup;
     struct restore_options restore;
+    struct repair_options repair;
+    const char *unlock, *passphrase_fd;
+    struct vault_secret secret;
     const char *sites[SITES_MAX];
     char *visible_ticket; /* in argv */
     char ticket[TICKET_TEXT_MAX + 64];
@@ -83,6 +91,8 @@ static void print_made_json(const struct arguments *arguments, const struct setu
         printf("%s\"%s\"", i > 0 ? "," : "", made->sites[i]);
     printf("],\"words\":");
     tell_json_text(stdout, made->words);
+    if (made->recovery[0] != '\0')
+        printf(",\"recovery\":\"%s\"", made->recovery);
     fputs("}\n", stdout);
 }
 
@@ -105,6 +115,11 @@ static void print_made(const struct arguments *arguments, const struct setup_res
     if (made->words[0] != '\0')
         printf("Its words: %s. The hub shows the same ones (felloe hub devices): compare them by telephone.\n",
                made->words);
+    if (made->recovery[0] != '\0')
+        printf("\nIts recovery code: %s\n"
+               "It opens this laptop's record when the passphrase is forgotten (felloe unlock --recovery), and it is not\n"
+               "shown again: write it down, and keep it where the laptop is not.\n\n",
+               made->recovery);
     printf("Start it: felloed --dir %s\n", arguments->dir);
 }
 
@@ -146,9 +161,42 @@ static enum felloe_code read_ticket(struct arguments *arguments, struct felloe_e
     return got > 0 ? FELLOE_OK : felloe_fail(error, FELLOE_USAGE, "no ticket came on stdin");
 }
 
+/* What opens the directory, and the passphrase where that is one. */
+static enum felloe_code take_unlock(struct arguments *arguments, struct felloe_error *error)
+{
+    const bool makes = arguments->mode == MODE_INIT_HUB || arguments->mode == MODE_JOIN;
+    const bool opens = arguments->mode == MODE_RESTORE || arguments->mode == MODE_REPAIR;
+    const char *unlock = arguments->unlock != NULL ? arguments->unlock : "none";
+    enum felloe_code code = FELLOE_OK;
+    if (!makes && !opens)
+        return arguments->unlock == NULL && arguments->passphrase_fd == NULL
+                   ? FELLOE_OK
+                   : felloe_fail(error, FELLOE_USAGE, "--unlock and --passphrase-fd go with --init-hub, --join, "
+                                                      "--restore or --repair: serving, felloe.conf says the way");
+    if (makes || arguments->unlock != NULL)
+        code = vault_way_check(unlock, arguments->mode == MODE_INIT_HUB ? ROLE_HUB : ROLE_SPOKE, error);
+    if (code == FELLOE_OK && makes && (vault_way_of(unlock) == VAULT_WAY_PASSPHRASE) != (arguments->passphrase_fd != NULL))
+        code = felloe_fail(error, FELLOE_USAGE, "--unlock passphrase and --passphrase-fd N go together: the passphrase "
+                                                "is read from N, a line");
+    if (code == FELLOE_OK && arguments->passphrase_fd != NULL) {
+        char *end = NULL;
+        const long descriptor = strtol(arguments->passphrase_fd, &end, 10);
+        code = end == arguments->passphrase_fd || *end != '\0' || descriptor < 0 || descriptor > INT_MAX
+                   ? felloe_fail(error, FELLOE_USAGE, "--passphrase-fd needs a number")
+                   : vault_secret_read(&arguments->secret, (int)descriptor, error);
+        arguments->setup.secret = arguments->restore.secret = arguments->repair.secret = &arguments->secret;
+    }
+    arguments->setup.unlock = unlock;
+    arguments->restore.unlock = arguments->repair.unlock = arguments->unlock;
+    return code;
+}
+
 static enum felloe_code check_arguments(struct arguments *arguments, struct felloe_error *error)
 {
     const struct setup_options *setup = &arguments->setup;
+    enum felloe_code code = take_unlock(arguments, error);
+    if (code != FELLOE_OK)
+        return code;
     if (arguments->mode == MODE_INIT_HUB && (setup->name == NULL || setup->listen == NULL || setup->site_count == 0))
         return felloe_fail(error, FELLOE_USAGE,
                            "--init-hub needs --name NAME, --listen tcp://ADDRESS:PORT and at least one "
@@ -181,7 +229,9 @@ enum {
     OPT_RESTORE,
     OPT_REPAIR,
     OPT_KEYS,
-    OPT_VERB
+    OPT_VERB,
+    OPT_UNLOCK,
+    OPT_PASSPHRASE_FD
 };
 
 static const struct option long_options[] = {
@@ -195,6 +245,8 @@ static const struct option long_options[] = {
     {"keys", required_argument, NULL, OPT_KEYS},
     {"verb", required_argument, NULL, OPT_VERB},
     {"repair", no_argument, NULL, OPT_REPAIR},
+    {"unlock", required_argument, NULL, OPT_UNLOCK},
+    {"passphrase-fd", required_argument, NULL, OPT_PASSPHRASE_FD},
     {"name", required_argument, NULL, OPT_NAME},
     {"listen", required_argument, NULL, OPT_LISTEN},
     {"advertise", required_argument, NULL, OPT_ADVERTISE},
@@ -249,6 +301,12 @@ static enum felloe_code take_option(struct arguments *arguments, int option, str
     case OPT_VERB:
         arguments->restore.verb = optarg;
         break;
+    case OPT_UNLOCK:
+        arguments->unlock = optarg;
+        break;
+    case OPT_PASSPHRASE_FD:
+        arguments->passphrase_fd = optarg;
+        break;
     case OPT_NAME:
         setup->name = optarg;
         break;
@@ -290,7 +348,7 @@ static enum felloe_code read_arguments(int argc, char **argv, struct arguments *
     if (code == FELLOE_OK && arguments->dir[0] == '\0' && arguments->mode != MODE_HELP &&
         arguments->mode != MODE_VERSION)
         code = default_dir(arguments->dir, error);
-    arguments->setup.dir = arguments->restore.dir = arguments->dir;
+    arguments->setup.dir = arguments->restore.dir = arguments->repair.dir = arguments->dir;
     return code == FELLOE_OK ? check_arguments(arguments, error) : code;
 }
 
@@ -302,6 +360,7 @@ static void prepare_process(void)
     const struct rlimit none = {0, 0};
     struct rlimit files;
     setrlimit(RLIMIT_CORE, &none);
+    prctl(PR_SET_DUMPABLE, 0);
     umask(077);
     signal(SIGPIPE, SIG_IGN);
     /* ZeroMQ spins when it cannot accept another connection. */
@@ -345,7 +404,7 @@ static enum felloe_code repair(const struct arguments *arguments, struct felloe_
 {
     struct repair_outcome done;
     report_level(LEVEL_ERROR); /* what opening finds on the way is told as the outcome */
-    enum felloe_code code = setup_repair(arguments->dir, &done, error);
+    enum felloe_code code = setup_repair(&arguments->repair, &done, error);
     if (code == FELLOE_OK)
         tell_repaired(arguments->dir, &done, arguments->json);
     return code;
@@ -391,6 +450,7 @@ int main(int argc, char **argv)
                                               : read_arguments(argc, argv, &arguments, &error);
     if (code == FELLOE_OK)
         code = run(&arguments, &error);
+    vault_secret_clear(&arguments.secret);
     if (code != FELLOE_OK) {
         error.code = code;
         print_error(&arguments, &error);

@@ -80,6 +80,40 @@ enum felloe_code setup_identity(const char *dir, struct identity *out, struct fe
     return identity_load(out, dir, error);
 }
 
+enum felloe_code setup_unlock(const char *dir, const char *way, const struct vault_secret *secret, struct identity *out,
+                              struct felloe_error *error)
+{
+    struct config config;
+    enum felloe_code code = setup_identity(dir, out, error);
+    if (code != FELLOE_OK)
+        return code;
+    if (way == NULL && config_load(&config, dir, NULL) == FELLOE_OK)
+        way = config.unlock;
+    const struct vault_opening opening = {.dir = dir, .way = way, .secret = secret, .now_ms = clock_wall_ms()};
+    code = vault_open_directory(&opening, out, NULL, error);
+    if (code != FELLOE_OK || !out->locked)
+        return code;
+    return felloe_fail(error, FELLOE_DENIED,
+                       "%s is shut, and this needs what is in it: give the passphrase (--passphrase asks for it, "
+                       "--passphrase-fd N reads it), or what else opens it (--unlock file:PATH)",
+                       dir);
+}
+
+enum felloe_code setup_save_fresh(const struct setup_options *options, const struct identity *identity,
+                                  struct felloe_error *error)
+{
+    struct vault_secret secret;
+    enum felloe_code code = FELLOE_OK;
+    if (options->secret != NULL)
+        secret = *options->secret;
+    else
+        code = vault_way_secret(options->unlock, &secret, error);
+    if (code == FELLOE_OK)
+        code = vault_make_directory(options->dir, identity, &secret, &vault_cost_moderate, clock_wall_ms(), error);
+    vault_secret_clear(&secret);
+    return code == FELLOE_OK ? identity_save(identity, options->dir, error) : code;
+}
+
 void setup_forget_unfinished(const char *dir)
 {
     static const char *const stores[] = {"keys", "log"};

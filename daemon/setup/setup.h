@@ -5,12 +5,15 @@
 
 #include "daemon/log/event_log.h"
 #include "daemon/config.h"
+#include "daemon/store/vault.h"
 #include "proto/event/words.h"
 
 struct setup_options {
     const char *dir, *name, *listen, *advertise; /* --init-hub; advertise may be NULL */
     const char *const *sites;
     size_t site_count;
+    const char *unlock;                 /* both: the way (vault.h) */
+    const struct vault_secret *secret;  /* where that is a passphrase */
     const char *ticket, *label, *proxy; /* --join; label NULL: the machine's name; proxy NULL: none */
 };
 
@@ -21,6 +24,7 @@ struct setup_result {
     char worker[SLUG_MAX + 1]; /* whose laptop it is */
     char sites[SITES_MAX][SLUG_MAX + 1];
     uint32_t site_count;
+    char recovery[VAULT_RECOVERY_SIZE]; /* shown once; empty: there is none */
     char words[WORDS_TEXT_MAX]; /* of the laptop's keys: the hub shows the same; empty: a hub */
 };
 
@@ -33,8 +37,15 @@ enum felloe_code setup_join(const struct setup_options *options, struct setup_re
 /* Makes the directory (0700) with its parents, locks it, and ends what an interrupted repair or restore left there: a
  * log or a keyring that is not in its place yet must not be taken for one that is not there. A descriptor, or -1. */
 int setup_directory(const char *dir, struct felloe_error *error);
-/* FELLOE_NOT_FOUND when there is none yet. */
+/* Who it is, without opening anything. FELLOE_NOT_FOUND when there is none yet. */
 enum felloe_code setup_identity(const char *dir, struct identity *out, struct felloe_error *error);
+/* The same, and opened. `way` NULL: felloe.conf's, else what the vault has. A passphrase that is needed and was not
+ * given is an error. */
+enum felloe_code setup_unlock(const char *dir, const char *way, const struct vault_secret *secret, struct identity *out,
+                              struct felloe_error *error);
+/* A new directory's vault, and then its identity. */
+enum felloe_code setup_save_fresh(const struct setup_options *options, const struct identity *identity,
+                                  struct felloe_error *error);
 
 /* The log and the keyring without a loop: a job is waited for. */
 struct setup_log {

@@ -19,7 +19,10 @@ static enum felloe_code plan(const struct setup_options *options, struct config 
         return felloe_fail(error, FELLOE_INVALID, "the address is too long");
     snprintf(config->listen, sizeof config->listen, "%s", options->listen);
     snprintf(config->advertise, sizeof config->advertise, "%s", options->advertise != NULL ? options->advertise : "");
-    enum felloe_code code = config_add_site(config, "commons", error);
+    snprintf(config->unlock, sizeof config->unlock, "%s", options->unlock);
+    enum felloe_code code = vault_way_check(options->unlock, ROLE_HUB, error);
+    if (code == FELLOE_OK)
+        code = config_add_site(config, "commons", error);
     for (size_t i = 0; code == FELLOE_OK && i < options->site_count; i++)
         code = config_add_site(config, options->sites[i], error);
     return code == FELLOE_OK ? config_check(config, error) : code;
@@ -30,6 +33,7 @@ static enum felloe_code take_identity(const struct setup_options *options, struc
                                       struct felloe_error *error)
 {
     struct config there;
+    bool fresh;
     enum felloe_code code = setup_identity(options->dir, identity, error);
     if (code == FELLOE_OK &&
         (identity->role != ROLE_HUB || config_load(&there, options->dir, NULL) != FELLOE_NOT_FOUND))
@@ -37,12 +41,15 @@ static enum felloe_code take_identity(const struct setup_options *options, struc
                            identity->role == ROLE_HUB ? "a hub" : "a laptop's", identity->label);
     if (code != FELLOE_OK && code != FELLOE_NOT_FOUND)
         return code;
-    if (code == FELLOE_NOT_FOUND)
+    fresh = code == FELLOE_NOT_FOUND;
+    if (fresh)
         identity_generate(identity, ROLE_HUB);
+    else if ((code = setup_unlock(options->dir, options->unlock, NULL, identity, error)) != FELLOE_OK)
+        return code;
     identity->joined = true;
     snprintf(identity->label, sizeof identity->label, "%s", options->name);
     snprintf(identity->worker, sizeof identity->worker, "%s", HUB_WORKER);
-    return identity_save(identity, options->dir, error);
+    return fresh ? setup_save_fresh(options, identity, error) : identity_save(identity, options->dir, error);
 }
 
 static enum felloe_code add_site(struct setup_log *setup, const char *site, struct felloe_error *error)

@@ -29,7 +29,9 @@ struct joining {
     struct loop_timer *give_up, *again;
     struct net_spoke *net;
     struct identity *identity;
+    const struct setup_options *options;
     const char *label, *dir, *proxy;
+    char recovery[VAULT_RECOVERY_SIZE];
     enum net_link link;
     bool answered; /* code, and message or error, are there */
     enum felloe_code code;
@@ -237,6 +239,33 @@ static enum felloe_code check_answer(const struct joining *j)
                               "felloe here and at the hub");
 }
 
+/* Now that it is known whose laptop it is: the slot in the worker's name, and a way back in for a passphrase that was
+ * forgotten. */
+static enum felloe_code fill_vault(struct joining *j)
+{
+    const struct setup_options *options = j->options;
+    const struct identity *me = j->identity;
+    struct vault vault;
+    struct vault_secret secret, recovery;
+    enum felloe_code code = FELLOE_OK;
+    vault_start(&vault, &me->device);
+    if (options->secret != NULL)
+        secret = *options->secret;
+    else
+        code = vault_way_secret(options->unlock, &secret, j->error);
+    if (code == FELLOE_OK)
+        code = vault_add(&vault, &secret, me->worker, me->keyring_key, true, &vault_cost_moderate, clock_wall_ms(),
+                         j->error);
+    if (code == FELLOE_OK && secret.kind == VAULT_PASSPHRASE) {
+        vault_recovery_make(j->recovery, &recovery);
+        code = vault_add(&vault, &recovery, me->worker, me->keyring_key, true, NULL, clock_wall_ms(), j->error);
+        vault_secret_clear(&recovery);
+    }
+    vault_secret_clear(&secret);
+    vault_seal_boxes(&vault, me);
+    return code == FELLOE_OK ? vault_save(&vault, j->dir, j->error) : code;
+}
+
 static enum felloe_code become(struct joining *j)
 {
     const struct msg_joined *joined = &j->message.joined;
@@ -251,12 +280,15 @@ static enum felloe_code become(struct joining *j)
     config_start(&config, ROLE_SPOKE);
     snprintf(config.hub, sizeof config.hub, "%s", me->hub_address);
     snprintf(config.proxy, sizeof config.proxy, "%s", j->proxy != NULL ? j->proxy : "");
-    code = config_write(&config, j->dir, j->error);
+    snprintf(config.unlock, sizeof config.unlock, "%s", j->options->unlock);
+    bytes_to_text(joined->worker, me->worker, sizeof me->worker);
+    code = fill_vault(j);
+    if (code == FELLOE_OK)
+        code = config_write(&config, j->dir, j->error);
     if (code != FELLOE_OK)
         return code;
     me->joined = true;
     me->hub_box = joined->hub_box;
-    bytes_to_text(joined->worker, me->worker, sizeof me->worker);
     bytes_to_text(joined->hub_name, me->hub_name, sizeof me->hub_name);
     crypto_generichash(hash, sizeof hash, me->hub_sign.b, sizeof me->hub_sign.b, NULL, 0);
     memcpy(me->hub_device.b, hash, sizeof me->hub_device.b);
@@ -266,9 +298,17 @@ static enum felloe_code become(struct joining *j)
 
 /* ---- the identity ---- */
 
-static enum felloe_code take_identity(const char *dir, const struct ticket *ticket, const char *label,
-                                      struct identity *me, struct felloe_error *error)
+/* The way may be another one this time. */
+static enum felloe_code open_again(const struct setup_options *options, struct identity *me, struct felloe_error *error)
 {
+    enum felloe_code code = setup_unlock(options->dir, options->unlock, options->secret, me, error);
+    return code == FELLOE_NOT_FOUND ? setup_unlock(options->dir, "none", NULL, me, error) : code;
+}
+
+static enum felloe_code take_identity(const struct setup_options *options, const struct ticket *ticket,
+                                      const char *label, struct identity *me, struct felloe_error *error)
+{
+    const char *dir = options->dir;
     enum felloe_code code = setup_identity(dir, me, error);
     if (code == FELLOE_OK && (me->joined || me->role == ROLE_HUB))
         return felloe_fail(error, FELLOE_IN_USE, "%s is %s already (%s). Give another --dir", dir,
@@ -276,14 +316,20 @@ static enum felloe_code take_identity(const char *dir, const struct ticket *tick
     if (code != FELLOE_OK && code != FELLOE_NOT_FOUND)
         return code;
     /* The keys of an earlier try, unless that was at another hub, which may know them. */
-    if (code == FELLOE_NOT_FOUND || memcmp(&me->hub_sign, &ticket->hub_sign, sizeof me->hub_sign) != 0)
+    const bool fresh =
+        code == FELLOE_NOT_FOUND || memcmp(&me->hub_sign, &ticket->hub_sign, sizeof me->hub_sign) != 0;
+    if (fresh)
         identity_generate(me, ROLE_SPOKE);
+    else
+        code = open_again(options, me, error);
+    if (!fresh && code != FELLOE_OK)
+        return code;
     snprintf(me->label, sizeof me->label, "%s", label);
     snprintf(me->hub_address, sizeof me->hub_address, "%s", ticket->address);
     memcpy(me->hub_curve, ticket->hub_curve, sizeof me->hub_curve);
     memcpy(me->ticket_curve_secret, ticket->curve_secret, sizeof me->ticket_curve_secret);
     me->hub_sign = ticket->hub_sign;
-    return identity_save(me, dir, error);
+    return fresh ? setup_save_fresh(options, me, error) : identity_save(me, dir, error);
 }
 
 static enum felloe_code read_ticket(const char *text, struct ticket *ticket, struct felloe_error *error)
@@ -315,6 +361,7 @@ static void describe(const struct joining *j, struct setup_result *out)
 {
     const struct msg_joined *joined = &j->message.joined;
     *out = (struct setup_result){.device = j->identity->device, .site_count = joined->site_count};
+    memcpy(out->recovery, j->recovery, sizeof out->recovery);
     memcpy(out->name, j->identity->hub_name, sizeof out->name);
     memcpy(out->worker, j->identity->worker, sizeof out->worker);
     for (uint32_t i = 0; i < joined->site_count; i++)
@@ -334,15 +381,18 @@ enum felloe_code setup_join(const struct setup_options *options, struct setup_re
     if (options->label != NULL && (strlen(options->label) > LABEL_MAX || !utf8_valid(bytes_str(options->label))))
         return felloe_fail(error, FELLOE_INVALID, "a label has at most %d bytes of UTF-8", LABEL_MAX);
     choose_label(options->label, label);
+    if ((code = vault_way_check(options->unlock, ROLE_SPOKE, error)) != FELLOE_OK)
+        return code;
     int lock = setup_directory(options->dir, error);
     if (lock < 0)
         return error->code;
-    code = take_identity(options->dir, &ticket, label, &identity, error);
+    code = take_identity(options, &ticket, label, &identity, error);
     struct joining *j = code == FELLOE_OK ? calloc(1, sizeof *j) : NULL;
     if (code == FELLOE_OK && j == NULL)
         code = felloe_fail(error, FELLOE_FAILED, "out of memory");
     if (j != NULL) {
         j->identity = &identity;
+        j->options = options;
         j->label = label;
         j->dir = options->dir;
         j->proxy = options->proxy;
@@ -354,6 +404,7 @@ enum felloe_code setup_join(const struct setup_options *options, struct setup_re
             describe(j, out);
         lent_return(&j->keys);
         buffer_release(&j->header);
+        sodium_memzero(j, sizeof *j);
         free(j);
     }
     sodium_memzero(&ticket, sizeof ticket);

@@ -145,9 +145,11 @@ static enum felloe_code look_and_repair(const char *dir, const struct identity *
     return code;
 }
 
-static enum felloe_code find_identity(const char *dir, struct identity *identity, struct felloe_error *error)
+static enum felloe_code find_identity(const struct repair_options *options, struct identity *identity,
+                                      struct felloe_error *error)
 {
-    enum felloe_code code = setup_identity(dir, identity, error);
+    const char *dir = options->dir;
+    enum felloe_code code = setup_unlock(dir, options->unlock, options->secret, identity, error);
     if (code == FELLOE_NOT_FOUND)
         return felloe_fail(error, code, "%s is neither a hub nor a laptop: there is no identity in it", dir);
     if (code == FELLOE_OK && identity->role == ROLE_SPOKE && !identity->joined)
@@ -159,8 +161,10 @@ static enum felloe_code find_identity(const char *dir, struct identity *identity
     return code;
 }
 
-enum felloe_code setup_repair(const char *dir, struct repair_outcome *out, struct felloe_error *error)
+enum felloe_code setup_repair(const struct repair_options *options, struct repair_outcome *out,
+                              struct felloe_error *error)
 {
+    const char *dir = options->dir;
     struct identity identity = {0};
     struct stat info;
     *out = (struct repair_outcome){0};
@@ -169,7 +173,7 @@ enum felloe_code setup_repair(const char *dir, struct repair_outcome *out, struc
     int lock = setup_directory(dir, error);
     if (lock < 0)
         return error->code;
-    enum felloe_code code = find_identity(dir, &identity, error);
+    enum felloe_code code = find_identity(options, &identity, error);
     if (code == FELLOE_OK) {
         out->role = identity.role;
         code = look_and_repair(dir, &identity, out, error);

@@ -8,6 +8,7 @@
 
 #include "daemon/log/log_repair.h"
 #include "daemon/store/keyring_repair.h"
+#include "daemon/store/vault.h"
 
 #define DAMAGE_MAX 512
 struct repair_outcome {
@@ -20,7 +21,14 @@ struct repair_outcome {
     char log_kept[PATH_MAX];
 };
 
+struct repair_options {
+    const char *dir;
+    const char *unlock;                /* NULL: felloe.conf's way */
+    const struct vault_secret *secret; /* NULL: none was given */
+};
+
 /* The daemon must not be running. May be interrupted at any point and run again. */
-enum felloe_code setup_repair(const char *dir, struct repair_outcome *out, struct felloe_error *error);
+enum felloe_code setup_repair(const struct repair_options *options, struct repair_outcome *out,
+                              struct felloe_error *error);
 
 #endif

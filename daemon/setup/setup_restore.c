@@ -68,18 +68,18 @@ static enum felloe_code take_identity(const struct restore_options *options, con
     return file_write(options->dir, "identity", keys->head.identity, error);
 }
 
-/* A damaged one makes way where the backup has a whole one; it is kept. */
-static enum felloe_code put_identity_aside(const char *dir, struct restore_outcome *out, struct felloe_error *error)
+/* A damaged one (D/identity, D/vault) makes way where the backup has a whole one; it is kept. */
+static enum felloe_code put_aside(const char *dir, const char *what, char kept[PATH_MAX], struct felloe_error *error)
 {
     char path[PATH_MAX], name[64];
     unsigned n = 1;
     do
-        snprintf(name, sizeof name, "identity.before-restore-%u", n);
+        snprintf(name, sizeof name, "%s.before-restore-%u", what, n);
     while (is_there(dir, name) && n++ < 10000);
-    enum felloe_code code = restore_path(path, dir, "identity", error);
+    enum felloe_code code = restore_path(path, dir, what, error);
     if (code == FELLOE_OK)
-        code = restore_path(out->identity_kept, dir, name, error);
-    if (code == FELLOE_OK && rename(path, out->identity_kept) != 0)
+        code = restore_path(kept, dir, name, error);
+    if (code == FELLOE_OK && rename(path, kept) != 0)
         code = felloe_fail(error, FELLOE_STORAGE, "%s could not be put aside: %s. Check the disk, and do it again",
                            path, strerror(errno));
     return code;
@@ -91,10 +91,54 @@ static enum felloe_code find_identity(const struct restore_options *options, con
 {
     enum felloe_code code = setup_identity(options->dir, identity, error);
     if (code == FELLOE_DAMAGED && options->keys != NULL)
-        code = put_identity_aside(options->dir, out, error) == FELLOE_OK ? FELLOE_NOT_FOUND : error->code;
+        code = put_aside(options->dir, "identity", out->identity_kept, error) == FELLOE_OK ? FELLOE_NOT_FOUND : error->code;
     if (code == FELLOE_NOT_FOUND && options->keys != NULL)
         return take_identity(options, keys, identity, out, error);
     return code == FELLOE_NOT_FOUND ? nobody(options->dir, error) : code;
+}
+
+/* The vault that is here stays, unless it is damaged: its passphrase may be newer than the backup. */
+static enum felloe_code take_vault(const struct restore_options *options, const struct backup_file *keys,
+                                   struct felloe_error *error)
+{
+    struct vault vault;
+    char kept[PATH_MAX];
+    enum felloe_code code = vault_load(&vault, options->dir, error);
+    if (keys == NULL || keys->head.vault.len == 0 || (code != FELLOE_NOT_FOUND && code != FELLOE_DAMAGED))
+        return FELLOE_OK; /* opening it says what is wrong with it */
+    if (!vault_read(&vault, keys->head.vault) || !device_id_equal(&vault.device, &keys->head.device))
+        return felloe_fail(error, FELLOE_INVALID,
+                           "the vault in %s cannot be read; a newer version may have written it", options->keys);
+    code = code == FELLOE_DAMAGED ? put_aside(options->dir, "vault", kept, error) : FELLOE_OK;
+    return code == FELLOE_OK ? file_write(options->dir, "vault", keys->head.vault, error) : code;
+}
+
+/* Of a configuration that is not in place yet: its `unlock = …`. */
+static void find_way(struct bytes configuration, char out[VAULT_WAY_MAX + 1])
+{
+    static const char name[] = "\nunlock = ";
+    *out = '\0';
+    if (configuration.len == 0)
+        return;
+    const uint8_t *at = memmem(configuration.data, configuration.len, name, sizeof name - 1);
+    if (at == NULL)
+        return;
+    at += sizeof name - 1;
+    const uint8_t *end = memchr(at, '\n', (size_t)(configuration.data + configuration.len - at));
+    if (end != NULL)
+        bytes_to_text(bytes_of(at, (size_t)(end - at)), out, VAULT_WAY_MAX + 1);
+}
+
+static enum felloe_code unlock(const struct restore_options *options, const struct backup_file *keys,
+                               struct identity *identity, struct felloe_error *error)
+{
+    char way[VAULT_WAY_MAX + 1];
+    const char *known = options->unlock;
+    if (known == NULL && !is_there(options->dir, "felloe.conf") && keys != NULL) {
+        find_way(keys->head.configuration, way);
+        known = way;
+    }
+    return setup_unlock(options->dir, known, options->secret, identity, error);
 }
 
 static enum felloe_code check_whose(const char *path, const struct backup_head *head, const struct identity *identity,
@@ -153,7 +197,9 @@ static enum felloe_code restore_all(const struct restore_options *options, const
                                     struct restore_outcome *out, struct felloe_error *error)
 {
     const char *dir = options->dir;
-    enum felloe_code code = find_identity(options, keys, identity, out, error);
+    enum felloe_code code = take_vault(options, options->keys != NULL ? keys : NULL, error);
+    if (code == FELLOE_OK)
+        code = find_identity(options, keys, identity, out, error);
     if (code == FELLOE_OK && options->log != NULL)
         code = check_whose(options->log, &log->head, identity, dir, error);
     if (code == FELLOE_OK && options->keys != NULL)
@@ -162,6 +208,8 @@ static enum felloe_code restore_all(const struct restore_options *options, const
         code = felloe_fail(error, FELLOE_NOT_FOUND, "%s has no keys, and the log cannot be read without: give their "
                                                     "backup, too: --keys KEYFILE",
                            dir);
+    if (code == FELLOE_OK)
+        code = unlock(options, keys, identity, error);
     if (code != FELLOE_OK)
         return code;
     out->role = identity->role;

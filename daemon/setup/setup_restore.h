@@ -18,6 +18,8 @@
 struct restore_options {
     const char *dir;
     const char *log, *keys;        /* files; one of them may be NULL */
+    const char *unlock;                /* NULL: felloe.conf's way */
+    const struct vault_secret *secret; /* NULL: none was given */
     const char *verb;              /* what is said to do it, where it is for one role only: "hub restore", "restore" */
 };
 

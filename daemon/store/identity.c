@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who this daemon is: D/identity, a msgpack array of 2: version, map; then a bin 32, the BLAKE2b-256 of the array's
  * bytes: what was sealed under a key that is wrong by one bit, nobody could open once the file has been put back. Names
- * are short and stable; a reader ignores those that it does not know. */
+ * are short and stable; a reader ignores those that it does not know. Files from before there was a vault have
+ * "box-secret" and "keyring-key" (32 bytes: its first half) too; they are read, and not written any more. */
 #include "daemon/store/identity.h"
 
 #include <sodium.h>
@@ -51,10 +52,8 @@ static const struct field fields[] = {
     FIELD("sign-public", SHAPE_BYTES, sign_public),
     FIELD("sign-secret", SHAPE_BYTES, sign_secret),
     FIELD("box-public", SHAPE_BYTES, box_public),
-    FIELD("box-secret", SHAPE_BYTES, box_secret),
     FIELD("curve-public", SHAPE_BYTES, curve_public),
     FIELD("curve-secret", SHAPE_BYTES, curve_secret),
-    FIELD("keyring-key", SHAPE_BYTES, keyring_key),
     FIELD("hub-address", SHAPE_TEXT, hub_address),
     FIELD("hub-name", SHAPE_TEXT, hub_name),
     FIELD("hub-curve", SHAPE_BYTES, hub_curve),
@@ -111,6 +110,21 @@ static uint32_t read_field(struct mp_reader *r, struct bytes name, struct identi
     return 0;
 }
 
+/* Of an old file. */
+enum { OLD_BOX = 1, OLD_KEYRING = 2, OLD_ALL = 3 };
+static unsigned read_old(struct mp_reader *r, struct bytes name, struct identity *out)
+{
+    if (bytes_is(name, "box-secret")) {
+        mp_fixed(r, out->box_secret.b, sizeof out->box_secret.b);
+        return OLD_BOX;
+    }
+    if (bytes_is(name, "keyring-key")) {
+        mp_fixed(r, out->keyring_key, KEYRING_HALF_SIZE);
+        return OLD_KEYRING;
+    }
+    return 0;
+}
+
 /* After the array: its hash, and no more. */
 static bool is_whole(struct mp_reader *r)
 {
@@ -126,6 +140,7 @@ static bool is_whole(struct mp_reader *r)
 static bool read_identity(struct mp_reader *r, struct identity *out)
 {
     uint32_t there = 0;
+    unsigned old = 0, was;
     bool has_role = false, has_joined = false;
     if (!mp_next(r))
         return false;
@@ -145,11 +160,14 @@ static bool read_identity(struct mp_reader *r, struct identity *out)
         } else if (bytes_is(name, "joined")) {
             out->joined = mp_bool(r);
             has_joined = true;
+        } else if ((was = read_old(r, name, out)) != 0) {
+            old |= was;
         } else {
             mp_skip(r);
         }
     }
-    return is_whole(r) && there == (1u << FIELD_COUNT) - 1 && has_role && has_joined;
+    out->locked = old != OLD_ALL;
+    return (old == 0 || old == OLD_ALL) && is_whole(r) && there == (1u << FIELD_COUNT) - 1 && has_role && has_joined;
 }
 
 bool identity_read(struct identity *identity, struct bytes file)

@@ -52,7 +52,9 @@ static inline const uint8_t *identity_keyring_key(const struct identity *me)
 
 /* Fresh random keys; everything else is zero. */
 void identity_generate(struct identity *identity, enum role role);
+/* Without what belongs into the vault. */
 enum felloe_code identity_save(const struct identity *identity, const char *dir, struct felloe_error *error);
+/* Locked, unless it is a file from before there was a vault: vault_open_directory does all of it. */
 enum felloe_code identity_load(struct identity *identity, const char *dir, struct felloe_error *error);
 /* From the bytes of such a file; false when they are none. */
 bool identity_read(struct identity *identity, struct bytes file);

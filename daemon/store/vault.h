@@ -29,7 +29,7 @@
 #define VAULT_KEY_FILE_MIN   32
 #define VAULT_SALT_SIZE      16
 #define VAULT_SEALED_SIZE    (KEYRING_KEY_SIZE + 16)
-#define VAULT_RECOVERY_SIZE  40 /* the code as text, with its NUL: XXXXX-XXXXX-XXXXX-XXXXX-XXXXX-XXX */
+#define VAULT_RECOVERY_SIZE  34 /* the code as text, with its NUL: five groups of five, and one of three */
 
 enum vault_kind {
     VAULT_OPEN = 1,
@@ -109,6 +109,7 @@ enum felloe_code vault_unlock(const struct vault *vault, const uint8_t key[KEYRI
 /* ---- the file ---- */
 
 bool vault_read(struct vault *vault, struct bytes file);
+void vault_put(const struct vault *vault, struct buffer *out); /* the same bytes, appended */
 /* FELLOE_NOT_FOUND when there is none. */
 enum felloe_code vault_load(struct vault *vault, const char *dir, struct felloe_error *error);
 enum felloe_code vault_save(const struct vault *vault, const char *dir, struct felloe_error *error);

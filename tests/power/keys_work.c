@@ -10,6 +10,7 @@
 
 #include "daemon/store/identity.h"
 #include "daemon/store/keyring.h"
+#include "daemon/store/vault.h"
 
 #define KEYS   24
 #define ERASED 3 /* at a time */
@@ -53,7 +54,9 @@ int keys_work(const char *dir)
     struct keyring *keyring;
     struct felloe_error error = {0};
     int sockets[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) != 0 || identity_load(&identity, dir, &error) != FELLOE_OK ||
+    const struct vault_opening opening = {.dir = dir, .now_ms = 1};
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) != 0 ||
+        vault_open_directory(&opening, &identity, NULL, &error) != FELLOE_OK ||
         keyring_open(&keyring, dir, identity.keyring_key, &error) != FELLOE_OK) {
         fprintf(stderr, "felloe-power: %s: %s\n", dir, error.message);
         return 2;

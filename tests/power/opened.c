@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "daemon/store/vault.h"
 #include "tests/power/power.h"
 
 /* Small, as each image has its own. */
@@ -15,7 +16,8 @@ enum felloe_code opened_open_unmade(struct opened *opened, const char *image, st
     *opened = (struct opened){0};
     if (!image_directory(image, opened->dir, sizeof opened->dir))
         return felloe_fail(error, FELLOE_NOT_FOUND, "there is no directory");
-    enum felloe_code code = identity_load(&opened->identity, opened->dir, error);
+    const struct vault_opening opening = {.dir = opened->dir, .now_ms = 1};
+    enum felloe_code code = vault_open_directory(&opening, &opened->identity, NULL, error);
     if (code != FELLOE_OK)
         return code;
     queue_init(&opened->completions, NULL, NULL);

@@ -4,6 +4,7 @@
 #define FELLOE_TESTS_GIVEN_BACKUP_H
 
 #include "tests/unit/given_log.h"
+#include "tests/unit/given_vault.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -20,12 +21,13 @@ struct given_hub {
 
 static inline void write_backup(struct given_log *g, bool keys, const char *path)
 {
-    struct buffer identity = {0}, head = {0};
+    struct buffer identity = {0}, vault = {0}, head = {0};
     struct felloe_error error;
     assert_int_equal(file_read(g->dir.path, "identity", 16384, &identity, &error), FELLOE_OK);
+    assert_int_equal(file_read(g->dir.path, "vault", 16384, &vault, &error), FELLOE_OK);
     const struct backup_head what = {.keys = keys, .hub = g->identity.role == ROLE_HUB, .device = g->identity.device,
                                      .name = "wheel", .made_ms = 1767312000000, .epoch = event_log_epoch(g->log),
-                                     .incarnation = 1, .identity = buffer_bytes(&identity),
+                                     .incarnation = 1, .identity = buffer_bytes(&identity), .vault = buffer_bytes(&vault),
                                      .configuration = bytes_str("role = hub\n")};
     backup_put_head(&head, &what);
     int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
@@ -39,6 +41,7 @@ static inline void write_backup(struct given_log *g, bool keys, const char *path
     assert_int_equal(pwrite(fd, hash, sizeof hash, size), sizeof hash);
     close(fd);
     buffer_release(&identity);
+    buffer_release(&vault);
     buffer_release(&head);
 }
 
@@ -49,7 +52,7 @@ static inline struct given_hub given_hub(enum role role)
     snprintf(hub.log, sizeof hub.log, "%s/log.backup", g->dir.path);
     snprintf(hub.keys, sizeof hub.keys, "%s/keys.backup", g->dir.path);
     g->identity.joined = true;
-    assert_int_equal(identity_save(&g->identity, g->dir.path, NULL), FELLOE_OK);
+    assert_int_equal(given_identity_save(&g->identity, g->dir.path), FELLOE_OK);
     assert_int_equal(file_write(g->dir.path, "felloe.conf", bytes_str("role = hub\n"), NULL), FELLOE_OK);
     record_notes(g, 3);
     write_backup(g, false, hub.log);

@@ -5,6 +5,7 @@
 #define FELLOE_TESTS_GIVEN_REPAIR_H
 
 #include "tests/unit/given_log.h"
+#include "tests/unit/given_vault.h"
 
 #include <fcntl.h>
 
@@ -23,7 +24,7 @@ struct given_two {
 static inline void make_home(struct given_log *g)
 {
     g->identity.joined = true;
-    assert_int_equal(identity_save(&g->identity, g->dir.path, NULL), FELLOE_OK);
+    assert_int_equal(given_identity_save(&g->identity, g->dir.path), FELLOE_OK);
 }
 
 static inline struct given_two given_two(void)
@@ -244,7 +245,7 @@ static inline struct repair_outcome repair_well(const struct given_log *g)
 {
     struct repair_outcome out;
     struct felloe_error error = {0};
-    if (setup_repair(g->dir.path, &out, &error) != FELLOE_OK)
+    if (setup_repair(&(struct repair_options){.dir = g->dir.path}, &out, &error) != FELLOE_OK)
         fail_msg("%s", error.message);
     return out;
 }

@@ -332,7 +332,7 @@ static void rot_repair(const char *dir, const struct rot_before *b, const struct
     struct felloe_error error = {0};
     struct rot_checking c = {.b = b, .d = d, .out = out};
     *out = (struct rot_result){0};
-    if (setup_repair(dir, &done, &error) != FELLOE_OK)
+    if (setup_repair(&(struct repair_options){.dir = dir}, &done, &error) != FELLOE_OK)
         snprintf(out->wrong, sizeof out->wrong, "not repaired: %.200s", error.message);
     else if (setup_log_open(&c.log, dir, &b->identity, &error) != FELLOE_OK)
         snprintf(out->wrong, sizeof out->wrong, "does not open: %.200s", error.message);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Backups over the local socket: whole, private, of one moment; and whoever does not take one on holds nobody up. */
 #include "tests/unit/given_daemon.h"
+#include "tests/unit/given_vault.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -13,7 +14,7 @@ static struct given_daemon *hub_of(unsigned notes)
     struct given_log *log = given_log(ROLE_HUB, NULL);
     snprintf(log->identity.label, sizeof log->identity.label, "wheel");
     log->identity.joined = true;
-    assert_int_equal(identity_save(&log->identity, log->dir.path, NULL), FELLOE_OK);
+    assert_int_equal(given_identity_save(&log->identity, log->dir.path), FELLOE_OK);
     int fd = open(given_path(&log->dir, "felloe.conf"), O_WRONLY | O_CREAT, 0600);
     assert_int_equal(write(fd, "role = hub\n", 11), 11);
     close(fd);
@@ -104,12 +105,18 @@ static void one_of_the_keys_says_who_it_is(void **state)
     struct reply reply = client_ask(&client, CONTROL_BACKUP, (const char *[]){"keys", "!", NULL});
     struct backup_file file;
     struct identity identity;
+    struct vault vault;
+    struct vault_secret open;
+    uint8_t key[KEYRING_KEY_SIZE];
     assert_int_equal(reply.code, FELLOE_OK);
     write_file(&reply, given_path(&d->log->dir, "backup"));
     char path[160];
     snprintf(path, sizeof path, "%s", given_path(&d->log->dir, "backup"));
     assert_int_equal(backup_file_open(&file, path, true, NULL), FELLOE_OK);
-    assert_true(identity_read(&identity, file.head.identity));
+    assert_true(identity_read(&identity, file.head.identity) && vault_read(&vault, file.head.vault));
+    vault_secret_open(&open);
+    assert_int_equal(vault_open(&vault, &open, NULL, key, NULL, NULL), FELLOE_OK);
+    assert_int_equal(vault_unlock(&vault, key, &identity, NULL), FELLOE_OK);
     assert_memory_equal(&identity.keyring_key, &d->log->identity.keyring_key, sizeof identity.keyring_key);
     assert_true(bytes_is(file.head.configuration, "role = hub\n"));
     backup_file_close(&file);

@@ -5,6 +5,7 @@
  *
  * FELLOE_BIT_FLIPS says how many, FELLOE_BIT_SEED where the row of random numbers begins. */
 #include "tests/unit/given_rot.h"
+#include "tests/unit/given_vault.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -300,7 +301,7 @@ static void finish(struct rot *r, struct given_log *g)
 {
     r->log = g;
     g->identity.joined = true;
-    assert_int_equal(identity_save(&g->identity, g->dir.path, NULL), FELLOE_OK);
+    assert_int_equal(given_identity_save(&g->identity, g->dir.path), FELLOE_OK);
     r->before = rot_before(g);
     given_log_reopen(g);
     read_log(g, r->before->keys, r->before->key_count, r->reference.log);

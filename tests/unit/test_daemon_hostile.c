@@ -21,6 +21,7 @@
 #include "daemon/report.h"
 #include "daemon/setup/setup.h"
 #include "tests/unit/given_dir.h"
+#include "tests/unit/given_vault.h"
 
 #define DEADLINE_MS 8000
 
@@ -241,7 +242,7 @@ static int begin(void **state)
         .dir = dir.path, .name = "hub", .listen = address, .sites = sites, .site_count = 2};
     if (setup_hub(&options, &made, &error) != FELLOE_OK)
         fail_msg("%s", error.message);
-    assert_int_equal(identity_load(&hub_identity, dir.path, &error), FELLOE_OK);
+    assert_int_equal(given_identity_open(&hub_identity, dir.path), FELLOE_OK);
     assert_int_equal(setup_log_open(&log, dir.path, &hub_identity, &error), FELLOE_OK);
     assert_int_equal(keyring_site_key(log.keyring, bytes_str("north"), &north_key), FELLOE_OK);
     assert_int_equal(keyring_site_key(log.keyring, bytes_str("south"), &south_key), FELLOE_OK);

@@ -34,7 +34,7 @@ static void a_device_is_named_after_its_signing_key(void **state)
     crypto_generichash(hash, sizeof hash, identity.sign_public.b, sizeof identity.sign_public.b, NULL, 0);
     assert_memory_equal(identity.device.b, hash, 16);
     assert_memory_not_equal(identity.device.b, other.device.b, 16);
-    assert_memory_not_equal(identity.keyring_key, other.keyring_key, 32);
+    assert_memory_not_equal(identity.keyring_key, other.keyring_key, KEYRING_KEY_SIZE);
 }
 
 static void the_keys_are_pairs(void **state)
@@ -68,6 +68,10 @@ static void what_is_saved_is_read_back(void **state)
     assert_true(read.joined);
     assert_string_equal(read.label, "Ash's laptop");
     assert_string_equal(read.hub_address, "tcp://192.0.2.1:5170");
+    assert_true(read.locked); /* what opens the record is not in it */
+    identity.locked = true;
+    sodium_memzero(&identity.box_secret, sizeof identity.box_secret);
+    sodium_memzero(identity.keyring_key, sizeof identity.keyring_key);
     assert_memory_equal(&read, &identity, sizeof read);
     identity_clear(&read);
     assert_true(sodium_is_zero((const uint8_t *)&read, sizeof read));

@@ -39,7 +39,7 @@ static bool with_fault(int nth, int number, bool for_ever)
     struct repair_outcome out;
     struct felloe_error error = {0};
     fault_at(nth, number, for_ever);
-    enum felloe_code code = setup_repair(g->dir.path, &out, &error);
+    enum felloe_code code = setup_repair(&(struct repair_options){.dir = g->dir.path}, &out, &error);
     const int calls = atomic_load(&fault.calls);
     fault_clear();
     if (code != FELLOE_OK) {
@@ -69,7 +69,7 @@ static bool without_memory(uint64_t at, bool for_ever)
     struct felloe_error error = {0};
     const int64_t live = memory.live;
     memory_runs_out(at, for_ever);
-    enum felloe_code code = setup_repair(g->dir.path, &out, &error);
+    enum felloe_code code = setup_repair(&(struct repair_options){.dir = g->dir.path}, &out, &error);
     const bool had = memory_is_back() <= at;
     assert_int_equal(memory.live, live);
     assert_true(code == FELLOE_OK || error.message[0] != '\0');

@@ -164,7 +164,7 @@ static void a_hub_with_all_the_epochs_that_there_can_be_is_left_as_it_is(void **
     event = entry_bytes(two.hub, (struct position){1, 3});
     hit_event(two.hub, &event);
     struct felloe_error error = {0};
-    assert_int_equal(setup_repair(two.hub->dir.path, &out, &error), FELLOE_INVALID);
+    assert_int_equal(setup_repair(&(struct repair_options){.dir = two.hub->dir.path}, &out, &error), FELLOE_INVALID);
     assert_non_null(strstr(error.message, "epochs already"));
     assert_int_not_equal(access(given_path(&two.hub->dir, "new-log"), F_OK), 0);
     assert_int_not_equal(access(given_path(&two.hub->dir, "log.damaged-2"), F_OK), 0);

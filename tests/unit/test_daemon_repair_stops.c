@@ -2,6 +2,7 @@
 /* A repair that is killed at each of its steps, on file systems that can exchange two names and on those that cannot:
  * what the directory held is there, a whole log stands in its place, and doing it again finishes it. */
 #include "tests/unit/given_repair.h"
+#include "tests/unit/given_vault.h"
 #include "tests/unit/given_stops.h"
 
 #include <sys/wait.h>
@@ -56,7 +57,7 @@ static int repair_apart(const struct given_log *g, int nth, bool exchange)
         atomic_store(&stop_calls, 0);
         atomic_store(&stop_no_exchange, !exchange);
         atomic_store(&stop_at, nth);
-        enum felloe_code code = setup_repair(g->dir.path, &out, &error);
+        enum felloe_code code = setup_repair(&(struct repair_options){.dir = g->dir.path}, &out, &error);
         if (code != FELLOE_OK)
             fprintf(stderr, "step %d: %s\n", nth, error.message);
         _exit((int)code);
@@ -127,7 +128,7 @@ static void expect_refused(const char *dir, enum felloe_code code, const char *w
 {
     struct repair_outcome out;
     struct felloe_error error = {0};
-    assert_int_equal(setup_repair(dir, &out, &error), code);
+    assert_int_equal(setup_repair(&(struct repair_options){.dir = dir}, &out, &error), code);
     if (strstr(error.message, word) == NULL)
         fail_msg("\"%s\" is not in: %s", word, error.message);
 }
@@ -144,7 +145,7 @@ static void what_is_no_home_is_not_made_one(void **state)
     struct identity identity;
     identity_generate(&identity, ROLE_SPOKE);
     snprintf(identity.worker, sizeof identity.worker, "ash-grey");
-    assert_int_equal(identity_save(&identity, dir.path, NULL), FELLOE_OK);
+    assert_int_equal(given_identity_save(&identity, dir.path), FELLOE_OK);
     expect_refused(dir.path, FELLOE_NOT_FOUND, "join");
     assert_int_equal(access(given_path(&dir, "log"), F_OK), -1);
     given_dir_end(&dir);

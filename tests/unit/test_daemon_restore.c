@@ -2,6 +2,7 @@
 /* A directory put back to a backup: nothing is lost, whatever happens on the way; and nothing is touched for a file
  * that is not what it should be. */
 #include "tests/unit/given_backup.h"
+#include "tests/unit/given_vault.h"
 #include "tests/unit/given_stops.h"
 
 #include <dirent.h>
@@ -60,7 +61,7 @@ static void two_files_make_a_hub_of_an_empty_directory(void **state)
     assert_string_equal(out.log_kept, "");
     assert_int_equal(notes_in(dir, &hub.g->identity, NULL), 3);
     struct identity identity;
-    assert_int_equal(identity_load(&identity, dir, NULL), FELLOE_OK);
+    assert_int_equal(given_identity_open(&identity, dir), FELLOE_OK);
     assert_memory_equal(&identity.sign_secret, &hub.g->identity.sign_secret, sizeof identity.sign_secret);
     given_dir_end(&other);
     given_hub_end(&hub);
