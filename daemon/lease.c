@@ -173,7 +173,7 @@ enum felloe_code lease_refuse(const struct daemon *daemon, struct felloe_error *
     time_t at = (time_t)(daemon->lease.contact_ms / 1000);
     if (daemon->lease.contact_ms > 0 && localtime_r(&at, &parts) != NULL)
         strftime(when, sizeof when, "%A %d %B %H:%M", &parts);
-    return felloe_fail(error, FELLOE_DENIED,
+    return felloe_fail(error, FELLOE_LOCKED,
                        "This laptop has not heard from the hub since %s, and may show the record for %u h without it. "
                        "Connect it to a network from which the hub can be reached; recording works meanwhile, and "
                        "nothing is lost.",

@@ -70,6 +70,7 @@ const char *felloe_code_name(enum felloe_code code)
     case FELLOE_STORAGE: return "storage";
     case FELLOE_DAMAGED: return "damaged";
     case FELLOE_PARTLY: return "partly";
+    case FELLOE_LOCKED: return "locked";
     case FELLOE_INTERRUPTED: return "interrupted";
     }
     return "failed";

@@ -147,7 +147,7 @@ static void read_result(const struct felloe_value *item, struct felloe_saved *ou
     if (failure) {
         int64_t number = felloe_value_integer(felloe_value_get(item, "code"));
         out->code = felloe_fail(&out->error,
-                                number > 0 && number <= FELLOE_PARTLY ? (enum felloe_code)number : FELLOE_FAILED, "%s",
+                                number > 0 && number <= FELLOE_LOCKED ? (enum felloe_code)number : FELLOE_FAILED, "%s",
                                 felloe_value_text(failure));
         return;
     }

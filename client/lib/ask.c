@@ -53,7 +53,7 @@ enum felloe_code client_frame(struct felloe_client *client, struct frame *out, s
     else if (strcmp(name, "error") == 0) {
         int64_t number = felloe_value_integer(felloe_value_at(&out->head, 1));
         const char *text = felloe_value_text(felloe_value_at(&out->head, 2));
-        return felloe_fail(error, number > 0 && number <= FELLOE_PARTLY ? (enum felloe_code)number : FELLOE_FAILED,
+        return felloe_fail(error, number > 0 && number <= FELLOE_LOCKED ? (enum felloe_code)number : FELLOE_FAILED,
                            "%s", text);
     } else
         return client_malformed(client, verdict == VALUE_OK ? VALUE_MALFORMED : verdict, error);

@@ -24,6 +24,7 @@ enum felloe_code {
     FELLOE_STORAGE = 11,    /* disk full or failing; what was said to be saved is safe */
     FELLOE_DAMAGED = 12,    /* stored data does not verify; a backup was cut short or changed */
     FELLOE_PARTLY = 13,     /* some of it was done, the rest is listed */
+    FELLOE_LOCKED = 14,     /* locked: unlock first; or too long without the hub to show the record */
     FELLOE_INTERRUPTED = 130/* stopped by the person at the keyboard */
 };
 

@@ -69,7 +69,7 @@ static void every_code_has_a_name(void **state)
     static const enum felloe_code codes[] = {
         FELLOE_OK, FELLOE_FAILED, FELLOE_USAGE, FELLOE_INVALID, FELLOE_NOT_FOUND, FELLOE_AMBIGUOUS, FELLOE_NO_DAEMON,
         FELLOE_IN_USE, FELLOE_DENIED, FELLOE_REFUSED, FELLOE_UNREACHABLE, FELLOE_STORAGE, FELLOE_DAMAGED,
-        FELLOE_PARTLY, FELLOE_INTERRUPTED};
+        FELLOE_PARTLY, FELLOE_LOCKED, FELLOE_INTERRUPTED};
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
         for (size_t k = 0; k < i; k++)
             assert_string_not_equal(felloe_code_name(codes[i]), felloe_code_name(codes[k]));
