@@ -12,6 +12,7 @@
  *   KEYS    key ids I lack                                   KEYRING  those that I may have (body: keys)
  *   OFFER   entries a restored hub lacks (body: entries)     OFFERED  the site's log now reaches
  *   JOIN    a ticket's holder wants to become a device       JOINED   its sites (body: the sites' keys)
+ *   REKEY   my other keys from now on                        REKEYED  they are known
  *                                                            REFUSED  why, and what to do (answers anything)
  */
 #ifndef FELLOE_PROTO_MESSAGE_H
@@ -22,7 +23,8 @@
 
 enum message_kind {
     MSG_HELLO = 1, MSG_WELCOME = 2, MSG_PUSH = 3, MSG_RECEIPT = 4, MSG_PULL = 5, MSG_FEED = 6, MSG_KEYS = 7,
-    MSG_KEYRING = 8, MSG_OFFER = 9, MSG_OFFERED = 10, MSG_JOIN = 11, MSG_JOINED = 12, MSG_REFUSED = 13
+    MSG_KEYRING = 8, MSG_OFFER = 9, MSG_OFFERED = 10, MSG_JOIN = 11, MSG_JOINED = 12, MSG_REFUSED = 13,
+    MSG_REKEY = 14, MSG_REKEYED = 15, MSG_LAST = MSG_REKEYED
 };
 
 enum refusal {
@@ -204,6 +206,12 @@ struct msg_joined {
     uint32_t key_count;         /* the sites' keys, in the body */
 };
 
+struct msg_rekey {
+    struct box_public box;      /* the keys that take the place of the device's; its signing key stays */
+    uint8_t curve[32];
+    struct signature proof;     /* sign(…) over "felloe rekey 1" NUL hub's signing key(32) box(32) curve(32) */
+};
+
 struct msg_refused {
     enum refusal reason;
     struct bytes site;          /* which site it is about; empty when none */
@@ -229,6 +237,7 @@ struct message {
         struct msg_join join;
         struct msg_joined joined;
         struct msg_refused refused;
+        struct msg_rekey rekey;
     };
 };
 
@@ -239,10 +248,15 @@ bool message_decode(struct bytes header, struct message *out);
 /* Appends the header to `out` (sticky failure in the buffer). */
 void message_encode(const struct message *message, struct buffer *out);
 const char *message_name(enum message_kind kind);
+/* The kind alone, without reading the rest; 0 when it cannot be told. */
+enum message_kind message_kind_of(struct bytes header);
 
 /* The proof in a JOIN: made with the secret of join->sign, over the other fields. */
 void join_sign(const struct sign_secret *secret, struct msg_join *join);
 bool join_verify(const struct msg_join *join);
+/* The same of a REKEY, by the device for this hub. */
+void rekey_sign(const struct sign_secret *secret, const struct sign_public *hub, struct msg_rekey *rekey);
+bool rekey_verify(const struct sign_public *device, const struct sign_public *hub, const struct msg_rekey *rekey);
 
 /* Items of a FEED's or OFFER's body. */
 void feed_put_event(struct buffer *out, struct bytes event, const struct signature *signature_or_null);

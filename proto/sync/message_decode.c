@@ -268,6 +268,18 @@ static void get_refused(struct mp_reader *r, struct message *m)
     }
 }
 
+static void get_rekey(struct mp_reader *r, struct message *m)
+{
+    mp_fixed(r, m->rekey.box.b, sizeof m->rekey.box.b);
+    mp_fixed(r, m->rekey.curve, sizeof m->rekey.curve);
+    mp_fixed(r, m->rekey.proof.b, sizeof m->rekey.proof.b);
+}
+
+static void get_nothing(struct mp_reader *r, struct message *m)
+{
+    (void)r, (void)m;
+}
+
 /* Fields: elements of the first array after kind and request. */
 static const struct {
     uint32_t fields;
@@ -277,8 +289,18 @@ static const struct {
     [MSG_RECEIPT] = {7, get_receipt}, [MSG_PULL] = {6, get_pull},       [MSG_FEED] = {11, get_feed},
     [MSG_KEYS] = {2, get_keys},       [MSG_KEYRING] = {2, get_keyring}, [MSG_OFFER] = {8, get_offer},
     [MSG_OFFERED] = {3, get_offered}, [MSG_JOIN] = {6, get_join},       [MSG_JOINED] = {6, get_joined},
-    [MSG_REFUSED] = {3, get_refused},
+    [MSG_REFUSED] = {3, get_refused}, [MSG_REKEY] = {3, get_rekey},     [MSG_REKEYED] = {0, get_nothing},
 };
+
+enum message_kind message_kind_of(struct bytes header)
+{
+    size_t at = header.len > 0 && (header.data[0] & 0xf0) == 0x90 ? 1 : 0;
+    if (at == 0 && header.len > 0)
+        at = header.data[0] == 0xdc ? 3 : header.data[0] == 0xdd ? 5 : 0;
+    if (at == 0 || at >= header.len || header.data[at] < MSG_HELLO || header.data[at] > MSG_LAST)
+        return (enum message_kind)0;
+    return (enum message_kind)header.data[at];
+}
 
 bool message_decode(struct bytes header, struct message *out)
 {
@@ -290,7 +312,7 @@ bool message_decode(struct bytes header, struct message *out)
     mp_reader_init(&r, header);
     mp_next(&r);
     uint32_t items = mp_array(&r, 2, MP_TAPE_MAX);
-    uint64_t kind = mp_uint(&r, MSG_REFUSED);
+    uint64_t kind = mp_uint(&r, MSG_LAST);
     uint64_t request = mp_uint(&r, UINT64_MAX);
     if (r.failed || kind < MSG_HELLO)
         return false;

@@ -224,6 +224,19 @@ static void put_refused(struct buffer *b, const struct message *m)
     }
 }
 
+static void put_rekey(struct buffer *b, const struct message *m)
+{
+    begin(b, m, 3);
+    mp_put_bin(b, m->rekey.box.b, sizeof m->rekey.box.b);
+    mp_put_bin(b, m->rekey.curve, sizeof m->rekey.curve);
+    put_signature(b, &m->rekey.proof);
+}
+
+static void put_rekeyed(struct buffer *b, const struct message *m)
+{
+    begin(b, m, 0);
+}
+
 static const struct {
     const char *name;
     void (*put)(struct buffer *b, const struct message *m);
@@ -234,18 +247,19 @@ static const struct {
     [MSG_KEYS] = {"KEYS", put_keys},          [MSG_KEYRING] = {"KEYRING", put_keyring},
     [MSG_OFFER] = {"OFFER", put_offer},       [MSG_OFFERED] = {"OFFERED", put_offered},
     [MSG_JOIN] = {"JOIN", put_join},          [MSG_JOINED] = {"JOINED", put_joined},
-    [MSG_REFUSED] = {"REFUSED", put_refused},
+    [MSG_REFUSED] = {"REFUSED", put_refused}, [MSG_REKEY] = {"REKEY", put_rekey},
+    [MSG_REKEYED] = {"REKEYED", put_rekeyed},
 };
 
 void message_encode(const struct message *message, struct buffer *out)
 {
-    assert(message->kind >= MSG_HELLO && message->kind <= MSG_REFUSED);
+    assert(message->kind >= MSG_HELLO && message->kind <= MSG_LAST);
     messages[message->kind].put(out, message);
 }
 
 const char *message_name(enum message_kind kind)
 {
-    return kind >= MSG_HELLO && kind <= MSG_REFUSED ? messages[kind].name : "unknown";
+    return kind >= MSG_HELLO && kind <= MSG_LAST ? messages[kind].name : "unknown";
 }
 
 void feed_put_event(struct buffer *out, struct bytes event, const struct signature *signature_or_null)

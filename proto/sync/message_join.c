@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The proof in a JOIN: who asks holds the signing key that the new device will be known by, and chose its other keys.
- */
+/* The proofs in a JOIN and in a REKEY: who asks holds the signing key that the device is, or will be, known by, and
+ * chose its other keys. */
 #include <sodium.h>
 
 #include "proto/sync/message.h"
@@ -36,4 +36,31 @@ bool join_verify(const struct msg_join *join)
     uint8_t text[PROOF_MAX];
     size_t len = lay_out(join, text);
     return len > 0 && crypto_sign_verify_detached(join->proof.b, text, len, join->sign.b) == 0;
+}
+
+/* ---- REKEY ---- */
+
+#define REKEY_PURPOSE "felloe rekey 1"
+#define REKEY_SIZE    (sizeof REKEY_PURPOSE + 3 * 32)
+
+static void lay_out_rekey(const struct sign_public *hub, const struct msg_rekey *rekey, uint8_t out[REKEY_SIZE])
+{
+    memcpy(out, REKEY_PURPOSE, sizeof REKEY_PURPOSE);
+    memcpy(out + sizeof REKEY_PURPOSE, hub->b, 32);
+    memcpy(out + sizeof REKEY_PURPOSE + 32, rekey->box.b, 32);
+    memcpy(out + sizeof REKEY_PURPOSE + 64, rekey->curve, 32);
+}
+
+void rekey_sign(const struct sign_secret *secret, const struct sign_public *hub, struct msg_rekey *rekey)
+{
+    uint8_t text[REKEY_SIZE];
+    lay_out_rekey(hub, rekey, text);
+    crypto_sign_detached(rekey->proof.b, NULL, text, sizeof text, secret->b);
+}
+
+bool rekey_verify(const struct sign_public *device, const struct sign_public *hub, const struct msg_rekey *rekey)
+{
+    uint8_t text[REKEY_SIZE];
+    lay_out_rekey(hub, rekey, text);
+    return crypto_sign_verify_detached(rekey->proof.b, text, sizeof text, device->b) == 0;
 }

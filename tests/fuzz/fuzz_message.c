@@ -57,6 +57,7 @@ static void hub_answers(enum message_kind kind)
                                                          .held_id = {{2}}, .held_receipt = {{3}}, .head = {1, 100},
                                                          .missing_count = 2, .missing = {{{6}}, {{7}}}};
         message.welcome.peers[0] = (struct welcome_peer){.device = {{4}}, .heard_ms = 0, .waiting = 0};
+        message.welcome.terms = bytes_str("\x94\x01\x02\xc0\xa1x"); /* whatever object */
         message.welcome.peers[1] = (struct welcome_peer){.device = {{5}}, .heard_ms = 1767225600000, .waiting = 300};
         break;
     case MSG_RECEIPT:
@@ -81,6 +82,11 @@ static void hub_answers(enum message_kind kind)
                                              .worker = bytes_str("ash-grey"), .site_count = 2,
                                              .sites = {site, bytes_str("commons")}, .hub_box = {{2}}, .key_count = 2};
         break;
+    case MSG_REKEY:
+        message.rekey = (struct msg_rekey){.box = {{1}}, .curve = {2}, .proof = {{3}}};
+        break;
+    case MSG_REKEYED:
+        break;
     default:
         message.refused = (struct msg_refused){.reason = REFUSED_SITE, .site = site,
                                                .text = bytes_str("This laptop is not let into dale-east.")};
@@ -90,16 +96,16 @@ static void hub_answers(enum message_kind kind)
 bool fuzz_seed(unsigned number, struct buffer *out)
 {
     enum message_kind kind = (enum message_kind)(number + 1);
-    if (number == MSG_REFUSED) { /* one more: an OFFER of nothing, which is a question */
+    if (number == MSG_LAST) { /* one more: an OFFER of nothing, which is a question */
         message = (struct message){.kind = MSG_OFFER, .request = 1};
         message.offer = (struct msg_offer){.site = bytes_str("dale-east"), .first = {3, 0}};
         message_encode(&message, out);
         return true;
     }
-    bool missing = number > MSG_REFUSED; /* two more: with keys that the hub lacks, left out when there are none */
+    bool missing = number > MSG_LAST; /* two more: with keys that the hub lacks, left out when there are none */
     if (missing)
-        kind = number == MSG_REFUSED + 1 ? MSG_WELCOME : MSG_OFFERED;
-    if (number > MSG_REFUSED + 2)
+        kind = number == MSG_LAST + 1 ? MSG_WELCOME : MSG_OFFERED;
+    if (number > MSG_LAST + 2)
         return false;
     memset(&message, 0, sizeof message);
     message.kind = kind;
@@ -122,7 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct buffer once = {0}, twice = {0};
     if (!message_decode(bytes_of(data, size), &message))
         return 0;
-    MUST(message.kind >= MSG_HELLO && message.kind <= MSG_REFUSED && message_name(message.kind)[0]);
+    MUST(message.kind >= MSG_HELLO && message.kind <= MSG_LAST && message_name(message.kind)[0]);
     message_encode(&message, &once);
     MUST(!once.failed && message_decode(buffer_bytes(&once), &second));
     MUST(second.kind == message.kind && second.request == message.request);

@@ -169,6 +169,11 @@ static void give(enum message_kind kind, bool full)
         sample.refused = (struct msg_refused){
             .reason = REFUSED_BUSY, .site = full ? site : (struct bytes){0}, .text = bytes_str("Later.")};
         break;
+    case MSG_REKEY:
+        fill(&sample.rekey, sizeof sample.rekey, 5);
+        break;
+    case MSG_REKEYED:
+        break;
     }
 }
 
@@ -186,7 +191,7 @@ static void every_message_is_read_back_as_it_was_written(void **state)
     (void)state;
     struct buffer first = {0}, second = {0};
     for (int full = 0; full <= 1; full++)
-        for (int kind = MSG_HELLO; kind <= MSG_REFUSED; kind++) {
+        for (int kind = MSG_HELLO; kind <= MSG_LAST; kind++) {
             give((enum message_kind)kind, full);
             encode(&first);
             assert_true(first.len <= HEADER_MAX);
@@ -228,7 +233,7 @@ static void a_message_cut_anywhere_is_refused(void **state)
 {
     (void)state;
     struct buffer b = {0};
-    for (int kind = MSG_HELLO; kind <= MSG_REFUSED; kind++) {
+    for (int kind = MSG_HELLO; kind <= MSG_LAST; kind++) {
         give((enum message_kind)kind, false);
         encode(&b);
         for (size_t len = 0; len < b.len; len++) {
@@ -246,7 +251,7 @@ static void a_flipped_bit_never_does_harm(void **state)
 {
     (void)state;
     struct buffer b = {0};
-    for (int kind = MSG_HELLO; kind <= MSG_REFUSED; kind++) {
+    for (int kind = MSG_HELLO; kind <= MSG_LAST; kind++) {
         give((enum message_kind)kind, false);
         encode(&b);
         for (size_t bit = 0; bit < b.len * 8; bit++) {
@@ -423,6 +428,11 @@ static void a_refused_message_still_tells_its_request(void **state)
     assert_int_equal(read_back.request, 77);
     assert_string_equal(message_name(MSG_PULL), "PULL");
     assert_string_equal(message_name((enum message_kind)99), "unknown");
+    assert_int_equal(message_kind_of(buffer_bytes(&b)), MSG_PULL);
+    assert_int_equal(message_kind_of(bytes_of("\xdc\x00\x05\x0e", 4)), MSG_REKEY); /* a longer form */
+    assert_int_equal(message_kind_of(bytes_of("\xdc\x00\x05", 3)), 0);
+    assert_int_equal(message_kind_of(bytes_of("\x95\x10", 2)), 0);
+    assert_int_equal(message_kind_of((struct bytes){0}), 0);
     buffer_release(&b);
 }
 
@@ -489,6 +499,27 @@ static void give_known_feed(void)
     given_hex(VECTOR_SIGN_LOG_HEAD, sample.feed.signature.b, 64);
 }
 
+static void give_known_rekey(void)
+{
+    struct sign_public device, hub;
+    struct sign_secret secret;
+    uint8_t seed[32];
+    for (size_t i = 0; i < sizeof seed; i++)
+        seed[i] = (uint8_t)i;
+    crypto_sign_seed_keypair(device.b, secret.b, seed);
+    given_hex(VECTOR_HUB_SIGN, hub.b, 32);
+    fill(sample.rekey.box.b, 32, 0x64);
+    fill(sample.rekey.curve, 32, 0x65);
+    rekey_sign(&secret, &hub, &sample.rekey);
+    assert_true(rekey_verify(&device, &hub, &sample.rekey));
+    uint8_t *const said[] = {sample.rekey.box.b, sample.rekey.curve, sample.rekey.proof.b, device.b, hub.b};
+    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) { /* each of them is vouched for */
+        said[i][7] ^= 1;
+        assert_false(rekey_verify(&device, &hub, &sample.rekey));
+        said[i][7] ^= 1;
+    }
+}
+
 static void must_be(enum message_kind kind, uint64_t request, const char *hex)
 {
     struct buffer b = {0};
@@ -523,6 +554,9 @@ static void the_bytes_are_those_that_the_protocol_tells(void **state)
     must_be(MSG_KEYS, 4, VECTOR_KEYS);
     sample.refused = (struct msg_refused){.reason = REFUSED_BUSY, .text = bytes_str("Try again later.")};
     must_be(MSG_REFUSED, 5, VECTOR_REFUSED);
+    give_known_rekey();
+    must_be(MSG_REKEY, 6, VECTOR_REKEY);
+    must_be(MSG_REKEYED, 6, VECTOR_REKEYED);
     struct buffer marker = {0};
     struct event_id id;
     given_hex(VECTOR_ID_2, id.b, 32);
