@@ -9,8 +9,8 @@
 #define VERBS(V) \
     V(record) V(settle) \
     V(show) V(search) V(news) V(task_list) V(types) V(views) \
-    V(status) V(log) V(export) V(import) V(backup) V(verify) V(repair) V(rebuild) V(digest) \
-    V(join) V(restore) V(hub_init) V(hub_invite) V(hub_devices) V(hub_revoke) V(hub_restore) \
+    V(status) V(log) V(export) V(import) V(audit) V(backup) V(verify) V(repair) V(rebuild) V(digest) \
+    V(join) V(restore) V(hub_init) V(hub_invite) V(hub_devices) V(hub_revoke) V(hub_auditors) V(hub_restore) \
     V(help)
 
 #define V(name) extern const struct verb verb_##name;

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 
 #include "daemon/daemon.h"
+#include "daemon/report.h"
+#include "daemon/store/auditors.h"
 
 /* A run's key, for these auditors; and whether the log has it yet, in the stream that is written now. */
 struct audit {
@@ -53,6 +55,34 @@ static struct audit *audit_of(struct daemon *daemon)
     daemon->audit->auditors = *auditors;
     daemon->audit->announced = 0;
     return daemon->audit;
+}
+
+/* ---- the auditors, at a hub ---- */
+
+enum felloe_code auditors_way(const struct daemon *daemon, struct vault_secret *out, struct felloe_error *error)
+{
+    return vault_way_secret(daemon->config.unlock[0] != '\0' ? daemon->config.unlock : "none", out, error);
+}
+
+bool auditors_public(const struct daemon *daemon, struct box_public *out)
+{
+    struct auditors auditors;
+    struct vault_secret secret = {0};
+    struct felloe_error error;
+    enum felloe_code code = auditors_load(&auditors, daemon->dir, &error);
+    if (code == FELLOE_NOT_FOUND) {
+        code = auditors_way(daemon, &secret, &error);
+        if (code == FELLOE_OK)
+            code = auditors_make(&auditors, daemon->dir, &daemon->identity.device, &secret, &vault_cost_moderate,
+                                 &error);
+        vault_secret_clear(&secret);
+    }
+    if (code == FELLOE_OK)
+        *out = auditors.public_key;
+    else
+        report(LEVEL_WARNING, "looks are sealed for the hub's own key, since its auditors' is not to be had: %s",
+               error.message);
+    return code == FELLOE_OK;
 }
 
 void audit_close(struct daemon *daemon)

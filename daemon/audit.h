@@ -10,6 +10,7 @@
 
 struct daemon;
 struct audit;
+struct vault_secret;
 
 struct audit_wish {
     const char *how;         /* show, view, search, log, export, news … */
@@ -24,6 +25,11 @@ struct audit_wish {
 typedef void (*audit_done)(void *context, const struct felloe_error *error); /* code FELLOE_OK: it is durable */
 /* Takes what it needs of the wish. False when memory ran out: nothing is recorded, and `done` is not called. */
 bool audit_record(struct daemon *daemon, const struct audit_wish *wish, audit_done done, void *context);
+/* At a hub: whom looks are sealed for. Makes the auditors' pair where there is none yet, opened like the hub itself.
+ * False, reported: there is none to be had. */
+bool auditors_public(const struct daemon *daemon, struct box_public *out);
+/* What opens them by itself, as the hub's own way does. */
+enum felloe_code auditors_way(const struct daemon *daemon, struct vault_secret *out, struct felloe_error *error);
 /* Wipes the key. After the log was closed. */
 void audit_close(struct daemon *daemon);
 

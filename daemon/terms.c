@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "daemon/audit.h"
 #include "daemon/daemon.h"
 #include "daemon/report.h"
 #include "daemon/store/file.h"
@@ -17,6 +18,7 @@ static void of_hub(struct daemon *daemon)
     terms->lease_hours = daemon->config.lease_hours;
     memcpy(terms->curve, me->curve_public, sizeof terms->curve);
     terms->box = me->box_public;
+    terms->has_auditors = auditors_public(daemon, &terms->auditors);
 }
 
 static void of_laptop(struct daemon *daemon)

@@ -42,13 +42,20 @@
                                    view news). END {as_of, looked (ms: when they did last), total, worker, noted,
                                    problem (why it could not be noted), names} */ \
     V(STATUS, "status")         /* END {role, name, device, worker, hub {…}, sites: [map]}: see status --json */ \
-    V(LOG, "log")               /* site, from (text), follow, opened (default true), names, limit, for ("export": what
-                                   is recorded as the reason of the look). DATA events; with names each has a 13th item: the person's name (str or nil) */ \
+    V(LOG, "log")               /* site, from (text), follow, opened (default true), names, limit, for ("export": how
+                                   the look is recorded). DATA events; with names each has a 13th item: the person's
+                                   name (str or nil) */ \
     V(VERIFY, "verify")         /* PROGRESS. END {role, sites: [map], events, problems: [text], unreadable: [map]} */ \
     V(REBUILD, "rebuild")       /* PROGRESS. END {events, seconds} */ \
     V(DIGEST, "digest")         /* END {sites: [[site, view, rows, hex]]} */ \
     V(BACKUP, "backup")         /* keys (bool). DATA: bins, the file's bytes from first to last (proto/backup.h).
                                    PROGRESS. END {what, role, name, device, made, epoch, bytes, hash} */ \
+    V(AUDIT, "audit")           /* at the hub: whom (a worker's id; else a person), since (ms), limit (the newest so
+                                   many), passphrase (the auditors'). PROGRESS. DATA rows of 10: id, time (ms), worker,
+                                   device, its label, how, what, uid (-1: not known), user, people [[id, name]]. END
+                                   {total, sealed (what the secret does not open)} */ \
+    V(HUB_AUDITORS, "hub.auditors") /* passphrase (the present one), new (another) or like_hub (opened like the hub).
+                                   END {opened_by: nothing | passphrase | file, key} */ \
     V(HUB_INVITE, "hub.invite") /* sites* (array), worker*, name, role, agency, seconds. END {ticket, expires} */ \
     V(HUB_DEVICES, "hub.devices") /* DATA maps. END {} */ \
     V(HUB_REVOKE, "hub.revoke") /* device* (id, prefix or label), why. END {device} */
