@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <ini.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,6 +145,72 @@ static void set_unlock(struct parse *parse, const char *value)
         copy_text(parse, parse->config->unlock, sizeof parse->config->unlock, value);
 }
 
+static void set_socket_group(struct parse *parse, const char *value)
+{
+    copy_text(parse, parse->config->socket_group, sizeof parse->config->socket_group, value);
+}
+
+/* -1: there is none. */
+static int64_t uid_of(const char *name)
+{
+    struct passwd entry, *found = NULL;
+    char room[4096], *end = NULL;
+    if (getpwnam_r(name, &entry, room, sizeof room, &found) == 0 && found != NULL)
+        return (int64_t)entry.pw_uid;
+    unsigned long number = strtoul(name, &end, 10);
+    return *name >= '0' && *name <= '9' && *end == '\0' && number < UINT32_MAX ? (int64_t)number : -1;
+}
+
+static void add_user(struct parse *parse, struct config_user *users, uint32_t *count, uint32_t max, const char *name)
+{
+    if (*count == max || strlen(name) >= CONFIG_USER_SIZE) {
+        problem(parse, "%s", *count == max ? "too many users" : "the user's name is too long");
+        return;
+    }
+    struct config_user *user = &users[(*count)++];
+    *user = (struct config_user){.uid = uid_of(name)};
+    snprintf(user->name, sizeof user->name, "%s", name);
+}
+
+/* amy = amy-okafor bea-lind: a user, and the workers that they may act as. */
+static void set_user(struct parse *parse, const char *name, const char *value)
+{
+    struct config *config = parse->config;
+    char copy[LINE_MAX_BYTES + 2], *rest = NULL;
+    const uint32_t before = config->user_count;
+    add_user(parse, config->users, &config->user_count, CONFIG_USERS_MAX, name);
+    snprintf(copy, sizeof copy, "%s", value);
+    struct config_user *user = &config->users[before];
+    for (char *word = strtok_r(copy, ", \t", &rest); word != NULL && config->user_count > before;
+         word = strtok_r(NULL, ", \t", &rest)) {
+        if (!slug_valid(bytes_str(word)) || user->worker_count == CONFIG_WORKERS_MAX) {
+            problem(parse, "[users] is USER = WORKER WORKER …, at most %d workers; '%.40s' is no worker's id",
+                    CONFIG_WORKERS_MAX, word);
+            return;
+        }
+        snprintf(user->workers[user->worker_count++], SLUG_MAX + 1, "%s", word);
+    }
+}
+
+static void set_administrators(struct parse *parse, const char *value)
+{
+    char copy[LINE_MAX_BYTES + 2], *rest = NULL;
+    snprintf(copy, sizeof copy, "%s", value);
+    for (char *word = strtok_r(copy, ", \t", &rest); word != NULL; word = strtok_r(NULL, ", \t", &rest))
+        add_user(parse, parse->config->administrators, &parse->config->administrator_count, CONFIG_ADMINS_MAX, word);
+}
+
+void config_add_self(struct config *config)
+{
+    struct passwd entry, *found = NULL;
+    char room[4096], number[24];
+    struct parse parse = {.config = config};
+    snprintf(number, sizeof number, "%lu", (unsigned long)getuid());
+    bool named = getpwuid_r(getuid(), &entry, room, sizeof room, &found) == 0 && found != NULL;
+    add_user(&parse, config->administrators, &config->administrator_count, CONFIG_ADMINS_MAX,
+             named ? entry.pw_name : number);
+}
+
 static void set_listen(struct parse *parse, const char *value)
 {
     set_address(parse, parse->config->listen, "listen", value);
@@ -218,10 +285,12 @@ static const struct setting {
     {"felloe", "role", set_role},
     {"felloe", "log", set_log},
     {"felloe", "socket", set_socket},
+    {"felloe", "socket_group", set_socket_group},
     {"felloe", "unlock", set_unlock},
     {"hub", "listen", set_listen},
     {"hub", "advertise", set_advertise},
     {"hub", "site", set_site},
+    {"hub", "administrators", set_administrators},
     {"hub", "ticket_hours", set_ticket_hours},
     {"hub", "lease_hours", set_lease_hours},
     {"spoke", "hub", set_hub},
@@ -232,6 +301,11 @@ static const struct setting {
 static int handle(void *user, const char *section, const char *name, const char *value)
 {
     struct parse *parse = user;
+    if (strcmp(section, "users") == 0) {
+        if (*value != '\0')
+            set_user(parse, name, value);
+        return 1;
+    }
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         if (strcmp(settings[i].section, section) == 0 && strcmp(settings[i].name, name) == 0) {
             if (*value != '\0')
@@ -266,6 +340,9 @@ static void check_whole(struct parse *parse)
     if (parse->problems > 0)
         return; /* what seems missing may be what was refused above */
     parse->line = 0;
+    if (config->socket_group[0] != '\0' && config->socket[0] == '\0')
+        problem(parse, "socket_group needs a socket in [felloe] that lies outside of this directory, which nobody else "
+                       "may enter (/run/felloe/felloe.sock)");
     if (!parse->has_role)
         problem(parse, "role is missing in [felloe]: hub or spoke");
     else if (config->role == ROLE_HUB) {
@@ -352,6 +429,11 @@ enum felloe_code config_load(struct config *config, const char *dir, struct fell
 
 static void write_hub(FILE *out, const struct config *config)
 {
+    char names[CONFIG_ADMINS_MAX * (CONFIG_USER_SIZE + 1)] = "";
+    for (uint32_t i = 0; i < config->administrator_count; i++) {
+        size_t used = strlen(names);
+        snprintf(names + used, sizeof names - used, " %s", config->administrators[i].name);
+    }
     fprintf(out,
             "[hub]\n"
             "; The address at which laptops are heard: tcp://ADDRESS:PORT, * for all addresses of this machine.\n"
@@ -363,9 +445,11 @@ static void write_hub(FILE *out, const struct config *config)
             "; A laptop that has not heard from this hub for so many hours shows no record until it has; recording goes\n"
             "; on. 0: there is no such lease.\n"
             "lease_hours = %u\n\n"
+            "; Users of this system who may invite, revoke, erase, and read who looked at what; root may always.\n"
+            "administrators =%s\n\n"
             "; One line a site. 'commons' is the one that every laptop is in. Add lines at will (then: kill -HUP);\n"
             "; a site that has been used is never taken away.\n",
-            config->listen, config->advertise, config->ticket_hours, config->lease_hours);
+            config->listen, config->advertise, config->ticket_hours, config->lease_hours, names);
     for (uint32_t i = 0; i < config->site_count; i++)
         fprintf(out, "site = %s\n", config->sites[i]);
 }
@@ -382,6 +466,21 @@ static void write_spoke(FILE *out, const struct config *config)
             "; Less notices a dead link sooner, more saves traffic.\n"
             "pull_wait = %u\n",
             config->hub, config->proxy, PULL_WAIT_MAX_MS / 1000, config->pull_wait_s);
+}
+
+static void write_users(FILE *out, const struct config *config)
+{
+    fputs("\n[users]\n"
+          "; Users of this system who may speak to the daemon, and the workers whom each may act as (the first is who\n"
+          "; records unless it is said): amy = amy-okafor. The owner of this directory and root may always, as anybody\n"
+          "; unless they have a line here.\n",
+          out);
+    for (uint32_t i = 0; i < config->user_count; i++) {
+        fprintf(out, "%s =", config->users[i].name);
+        for (uint32_t k = 0; k < config->users[i].worker_count; k++)
+            fprintf(out, " %s", config->users[i].workers[k]);
+        fputc('\n', out);
+    }
 }
 
 enum felloe_code config_write(const struct config *config, const char *dir, struct felloe_error *error)
@@ -402,14 +501,19 @@ enum felloe_code config_write(const struct config *config, const char *dir, stru
             "log = %s\n\n"
             "; The local socket that `felloe` speaks to; empty: felloe.sock in this directory.\n"
             "socket = %s\n\n"
+            "; A group whose members may open that socket, too, where it lies outside of this directory; which of them\n"
+            "; may speak to the daemon is said in [users] below.\n"
+            "socket_group = %s\n\n"
             "; What opens the record here: passphrase, file:PATH, credential:NAME (of systemd), or none. Decided when the\n"
             "; directory was made; PATH and NAME may be changed when the key file has moved.\n"
             "unlock = %s\n\n",
-            config->role == ROLE_HUB ? "hub" : "spoke", levels[config->level], config->socket, config->unlock);
+            config->role == ROLE_HUB ? "hub" : "spoke", levels[config->level], config->socket,
+            config->socket_group, config->unlock);
     if (config->role == ROLE_HUB)
         write_hub(out, config);
     else
         write_spoke(out, config);
+    write_users(out, config);
     enum felloe_code code = FELLOE_OK;
     if (fclose(out) != 0)
         code = felloe_fail(error, FELLOE_FAILED, "out of memory while writing the configuration");

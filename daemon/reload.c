@@ -30,6 +30,7 @@ void daemon_read_config(struct daemon *daemon)
     tell_restart("hub", strcmp(next.hub, now->hub) != 0);
     tell_restart("proxy", strcmp(next.proxy, now->proxy) != 0);
     tell_restart("socket", strcmp(next.socket, now->socket) != 0);
+    tell_restart("socket_group", strcmp(next.socket_group, now->socket_group) != 0);
     tell_restart("pull_wait", next.pull_wait_s != now->pull_wait_s);
     for (uint32_t i = 0; i < now->site_count; i++)
         if (!has_site(&next, now->sites[i]))
@@ -39,6 +40,10 @@ void daemon_read_config(struct daemon *daemon)
     now->ticket_hours = next.ticket_hours;
     now->lease_hours = next.lease_hours;
     memcpy(now->advertise, next.advertise, sizeof now->advertise);
+    memcpy(now->users, next.users, sizeof now->users);
+    now->user_count = next.user_count;
+    memcpy(now->administrators, next.administrators, sizeof now->administrators);
+    now->administrator_count = next.administrator_count;
     for (uint32_t i = 0; i < next.site_count; i++)
         if (config_add_site(now, next.sites[i], &error) != FELLOE_OK)
             report(LEVEL_ERROR, "%s", error.message);

@@ -36,6 +36,9 @@ struct control_request {
     struct daemon *daemon;
     struct control_client *client;   /* NULL when it has left */
     enum control_verb verb;
+    int64_t uid;                     /* the system's user who asks; -1: not known */
+    bool listed;                     /* in [users] of felloe.conf, and what stood there when it asked */
+    struct config_user user;
     struct buffer frame;             /* the request's payload; arguments point into it */
     struct control_arg args[CONTROL_ARGS_MAX];
     uint32_t arg_count;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Recording a look before it is one. */
 #include "daemon/control/control_audit.h"
+#include "daemon/control/control_gate.h"
 
 #include <stdlib.h>
 
@@ -110,8 +111,8 @@ void control_audit(struct control_request *request, struct control_shown *shown,
     sort_new(shown);
     const struct audit_wish wish = {.how = how,
                                     .what = what,
-                                    .worker = daemon->config.role == ROLE_HUB ? HUB_WORKER : daemon->worker,
-                                    .uid = control_uid(request),
+                                    .worker = daemon->config.role == ROLE_HUB ? HUB_WORKER : control_gate_self(request),
+                                    .uid = request->uid,
                                     .people = shown->people + shown->noted,
                                     .count = shown->count - shown->noted};
     request->step = then;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Checking drafts, one after the other; see control_draft.h. */
 #include "daemon/control/control_draft.h"
+#include "daemon/control/control_gate.h"
 
 #include <stdlib.h>
 
@@ -64,6 +65,11 @@ static enum verdict check_origin(struct preparing *p, struct record_draft *draft
 
 /* ---- type and worker ---- */
 
+static const char *self_of(const struct preparing *p)
+{
+    return p->request ? control_gate_self(p->request) : p->daemon->worker;
+}
+
 static enum verdict check_type(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
 {
     const struct control_draft *text = &draft->text;
@@ -83,7 +89,7 @@ static enum verdict check_type(struct preparing *p, struct record_draft *draft, 
         felloe_fail(error, FELLOE_DENIED, "%s is recorded by the hub only.", draft->type->name);
         return CHECK_WRONG;
     }
-    draft->worker = text->worker.len > 0 ? text->worker : bytes_str(p->daemon->worker);
+    draft->worker = text->worker.len > 0 ? text->worker : bytes_str(self_of(p));
     if (!slug_valid(draft->worker)) {
         if (text->worker.len > 0)
             felloe_fail(error, FELLOE_INVALID, "%.*s is not a worker's id: a-z, 0-9 and -, at most %d characters.",
@@ -94,6 +100,8 @@ static enum verdict check_type(struct preparing *p, struct record_draft *draft, 
                         "Say who records it: this device has no worker of its own (--worker ID).");
         return CHECK_WRONG;
     }
+    if (p->request && control_gate_worker(p->request, draft->worker, error) != FELLOE_OK)
+        return CHECK_WRONG;
     return CHECK_OK;
 }
 

@@ -67,6 +67,7 @@ struct record_drafts {
 /* One pass over drafts that are still open. */
 struct preparing {
     struct daemon *daemon;
+    const struct control_request *request; /* NULL: nobody's, the daemon's own */
     struct record_drafts *drafts;
     struct reading *reading;
     struct finder finder;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "daemon/control/control_audit.h"
+#include "daemon/control/control_gate.h"
 #include "daemon/control/control_query.h"
 #include "daemon/views/news_scan.h"
 #include "daemon/views/view_team.h"
@@ -39,7 +40,7 @@ static enum felloe_code find_worker(struct control_request *request, struct read
     struct bytes text = control_arg_text(request, "worker");
     struct team team = {0};
     struct scope all;
-    bytes_to_text(bytes_str(request->daemon->worker), l->worker, sizeof l->worker);
+    bytes_to_text(bytes_str(control_gate_self(request)), l->worker, sizeof l->worker);
     if (request->daemon->config.role == ROLE_HUB)
         bytes_to_text(bytes_str(HUB_WORKER), l->worker, sizeof l->worker);
     if (text.len == 0)

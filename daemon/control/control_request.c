@@ -2,6 +2,8 @@
 /* The life of one request: its arguments, its steps, what it waits for, its end. */
 #include <stdlib.h>
 
+#include "daemon/control/control_audit.h"
+#include "daemon/control/control_gate.h"
 #include "daemon/control/control_inside.h"
 #include "daemon/loop.h"
 
@@ -93,6 +95,7 @@ struct control_request *control_request_new(struct daemon *daemon, struct contro
         return NULL;
     request->daemon = daemon;
     request->client = client;
+    request->uid = control_uid(request);
     buffer_append(&request->frame, payload.data, payload.len);
     if (request->frame.failed) {
         control_request_free(request);
@@ -115,6 +118,8 @@ void control_request_start(struct control_request *request)
     } else if (!control_verb_find(verb, &request->verb)) {
         felloe_fail(&error, FELLOE_USAGE, "The daemon does not know the verb %.*s.", (int)verb.len,
                     (const char *)verb.data);
+        control_fail(request, &error);
+    } else if (control_gate(request, &error) != FELLOE_OK) {
         control_fail(request, &error);
     } else {
         verb_functions[request->verb](request);

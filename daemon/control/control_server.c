@@ -13,6 +13,7 @@
 
 #include "daemon/control/control.h"
 #include "daemon/control/control_audit.h"
+#include "daemon/control/control_gate.h"
 #include "daemon/control/control_inside.h"
 #include "daemon/control/control_socket.h"
 #include "daemon/loop.h"
@@ -120,13 +121,10 @@ static void has_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
 
 int64_t control_uid(const struct control_request *request)
 {
-    struct ucred peer;
-    socklen_t len = sizeof peer;
     uv_os_fd_t fd;
-    if (!request->client || uv_fileno((const uv_handle_t *)&request->client->pipe, &fd) != 0 ||
-        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
+    if (!request->client || uv_fileno((const uv_handle_t *)&request->client->pipe, &fd) != 0)
         return -1;
-    return (int64_t)peer.uid;
+    return control_socket_uid(fd);
 }
 
 struct control_recent *control_recent(const struct control_request *request)
@@ -208,6 +206,12 @@ static void take_requests(struct control_client *client)
     control_reading(client);
 }
 
+/* Those who may not ask are told so, but do not take the others' places. */
+static unsigned clients_max(const struct control_server *server, int fd)
+{
+    return control_gate_knows(&server->daemon->config, control_socket_uid(fd)) ? CLIENTS_MAX : CLIENTS_MAX / 2;
+}
+
 static void new_client(uv_stream_t *listener, int status)
 {
     struct control_server *server = listener->data;
@@ -223,10 +227,9 @@ static void new_client(uv_stream_t *listener, int status)
     server->client_count++;
     uv_os_fd_t fd;
     if (uv_accept(listener, (uv_stream_t *)&client->pipe) != 0 ||
-        uv_fileno((const uv_handle_t *)&client->pipe, &fd) != 0 || !control_socket_peer_allowed(fd) ||
-        server->client_count > CLIENTS_MAX) {
+        uv_fileno((const uv_handle_t *)&client->pipe, &fd) != 0 || server->client_count > clients_max(server, fd)) {
         if (report_again(&server->turned_away, clock_steady_ms()))
-            report(LEVEL_WARNING, "a local client was turned away (another user's, or one too many)");
+            report(LEVEL_WARNING, "a local client was turned away: one too many");
         close_client(client);
         return;
     }
@@ -446,7 +449,7 @@ enum felloe_code control_server_open(struct control_server **out, struct daemon 
         return felloe_fail(error, FELLOE_FAILED, "Memory ran out while opening the local socket.");
     }
     config_socket_path(&daemon->config, daemon->dir, server->path, sizeof server->path);
-    int fd = control_socket_bind(server->path, error);
+    int fd = control_socket_bind(server->path, daemon->config.socket_group, error);
     if (fd < 0) {
         free_server(server);
         return error ? error->code : FELLOE_FAILED;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Binding the local socket, and who may use it. */
+/* Binding the local socket, and who is at its other end. */
 #include "daemon/control/control_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <libgen.h>
 #include <stdio.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -44,7 +46,32 @@ static void remove_stale(const char *path)
         unlink(path);
 }
 
-int control_socket_bind(const char *path, struct felloe_error *error)
+static bool find_group(const char *name, gid_t *out)
+{
+    struct group entry, *found = NULL;
+    char room[8192];
+    if (getgrnam_r(name, &entry, room, sizeof room, &found) != 0 || found == NULL)
+        return false;
+    *out = entry.gr_gid;
+    return true;
+}
+
+/* Before anybody can listen there. */
+static enum felloe_code open_to_group(const char *path, const char *group, struct felloe_error *error)
+{
+    gid_t gid;
+    if (!find_group(group, &gid))
+        return felloe_fail(error, FELLOE_INVALID, "There is no group %s on this system (socket_group in felloe.conf).",
+                           group);
+    if (lchown(path, (uid_t)-1, gid) != 0 || chmod(path, 0660) != 0)
+        return felloe_fail(error, FELLOE_DENIED,
+                           "%s cannot be given to the group %s: %s. The daemon's user has to be a member of it "
+                           "(socket_group in felloe.conf).",
+                           path, group, strerror(errno));
+    return FELLOE_OK;
+}
+
+int control_socket_bind(const char *path, const char *group, struct felloe_error *error)
 {
     struct sockaddr_un address;
     int folder;
@@ -60,8 +87,12 @@ int control_socket_bind(const char *path, struct felloe_error *error)
             close(folder);
         errno = saved;
     }
-    if (ok)
+    if (ok && (*group == '\0' || open_to_group(path, group, error) == FELLOE_OK))
         return fd;
+    if (ok) {
+        close(fd);
+        return -1;
+    }
     int why = errno;
     if (fd >= 0)
         close(fd);
@@ -70,11 +101,9 @@ int control_socket_bind(const char *path, struct felloe_error *error)
     return -1;
 }
 
-bool control_socket_peer_allowed(int fd)
+int64_t control_socket_uid(int fd)
 {
     struct ucred peer;
     socklen_t len = sizeof peer;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
-        return false;
-    return peer.uid == geteuid() || peer.uid == 0;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 ? (int64_t)peer.uid : -1;
 }

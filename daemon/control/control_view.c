@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* view: rows of a shared view, or a person's story, as of a moment that it says: found, filtered, finished, a page at a
  * time. */
+#include "daemon/control/control_gate.h"
 #include "daemon/control/control_view.h"
 
 #include <stdlib.h>
@@ -192,7 +193,7 @@ static struct bytes worker_asked_for(const struct control_request *request, cons
     struct bytes worker = control_arg_text(request, "worker");
     if (worker.len == 0 && v->wish.view->view == VIEW_MY_DAY && v->people_count == 0 &&
         control_arg_text(request, "team").len == 0 && request->daemon->config.role != ROLE_HUB)
-        worker = bytes_str(request->daemon->worker);
+        worker = bytes_str(control_gate_self(request));
     return bytes_is(worker, "*") ? (struct bytes){0} : worker;
 }
 

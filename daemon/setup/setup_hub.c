@@ -20,6 +20,7 @@ static enum felloe_code plan(const struct setup_options *options, struct config 
     snprintf(config->listen, sizeof config->listen, "%s", options->listen);
     snprintf(config->advertise, sizeof config->advertise, "%s", options->advertise != NULL ? options->advertise : "");
     snprintf(config->unlock, sizeof config->unlock, "%s", options->unlock);
+    config_add_self(config);
     enum felloe_code code = vault_way_check(options->unlock, ROLE_HUB, error);
     if (code == FELLOE_OK)
         code = config_add_site(config, "commons", error);

@@ -76,6 +76,40 @@ static void what_a_hub_writes_is_read_back(void **state)
     assert_int_equal(info.st_mode & 0777, 0600);
 }
 
+static void users_and_administrators_are_read_back(void **state)
+{
+    (void)state;
+    struct config written, read;
+    struct felloe_error error;
+    assert_int_equal(load("[felloe]\nrole = hub\nsocket = /run/felloe/felloe.sock\nsocket_group = staff\n"
+                          "[hub]\nlisten = tcp://127.0.0.1:1\nadministrators = root, 4242\n"
+                          "[users]\nroot = amy  ben,desk\nno-such-user = carl\n",
+                          &written, &error),
+                     FELLOE_OK);
+    assert_int_equal(config_write(&written, dir, &error), FELLOE_OK);
+    assert_int_equal(config_load(&read, dir, &error), FELLOE_OK);
+    assert_string_equal(read.socket_group, "staff");
+    assert_int_equal(read.administrator_count, 2);
+    assert_int_equal(read.administrators[0].uid, 0);
+    assert_int_equal(read.administrators[1].uid, 4242);
+    assert_int_equal(read.user_count, 2);
+    assert_string_equal(read.users[0].name, "root");
+    assert_int_equal(read.users[0].uid, 0);
+    assert_int_equal(read.users[0].worker_count, 3);
+    assert_string_equal(read.users[0].workers[2], "desk");
+    assert_int_equal(read.users[1].uid, -1); /* nobody */
+}
+
+static void who_makes_a_hub_administers_it(void **state)
+{
+    (void)state;
+    struct config config;
+    config_start(&config, ROLE_HUB);
+    config_add_self(&config);
+    assert_int_equal(config.administrator_count, 1);
+    assert_int_equal(config.administrators[0].uid, getuid());
+}
+
 static void what_a_spoke_writes_is_read_back(void **state)
 {
     (void)state;
@@ -169,7 +203,9 @@ static void an_empty_directory_says_what_to_do(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_a_hub_writes_is_read_back),         cmocka_unit_test(what_a_spoke_writes_is_read_back),
+        cmocka_unit_test(what_a_hub_writes_is_read_back),         cmocka_unit_test(users_and_administrators_are_read_back),
+        cmocka_unit_test(who_makes_a_hub_administers_it),
+        cmocka_unit_test(what_a_spoke_writes_is_read_back),
         cmocka_unit_test(commons_is_always_among_the_sites),      cmocka_unit_test(each_problem_is_named_with_its_line),
         cmocka_unit_test(a_line_over_the_limit_is_named_not_cut), cmocka_unit_test(an_empty_directory_says_what_to_do),
     };
