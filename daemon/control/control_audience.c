@@ -310,6 +310,10 @@ enum felloe_code draft_restrict(struct preparing *p, struct record_draft *draft,
     /* What is for some must not be spoken of to all. */
     if (spoken.lacking && !spoken.restricted && p->behind && p->at >= p->final)
         return felloe_fail(error, FELLOE_NOT_FOUND, "The entry that it speaks of is not known here yet.");
+    if (spoken.lacking && !spoken.restricted && type->audience == AUDIENCE_NONE && !draft->has_origin)
+        return felloe_fail(error, FELLOE_NOT_FOUND,
+                           "The entry that it speaks of is not here, or is for some workers only: then one of them has "
+                           "to write this, or everybody could read it.");
     if (type->audience == AUDIENCE_NONE && spoken.restricted) {
         draft->key = spoken.key;
         draft->readers = spoken.members;

@@ -264,6 +264,8 @@ static void who_cannot_be_named_is_said(void **state)
     REFUSED(&s, FELLOE_INVALID, "at least one other", "amy", s.jo, "safeguarding.sent", "kind", "physical");
     REFUSED(&s, FELLOE_INVALID, "at least one other", "amy", "", "supervision.held", "date", "2026-11-02");
     REFUSED(&s, FELLOE_NOT_FOUND, "who may read", "amy", s.jo, "safeguarding.outcome", "of", nobody, "outcome", "x");
+    /* An id written out: whoever lacks the entry cannot know for whom it is, and would tell everybody. */
+    REFUSED(&s, FELLOE_NOT_FOUND, "is not here", "cleo", s.jo, "entry.struck", "of", nobody, "why", "x");
     REFUSED(&s, FELLOE_INVALID, "introduce", "amy", "@new", "note.added", "text", "x", "audience", "ben");
     assert_int_equal(keyring_count(s.d->daemon.keyring), keys);
     struct saved named = SAVE(&s, "amy", s.jo, "safeguarding.outcome", "of", nobody, "outcome", "x", "audience", "ben");
