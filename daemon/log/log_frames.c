@@ -65,21 +65,38 @@ static enum may_have may_have(const struct frame *f, struct bytes site, const st
     return share == LOG_SHARE_WITH || bytes_is(site, record->site) ? MAY_HAVE : NOT_HERE;
 }
 
+static void frame_wrap_key(struct frame *f, const struct key_record *record)
+{
+    uint8_t nonce[BOX_NONCE_SIZE];
+    random_bytes(nonce, sizeof nonce);
+    key_record_wrap(record, f->shared, nonce, &f->keys);
+    f->key_count++;
+}
+
+/* Of a person who was erased: a hub has it for nobody, a laptop tells the hub that it will not come. */
+static bool frame_add_erased(struct frame *f, const struct key_id *id)
+{
+    struct key_record stone;
+    if (f->log->identity->role == ROLE_HUB)
+        return keyring_erased(f->log->keyring, id);
+    if (keyring_stone(f->log->keyring, id, &stone))
+        frame_wrap_key(f, &stone);
+    return false;
+}
+
 /* One that is not here cannot go along; whoever lacks it asks for it. True: it is not for this device. */
 static bool frame_add_key(struct frame *f, struct bytes site, const struct key_id *id)
 {
     struct key_record record;
     enum felloe_code code = keyring_get(f->log->keyring, id, &record);
     f->keys.failed |= code == FELLOE_STORAGE || code == FELLOE_FAILED; /* it may be here */
+    if (code == FELLOE_NOT_FOUND)
+        return frame_add_erased(f, id);
     if (code != FELLOE_OK)
         return false;
     const enum may_have may = may_have(f, site, &record);
-    if (may == MAY_HAVE) {
-        uint8_t nonce[BOX_NONCE_SIZE];
-        random_bytes(nonce, sizeof nonce);
-        key_record_wrap(&record, f->shared, nonce, &f->keys);
-        f->key_count++;
-    }
+    if (may == MAY_HAVE)
+        frame_wrap_key(f, &record);
     sodium_memzero(&record, sizeof record);
     return may == DENIED;
 }

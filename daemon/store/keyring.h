@@ -41,8 +41,8 @@ enum felloe_code keyring_audience_key(struct keyring *keyring, const struct key_
 /* A commit of it has failed: nothing more is added until it is opened again. (A full disk is no such failure.) */
 bool keyring_failed(struct keyring *keyring);
 
-/* Destroys keys, with a person's own also all restricted ones that are theirs, and lists them as erased: they are never
- * added again, whoever brings them, and whatever backup is put back; nor is another restricted key of that person. Those
+/* Destroys keys, with a person's own also all others that are theirs, and lists them as erased: they are never
+ * added again, whoever brings them, and whatever backup is put back; nor is another key of that person. Those
  * that are not here are listed too. Durable on return, and then nothing of them is left in the file: LMDB
  * would keep a deleted row's bytes until their page is used again, so the file is written anew, without free pages, and
  * what was in its place is overwritten; so are keyrings that were put aside beside it (D/keys.damaged-1, …), which go.
@@ -55,6 +55,10 @@ bool keyring_erased(struct keyring *keyring, const struct key_id *id);
  * file, but when one comes again it is taken. Keyrings that were put aside stay: they may be needed for other keys. */
 enum felloe_code keyring_put_away(struct keyring *keyring, const struct key_id *ids, size_t count,
                                   struct felloe_error *error);
+/* What a laptop can bring a hub that lacks a restricted key of somebody who was erased: a record that says whose it was,
+ * with zeros for the key. A hub that has erased them takes none, and lists it, so that nobody is asked for it again.
+ * False: nothing is known of it. */
+bool keyring_stone(struct keyring *keyring, const struct key_id *id, struct key_record *out);
 /* Was it put away, and has not come since? */
 bool keyring_away(struct keyring *keyring, const struct key_id *id);
 

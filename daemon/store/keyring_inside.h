@@ -35,7 +35,7 @@ bool keyring_clear_part(struct bytes value, struct key_record *out);
 /* False, too, when this session lacks what opens it: keyring_opens says. */
 bool keyring_open_value(const struct keyring *keyring, const struct key_id *id, struct bytes value,
                         struct key_record *out);
-/* Is it erased, or a restricted key of somebody who was? */
+/* Is it erased, or a key of somebody who was? */
 bool keyring_refuses(struct store_txn *txn, const struct key_record *record);
 /* Removes the keyrings put aside in this directory (keyring_aside.c). */
 enum felloe_code keyring_forget_aside(const char *dir, struct felloe_error *error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What lies beside the data keys in D/keys: which are erased, which sites there are, a hub's devices.
  *
- *   erased   key id (16) -> nothing
+ *   erased   key id (16) -> nothing; of another key than a person's own, where that is known: owner (16), site
  *   away     key id (16) -> nothing: let go of, and welcome when it comes again
  *   devices  device (16) -> the row of the log's table
  *   meta     "wipe" -> keys were deleted, and the file has not been written anew since; 1: some of them were erased, and
@@ -90,6 +90,18 @@ static void list_key(struct deleting *d, const struct key_id *id)
     d->listed++;
 }
 
+/* Whose it was: for keyring_stone. */
+static void list_with_owner(struct deleting *d, const struct key_id *id, const struct person_id *owner,
+                            struct bytes site)
+{
+    struct store_key value;
+    key_start(&value);
+    key_put(&value, owner->b, sizeof owner->b);
+    key_put(&value, site.data, site.len <= SLUG_MAX ? site.len : SLUG_MAX);
+    d->listed += !store_get(d->txn, d->table, id_bytes(id), NULL);
+    store_put(d->txn, d->table, id_bytes(id), key_bytes(&value));
+}
+
 static void delete_key(struct deleting *d, const struct key_id *id)
 {
     struct bytes value;
@@ -101,32 +113,29 @@ static void delete_key(struct deleting *d, const struct key_id *id)
     list_key(d, id);
 }
 
-static void owner_prefix(struct store_key *prefix, const struct key_id *own)
+/* With a person's own key, which goes by their id, go all others that are theirs: restricted ones, and what anybody
+ * else made. */
+static void delete_others(struct deleting *d, enum key_kind kind, const struct key_id *own)
 {
-    key_start(prefix);
-    key_put_u8(prefix, KEY_PERSON_AUDIENCE);
-    key_put(prefix, own->b, sizeof own->b); /* a person's own key goes by their id */
-}
-
-/* With a person's own key go the restricted ones that are theirs. */
-static void delete_restricted(struct deleting *d, const struct key_id *own)
-{
+    struct person_id owner;
     struct store_key prefix;
     struct store_item item;
-    owner_prefix(&prefix, own);
+    memcpy(owner.b, own->b, sizeof owner.b);
+    key_start(&prefix);
+    key_put_u8(&prefix, (uint8_t)kind);
+    key_put(&prefix, owner.b, sizeof owner.b);
     struct store_cursor *cursor = store_cursor_open(d->txn, T_OWNERS);
     bool more = store_seek_prefix(cursor, key_bytes(&prefix), &item);
-    while (more) {
+    for (; more; more = store_next_prefix(cursor, key_bytes(&prefix), &item)) {
         struct key_id id;
-        bool fits = item.value.len == sizeof id.b;
-        if (fits)
-            memcpy(id.b, item.value.data, sizeof id.b);
+        char site[SLUG_MAX + 1] = "";
+        if (item.value.len != sizeof id.b || item.key.len < prefix.len + 5u)
+            continue;
+        memcpy(id.b, item.value.data, sizeof id.b);
+        bytes_to_text(bytes_of(item.key.data + prefix.len, item.key.len - prefix.len - 5u), site, sizeof site);
         store_cursor_delete(cursor);
-        if (fits && store_delete(d->txn, T_KEYS, id_bytes(&id)))
-            d->any = true;
-        if (fits)
-            list_key(d, &id);
-        more = store_next_prefix(cursor, key_bytes(&prefix), &item);
+        d->any |= store_delete(d->txn, T_KEYS, id_bytes(&id));
+        list_with_owner(d, &id, &owner, bytes_str(site));
     }
     store_cursor_close(cursor);
 }
@@ -145,7 +154,8 @@ static enum felloe_code delete_keys(struct keyring *keyring, const struct key_id
     erased = erased || table == T_ERASED;
     for (size_t i = 0; i < count; i++) {
         delete_key(&d, &ids[i]);
-        delete_restricted(&d, &ids[i]);
+        delete_others(&d, KEY_PERSON, &ids[i]);
+        delete_others(&d, KEY_PERSON_AUDIENCE, &ids[i]);
     }
     d.any = d.any || (table == T_ERASED && d.listed > 0); /* it may be in a keyring that was put aside */
     if (d.any)
@@ -163,7 +173,25 @@ bool keyring_refuses(struct store_txn *txn, const struct key_record *record)
     const struct key_id own = key_id_of_person(record->owner);
     if (store_get(txn, T_ERASED, id_bytes(&record->id), NULL))
         return true;
-    return record->kind == KEY_PERSON_AUDIENCE && store_get(txn, T_ERASED, id_bytes(&own), NULL);
+    return (record->kind == KEY_PERSON_AUDIENCE || record->kind == KEY_PERSON) &&
+           store_get(txn, T_ERASED, id_bytes(&own), NULL);
+}
+
+bool keyring_stone(struct keyring *keyring, const struct key_id *id, struct key_record *out)
+{
+    struct bytes value;
+    struct store_txn *txn = keyring_begin_read(keyring);
+    if (txn == NULL)
+        return false;
+    *out = (struct key_record){.id = *id, .kind = KEY_PERSON};
+    bool found = store_get(txn, T_ERASED, id_bytes(id), &value) && value.len > sizeof out->owner.b;
+    if (found) {
+        memcpy(out->owner.b, value.data, sizeof out->owner.b);
+        found = bytes_to_text(bytes_of(value.data + sizeof out->owner.b, value.len - sizeof out->owner.b), out->site,
+                              sizeof out->site);
+    }
+    keyring_end(keyring, txn);
+    return found;
 }
 
 enum felloe_code keyring_erase(struct keyring *keyring, const struct key_id *ids, size_t count,

@@ -252,7 +252,7 @@ static bool put_erased(struct finding *f)
 static bool take_erased(void *context, struct bytes key, struct bytes value)
 {
     struct finding *f = context;
-    if (key.len != sizeof f->erased[0].b || value.len != 0)
+    if (key.len != sizeof f->erased[0].b || value.len > sizeof(struct person_id) + SLUG_MAX)
         return true;
     memcpy(f->erased[f->erased_count++].b, key.data, sizeof f->erased[0].b);
     return f->erased_count < TAKE_MAX || put_erased(f);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "daemon/views/erased.h"
 #include "daemon/views/projector_state.h"
 #include "daemon/report.h"
 
@@ -102,7 +103,8 @@ static void publish_missing(struct projector *p, struct views_txn *txn, struct b
     struct key_id missing[KEYS_MAX];
     size_t count = 0;
     while (count < KEYS_MAX && views_waiting_key(txn, site, &from, &key)) {
-        if (!keyring_has(p->config.keyring, &key) && !denied_has(&p->denied, site, &key))
+        if (!keyring_has(p->config.keyring, &key) && !keyring_erased(p->config.keyring, &key) &&
+            !denied_has(&p->denied, site, &key))
             missing[count++] = key;
         from = key;
         size_t at = sizeof from.b;
@@ -163,6 +165,11 @@ static enum felloe_code fold_in_txn(struct projector *p, struct log_reader *read
             return felloe_fail(error, FELLOE_FAILED, "Memory ran out while the views were brought up to date.");
         return outcome == STORE_FULL ? FELLOE_STORAGE : FELLOE_DAMAGED;
     }
+    code = erased_carry_out(step->erased, p->config.keyring, reader, &txn, error);
+    if (code != FELLOE_OK) { /* the cursor does not pass them */
+        views_end(&txn);
+        return code;
+    }
     publish_missing(p, &txn, site);
     if (step->taken == 0) {
         views_end(&txn);
@@ -202,11 +209,15 @@ static bool is_over(struct projector *p)
     return event_log_incarnation(p->config.log) != p->incarnation;
 }
 
+/* The one first in which erasures are told. */
 static size_t read_sites(struct log_reader *reader, char sites[SITES_MAX][SLUG_MAX + 1])
 {
     size_t count = 0;
-    while (count < SITES_MAX && log_site_at(reader, count, sites[count]))
-        count++;
+    for (; count < SITES_MAX && log_site_at(reader, count, sites[count]); count++)
+        if (count > 0 && strcmp(sites[count], ERASURE_SITE) == 0) {
+            memcpy(sites[count], sites[0], sizeof sites[0]);
+            memcpy(sites[0], ERASURE_SITE, sizeof ERASURE_SITE);
+        }
     return count;
 }
 
@@ -220,7 +231,8 @@ static void set_stuck(struct projector *p, const struct felloe_error *error)
         report(LEVEL_ERROR, "the views do not get on: %s", error->message);
 }
 
-/* Once over all sites, a step each, so that a large site does not keep the others waiting. */
+/* Once over all sites, a step each, so that a large site does not keep the others waiting. They wait for the first one
+ * alone: what is folded of nobody who was erased need not be taken out again. */
 static enum pass fold_all_sites(struct projector *p)
 {
     char sites[SITES_MAX][SLUG_MAX + 1];
@@ -256,6 +268,8 @@ static enum pass fold_all_sites(struct projector *p)
             set_stuck(p, &error);
             return PASS_FAILED;
         }
+        if (i == 0 && pass == PASS_MORE && strcmp(sites[0], ERASURE_SITE) == 0)
+            break;
     }
     set_stuck(p, &(struct felloe_error){0});
     return pass;
@@ -284,14 +298,20 @@ static void wipe_if_asked(struct projector *p)
         set_stuck(p, &error);
 }
 
-/* With the mutex held: a while before it is tried again. */
-static void wait_a_while(struct projector *p)
+/* With the mutex held. */
+static void wait_for(struct projector *p, unsigned ms)
 {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += RETRY_MS / 1000;
+    until.tv_sec += ms / 1000;
     if (!p->stop)
         pthread_cond_timedwait(&p->woken, &p->mutex, &until);
+}
+
+/* With the mutex held: a while before it is tried again. */
+static void wait_a_while(struct projector *p)
+{
+    wait_for(p, RETRY_MS);
     p->poked = true;
 }
 
@@ -316,10 +336,15 @@ static void fold_until_done(struct projector *p)
 static void *run(void *context)
 {
     struct projector *p = context;
+    bool to_compact = false;
     pthread_mutex_lock(&p->mutex);
     while (!p->stop) {
         if (!p->poked && !p->wipe) {
-            pthread_cond_wait(&p->woken, &p->mutex);
+            if (to_compact)
+                wait_for(p, PROJECTOR_COMPACT_MS);
+            else
+                pthread_cond_wait(&p->woken, &p->mutex);
+            p->poked |= to_compact;
             continue;
         }
         p->poked = false;
@@ -327,6 +352,7 @@ static void *run(void *context)
         wipe_if_asked(p);
         projector_do_asked(p);
         fold_until_done(p);
+        to_compact = projector_compact(p);
         pthread_mutex_lock(&p->mutex);
     }
     pthread_mutex_unlock(&p->mutex);
@@ -372,8 +398,11 @@ enum felloe_code projector_open(struct projector **out, const struct projector_c
     p->work = fold_work_new();
     const struct views_options options = {config->dir, config->keyring, config->identity,
                                           p->incarnation};
-    enum felloe_code code = p->work ? views_open(&p->views, &options, error)
+    /* First: nothing is opened with the key of somebody who was erased, whatever keyring was put back. */
+    enum felloe_code code = p->work ? erased_at_start(config->log, config->keyring, config->identity, error)
                                     : felloe_fail(error, FELLOE_FAILED, "Memory ran out while opening the views.");
+    if (code == FELLOE_OK)
+        code = views_open(&p->views, &options, error);
     if (code == FELLOE_OK) {
         publish_kept(p);
         if (pthread_create(&p->thread, NULL, run, p) == 0) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What others ask the projector's thread to do, and do not wait for. */
+/* What others ask the projector's thread to do, and do not wait for; and what it does in its own time. */
+#include "daemon/daemon.h"
 #include "daemon/report.h"
 #include "daemon/views/projector_state.h"
 #include "daemon/views/views_witness.h"
@@ -57,6 +58,21 @@ void projector_do_asked(struct projector *p)
 {
     forget_if_asked(p);
     verified_if_asked(p);
+}
+
+bool projector_compact(struct projector *p)
+{
+    struct felloe_error error = {0};
+    if (!views_are_open(p->views) || !views_compact_is_due(p->views))
+        return false;
+    if (p->compacted_ms != 0 && clock_steady_ms() - p->compacted_ms < PROJECTOR_COMPACT_MS)
+        return true;
+    enum felloe_code code = views_compact(p->views, &error);
+    p->compacted_ms = clock_steady_ms();
+    if (code != FELLOE_OK)
+        report(LEVEL_WARNING, "what the views had of people who were erased may still lie in their file, sealed: %s",
+               error.message);
+    return code != FELLOE_OK;
 }
 
 /* ---- asking ---- */

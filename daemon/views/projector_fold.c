@@ -43,6 +43,7 @@ void fold_work_free(struct fold_work *work)
     opener_release(&work->opener);
     opened_release(&work->opened);
     told_release(&work->told);
+    erased_release(&work->erased);
     document_free(work->document);
     free(work->refold);
     explicit_bzero(work, sizeof *work);
@@ -87,6 +88,12 @@ static bool must_wait(struct fold_work *work, struct fold_step *step, const stru
 {
     return !find_key(work, step->keyring, key) ||
            (!has_waited && views_is_waiting(step->views, step->site, key));
+}
+
+/* Nobody will ever read what it seals again: nothing waits for it, and nothing is kept of what it seals. */
+static bool is_erased(struct fold_work *work, const struct fold_step *step, const struct key_id *key)
+{
+    return !find_key(work, step->keyring, key) && keyring_erased(step->keyring, key);
 }
 
 static void complain(const struct fold_step *step, struct position at, const char *what)
@@ -147,6 +154,8 @@ static void gather(struct fold_work *work, struct fold_step *step, const struct 
     if (ref.at.epoch != 0 && views_get_event(step->views, &id, step->site, &known) &&
         position_compare(known.ref.at, ref.at) == 0)
         return;
+    if (is_erased(work, step, &event.clear.key))
+        return;
     if (must_wait(work, step, &event.clear.key, has_waited)) {
         views_put_waiting(step->views, step->site, &event.clear.key, &ref);
         return;
@@ -170,6 +179,8 @@ static void gather(struct fold_work *work, struct fold_step *step, const struct 
         return;
     }
     struct key_id own_key = key_id_of_person(item->subject);
+    if (item->body.has_subject && is_erased(work, step, &own_key))
+        return;
     if (item->body.has_subject && memcmp(&own_key, &event.clear.key, sizeof own_key) != 0 &&
         must_wait(work, step, &own_key, has_waited)) {
         views_put_waiting(step->views, step->site, &own_key, &ref);
@@ -178,6 +189,8 @@ static void gather(struct fold_work *work, struct fold_step *step, const struct 
     fill_fold_event(&item->event, step, &work->opener, &work->opened, found->flags);
     item->event.at = ref.at.epoch != 0 ? ref.at : found->at;
     item->copied = work->opened.copied;
+    if (item->event.by_hub && !item->copied && bytes_is(step->site, ERASURE_SITE))
+        work->failed |= !erased_note(&work->erased, &item->body);
     swap_memory(item, &work->opened);
     item->ref = ref;
     item->order = (uint32_t)work->count;
@@ -186,7 +199,7 @@ static void gather(struct fold_work *work, struct fold_step *step, const struct 
     event_log_heard_time(step->log, item->body.time);
 }
 
-/* Takes events from the waiting list whose key has come. */
+/* Takes events from the waiting list whose key has come, or never will: its person was erased. */
 static void gather_arrived(struct fold_work *work, struct fold_step *step, const struct key_id *key)
 {
     struct views_ref refs[ARRIVED_AT_ONCE];
@@ -205,7 +218,7 @@ static void gather_waiting(struct fold_work *work, struct fold_step *step)
 {
     struct key_id from = {{0}}, key;
     while (has_room(work) && views_waiting_key(step->views, step->site, &from, &key)) {
-        if (find_key(work, step->keyring, &key))
+        if (find_key(work, step->keyring, &key) || keyring_erased(step->keyring, &key))
             gather_arrived(work, step, &key);
         from = key;
         size_t at = sizeof from.b;
@@ -497,6 +510,8 @@ bool fold_site(struct fold_work *work, struct fold_step *step)
     step->shared = work->shared;
     step->shared_count = 0;
     work->count = work->bytes = work->refold_count = work->told.count = 0;
+    step->erased = &work->erased;
+    erased_clear(&work->erased);
     work->has_key = work->failed = false;
     work->opener.reader = step->reader;
     work->opener.identity = step->identity;

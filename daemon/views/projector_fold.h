@@ -4,6 +4,7 @@
 #define FELLOE_DAEMON_PROJECTOR_FOLD_H
 
 #include "daemon/log/event_log.h"
+#include "daemon/views/erased.h"
 #include "daemon/views/projector.h"
 #include "daemon/views/views.h"
 
@@ -29,6 +30,7 @@ struct fold_step {
     bool more;                  /* out: there is more to fold at once */
     const struct person_id *shared; /* out: those whom this step concerned and who are with several sites … */
     size_t shared_count;        /* … and how many; with more than FOLD_SHARED_MAX the others are not there */
+    const struct erased_list *erased; /* out: who was erased, by events of this step. To be carried out with it */
     size_t taken;               /* out: events that the cursor passed, or that had waited for their key */
 };
 /* False: memory ran out, or the views' transaction failed (ask store_failed). */

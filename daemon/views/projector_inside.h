@@ -5,6 +5,7 @@
 #define FELLOE_DAEMON_PROJECTOR_INSIDE_H
 
 #include "daemon/log/witness.h"
+#include "daemon/views/erased.h"
 #include "daemon/views/opened.h"
 #include "daemon/views/projector_fold.h"
 
@@ -34,6 +35,7 @@ struct fold_work {
     bool has_key;
     bool has_site_key;
     struct told_list told;      /* of the site's log, by events of this step */
+    struct erased_list erased;  /* of this step */
     bool any_rewritten;         /* events of this site were written again: names have to be looked up */
     bool failed;
 };

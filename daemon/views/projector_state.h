@@ -27,6 +27,7 @@ struct projector {
     pthread_mutex_t mutex;      /* guards what follows */
     pthread_cond_t woken;
     bool poked, stop, wipe;
+    uint64_t compacted_ms;      /* of the thread alone: when the views' file was last written anew */
     bool has_any;               /* all that the log held was folded once, since the start or the last wipe */
     uint64_t has_commits;       /* with it: everything up to this commit of the log is folded */
     struct felloe_error stuck;  /* FELLOE_OK: all is well */
@@ -43,5 +44,10 @@ struct projector {
 /* On the projector's thread, before it folds: what it was asked for. What does not come to an end is found again by
  * whoever asked. */
 void projector_do_asked(struct projector *projector);
+
+/* On the thread, after an erasure, once there is time: writes the views' file anew, so that nothing is left in free
+ * pages. While there are many, not more often than this. True: it is still due. */
+#define PROJECTOR_COMPACT_MS 5000u
+bool projector_compact(struct projector *projector);
 
 #endif

@@ -19,7 +19,7 @@
 static const char *const table_names[VIEWS_TABLE_COUNT] = {"meta",     "docs",   "rows",    "rowkeys", "names",
                                                            "timeline", "events", "devices", "waiting", "origins",
                                                            "restricted", "restrictedtimeline", "shares",
-                                                           "witnesses"};
+                                                           "witnesses", "erased"};
 
 struct views {
     pthread_rwlock_t lock;   /* readers share; making it anew excludes them */
@@ -149,6 +149,39 @@ enum felloe_code views_wipe(struct views *views, struct felloe_error *error)
     enum felloe_code code = wipe_locked(views, error);
     pthread_rwlock_unlock(&views->lock);
     return code;
+}
+
+#define COMPACT "compact" /* in meta: it is due */
+
+void views_compact_later(struct views_txn *txn)
+{
+    store_put(txn->store, VIEWS_META, bytes_str(COMPACT), (struct bytes){0});
+}
+
+bool views_compact_is_due(struct views *views)
+{
+    struct views_txn txn;
+    bool due = views_read(views, &txn, NULL) == FELLOE_OK;
+    if (due) {
+        due = store_get(txn.store, VIEWS_META, bytes_str(COMPACT), NULL);
+        views_end(&txn);
+    }
+    return due;
+}
+
+/* The mark goes only once it is done. */
+enum felloe_code views_compact(struct views *views, struct felloe_error *error)
+{
+    struct views_txn txn;
+    pthread_rwlock_wrlock(&views->lock);
+    enum felloe_code code = store_rewrite(views->store, error);
+    pthread_rwlock_unlock(&views->lock);
+    if (code == FELLOE_OK)
+        code = views_write(views, &txn, error);
+    if (code != FELLOE_OK)
+        return code;
+    store_delete(txn.store, VIEWS_META, bytes_str(COMPACT));
+    return views_commit(&txn, error) == STORE_DONE ? FELLOE_OK : FELLOE_STORAGE;
 }
 
 bool views_are_open(struct views *views)
@@ -330,8 +363,9 @@ enum views_found views_unseal(struct views_txn *txn, struct bytes site, const st
     buffer_clear(plain);
     if (!subject_key(txn, site, subject)) {
         const struct key_id id = key_id_of_person(*subject);
-        /* Nothing is folded without its key; but what was put away goes a moment later. */
-        if (!txn->writing && !person_id_is_none(subject) && !keyring_away(txn->views->keyring, &id))
+        /* Nothing is folded without its key; but what was put away or erased goes a moment later. */
+        if (!txn->writing && !person_id_is_none(subject) && !keyring_away(txn->views->keyring, &id) &&
+            !keyring_erased(txn->views->keyring, &id))
             views_found_damage(txn->views);
         return VIEWS_LOCKED;
     }

@@ -12,6 +12,7 @@
  *   devices   site device incarnation                  last seq, its time
  *   shares    site subject                             which sites the person is with (views_shares.h)
  *   witnesses site device                              what it holds of the site's log (views_witness.h)
+ *   erased    "commons" person                         sealed: when, on which basis (erased.h)
  *   waiting   site key-id reference                    event whose key is not here yet
  *   restricted         site subject                    sealed document of what restricted keys seal
  *   restrictedtimeline site subject sort event-id      reference into the log, key id
@@ -34,16 +35,17 @@
 
 /* Raise it whenever a table here changes its meaning: the views are then folded afresh. (Documents and rows have a
  * version of their own, document_version.) */
-#define VIEWS_SCHEMA 4
+#define VIEWS_SCHEMA 5
 
 enum views_table {
     VIEWS_META, VIEWS_DOCS, VIEWS_ROWS, VIEWS_ROWKEYS, VIEWS_NAMES, VIEWS_TIMELINE, VIEWS_EVENTS, VIEWS_DEVICES,
     VIEWS_WAITING, VIEWS_ORIGINS, VIEWS_RESTRICTED, VIEWS_RESTRICTED_TIMELINE, VIEWS_SHARES,
-    VIEWS_WITNESSES,
+    VIEWS_WITNESSES, VIEWS_ERASED,
     VIEWS_TABLE_COUNT
 };
 
 struct views;
+struct views_txn;
 
 struct views_options {
     const char *dir;                 /* the daemon's directory; the environment is dir/views */
@@ -58,6 +60,12 @@ enum felloe_code views_open(struct views **out, const struct views_options *opti
 void views_close(struct views *views);
 /* Deletes the files and starts empty; waits for readers to end. On the writing thread. */
 enum felloe_code views_wipe(struct views *views, struct felloe_error *error);
+
+/* What was deleted is left in the file until its pages are used again; once this is noted, views_compact writes the file
+ * anew. That takes as long as copying it; on the writing thread, and it waits for readers to end. */
+void views_compact_later(struct views_txn *txn);
+bool views_compact_is_due(struct views *views);
+enum felloe_code views_compact(struct views *views, struct felloe_error *error);
 
 /* False after a wipe that could not open it again: wipe it once more. On the writing thread. */
 bool views_are_open(struct views *views);
@@ -129,6 +137,9 @@ enum views_found views_get_restricted(struct views_txn *txn, struct bytes site, 
 void views_drop_rows(struct views_txn *txn, struct bytes site, const struct person_id *subject);
 /* Takes out all that is kept of a subject except its timelines. */
 void views_drop_subject(struct views_txn *txn, struct bytes site, const struct person_id *subject);
+
+/* Takes out all that there is of a person who was erased, where the log has their events, too. */
+void views_drop_person(struct views_txn *txn, struct bytes site, const struct person_id *person);
 
 /* Walks. Each visit's pointers live until it returns; false stops the walk. */
 struct views_row {

@@ -168,6 +168,34 @@ void views_restricted_timeline(struct views_txn *txn, struct bytes site, const s
     walk_timeline(txn, VIEWS_RESTRICTED_TIMELINE, site, subject, after, visit, context);
 }
 
+static void drop_timeline(struct views_txn *txn, enum views_table table, struct bytes site,
+                          const struct person_id *subject)
+{
+    struct store_key prefix, key;
+    struct store_item item;
+    views_key_subject(&prefix, site, subject);
+    struct store_cursor *cursor = store_cursor_open(txn->store, table);
+    bool more = store_seek_prefix(cursor, key_bytes(&prefix), &item);
+    while (more) {
+        struct key_reader r = {.rest = item.key};
+        struct event_id id;
+        key_take(&r, prefix.len);
+        key_take_u64(&r);
+        take_id(&r, id.b, sizeof id.b);
+        store_cursor_delete(cursor);
+        event_key(&key, &id, site);
+        store_delete(txn->store, VIEWS_EVENTS, key_bytes(&key));
+        more = store_next_prefix(cursor, key_bytes(&prefix), &item);
+    }
+    store_cursor_close(cursor);
+}
+
+void views_drop_events(struct views_txn *txn, struct bytes site, const struct person_id *subject)
+{
+    drop_timeline(txn, VIEWS_TIMELINE, site, subject);
+    drop_timeline(txn, VIEWS_RESTRICTED_TIMELINE, site, subject);
+}
+
 /* ---- what counts once ---- */
 
 static void once_key(struct views_txn *txn, struct store_key *key, struct bytes what, struct bytes site)

@@ -25,6 +25,9 @@ bool views_seal(struct views_txn *txn, struct bytes site, const struct person_id
 enum views_found views_unseal(struct views_txn *txn, struct bytes site, const struct person_id *subject,
                               enum views_table table, struct bytes key, struct bytes sealed, struct buffer *plain);
 
+/* Deletes a subject's timelines, and what is known of each event in them. */
+void views_drop_events(struct views_txn *txn, struct bytes site, const struct person_id *subject);
+
 /* A keyed hash for what may be guessed and is to be looked up. */
 void views_blind(struct views *views, const void *data, size_t len, uint8_t out[16]);
 

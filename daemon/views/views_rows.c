@@ -204,6 +204,15 @@ void views_drop_subject(struct views_txn *txn, struct bytes site, const struct p
     store_delete(txn->store, VIEWS_NAMES, key_bytes(&key));
 }
 
+void views_drop_person(struct views_txn *txn, struct bytes site, const struct person_id *person)
+{
+    struct store_key key;
+    views_drop_subject(txn, site, person);
+    views_drop_events(txn, site, person);
+    views_key_subject(&key, site, person);
+    store_delete(txn->store, VIEWS_SHARES, key_bytes(&key));
+}
+
 /* ---- walks ---- */
 
 static void view_prefix(struct store_key *key, struct bytes site, enum view view)

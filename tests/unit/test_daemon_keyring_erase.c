@@ -3,6 +3,8 @@
  * somebody takes as many, and no more than that. */
 #include "tests/unit/given_dir.h"
 
+#include <sodium.h>
+
 #include "daemon/store/keyring.h"
 
 #define MANY 100u /* restricted keys of one person */
@@ -189,5 +191,5 @@ int main(void)
         cmocka_unit_test(only_an_erasure_takes_keyrings_along_that_were_put_aside),
         cmocka_unit_test(what_is_finished_later_is_what_was_begun),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }
