@@ -60,6 +60,8 @@ static enum may_have may_have(const struct frame *f, struct bytes site, const st
         share = log_shares_get(&f->log->shares, site, &record->owner);
     if (share == LOG_SHARE_LEFT)
         return DENIED;
+    if (of_person && !log_shares_known(&f->log->shares))
+        return NOT_HERE; /* who left is not known yet; whoever lacks it asks again */
     if (key_kind_restricted(record->kind) && !audience_has(&record->members, bytes_str(f->worker)))
         return DENIED;
     return share == LOG_SHARE_WITH || bytes_is(site, record->site) ? MAY_HAVE : NOT_HERE;

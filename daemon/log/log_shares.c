@@ -80,3 +80,18 @@ enum log_share log_shares_get(struct log_shares *shares, struct bytes site, cons
     pthread_mutex_unlock(&shares->mutex);
     return share;
 }
+
+void log_shares_set_known(struct log_shares *shares, bool known)
+{
+    pthread_mutex_lock(&shares->mutex);
+    shares->unknown = !known;
+    pthread_mutex_unlock(&shares->mutex);
+}
+
+bool log_shares_known(struct log_shares *shares)
+{
+    pthread_mutex_lock(&shares->mutex);
+    bool known = !shares->unknown;
+    pthread_mutex_unlock(&shares->mutex);
+    return known;
+}

@@ -24,10 +24,15 @@ struct log_shares {
     pthread_mutex_t mutex;
     struct log_share_row *rows; /* by person, then site */
     size_t count, cap;
+    bool unknown;               /* not all has been read yet: see log_shares_set_known */
 };
 
 void log_shares_init(struct log_shares *shares);
 void log_shares_release(struct log_shares *shares);
+/* A hub that was put back, or makes its views again, does not know at first who has left which team: until it does, it
+ * hands out no person's key. (Without a word of this it knows.) */
+void log_shares_set_known(struct log_shares *shares, bool known);
+bool log_shares_known(struct log_shares *shares);
 /* False: memory ran out. */
 bool log_shares_put(struct log_shares *shares, struct bytes site, const struct person_id *person,
                     enum log_share share);

@@ -167,6 +167,8 @@ static void looked(void *context)
         c->scan = !work->scanned;
     }
     bool more = !work->failed && (c->count > 0 || c->scan);
+    if (!work->failed && !more) /* all that the log held was folded once before anybody was looked at */
+        log_shares_set_known(event_log_shares(h->base.daemon->log), true);
     if (work->batch != NULL && !h->base.closing && record(h, work->batch)) {
         work->batch = NULL;
         c->busy = true;
@@ -237,16 +239,33 @@ static void load_share(struct log_shares *shares, struct views_txn *views, const
         put_with(shares, share.to[i], person);
 }
 
-/* What the views had when the hub ended: laptops ask for keys before all people have been looked at again. */
+/* Had the views all that the log has of this site? */
+static bool is_folded(struct views_txn *views, struct log_reader *reader, const char *site)
+{
+    struct log_head heads[SEEN_MAX];
+    struct views_cursor cursor;
+    struct seen held = {0};
+    const size_t count = log_heads(reader, bytes_str(site), heads);
+    for (size_t i = 0; i < count; i++)
+        seen_advance(&held, heads[i].at);
+    views_get_cursor(views, bytes_str(site), &cursor);
+    return seen_includes(&cursor.seen, &held);
+}
+
+/* What the views had when the hub ended: laptops ask for keys before all people have been looked at again. Where they
+ * had not all, nobody is given a person's key until they are. */
 static void load_shares(struct daemon *daemon)
 {
     struct views_txn views;
     struct felloe_error error;
     char site[SLUG_MAX + 1];
+    bool whole = true;
+    log_shares_set_known(event_log_shares(daemon->log), false);
     if (daemon->projector == NULL || views_read(projector_views(daemon->projector), &views, &error) != FELLOE_OK)
         return;
     struct log_reader *reader = log_reader_begin(daemon->log, &error);
     for (size_t i = 0; reader != NULL && log_site_at(reader, i, site); i++) {
+        whole = whole && is_folded(&views, reader, site);
         struct person_id from = PERSON_ID_NONE, person;
         while (views_next_share(&views, bytes_str(site), &from, &person)) {
             load_share(event_log_shares(daemon->log), &views, site, &person);
@@ -258,6 +277,7 @@ static void load_shares(struct daemon *daemon)
                 break;
         }
     }
+    log_shares_set_known(event_log_shares(daemon->log), reader != NULL && whole);
     log_reader_end(reader);
     views_end(&views);
 }
