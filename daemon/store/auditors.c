@@ -45,9 +45,12 @@ enum felloe_code auditors_load(struct auditors *out, const char *dir, struct fel
 
 static enum felloe_code save(const struct auditors *auditors, const char *dir, struct felloe_error *error)
 {
-    struct buffer out = {0};
+    struct buffer out = {0}, vault = {0};
     mp_put_bin(&out, auditors->public_key.b, sizeof auditors->public_key.b);
-    vault_put(&auditors->vault, &out);
+    vault_put(&auditors->vault, &vault); /* whose hash is over all that is before it in its buffer */
+    buffer_append(&out, vault.data, vault.len);
+    out.failed |= vault.failed;
+    buffer_release(&vault);
     enum felloe_code code = out.failed ? felloe_fail(error, FELLOE_FAILED, "out of memory")
                                        : file_write(dir, FILE_NAME, buffer_bytes(&out), error);
     buffer_release(&out);
