@@ -7,14 +7,20 @@
 #include "client/upkeep.h"
 #include "client/verbs.h"
 
-enum felloe_code ask_with_progress(struct cli *cli, const char *what, struct felloe_answer **out)
+static enum felloe_code ask_about(struct cli *cli, const char *what, const struct felloe_argument *arguments,
+                                  size_t count, struct felloe_answer **out)
 {
     struct progress progress;
     progress_init(&progress, what, cli->json);
     struct felloe_progress reports = progress_reports(&progress);
-    enum felloe_code code = cli_ask(cli, cli->verb->name, NULL, 0, &reports, out);
+    enum felloe_code code = cli_ask(cli, cli->verb->name, arguments, count, &reports, out);
     progress_end(&progress);
     return code;
+}
+
+enum felloe_code ask_with_progress(struct cli *cli, const char *what, struct felloe_answer **out)
+{
+    return ask_about(cli, what, NULL, 0, out);
 }
 
 /* What was looked at, a line a site. */
@@ -68,6 +74,36 @@ static void print_unreadable(const struct felloe_value *unreadable, bool at_hub)
     }
 }
 
+/* Whoever looks at the same position and reads out other words was told another story by the hub. */
+static enum felloe_code print_heads(struct cli *cli, const struct felloe_value *sites)
+{
+    struct table *table = table_new();
+    table_column(table, "site", COLUMN_PLAIN);
+    table_column(table, "up to", COLUMN_RIGHT);
+    table_column(table, "words, the same wherever the record is the same up to there", COLUMN_PLAIN);
+    for (size_t i = 0; i < felloe_value_count(sites); i++) {
+        const struct felloe_value *site = felloe_value_at(sites, i);
+        const char *head = felloe_value_text(felloe_value_get(site, "head"));
+        table_row(table);
+        table_cell(table, 0, felloe_value_text(felloe_value_get(site, "site")));
+        table_cell(table, 1, *head ? head : "-");
+        table_cell(table, 2, *head ? felloe_value_text(felloe_value_get(site, "words")) : "not here");
+    }
+    return table_print(table, &cli->error);
+}
+
+static void print_stories(const struct felloe_value *stories)
+{
+    for (size_t i = 0; i < felloe_value_count(stories); i++) {
+        const struct felloe_value *one = felloe_value_at(stories, i);
+        const char *same = felloe_value_text(felloe_value_get(one, "same_to"));
+        printf("%s: two stories: laptop %.8s has received another record at %s than this one%s%s%s\n",
+               felloe_value_text(felloe_value_get(one, "site")), felloe_value_text(felloe_value_get(one, "device")),
+               felloe_value_text(felloe_value_get(one, "position")), *same ? " (up to " : "", same,
+               *same ? " it is the same)" : "");
+    }
+}
+
 static enum felloe_code print_result(struct cli *cli, const struct felloe_value *summary, int64_t events, bool at_hub)
 {
     const struct felloe_value *problems = felloe_value_get(summary, "problems");
@@ -77,34 +113,63 @@ static enum felloe_code print_result(struct cli *cli, const struct felloe_value 
     }
     if (felloe_value_count(problems) == 0)
         printf("All %" PRId64 " events verify: every chain, hash, signature and position\n", events);
+    print_stories(felloe_value_get(summary, "stories"));
     print_unreadable(felloe_value_get(summary, "unreadable"), at_hub);
     putchar('\n');
-    return print_sites(cli, felloe_value_get(summary, "sites"));
+    enum felloe_code code = print_sites(cli, felloe_value_get(summary, "sites"));
+    putchar('\n');
+    return code == FELLOE_OK ? print_heads(cli, felloe_value_get(summary, "sites")) : code;
+}
+
+/* What is damaged comes first: it can be mended. */
+static enum felloe_code tell_outcome(struct cli *cli, const struct felloe_value *summary, bool at_hub)
+{
+    size_t count = felloe_value_count(felloe_value_get(summary, "problems"));
+    size_t stories = felloe_value_count(felloe_value_get(summary, "stories"));
+    if (count > 0)
+        return cli_fail(cli, FELLOE_DAMAGED,
+                        "%zu problem%s in %" PRId64 " events: stop felloed, then `felloe repair`; what it cannot prove "
+                        "comes back from %s",
+                        count, count == 1 ? "" : "s", felloe_value_integer(felloe_value_get(summary, "events")),
+                        at_hub ? "the laptops" : "the hub");
+    if (stories > 0)
+        return cli_fail(cli, FELLOE_DAMAGED,
+                        "nothing is damaged here, but %zu laptop%s another record: compare the words by phone (`felloe "
+                        "verify --at POSITION` on both), and tell who looks after the hub before anybody repairs "
+                        "anything",
+                        stories, stories == 1 ? " has" : "s have");
+    return FELLOE_OK;
 }
 
 static enum felloe_code run(struct cli *cli)
 {
     struct felloe_answer *answer;
-    enum felloe_code code = ask_with_progress(cli, "verifying", &answer);
+    const char *at = cli_option(cli, "at");
+    const struct felloe_argument about = {.name = "at", .kind = FELLOE_TEXT, .text = at};
+    enum felloe_code code = ask_about(cli, "verifying", &about, at != NULL, &answer);
     if (code != FELLOE_OK)
         return code;
     const struct felloe_value *summary = felloe_answer_summary(answer);
-    size_t count = felloe_value_count(felloe_value_get(summary, "problems"));
     int64_t events = felloe_value_integer(felloe_value_get(summary, "events"));
     bool at_hub = strcmp(felloe_value_text(felloe_value_get(summary, "role")), "hub") == 0;
     code = cli->json ? out_json(json_of(summary), &cli->error) : print_result(cli, summary, events, at_hub);
+    if (code == FELLOE_OK)
+        code = tell_outcome(cli, summary, at_hub);
     felloe_answer_free(answer);
-    if (code == FELLOE_OK && count > 0)
-        return cli_fail(cli, FELLOE_DAMAGED,
-                        "%zu problem%s in %" PRId64 " events: stop felloed, then `felloe repair`; what it cannot prove "
-                        "comes back from %s",
-                        count, count == 1 ? "" : "s", events, at_hub ? "the laptops" : "the hub");
     return code;
 }
+
+static const struct option_def options[] = {
+    {"at", "POSITION", "the words of this position (1.120), to compare with somebody who has received less, or more"},
+    OPTIONS_END,
+};
 
 const struct verb verb_verify = {
     "verify", GROUP_KEEP, "", "check every chain, hash, signature and position of the log",
     "Goes through the whole log, from the first event on, while everything goes on. Says which event is wrong, and\n"
     "how; the exit code is then 12, and `felloe repair` is what to do. Events that cannot be read because their key\n"
-    "is not here are listed, but are no damage.",
-    NULL, 0, 0, run};
+    "is not here are listed, but are no damage.\n"
+    "Compares what other laptops say of the record with what is here. Where the hub told two laptops two stories, both\n"
+    "laptops and the position are named (exit code 12 too), and there is nothing to repair. The words stand for the\n"
+    "whole record of a site up to a position: two people can compare them by phone.",
+    options, 0, 0, run};

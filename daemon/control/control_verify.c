@@ -14,6 +14,7 @@ struct verifying {
     struct control_request *request;
     struct felloe_error error;
     enum felloe_code code;
+    struct position at;
     struct verify_result result;
     struct buffer problems; /* texts, packed */
     uint32_t problem_count;
@@ -119,6 +120,7 @@ static void verify(struct control_request *request)
         .log = request->daemon->log,
         .keyring = request->daemon->keyring,
         .identity = &request->daemon->identity,
+        .at = v->at,
         .problem = note_problem,
         .unreadable = note_unreadable,
         .story = note_story,
@@ -213,5 +215,12 @@ void control_verb_VERIFY(struct control_request *request)
     v->request = request;
     request->state = v;
     request->release = release;
+    const struct bytes at = control_arg_text(request, "at");
+    if (at.len > 0 && (!position_parse(at, &v->at) || v->at.n == 0)) {
+        felloe_fail(&v->error, FELLOE_USAGE, "\"%.*s\" is no position: they look like 1.120", (int)at.len,
+                    (const char *)at.data);
+        control_fail(request, &v->error);
+        return;
+    }
     control_work(request, verify, answer, "verifying");
 }

@@ -239,8 +239,14 @@ static uint64_t count_events(struct verify_run *run)
 static void note_head(struct verify_run *run)
 {
     struct log_head heads[SEEN_MAX];
-    size_t count = log_heads(run->reader, bytes_str(run->site->site), heads);
-    run->site->head = count > 0 ? heads[count - 1] : (struct log_head){0};
+    const struct bytes site = bytes_str(run->site->site);
+    const struct position at = run->options->at;
+    struct log_head *head = &run->site->head;
+    size_t count = log_heads(run->reader, site, heads);
+    if (at.epoch == 0)
+        *head = count > 0 ? heads[count - 1] : (struct log_head){0};
+    else
+        head->at = log_hash_at(run->reader, site, at, &head->hash) ? at : (struct position){0};
 }
 
 static enum felloe_code verify_one(struct verify_run *run, uint32_t number, const char *name, struct verify_site *site)

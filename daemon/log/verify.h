@@ -21,7 +21,7 @@ struct verify_site {
     uint64_t sealed;      /* events whose key is not here: everything but their content was checked */
     uint64_t unreadable;  /* events that do not open, or are not well-formed */
     uint64_t heads;       /* of the log, told by others' events and compared */
-    struct log_head head; /* the newest of the log that is here; epoch 0: nothing is */
+    struct log_head head; /* the newest of the log that is here, or the one asked for; epoch 0: there is none */
     uint64_t problems;
 };
 
@@ -61,6 +61,7 @@ struct verify_options {
     struct event_log *log;
     struct keyring *keyring;
     const struct identity *identity;
+    struct position at; /* whose hash is wanted; epoch 0: the newest */
     /* Each problem in words: where, what. May be NULL. */
     void (*problem)(void *context, const char *text);
     /* At the end of each site, for each device that wrote such, and each why. May be NULL. */

@@ -45,7 +45,19 @@ struct feed_check {
     struct spoke *s;
     struct site *site;
     struct log_head head; /* runs along */
+    const char *why;      /* in words, behind the position, where it does not verify */
     bool forked;          /* a marker of an event that we never wrote */
+};
+
+#define NOT_SOUND "is not a sound entry, or there are more or fewer than told" /* until one is decoded that is */
+
+/* What follows the position of an entry, or of the head. */
+static const char *const stream_words[] = {
+    [STREAM_NEXT] = "cannot be taken in",
+    [STREAM_OLD] = "is an entry for the second time",
+    [STREAM_GAP] = "leaves out an entry that its laptop wrote before",
+    [STREAM_FORK] = "is not what its laptop wrote after the entry before it",
+    [STREAM_BAD] = "has seen less than its laptop had before",
 };
 
 static enum entries_result check_event(struct feed_check *c, const struct entry *entry, const struct event_clear *event)
@@ -60,7 +72,9 @@ static enum entries_result check_event(struct feed_check *c, const struct entry 
     struct stream *stream = streams_get(&down->streams, &entry->device, entry->incarnation);
     if (!stream)
         return ENTRIES_NO_MEMORY;
-    switch (stream_check(&stream->head, event, &entry->id)) {
+    const enum stream_verdict verdict = stream_check(&stream->head, event, &entry->id);
+    c->why = stream_words[verdict];
+    switch (verdict) {
     case STREAM_NEXT:
         return streams_advance(&down->streams, stream, event, &entry->id) ? ENTRIES_OK : ENTRIES_NO_MEMORY;
     case STREAM_OLD:
@@ -75,20 +89,30 @@ static enum entries_result check_entry(void *context, const struct entry *entry,
 {
     struct feed_check *c = context;
     enum entries_result result = ENTRIES_OK;
+    c->why = "";
     if (event) {
         result = check_event(c, entry, event);
     } else if (c->s->config.going_on != 0 || entry->seq > c->site->own.seq) {
         c->forked = true;
         result = ENTRIES_BAD;
     }
-    if (result == ENTRIES_OK)
+    if (result == ENTRIES_OK) {
         log_head_advance(&c->head, &entry->id);
+        c->why = NOT_SOUND;
+    }
     return result;
 }
 
-static bool same_head(const struct log_head *a, const struct log_head *b)
+/* What the hub signs has to be what it sent, after what it sent before. */
+static bool is_signed(struct feed_check *c, const struct msg_feed *feed)
 {
-    return position_compare(a->at, b->at) == 0 && memcmp(&a->hash, &b->hash, sizeof a->hash) == 0;
+    c->head.at.n--; /* the entry that is told of is the last one, if any */
+    c->why = "is signed for other entries than these and those before them";
+    const bool same = position_compare((struct position){c->head.at.epoch, c->head.at.n + 1}, feed->head.at) == 0 &&
+                      memcmp(&c->head.hash, &feed->head.hash, sizeof c->head.hash) == 0;
+    if (same)
+        c->why = "has not the hub's signature";
+    return same && verify_log_head(&c->s->config.hub_sign, site_name(c->site), &feed->head, &feed->signature);
 }
 
 /* The whole FEED as a batch, or NULL; then all stream heads are as before. */
@@ -101,8 +125,10 @@ static struct batch *check_feed(struct feed_check *c, const struct msg_feed *fee
         c->head = *from;
     else
         log_head_start(&c->head, site_name(c->site), feed->first.epoch);
+    c->why = "was to come next, and something else came";
     if (feed->first.epoch == 0 || feed->first.n != c->head.at.n + 1 || (!from && down->ahead.count == SEEN_MAX))
         return NULL;
+    c->why = NOT_SOUND;
     struct entries_form form = {.site = site_name(c->site),
                                 .count = feed->count,
                                 .key_count = feed->key_count,
@@ -115,8 +141,7 @@ static struct batch *check_feed(struct feed_check *c, const struct msg_feed *fee
     struct batch *batch;
     streams_begin(&down->streams);
     enum entries_result result = entries_decode(body, &form, &batch);
-    if (result == ENTRIES_OK && same_head(&c->head, &feed->head) &&
-        verify_log_head(&s->config.hub_sign, site_name(c->site), &feed->head, &feed->signature)) {
+    if (result == ENTRIES_OK && is_signed(c, feed)) {
         batch->epoch = feed->first.epoch;
         batch->first_n = feed->first.n;
         batch->head = feed->head;
@@ -145,20 +170,22 @@ static void commit(struct spoke *s, struct site *site, struct batch *batch)
     o->batch = batch;
 }
 
-static void feed_bad(struct spoke *s, struct site *site, bool forked)
+static void feed_bad(struct spoke *s, struct site *site, const struct feed_check *c)
 {
     struct download *down = &site->down;
+    char at[40];
     uint64_t pause = (uint64_t)BACKOFF_FIRST_MS << (down->failures < 10 ? down->failures : 10);
     down->failures++;
     down->retry_ms = s->now + (pause < BACKOFF_MAX_MS ? pause : BACKOFF_MAX_MS);
-    if (forked) {
+    if (c->forked) {
         receipt_forked(s, site);
         spoke_hello_soon(s);
     } else {
+        position_format((struct position){c->head.at.epoch, c->head.at.n + 1}, at);
         spoke_notice(s, site, NOTICE_BAD_FEED,
-                     "What the hub sent for '%s' does not verify and was not taken in. It is asked again; "
-                     "if this stays, tell who looks after the hub.",
-                     site->name);
+                     "What the hub sent for '%s' does not verify: %s %s. It is not taken in, and asked for again; if "
+                     "this stays, tell who looks after the hub.",
+                     site->name, at, c->why);
     }
 }
 
@@ -214,7 +241,7 @@ void download_on_feed(struct spoke *s, struct lent *body)
     if (batch)
         feed_good(s, site, batch);
     else if (!s->dead)
-        feed_bad(s, site, c.forked);
+        feed_bad(s, site, &c);
 }
 
 /* Our own log says that we never wrote what the hub has under our name: a second history, though every chain is whole.

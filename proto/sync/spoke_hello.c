@@ -89,6 +89,7 @@ static void send_hello(struct spoke *s)
         h->cursor_count = site->down.durable.count;
         memcpy(h->cursors, site->down.durable.at, sizeof h->cursors);
         site->hello_acked_seq = site->up.acked_seq;
+        site->hello_cursor = h->cursor_count > 0 ? h->cursors[h->cursor_count - 1].at : (struct position){0};
     }
     s->hello_request = spoke_send(s, MSG_HELLO, NULL);
     s->hello_sent_ms = s->now;
@@ -122,6 +123,7 @@ static void welcome_held(struct spoke *s, struct site *site, const struct welcom
 
 static void tell_verdict(struct spoke *s, struct site *site)
 {
+    char at[40];
     switch (site->verdict) {
     case SITE_OK:
         if (site->noticed && site->notice != NOTICE_BAD_FEED && !site->content_refused && !site->down.contradicted)
@@ -145,18 +147,37 @@ static void tell_verdict(struct spoke *s, struct site *site)
                      site->name);
         break;
     case SITE_SPLIT:
+        position_format(site->hello_cursor, at);
         spoke_notice(s, site, NOTICE_SPLIT,
-                     "The hub's record of '%s' differs from what it told us before. Nothing is exchanged for it; "
-                     "ask who looks after the hub.",
-                     site->name);
+                     "The hub's record of '%s' up to %s differs from what it told us before. Nothing is exchanged for "
+                     "it; ask who looks after the hub.",
+                     site->name, at);
         break;
     }
+}
+
+/* A hub that was put back says so (rewind). One that says that all is well, and has less than it had signed for when
+ * HELLO was sent, serves an old state: what it has there now, nobody can know. */
+static bool serves_old_state(struct spoke *s, struct site *site, const struct welcome_site *w)
+{
+    char now[40], before[40];
+    if (w->verdict != SITE_OK || position_compare(site->hello_cursor, w->head) <= 0)
+        return false;
+    position_format(w->head, now);
+    position_format(site->hello_cursor, before);
+    if (site->noticed && site->notice != NOTICE_SPLIT)
+        spoke_notice_clear(s, site);
+    spoke_notice(s, site, NOTICE_SPLIT,
+                 "The hub's record of '%s' ends at %s, and it had told this laptop up to %s: an old state. Nothing is "
+                 "exchanged for it; ask who looks after the hub.",
+                 site->name, now, before);
+    return true;
 }
 
 static void welcome_site(struct spoke *s, struct site *site, const struct welcome_site *w)
 {
     site->greeted = true;
-    site->verdict = w->verdict;
+    site->verdict = serves_old_state(s, site, w) ? SITE_SPLIT : w->verdict;
     site->next_incarnation = w->next_incarnation;
     if (position_compare(w->head, site->head) > 0 || w->verdict == SITE_REWIND)
         site->head = w->head;

@@ -156,6 +156,7 @@ struct site {
     struct stream_head own;
     uint64_t shared_seq;
     uint64_t hello_acked_seq;       /* what a receipt was verified for when the last HELLO was sent */
+    struct position hello_cursor;   /* … and the newest position that it said was received */
     int64_t oldest_waiting_ms;
     struct position head;
     enum site_verdict verdict;

@@ -19,6 +19,7 @@ static struct message message;
 static struct line line;
 static uint64_t now;
 static uint32_t told_incarnation;
+static struct position refilled_to; /* the hub's newest position once laptops have refilled it; epoch 0: never */
 static uint64_t greeted, asked_offer; /* requests of the latest HELLO and OFFER */
 
 static inline void make_spoke(uint64_t shared)
@@ -43,6 +44,7 @@ static inline int set_up(void **state)
     log_ = store_add_site(&hubs, SITE);
     others_head = (struct stream_head){0};
     now = 1000;
+    refilled_to = (struct position){0};
     make_spoke(0);
     return 0;
 }
@@ -220,7 +222,8 @@ static inline const char *welcome_of(uint64_t request, enum site_verdict verdict
                                                      .held_seq = held,
                                                      .held_id = id,
                                                      .held_receipt = receipt_for(held, &id),
-                                                     .head = store_head(log_, 1).at};
+                                                     .head = refilled_to.epoch > 0 ? refilled_to
+                                                                                   : store_head(log_, 1).at};
     return hub_sends(MSG_WELCOME, request, NULL);
 }
 static inline const char *welcome(uint64_t request, uint64_t held)

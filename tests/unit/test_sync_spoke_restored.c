@@ -94,6 +94,7 @@ static void what_the_hub_lacks_is_brought_back_epoch_by_epoch(void **state)
     says(offered(6, 4, 0), "read-offer 4.1 max 65536");
     says(read_offer(4, 1, 65536), "OFFER#7 4.1+2");
     says(offered(7, 4, 2), "HELLO#8 own 1 waiting 1"); /* no upload before the hub says that all is well */
+    refilled_to = (struct position){4, 2};
     says(welcome(8, 0), "notice clear; read 1 max 16384");
 }
 
