@@ -442,8 +442,8 @@ static void write_hub(FILE *out, const struct config *config)
             "advertise = %s\n\n"
             "; How many hours a ticket is good for, unless the invitation says otherwise.\n"
             "ticket_hours = %u\n\n"
-            "; A laptop that has not heard from this hub for so many hours shows no record until it has; recording goes\n"
-            "; on. 0: there is no such lease.\n"
+            "; A laptop that has not heard from this hub for so many hours shows no record until it has; recording\n"
+            "; goes on. 0: there is no such lease.\n"
             "lease_hours = %u\n\n"
             "; Users of this system who may invite, revoke, erase, and read who looked at what; root may always.\n"
             "administrators =%s\n\n"
@@ -471,9 +471,9 @@ static void write_spoke(FILE *out, const struct config *config)
 static void write_users(FILE *out, const struct config *config)
 {
     fputs("\n[users]\n"
-          "; Users of this system who may speak to the daemon, and the workers whom each may act as (the first is who\n"
-          "; records unless it is said): amy = amy-okafor. The owner of this directory and root may always, as anybody\n"
-          "; unless they have a line here.\n",
+          "; Users of this system who may speak to the daemon, and the workers whom each may act as (the first is\n"
+          "; who records unless it is said): amy = amy-okafor. The owner of this directory and root may always, as\n"
+          "; anybody unless they have a line here.\n",
           out);
     for (uint32_t i = 0; i < config->user_count; i++) {
         fprintf(out, "%s =", config->users[i].name);
@@ -493,7 +493,8 @@ enum felloe_code config_write(const struct config *config, const char *dir, stru
         return felloe_fail(error, FELLOE_FAILED, "out of memory while writing the configuration");
     fprintf(out,
             "; Felloe's configuration of this directory. Check it with: felloed --dir DIR --check\n"
-            "; After a change, kill -HUP the daemon (log, site, ticket_hours, lease_hours) or start it again (the rest).\n\n"
+            "; After a change, kill -HUP the daemon (log, site, ticket_hours, lease_hours, administrators, users) or\n"
+            "; start it again (the rest).\n\n"
             "[felloe]\n"
             "; What this directory is: hub or spoke. Decided when it was made.\n"
             "role = %s\n\n"
@@ -501,11 +502,11 @@ enum felloe_code config_write(const struct config *config, const char *dir, stru
             "log = %s\n\n"
             "; The local socket that `felloe` speaks to; empty: felloe.sock in this directory.\n"
             "socket = %s\n\n"
-            "; A group whose members may open that socket, too, where it lies outside of this directory; which of them\n"
-            "; may speak to the daemon is said in [users] below.\n"
+            "; A group whose members may open that socket, too, where it lies outside of this directory; which of\n"
+            "; them may speak to the daemon is said in [users] below.\n"
             "socket_group = %s\n\n"
-            "; What opens the record here: passphrase, file:PATH, credential:NAME (of systemd), or none. Decided when the\n"
-            "; directory was made; PATH and NAME may be changed when the key file has moved.\n"
+            "; What opens the record here: passphrase, file:PATH, credential:NAME (of systemd), or none. Decided when\n"
+            "; the directory was made; PATH and NAME may be changed when the key file has moved.\n"
             "unlock = %s\n\n",
             config->role == ROLE_HUB ? "hub" : "spoke", levels[config->level], config->socket,
             config->socket_group, config->unlock);

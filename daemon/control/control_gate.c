@@ -118,8 +118,8 @@ static enum felloe_code check_session(const struct daemon *daemon, int64_t uid, 
                            "The user %s administers this hub and is no worker: [users] in felloe.conf says who reads "
                            "and records",
                            name_of(uid, name));
-    if (user != NULL && daemon->config.role == ROLE_SPOKE && vault_way_of(daemon->config.unlock) == VAULT_WAY_PASSPHRASE &&
-        !daemon->identity.locked && !may_be(user, bytes_str(daemon->worker)))
+    if (user != NULL && daemon->config.role == ROLE_SPOKE && !daemon->identity.locked &&
+        vault_way_of(daemon->config.unlock) == VAULT_WAY_PASSPHRASE && !may_be(user, bytes_str(daemon->worker)))
         return felloe_fail(error, FELLOE_DENIED,
                            "%s has unlocked this laptop, and the user %s may not act as %s. felloe lock, then felloe "
                            "unlock --worker %s",

@@ -366,7 +366,8 @@ static void prepare(struct control_request *request)
 {
     struct recording *r = request->state;
     struct reading reading;
-    struct preparing p = {.daemon = request->daemon, .request = request, .drafts = &r->drafts, .reading = &reading, .behind = r->behind,
+    struct preparing p = {.daemon = request->daemon, .request = request, .drafts = &r->drafts,
+                          .reading = &reading, .behind = r->behind,
                           .final = r->final, .r = malloc(sizeof *p.r)};
     if (!p.r) {
         felloe_fail(&r->error, FELLOE_FAILED, "Memory ran out.");

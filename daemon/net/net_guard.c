@@ -25,7 +25,8 @@
 /* Nor are heartbeats: a few hundred bytes a minute. So, once in as long, what is left over is forgiven. */
 #define STRAY    (16u * 1024)
 #define STRAY_MS 60000u
-/* Who holds less is not cut off: it is messages of others that nobody has taken yet. Until then, ZeroMQ reads slowly. */
+/* Who holds less is not cut off: what is held are messages that nobody has taken yet. Until then, ZeroMQ reads slowly.
+ */
 #define CUT_MIN   (2u * 1024 * 1024)
 #define SLOWLY_NS 5000000
 /* After this much was held, memory is given back to the system. */

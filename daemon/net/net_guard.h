@@ -18,7 +18,7 @@ struct net_guard;
 /* Of the connections to this address, tcp://HOST:PORT. NULL when memory ran out, or this program's recv is not used. */
 struct net_guard *net_guard_new(struct uv_loop_s *loop, const char *endpoint);
 void net_guard_free(struct net_guard *guard); /* after ZeroMQ has closed the connections; NULL is fine */
-/* A whole message came by this connection (a descriptor), so many bytes on the wire, from this device (NULL: not one). */
+/* A whole message came by this connection (a descriptor), so many bytes on the wire, from this device (NULL: none). */
 void net_guard_heard(struct net_guard *guard, int fd, size_t wire, const struct device_id *device, uint64_t now_ms);
 /* Whether something is held of connections that are no more, which nobody will hear of one by one. */
 bool net_guard_remembers(struct net_guard *guard);
