@@ -72,6 +72,10 @@ struct device_record {
     char sites[SITES_MAX][SLUG_MAX + 1];
     uint32_t site_count;
     int64_t joined_ms, revoked_ms; /* revoked_ms 0: it is not */
+    /* Its keys change (REKEY): rekeyed_ms is when it asked, 0: they do not. Zeros where there are none. */
+    int64_t rekeyed_ms;
+    struct box_public next_box, box_before; /* that it asked for; that it had before the present one */
+    uint8_t next_curve[32];
     char why[LABEL_MAX + 1];
 };
 
@@ -106,6 +110,7 @@ enum log_job_kind {
     LOG_KEEP_KEYS,    /* new_keys */
     LOG_ADD_SITE,     /* site (and its key in new_keys, at the hub) */
     LOG_PUT_DEVICE,   /* hub: device */
+    LOG_REKEY,        /* hub: device's keys alone, into its record as it is; device is then all of that */
     LOG_PUT_TICKET,   /* hub: ticket */
     LOG_ADMIT,        /* hub: device and ticket in one transaction: a join */
     LOG_KEEP_ASIDE,   /* hub: batch of a revoked device; aside. See log_aside.h for these three */

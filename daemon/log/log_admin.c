@@ -2,7 +2,7 @@
 /* Sites, devices and tickets: LOG_ADD_SITE, LOG_PUT_DEVICE, LOG_PUT_TICKET, LOG_ADMIT, and their readers.
  *
  *   device  array of 14: version, sign, box, curve, label, worker, name, role, agency, sites (array), joined, revoked,
- *           why, check
+ *           why, check; of 18 once its keys have changed: why, rekeyed, next box, next curve, box before, check
  *   ticket  array of 11: version, worker, name, role, agency, sites (array), made, expires, used, used by, check
  *
  * check: a hash of the row's key and of all before it. Nothing else in the log tells when a bit of these was turned
@@ -67,9 +67,14 @@ static void read_label(struct mp_reader *r, char *out, size_t size)
         mp_fail(r);
 }
 
+static bool has_other_keys(const struct device_record *d)
+{
+    return d->rekeyed_ms != 0 || !sodium_is_zero(d->box_before.b, sizeof d->box_before.b);
+}
+
 static void write_device(const struct device_record *d, struct buffer *b)
 {
-    mp_put_array(b, 14);
+    mp_put_array(b, has_other_keys(d) ? 18 : 14);
     mp_put_uint(b, ROW_VERSION);
     mp_put_bin(b, d->sign.b, sizeof d->sign.b);
     mp_put_bin(b, d->box.b, sizeof d->box.b);
@@ -83,6 +88,12 @@ static void write_device(const struct device_record *d, struct buffer *b)
     mp_put_int(b, d->joined_ms);
     mp_put_int(b, d->revoked_ms);
     mp_put_text(b, d->why);
+    if (has_other_keys(d)) {
+        mp_put_int(b, d->rekeyed_ms);
+        mp_put_bin(b, d->next_box.b, sizeof d->next_box.b);
+        mp_put_bin(b, d->next_curve, sizeof d->next_curve);
+        mp_put_bin(b, d->box_before.b, sizeof d->box_before.b);
+    }
     put_check(b, bytes_of(d->device.b, sizeof d->device.b));
 }
 
@@ -94,7 +105,7 @@ bool log_read_device(struct mp_reader *r, struct store_item item, struct device_
     if (item.key.len != sizeof d->device.b || !mp_next(r))
         return false;
     memcpy(d->device.b, item.key.data, sizeof d->device.b);
-    mp_array(r, 14, 14);
+    uint32_t count = mp_array(r, 14, 18);
     mp_uint(r, ROW_VERSION);
     mp_fixed(r, d->sign.b, sizeof d->sign.b);
     mp_fixed(r, d->box.b, sizeof d->box.b);
@@ -108,6 +119,12 @@ bool log_read_device(struct mp_reader *r, struct store_item item, struct device_
     d->joined_ms = mp_int(r, INT64_MIN, INT64_MAX);
     d->revoked_ms = mp_int(r, INT64_MIN, INT64_MAX);
     read_label(r, d->why, sizeof d->why);
+    if (count == 18) {
+        d->rekeyed_ms = mp_int(r, 0, INT64_MAX);
+        mp_fixed(r, d->next_box.b, sizeof d->next_box.b);
+        mp_fixed(r, d->next_curve, sizeof d->next_curve);
+        mp_fixed(r, d->box_before.b, sizeof d->box_before.b);
+    }
     mp_fixed(r, check, sizeof check);
     return mp_done(r) && check_holds(item, check);
 }
@@ -231,6 +248,24 @@ enum felloe_code log_run_device(struct event_log *log, struct log_job *job)
     struct buffer row = {0};
     write_device(job->device, &row);
     return put_row(log, job, T_DEVICES, bytes_of(job->device->device.b, sizeof job->device->device.b), &row);
+}
+
+/* Whoever asked for it read the record some time ago: what was changed of it since (it was revoked, say) stays. */
+enum felloe_code log_run_rekey(struct event_log *log, struct log_job *job)
+{
+    const struct device_record wanted = *job->device;
+    enum felloe_code code = log_write_device(log, &wanted.device, job->device);
+    if (code != FELLOE_OK)
+        return felloe_fail(&job->error, code, "the device is not in the log");
+    job->device->box = wanted.box;
+    memcpy(job->device->curve, wanted.curve, sizeof wanted.curve);
+    job->device->rekeyed_ms = wanted.rekeyed_ms;
+    job->device->next_box = wanted.next_box;
+    memcpy(job->device->next_curve, wanted.next_curve, sizeof wanted.next_curve);
+    job->device->box_before = wanted.box_before;
+    struct buffer row = {0};
+    write_device(job->device, &row);
+    return put_row(log, job, T_DEVICES, bytes_of(wanted.device.b, sizeof wanted.device.b), &row);
 }
 
 enum felloe_code log_run_ticket(struct event_log *log, struct log_job *job)

@@ -260,6 +260,7 @@ enum felloe_code log_run_restore_own(struct event_log *log, struct log_job *job)
 enum felloe_code log_run_keys(struct event_log *log, struct log_job *job);
 enum felloe_code log_run_add_site(struct event_log *log, struct log_job *job);
 enum felloe_code log_run_device(struct event_log *log, struct log_job *job);
+enum felloe_code log_run_rekey(struct event_log *log, struct log_job *job);
 enum felloe_code log_run_ticket(struct event_log *log, struct log_job *job);
 enum felloe_code log_run_offer(struct event_log *log, struct log_job *job);
 enum felloe_code log_run_next_epoch(struct event_log *log, struct log_job *job);

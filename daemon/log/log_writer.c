@@ -25,6 +25,7 @@ static const struct {
     [LOG_KEEP_OFFER] = {log_run_offer, false},  [LOG_NEXT_EPOCH] = {log_run_next_epoch, false},
     [LOG_GOING_ON] = {log_run_going_on, false}, [LOG_GO_ON] = {log_run_go_on, false},
     [LOG_KEEP_KEYS] = {log_run_keys, false},    [LOG_ADD_SITE] = {log_run_add_site, false},
+    [LOG_REKEY] = {log_run_rekey, false},
     [LOG_PUT_DEVICE] = {log_run_device, false}, [LOG_PUT_TICKET] = {log_run_ticket, false},
     [LOG_ADMIT] = {log_run_admit, false},       [LOG_RESTORE_OWN] = {log_run_restore_own, false},
     [LOG_LET_GO] = {log_run_let_go, false},     [LOG_KEEP_ASIDE] = {log_run_keep_aside, false},

@@ -221,8 +221,37 @@ void driver_work_end(struct driver *driver)
     driver->under_way--;
 }
 
+bool driver_pairs(const struct box_secret *const own[3], const struct box_public *const theirs[3],
+                  struct box_pairs *out)
+{
+    out->count = 0;
+    for (size_t i = 0; i < 3; i++)
+        for (size_t j = 0; j < 3; j++) {
+            bool there = !sodium_is_zero(own[i]->b, sizeof own[i]->b) && !sodium_is_zero(theirs[j]->b, sizeof theirs[j]->b);
+            if (there && box_shared_of(&out->at[out->count], theirs[j], own[i]))
+                out->count++;
+            else if (i + j == 0)
+                return false;
+        }
+    return true;
+}
+
+/* The reader is at the record. */
+static bool unwrap_one(struct mp_reader *r, struct bytes record, const struct box_pairs *pairs, struct key_record *out)
+{
+    for (size_t i = 0; i < pairs->count; i++) {
+        if (i > 0) {
+            mp_reader_init(r, record);
+            mp_next(r);
+        }
+        if (key_record_unwrap(r, &pairs->at[i], out))
+            return true;
+    }
+    return false;
+}
+
 struct key_record *driver_unwrap(struct driver *driver, struct bytes records, uint32_t count,
-                                 const struct box_shared *shared, size_t *opened)
+                                 const struct box_pairs *pairs, size_t *opened)
 {
     *opened = 0;
     struct key_record *keys = count > 0 ? calloc(count, sizeof *keys) : NULL;
@@ -235,7 +264,7 @@ struct key_record *driver_unwrap(struct driver *driver, struct bytes records, ui
         if (!mp_next(r))
             break;
         size_t used = mp_object(r).len; /* one record that cannot be opened does not spoil those after it */
-        if (key_record_unwrap(r, shared, &keys[*opened]))
+        if (unwrap_one(r, bytes_of(rest.data, used), pairs, &keys[*opened]))
             ++*opened;
         else
             report(LEVEL_WARNING, "a key that came along could not be opened");

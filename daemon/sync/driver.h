@@ -42,6 +42,15 @@ void driver_site_status(struct driver *driver, struct bytes site, struct site_li
 /* Last heard and waiting of a device (hub: from itself; spoke: from the last WELCOME). False when unknown. */
 bool driver_device_heard(struct driver *driver, const struct device_id *device, struct device_heard *out);
 
+/* A laptop's own keys change (felloe rekey). False: they could not be kept, and nothing is different. Otherwise the hub
+ * is asked now or as soon as it is there, and the daemon begins again with the new ones. */
+#define REKEY_TEXT_MAX 200
+enum rekey_state { REKEY_NONE, REKEY_PENDING, REKEY_DONE };
+bool driver_rekey_begin(struct driver *driver, struct felloe_error *error);
+enum rekey_state driver_rekey_state(struct driver *driver, char refused[REKEY_TEXT_MAX]); /* refused: why, or "" */
+/* The hub has another CURVE key: pinned, and the daemon begins again with it. */
+bool driver_pin_hub(struct driver *driver, const uint8_t curve[32], struct felloe_error *error);
+
 /* Hub only. The records are durable already; the live allow-list and machine follow at once. */
 void driver_ticket_added(struct driver *driver, const struct ticket_record *ticket);
 void driver_device_changed(struct driver *driver, const struct device_record *device);

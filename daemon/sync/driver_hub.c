@@ -127,8 +127,8 @@ void driver_hub_leave_out_keys(struct hub_driver *h, const char *site, const str
 static void keep(struct hub_driver *h, struct hub_output *output, enum log_job_kind kind)
 {
     struct driver_job *job = driver_job_new(&h->base, kind, output->site, kept);
-    const struct box_shared *shared = driver_hub_box(h, &output->device);
-    if (job == NULL || shared == NULL) {
+    const struct box_pairs *pairs = driver_hub_pairs(h, &output->device);
+    if (job == NULL || pairs == NULL) {
         free(job);
         driver_restart(&h->base, "out of memory");
         return;
@@ -142,7 +142,7 @@ static void keep(struct hub_driver *h, struct hub_output *output, enum log_job_k
     job->ticket = output->ticket;
     job->job.batch = output->batch;
     output->batch = NULL;
-    job->job.new_keys = driver_unwrap(&h->base, keys, key_count, shared, &job->job.new_key_count);
+    job->job.new_keys = driver_unwrap(&h->base, keys, key_count, pairs, &job->job.new_key_count);
     driver_hub_leave_out_keys(h, job->job.site, &output->device, job->job.new_keys, &job->job.new_key_count);
     driver_job_submit(job);
 }
@@ -206,14 +206,15 @@ static void probe_log(struct hub_driver *h)
 
 static bool brings_something(enum message_kind kind)
 {
-    return kind == MSG_PUSH || kind == MSG_OFFER || kind == MSG_JOIN;
+    return kind == MSG_PUSH || kind == MSG_OFFER || kind == MSG_JOIN || kind == MSG_REKEY;
 }
 
 /* True when the driver itself has answered: a ticket's holder, a disk that is full. */
 static bool answer_here(struct hub_driver *h, uint64_t peer, const struct net_key *key, struct bytes header)
 {
     bool full = event_log_full(h->base.daemon->log);
-    if (key->kind != NET_KEY_TICKET && !full)
+    bool rekey = key->kind == NET_KEY_DEVICE && message_kind_of(header) == MSG_REKEY;
+    if (key->kind != NET_KEY_TICKET && !full && !rekey)
         return false; /* the machine knows what a revoked one may */
     struct message *message = &h->message;
     bool well_formed = message_decode(header, message);
@@ -223,8 +224,10 @@ static bool answer_here(struct hub_driver *h, uint64_t peer, const struct net_ke
                           "The hub's disk is full. What is on this laptop is safe and is shared once there is room.");
         return true;
     }
+    if (rekey && well_formed)
+        rekey_asked(h, peer, key);
     if (key->kind != NET_KEY_TICKET)
-        return false;
+        return rekey && well_formed;
     if (well_formed && message->kind == MSG_JOIN)
         enrol(h, peer, key);
     else
@@ -237,7 +240,10 @@ static void on_message(void *context, uint64_t peer, const struct net_key *key, 
 {
     struct hub_driver *h = context;
     h->last_contact_ms = clock_wall_ms();
-    if (h->machine == NULL || h->base.restarting || answer_here(h, peer, key, header))
+    if (h->machine == NULL || h->base.restarting)
+        return;
+    rekey_look(h, key);
+    if (answer_here(h, peer, key, header))
         return;
     struct hub_input input = {.kind = HUB_MESSAGE,
                               .wall_ms = h->last_contact_ms,
@@ -383,6 +389,7 @@ static void close_hub(struct driver *driver)
     if (h->boxes != NULL)
         sodium_memzero(h->boxes, h->box_count * sizeof *h->boxes);
     free(h->boxes);
+    free(h->rekeys);
 }
 
 static void tick(struct driver *driver)

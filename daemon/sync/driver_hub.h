@@ -7,16 +7,25 @@
  *   driver_hub_read.c  ranges, keys and hashes read for the machine on the thread pool
  *   driver_hub_copy.c  people who are with several sites: copies of their entries
  *   driver_hub_refill.c  what a hub that was set back gets back: entries, keys, and an epoch to go on in
- *   enrol.c            a ticket's holder becomes a device */
+ *   enrol.c            a ticket's holder becomes a device
+ *   rekey_hub.c        a device's keys change */
 #ifndef FELLOE_DAEMON_DRIVER_HUB_H
 #define FELLOE_DAEMON_DRIVER_HUB_H
 
 #include "daemon/sync/driver_inside.h"
 
-/* The precomputed secret between the hub and one device. */
+/* The precomputed secrets between the hub and one device. */
 struct hub_box {
     struct device_id device;
-    struct box_shared shared;
+    struct box_pairs pairs;
+};
+
+/* A device whose keys change: the CURVE key whose first use makes it so, or else the time. */
+struct hub_rekey {
+    struct device_id device;
+    uint8_t next_curve[32];
+    int64_t until_ms;
+    bool under_way;
 };
 
 struct enrolment;
@@ -49,6 +58,8 @@ struct hub_driver {
     struct hub_outputs outputs;
     struct hub_box *boxes;
     size_t box_count, box_cap;
+    struct hub_rekey *rekeys; /* devices whose keys change */
+    size_t rekey_count, rekey_cap;
     struct enrolment *enrolments; /* under way */
     struct message message;       /* large; for what the driver itself reads and writes */
     int64_t last_contact_ms;
@@ -73,7 +84,12 @@ static inline struct hub_driver *hub_of(struct driver *driver)
 
 void driver_hub_step(struct hub_driver *h, struct hub_input *input);
 /* NULL when the device is not known. */
-const struct box_shared *driver_hub_box(const struct hub_driver *h, const struct device_id *device);
+const struct box_pairs *driver_hub_pairs(const struct hub_driver *h, const struct device_id *device);
+static inline const struct box_shared *driver_hub_box(const struct hub_driver *h, const struct device_id *device)
+{
+    const struct box_pairs *pairs = driver_hub_pairs(h, device);
+    return pairs != NULL ? &pairs->at[0] : NULL;
+}
 /* Lets a device in (or, when it is revoked, out): allow-list, machine and box. */
 bool driver_hub_admit(struct hub_driver *h, const struct device_record *device);
 /* Takes over header and body. */
@@ -108,6 +124,13 @@ bool driver_hub_copy_open(struct hub_driver *h);
 void driver_hub_copy_close(struct hub_driver *h);
 bool driver_hub_refill_open(struct hub_driver *h);
 void driver_hub_refill_close(struct hub_driver *h);
+
+/* h->message holds a REKEY that came by this connection. */
+void rekey_asked(struct hub_driver *h, uint64_t peer, const struct net_key *key);
+/* A message came with this device's key: when it is the new one, or the time is over, the old one goes. */
+void rekey_look(struct hub_driver *h, const struct net_key *key);
+/* What the record says of its keys: both CURVE keys are admitted while they change. False when memory ran out. */
+bool rekey_admit(struct hub_driver *h, const struct device_record *device);
 
 /* h->message holds a JOIN that came by this connection, with this ticket's key. */
 void enrol(struct hub_driver *h, uint64_t peer, const struct net_key *ticket);

@@ -8,15 +8,15 @@
 
 /* ---- devices ---- */
 
-const struct box_shared *driver_hub_box(const struct hub_driver *h, const struct device_id *device)
+const struct box_pairs *driver_hub_pairs(const struct hub_driver *h, const struct device_id *device)
 {
     for (size_t i = 0; i < h->box_count; i++)
         if (device_id_equal(&h->boxes[i].device, device))
-            return &h->boxes[i].shared;
+            return &h->boxes[i].pairs;
     return NULL;
 }
 
-static bool put_box(struct hub_driver *h, const struct device_record *device, const struct box_shared *shared)
+static bool put_box(struct hub_driver *h, const struct device_record *device, const struct box_pairs *pairs)
 {
     size_t at = 0;
     while (at < h->box_count && !device_id_equal(&h->boxes[at].device, &device->device))
@@ -29,10 +29,17 @@ static bool put_box(struct hub_driver *h, const struct device_record *device, co
         h->boxes = boxes;
         h->box_cap = cap;
     }
-    h->boxes[at] = (struct hub_box){device->device, *shared};
+    h->boxes[at] = (struct hub_box){device->device, *pairs};
     if (at == h->box_count)
         h->box_count++;
     return true;
+}
+
+static bool make_pairs(const struct identity *me, const struct device_record *device, struct box_pairs *out)
+{
+    const struct box_secret *const own[] = {&me->box_secret, &me->box_before, &me->box_next};
+    const struct box_public *const theirs[] = {&device->box, &device->next_box, &device->box_before};
+    return driver_pairs(own, theirs, out);
 }
 
 bool driver_hub_admit(struct hub_driver *h, const struct device_record *device)
@@ -40,7 +47,7 @@ bool driver_hub_admit(struct hub_driver *h, const struct device_record *device)
     bool revoked = device->revoked_ms != 0;
     struct net_key key = {.kind = revoked ? NET_KEY_REVOKED : NET_KEY_DEVICE, .device = device->device};
     memcpy(key.curve, device->curve, sizeof key.curve);
-    struct box_shared shared;
+    struct box_pairs pairs;
     struct bytes sites[SITES_MAX];
     for (uint32_t i = 0; i < device->site_count; i++)
         sites[i] = bytes_str(device->sites[i]);
@@ -49,12 +56,12 @@ bool driver_hub_admit(struct hub_driver *h, const struct device_record *device)
     if (h->net == NULL) /* closing */
         return true;
     /* A key that nothing can be sealed to must not keep the hub from serving all the others. */
-    if (!box_shared_of(&shared, &device->box, &h->base.daemon->identity.box_secret)) {
+    if (!make_pairs(&h->base.daemon->identity, device, &pairs)) {
         report(LEVEL_ERROR, "a device's record holds a key that is none: it is not let in");
         return true;
     }
-    bool fine = put_box(h, device, &shared) && net_hub_admit(h->net, &key);
-    sodium_memzero(&shared, sizeof shared);
+    bool fine = put_box(h, device, &pairs) && net_hub_admit(h->net, &key) && rekey_admit(h, device);
+    sodium_memzero(&pairs, sizeof pairs);
     if (!fine)
         return false;
     if (h->machine == NULL)

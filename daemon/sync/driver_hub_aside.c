@@ -98,10 +98,10 @@ struct key_record *driver_aside_keys(struct driver *driver, const struct device_
     struct gathering g = {0};
     struct key_record *keys = NULL;
     *count = 0;
-    const struct box_shared *shared = driver_hub_box(h, device);
+    const struct box_pairs *pairs = driver_hub_pairs(h, device);
     struct log_reader *reader = log_reader_begin(driver->daemon->log, NULL);
-    if (reader != NULL && shared != NULL && log_aside_keys(reader, device, bytes_str(site), gather, &g))
-        keys = driver_unwrap(driver, buffer_bytes(&g.records), g.count, shared, count);
+    if (reader != NULL && pairs != NULL && log_aside_keys(reader, device, bytes_str(site), gather, &g))
+        keys = driver_unwrap(driver, buffer_bytes(&g.records), g.count, pairs, count);
     log_reader_end(reader);
     buffer_release(&g.records);
     if (keys != NULL)

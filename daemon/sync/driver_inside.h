@@ -84,8 +84,20 @@ void driver_job_end(struct driver_job *job);
 bool driver_work(struct driver *driver, loop_call work, loop_call done, void *context);
 void driver_work_end(struct driver *driver);
 
+/* The shared secrets of two whose keys may be about to change: each of the one's with each of the other's. The first is
+ * what is wrapped with now; what came is opened with whichever fits. */
+#define BOX_PAIRS_MAX 9
+struct box_pairs {
+    struct box_shared at[BOX_PAIRS_MAX];
+    size_t count;
+};
+/* Of up to three keys on each side, the present one first; what is all zeros does not count. False when the present
+ * ones do not make a pair. */
+bool driver_pairs(const struct box_secret *const own[3], const struct box_public *const theirs[3],
+                  struct box_pairs *out);
+
 /* Opens `count` key records. Those that cannot be opened are left out, with a report: whoever needs them asks again. */
 struct key_record *driver_unwrap(struct driver *driver, struct bytes records, uint32_t count,
-                                 const struct box_shared *shared, size_t *opened);
+                                 const struct box_pairs *pairs, size_t *opened);
 
 #endif

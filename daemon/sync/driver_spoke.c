@@ -54,6 +54,7 @@ static void heard(struct spoke_driver *s, const struct msg_welcome *welcome)
     s->peer_count = welcome->peer_count < WELCOME_PEERS_MAX ? welcome->peer_count : WELCOME_PEERS_MAX;
     memcpy(s->peers, welcome->peers, s->peer_count * sizeof s->peers[0]);
     terms_take(s->base.daemon, welcome->terms);
+    rekey_welcomed(s);
 }
 
 /* ---- outputs ---- */
@@ -115,16 +116,18 @@ static void perform_all(struct spoke_driver *s)
 
 /* ---- the network ---- */
 
-static void on_message(void *context, struct bytes header, struct lent *body)
+void driver_spoke_on_message(void *context, struct bytes header, struct lent *body)
 {
     struct spoke_driver *s = context;
     s->last_contact_ms = clock_wall_ms();
+    if (rekey_answered(s, header))
+        return;
     struct spoke_input input = {.kind = SPOKE_MESSAGE, .header = header, .body = *body};
     *body = (struct lent){0};
     driver_spoke_step(s, &input);
 }
 
-static void on_link(void *context, enum net_link link)
+void driver_spoke_on_link(void *context, enum net_link link)
 {
     struct spoke_driver *s = context;
     static const char *const words[] = {
@@ -140,6 +143,7 @@ static void on_link(void *context, enum net_link link)
         projector_deny_nothing(s->base.daemon->projector);
     struct spoke_input input = {.kind = link == NET_UP ? SPOKE_UP : SPOKE_DOWN};
     driver_spoke_step(s, &input);
+    rekey_linked(s, link);
 }
 
 /* ---- life ---- */
@@ -223,19 +227,10 @@ static enum felloe_code open_spoke(struct driver *driver, struct felloe_error *e
     const struct identity *me = &daemon->identity;
     if (!box_shared_of(&s->hub_shared, &me->hub_box, &me->box_secret))
         return felloe_fail(error, FELLOE_DAMAGED, "the hub's key in the identity file is none");
-    const struct net_spoke_config config = {.loop = daemon->loop,
-                                            .address = daemon->config.hub,
-                                            .proxy = daemon->config.proxy,
-                                            .hub_curve = me->hub_curve,
-                                            .curve_public = me->curve_public,
-                                            .curve_secret = me->curve_secret,
-                                            .context = s,
-                                            .message = on_message,
-                                            .link = on_link};
     s->go_on = loop_timer_new(daemon->loop, driver_spoke_go_on_again, s);
-    if (s->go_on == NULL || !driver_spoke_let_go_open(s))
+    if (s->go_on == NULL || !driver_spoke_let_go_open(s) || !rekey_open(s))
         return felloe_fail(error, FELLOE_FAILED, "out of memory");
-    return net_spoke_open(&s->net, &config, error);
+    return driver_spoke_connect(s, error);
 }
 
 static void hang_up(struct driver *driver)
@@ -252,6 +247,7 @@ static void close_spoke(struct driver *driver)
     spoke_outputs_release(&s->outputs);
     loop_timer_free(s->go_on);
     driver_spoke_let_go_close(s);
+    rekey_close(s);
     sodium_memzero(&s->hub_shared, sizeof s->hub_shared);
 }
 

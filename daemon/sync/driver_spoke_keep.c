@@ -51,7 +51,7 @@ void driver_spoke_keep(struct spoke_driver *s, struct spoke_output *output, enum
         keys = output->batch->keys;
         key_count = output->batch->key_count;
     }
-    log_job->new_keys = driver_unwrap(&s->base, keys, key_count, &s->hub_shared, &log_job->new_key_count);
+    log_job->new_keys = driver_unwrap(&s->base, keys, key_count, &s->hub_pairs, &log_job->new_key_count);
     log_job->batch = output->batch;
     output->batch = NULL;
     log_job->receipt = output->receipt;
