@@ -161,6 +161,15 @@ static void print_hub(const struct felloe_value *status, bool is_hub, int64_t no
 }
 
 /* Nobody waits for these: they are told only when they pile up without the hub. */
+static void print_quarantine(const struct felloe_value *status)
+{
+    const struct felloe_value *aside = felloe_value_get(status, "quarantine");
+    int64_t events = number(aside, "events"), devices = number(aside, "devices");
+    if (events > 0)
+        printf("Kept aside from revoked laptops: %" PRId64 " %s of %" PRId64 " %s. felloe hub quarantine\n", events,
+               events == 1 ? "entry" : "entries", devices, devices == 1 ? "laptop" : "laptops");
+}
+
 static void print_looks(const struct felloe_value *status)
 {
     int64_t waiting = number(felloe_value_get(status, "looks"), "waiting");
@@ -216,6 +225,7 @@ static enum felloe_code print_status(struct cli *cli, const struct felloe_value 
     print_hub(status, is_hub, now);
     print_lease(status, now);
     print_looks(status);
+    print_quarantine(status);
     int64_t folded = number(status, "folded"), total = number(status, "total");
     if (folded < total)
         printf("The views are being folded: %" PRId64 " of %" PRId64 " events\n", folded, total);

@@ -100,6 +100,27 @@ static const char *entries_word(uint64_t count)
     return count == 1 ? "entry" : "entries";
 }
 
+void happened_aside_settled(struct happened *h, const struct happened_aside *aside)
+{
+    h->aside = *aside;
+}
+
+void happened_aside_text(const struct happened *h, uint64_t now_ms, char out[HAPPENED_TEXT_MAX])
+{
+    const struct happened_aside *aside = &h->aside;
+    char when[40], left[80] = "";
+    out[0] = '\0';
+    if (aside->entries == 0 || !is_told(&aside->at, now_ms))
+        return;
+    put_time(aside->at.wall_ms, when);
+    if (aside->left > 0)
+        snprintf(left, sizeof left, "; %" PRIu64 " could not be, and are still there", aside->left);
+    snprintf(out, HAPPENED_TEXT_MAX,
+             "%" PRIu64 " %s that the revoked laptop “%s” of %s had handed over %s %s on %s%s.", aside->entries,
+             entries_word(aside->entries), aside->label, aside->worker, aside->entries == 1 ? "was" : "were",
+             aside->taken ? "taken in" : "discarded", when, left);
+}
+
 void happened_let_go(struct happened *h, const struct happened_moved *moved)
 {
     unsigned keep = h->moved_count < HAPPENED_MOVED ? h->moved_count : HAPPENED_MOVED - 1;

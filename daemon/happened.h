@@ -53,7 +53,16 @@ struct happened_ticket {
     struct happened_at at;
 };
 
+/* What revoked laptops had handed over was taken in, or discarded. */
+struct happened_aside {
+    char label[HAPPENED_LABEL_MAX + 1], worker[SLUG_MAX + 1];
+    uint64_t entries, left;
+    bool taken;
+    struct happened_at at;
+};
+
 struct happened {
+    struct happened_aside aside; /* the latest */
     struct happened_ticket ticket; /* the latest; times 0: none */
     struct happened_moved moved[HAPPENED_MOVED]; /* the latest first */
     unsigned moved_count;
@@ -77,7 +86,9 @@ void happened_shared_text(uint64_t entries, char out[80]);
 void happened_ticket_again(struct happened *h, const struct happened_ticket *ticket);
 void happened_ticket_text(const struct happened *h, uint64_t now_ms, char out[HAPPENED_TEXT_MAX]);
 void happened_let_go(struct happened *h, const struct happened_moved *moved);
+void happened_aside_settled(struct happened *h, const struct happened_aside *aside);
 /* Empty when there is nothing to tell (any more). */
+void happened_aside_text(const struct happened *h, uint64_t now_ms, char out[HAPPENED_TEXT_MAX]);
 void happened_let_go_text(const struct happened *h, struct bytes site, uint64_t now_ms, char out[HAPPENED_TEXT_MAX]);
 void happened_refill_text(const struct happened *h, const char *site, uint64_t now_ms, char out[HAPPENED_TEXT_MAX]);
 void happened_went_on_text(const struct happened *h, uint64_t now_ms, char out[HAPPENED_TEXT_MAX]);

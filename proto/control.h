@@ -56,9 +56,15 @@
                                    {total, sealed (what the secret does not open)} */ \
     V(HUB_AUDITORS, "hub.auditors") /* passphrase (the present one), new (another) or like_hub (opened like the hub).
                                    END {opened_by: nothing | passphrase | file, key} */ \
+    V(REKEY, "rekey")           /* ticket: pins the hub's key instead. END {state (done, asked, pinned), reachable, words} */ \
+    V(HUB_REKEY, "hub.rekey")   /* seconds (from now), cancel. END {from (ms or nil)} */ \
     V(HUB_INVITE, "hub.invite") /* sites* (array), worker*, name, role, agency, seconds. END {ticket, expires} */ \
     V(HUB_DEVICES, "hub.devices") /* DATA maps. END {} */ \
-    V(HUB_REVOKE, "hub.revoke") /* device* (id, prefix or label), why. END {device} */
+    V(HUB_REVOKE, "hub.revoke") /* device* (id, prefix or label), why (needed where none is known). END {device} */ \
+    V(HUB_QUARANTINE, "hub.quarantine") /* nothing: DATA maps, a device each. device: DATA events (as log, with names)
+                                   with a 14th item, what would become of it (follows, held, other, gap, unseen); limit,
+                                   after. END {device, label, worker, why, total, events}. device and do (accept,
+                                   discard), why: END {device, taken | dropped, left} */
 
 enum control_verb {
 #define V(id, name) CONTROL_##id,

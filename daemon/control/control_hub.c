@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hub.invite, hub.devices, hub.revoke: who is let in. */
-#include <ctype.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/control/control_device.h"
 #include "daemon/control/control_query.h"
 #include "proto/event/ticket.h"
 #include "proto/event/words.h"
@@ -266,45 +266,14 @@ struct revoking {
     struct log_job job;
     struct control_request *request;
     struct device_record device;
-    struct bytes text;
-    char prefix[33];         /* the text in lower case, where it may be an id's beginning */
-    size_t count;
 };
 
-static bool match_device(void *context, const struct device_record *device)
+/* Whoever finds the laptop on the list in a year wants to know. */
+static enum felloe_code take_why(const struct revoking *r, struct felloe_error *error)
 {
-    struct revoking *r = context;
-    char hex[33];
-    hex_encode(bytes_of(device->device.b, sizeof device->device.b), hex);
-    bool by_id = r->prefix[0] && strncmp(hex, r->prefix, strlen(r->prefix)) == 0;
-    if (!by_id && !bytes_is(r->text, device->label) && !bytes_is(r->text, device->worker))
-        return true;
-    r->device = *device;
-    r->count++;
-    return true;
-}
-
-static enum felloe_code find_device(struct control_request *request, struct revoking *r, struct felloe_error *error)
-{
-    r->text = control_arg_text(request, "device");
-    int shown = (int)(r->text.len < 60 ? r->text.len : 60);
-    if (r->text.len == 0)
-        return felloe_fail(error, FELLOE_USAGE, "Say which device: its id, the beginning of it, or its label.");
-    if (r->text.len >= ID_PREFIX_MIN && bytes_to_text(r->text, r->prefix, sizeof r->prefix))
-        for (char *c = r->prefix; *c; c++)
-            *c = (char)tolower((unsigned char)*c);
-    struct log_reader *reader = log_reader_begin(request->daemon->log, error);
-    if (!reader)
-        return error->code;
-    log_devices(reader, match_device, r);
-    log_reader_end(reader);
-    if (r->count == 0)
-        return felloe_fail(error, FELLOE_NOT_FOUND, "There is no device %.*s; `felloe hub devices` lists them.", shown,
-                           (const char *)r->text.data);
-    if (r->count > 1)
-        return felloe_fail(error, FELLOE_AMBIGUOUS, "%.*s could be %zu devices: give the id, or more of it.", shown,
-                           (const char *)r->text.data, r->count);
-    return FELLOE_OK;
+    if (r->device.why[0] != '\0')
+        return FELLOE_OK;
+    return felloe_fail(error, FELLOE_USAGE, "Say why it is revoked (--why): lost, stolen, given back …");
 }
 
 static void device_kept(struct log_job *job)
@@ -332,8 +301,8 @@ void control_verb_HUB_REVOKE(struct control_request *request)
     struct revoking *r = calloc(1, sizeof *r);
     request->state = r;
     request->release = free;
-    if (!r || find_device(request, r, &error) != FELLOE_OK ||
-        take_text(request, "why", r->device.why, &error) != FELLOE_OK) {
+    if (!r || control_device(request, &r->device, &error) != FELLOE_OK ||
+        take_text(request, "why", r->device.why, &error) != FELLOE_OK || take_why(r, &error) != FELLOE_OK) {
         control_fail(request, &error);
         return;
     }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "daemon/control/control_query.h"
+#include "daemon/log/log_aside.h"
 #include "proto/event/look.h"
 #include "proto/event/words.h"
 #include "daemon/control/control_witness.h"
@@ -13,6 +14,7 @@ struct status {
     struct felloe_error error;
     uint64_t folded, total;
     bool full, failed;
+    struct aside_totals aside;
     uint64_t looks, looks_shared;
     int64_t looks_oldest_ms;
     char stories[SITES_MAX][WITNESS_TEXT_MAX]; /* of each site of the table */
@@ -145,13 +147,26 @@ static void put_trust(struct buffer *out, const struct daemon *daemon)
     mp_put_bool(out, lease_passed(daemon));
 }
 
+/* What revoked laptops handed over, and nobody has looked at to its end. */
+static void put_quarantine(struct buffer *out, const struct aside_totals *aside)
+{
+    mp_put_text(out, "quarantine");
+    mp_put_map(out, 3);
+    mp_put_text(out, "devices");
+    mp_put_uint(out, aside->devices);
+    mp_put_text(out, "events");
+    mp_put_uint(out, aside->events);
+    mp_put_text(out, "bytes");
+    mp_put_uint(out, aside->bytes);
+}
+
 static void answer(struct control_request *request)
 {
     struct status *status = request->state;
     const struct identity *identity = &request->daemon->identity;
     struct buffer *out = &request->out;
     size_t begin = control_frame_begin(out);
-    control_put_end(out, 17);
+    control_put_end(out, 18);
     put_named(out, "role", request->daemon->config.role == ROLE_HUB ? "hub" : "spoke");
     put_named(out, "name", identity->label);
     mp_put_text(out, "device");
@@ -174,6 +189,7 @@ static void answer(struct control_request *request)
     put_named(out, "notice", own_notice(status));
     put_trust(out, request->daemon);
     put_looks(out, status);
+    put_quarantine(out, &status->aside);
     mp_put_text(out, "sites");
     mp_put_array(out, (uint32_t)status->table.count);
     for (size_t i = 0; i < status->table.count; i++)
@@ -192,6 +208,7 @@ static void read_progress(struct control_request *request)
         return;
     }
     progress_read(&status->table, request->daemon, &reading);
+    log_aside_totals(reading.log, &status->aside);
     progress_add_duplicates(&status->table, &reading);
     for (size_t i = 0; i < status->table.count; i++)
         witness_notice(&reading, request->daemon->config.role == ROLE_HUB, status->table.sites[i].site,
@@ -215,6 +232,8 @@ void control_verb_STATUS(struct control_request *request)
         happened_ticket_text(&request->daemon->happened, clock_steady_ms(), status->happened);
     else
         happened_went_on_text(&request->daemon->happened, clock_steady_ms(), status->happened);
+    if (status->happened[0] == '\0')
+        happened_aside_text(&request->daemon->happened, clock_steady_ms(), status->happened);
     projector_stuck(request->daemon->projector, &status->error);
     read_looks(status, request->daemon);
     status->full = event_log_full(request->daemon->log);
