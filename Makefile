@@ -10,6 +10,8 @@ $(error B is empty: it names the directory to build in)
 endif
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
+UNITDIR ?= $(PREFIX)/lib/systemd
+DOCDIR ?= $(PREFIX)/share/doc/felloe
 OPT    ?= -O2 -g
 WERROR ?= -Werror
 PKG_CONFIG ?= pkg-config
@@ -242,7 +244,7 @@ deps:  ## install what the build and the tests need (Debian packages, through ap
 
 # ---- installing ------------------------------------------------------------------------------------------------------
 
-install: all lib  ## install programs, library, headers, pkg-config file (PREFIX=/usr/local, DESTDIR)
+install: all lib  ## install programs, library, headers, systemd units (PREFIX=/usr/local, DESTDIR)
 	$Qinstall -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/felloe
 	$Qinstall -m 755 $B/felloed $B/felloe $(DESTDIR)$(PREFIX)/bin
 	$Qinstall -m 644 include/felloe/*.h $(DESTDIR)$(PREFIX)/include/felloe
@@ -253,6 +255,12 @@ install: all lib  ## install programs, library, headers, pkg-config file (PREFIX
 	$Qprintf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$${prefix}/include' '' 'Name: felloe' \
 	    'Description: Speak to the Felloe daemon of a directory' 'Version: $(VERSION)' 'Libs: -L$${libdir} -lfelloe' \
 	    'Cflags: -I$${includedir}' >$(DESTDIR)$(LIBDIR)/pkgconfig/felloe.pc
+	$Qinstall -d $(DESTDIR)$(UNITDIR)/system $(DESTDIR)$(UNITDIR)/user $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(DOCDIR)
+	$Qfor unit in system/felloed-hub system/felloed user/felloed; do \
+	    sed -e 's#@BINDIR@#$(PREFIX)/bin#g; s#@DOCDIR@#$(DOCDIR)#g' "daemon/units/$${unit#system/}.service" \
+	        >"$(DESTDIR)$(UNITDIR)/$$unit.service"; chmod 644 "$(DESTDIR)$(UNITDIR)/$$unit.service"; done
+	$Qinstall -m 644 daemon/units/felloe.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/felloe.conf
+	$Qinstall -m 644 README.md LICENSE $(DESTDIR)$(DOCDIR)
 	@echo "  INSTALLED into $(DESTDIR)$(PREFIX)"
 
 clean:  ## remove the build directory

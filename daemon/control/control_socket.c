@@ -63,7 +63,8 @@ static enum felloe_code open_to_group(const char *path, const char *group, struc
     if (!find_group(group, &gid))
         return felloe_fail(error, FELLOE_INVALID, "There is no group %s on this system (socket_group in felloe.conf).",
                            group);
-    if (lchown(path, (uid_t)-1, gid) != 0 || chmod(path, 0660) != 0)
+    struct stat st; /* a service may have that group already, and not be let to give files away */
+    if (lstat(path, &st) != 0 || (st.st_gid != gid && lchown(path, (uid_t)-1, gid) != 0) || chmod(path, 0660) != 0)
         return felloe_fail(error, FELLOE_DENIED,
                            "%s cannot be given to the group %s: %s. The daemon's user has to be a member of it "
                            "(socket_group in felloe.conf).",
