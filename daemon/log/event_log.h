@@ -134,6 +134,9 @@ struct log_job {
     size_t new_key_count;         /* with any kind; durable before the log's commit. At a spoke a key that came from
                                      the hub (LOG_KEEP_FEED, LOG_ADD_SITE, LOG_KEEP_KEYS with site) is not brought
                                      back to it */
+    struct bytes *sealed_keys;    /* spoke: key records that cannot be opened in this session: into the keyring's `in`,
+                                     as durable, and from the hub like new_keys. One block of memory, with the bytes */
+    size_t sealed_key_count;
     struct batch *batch;
     struct msg_receipt *receipt;
     bool lowered, patient;        /* LOG_KEEP_RECEIPT; LOG_GO_ON */

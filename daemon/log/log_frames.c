@@ -75,13 +75,16 @@ static void frame_wrap_key(struct frame *f, const struct key_record *record)
     f->key_count++;
 }
 
-/* Of a person who was erased: a hub has it for nobody, a laptop tells the hub that it will not come. */
-static bool frame_add_erased(struct frame *f, const struct key_id *id)
+/* It cannot be had. What a locked laptop made it has as it is wrapped for its hub. Of a person who was erased a hub has
+ * it for nobody, and a laptop tells the hub that it will not come. True: it is not for this device. */
+static bool frame_add_lacking(struct frame *f, const struct key_id *id)
 {
     struct key_record stone;
     if (f->log->identity->role == ROLE_HUB)
         return keyring_erased(f->log->keyring, id);
-    if (keyring_stone(f->log->keyring, id, &stone))
+    if (keyring_get_out(f->log->keyring, id, &f->keys))
+        f->key_count++;
+    else if (!f->log->identity->locked && keyring_stone(f->log->keyring, id, &stone))
         frame_wrap_key(f, &stone);
     return false;
 }
@@ -93,7 +96,7 @@ static bool frame_add_key(struct frame *f, struct bytes site, const struct key_i
     enum felloe_code code = keyring_get(f->log->keyring, id, &record);
     f->keys.failed |= code == FELLOE_STORAGE || code == FELLOE_FAILED; /* it may be here */
     if (code == FELLOE_NOT_FOUND)
-        return frame_add_erased(f, id);
+        return frame_add_lacking(f, id);
     if (code != FELLOE_OK)
         return false;
     const enum may_have may = may_have(f, site, &record);
@@ -192,7 +195,9 @@ enum felloe_code log_read_push(struct event_log *log, struct bytes site, uint64_
     struct box_shared shared;
     if (number == SITES_MAX || first_seq == 0)
         return FELLOE_OK;
-    if (!box_shared_of(&shared, &log->identity->hub_box, &log->identity->box_secret))
+    if (log->identity->locked)
+        sodium_memzero(&shared, sizeof shared); /* and no key can be had to wrap */
+    else if (!box_shared_of(&shared, &log->identity->hub_box, &log->identity->box_secret))
         return felloe_fail(error, FELLOE_DAMAGED, "the hub's key in this device's identity is not a valid key");
     struct log_reader *reader = log_reader_begin(log, error);
     if (reader == NULL)

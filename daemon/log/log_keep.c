@@ -2,6 +2,8 @@
 /* What sync brings is made durable here: LOG_KEEP_PUSH at the hub; LOG_KEEP_FEED and LOG_KEEP_RECEIPT at a spoke. The
  * sync machines have checked it all already; what is checked again is that it follows what the disk has, so that a
  * mistake anywhere above cannot put a wrong history into the log. LOG_KEEP_OFFER: see log_offer.c. */
+#include <stdlib.h>
+
 #include "daemon/log/log_internal.h"
 
 enum felloe_code log_entry_refused(struct log_job *job, const struct entry *entry, enum stream_verdict verdict)
@@ -29,7 +31,7 @@ void log_note_missing(struct event_log *log, struct log_job *job, struct log_ask
         return;
     asked->filled[slot] = true;
     asked->ids[slot] = *id;
-    if (job->missing_count == RECEIPT_KEYS_MAX || keyring_has(log->keyring, id) || keyring_erased(log->keyring, id))
+    if (job->missing_count == RECEIPT_KEYS_MAX || keyring_holds(log->keyring, id) || keyring_erased(log->keyring, id))
         return;
     for (uint32_t i = 0; i < job->missing_count; i++)
         if (memcmp(&job->missing[i], id, sizeof *id) == 0)
@@ -158,6 +160,21 @@ static void keep_anchor(struct event_log *log, uint32_t site, const struct head_
     head->since = (uint32_t)bytes;
 }
 
+/* The hub has these: they need not be brought to it. */
+static void note_hubs_keys(struct event_log *log, struct log_job *job, uint32_t site, struct position at)
+{
+    for (size_t i = 0; i < job->new_key_count; i++)
+        log_write_first_use(log, site, &job->new_keys[i].id, at);
+    struct mp_reader *r = job->sealed_key_count > 0 ? malloc(sizeof *r) : NULL;
+    for (size_t i = 0; i < job->sealed_key_count && r != NULL; i++) {
+        struct key_record record;
+        mp_reader_init(r, job->sealed_keys[i]);
+        if (mp_next(r) && key_record_read(r, &record))
+            log_write_first_use(log, site, &record.id, at);
+    }
+    free(r);
+}
+
 enum felloe_code log_run_feed(struct event_log *log, struct log_job *job)
 {
     const struct batch *batch = job->batch;
@@ -183,8 +200,7 @@ enum felloe_code log_run_feed(struct event_log *log, struct log_job *job)
     keep_anchor(log, site, &before, head, bytes);
     head->has_signature = true;
     head->signature = batch->head_signature;
-    for (size_t i = 0; i < job->new_key_count; i++) /* the hub has these: they need not be brought to it */
-        log_write_first_use(log, site, &job->new_keys[i].id, (struct position){batch->epoch, batch->first_n});
+    note_hubs_keys(log, job, site, (struct position){batch->epoch, batch->first_n});
     job->head = head->head;
     return FELLOE_OK;
 }
@@ -255,7 +271,6 @@ enum felloe_code log_run_keys(struct event_log *log, struct log_job *job)
     uint32_t site = log_write_site(log, job->site, &job->error);
     if (site == SITES_MAX)
         return job->error.code;
-    for (size_t i = 0; i < job->new_key_count; i++)
-        log_write_first_use(log, site, &job->new_keys[i].id, (struct position){0});
+    note_hubs_keys(log, job, site, (struct position){0});
     return FELLOE_OK;
 }

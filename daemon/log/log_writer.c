@@ -110,19 +110,83 @@ static void give_up_reserve(struct event_log *log)
     log_reserve_free(log);
 }
 
-static enum felloe_code add_some(struct event_log *log, const struct key_record *records, size_t count,
-                                 struct felloe_error *error)
+static enum felloe_code note_keyring(struct event_log *log, enum felloe_code code, struct felloe_error *error)
 {
-    enum felloe_code code = keyring_add(log->keyring, records, count, error);
     if (keyring_failed(log->keyring)) {
         atomic_store(&log->failed, true);
         report(LEVEL_ERROR, "%s", error->message);
         return code;
     }
-    if (code != FELLOE_STORAGE || atomic_load(&log->full))
-        return code;
-    give_up_reserve(log);
-    return keyring_add(log->keyring, records, count, error);
+    if (code == FELLOE_STORAGE && !atomic_load(&log->full))
+        give_up_reserve(log);
+    return code;
+}
+
+/* Those that were made here, wrapped for the hub. NULL: there are none, no memory, or this is the hub. */
+static struct bytes *wrap_for_hub(struct event_log *log, const struct key_record *records, const bool *made,
+                                  size_t count, struct buffer *all)
+{
+    if (log->identity->role == ROLE_HUB || log->identity->locked || memchr(made, true, count) == NULL)
+        return NULL;
+    struct box_shared shared;
+    struct bytes *out = calloc(count, sizeof *out);
+    size_t *ends = calloc(count, sizeof *ends);
+    bool fine = out != NULL && ends != NULL &&
+                box_shared_of(&shared, &log->identity->hub_box, &log->identity->box_secret);
+    for (size_t i = 0; i < count && fine; i++) {
+        uint8_t nonce[BOX_NONCE_SIZE];
+        randombytes_buf(nonce, sizeof nonce);
+        if (made[i])
+            key_record_wrap(&records[i], &shared, nonce, all);
+        ends[i] = all->len;
+        fine = !all->failed;
+    }
+    for (size_t i = 0, at = 0; i < count && fine; at = ends[i++])
+        out[i] = bytes_of(all->data + at, ends[i] - at);
+    sodium_memzero(&shared, sizeof shared);
+    free(ends);
+    if (!fine) {
+        free(out);
+        return NULL;
+    }
+    return out;
+}
+
+/* What was made here the laptop brings to its hub, locked or not. */
+static enum felloe_code add_made(struct event_log *log, const struct key_record *records, const bool *made,
+                                 size_t count, struct felloe_error *error)
+{
+    struct buffer wrapped = {0};
+    struct bytes *out = wrap_for_hub(log, records, made, count, &wrapped);
+    enum felloe_code code = keyring_add_made(log->keyring, records, out, count, error);
+    free(out);
+    buffer_release(&wrapped);
+    return code;
+}
+
+static enum felloe_code add_some(struct event_log *log, const struct log_job *job, size_t first, size_t count,
+                                 struct felloe_error *error)
+{
+    bool *made = calloc(count, sizeof *made);
+    if (made == NULL)
+        return felloe_fail(error, FELLOE_FAILED, "out of memory");
+    for (size_t i = 0; i < count; i++)
+        made[i] = job->kind == LOG_RECORD;
+    const bool was_full = atomic_load(&log->full);
+    enum felloe_code code = add_made(log, job->new_keys + first, made, count, error);
+    if (note_keyring(log, code, error) == FELLOE_STORAGE && !was_full && !keyring_failed(log->keyring))
+        code = add_made(log, job->new_keys + first, made, count, error);
+    free(made);
+    return code;
+}
+
+/* What a locked laptop receives. */
+static void put_in(struct event_log *log, struct log_job *job)
+{
+    const bool was_full = atomic_load(&log->full);
+    job->code = keyring_put_in(log->keyring, job->sealed_keys, job->sealed_key_count, &job->error);
+    if (note_keyring(log, job->code, &job->error) == FELLOE_STORAGE && !was_full && !keyring_failed(log->keyring))
+        job->code = keyring_put_in(log->keyring, job->sealed_keys, job->sealed_key_count, &job->error);
 }
 
 /* A false key that sync brought is left out, and must not keep the events that came with it from being kept: the device
@@ -131,7 +195,7 @@ static void add_without_false_ones(struct event_log *log, struct log_job *job)
 {
     job->code = FELLOE_OK;
     for (size_t i = 0; i < job->new_key_count && job->code == FELLOE_OK; i++) {
-        job->code = add_some(log, &job->new_keys[i], 1, &job->error);
+        job->code = add_some(log, job, i, 1, &job->error);
         if (job->code != FELLOE_DAMAGED)
             continue;
         report(LEVEL_WARNING, "%s", job->error.message);
@@ -144,7 +208,7 @@ static void add_keys_singly(struct event_log *log, struct log_job *jobs)
     for (struct log_job *job = jobs; job != NULL; job = next_job(job)) {
         if (job->code != FELLOE_OK || job->new_key_count == 0)
             continue;
-        job->code = add_some(log, job->new_keys, job->new_key_count, &job->error);
+        job->code = add_some(log, job, 0, job->new_key_count, &job->error);
         if (job->code == FELLOE_DAMAGED && job->kind != LOG_RECORD)
             add_without_false_ones(log, job);
     }
@@ -159,8 +223,13 @@ static void add_keys(struct event_log *log, struct log_job *jobs)
             count += job->new_key_count;
             bringing++;
         }
+    for (struct log_job *job = jobs; job != NULL; job = next_job(job))
+        if (job->code == FELLOE_OK && job->sealed_key_count > 0)
+            put_in(log, job);
     struct key_record *all = bringing > 1 ? malloc(count * sizeof *all) : NULL;
-    if (all == NULL) {
+    bool *made = all != NULL ? calloc(count, sizeof *made) : NULL;
+    if (made == NULL) {
+        free(all);
         add_keys_singly(log, jobs);
         return;
     }
@@ -168,10 +237,12 @@ static void add_keys(struct event_log *log, struct log_job *jobs)
     for (struct log_job *job = jobs; job != NULL; job = next_job(job))
         if (job->code == FELLOE_OK && job->new_key_count > 0) {
             memcpy(all + at, job->new_keys, job->new_key_count * sizeof *all);
+            memset(made + at, job->kind == LOG_RECORD, job->new_key_count);
             at += job->new_key_count;
         }
-    if (keyring_add(log->keyring, all, count, NULL) != FELLOE_OK)
+    if (add_made(log, all, made, count, NULL) != FELLOE_OK)
         add_keys_singly(log, jobs);
+    free(made);
     sodium_memzero(all, count * sizeof *all);
     free(all);
 }

@@ -87,6 +87,14 @@ static bool take_device(void *context, const struct device_id *device, struct by
     return t->code == FELLOE_OK;
 }
 
+static bool take_in(void *context, const struct key_id *id, struct bytes record)
+{
+    struct taking *t = context;
+    (void)id;
+    t->code = keyring_put_in(t->into, &record, 1, t->error);
+    return t->code == FELLOE_OK;
+}
+
 /* Erased ones first: none of them is ever here, not for a moment. */
 static enum felloe_code take_all(struct keyring *from, struct keyring *into, struct restore_outcome *out,
                                  struct felloe_error *error)
@@ -100,6 +108,8 @@ static enum felloe_code take_all(struct keyring *from, struct keyring *into, str
     whole = keyring_visit(from, take_key, t) && whole;
     put_keys(t);
     keyring_devices(from, take_device, t);
+    if (t->code == FELLOE_OK)
+        keyring_visit_in(from, take_in, t);
     enum felloe_code code = t->code;
     if (code == FELLOE_OK && !whole)
         code = felloe_fail(error, FELLOE_DAMAGED,

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -91,6 +92,10 @@ enum felloe_code setup_unlock(const char *dir, const char *way, const struct vau
         way = config.unlock;
     const struct vault_opening opening = {.dir = dir, .way = way, .secret = secret, .now_ms = clock_wall_ms()};
     code = vault_open_directory(&opening, out, NULL, error);
+    if (code == FELLOE_OK && !out->locked && sodium_is_zero(out->keyring_key + KEYRING_HALF_SIZE, KEYRING_HALF_SIZE))
+        return felloe_fail(error, FELLOE_DENIED,
+                           "that passphrase does not open all of %s: this needs that of the laptop's own worker, %s",
+                           dir, out->worker);
     if (code != FELLOE_OK || !out->locked)
         return code;
     return felloe_fail(error, FELLOE_DENIED,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The data keys at rest, in D/keys; what else lies there is in keyring_lists.c:
+/* The data keys at rest, in D/keys; what else lies there is in keyring_lists.c and keyring_pair.c:
  *
  *   keys    key id (16) -> kind (1), owner (16), length of site (1), site, of a restricted key the length of its
  *                          members (2), nonce (24), sealed: key (32), members (length (1), worker)…, tag (16)
@@ -15,7 +15,7 @@
 #include "daemon/report.h"
 #include "daemon/store/keyring_inside.h"
 
-static const char *const table_names[] = {"keys", "owners", "erased", "devices", "meta", "away"};
+static const char *const table_names[] = {"keys", "owners", "erased", "devices", "meta", "away", "in", "out"};
 
 #define NONCE_SIZE  crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 #define SEALED_SIZE (DATA_KEY_SIZE + crypto_aead_xchacha20poly1305_ietf_ABYTES)
@@ -23,41 +23,6 @@ static const char *const table_names[] = {"keys", "owners", "erased", "devices",
 #define CLEAR_MAX   (CLEAR_MIN + SLUG_MAX + 2)
 #define MEMBERS_MAX (AUDIENCE_MAX * (1 + SLUG_MAX))
 #define VALUE_MAX   (CLEAR_MAX + NONCE_SIZE + SEALED_SIZE + MEMBERS_MAX)
-
-enum felloe_code keyring_open(struct keyring **out, const char *dir, const uint8_t *keyring_key,
-                              struct felloe_error *error)
-{
-    *out = NULL;
-    struct keyring *keyring = calloc(1, sizeof *keyring);
-    if (keyring == NULL)
-        return felloe_fail(error, FELLOE_FAILED, "out of memory");
-    char path[PATH_MAX];
-    if (snprintf(path, sizeof path, "%s/keys", dir) >= (int)sizeof path) {
-        free(keyring);
-        return felloe_fail(error, FELLOE_USAGE, "the directory's name is too long: %s", dir);
-    }
-    const struct store_options options = {.dir = path,
-                                          .what = "the keyring",
-                                          .tables = table_names,
-                                          .table_count = T_COUNT,
-                                          .map_bytes = (size_t)8 << 30};
-    enum felloe_code code = store_open(&keyring->store, &options, error);
-    if (code != FELLOE_OK) {
-        free(keyring);
-        return code;
-    }
-    snprintf(keyring->dir, sizeof keyring->dir, "%s", dir);
-    pthread_rwlock_init(&keyring->lock, NULL);
-    keyring_wipe_again(keyring);
-    if (sodium_mlock(keyring->key, sizeof keyring->key) != 0)
-        report(LEVEL_WARNING, "the keyring's key may be swapped to disk: locking memory is not permitted here");
-    keyring->locked = keyring_key == NULL;
-    if (keyring_key != NULL)
-        memcpy(keyring->key, keyring_key, sizeof keyring->key);
-    keyring->second = !sodium_is_zero(keyring->key + KEYRING_HALF_SIZE, KEYRING_HALF_SIZE);
-    *out = keyring;
-    return FELLOE_OK;
-}
 
 bool keyring_opens(const struct keyring *keyring, enum key_kind kind)
 {
@@ -253,6 +218,105 @@ bool keyring_open_value(const struct keyring *keyring, const struct key_id *id, 
     return opened;
 }
 
+/* ---- opening ---- */
+
+/* Is the row one that a half that everybody has would open? */
+static bool under_first_half(struct keyring *keyring, const struct key_id *id, struct bytes value,
+                             struct key_record *out)
+{
+    struct keyring without = {.second = true}; /* the first half alone is zeros: what opens is under the second */
+    memcpy(without.key + KEYRING_HALF_SIZE, keyring->key + KEYRING_HALF_SIZE, KEYRING_HALF_SIZE);
+    bool second = keyring_open_value(&without, id, value, out);
+    sodium_memzero(without.key, sizeof without.key);
+    return !second && keyring_open_value(keyring, id, value, out);
+}
+
+static size_t seal_again(struct keyring *keyring, struct store_txn *txn, enum key_kind kind)
+{
+    struct store_key prefix;
+    struct store_item item;
+    struct key_record record;
+    struct bytes value;
+    size_t done = 0;
+    key_start(&prefix);
+    key_put_u8(&prefix, (uint8_t)kind);
+    struct store_cursor *cursor = store_cursor_open(txn, T_OWNERS);
+    bool more = store_seek_prefix(cursor, key_bytes(&prefix), &item);
+    for (; more; more = store_next_prefix(cursor, key_bytes(&prefix), &item)) {
+        uint8_t sealed[VALUE_MAX];
+        struct key_id id;
+        if (item.value.len != sizeof id.b)
+            continue;
+        memcpy(id.b, item.value.data, sizeof id.b);
+        if (!store_get(txn, T_KEYS, bytes_of(id.b, sizeof id.b), &value) ||
+            !under_first_half(keyring, &id, value, &record))
+            continue;
+        store_put(txn, T_KEYS, bytes_of(id.b, sizeof id.b), bytes_of(sealed, seal(keyring, &record, sealed)));
+        done++;
+    }
+    store_cursor_close(cursor);
+    sodium_memzero(&record, sizeof record);
+    return done;
+}
+
+/* Restricted keys of before there was a second half: nothing of them may stay under the first. */
+static enum felloe_code seal_under_second_half(struct keyring *keyring, struct felloe_error *error)
+{
+    struct store_txn *txn;
+    enum felloe_code code = keyring_begin_write(keyring, &txn, error);
+    if (code != FELLOE_OK)
+        return code;
+    size_t done = seal_again(keyring, txn, KEY_PERSON_AUDIENCE) + seal_again(keyring, txn, KEY_SITE_AUDIENCE);
+    if (done == 0) {
+        keyring_end(keyring, txn);
+        return FELLOE_OK;
+    }
+    keyring_note_wipe(txn);
+    code = keyring_commit(keyring, txn, error);
+    keyring_wipe_again(keyring);
+    return code;
+}
+
+enum felloe_code keyring_open(struct keyring **out, const char *dir, const uint8_t *keyring_key,
+                              struct felloe_error *error)
+{
+    *out = NULL;
+    struct keyring *keyring = calloc(1, sizeof *keyring);
+    if (keyring == NULL)
+        return felloe_fail(error, FELLOE_FAILED, "out of memory");
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/keys", dir) >= (int)sizeof path) {
+        free(keyring);
+        return felloe_fail(error, FELLOE_USAGE, "the directory's name is too long: %s", dir);
+    }
+    const struct store_options options = {.dir = path,
+                                          .what = "the keyring",
+                                          .tables = table_names,
+                                          .table_count = T_COUNT,
+                                          .map_bytes = (size_t)8 << 30};
+    enum felloe_code code = store_open(&keyring->store, &options, error);
+    if (code != FELLOE_OK) {
+        free(keyring);
+        return code;
+    }
+    snprintf(keyring->dir, sizeof keyring->dir, "%s", dir);
+    pthread_rwlock_init(&keyring->lock, NULL);
+    keyring_wipe_again(keyring);
+    if (sodium_mlock(keyring->key, sizeof keyring->key) != 0)
+        report(LEVEL_WARNING, "the keyring's key may be swapped to disk: locking memory is not permitted here");
+    keyring->locked = keyring_key == NULL;
+    if (keyring_key != NULL)
+        memcpy(keyring->key, keyring_key, sizeof keyring->key);
+    keyring->second = !sodium_is_zero(keyring->key + KEYRING_HALF_SIZE, KEYRING_HALF_SIZE);
+    code = keyring->second ? seal_under_second_half(keyring, error) : FELLOE_OK;
+    if (code != FELLOE_OK) {
+        keyring_close(keyring);
+        return code;
+    }
+    *out = keyring;
+    return FELLOE_OK;
+}
+
 /* ---- adding ---- */
 
 void keyring_owner_key(struct store_key *key, enum key_kind kind, const struct person_id *owner, struct bytes site)
@@ -293,12 +357,14 @@ static enum felloe_code compare(struct keyring *keyring, struct store_txn *txn, 
                        hex);
 }
 
-static void add_one(struct keyring *keyring, struct store_txn *txn, const struct key_record *record)
+static void add_one(struct keyring *keyring, struct store_txn *txn, const struct key_record *record, struct bytes out)
 {
     uint8_t value[VALUE_MAX];
     size_t len = seal(keyring, record, value);
     store_put(txn, T_KEYS, bytes_of(record->id.b, sizeof record->id.b), bytes_of(value, len));
     store_delete(txn, T_AWAY, bytes_of(record->id.b, sizeof record->id.b));
+    if (out.len > 0)
+        store_put(txn, T_OUT, bytes_of(record->id.b, sizeof record->id.b), out);
 
     struct store_key key;
     keyring_owner_key(&key, record->kind, &record->owner, bytes_str(record->site));
@@ -312,10 +378,10 @@ static void add_one(struct keyring *keyring, struct store_txn *txn, const struct
     store_put(txn, T_OWNERS, key_bytes(&key), bytes_of(record->id.b, sizeof record->id.b));
 }
 
-/* Those that are new and not erased. One that somebody made for a person who was erased is listed with the others, so
+/* One that somebody made for a person who was erased is listed with the others, so
  * that nobody asks for it. */
-static enum felloe_code add_new(struct keyring *keyring, struct store_txn *txn, const struct key_record *records,
-                                size_t count, size_t *added, struct felloe_error *error)
+enum felloe_code keyring_add_new(struct keyring *keyring, struct store_txn *txn, const struct key_record *records,
+                                 const struct bytes *out, size_t count, size_t *added, struct felloe_error *error)
 {
     for (size_t i = 0; i < count; i++) {
         if (!keyring_opens(keyring, records[i].kind))
@@ -334,7 +400,7 @@ static enum felloe_code add_new(struct keyring *keyring, struct store_txn *txn, 
         if (keyring_refuses(txn, &records[i]))
             store_put(txn, T_ERASED, id, (struct bytes){0});
         else
-            add_one(keyring, txn, &records[i]);
+            add_one(keyring, txn, &records[i], out != NULL ? out[i] : (struct bytes){0});
         (*added)++;
     }
     return FELLOE_OK;
@@ -343,6 +409,12 @@ static enum felloe_code add_new(struct keyring *keyring, struct store_txn *txn, 
 enum felloe_code keyring_add(struct keyring *keyring, const struct key_record *records, size_t count,
                              struct felloe_error *error)
 {
+    return keyring_add_made(keyring, records, NULL, count, error);
+}
+
+enum felloe_code keyring_add_made(struct keyring *keyring, const struct key_record *records, const struct bytes *out,
+                                  size_t count, struct felloe_error *error)
+{
     if (count == 0)
         return FELLOE_OK;
     struct store_txn *txn;
@@ -350,7 +422,7 @@ enum felloe_code keyring_add(struct keyring *keyring, const struct key_record *r
     enum felloe_code code = keyring_begin_write(keyring, &txn, error);
     if (code != FELLOE_OK)
         return code;
-    code = add_new(keyring, txn, records, count, &added, error);
+    code = keyring_add_new(keyring, txn, records, out, count, &added, error);
     if (code != FELLOE_OK || (added == 0 && store_failed(txn, NULL) == STORE_DONE)) {
         keyring_end(keyring, txn);
         return code;
@@ -397,7 +469,8 @@ bool keyring_holds(struct keyring *keyring, const struct key_id *id)
     struct store_txn *txn = keyring_begin_read(keyring);
     if (txn == NULL)
         return false;
-    bool there = store_get(txn, T_KEYS, bytes_of(id->b, sizeof id->b), NULL);
+    bool there = store_get(txn, T_KEYS, bytes_of(id->b, sizeof id->b), NULL) ||
+                 store_get(txn, T_IN, bytes_of(id->b, sizeof id->b), NULL);
     keyring_end(keyring, txn);
     return there;
 }

@@ -7,6 +7,7 @@
 #include "felloe/error.h"
 #include "proto/event/key_record.h"
 
+struct identity;
 struct keyring;
 
 /* The keyring key has two halves: the first wraps ordinary data keys, the second those of restricted audiences (kinds 3
@@ -38,6 +39,31 @@ enum felloe_code keyring_site_key(struct keyring *keyring, struct bytes site, st
 /* The key that seals, for just the members of `like`, what is about its owner in its site: the first that came.
  * FELLOE_NOT_FOUND (no message): none. */
 enum felloe_code keyring_audience_key(struct keyring *keyring, const struct key_record *like, struct key_record *out);
+/* Of keys that were made on this laptop: with each its record wrapped for the hub (empty: none), so that the laptop can
+ * bring it along when it is locked. In the same commit as keyring_add's. */
+enum felloe_code keyring_add_made(struct keyring *keyring, const struct key_record *records, const struct bytes *out,
+                                  size_t count, struct felloe_error *error);
+/* Puts, or puts anew, the record of one that is here; of others nothing is kept. */
+enum felloe_code keyring_put_out(struct keyring *keyring, const struct key_id *id, struct bytes record,
+                                 struct felloe_error *error);
+/* Appends that record. False: there is none. */
+bool keyring_get_out(struct keyring *keyring, const struct key_id *id, struct buffer *out);
+
+/* Key records as they came, of keys that cannot be opened in this session. One that is malformed, erased or here is left
+ * out, and so is what would be more than KEYRING_IN_MAX: whoever needs it asks for it again. Durable on return. */
+#define KEYRING_IN_MAX 10000u
+enum felloe_code keyring_put_in(struct keyring *keyring, const struct bytes *records, size_t count,
+                                struct felloe_error *error);
+/* False: `visit` returned false, which ends it. Nothing of this keyring may be changed from within. */
+bool keyring_visit_in(struct keyring *keyring,
+                      bool (*visit)(void *context, const struct key_id *id, struct bytes record), void *context);
+enum felloe_code keyring_drop_in(struct keyring *keyring, const struct key_id *ids, size_t count,
+                                 struct felloe_error *error);
+/* Adds what of it can be opened now, and takes out what this identity can never open. Before the log is opened: its
+ * writer alone writes afterwards. */
+enum felloe_code keyring_take_in(struct keyring *keyring, const struct identity *identity, size_t *taken,
+                                 struct felloe_error *error);
+
 /* A commit of it has failed: nothing more is added until it is opened again. (A full disk is no such failure.) */
 bool keyring_failed(struct keyring *keyring);
 

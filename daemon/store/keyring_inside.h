@@ -10,7 +10,7 @@
 #include "daemon/store/keyring.h"
 #include "daemon/store/store.h"
 
-enum { T_KEYS, T_OWNERS, T_ERASED, T_DEVICES, T_META, T_AWAY, T_COUNT };
+enum { T_KEYS, T_OWNERS, T_ERASED, T_DEVICES, T_META, T_AWAY, T_IN, T_OUT, T_COUNT };
 
 struct keyring {
     struct store *store;
@@ -37,8 +37,13 @@ bool keyring_open_value(const struct keyring *keyring, const struct key_id *id, 
                         struct key_record *out);
 /* Is it erased, or a key of somebody who was? */
 bool keyring_refuses(struct store_txn *txn, const struct key_record *record);
+/* Those that are new and not erased, into the transaction; `out` may be NULL. */
+enum felloe_code keyring_add_new(struct keyring *keyring, struct store_txn *txn, const struct key_record *records,
+                                 const struct bytes *out, size_t count, size_t *added, struct felloe_error *error);
 /* Removes the keyrings put aside in this directory (keyring_aside.c). */
 enum felloe_code keyring_forget_aside(const char *dir, struct felloe_error *error);
+/* Something was deleted or changed of which nothing may be left: until keyring_wipe_again has been. */
+void keyring_note_wipe(struct store_txn *txn);
 /* Writes the file anew where an erasure did not come so far. */
 void keyring_wipe_again(struct keyring *keyring);
 

@@ -4,6 +4,7 @@
  *   erased   key id (16) -> nothing; of another key than a person's own, where that is known: owner (16), site
  *   away     key id (16) -> nothing: let go of, and welcome when it comes again
  *   devices  device (16) -> the row of the log's table
+ *   in, out  see keyring_pair.c
  *   meta     "wipe" -> keys were deleted, and the file has not been written anew since; 1: some of them were erased, and
  *                      keyrings put aside are to go with them */
 #include <stdlib.h>
@@ -63,6 +64,12 @@ static bool is_to_wipe(struct store_txn *txn, bool *erased)
     return there;
 }
 
+void keyring_note_wipe(struct store_txn *txn)
+{
+    if (!store_get(txn, T_META, bytes_str(WIPE), NULL)) /* which may say more */
+        store_put(txn, T_META, bytes_str(WIPE), (struct bytes){0});
+}
+
 void keyring_wipe_again(struct keyring *keyring)
 {
     struct felloe_error error;
@@ -81,6 +88,13 @@ struct deleting {
     bool any;       /* keys were deleted */
     size_t listed;
 };
+
+/* Neither of the two tables may keep what the keys were. */
+static void delete_wrapped(struct deleting *d, const struct key_id *id)
+{
+    for (unsigned table = T_IN; table <= T_OUT; table++)
+        d->any |= store_delete(d->txn, table, id_bytes(id));
+}
 
 static void list_key(struct deleting *d, const struct key_id *id)
 {
@@ -110,6 +124,7 @@ static void delete_key(struct deleting *d, const struct key_id *id)
         store_delete(d->txn, T_KEYS, id_bytes(id));
         d->any = true;
     }
+    delete_wrapped(d, id);
     list_key(d, id);
 }
 
@@ -135,7 +150,29 @@ static void delete_others(struct deleting *d, enum key_kind kind, const struct k
         bytes_to_text(bytes_of(item.key.data + prefix.len, item.key.len - prefix.len - 5u), site, sizeof site);
         store_cursor_delete(cursor);
         d->any |= store_delete(d->txn, T_KEYS, id_bytes(&id));
+        delete_wrapped(d, &id);
         list_with_owner(d, &id, &owner, bytes_str(site));
+    }
+    store_cursor_close(cursor);
+}
+
+/* The same of those that wait to be opened: they say whose they are. */
+static void delete_restricted_in(struct deleting *d, const struct key_id *own)
+{
+    struct store_item item;
+    struct mp_reader r MP_UNSET;
+    struct store_cursor *cursor = store_cursor_open(d->txn, T_IN);
+    bool more = store_seek(cursor, (struct bytes){0}, &item);
+    while (more) {
+        struct key_record record;
+        mp_reader_init(&r, item.value);
+        if (mp_next(&r) && key_record_read(&r, &record) && record.kind == KEY_PERSON_AUDIENCE &&
+            memcmp(record.owner.b, own->b, sizeof own->b) == 0) {
+            store_cursor_delete(cursor);
+            d->any = true;
+            list_with_owner(d, &record.id, &record.owner, bytes_str(record.site));
+        }
+        more = store_next(cursor, &item);
     }
     store_cursor_close(cursor);
 }
@@ -156,6 +193,7 @@ static enum felloe_code delete_keys(struct keyring *keyring, const struct key_id
         delete_key(&d, &ids[i]);
         delete_others(&d, KEY_PERSON, &ids[i]);
         delete_others(&d, KEY_PERSON_AUDIENCE, &ids[i]);
+        delete_restricted_in(&d, &ids[i]);
     }
     d.any = d.any || (table == T_ERASED && d.listed > 0); /* it may be in a keyring that was put aside */
     if (d.any)
@@ -315,6 +353,8 @@ bool keyring_visit(struct keyring *keyring, bool (*visit)(void *context, const s
         bool opens = item.key.len == sizeof id.b;
         if (opens)
             memcpy(id.b, item.key.data, sizeof id.b);
+        if (opens && keyring_clear_part(item.value, &record) && !keyring_opens(keyring, record.kind))
+            continue; /* another session's */
         opens = opens && keyring_open_value(keyring, &id, item.value, &record);
         whole = whole && opens;
         going = !opens || visit(context, &record);

@@ -270,6 +270,34 @@ static bool look_for(void *context, const struct device_id *device, struct bytes
     return !l->found;
 }
 
+/* What waits to be opened, and what a locked laptop brings to its hub: only the pair could tell whether they are right,
+ * so it is enough that they name what they lie under. */
+static bool names_itself(struct bytes key, struct bytes value, struct key_record *out)
+{
+    struct mp_reader r MP_UNSET;
+    mp_reader_init(&r, value);
+    return mp_next(&r) && mp_object(&r).len == value.len && key_record_read(&r, out) &&
+           bytes_equal(key, bytes_of(out->id.b, sizeof out->id.b));
+}
+
+static bool take_in(void *context, struct bytes key, struct bytes value)
+{
+    struct finding *f = context;
+    struct key_record record;
+    if (names_itself(key, value, &record))
+        f->code = keyring_put_in(f->into, &value, 1, f->error);
+    return f->code == FELLOE_OK;
+}
+
+static bool take_out(void *context, struct bytes key, struct bytes value)
+{
+    struct finding *f = context;
+    struct key_record record;
+    if (names_itself(key, value, &record))
+        f->code = keyring_put_out(f->into, &record.id, value, f->error);
+    return f->code == FELLOE_OK;
+}
+
 /* The newest comes first. A hub's log has them too, and puts right what is wrong here. */
 static bool take_device(void *context, struct bytes key, struct bytes value)
 {
@@ -296,7 +324,8 @@ static enum felloe_code repair(struct finding *f, struct store_salvage *old, str
         order_keys(f);
         f->code = put_keys(f);
     }
-    fine = fine && f->code == FELLOE_OK && store_salvage_table(old, "devices", take_device, f);
+    fine = fine && f->code == FELLOE_OK && store_salvage_table(old, "devices", take_device, f) &&
+           store_salvage_table(old, "in", take_in, f) && store_salvage_table(old, "out", take_out, f);
     if (!fine && f->code == FELLOE_OK)
         f->code = felloe_fail(f->error, FELLOE_FAILED, "out of memory");
     out->kept = keyring_count(f->into);

@@ -225,7 +225,7 @@ static enum felloe_code open_spoke(struct driver *driver, struct felloe_error *e
     struct spoke_driver *s = spoke_of(driver);
     const struct daemon *daemon = driver->daemon;
     const struct identity *me = &daemon->identity;
-    if (!box_shared_of(&s->hub_shared, &me->hub_box, &me->box_secret))
+    if (!me->locked && !box_shared_of(&s->hub_shared, &me->hub_box, &me->box_secret))
         return felloe_fail(error, FELLOE_DAMAGED, "the hub's key in the identity file is none");
     s->go_on = loop_timer_new(daemon->loop, driver_spoke_go_on_again, s);
     if (s->go_on == NULL || !driver_spoke_let_go_open(s) || !rekey_open(s))

@@ -34,7 +34,63 @@ static void kept(struct log_job *log_job)
         driver_works(job->driver);
         driver_spoke_step(s, &input);
     }
+    free(log_job->sealed_keys);
     driver_job_end(job);
+}
+
+/* ---- keys ---- */
+
+/* Bytes and where they are, in one block. */
+static struct bytes *copy_records(const struct bytes *records, size_t count)
+{
+    size_t size = count * sizeof *records;
+    for (size_t i = 0; i < count; i++)
+        size += records[i].len;
+    struct bytes *copy = malloc(size);
+    if (copy == NULL)
+        return NULL;
+    uint8_t *at = (uint8_t *)(copy + count);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(at, records[i].data, records[i].len);
+        copy[i] = bytes_of(at, records[i].len);
+        at += records[i].len;
+    }
+    return copy;
+}
+
+/* Those that this session cannot open (it is locked, or a second worker's) are kept as they are. */
+static void take_sealed(struct spoke_driver *s, struct bytes records, uint32_t count, struct log_job *job)
+{
+    struct bytes *found = count > 0 ? calloc(count, sizeof *found) : NULL;
+    struct bytes rest = records;
+    size_t sealed = 0;
+    for (uint32_t i = 0; i < count && found != NULL; i++) {
+        struct mp_reader *r = &s->base.reader;
+        struct key_record record;
+        mp_reader_init(r, rest);
+        if (!mp_next(r))
+            break;
+        struct bytes object = mp_object(r);
+        if (key_record_read(r, &record) && !keyring_opens(s->base.daemon->keyring, record.kind))
+            found[sealed++] = object;
+        rest = bytes_of(rest.data + object.len, rest.len - object.len);
+    }
+    if (sealed > 0)
+        job->sealed_keys = copy_records(found, sealed);
+    job->sealed_key_count = job->sealed_keys != NULL ? sealed : 0;
+    free(found);
+}
+
+/* And are not among those that it can. */
+static void leave_out_sealed(struct spoke_driver *s, struct log_job *job)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < job->new_key_count; i++)
+        if (keyring_opens(s->base.daemon->keyring, job->new_keys[i].kind))
+            job->new_keys[kept++] = job->new_keys[i];
+    if (kept < job->new_key_count)
+        explicit_bzero(&job->new_keys[kept], (job->new_key_count - kept) * sizeof job->new_keys[0]);
+    job->new_key_count = kept;
 }
 
 void driver_spoke_keep(struct spoke_driver *s, struct spoke_output *output, enum log_job_kind kind)
@@ -51,7 +107,11 @@ void driver_spoke_keep(struct spoke_driver *s, struct spoke_output *output, enum
         keys = output->batch->keys;
         key_count = output->batch->key_count;
     }
+    take_sealed(s, keys, key_count, log_job);
+    if (s->base.daemon->identity.locked)
+        key_count = 0;
     log_job->new_keys = driver_unwrap(&s->base, keys, key_count, &s->hub_pairs, &log_job->new_key_count);
+    leave_out_sealed(s, log_job);
     log_job->batch = output->batch;
     output->batch = NULL;
     log_job->receipt = output->receipt;

@@ -103,7 +103,7 @@ static void publish_missing(struct projector *p, struct views_txn *txn, struct b
     struct key_id missing[KEYS_MAX];
     size_t count = 0;
     while (count < KEYS_MAX && views_waiting_key(txn, site, &from, &key)) {
-        if (!keyring_has(p->config.keyring, &key) && !keyring_erased(p->config.keyring, &key) &&
+        if (!keyring_holds(p->config.keyring, &key) && !keyring_erased(p->config.keyring, &key) &&
             !denied_has(&p->denied, site, &key))
             missing[count++] = key;
         from = key;

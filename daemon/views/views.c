@@ -84,7 +84,7 @@ static bool owner_fits(struct views *views)
 /* Here, erased, or put away because its person moved. */
 static bool is_known(struct keyring *keyring, const struct key_id *id)
 {
-    return keyring_has(keyring, id) || keyring_erased(keyring, id) || keyring_away(keyring, id);
+    return keyring_holds(keyring, id) || keyring_erased(keyring, id) || keyring_away(keyring, id);
 }
 
 /* The key's id ends the value. */

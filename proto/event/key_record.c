@@ -153,6 +153,13 @@ bool key_record_unwrap(struct mp_reader *r, const struct box_shared *shared, str
                                                       shared->b) == 0;
 }
 
+bool key_record_read(struct mp_reader *r, struct key_record *out)
+{
+    struct bytes wrapped;
+    *out = (struct key_record){.kind = KEY_PERSON};
+    return read_record(r, out, &wrapped);
+}
+
 bool key_record_check(struct mp_reader *r)
 {
     struct key_record record;

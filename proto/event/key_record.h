@@ -64,6 +64,8 @@ void key_record_wrap(const struct key_record *record, const struct box_shared *s
                      const uint8_t nonce[BOX_NONCE_SIZE], struct buffer *out);
 /* Reads the record that is the reader's current object. False when malformed or not made with this pair's keys. */
 bool key_record_unwrap(struct mp_reader *r, const struct box_shared *shared, struct key_record *out);
+/* What it says without being opened: all but the key. False when malformed. */
+bool key_record_read(struct mp_reader *r, struct key_record *out);
 /* Checks its form only, without opening it. */
 bool key_record_check(struct mp_reader *r);
 
