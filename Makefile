@@ -98,6 +98,11 @@ $B/felloed-older: $(DAEMON_O) $(filter-out $B/proto/domain/%,$(PROTO_O)) $(OLDER
 	@echo "  LINK  $@"
 	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 
+# A hub that lies: it does not compare what laptops have received with what it has.
+$B/felloed-lying: $(DAEMON_O) $B/tests/lie/lying_hub.o $B/libproto.a
+	@echo "  LINK  $@"
+	$Q$(CC) $(ALLLDFLAGS) -Wl,--wrap=message_decode -o $@ $^ $(DAEMON_LIBS)
+
 # The client library: what it needs of proto is linked in, and only felloe_… is visible from outside.
 lib: $B/libfelloe.a $B/libfelloe.so  ## build the client library, build/libfelloe.a and .so
 $B/libfelloe.a: $(LIB_O) $B/libproto.a
@@ -155,7 +160,7 @@ $B/felloe-power: $(POWER_O) $(filter-out $B/daemon/main.o,$(DAEMON_O)) $B/libpro
 	@echo "  LINK  $@"
 	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 
-TEST_PROGRAMS := $(UNIT) $(SIM) $(FUZZ) $(NET) $(PRELOAD) $B/felloe-power $B/felloed-older
+TEST_PROGRAMS := $(UNIT) $(SIM) $(FUZZ) $(NET) $(PRELOAD) $B/felloe-power $B/felloed-older $B/felloed-lying
 # A recursive make: only after `make deps` can this file ask pkg-config, and the jobs run beside each other.
 SUBMAKE = +$Q$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 

@@ -200,9 +200,9 @@ static void answer(struct control_request *request)
     buffer_append(out, v->stories.data, v->stories.len);
     out->failed |= v->problems.failed || v->unreadable.failed || v->stories.failed;
     control_frame_end(out, begin);
-    control_finish(request);
     if (v->story_count > 0 && request->daemon->projector != NULL)
-        projector_verified(request->daemon->projector); /* people have been told */
+        projector_verified(request->daemon->projector); /* people are told */
+    control_finish(request);
 }
 
 void control_verb_VERIFY(struct control_request *request)
