@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "daemon/audit.h"
+#include "daemon/hub_keys.h"
 #include "daemon/lock.h"
 #include "daemon/report.h"
 #include "daemon/setup/setup_swap.h"
@@ -232,6 +233,13 @@ static enum felloe_code open_loop(struct running *running, struct felloe_error *
     return fine ? FELLOE_OK : felloe_fail(error, FELLOE_FAILED, "no event loop can be had: %s", strerror(errno));
 }
 
+static void open_terms(struct daemon *daemon)
+{
+    hub_keys_turn(daemon);
+    terms_open(daemon);
+    hub_keys_open(daemon);
+}
+
 static enum felloe_code open_all(struct running *running, struct felloe_error *error)
 {
     struct daemon *daemon = &running->daemon;
@@ -250,7 +258,7 @@ static enum felloe_code open_all(struct running *running, struct felloe_error *e
     if (code == FELLOE_OK)
         code = open_keys(daemon, error);
     if (code == FELLOE_OK)
-        terms_open(daemon);
+        open_terms(daemon);
     if (code == FELLOE_OK)
         lease_open(daemon);
     if (code == FELLOE_OK)
@@ -293,6 +301,7 @@ static void close_all(struct running *running)
     loop_timer_free(running->watchdog);
     loop_timer_free(running->keys_again);
     lease_close(daemon);
+    hub_keys_close(daemon);
     if (daemon->keyring != NULL)
         keyring_close(daemon->keyring);
     loop_wake_free(running->completed);
@@ -332,6 +341,7 @@ static void begin_again(struct running *running)
     if (!running->ending) {
         uint64_t commits = event_log_commits(daemon->log) + 1; /* whoever follows looks again */
         close_log(running);
+        open_terms(daemon);
         code = open_log_again(running, commits);
     }
     running->again = false;

@@ -33,6 +33,7 @@ struct daemon {
     struct happened happened;    /* what `felloe status` tells of it */
     struct terms terms;          /* what the hub told all laptops; at the hub, what it tells */
     struct lease lease;
+    struct loop_timer *hub_keys_timer; /* a hub whose keys are about to change */
     struct audit *audit;         /* the key that looks are sealed with; NULL before the first */
     struct settle_numbers *settle_numbers;
     unsigned sites_adding; /* jobs under way; and whether the configuration was read again meanwhile */
