@@ -100,7 +100,7 @@ static void print_through(const char *what, int64_t ms, int64_t now)
     printf(" · %s %s", what, ms > 0 ? time : "nothing yet");
 }
 
-static void print_line(const struct sums *sums, bool hub, int64_t now)
+static void print_line(const struct sums *sums, bool hub, bool locked, int64_t now)
 {
     char span[WHEN_MAX];
     if (hub) {
@@ -113,8 +113,12 @@ static void print_line(const struct sums *sums, bool hub, int64_t now)
         printf(" (oldest %s)", span);
     }
     print_through("Shared through", sums->shared_through, now);
-    print_through("Received through", sums->received_through, now);
-    printf(" · To settle %" PRId64 "\n", sums->to_settle);
+    if (!locked || sums->received_through > 0 || !sums->behind)
+        print_through("Received through", sums->received_through, now);
+    if (locked)
+        puts(" · Locked");
+    else
+        printf(" · To settle %" PRId64 "\n", sums->to_settle);
 }
 
 /* What people should know, and of which site; nothing when there is nothing. */
@@ -218,14 +222,17 @@ static enum felloe_code print_status(struct cli *cli, const struct felloe_value 
 {
     const struct felloe_value *sites = felloe_value_get(status, "sites");
     bool is_hub = strcmp(felloe_value_text(felloe_value_get(status, "role")), "hub") == 0;
+    const bool locked = felloe_value_bool(felloe_value_get(status, "locked"));
     int64_t now = when_now();
     struct sums sums;
     add_up(cli, sites, &sums);
-    print_line(&sums, is_hub, now);
+    print_line(&sums, is_hub, locked, now);
     print_hub(status, is_hub, now);
     print_lease(status, now);
     print_looks(status);
     print_quarantine(status);
+    if (locked)
+        puts("This laptop is locked: it shares and receives, and shows nothing. `felloe unlock` opens the record");
     int64_t folded = number(status, "folded"), total = number(status, "total");
     if (folded < total)
         printf("The views are being folded: %" PRId64 " of %" PRId64 " events\n", folded, total);

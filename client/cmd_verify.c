@@ -54,6 +54,7 @@ static void print_unreadable(const struct felloe_value *unreadable, bool at_hub)
     static const struct { const char *why, *here, *hub; } words[] = {
         {"no-key", "the key is not here yet; it comes from the hub where this device may have it",
          "the key is not here yet; the laptop that wrote them brings it when it is online"},
+        {"locked", "the laptop is locked to them; they are read once it is unlocked by whom they are for", ""},
         {"for-others", "restricted to workers among whom you are not", "restricted to some workers"},
         {"erased", "about people who were erased", "about people who were erased"},
         {"does-not-open", "sealed under another key than they name; ask who looks after that device",

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/forget.h"
 #include "client/output.h"
 #include "client/verbs.h"
 #include "felloe/version.h"
@@ -76,6 +77,7 @@ static enum felloe_code run(struct cli *cli)
 int main(int argc, char **argv)
 {
     struct cli cli = {0};
+    forget_prepare();
     out_init();
     if (isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1) {
         cli.asks = stderr;
@@ -89,5 +91,7 @@ int main(int argc, char **argv)
     if (code != FELLOE_OK)
         tell(&cli, code);
     cli_release(&cli);
+    explicit_bzero(&cli, sizeof cli);
+    forget_all(argc, argv);
     return (int)code;
 }

@@ -211,6 +211,16 @@ void config_add_self(struct config *config)
              named ? entry.pw_name : number);
 }
 
+/* Minutes; with an s behind it seconds. */
+static void set_lock_after(struct parse *parse, const char *value)
+{
+    char digits[16];
+    size_t len = strlen(value);
+    bool seconds = len > 1 && len < sizeof digits && value[len - 1] == 's';
+    snprintf(digits, sizeof digits, "%.*s", (int)(seconds ? len - 1 : len), value);
+    parse->config->lock_after_s = number(parse, "lock_after", digits, 0, 24 * 60) * (seconds ? 1 : 60);
+}
+
 static void set_listen(struct parse *parse, const char *value)
 {
     set_address(parse, parse->config->listen, "listen", value);
@@ -286,6 +296,7 @@ static const struct setting {
     {"felloe", "log", set_log},
     {"felloe", "socket", set_socket},
     {"felloe", "socket_group", set_socket_group},
+    {"felloe", "lock_after", set_lock_after},
     {"felloe", "unlock", set_unlock},
     {"hub", "listen", set_listen},
     {"hub", "advertise", set_advertise},
@@ -360,7 +371,11 @@ static void check_whole(struct parse *parse)
 
 static void defaults(struct config *config)
 {
-    *config = (struct config){.level = LEVEL_INFO, .pull_wait_s = 20, .ticket_hours = 24, .lease_hours = 72};
+    *config = (struct config){.level = LEVEL_INFO,
+                              .lock_after_s = 15 * 60,
+                              .pull_wait_s = 20,
+                              .ticket_hours = 24,
+                              .lease_hours = 72};
 }
 
 void config_start(struct config *config, enum role role)
@@ -493,8 +508,8 @@ enum felloe_code config_write(const struct config *config, const char *dir, stru
         return felloe_fail(error, FELLOE_FAILED, "out of memory while writing the configuration");
     fprintf(out,
             "; Felloe's configuration of this directory. Check it with: felloed --dir DIR --check\n"
-            "; After a change, kill -HUP the daemon (log, site, ticket_hours, lease_hours, administrators, users) or\n"
-            "; start it again (the rest).\n\n"
+            "; After a change, kill -HUP the daemon (log, lock_after, site, ticket_hours, lease_hours, administrators,\n"
+            "; users) or start it again (the rest).\n\n"
             "[felloe]\n"
             "; What this directory is: hub or spoke. Decided when it was made.\n"
             "role = %s\n\n"
@@ -510,6 +525,11 @@ enum felloe_code config_write(const struct config *config, const char *dir, stru
             "unlock = %s\n\n",
             config->role == ROLE_HUB ? "hub" : "spoke", levels[config->level], config->socket,
             config->socket_group, config->unlock);
+    if (config->role == ROLE_SPOKE)
+        fprintf(out,
+                "; With a passphrase: after how many minutes in which nobody used the record it is locked; 0: never.\n"
+                "lock_after = %u\n\n",
+                config->lock_after_s / 60);
     if (config->role == ROLE_HUB)
         write_hub(out, config);
     else

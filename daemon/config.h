@@ -35,6 +35,7 @@ struct config {
     uint32_t user_count;
     struct config_user administrators[CONFIG_ADMINS_MAX]; /* hub; none: the owner and root */
     uint32_t administrator_count;
+    uint32_t lock_after_s;   /* spoke with a passphrase: locked after so long without a request; 0: never */
     uint32_t pull_wait_s;    /* spoke: how long the hub may hold back an answer when there is no news */
     uint32_t ticket_hours;   /* hub: how long a ticket is good for */
     uint32_t lease_hours;    /* hub: how long a laptop shows the record without it; 0: for ever */
@@ -51,6 +52,9 @@ enum felloe_code config_check(const struct config *config, struct felloe_error *
 /* Every problem is reported with its line; unknown settings are problems too. */
 enum felloe_code config_load(struct config *config, const char *dir, struct felloe_error *error);
 enum felloe_code config_write(const struct config *config, const char *dir, struct felloe_error *error);
+/* Another value for one setting of the file; all its other lines stay as they are. */
+enum felloe_code config_set(const char *dir, const char *section, const char *name, const char *value,
+                            struct felloe_error *error);
 /* The socket's path. */
 void config_socket_path(const struct config *config, const char *dir, char *out, size_t size);
 

@@ -5,6 +5,7 @@
 #include "daemon/daemon_inside.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -63,6 +64,16 @@ static void complete_jobs(void *context)
     }
 }
 
+/* What another session's passphrase opens is here all the same. */
+static size_t without_held(struct keyring *keyring, struct key_id *ids, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!keyring_holds(keyring, &ids[i]))
+            ids[kept++] = ids[i];
+    return kept;
+}
+
 static void ask_for_keys(struct daemon *daemon)
 {
     struct key_id missing[KEYS_MAX];
@@ -70,6 +81,7 @@ static void ask_for_keys(struct daemon *daemon)
     struct log_reader *reader = log_reader_begin(daemon->log, NULL);
     for (size_t i = 0; reader != NULL && log_site_at(reader, i, site); i++) {
         size_t count = projector_missing_keys(daemon->projector, bytes_str(site), missing, KEYS_MAX);
+        count = without_held(daemon->keyring, missing, count);
         if (count > 0)
             driver_need_keys(daemon->driver, bytes_str(site), missing, count);
     }
@@ -172,8 +184,20 @@ static enum felloe_code tell_way_on(const struct daemon *daemon, enum felloe_cod
                        daemon->dir);
 }
 
+static enum felloe_code open_keyring(struct daemon *daemon, struct felloe_error *error)
+{
+    const uint8_t *key = identity_keyring_key(&daemon->identity);
+    enum felloe_code code = keyring_open(&daemon->keyring, daemon->dir, key, error);
+    return tell_way_on(daemon, code, error);
+}
+
+/* A laptop whose passphrase nobody has typed yet starts locked: it shares and receives, and shows nothing. */
 static enum felloe_code open_keys(struct daemon *daemon, struct felloe_error *error)
 {
+    const struct vault_opening opening = {
+        .dir = daemon->dir, .way = daemon->config.unlock, .now_ms = clock_wall_ms()};
+    if (sodium_mlock(&daemon->identity, sizeof daemon->identity) != 0)
+        report(LEVEL_DEBUG, "the keys could not be locked into memory (LimitMEMLOCK): they may reach swap");
     enum felloe_code code = identity_load(&daemon->identity, daemon->dir, error);
     if (code == FELLOE_NOT_FOUND)
         return felloe_fail(error, code,
@@ -182,18 +206,13 @@ static enum felloe_code open_keys(struct daemon *daemon, struct felloe_error *er
                            daemon->dir, daemon->dir);
     if (code == FELLOE_OK)
         code = check_identity(daemon, error);
-    const struct vault_opening opening = {
-        .dir = daemon->dir, .way = daemon->config.unlock, .now_ms = clock_wall_ms()};
     if (code == FELLOE_OK)
         code = vault_open_directory(&opening, &daemon->identity, NULL, error);
     if (code != FELLOE_OK)
         return code;
     memcpy(daemon->worker, daemon->identity.worker, sizeof daemon->worker);
-    daemon->whole = true;
-    if (sodium_mlock(&daemon->identity, sizeof daemon->identity) != 0)
-        report(LEVEL_DEBUG, "the keys could not be locked into memory (LimitMEMLOCK): they may reach swap");
-    code = keyring_open(&daemon->keyring, daemon->dir, identity_keyring_key(&daemon->identity), error);
-    return tell_way_on(daemon, code, error);
+    daemon->whole = !daemon->identity.locked;
+    return open_keyring(daemon, error);
 }
 
 static enum felloe_code open_log(struct daemon *daemon, uint64_t commits, struct felloe_error *error)
@@ -227,8 +246,10 @@ static enum felloe_code open_loop(struct running *running, struct felloe_error *
     running->interrupt = loop_signal_new(loop, SIGINT, on_end, &running->daemon);
     running->hangup = loop_signal_new(loop, SIGHUP, daemon_on_hangup, &running->daemon);
     running->keys_again = loop_timer_new(loop, ask_again, running);
-    bool fine = running->keys_again != NULL && running->completed != NULL && running->changed != NULL &&
-                running->term != NULL && running->interrupt != NULL && running->hangup != NULL;
+    running->idle = loop_timer_new(loop, daemon_on_idle, running);
+    bool fine = running->keys_again != NULL && running->idle != NULL && running->completed != NULL &&
+                running->changed != NULL && running->term != NULL && running->interrupt != NULL &&
+                running->hangup != NULL;
     running->daemon.completions.context = running->completed;
     return fine ? FELLOE_OK : felloe_fail(error, FELLOE_FAILED, "no event loop can be had: %s", strerror(errno));
 }
@@ -263,7 +284,7 @@ static enum felloe_code open_all(struct running *running, struct felloe_error *e
         lease_open(daemon);
     if (code == FELLOE_OK)
         code = open_log(daemon, 0, error);
-    if (code == FELLOE_OK)
+    if (code == FELLOE_OK && !daemon->identity.locked)
         code = open_views(running, error);
     if (code == FELLOE_OK)
         code = control_server_open(&daemon->control, daemon, error);
@@ -271,6 +292,8 @@ static enum felloe_code open_all(struct running *running, struct felloe_error *e
         code = driver_open(&daemon->driver, daemon, error);
     if (code == FELLOE_OK && daemon->config.role == ROLE_SPOKE)
         loop_timer_set(running->keys_again, KEYS_AGAIN_MS);
+    if (code == FELLOE_OK)
+        daemon_watch_idle(running);
     return code;
 }
 
@@ -302,6 +325,7 @@ static void close_all(struct running *running)
     loop_timer_free(running->keys_again);
     lease_close(daemon);
     hub_keys_close(daemon);
+    loop_timer_free(running->idle);
     if (daemon->keyring != NULL)
         keyring_close(daemon->keyring);
     loop_wake_free(running->completed);
@@ -312,6 +336,7 @@ static void close_all(struct running *running)
     uv_run(&running->loop, UV_RUN_DEFAULT);
     uv_loop_close(&running->loop);
     queue_destroy(&daemon->completions);
+    daemon_drop_opened(running);
     identity_clear(&daemon->identity);
     sodium_munlock(&daemon->identity, sizeof daemon->identity);
     if (running->lock >= 0)
@@ -323,12 +348,25 @@ static void close_all(struct running *running)
 static enum felloe_code open_log_again(struct running *running, uint64_t commits)
 {
     struct daemon *daemon = &running->daemon;
-    enum felloe_code code = open_log(daemon, commits, &running->error);
+    enum felloe_code code = FELLOE_OK;
+    if (running->opened != NULL) {
+        keyring_close(daemon->keyring);
+        daemon->keyring = NULL;
+        daemon_take_opened(running);
+        code = open_keyring(daemon, &running->error);
+    }
     if (code == FELLOE_OK)
+        code = open_log(daemon, commits, &running->error);
+    if (code == FELLOE_OK && !daemon->identity.locked)
         code = open_views(running, &running->error);
     if (code == FELLOE_OK)
         code = driver_open(&daemon->driver, daemon, &running->error);
     return code;
+}
+
+static void tell_serving(const struct daemon *daemon, const char *first)
+{
+    sd_notifyf(0, "%sSTATUS=Serving %s%s", first, daemon->dir, daemon->identity.locked ? " (locked)" : "");
 }
 
 /* Clients of the local socket keep their connections, and wait; the lock is never let go of. */
@@ -337,6 +375,7 @@ static void begin_again(struct running *running)
     struct daemon *daemon = &running->daemon;
     sd_notify(0, "STATUS=Opening the log again");
     control_server_pause(daemon->control);
+    bool unlocks = running->opened != NULL;
     enum felloe_code code = FELLOE_OK;
     if (!running->ending) {
         uint64_t commits = event_log_commits(daemon->log) + 1; /* whoever follows looks again */
@@ -354,8 +393,8 @@ static void begin_again(struct running *running)
     if (running->hung_up)
         daemon_read_config(daemon);
     running->hung_up = false;
-    sd_notifyf(0, "STATUS=Serving %s", daemon->dir);
-    report(LEVEL_INFO, "the log was opened again");
+    tell_serving(daemon, "");
+    report(LEVEL_INFO, unlocks ? "unlocked by %s" : "the log was opened again", daemon->worker);
 }
 
 static void serve(struct running *running)
@@ -363,16 +402,20 @@ static void serve(struct running *running)
     struct daemon *daemon = &running->daemon;
     bool hub = daemon->config.role == ROLE_HUB;
     sites_add_new(daemon);
-    report(LEVEL_INFO, "%s “%s” serves %s", hub ? "hub" : "laptop", daemon->identity.label, daemon->dir);
-    sd_notifyf(0, "READY=1\nSTATUS=Serving %s", daemon->dir);
+    report(LEVEL_INFO, "%s “%s” serves %s%s", hub ? "hub" : "laptop", daemon->identity.label, daemon->dir,
+           daemon->identity.locked ? ", locked: felloe unlock opens the record" : "");
+    tell_serving(daemon, "READY=1\n");
     start_watchdog(running);
     while (!running->ending) {
         uv_run(&running->loop, UV_RUN_DEFAULT);
         if (running->again && !running->ending)
             begin_again(running);
     }
-    sd_notify(0, "STOPPING=1");
-    report(running->code == FELLOE_OK ? LEVEL_INFO : LEVEL_ERROR, "ending");
+    if (running->anew)
+        sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=Locking", uv_hrtime() / 1000);
+    else
+        sd_notify(0, "STOPPING=1");
+    report(running->code == FELLOE_OK ? LEVEL_INFO : LEVEL_ERROR, running->anew ? "starting again, locked" : "ending");
 }
 
 enum felloe_code daemon_run(const char *dir, struct felloe_error *error)
@@ -383,6 +426,7 @@ enum felloe_code daemon_run(const char *dir, struct felloe_error *error)
         return felloe_fail(error, FELLOE_FAILED, "no event loop can be had");
     }
     running->lock = -1;
+    running->daemon.used_ms = clock_steady_ms();
     running->daemon.dir = dir;
     running->daemon.loop = &running->loop;
     running->daemon.settle_numbers = settle_numbers_new(); /* without them nothing has one */
@@ -398,6 +442,7 @@ enum felloe_code daemon_run(const char *dir, struct felloe_error *error)
     }
     close_all(running);
     settle_numbers_free(running->daemon.settle_numbers);
+    bool anew = running->anew && code == FELLOE_OK;
     free(running);
-    return code;
+    return anew ? daemon_start_anew(error) : code;
 }

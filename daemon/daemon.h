@@ -38,6 +38,9 @@ struct daemon {
     struct settle_numbers *settle_numbers;
     unsigned sites_adding; /* jobs under way; and whether the configuration was read again meanwhile */
     bool sites_again;
+    uint64_t used_ms; /* when somebody used the record last */
+    bool was_locked;  /* somebody has unlocked it: felloe.conf need not say that it locks */
+    bool vault_busy;  /* somebody's passphrase is being tried, or changed */
 };
 
 /* Wall clock, ms since 1970; and a clock that only goes forward, ms. The only places that ask. */
@@ -54,6 +57,16 @@ void daemon_stop(struct daemon *daemon, enum felloe_code code);
  * incarnation. */
 void daemon_again(struct daemon *daemon);
 
+/* Takes over an identity that the vault opened: all is closed and opened again with its keys, as this worker's session.
+ * (The identity is copied.) */
+void daemon_unlock(struct daemon *daemon, const struct identity *opened, const char *worker);
+/* Ends, and starts this program anew, locked: nothing of what was open stays in memory. */
+void daemon_lock(struct daemon *daemon);
+/* Does a passphrase shut this directory? (Otherwise locking would be of no use: it opens by itself.) */
+bool daemon_locks(const struct daemon *daemon);
+/* Somebody uses the record. False: the time to lock had passed (the laptop slept), and it is being locked. */
+bool daemon_used(struct daemon *daemon);
+
 /* A hub's sites that its configuration has and its log has not: gives each a key, adds it, and tells the driver. */
 void sites_add_new(struct daemon *daemon);
 
@@ -64,6 +77,8 @@ void control_server_close(struct control_server *server);
  * the loop until what is at work has ended. */
 void control_server_pause(struct control_server *server);
 void control_server_resume(struct control_server *server);
+/* Is anything being answered, but for those who follow? */
+bool control_server_busy(const struct control_server *server);
 /* The projector folded something (called on the loop): views that wait may go on, followers look again. */
 void control_server_changed(struct control_server *server);
 

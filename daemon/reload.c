@@ -31,6 +31,7 @@ void daemon_read_config(struct daemon *daemon)
     tell_restart("proxy", strcmp(next.proxy, now->proxy) != 0);
     tell_restart("socket", strcmp(next.socket, now->socket) != 0);
     tell_restart("socket_group", strcmp(next.socket_group, now->socket_group) != 0);
+    tell_restart("unlock", strcmp(next.unlock, now->unlock) != 0);
     tell_restart("pull_wait", next.pull_wait_s != now->pull_wait_s);
     for (uint32_t i = 0; i < now->site_count; i++)
         if (!has_site(&next, now->sites[i]))
@@ -38,6 +39,8 @@ void daemon_read_config(struct daemon *daemon)
                    now->sites[i]);
     now->level = next.level;
     now->ticket_hours = next.ticket_hours;
+    now->lock_after_s = next.lock_after_s;
+    daemon_watch_idle(running_of(daemon));
     now->lease_hours = next.lease_hours;
     memcpy(now->advertise, next.advertise, sizeof now->advertise);
     memcpy(now->users, next.users, sizeof now->users);

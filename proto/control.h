@@ -41,6 +41,10 @@
     V(NEWS, "news")             /* worker, site, keep (that they have looked is not noted), limit. DATA rows (of the
                                    view news). END {as_of, looked (ms: when they did last), total, worker, noted,
                                    problem (why it could not be noted), names} */ \
+    V(UNLOCK, "unlock")         /* passphrase or recovery (a code), worker. END {worker, whole, already} */ \
+    V(LOCK, "lock")             /* END {already}; then the daemon starts anew */ \
+    V(PASSPHRASE, "passphrase") /* do* (list, change, add, remove, recovery, set), passphrase or recovery, worker, new.
+                                   END {locked, worker, of, wait_ms, slots: [map], changed, recovery} */ \
     V(STATUS, "status")         /* END {role, name, device, worker, hub {…}, sites: [map]}: see status --json */ \
     V(LOG, "log")               /* site, from (text), follow, opened (default true), names, limit, for ("export": how
                                    the look is recorded). DATA events; with names each has a 13th item: the person's

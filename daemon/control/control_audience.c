@@ -281,8 +281,14 @@ static enum felloe_code restrict_to(struct preparing *p, struct record_draft *dr
 {
     struct audience members = given->count > 0 ? *given : spoken->members;
     enum felloe_code code = FELLOE_OK;
+    /* By key, not by courtesy: a second worker's passphrase opens no restricted key here. */
+    if (!p->daemon->whole)
+        code = felloe_fail(error, FELLOE_DENIED,
+                           "%s is restricted, and this laptop is unlocked by %s: restricted entries are written and "
+                           "read here by %s alone, whose laptop it is. Write it on your own.",
+                           draft->type->name, p->daemon->worker, p->daemon->identity.worker);
     /* The person's own key would be used by nothing, and so reach nobody: neither would the entry. */
-    if (draft->has_new_key && draft->type->audience != AUDIENCE_KNOWN)
+    if (code == FELLOE_OK && draft->has_new_key && draft->type->audience != AUDIENCE_KNOWN)
         code = felloe_fail(error, FELLOE_INVALID,
                            "Nobody knows the person yet: introduce them first, then write what is for some workers.");
     if (code == FELLOE_OK && given->count > 0)

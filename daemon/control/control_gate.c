@@ -175,7 +175,7 @@ static bool is_unlock(enum control_verb verb)
 
 enum felloe_code control_gate(struct control_request *request, struct felloe_error *error)
 {
-    const struct daemon *daemon = request->daemon;
+    struct daemon *daemon = request->daemon;
     const struct config_user *user = user_of(&daemon->config, request->uid);
     request->listed = user != NULL;
     if (user != NULL)
@@ -187,7 +187,7 @@ enum felloe_code control_gate(struct control_request *request, struct felloe_err
         code = control_gate_worker(request, worker, error);
     if (code != FELLOE_OK || need == NEED_ANY || need == NEED_KEEPER || need == NEED_ADMIN)
         return code;
-    if (daemon->identity.locked)
+    if (daemon->identity.locked || !daemon_used(daemon))
         return felloe_fail(error, FELLOE_LOCKED, "This laptop is locked. felloe unlock opens it.");
     if ((need == NEED_OPENS || need == NEED_UNSAID) && lease_passed(daemon))
         return lease_refuse(daemon, error);

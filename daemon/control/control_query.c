@@ -10,6 +10,8 @@ enum felloe_code reading_begin(struct reading *reading, struct daemon *daemon, s
                                struct felloe_error *error)
 {
     *reading = (struct reading){0};
+    if (daemon->projector == NULL)
+        return felloe_fail(error, FELLOE_LOCKED, "This laptop is locked. felloe unlock opens it.");
     enum felloe_code code = views_read(projector_views(daemon->projector), &reading->views, error);
     if (code != FELLOE_OK)
         return code;
@@ -20,12 +22,24 @@ enum felloe_code reading_begin(struct reading *reading, struct daemon *daemon, s
     return code;
 }
 
+enum felloe_code reading_begin_log(struct reading *reading, struct daemon *daemon, struct felloe_error *error)
+{
+    *reading = (struct reading){.log = log_reader_begin(daemon->log, error), .locked = true};
+    if (reading->log == NULL)
+        return error->code;
+    enum felloe_code code = scope_of(daemon, reading->log, (struct bytes){0}, false, &reading->scope, error);
+    if (code != FELLOE_OK)
+        reading_end(reading);
+    return code;
+}
+
 void reading_end(struct reading *reading)
 {
     if (reading->log)
         log_reader_end(reading->log);
     reading->log = NULL;
-    views_end(&reading->views);
+    if (!reading->locked)
+        views_end(&reading->views);
 }
 
 void progress_note_links(struct progress_table *table, struct daemon *daemon)
@@ -70,7 +84,8 @@ static void read_times(struct site_progress *site, const struct progress_table *
         site->shared_through_ms = lesser(contact, site->oldest_waiting_ms);
     if (position_compare(site->received, site->head) < 0) {
         int64_t latest = 0;
-        views_devices(&reading->views, bytes_str(site->site), latest_of, &latest);
+        if (!reading->locked) /* then it is not known */
+            views_devices(&reading->views, bytes_str(site->site), latest_of, &latest);
         site->received_through_ms = lesser(contact, latest);
     }
 }
@@ -89,9 +104,12 @@ static void read_site(struct site_progress *site, const struct progress_table *t
             site->received = heads[i].at;
         site->received_sum += heads[i].at.n;
     }
-    views_get_cursor(&reading->views, name, &cursor);
-    for (size_t i = 0; i < cursor.seen.count; i++)
-        site->folded_sum += cursor.seen.at[i].n;
+    if (!reading->locked) {
+        views_get_cursor(&reading->views, name, &cursor);
+        for (size_t i = 0; i < cursor.seen.count; i++)
+            site->folded_sum += cursor.seen.at[i].n;
+        site->to_settle = views_count_rows(&reading->views, name, VIEW_TO_SETTLE);
+    }
     site->head = site->received;
     site->head_sum = site->received_sum;
     const struct position *heard = &site->link.head;
@@ -99,7 +117,6 @@ static void read_site(struct site_progress *site, const struct progress_table *t
         site->head = *heard;
         site->head_sum += heard->epoch == site->received.epoch ? heard->n - site->received.n : heard->n;
     }
-    site->to_settle = views_count_rows(&reading->views, name, VIEW_TO_SETTLE);
     read_times(site, table, reading, hub);
 }
 

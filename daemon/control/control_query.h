@@ -11,10 +11,13 @@ struct reading {
     struct log_reader *log;
     struct views_txn views;
     struct scope scope;
+    bool locked; /* of the log alone */
 };
-/* For the request's "site", or all. Ends itself when it fails. */
+/* For the request's "site", or all. Ends itself when it fails. While the laptop is locked it does (FELLOE_LOCKED): there
+ * are no views then, and reading_begin_log reads what the log says alone. */
 enum felloe_code reading_begin(struct reading *reading, struct daemon *daemon, struct bytes site,
                                struct felloe_error *error);
+enum felloe_code reading_begin_log(struct reading *reading, struct daemon *daemon, struct felloe_error *error);
 void reading_end(struct reading *reading);
 
 /* How far a site is. What the driver knows is taken down on the loop, before the work begins. */

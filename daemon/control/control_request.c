@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of one request: its arguments, its steps, what it waits for, its end. */
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "daemon/control/control_audit.h"
@@ -131,6 +132,8 @@ void control_request_free(struct control_request *request)
     if (request->release)
         request->release(request->state);
     loop_timer_free(request->timer);
+    if (request->frame.data != NULL) /* it may hold a passphrase */
+        sodium_memzero(request->frame.data, request->frame.len);
     buffer_release(&request->frame);
     buffer_release(&request->out);
     free(request);
@@ -228,10 +231,16 @@ void control_work(struct control_request *request, control_step work, control_st
     work_done(request);
 }
 
+/* While the laptop is locked nothing is folded. */
+static bool has_folded(const struct control_request *request, uint64_t commits)
+{
+    return request->daemon->projector != NULL && projector_has(request->daemon->projector, commits);
+}
+
 void control_wait_commits(struct control_request *request, uint64_t commits, uint64_t wait_ms, control_step then)
 {
     request->step = then;
-    if (control_gone(request) || projector_has(request->daemon->projector, commits) || !has_timer(request)) {
+    if (control_gone(request) || has_folded(request, commits) || !has_timer(request)) {
         then(request);
         return;
     }
@@ -246,7 +255,8 @@ void control_wait_commits(struct control_request *request, uint64_t commits, uin
 void control_wait_views(struct control_request *request, control_step then)
 {
     /* Views that do not get on (a full disk) will not in ten seconds either: the answer says how far they are. */
-    uint64_t wait_ms = projector_stuck(request->daemon->projector, NULL) ? 0 : CONTROL_VIEW_WAIT_MS;
+    struct projector *projector = request->daemon->projector;
+    uint64_t wait_ms = !projector || projector_stuck(projector, NULL) ? 0 : CONTROL_VIEW_WAIT_MS;
     control_wait_commits(request, event_log_commits(request->daemon->log), wait_ms, then);
 }
 
@@ -257,7 +267,7 @@ void control_server_changed(struct control_server *server)
     struct control_request **at = control_waiting(server);
     while (*at) {
         struct control_request *request = *at;
-        if (!projector_has(request->daemon->projector, request->wait_commits)) {
+        if (!has_folded(request, request->wait_commits)) {
             at = &request->next_waiting;
             continue;
         }

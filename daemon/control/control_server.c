@@ -6,6 +6,7 @@
  * read is slowed, and holds no more memory here than a frame and a chunk. */
 #include <assert.h>
 #include <poll.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -191,6 +192,7 @@ static void take_requests(struct control_client *client)
         struct control_request *request = control_request_new(client->server->daemon, client, payload);
         client->in.len -= size;
         memmove(client->in.data, client->in.data + size, client->in.len);
+        sodium_memzero(client->in.data + client->in.len, size); /* it may have been a passphrase */
         if (!request) {
             close_client(client);
             break;
@@ -354,6 +356,14 @@ bool control_import_first(struct control_request *request)
     if (request->client)
         request->client->imports = true;
     return first;
+}
+
+bool control_server_busy(const struct control_server *server)
+{
+    for (const struct control_request *request = server->requests; request; request = request->next)
+        if (request->verb != CONTROL_LOG || !control_arg_bool(request, "follow", false))
+            return true;
+    return false;
 }
 
 /* ---- pausing ---- */

@@ -13,7 +13,7 @@ struct status {
     struct progress_table table;
     struct felloe_error error;
     uint64_t folded, total;
-    bool full, failed;
+    bool full, failed, locked;
     struct aside_totals aside;
     uint64_t looks, looks_shared;
     int64_t looks_oldest_ms;
@@ -51,7 +51,7 @@ static void put_site_notice(struct buffer *out, const char *story, const char *n
     put_named(out, "notice", text);
 }
 
-static void put_site(struct buffer *out, const struct site_progress *site, const char *story)
+static void put_site(struct buffer *out, const struct site_progress *site, const char *story, bool locked)
 {
     mp_put_map(out, 12);
     put_named(out, "site", site->site);
@@ -70,7 +70,10 @@ static void put_site(struct buffer *out, const struct site_progress *site, const
     mp_put_text(out, "folded");
     mp_put_uint(out, site->folded_sum);
     mp_put_text(out, "to_settle");
-    mp_put_uint(out, site->to_settle);
+    if (locked)
+        mp_put_nil(out);
+    else
+        mp_put_uint(out, site->to_settle);
     mp_put_text(out, "shared_through");
     put_time(out, site->shared_through_ms);
     mp_put_text(out, "received_through");
@@ -166,14 +169,17 @@ static void answer(struct control_request *request)
     const struct identity *identity = &request->daemon->identity;
     struct buffer *out = &request->out;
     size_t begin = control_frame_begin(out);
-    control_put_end(out, 18);
+    control_put_end(out, 20);
     put_named(out, "role", request->daemon->config.role == ROLE_HUB ? "hub" : "spoke");
     put_named(out, "name", identity->label);
     mp_put_text(out, "device");
     mp_put_bin(out, identity->device.b, sizeof identity->device.b);
     mp_put_text(out, "incarnation");
     mp_put_uint(out, event_log_incarnation(request->daemon->log));
-    put_named(out, "worker", request->daemon->worker);
+    put_named(out, "worker", status->locked ? "" : request->daemon->worker);
+    put_named(out, "of", identity->worker);
+    mp_put_text(out, "locked");
+    mp_put_bool(out, status->locked);
     mp_put_text(out, "joined");
     mp_put_bool(out, request->daemon->config.role == ROLE_HUB || identity->joined);
     mp_put_text(out, "now");
@@ -193,7 +199,7 @@ static void answer(struct control_request *request)
     mp_put_text(out, "sites");
     mp_put_array(out, (uint32_t)status->table.count);
     for (size_t i = 0; i < status->table.count; i++)
-        put_site(out, &status->table.sites[i], status->stories[i]);
+        put_site(out, &status->table.sites[i], status->stories[i], status->locked);
     control_frame_end(out, begin);
     control_finish(request);
 }
@@ -203,14 +209,17 @@ static void read_progress(struct control_request *request)
     struct status *status = request->state;
     struct reading reading;
     struct felloe_error error;
-    if (reading_begin(&reading, request->daemon, (struct bytes){0}, &error) != FELLOE_OK) {
+    enum felloe_code code = status->locked ? reading_begin_log(&reading, request->daemon, &error)
+                                           : reading_begin(&reading, request->daemon, (struct bytes){0}, &error);
+    if (code != FELLOE_OK) {
         status->error = error;
         return;
     }
     progress_read(&status->table, request->daemon, &reading);
     log_aside_totals(reading.log, &status->aside);
-    progress_add_duplicates(&status->table, &reading);
-    for (size_t i = 0; i < status->table.count; i++)
+    if (!status->locked)
+        progress_add_duplicates(&status->table, &reading);
+    for (size_t i = 0; i < status->table.count && !status->locked; i++)
         witness_notice(&reading, request->daemon->config.role == ROLE_HUB, status->table.sites[i].site,
                        status->stories[i]);
     reading_end(&reading);
@@ -227,14 +236,17 @@ void control_verb_STATUS(struct control_request *request)
     request->state = status;
     request->release = free;
     progress_note_links(&status->table, request->daemon);
-    projector_progress(request->daemon->projector, &status->folded, &status->total);
+    status->locked = request->daemon->projector == NULL;
+    if (!status->locked) {
+        projector_progress(request->daemon->projector, &status->folded, &status->total);
+        projector_stuck(request->daemon->projector, &status->error);
+    }
     if (request->daemon->config.role == ROLE_HUB)
         happened_ticket_text(&request->daemon->happened, clock_steady_ms(), status->happened);
     else
         happened_went_on_text(&request->daemon->happened, clock_steady_ms(), status->happened);
     if (status->happened[0] == '\0')
         happened_aside_text(&request->daemon->happened, clock_steady_ms(), status->happened);
-    projector_stuck(request->daemon->projector, &status->error);
     read_looks(status, request->daemon);
     status->full = event_log_full(request->daemon->log);
     status->failed = event_log_failed(request->daemon->log);

@@ -57,8 +57,11 @@ static void note_unreadable(void *context, const struct verify_unreadable *unrea
     if (v->unreadable_count >= PROBLEMS_MAX)
         return;
     hex_encode(bytes_of(unreadable->device.b, sizeof unreadable->device.b), device);
+    const char *why = whys[unreadable->why];
+    if (unreadable->why == UNREAD_NO_KEY && !v->request->daemon->whole)
+        why = "locked";
     const char *const texts[][2] = {
-        {"site", unreadable->site}, {"device", device}, {"why", whys[unreadable->why]}, {"first", unreadable->first}};
+        {"site", unreadable->site}, {"device", device}, {"why", why}, {"first", unreadable->first}};
     mp_put_map(out, 1 + sizeof texts / sizeof *texts);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         mp_put_text(out, texts[i][0]);
@@ -102,7 +105,8 @@ static void note_story(void *context, const struct verify_story *story)
 static bool is_for_others(void *context, struct bytes site, const struct key_id *key)
 {
     const struct verifying *v = context;
-    return projector_denies(v->request->daemon->projector, site, key);
+    const struct daemon *daemon = v->request->daemon;
+    return daemon->projector != NULL && projector_denies(daemon->projector, site, key);
 }
 
 static bool note_progress(void *context, uint64_t done, uint64_t total)

@@ -295,7 +295,11 @@ static void status(struct driver *driver, struct link_status *out)
     out->last_contact_ms = s->last_contact_ms;
     out->clock_skew_ms = s->clock_skew_ms;
     const char *notice = s->notice;
-    if (event_log_going_on(driver->daemon->log) != 0 && s->notice[0] == '\0')
+    const bool going_on = event_log_going_on(driver->daemon->log) != 0 && s->notice[0] == '\0';
+    if (going_on && driver->daemon->identity.locked)
+        notice = "This laptop's record has two histories (it was set back or copied). Entries that the hub does not "
+                 "have are written again once it is unlocked: felloe unlock.";
+    else if (going_on)
         notice = "This laptop's record has two histories (it was set back or copied). Nothing is lost: entries that "
                  "the hub does not have are written again.";
     if (s->link == NET_WRONG_KEY)

@@ -208,8 +208,11 @@ void driver_spoke_go_on_again(void *context)
     loop_timer_set(s->go_on, GO_ON_FIRST_MS << doubled >> 1);
 }
 
+/* While it is locked nothing can be written again: it goes on when somebody has unlocked it (with a new driver). */
 void driver_spoke_go_on(struct spoke_driver *s)
 {
+    if (s->base.daemon->identity.locked)
+        return;
     if (s->lacking_count > 0)
         loop_timer_set(s->go_on, 0); /* not from within the machine's step */
     else
