@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "client/setup.h"
+#include "client/unlock.h"
 #include "client/verbs.h"
 
 static const struct option_def options[] = {
@@ -10,6 +11,7 @@ static const struct option_def options[] = {
     {"listen", "ADDRESS", "where it listens: tcp://ADDRESS:PORT"},
     {"advertise", "ADDRESS", "the address that tickets carry, where it differs"},
     {"site", "SITE", "a team's patch; repeat it for several"},
+    {"unlock", "WAY", "what opens its record: file:PATH (a key file), credential:NAME (of systemd) or none"},
     OPTIONS_END,
 };
 
@@ -26,8 +28,9 @@ static enum felloe_code run(struct cli *cli)
     }
     while (sites[count])
         count++;
-    const char **arguments = calloc(count * 2 + 8, sizeof *arguments);
-    enum felloe_code code = FELLOE_OK;
+    struct unlock_words unlock;
+    enum felloe_code code = unlock_new(cli, false, &unlock);
+    const char **arguments = code == FELLOE_OK ? calloc(count * 2 + 8 + UNLOCK_WORDS, sizeof *arguments) : NULL;
     if (arguments) {
         arguments[at++] = "--init-hub";
         arguments[at++] = "--name";
@@ -42,8 +45,10 @@ static enum felloe_code run(struct cli *cli)
             arguments[at++] = "--site";
             arguments[at++] = sites[i];
         }
+        for (size_t i = 0; i < unlock.count; i++)
+            arguments[at++] = unlock.words[i];
         code = become_felloed(cli, arguments);
-    } else {
+    } else if (code == FELLOE_OK) {
         code = cli_fail(cli, FELLOE_FAILED, "out of memory");
     }
     free(arguments);
@@ -52,5 +57,7 @@ static enum felloe_code run(struct cli *cli)
 }
 
 const struct verb verb_hub_init = {
-    "hub init", GROUP_SETUP, "--name NAME --listen tcp://ADDRESS:PORT --site SITE…", "make a hub of the directory",
-    "Then start it: felloed --dir DIR. Its settings are in DIR/felloe.conf.", options, 0, 0, run};
+    "hub init", GROUP_SETUP, "--name NAME --listen tcp://ADDRESS:PORT --site SITE… --unlock WAY", "make a hub of the directory",
+    "Then start it: felloed --dir DIR. Its settings are in DIR/felloe.conf. A hub has to start by itself: so its record is\n"
+    "opened by a key file (head -c 32 /dev/urandom > PATH; keep a second one elsewhere), by a credential that systemd keeps,\n"
+    "or by nothing: then whoever has the disk can read it.", options, 0, 0, run};

@@ -166,7 +166,7 @@ static enum felloe_code take_unlock(struct arguments *arguments, struct felloe_e
 {
     const bool makes = arguments->mode == MODE_INIT_HUB || arguments->mode == MODE_JOIN;
     const bool opens = arguments->mode == MODE_RESTORE || arguments->mode == MODE_REPAIR;
-    const char *unlock = arguments->unlock != NULL ? arguments->unlock : "none";
+    const char *unlock = arguments->unlock != NULL ? arguments->unlock : "";
     enum felloe_code code = FELLOE_OK;
     if (!makes && !opens)
         return arguments->unlock == NULL && arguments->passphrase_fd == NULL

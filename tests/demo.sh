@@ -45,8 +45,8 @@ invite_for dan lambeth "Dan Price" "occupational therapist" || exit 1
 check "all four are in" wait_until 30 all_same
 invite_options=()
 ticket=$(invite hub eve lambeth)
-check "a ticket lets one in" at eve join "$ticket"
-check "and only one" not at mallory join "$ticket"
+check "a ticket lets one in" at eve join "$ticket" --unlock none
+check "and only one" not at mallory join "$ticket" --unlock none
 check "who can be shut out again" at hub hub revoke "$(at hub hub devices --json | jq -r '.[] | select(.worker == "eve") | .device')"
 
 step "2. A crisis in Salford begins as a worry. Jo is with the team; Amy, a support worker, is worried, and says so"

@@ -9,7 +9,7 @@ hub_new hub salford
 check_exit 6 "a verb without a daemon" at hub status
 check_exit 6 "recording without a daemon" at hub introduce --known-as Jo --source Q1
 check_exit 4 "a directory that was never set up" felloed --dir "$work/none"
-check_exit 7 "hub init on a hub" at hub hub init --name hub --listen tcp://127.0.0.1:9 --site salford
+check_exit 7 "hub init on a hub" at hub hub init --name hub --listen tcp://127.0.0.1:9 --site salford --unlock none
 check_exit 0 "--check of a good configuration" felloed --dir "$work/hub" --check
 check "the configuration has a comment on each setting" \
     awk '/^[a-z_]+ *=/ { if (!comment && $1 != last) exit 1; comment = 0; last = $1 } /^;/ { comment = 1 }' "$work/hub/felloe.conf"
@@ -23,7 +23,7 @@ sed -i "s|^listen *=.*|listen = tcp://127.0.0.1:${port[hub]}|" "$work/second/fel
 check_exit 7 "a port that is taken" felloed --dir "$work/second"
 
 cp "$work/hub/felloe.conf" "$work/good.conf"
-echo 'colour = blue' >>"$work/hub/felloe.conf"
+printf '[felloe]\ncolour = blue\n' >>"$work/hub/felloe.conf"
 check_exit 3 "an unknown setting" felloed --dir "$work/hub" --check
 check "names its line" grep -q "$(wc -l <"$work/hub/felloe.conf")" "$work/check.err"
 kill -HUP "${pid[hub]}"

@@ -62,11 +62,11 @@ hub_new hub salford
 start hub || exit 1
 make_hub() { # WORDS
     # shellcheck disable=SC2086
-    $1 "$B/felloed" --dir "$work/made/hub" --init-hub --name made --listen tcp://127.0.0.1:7355 --site salford >/dev/null 2>"$work/err"
+    $1 "$B/felloed" --dir "$work/made/hub" --init-hub --unlock none --name made --listen tcp://127.0.0.1:7355 --site salford >/dev/null 2>"$work/err"
 }
 join_hub() {
     # shellcheck disable=SC2086
-    $1 "$B/felloed" --dir "$work/made/l" --join - >/dev/null 2>"$work/err" <"$work/ticket"
+    $1 "$B/felloed" --dir "$work/made/l" --join - --unlock none >/dev/null 2>"$work/err" <"$work/ticket"
 }
 making() { # COMMAND: under every fault, and then again without
     local code

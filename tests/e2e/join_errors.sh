@@ -10,24 +10,26 @@ start hub || exit 1
 ticket=$(invite hub amy salford)
 check "a ticket is one word that begins with felloe1-" grep -qE '^felloe1-[A-Za-z0-9_-]+$' <<<"$ticket"
 
-check_exit 3 "a ticket that is none" at l1 join "not-a-ticket"
+check_exit 2 "nobody says what opens the record" at l1 join "$ticket"
+check "it names the four ways" grep -q "passphrase.*file:PATH.*credential:NAME.*none" "$work/check.err"
+check_exit 3 "a ticket that is none" at l1 join "not-a-ticket" --unlock none
 last=${ticket: -1}
 [ "$last" = A ] && other=B || other=A
-check_exit 3 "a ticket with a slip in it" at l1 join "${ticket%?}$other"
-check_exit 3 "half a ticket" at l1 join "${ticket:0:60}"
+check_exit 3 "a ticket with a slip in it" at l1 join "${ticket%?}$other" --unlock none
+check_exit 3 "half a ticket" at l1 join "${ticket:0:60}" --unlock none
 
-check "the right ticket" at l1 join "$ticket"
+check "the right ticket" at l1 join "$ticket" --unlock none
 words=$(sed -n 's/^Its words: \([a-z ]*\)\..*/\1/p' "$work/check.out")
 check "the laptop shows five words" test "$(wc -w <<<"$words")" = 5
 check_equal "and the hub the same ones" "\"$words\"" "$(json hub '.[] | select(.worker == "amy") | .words' hub devices)"
 check "also to people" grep -q "$words" <(at hub hub devices)
-check_exit 9 "the same ticket on another laptop" at l2 join "$ticket" --label stranger
+check_exit 9 "the same ticket on another laptop" at l2 join "$ticket" --label stranger --unlock none
 check "the hub's status tells of the ticket's second use" grep -q "“stranger”.*had let in “" <(at hub status)
 check "and its journal" grep -q "a ticket was used a second time, by a laptop called “stranger”" "$work/hub.log"
 start l1
 check_equal "once it is served, the laptop shows them too" "\"$words\"" "$(json l1 .words status)"
 stop l1
-check_exit 7 "joining twice from one directory" at l1 join "$(invite hub amy salford)"
+check_exit 7 "joining twice from one directory" at l1 join "$(invite hub amy salford)" --unlock none
 check_exit 4 "an invitation to a site that the hub does not have" at hub hub invite --site nowhere --worker amy
 
 # Expired, by the laptop's clock: it does not even ask the hub.
@@ -36,7 +38,7 @@ invited=$(invite hub amy salford)
 is_past() { [ "$(date +%s%N)" -gt "$(date -d "$(jq -r .expires <<<"$invited")" +%s%N)" ]; }
 check "a ticket's time runs out" wait_until 20 is_past
 freeze hub
-check_exit 9 "an expired ticket" at l3 join "$(jq -r .ticket <<<"$invited")"
+check_exit 9 "an expired ticket" at l3 join "$(jq -r .ticket <<<"$invited")" --unlock none
 thaw hub
 check_exit 3 "an invitation for no time at all" at hub hub invite --site salford --worker amy --valid 0s
 # Expired, by the hub's clock alone.
@@ -45,7 +47,7 @@ expired=$(invite hub amy salford)
 invite_options=()
 stop hub
 if start_later hub 3700; then
-    check_exit 9 "a ticket that the hub says is expired" at l3 join "$expired"
+    check_exit 9 "a ticket that the hub says is expired" at l3 join "$expired" --unlock none
     stop hub
 else
     skip "an expired ticket: no other clock under sanitizers"
@@ -60,16 +62,16 @@ unknown=$(invite hub bea salford)
 stop hub
 mv "$work/hub" "$work/after" && mv "$work/before" "$work/hub"
 start hub
-check_exit 9 "a ticket that the hub does not know" at l4 join "$unknown"
+check_exit 9 "a ticket that the hub does not know" at l4 join "$unknown" --unlock none
 stop hub
-check_exit 10 "a hub that is not there" at l4 join "$unknown"
+check_exit 10 "a hub that is not there" at l4 join "$unknown" --unlock none
 rm -rf "$work/hub" && mv "$work/after" "$work/hub"
 
 # Another hub at the same address: its key is not the one that the ticket pins.
 hub_new other salford
 sed -i "s|^listen *=.*|listen = tcp://127.0.0.1:${port[hub]}|" "$work/other/felloe.conf"
 start other
-timeout 60 "$B/felloe" --dir "$work/l4" join "$unknown" >"$work/check.out" 2>"$work/check.err"
+timeout 60 "$B/felloe" --dir "$work/l4" join "$unknown" --unlock none >"$work/check.out" 2>"$work/check.err"
 code=$?
 check "a hub with another key: exit 9 or 10, $(head -c 150 "$work/check.err")" test $code = 9 -o $code = 10
 check "and no laptop came of it" test -z "$(json other '.[]? | select(.worker == "bea")' hub devices)"
@@ -77,7 +79,7 @@ stop other
 
 # After all of this the ticket still works with the right hub.
 start hub
-check_exit 0 "the same ticket with the right hub" at l4 join "$unknown"
+check_exit 0 "the same ticket with the right hub" at l4 join "$unknown" --unlock none
 start l4
 check "and it is in" wait_until 20 reachable l4
 finish

@@ -28,7 +28,7 @@ start_recorded() { prefix=$(recording "$1") start "$1/$1"; }
 join_recorded() {
     local name=$1 worker=$2
     shift 2
-    invite hub/hub "$worker" "$@" | recorded "$name" "$B/felloed" --dir "$work/$name/$name" --join - >/dev/null
+    invite hub/hub "$worker" "$@" | recorded "$name" "$B/felloed" --dir "$work/$name/$name" --join - --unlock none >/dev/null
 }
 notes() { # NAME FROM TO
     local i
@@ -37,7 +37,7 @@ notes() { # NAME FROM TO
 
 # ---- what is recorded ----
 port[hub/hub]=$(free_port) || exit 1
-recorded hub "$B/felloed" --dir "$work/hub/hub" --init-hub --name hub --listen "tcp://127.0.0.1:${port[hub/hub]}" \
+recorded hub "$B/felloed" --dir "$work/hub/hub" --init-hub --unlock none --name hub --listen "tcp://127.0.0.1:${port[hub/hub]}" \
     --site salford --site lambeth >/dev/null || exit 1
 start_recorded hub && join_recorded amy amy salford && laptop_new bea hub/hub bea salford lambeth &&
     start_recorded amy && start bea || exit 1

@@ -116,7 +116,8 @@ hub_new() {
     shift
     for s; do sites+=(--site "$s"); done
     port[$name]=$(free_port) || exit 1
-    at "$name" hub init --name "$name" --listen "tcp://127.0.0.1:${port[$name]}" "${sites[@]}" >/dev/null
+    at "$name" hub init --name "$name" --listen "tcp://127.0.0.1:${port[$name]}" --unlock none "${sites[@]}" \
+        >/dev/null
 }
 is_up() { at "$1" status --json >/dev/null 2>&1; }
 alive() { kill -0 "${pid[$1]:-0}" 2>/dev/null; }
@@ -162,7 +163,7 @@ invite() {
 laptop_new() {
     local name=$1 hub=$2 worker=$3 ticket
     shift 3
-    ticket=$(invite "$hub" "$worker" "$@") && at "$name" join "$ticket" >/dev/null
+    ticket=$(invite "$hub" "$worker" "$@") && at "$name" join "$ticket" --unlock none >/dev/null
 }
 
 # ---- waiting ----

@@ -231,7 +231,7 @@ static bool can_be_made_again(struct judging *j, const char *folder)
     struct felloe_error error = {0};
     struct setup_result made;
     const char *sites[] = {"salford"};
-    const struct setup_options options = {
+    const struct setup_options options = {.unlock = "none",
         .dir = j->opened.dir, .name = "hub", .listen = "tcp://127.0.0.1:7355", .sites = sites, .site_count = 1};
     enum felloe_code code = FELLOE_OK;
     const bool there = image_directory(folder, j->opened.dir, sizeof j->opened.dir);

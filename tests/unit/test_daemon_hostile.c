@@ -238,7 +238,7 @@ static int begin(void **state)
     dir = given_dir();
     choose_address();
     const char *const sites[] = {"north", "south"};
-    const struct setup_options options = {
+    const struct setup_options options = {.unlock = "none",
         .dir = dir.path, .name = "hub", .listen = address, .sites = sites, .site_count = 2};
     if (setup_hub(&options, &made, &error) != FELLOE_OK)
         fail_msg("%s", error.message);

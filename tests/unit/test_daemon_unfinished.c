@@ -13,7 +13,7 @@
 static enum felloe_code make_hub(const struct given_dir *dir)
 {
     const char *sites[] = {"salford"};
-    const struct setup_options options = {
+    const struct setup_options options = {.unlock = "none",
         .dir = dir->path, .name = "hub", .listen = "tcp://127.0.0.1:7355", .sites = sites, .site_count = 1};
     struct setup_result made;
     struct felloe_error error = {0};
