@@ -47,7 +47,7 @@ invite_options=()
 ticket=$(invite hub eve lambeth)
 check "a ticket lets one in" at eve join "$ticket" --unlock none
 check "and only one" not at mallory join "$ticket" --unlock none
-check "who can be shut out again" at hub hub revoke "$(at hub hub devices --json | jq -r '.[] | select(.worker == "eve") | .device')"
+check "who can be shut out again" at hub hub revoke "$(at hub hub devices --json | jq -r '.[] | select(.worker == "eve") | .device')" --why "a try"
 
 step "2. A crisis in Salford begins as a worry. Jo is with the team; Amy, a support worker, is worried, and says so"
 jo=$(at amy introduce Jo --source themselves --own-words "I would like to get out more" --json | jq -r .person)

@@ -391,14 +391,13 @@ static void take_more(struct quarantine *q);
 static void taken(struct log_job *job)
 {
     struct quarantine *q = job->context;
-    struct driver *driver = q->request->daemon->driver;
+    if (job->code == FELLOE_OK)
+        driver_aside_taken(q->request->daemon->driver, job);
     wipe(q->bringing, q->bringing_count);
     q->bringing = NULL;
     q->bringing_count = 0;
     q->settled += job->code == FELLOE_OK ? q->aside.count : 0;
     if (job->code != FELLOE_OK) {
-        if (q->settled > 0)
-            driver_aside_settled(driver);
         control_fail(q->request, &job->error);
         return;
     }
@@ -414,8 +413,6 @@ static void take_more(struct quarantine *q)
     while (q->at < q->stream_count && q->streams[q->at].events == 0)
         q->at++;
     if (q->at == q->stream_count) {
-        if (q->settled > 0)
-            driver_aside_settled(request->daemon->driver);
         settled(q, true);
         return;
     }

@@ -338,6 +338,7 @@ enum felloe_code log_run_take_aside(struct event_log *log, struct log_job *job)
     row.stream.settled_ms = a->wall_ms;
     store_head(log, &row);
     drop_keys(log, &a->device);
+    a->head = *log_write_stream(log, site, &a->device, a->incarnation);
     job->head = log_write_head(log, site, log->write.epoch)->head;
     return FELLOE_OK;
 }

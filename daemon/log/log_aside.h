@@ -25,7 +25,8 @@ struct log_aside {
     uint64_t device_bytes;   /* LOG_KEEP_ASIDE: the most there may be; 0: ASIDE_DEVICE_BYTES */
     /* results */
     bool full;               /* LOG_KEEP_ASIDE: there is no room, and nothing was kept */
-    struct stream_head head; /* LOG_KEEP_ASIDE: how far the stream is here now, if that changed; else seq 0 */
+    struct stream_head head; /* LOG_KEEP_ASIDE: how far the stream is here now, if that changed; else seq 0.
+                                LOG_TAKE_ASIDE: how far it is in the log now */
     uint64_t count;          /* events kept, taken, removed */
     bool more;               /* LOG_TAKE_ASIDE, LOG_DROP_ASIDE: it did its share; once more */
 };

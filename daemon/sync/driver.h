@@ -59,8 +59,8 @@ void driver_site_added(struct driver *driver, struct bytes site);
  * wiped. NULL: none. */
 struct key_record *driver_aside_keys(struct driver *driver, const struct device_id *device, const char *site,
                                      size_t *count);
-/* What was in quarantine has been taken in. */
-void driver_aside_settled(struct driver *driver);
+/* What was in quarantine has been taken in (LOG_TAKE_ASIDE done). */
+void driver_aside_taken(struct driver *driver, const struct log_job *job);
 void driver_terms_changed(struct driver *driver); /* daemon->terms */
 
 #endif

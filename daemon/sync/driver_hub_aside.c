@@ -109,7 +109,20 @@ struct key_record *driver_aside_keys(struct driver *driver, const struct device_
     return keys;
 }
 
-void driver_aside_settled(struct driver *driver)
+void driver_aside_taken(struct driver *driver, const struct log_job *job)
 {
-    driver_reload(driver); /* the machine learns where the streams are now */
+    struct hub_driver *h = hub_of(driver);
+    const struct log_aside *aside = job->aside;
+    const struct bytes site = bytes_str(job->site);
+    if (aside->count == 0 || driver->closing || driver->restarting || h->machine == NULL)
+        return; /* a new machine reads it all */
+    if (!hub_taken(h->machine, site, &aside->device, aside->incarnation, &aside->head)) {
+        driver_reload(driver);
+        return;
+    }
+    struct hub_input grew = {.kind = HUB_GREW, .site = site, .head = job->head};
+    driver_hub_step(h, &grew);
+    h->set_back = false;
+    if (job->new_key_count > 0)
+        driver_hub_keys_came(h, site);
 }

@@ -149,6 +149,15 @@ void hub_on_revoked(struct hub *hub, uint64_t peer, uint32_t device, bool well_f
         hub_refuse_device(hub, peer, hub->in.request, true);
 }
 
+bool hub_taken(struct hub *hub, struct bytes site, const struct device_id *device, uint32_t incarnation,
+               const struct stream_head *head)
+{
+    uint32_t at = hub_site_index(hub, site);
+    if (at == NO_ONE || hub->sites[at]->offer.active) /* that may have to be undone */
+        return false;
+    return hub_load_stream(hub, site, device, incarnation, head);
+}
+
 void hub_on_kept_aside(struct hub *hub, const struct keep *keep, const struct hub_input *input)
 {
     const struct device_id *device = &hub->devices[keep->device].id;

@@ -33,6 +33,10 @@ bool hub_load_site(struct hub *hub, struct bytes site);
 bool hub_load_head(struct hub *hub, struct bytes site, const struct log_head *head);
 bool hub_load_stream(struct hub *hub, struct bytes site, const struct device_id *device, uint32_t incarnation,
                      const struct stream_head *head);
+/* Events of a revoked device were taken out of quarantine into the log, up to this head; HUB_GREW follows. False: the
+ * machine is just getting entries back for this site, or memory ran out; then a new one has to be made from the log. */
+bool hub_taken(struct hub *hub, struct bytes site, const struct device_id *device, uint32_t incarnation,
+               const struct stream_head *head);
 /* Keys that events of this site's log use and the hub lacks (erased ones aside): laptops are asked to bring them, some
  * with each WELCOME. Takes the place of what was said before; count 0: none. Also between steps. */
 bool hub_set_missing(struct hub *hub, struct bytes site, const struct key_id *keys, size_t count);
