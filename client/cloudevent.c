@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Events of the log as CloudEvents 1.0. Extension attributes: site, worker, device, incarnation, seq, position,
- * occurred. */
+ * occurred; erased, of what cannot be opened any more because its person was erased. */
 #include "client/cloudevent.h"
 
 #include <inttypes.h>
@@ -61,6 +61,8 @@ json_t *cloudevent_of(const struct felloe_value *event)
     json_object_set_new(out, "incarnation", json_integer(felloe_value_integer(items[ITEM_INCARNATION])));
     json_object_set_new(out, "seq", json_integer(felloe_value_integer(items[ITEM_SEQ])));
     put_text(out, "position", position);
+    if (sealed && felloe_value_kind(items[ITEM_FIELDS]) == FELLOE_BOOL)
+        json_object_set_new(out, "erased", json_true());
     if (felloe_value_kind(items[ITEM_OCCURRED]) == FELLOE_INTEGER)
         put_time(out, "occurred", felloe_value_integer(items[ITEM_OCCURRED]));
     return out;

@@ -65,8 +65,9 @@ static void print_event(const struct logging *log, const struct felloe_value *ev
     print_cell(*position ? position : "waiting", 7);
     print_cell(id, ID_SHORT);
     if (felloe_value_kind(felloe_value_at(event, ITEM_TYPE)) == FELLOE_NIL) {
-        printf("%s(sealed: it is for others, or its key has not come yet)%s\n", out_style(STYLE_GREY),
-               out_style(STYLE_PLAIN));
+        bool erased = felloe_value_kind(felloe_value_at(event, ITEM_FIELDS)) == FELLOE_BOOL;
+        printf("%s(%s)%s\n", out_style(STYLE_GREY),
+               erased ? "erased" : "sealed: it is for others, or its key has not come yet", out_style(STYLE_PLAIN));
         return;
     }
     when_friendly((int64_t)hlc_ms((uint64_t)felloe_value_integer(felloe_value_at(event, ITEM_TIME))), log->now, time);

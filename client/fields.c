@@ -109,8 +109,9 @@ void fields_print(FILE *to, const char *type, const struct felloe_value *fields,
     for (size_t i = 0; i < felloe_value_count(fields); i++) {
         const char *name = felloe_value_key(fields, i);
         const struct field_def *field = field_of(type, name);
-        if (field && (field->self || (field->kind == KIND_HEX && strcmp(name, "key") == 0)))
-            continue; /* what it changes has mostly the same words; a key is for machines */
+        if (field && (field->self || field->kind == KIND_BYTES ||
+                      (field->kind == KIND_HEX && strcmp(name, "key") == 0)))
+            continue; /* what it changes has mostly the same words; keys and bytes are for machines */
         fputs(between, to);
         between = " · ";
         if (needs_label(field, name))

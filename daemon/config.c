@@ -264,6 +264,11 @@ static void set_ticket_hours(struct parse *parse, const char *value)
     parse->config->ticket_hours = number(parse, "ticket_hours", value, 1, 24 * 31);
 }
 
+static void set_retention_years(struct parse *parse, const char *value)
+{
+    parse->config->retention_years = number(parse, "retention_years", value, 1, 200);
+}
+
 static void set_lease_hours(struct parse *parse, const char *value)
 {
     parse->config->lease_hours = number(parse, "lease_hours", value, 0, LEASE_HOURS_MAX);
@@ -304,6 +309,7 @@ static const struct setting {
     {"hub", "administrators", set_administrators},
     {"hub", "ticket_hours", set_ticket_hours},
     {"hub", "lease_hours", set_lease_hours},
+    {"hub", "retention_years", set_retention_years},
     {"spoke", "hub", set_hub},
     {"spoke", "proxy", set_proxy},
     {"spoke", "pull_wait", set_pull_wait},
@@ -375,7 +381,8 @@ static void defaults(struct config *config)
                               .lock_after_s = 15 * 60,
                               .pull_wait_s = 20,
                               .ticket_hours = 24,
-                              .lease_hours = 72};
+                              .lease_hours = 72,
+                              .retention_years = 20};
 }
 
 void config_start(struct config *config, enum role role)
@@ -460,11 +467,14 @@ static void write_hub(FILE *out, const struct config *config)
             "; A laptop that has not heard from this hub for so many hours shows no record until it has; recording\n"
             "; goes on. 0: there is no such lease.\n"
             "lease_hours = %u\n\n"
+            "; How many years a record is kept after the farewell: `felloe hub retention` tells; nothing goes by itself.\n"
+            "retention_years = %u\n\n"
             "; Users of this system who may invite, revoke, erase, and read who looked at what; root may always.\n"
             "administrators =%s\n\n"
             "; One line a site. 'commons' is the one that every laptop is in. Add lines at will (then: kill -HUP);\n"
             "; a site that has been used is never taken away.\n",
-            config->listen, config->advertise, config->ticket_hours, config->lease_hours, names);
+            config->listen, config->advertise, config->ticket_hours, config->lease_hours,
+            config->retention_years, names);
     for (uint32_t i = 0; i < config->site_count; i++)
         fprintf(out, "site = %s\n", config->sites[i]);
 }

@@ -38,6 +38,7 @@ struct config {
     uint32_t lock_after_s;   /* spoke with a passphrase: locked after so long without a request; 0: never */
     uint32_t pull_wait_s;    /* spoke: how long the hub may hold back an answer when there is no news */
     uint32_t ticket_hours;   /* hub: how long a ticket is good for */
+    uint32_t retention_years;/* hub: how long a record is to be kept after the farewell, for hub retention to tell */
     uint32_t lease_hours;    /* hub: how long a laptop shows the record without it; 0: for ever */
 };
 

@@ -11,7 +11,7 @@
  * An event item is an array of 12:
  *   id (bin 32), site (str), position ([epoch, n] or nil), device (bin 16), incarnation, seq, time (HLC), type (str or
  *   nil when it cannot be opened), person (bin 16 or nil), worker (str or nil), occurred (ms or nil),
- *   fields (map or nil)
+ *   fields (map, or nil; false: it cannot be opened because it is about a person who was erased)
  * A draft is a map; see control_draft below. */
 #ifndef FELLOE_PROTO_CONTROL_H
 #define FELLOE_PROTO_CONTROL_H
@@ -68,7 +68,12 @@
     V(HUB_QUARANTINE, "hub.quarantine") /* nothing: DATA maps, a device each. device: DATA events (as log, with names)
                                    with a 14th item, what would become of it (follows, held, other, gap, unseen); limit,
                                    after. END {device, label, worker, why, total, events}. device and do (accept,
-                                   discard), why: END {device, taken | dropped, left} */
+                                   discard), why: END {device, taken | dropped, left} */ \
+    V(HUB_ERASE, "hub.erase")   /* person*, basis*; or look: says only who it is. END {person, already: false, known_as,
+                                   entries, sites, linked: [[id, name]]} | {person, already: true, erased (ms), basis}
+                                   */ \
+    V(HUB_RETENTION, "hub.retention") /* site. DATA rows of 6: names (array or nil), person, site, farewell (ms), last
+                                   entry (ms), until (a day). END {years} */
 
 enum control_verb {
 #define V(id, name) CONTROL_##id,

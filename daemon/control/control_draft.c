@@ -89,6 +89,10 @@ static enum verdict check_type(struct preparing *p, struct record_draft *draft, 
         felloe_fail(error, FELLOE_DENIED, "%s is recorded by the hub only.", draft->type->name);
         return CHECK_WRONG;
     }
+    if (draft->type->id == TYPE_person_erased) {
+        felloe_fail(error, FELLOE_DENIED, "A record is erased by `felloe hub erase PERSON --basis TEXT`.");
+        return CHECK_WRONG;
+    }
     draft->worker = text->worker.len > 0 ? text->worker : bytes_str(self_of(p));
     if (!slug_valid(draft->worker)) {
         if (text->worker.len > 0)

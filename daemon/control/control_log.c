@@ -45,6 +45,9 @@ static void release(void *state)
     free(l);
 }
 
+/* Where the fields stand among what follows an event's time: type, person, worker, occurred, fields. */
+#define FIELDS_ITEM 4
+
 static bool full(const struct control_request *request)
 {
     const struct logging *l = request->state;
@@ -133,9 +136,13 @@ static void tell(struct control_request *request, struct bytes site, const struc
         if (l->names)
             put_name(l, out, site, body->has_subject ? &body->subject : &PERSON_ID_NONE);
     } else {
+        bool erased = keyring_erased(request->daemon->keyring, &event->clear.key);
         mp_put_uint(out, 0);
         for (int i = 0; i < (l->names ? 6 : 5); i++)
-            mp_put_nil(out);
+            if (i == FIELDS_ITEM && erased)
+                mp_put_bool(out, false);
+            else
+                mp_put_nil(out);
     }
     l->told++;
 }

@@ -8,6 +8,7 @@
 #include "proto/event/look.h"
 #include "proto/event/words.h"
 #include "daemon/control/control_witness.h"
+#include "daemon/views/erased.h"
 
 struct status {
     struct progress_table table;
@@ -19,6 +20,7 @@ struct status {
     int64_t looks_oldest_ms;
     char stories[SITES_MAX][WITNESS_TEXT_MAX]; /* of each site of the table */
     char happened[HAPPENED_TEXT_MAX]; /* the least of notices: it is over */
+    uint64_t erased;     /* people */
 };
 
 static void put_position(struct buffer *out, struct position at)
@@ -169,7 +171,7 @@ static void answer(struct control_request *request)
     const struct identity *identity = &request->daemon->identity;
     struct buffer *out = &request->out;
     size_t begin = control_frame_begin(out);
-    control_put_end(out, 20);
+    control_put_end(out, 21);
     put_named(out, "role", request->daemon->config.role == ROLE_HUB ? "hub" : "spoke");
     put_named(out, "name", identity->label);
     mp_put_text(out, "device");
@@ -195,6 +197,8 @@ static void answer(struct control_request *request)
     put_named(out, "notice", own_notice(status));
     put_trust(out, request->daemon);
     put_looks(out, status);
+    mp_put_text(out, "erased");
+    mp_put_uint(out, status->erased);
     put_quarantine(out, &status->aside);
     mp_put_text(out, "sites");
     mp_put_array(out, (uint32_t)status->table.count);
@@ -217,6 +221,8 @@ static void read_progress(struct control_request *request)
     }
     progress_read(&status->table, request->daemon, &reading);
     log_aside_totals(reading.log, &status->aside);
+    if (!status->locked)
+        status->erased = views_count_erased(&reading.views);
     if (!status->locked)
         progress_add_duplicates(&status->table, &reading);
     for (size_t i = 0; i < status->table.count && !status->locked; i++)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "daemon/views/erased.h"
 #include "daemon/views/opened.h"
 #include "daemon/views/views_shares.h"
 #include "proto/domain/text_fold.h"
@@ -232,13 +233,49 @@ static enum felloe_code tell_ambiguous(struct finder *finder, struct bytes text,
                        c->count == CANDIDATES_MAX ? "; and more" : "");
 }
 
+/* Is it an id, or the beginning of one, of somebody who was erased? */
+struct erased_found {
+    const struct candidates *c;
+    struct views_erased erased;
+    size_t count;
+};
+static bool note_erased(void *context, const struct views_erased *erased)
+{
+    struct erased_found *found = context;
+    if (found->c->nibble != 16 && erased->person.b[found->c->prefix_len] >> 4 != found->c->nibble)
+        return true;
+    found->erased = *erased;
+    return ++found->count < 2;
+}
+
+static enum felloe_code tell_erased(const struct views_erased *erased, struct felloe_error *error)
+{
+    char id[33], day[40] = "";
+    const time_t seconds = (time_t)(erased->ms / 1000);
+    struct tm tm;
+    hex_encode(bytes_of(erased->person.b, sizeof erased->person.b), id);
+    if (localtime_r(&seconds, &tm))
+        strftime(day, sizeof day, "%e %b %Y, %H:%M", &tm);
+    return felloe_fail(error, FELLOE_NOT_FOUND,
+                       "The record of person %.8s was erased at the hub on %s. Basis: %s. Nothing of it can be read any "
+                       "more.",
+                       id, day + (day[0] == ' '), erased->basis);
+}
+
 static enum felloe_code decide_person(struct finder *finder, struct bytes text, const struct candidates *c,
                                       struct person_id *out, size_t *site, struct felloe_error *error)
 {
+    uint8_t prefix[16];
+    struct candidates prefixed;
+    struct erased_found found = {.c = &prefixed};
     if (finder->failed)
         return felloe_fail(error, FELLOE_FAILED, "Memory ran out while looking for a person.");
     if (c->count > 1)
         return tell_ambiguous(finder, text, c, error);
+    if (c->count == 0 && read_prefix(text, sizeof prefix, prefix, &prefixed.prefix_len, &prefixed.nibble))
+        views_all_erased(finder->txn, bytes_of(prefix, prefixed.prefix_len), note_erased, &found);
+    if (found.count == 1)
+        return tell_erased(&found.erased, error);
     if (c->count == 0)
         return felloe_fail(error, FELLOE_NOT_FOUND,
                            "Nobody here is called “%.*s”, and no person's id begins so. (A name has to be whole, an id "

@@ -151,4 +151,9 @@ uint32_t document_summary(const struct document *document, struct buffer *out);
 typedef void (*device_visit)(void *context, const struct device_id *device, const uint8_t *key, struct bytes worker);
 bool document_devices(const struct document *document, device_visit visit, void *context);
 
+/* Years for which a record is kept after the farewell, and the day (local time) until which that is. */
+#define RETENTION_YEARS 20u
+#define RETENTION_DAY_SIZE 16
+void retention_until(int64_t ended, uint32_t years, char out[RETENTION_DAY_SIZE]);
+
 #endif

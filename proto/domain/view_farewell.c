@@ -4,15 +4,13 @@
 
 #include "proto/domain/view_settle.h"
 
-#define RETENTION_YEARS 20
-
 /* Years on there may be no 29 February: then it is the day after. */
-static void retention_date(int64_t ended, char out[MOMENT_WORDS_MAX])
+void retention_until(int64_t ended, uint32_t years, char out[RETENTION_DAY_SIZE])
 {
     int year, month, day;
     moment_day(ended, &year, &month, &day);
     bool leap_day = month == 2 && day == 29;
-    snprintf(out, MOMENT_WORDS_MAX, "%04d-%02d-%02d", (year + RETENTION_YEARS) % 10000, leap_day ? 3 : month,
+    snprintf(out, RETENTION_DAY_SIZE, "%04d-%02d-%02d", (year + (int)years) % 10000, leap_day ? 3 : month,
              leap_day ? 1 : day);
 }
 
@@ -24,7 +22,7 @@ const struct item *farewell_of(const struct document *document, char until[MOMEN
         if (!last || item_ms(farewells.at[i]) >= item_ms(last))
             last = farewells.at[i];
     if (last)
-        retention_date(item_ms(last), until);
+        retention_until(item_ms(last), RETENTION_YEARS, until);
     return last;
 }
 
