@@ -137,6 +137,7 @@ struct log_job {
     struct bytes *sealed_keys;    /* spoke: key records that cannot be opened in this session: into the keyring's `in`,
                                      as durable, and from the hub like new_keys. One block of memory, with the bytes */
     size_t sealed_key_count;
+    struct device_id from;        /* at a hub: the device that brought batch and keys, for the journal */
     struct batch *batch;
     struct msg_receipt *receipt;
     bool lowered, patient;        /* LOG_KEEP_RECEIPT; LOG_GO_ON */

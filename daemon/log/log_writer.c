@@ -189,6 +189,16 @@ static void put_in(struct event_log *log, struct log_job *job)
         job->code = keyring_put_in(log->keyring, job->sealed_keys, job->sealed_key_count, &job->error);
 }
 
+static void tell_false_key(const struct event_log *log, const struct log_job *job)
+{
+    char hex[33];
+    hex_encode(bytes_of(job->from.b, sizeof job->from.b), hex);
+    if (log->identity->role == ROLE_HUB)
+        report(LEVEL_WARNING, "device %.8s: %s", hex, job->error.message);
+    else
+        report(LEVEL_WARNING, "%s", job->error.message);
+}
+
 /* A false key that sync brought is left out, and must not keep the events that came with it from being kept: the device
  * that sent it would send it for ever. */
 static void add_without_false_ones(struct event_log *log, struct log_job *job)
@@ -198,7 +208,7 @@ static void add_without_false_ones(struct event_log *log, struct log_job *job)
         job->code = add_some(log, job, i, 1, &job->error);
         if (job->code != FELLOE_DAMAGED)
             continue;
-        report(LEVEL_WARNING, "%s", job->error.message);
+        tell_false_key(log, job);
         job->code = FELLOE_OK;
     }
 }

@@ -118,10 +118,24 @@ void driver_hub_leave_out_keys(struct hub_driver *h, const char *site, const str
             keys[kept_keys++] = keys[i];
     log_reader_end(reader);
     if (kept_keys < *count) {
-        report(LEVEL_WARNING, "%s: keys that a laptop may not bring came along, and were left out", site);
+        char hex[33];
+        hex_encode(bytes_of(from->b, sizeof from->b), hex);
+        report(LEVEL_WARNING, "device %.8s: %zu key%s for %s that it may not bring %s left out", hex,
+               *count - kept_keys, *count - kept_keys == 1 ? "" : "s", site, *count - kept_keys == 1 ? "was" : "were");
         sodium_memzero(keys + kept_keys, (*count - kept_keys) * sizeof *keys);
     }
     *count = kept_keys;
+}
+
+/* Wrapped for somebody else, or altered on the way. */
+static void tell_unopened(const struct hub_output *output, const char *site, size_t count)
+{
+    char hex[33];
+    if (count == 0)
+        return;
+    hex_encode(bytes_of(output->device.b, sizeof output->device.b), hex);
+    report(LEVEL_WARNING, "device %.8s: %zu key%s for %s could not be opened and %s left out", hex, count,
+           count == 1 ? "" : "s", site, count == 1 ? "was" : "were");
 }
 
 static void keep(struct hub_driver *h, struct hub_output *output, enum log_job_kind kind)
@@ -141,8 +155,10 @@ static void keep(struct hub_driver *h, struct hub_output *output, enum log_job_k
     }
     job->ticket = output->ticket;
     job->job.batch = output->batch;
+    job->job.from = output->device;
     output->batch = NULL;
     job->job.new_keys = driver_unwrap(&h->base, keys, key_count, pairs, &job->job.new_key_count);
+    tell_unopened(output, job->job.site, key_count - job->job.new_key_count);
     driver_hub_leave_out_keys(h, job->job.site, &output->device, job->job.new_keys, &job->job.new_key_count);
     driver_job_submit(job);
 }

@@ -118,6 +118,87 @@ bool laptop_hear(const struct laptop *l, struct buffer *header, struct buffer *b
     }
 }
 
+/* ---- asking ---- */
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static bool wait_for(struct asker *a, bool (*there)(struct asker *asker))
+{
+    uint64_t until = now_ms() + ANSWER_MS;
+    while (!there(a)) {
+        if (now_ms() >= until)
+            return false;
+        zmq_pollitem_t item = {.socket = a->laptop->socket, .events = ZMQ_POLLIN};
+        (void)!zmq_poll(&item, 1, 5);
+    }
+    return true;
+}
+
+static bool is_up(struct asker *a)
+{
+    return laptop_is_up(a->laptop);
+}
+
+static bool has_answer(struct asker *a)
+{
+    while (laptop_hear(a->laptop, &a->header, &a->body))
+        if (message_decode(buffer_bytes(&a->header), a->answer) &&
+            (a->answer->request == a->last_request || a->answer->request == 0))
+            return true;
+    return false;
+}
+
+bool asker_open(struct asker *a, struct laptop *laptop)
+{
+    *a = (struct asker){.laptop = laptop, .zmq = zmq_ctx_new(), .said = calloc(1, sizeof *a->said),
+                        .answer = calloc(1, sizeof *a->answer)};
+    return a->zmq != NULL && a->said != NULL && a->answer != NULL;
+}
+
+void asker_close(struct asker *a)
+{
+    laptop_hang_up(a->laptop);
+    zmq_ctx_term(a->zmq);
+    buffer_release(&a->header);
+    buffer_release(&a->body);
+    free(a->said);
+    free(a->answer);
+}
+
+bool asker_connect(struct asker *a, bool with_ticket)
+{
+    laptop_hang_up(a->laptop);
+    return laptop_connect(a->laptop, a->zmq, with_ticket) && wait_for(a, is_up);
+}
+
+bool asker_send(struct asker *a, struct bytes header, struct bytes body)
+{
+    a->answer->kind = (enum message_kind)0;
+    if (laptop_send(a->laptop, header, body) && !wait_for(a, has_answer))
+        a->answer->kind = (enum message_kind)0;
+    return a->answer->kind != 0;
+}
+
+bool asker_ask(struct asker *a, struct bytes body)
+{
+    struct buffer out = {0};
+    a->said->request = ++a->last_request;
+    message_encode(a->said, &out);
+    bool answered = asker_send(a, buffer_bytes(&out), body);
+    buffer_release(&out);
+    return answered;
+}
+
+bool asker_refused(const struct asker *a, enum refusal reason)
+{
+    return a->answer->kind == MSG_REFUSED && a->answer->refused.reason == reason;
+}
+
 /* ---- what it writes ---- */
 
 void story_begin(struct story *story, const char *site)

@@ -37,6 +37,23 @@ void laptop_join(const struct laptop *laptop, struct message *out);
 /* Takes in what JOINED says. */
 bool laptop_joined(struct laptop *laptop, const struct msg_joined *joined);
 
+/* One laptop that asks, and waits for each answer. */
+struct asker {
+    struct laptop *laptop;
+    void *zmq;
+    struct message *said, *answer;  /* the answer's kind is 0 when none came */
+    struct buffer header, body;     /* the answer's */
+    uint64_t last_request;
+};
+#define ANSWER_MS 5000
+bool asker_open(struct asker *asker, struct laptop *laptop);
+void asker_close(struct asker *asker);
+bool asker_connect(struct asker *asker, bool with_ticket); /* anew */
+/* Sends these bytes, or what `said` holds under a new number. False: there was no answer. */
+bool asker_send(struct asker *asker, struct bytes header, struct bytes body);
+bool asker_ask(struct asker *asker, struct bytes body);
+bool asker_refused(const struct asker *asker, enum refusal reason);
+
 /* A person whom this laptop introduces, and their events: the first brings the person's key. */
 struct story {
     char site[SLUG_MAX + 1];

@@ -12,20 +12,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include <zmq.h>
 
 #include "tests/net/curve.h"
 
-#define ANSWER_MS 5000
-#define SILENCE   0 /* no answer is wanted */
-
-static void *zmq;
 static struct laptop me;
+static struct asker hub;
 static struct story story;
-static struct message *said, *answer;
-static struct buffer header, body, event;
+static struct message *said, *answer; /* the asker's */
+static struct buffer event;
 static struct msg_feed signed_feed; /* of the hub's: a head that it signed */
-static uint64_t last_request;
 static unsigned failed;
 
 /* ---- asking ---- */
@@ -37,54 +32,14 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void wait_for(bool (*there)(void), uint64_t ms)
-{
-    uint64_t until = now_ms() + ms;
-    while (!there() && now_ms() < until) {
-        zmq_pollitem_t item = {.socket = me.socket, .events = ZMQ_POLLIN};
-        (void)!zmq_poll(&item, 1, 5);
-    }
-}
-
-static bool is_up(void)
-{
-    return laptop_is_up(&me);
-}
-
-static bool has_answer(void)
-{
-    while (laptop_hear(&me, &header, &body))
-        if (message_decode(buffer_bytes(&header), answer) && (answer->request == last_request || answer->request == 0))
-            return true;
-    return false;
-}
-
 static void connect_anew(bool with_ticket)
 {
-    laptop_hang_up(&me);
-    if (!laptop_connect(&me, zmq, with_ticket))
-        exit(1);
-    wait_for(is_up, ANSWER_MS);
-}
-
-/* Sends these bytes and waits for what the hub says to them. */
-static bool ask_bytes(struct bytes bytes, struct bytes content)
-{
-    answer->kind = (enum message_kind)0;
-    if (!laptop_send(&me, bytes, content))
-        return false;
-    wait_for(has_answer, ANSWER_MS);
-    return answer->kind != 0;
+    asker_connect(&hub, with_ticket);
 }
 
 static bool ask(struct bytes content)
 {
-    struct buffer out = {0};
-    said->request = ++last_request;
-    message_encode(said, &out);
-    bool answered = ask_bytes(buffer_bytes(&out), content);
-    buffer_release(&out);
-    return answered;
+    return asker_ask(&hub, content);
 }
 
 static void judge(const char *lie, bool fine)
@@ -99,7 +54,7 @@ static void judge(const char *lie, bool fine)
 
 static bool refused_as(enum refusal reason)
 {
-    return answer->kind == MSG_REFUSED && answer->refused.reason == reason;
+    return asker_refused(&hub, reason);
 }
 
 /* ---- the truth ---- */
@@ -125,7 +80,7 @@ static bool join(void)
 {
     connect_anew(true);
     laptop_join(&me, said);
-    said->request = last_request = 1;
+    hub.last_request = 0;
     if (!ask((struct bytes){0}) || answer->kind != MSG_JOINED || !laptop_joined(&me, &answer->joined))
         return false;
     const char *site = me.sites[0];
@@ -315,10 +270,10 @@ static void lie_by_shape(void)
     for (size_t i = 0; i < sizeof bytes; i++) {
         char what[80];
         snprintf(what, sizeof what, "a header of 60,000 times %02x", bytes[i]);
-        last_request = 0;
-        (void)!ask_bytes(bomb(bytes[i], 60000), (struct bytes){0});
+        hub.last_request = 0;
+        (void)!asker_send(&hub, bomb(bytes[i], 60000), (struct bytes){0});
         judge(what, refused_as(REFUSED_MALFORMED));
-        last_request = 100 + i;
+        hub.last_request = 100 + i;
         snprintf(what, sizeof what, "a body of 700,000 times %02x", bytes[i]);
         said->kind = MSG_PUSH;
         said->push = (struct msg_push){.site = bytes_str(story.site), .incarnation = 1,
@@ -542,10 +497,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "liar TICKET [restored]\n");
         return 2;
     }
-    zmq = zmq_ctx_new();
-    said = calloc(1, sizeof *said);
-    answer = calloc(1, sizeof *answer);
-    bool ready = zmq != NULL && said != NULL && answer != NULL && join() && (!restored || told_to_go_on("joined")) &&
+    bool ready = asker_open(&hub, &me);
+    said = hub.said;
+    answer = hub.answer;
+    ready = ready && join() && (!restored || told_to_go_on("joined")) &&
                  tell_the_truth() && (!restored || told_to_go_on("told"));
     if (!ready) {
         printf("FAIL the liar joins and tells the truth once\n");
@@ -555,8 +510,7 @@ int main(int argc, char **argv)
         lie_to_the_restored();
     else
         lie_to_the_hub();
-    laptop_hang_up(&me);
+    asker_close(&hub);
     story_release(&story);
-    zmq_ctx_term(zmq);
     return failed > 0;
 }
