@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A hostile load on a hub's door: HALF connections that are opened and not finished (silent, half a greeting, a
+ * handshake that stops after HELLO), and are opened again as soon as they are hung up on; and RATE whole handshakes a
+ * second with keys that nobody let in. For SECONDS.
+ *
+ *   hostile TICKET HALF RATE SECONDS    the ticket tells the hub's address and key; its own key is not used */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/net/curve.h"
+
+#define KNOCKERS 32u /* processes that try keys, so that a slow answer holds up one of them */
+#define GREETING 64
+#define SAYS     (GREETING + 202)
+
+static struct counts {
+    atomic_ulong opened, hung_up, refused, let_in;
+} *counts; /* of all processes */
+
+static struct sockaddr_in hub;
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static bool address_of(const char *text)
+{
+    struct ticket ticket;
+    if (ticket_parse(bytes_str(text), &ticket, NULL) != FELLOE_OK)
+        return false;
+    const char *host = ticket.address + strlen("tcp://"), *colon = strrchr(host, ':');
+    char name[64] = "";
+    hub.sin_family = AF_INET;
+    hub.sin_port = htons(colon != NULL ? (uint16_t)strtoul(colon + 1, NULL, 10) : 0);
+    return colon != NULL && bytes_to_text(bytes_of(host, (size_t)(colon - host)), name, sizeof name) &&
+           inet_pton(AF_INET, name, &hub.sin_addr) == 1;
+}
+
+/* ---- connections that are never finished ---- */
+
+/* From another loopback address each, or their ports would run out. */
+static int come(size_t which)
+{
+    static uint8_t says[SAYS] = {[0] = 0xff, [9] = 0x7f, [10] = 3};
+    static const size_t lengths[] = {0, GREETING / 2, GREETING, SAYS};
+    const int one = 1;
+    struct sockaddr_in from = {.sin_family = AF_INET};
+    const struct linger at_once = {.l_onoff = 1};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    memcpy(says + 12, "CURVE", 5);
+    memcpy(says + GREETING, "\x04\xc8\x05HELLO\1\0", 10);
+    if (ntohl(hub.sin_addr.s_addr) >> 24 == 127) {
+        from.sin_addr.s_addr = htonl(0x7f010001u + (uint32_t)(which % 250));
+        setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+        (void)!bind(fd, (struct sockaddr *)&from, sizeof from);
+    }
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&hub, sizeof hub) != 0) {
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    size_t len = lengths[which % (sizeof lengths / sizeof *lengths)];
+    (void)!send(fd, says, len, MSG_NOSIGNAL);
+    atomic_fetch_add(&counts->opened, 1);
+    return fd;
+}
+
+static bool has_left(int fd)
+{
+    char ignored[256];
+    ssize_t n = recv(fd, ignored, sizeof ignored, MSG_DONTWAIT);
+    return n == 0 || (n < 0 && errno != EAGAIN);
+}
+
+static void half_open(size_t count, uint64_t until)
+{
+    struct pollfd *all = calloc(count, sizeof *all);
+    for (size_t i = 0; all != NULL && i < count; i++)
+        all[i] = (struct pollfd){.fd = come(i), .events = POLLIN};
+    while (all != NULL && now_ns() < until) {
+        (void)poll(all, count, 50);
+        for (size_t i = 0; i < count; i++) {
+            if (all[i].fd >= 0 && (all[i].revents == 0 || !has_left(all[i].fd)))
+                continue;
+            if (all[i].fd >= 0) {
+                close(all[i].fd);
+                atomic_fetch_add(&counts->hung_up, 1);
+            }
+            all[i].fd = come(i);
+        }
+    }
+    free(all);
+}
+
+/* ---- keys that nobody let in ---- */
+
+static void knock(const char *ticket, unsigned which, uint64_t rate, uint64_t from, uint64_t until)
+{
+    const uint64_t every = (uint64_t)KNOCKERS * 1000000000u / rate;
+    struct laptop stranger;
+    if (!laptop_make(&stranger, ticket))
+        exit(1);
+    for (uint64_t due = from + every * which / KNOCKERS; due < until; due += every) {
+        struct curve c;
+        const uint64_t now = now_ns();
+        if (now >= until)
+            break;
+        if (now < due)
+            nanosleep(&(struct timespec){.tv_sec = (time_t)((due - now) / 1000000000u),
+                                         .tv_nsec = (long)((due - now) % 1000000000u)}, NULL);
+        randombytes_buf(stranger.curve_secret, sizeof stranger.curve_secret); /* another key each time */
+        crypto_scalarmult_base(stranger.curve, stranger.curve_secret);
+        bool in = curve_open(&c, &stranger, false);
+        atomic_fetch_add(in ? &counts->let_in : &counts->refused, 1);
+        curve_close(&c);
+    }
+    exit(0);
+}
+
+int main(int argc, char **argv)
+{
+    struct rlimit files;
+    pid_t knockers[KNOCKERS];
+    if (argc != 5 || sodium_init() < 0 || !address_of(argv[1])) {
+        fprintf(stderr, "hostile TICKET HALF RATE SECONDS\n");
+        return 2;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+    counts = mmap(NULL, sizeof *counts, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (counts == MAP_FAILED)
+        return 1;
+    const uint64_t rate = strtoull(argv[3], NULL, 10), from = now_ns();
+    const uint64_t until = from + strtoull(argv[4], NULL, 10) * 1000000000u;
+    for (unsigned i = 0; i < KNOCKERS; i++) {
+        knockers[i] = fork();
+        if (knockers[i] == 0)
+            knock(argv[1], i, rate > 0 ? rate : 1, from, until);
+    }
+    half_open(strtoul(argv[2], NULL, 10), until);
+    bool fine = true;
+    for (unsigned i = 0; i < KNOCKERS; i++) {
+        int status = 0;
+        fine &= knockers[i] > 0 && waitpid(knockers[i], &status, 0) > 0 && status == 0;
+    }
+    const double seconds = (double)(now_ns() - from) / 1e9;
+    printf("opened=%lu hung_up=%lu refused=%lu let_in=%lu a_second=%.0f\n", atomic_load(&counts->opened),
+           atomic_load(&counts->hung_up), atomic_load(&counts->refused), atomic_load(&counts->let_in),
+           (double)atomic_load(&counts->refused) / seconds);
+    return !fine || atomic_load(&counts->let_in) > 0;
+}
