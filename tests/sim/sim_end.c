@@ -68,6 +68,34 @@ static void check_stream(struct sim *sim, const struct disk_site *site, uint32_t
     free((void *)found);
 }
 
+/* ---- one story ---- */
+
+/* What the event tells of the site's log is so here, as far as this log goes; and it came after what it tells of. */
+static void check_head(struct sim *sim, uint32_t node, const struct disk_site *site, struct position at,
+                       const struct sim_event *event)
+{
+    const struct disk_entry *here = disk_at(site, event->head.at);
+    if (here && memcmp(&here->hash, &event->head.hash, sizeof here->hash) != 0)
+        sim_fail(sim, "laptop %u, %s: event %u tells of another log at %u.%llu", node, site->name,
+                 event->sealed->index, event->head.at.epoch, (ull)event->head.at.n);
+    if (event->head.at.epoch == at.epoch && event->head.at.n >= at.n)
+        sim_fail(sim, "laptop %u, %s: event %u at %u.%llu tells of what came after it, %llu", node, site->name,
+                 event->sealed->index, at.epoch, (ull)at.n, (ull)event->head.at.n);
+}
+
+/* Whatever was put back, copied or lost: nobody who tells the truth is taken for somebody who was told another story. */
+static void check_one_story(struct sim *sim, uint32_t node, const struct disk *disk)
+{
+    for (uint32_t s = 0; s < disk->site_count; s++)
+        for (uint32_t e = 0; e < disk->sites[s].epoch_count; e++)
+            for (uint32_t i = 0; i < disk->sites[s].epochs[e].count && !sim->problem[0]; i++) {
+                const struct disk_epoch *epoch = &disk->sites[s].epochs[e];
+                const struct sim_event *event = &sim->events[epoch->entries[i].event->index];
+                if (event->has_head)
+                    check_head(sim, node, &disk->sites[s], (struct position){epoch->epoch, i + 1}, event);
+            }
+}
+
 /* ---- ledgers ---- */
 
 static void check_told(struct sim *sim, uint32_t node, uint32_t s)
@@ -163,6 +191,10 @@ void check_end(struct sim *sim)
             if (disk_site(&sim->nodes[i].disk, bytes_str(sim_site(s))))
                 check_told(sim, i, s);
     check_entries(sim);
+    check_one_story(sim, SIM_HUB, &sim->hub.disk);
+    for (uint32_t i = 0; i < sim->node_count; i++)
+        if (is_alive(&sim->nodes[i]))
+            check_one_story(sim, i, &sim->nodes[i].disk);
     for (uint32_t s = 0; s < sim->hub.disk.site_count && !sim->problem[0]; s++) {
         const struct disk_site *site = &sim->hub.disk.sites[s];
         for (uint32_t e = 0; e < site->epoch_count; e++)

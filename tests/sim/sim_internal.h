@@ -48,6 +48,8 @@ struct sim_event {
     struct branches after;   /* how far its laptop had written its earlier incarnations */
     uint64_t at[SIM_EPOCHS]; /* position by number of the epoch, 0: none */
     uint64_t hub_since;      /* the step in which the hub came to hold it; 0: it does not */
+    bool has_head;           /* what its laptop told of the site's log */
+    struct log_head head;
     bool told, lost;         /* of an entry: said to be saved; no disk has it any more */
     const char *type;
     uint32_t field_count, strikes; /* strikes: an event's number */

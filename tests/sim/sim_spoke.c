@@ -240,11 +240,23 @@ void spoke_commit_failed(struct sim *sim, uint32_t node, bool lost)
 
 /* ---- own events ---- */
 
+/* The newest head of the site's log that this disk has; the daemon tells it less often. */
+static struct sim_event with_head(const struct sim_event *draft, const struct disk_site *site)
+{
+    struct sim_event event = *draft;
+    event.has_head = site->epoch_count > 0 && site->epochs[site->epoch_count - 1].count > 0;
+    if (event.has_head)
+        event.head = disk_head(site, site->epochs[site->epoch_count - 1].epoch);
+    return event;
+}
+
 static uint32_t make_durable(struct sim *sim, uint32_t node, const struct sim_event *draft)
 {
     struct sim_node *n = &sim->nodes[node];
-    struct disk_stream *own = disk_own(disk_site(&n->disk, bytes_str(sim_site(draft->site))));
-    const struct pool_event *event = work_seal(sim, draft, &n->config.device, own);
+    const struct disk_site *site = disk_site(&n->disk, bytes_str(sim_site(draft->site)));
+    struct disk_stream *own = disk_own(site);
+    const struct sim_event telling = with_head(draft, site);
+    const struct pool_event *event = work_seal(sim, &telling, &n->config.device, own);
     disk_own_append(own, event);
     n->disk.clock = draft->time > n->disk.clock ? draft->time : n->disk.clock;
     if (draft->brings_key)

@@ -254,6 +254,8 @@ const struct pool_event *work_seal(struct sim *sim, const struct sim_event *even
                               .worker = bytes_str("ash-grey"),
                               .has_subject = copy.key >= sim->plan.sites,
                               .after = stream->after,
+                              .has_head = copy.has_head,
+                              .head = copy.head,
                               .fields = buffer_bytes(&fields)};
     if (copy.entry != NO_EVENT) {
         body.has_was = true;
