@@ -231,6 +231,9 @@ static enum felloe_code print_status(struct cli *cli, const struct felloe_value 
     print_lease(status, now);
     print_looks(status);
     print_quarantine(status);
+    if (number(status, "erased") > 0)
+        printf("%sPeople who were erased: %" PRId64 "%s\n", out_style(STYLE_GREY), number(status, "erased"),
+               out_style(STYLE_PLAIN));
     if (locked)
         puts("This laptop is locked: it shares and receives, and shows nothing. `felloe unlock` opens the record");
     int64_t folded = number(status, "folded"), total = number(status, "total");

@@ -37,6 +37,7 @@ struct happened_refill {
 /* A person whose record this laptop let go of. */
 #define HAPPENED_MOVED 4u
 struct happened_moved {
+    struct person_id person;
     char site[SLUG_MAX + 1], to[SLUG_MAX + 1];
     char name[HAPPENED_LABEL_MAX + 1]; /* "": not known */
     int64_t moved_ms;                  /* when they moved */

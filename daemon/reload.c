@@ -42,6 +42,7 @@ void daemon_read_config(struct daemon *daemon)
     now->lock_after_s = next.lock_after_s;
     daemon_watch_idle(running_of(daemon));
     now->lease_hours = next.lease_hours;
+    now->retention_years = next.retention_years;
     memcpy(now->advertise, next.advertise, sizeof now->advertise);
     memcpy(now->users, next.users, sizeof now->users);
     now->user_count = next.user_count;

@@ -94,6 +94,7 @@ static void note_moved(struct parting *p, struct views_txn *views, const struct 
 {
     struct buffer name = {0};
     struct happened_moved *moved = &p->moved;
+    moved->person = p->person;
     views_get_name(views, bytes_str(p->site), &p->person, &name);
     if (!bytes_to_text(buffer_bytes(&name), moved->name, sizeof moved->name))
         moved->name[0] = '\0';
@@ -273,10 +274,22 @@ static void take_news(struct spoke_driver *s)
     l->count += count;
 }
 
+/* Of those who were erased since, the name goes here, too. */
+static void forget_erased(struct daemon *daemon)
+{
+    for (unsigned i = 0; i < daemon->happened.moved_count; i++) {
+        struct happened_moved *moved = &daemon->happened.moved[i];
+        const struct key_id own = key_id_of_person(moved->person);
+        if (moved->name[0] != '\0' && keyring_erased(daemon->keyring, &own))
+            sodium_memzero(moved->name, sizeof moved->name);
+    }
+}
+
 void driver_spoke_let_go(struct spoke_driver *s)
 {
     struct spoke_leaver *l = &s->leaver;
     struct daemon *daemon = s->base.daemon;
+    forget_erased(daemon);
     l->again = l->work != NULL;
     if (s->base.closing || l->again || l->timer == NULL ||
         !projector_has(daemon->projector, event_log_commits(daemon->log)))
