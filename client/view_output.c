@@ -396,6 +396,8 @@ static bool is_quiet(const struct felloe_answer *answer, size_t index, int64_t n
     const struct felloe_value *row = felloe_answer_item(answer, index);
     const char *worker = felloe_value_text(felloe_value_at(row, FRESHNESS_WORKER));
     int64_t heard = heard_at(row);
+    if (felloe_value_kind(felloe_value_at(row, FRESHNESS_REVOKED)) == FELLOE_TEXT) /* it will not be heard again */
+        return false;
     if (!*worker || heard == 0 || now - heard < DAY_MS || now - heard > FORGOTTEN_DAYS * DAY_MS)
         return false;
     for (size_t i = 0; i < felloe_answer_count(answer); i++) {

@@ -7,8 +7,43 @@
 
 #define DEVICES_MAX 1024u
 
+static void add_revoked(void *context, const struct device_id *device, struct bytes why)
+{
+    struct viewing *v = context;
+    struct revoked_device *grown = reallocarray(v->revoked, v->revoked_count + 1, sizeof *grown);
+    if (!grown)
+        return; /* it is shown as one that is not */
+    v->revoked = grown;
+    struct revoked_device *revoked = &v->revoked[v->revoked_count++];
+    revoked->device = *device;
+    if (why.len == 0 || !bytes_to_text(why, revoked->why, sizeof revoked->why))
+        memcpy(revoked->why, "yes", sizeof "yes");
+}
+
+/* The hub tells it in the site that every device is in. */
+static void read_revoked(struct viewing *v, struct reading *reading)
+{
+    struct document *document = document_new();
+    struct buffer plain = {0};
+    if (document && views_get_document(&reading->views, bytes_str("commons"), &PERSON_ID_NONE, &plain) == VIEWS_FOUND &&
+        document_decode(document, buffer_bytes(&plain)))
+        document_revoked(document, add_revoked, v);
+    buffer_release(&plain);
+    document_free(document);
+}
+
+static const char *revoked_why(const struct viewing *v, const struct device_id *device)
+{
+    for (size_t i = 0; i < v->revoked_count; i++)
+        if (device_id_equal(&v->revoked[i].device, device))
+            return v->revoked[i].why;
+    return NULL;
+}
+
 void view_read_devices(struct viewing *v, struct reading *reading)
 {
+    read_revoked(v, reading);
+
     v->devices = calloc(DEVICES_MAX, sizeof *v->devices);
     if (v->devices)
         v->device_count = query_devices(&reading->views, &reading->scope, v->devices, DEVICES_MAX);
@@ -62,7 +97,7 @@ static void put_or_nil(struct buffer *out, bool known, int64_t number)
 }
 
 /* In the order of enum freshness_column. */
-static void put_fresh(struct buffer *out, const struct fresh *f)
+static void put_fresh(struct buffer *out, const struct fresh *f, const char *revoked)
 {
     mp_put_array(out, FRESHNESS_COLUMNS);
     mp_put_bin(out, f->device.b, sizeof f->device.b);
@@ -73,6 +108,7 @@ static void put_fresh(struct buffer *out, const struct fresh *f)
     put_or_nil(out, f->last_event_ms > 0, f->last_event_ms);
     put_or_nil(out, f->heard_ms > 0, f->heard_ms);
     put_or_nil(out, f->has_waiting, (int64_t)f->waiting);
+    mp_put_str_or_nil(out, revoked ? bytes_str(revoked) : (struct bytes){0});
 }
 
 static int quietest_first(const void *a, const void *b)
@@ -88,7 +124,7 @@ static void add_row(struct viewing *v, const struct fresh *fresh, struct mp_read
 {
     struct buffer *cells = &v->rows.cells;
     const size_t begin = cells->len;
-    put_fresh(cells, fresh);
+    put_fresh(cells, fresh, revoked_why(v, &fresh->device));
     if (cells->failed || !view_filter_passes(v->wish.view, &v->wish.filter, bytes_of(cells->data + begin,
                                                                                      cells->len - begin), r)) {
         cells->len = begin;

@@ -20,6 +20,7 @@ static void release(void *state)
     team_release(&v->team);
     control_shown_release(&v->shown);
     free(v->devices);
+    free(v->revoked);
     free(v);
 }
 

@@ -9,6 +9,12 @@
 #include "daemon/views/view_team.h"
 #include "daemon/views/view_told.h"
 
+/* A laptop that the hub let in no more, and why. */
+struct revoked_device {
+    struct device_id device;
+    char why[LABEL_MAX + 1];
+};
+
 struct viewing {
     struct view_wish wish;
     struct felloe_error error;
@@ -23,6 +29,8 @@ struct viewing {
     struct team worker, team;
     struct heard_device *devices;
     size_t device_count;
+    struct revoked_device *revoked;
+    size_t revoked_count;
     uint64_t after, limit;
     struct control_shown shown;     /* whom the answer is about */
 };

@@ -4,6 +4,7 @@
  *   driver_hub.c       messages, ticks and completions in; sends and commits out; its life
  *   driver_hub_admin.c who is let in, and the sites: at the start and while it runs
  *   driver_hub_aside.c what revoked laptops hand over
+ *   driver_hub_revoked.c  … and that they were revoked, for all others
  *   driver_hub_read.c  ranges, keys and hashes read for the machine on the thread pool
  *   driver_hub_copy.c  people who are with several sites: copies of their entries
  *   driver_hub_refill.c  what a hub that was set back gets back: entries, keys, and an epoch to go on in
@@ -104,6 +105,8 @@ void driver_hub_keep_offer(struct hub_driver *h, struct hub_output *output);
 /* What a revoked laptop hands over, into quarantine. */
 void driver_hub_keep_aside(struct hub_driver *h, struct hub_output *output);
 bool driver_hub_load_aside(struct hub_driver *h, struct log_reader *reader);
+/* Everybody else hears that it was. */
+void driver_hub_tell_revoked(struct hub_driver *h, const struct device_record *device);
 /* Keys that this device may not bring to this site are taken out and wiped. */
 void driver_hub_leave_out_keys(struct hub_driver *h, const char *site, const struct device_id *from,
                                struct key_record *keys, size_t *count);

@@ -87,8 +87,10 @@ void driver_device_changed(struct driver *driver, const struct device_record *de
 {
     if (!driver_hub_admit(hub_of(driver), device))
         driver_restart(driver, "out of memory");
-    if (device->revoked_ms != 0 && hub_of(driver)->net != NULL)
+    if (device->revoked_ms != 0 && hub_of(driver)->net != NULL) {
         net_hub_cut(hub_of(driver)->net, device->curve); /* what is on its way to it must not arrive */
+        driver_hub_tell_revoked(hub_of(driver), device);
+    }
     driver_retick(driver);
 }
 

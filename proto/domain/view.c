@@ -185,6 +185,7 @@ static const struct column_def freshness[FRESHNESS_COLUMNS] = {
     [FRESHNESS_LAST_EVENT] = {"last_event", "last entry", CELL_TIME, NULL, false},
     [FRESHNESS_LAST_HEARD] = {"last_heard", "last heard", CELL_TIME, NULL, false},
     [FRESHNESS_WAITING] = {"waiting", "waiting to share", CELL_NUMBER, NULL, false},
+    [FRESHNESS_REVOKED] = {"revoked", "revoked", CELL_TEXT, NULL, false},
 };
 
 static const struct column_def workers[WORKER_COLUMNS] = {

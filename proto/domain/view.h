@@ -64,7 +64,8 @@ const struct view_def *view_of(enum view view);
 /* The columns that code outside of this file fills in or looks up, by place. */
 enum worker_column { WORKER_ID, WORKER_NAME, WORKER_ROLE, WORKER_AGENCY, WORKER_DEVICES, WORKER_COLUMNS };
 enum freshness_column {
-    FRESHNESS_DEVICE, FRESHNESS_WORKER, FRESHNESS_LAST_EVENT, FRESHNESS_LAST_HEARD, FRESHNESS_WAITING, FRESHNESS_COLUMNS
+    FRESHNESS_DEVICE, FRESHNESS_WORKER, FRESHNESS_LAST_EVENT, FRESHNESS_LAST_HEARD, FRESHNESS_WAITING,
+    FRESHNESS_REVOKED, FRESHNESS_COLUMNS
 };
 enum settle_column {
     SETTLE_NUMBER, SETTLE_PERSON, SETTLE_ID, SETTLE_FIELD, SETTLE_WHICH, SETTLE_VALUES, SETTLE_WORKERS, SETTLE_WHY,
@@ -150,6 +151,9 @@ uint32_t document_summary(const struct document *document, struct buffer *out);
  * out (before the first). */
 typedef void (*device_visit)(void *context, const struct device_id *device, const uint8_t *key, struct bytes worker);
 bool document_devices(const struct document *document, device_visit visit, void *context);
+/* The laptops that were revoked, each as often as it was, and why ("" where nobody said). */
+typedef void (*revoked_visit)(void *context, const struct device_id *device, struct bytes why);
+bool document_revoked(const struct document *document, revoked_visit visit, void *context);
 
 /* Years for which a record is kept after the farewell, and the day (local time) until which that is. */
 #define RETENTION_YEARS 20u

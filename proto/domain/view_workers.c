@@ -21,6 +21,18 @@ bool document_devices(const struct document *document, device_visit visit, void 
     return true;
 }
 
+bool document_revoked(const struct document *document, revoked_visit visit, void *context)
+{
+    struct device_id device;
+    if (!document_understood(document))
+        return false;
+    const struct items revoked = record_of(document, TYPE_device_revoked);
+    for (size_t i = 0; i < revoked.count; i++)
+        if (hex_decode(item_text(revoked.at[i], "device"), device.b, sizeof device.b))
+            visit(context, &device, item_text(revoked.at[i], "why"));
+    return true;
+}
+
 /* ---- rows: one a worker ---- */
 
 /* By worker, then device. */

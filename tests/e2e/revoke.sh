@@ -38,6 +38,9 @@ aside() { [ "$(at hub hub quarantine --json | jq '[.[].events] | add // 0')" = "
 check "and is kept aside at the hub" wait_until 30 aside 1
 check "what others record it does not get" not grep -q "$id" <(at lost log --json)
 check "the revoked laptop verifies" verified lost
+told_why() { at kept freshness --json | jq -e '.rows[] | select(.worker == "amy") | .revoked == "left on a train"'; }
+check "the other laptop hears of it, and why" wait_until 30 told_why
+check_equal "of itself it says no such thing" null "$(json kept '.rows[] | select(.worker == "bea") | .revoked' freshness)"
 
 stop hub
 start hub
