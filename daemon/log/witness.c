@@ -19,30 +19,49 @@ static bool is_held(const struct log_head *heads, size_t count, struct position 
     return false;
 }
 
-/* Goes on from where it stands, unless a checkpoint is nearer. */
-static bool move_to(struct log_reader *reader, struct bytes site, struct log_head *run, struct position to)
-{
-    if (run->at.epoch != to.epoch || to.n < run->at.n || to.n - run->at.n > CHECKPOINT_EVERY) {
-        run->at = to;
-        return log_hash_at(reader, site, to, &run->hash);
-    }
+/* The log, read upward; it stands behind `head`. */
+struct running {
+    struct log_reader *reader;
+    struct bytes site;
+    struct log_head head;
     struct log_walk walk;
+    bool begun;
+};
+
+static void stop(struct running *run)
+{
+    if (run->begun)
+        log_walk_end(&run->walk);
+    run->begun = false;
+}
+
+/* Goes on from where it stands, unless a checkpoint is nearer. */
+static bool move_to(struct running *run, struct position to)
+{
+    struct log_head *head = &run->head;
+    if (!run->begun || head->at.epoch != to.epoch || to.n < head->at.n || to.n - head->at.n > CHECKPOINT_EVERY) {
+        stop(run);
+        head->at = to;
+        if (!log_hash_at(run->reader, run->site, to, &head->hash))
+            return false;
+        log_walk_begin(&run->walk, run->reader, run->site, (struct position){to.epoch, to.n + 1});
+        run->begun = true;
+    }
     struct log_item item;
-    log_walk_begin(&walk, reader, site, (struct position){to.epoch, run->at.n + 1});
-    while (run->at.n < to.n && log_walk_next(&walk, &item)) {
+    while (head->at.n < to.n && log_walk_next(&run->walk, &item)) {
         struct event_id id;
-        if (item.event.len == 0 || item.at.epoch != to.epoch || item.at.n != run->at.n + 1)
+        if (item.event.len == 0 || item.at.epoch != to.epoch || item.at.n != head->at.n + 1)
             break;
         event_id_of(item.event, &id);
-        log_head_advance(run, &id);
+        log_head_advance(head, &id);
     }
-    log_walk_end(&walk);
-    return run->at.n == to.n;
+    return head->at.n == to.n;
 }
 
 void witness_compare(struct log_reader *reader, struct bytes site, struct told *told, size_t count)
 {
-    struct log_head heads[SEEN_MAX], run = {0};
+    struct log_head heads[SEEN_MAX];
+    struct running run = {.reader = reader, .site = site};
     const size_t head_count = count > 0 ? log_heads(reader, site, heads) : 0;
     if (count > 1)
         qsort(told, count, sizeof *told, by_position);
@@ -52,13 +71,14 @@ void witness_compare(struct log_reader *reader, struct bytes site, struct told *
             t->outcome = HEAD_BEHIND;
         } else if (!is_held(heads, head_count, t->head.at)) {
             t->outcome = HEAD_NOT_YET;
-        } else if (!move_to(reader, site, &run, t->head.at)) {
+        } else if (!move_to(&run, t->head.at)) {
             t->outcome = HEAD_UNREAD;
-            run = (struct log_head){0};
+            stop(&run);
         } else {
-            t->outcome = memcmp(&run.hash, &t->head.hash, sizeof run.hash) == 0 ? HEAD_SAME : HEAD_OTHER;
+            t->outcome = memcmp(&run.head.hash, &t->head.hash, sizeof t->head.hash) == 0 ? HEAD_SAME : HEAD_OTHER;
         }
     }
+    stop(&run);
 }
 
 bool told_add(struct told_list *list, const struct event_body *body, const struct device_id *device,
