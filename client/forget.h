@@ -5,8 +5,8 @@
 
 /* At the start: no core files, no debugger of this user's, freed memory is overwritten, stdout's buffer is ours. */
 void forget_prepare(void);
-/* At the very end, when all is freed and stdout is flushed: what is left in the allocator's caches, in stdout's buffer,
- * among the arguments and on the stack is wiped. */
+/* At the very end, when all is freed and stdout is flushed: what is left in stdout's and stdin's buffers, among the
+ * arguments and on the stack is wiped. */
 void forget_all(int argc, char **argv);
 
 #endif

@@ -188,6 +188,8 @@ static enum felloe_code open_keyring(struct daemon *daemon, struct felloe_error 
 {
     const uint8_t *key = identity_keyring_key(&daemon->identity);
     enum felloe_code code = keyring_open(&daemon->keyring, daemon->dir, key, error);
+    if (code == FELLOE_OK)
+        daemon_take_in_keys(daemon);
     return tell_way_on(daemon, code, error);
 }
 

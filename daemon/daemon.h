@@ -77,7 +77,7 @@ void control_server_close(struct control_server *server);
  * the loop until what is at work has ended. */
 void control_server_pause(struct control_server *server);
 void control_server_resume(struct control_server *server);
-/* Is anything being answered, but for those who follow? */
+/* Is anything of the record being asked for or recorded, but by those who follow? */
 bool control_server_busy(const struct control_server *server);
 /* The projector folded something (called on the loop): views that wait may go on, followers look again. */
 void control_server_changed(struct control_server *server);

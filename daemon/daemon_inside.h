@@ -37,6 +37,8 @@ static inline struct running *running_of(struct daemon *daemon)
 
 /* The identity that was unlocked takes the place of the locked one. */
 void daemon_take_opened(struct running *running);
+/* Keys that came while they could not be opened are opened. */
+void daemon_take_in_keys(struct daemon *daemon);
 void daemon_drop_opened(struct running *running);
 /* An idle laptop locks itself. */
 void daemon_watch_idle(struct running *running);

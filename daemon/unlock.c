@@ -55,6 +55,20 @@ void daemon_take_opened(struct running *running)
     daemon_watch_idle(running);
 }
 
+/* What cannot be taken in now (a full disk) waits for the next time. */
+void daemon_take_in_keys(struct daemon *daemon)
+{
+    struct felloe_error error = {0};
+    size_t taken = 0;
+    if (daemon->identity.locked)
+        return;
+    if (keyring_take_in(daemon->keyring, &daemon->identity, &taken, &error) != FELLOE_OK)
+        report(LEVEL_WARNING, "keys that came while they could not be opened still wait: %s", error.message);
+    else if (taken > 0)
+        report(LEVEL_INFO, "%zu key%s came while %s could not be opened", taken, taken == 1 ? "" : "s",
+               taken == 1 ? "it" : "they");
+}
+
 /* ---- locking ---- */
 
 bool daemon_locks(const struct daemon *daemon)

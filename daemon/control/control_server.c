@@ -361,7 +361,8 @@ bool control_import_first(struct control_request *request)
 bool control_server_busy(const struct control_server *server)
 {
     for (const struct control_request *request = server->requests; request; request = request->next)
-        if (request->verb != CONTROL_LOG || !control_arg_bool(request, "follow", false))
+        if (control_need(request->verb) != NEED_ANY &&
+            (request->verb != CONTROL_LOG || !control_arg_bool(request, "follow", false)))
             return true;
     return false;
 }

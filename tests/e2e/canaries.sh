@@ -15,7 +15,7 @@ start hub || exit 1
 laptop_new ben hub ben salford
 start ben || exit 1
 ticket=$(invite hub amy salford)
-check "a laptop with a passphrase" eval 'at amy join "$ticket" --passphrase-fd 3 >/dev/null 3<<<"$pass"'
+check "a laptop with a passphrase" eval 'felloed --dir "$work/amy" --join "$ticket" --unlock passphrase --passphrase-fd 3 >/dev/null 3<<<"$pass"'
 export FELLOE_IMAGE=$work/image
 prefix="env LD_PRELOAD=$B/image.so" start amy || exit 1
 unset FELLOE_IMAGE
@@ -41,7 +41,8 @@ for i in {901..1000}; do
     line note.added "$(word $((i % 100 + 1)))" "\"text\":\"for two: $(word "$i")\",\"audience\":[\"ben\"]" "$i"
 done >>"$work/in.jsonl"
 check_exit 0 "recording them" at amy import "$work/in.jsonl"
-person=$(at amy log --json | jq -r 'select(.type == "person.introduced") | .person' | head -1)
+person=$(at amy log --json | jq -r 'select(.type == "person.introduced") | .subject' | head -1)
+check "a person's id" test "${#person}" = 32
 one=$(word 1)
 for words in "caseload" "show $person" "search $mark" "front-door" "task list" "before-you-call $person" "log" "news" \
     "export $work/out.jsonl" "to-settle"; do
@@ -64,11 +65,15 @@ some=$(found -h "$work/image")
 check "and holds marked strings ($some of 1000): the search finds what is there" test "$some" -gt 100
 
 # ---- the client's memory at its end ----
-for words in "show $person" "caseload" "log" "log --json" "task list --json" "before-you-call $person" "news" \
-    "search $mark" "show $one" "note $one again-$mark"0001 "status" "nonsense $mark"0001 "show $mark"; do
+# (Bound now: the linker would lay what the processor's registers hold at that moment on the stack.)
+end_image() {
     rm -f "$work/left"
+    FELLOE_IMAGE=$work/left FELLOE_IMAGE_AT_EXIT=1 LD_BIND_NOW=1 LD_PRELOAD=$B/image.so at amy "$@" >"$work/seen" 2>&1
+}
+for words in "show $person" "front-door" "log" "log --json" "task list --json" "before-you-call $person" "news" "search $mark --json" \
+    "search $mark" "show $one --json" "show $one" "note $one again-$mark"0001 "status" "nonsense $mark"0001 "show $mark"; do
     # shellcheck disable=SC2086
-    FELLOE_IMAGE=$work/left FELLOE_IMAGE_AT_EXIT=1 LD_PRELOAD=$B/image.so at amy $words >"$work/seen" 2>&1
+    end_image $words
     shown=$(found -h "$work/seen")
     check "felloe ${words//$mark/MARK} showed $shown; its memory at its end holds none" \
         eval 'test -s "$work/left" && ! grep -qaF "$mark" "$work/left"'
@@ -92,8 +97,9 @@ check_equal "none" 0 "$(found -h "$work/image")"
 check "no core file can be written of it" test "$(awk '/^Max core file size/ { print $5 }' "/proc/${pid[amy]}/limits")" = 0
 
 # ---- locked by the end of the daemon, too ----
-at amy unlock --passphrase-fd 3 3<<<"$pass" >/dev/null
-check "unlocked it shows them again" grep -q "$mark" <(at amy caseload)
+end_image unlock --passphrase-fd 3 3<<<"$pass"
+check "nor does the client keep the passphrase" eval 'test -s "$work/left" && ! grep -qaF "$pass" "$work/left"'
+check "unlocked it shows them again" grep -q "$mark" <(at amy front-door)
 kill_9 amy
 check_equal "killed while it was open: no file has any of them" "" "$(grep -rlaF "$mark" "$work/amy")"
 finish

@@ -13,7 +13,7 @@ laptop_new kept hub cleo salford
 start kept || exit 1
 ticket=$(invite hub amy salford)
 check "a laptop joins with a passphrase" \
-    eval 'at amy join "$ticket" --passphrase-fd 3 --json 3<<<"$amys" >"$work/joined"'
+    eval 'felloed --dir "$work/amy" --join "$ticket" --unlock passphrase --passphrase-fd 3 --json 3<<<"$amys" >"$work/joined"'
 recovery=$(jq -r .recovery "$work/joined")
 check "and is given a recovery code" test "${#recovery}" -ge 28
 invite hub ben salford >/dev/null
@@ -59,7 +59,7 @@ reads() { at "$1" show "$2" 2>/dev/null | grep -q "$3"; }
 check "and reads it: the keys came along" wait_until 20 reads hub Mia "MARK written offline"
 check "so does the other laptop" wait_until 20 reads kept Mia "MARK written offline"
 at kept note Jo "MARK came while it was locked" >/dev/null
-ida=$(at kept introduce --known-as Ida --source B3 --own-words "MARK a stranger to it" --json | jq -r .person)
+ida=$(at kept introduce --known-as Ida --source B1 --own-words "MARK a stranger to it" --json | jq -r .person)
 check "the other one shares" wait_until 20 shared kept
 received() { [ "$(json amy '[.sites[] | select(.received == .head)] | length' status)" = 2 ]; }
 heads() { json "$1" '[.sites[] | {site, received}]' status; }
@@ -131,22 +131,22 @@ check_exit 8 "the forgotten one opens nothing more" unlock amy "$new"
 check "the one that was set does" unlock amy "$amys"
 
 # ---- killed while it unlocks, and while it locks ----
-for i in 1 2 3 4; do
+for i in 1 2; do
     at amy lock >/dev/null 2>&1
     unlock amy "$amys" >/dev/null 2>&1 &
     waiting=$!
     random_moment 900
     kill_9 amy
-    wait $waiting
     start amy
+    wait $waiting
     check "killed while it is unlocked ($i): it starts locked" locked amy
     check "and opens" wait_until 30 unlocks
     at amy lock >/dev/null 2>&1 &
     waiting=$!
     random_moment 120
     kill_9 amy
-    wait $waiting
     start amy
+    wait $waiting
     check "killed while it locks ($i): it starts locked" locked amy
     check "and opens again" wait_until 30 unlocks
 done
