@@ -297,6 +297,6 @@ static enum felloe_code run(struct cli *cli)
 
 const struct verb verb_hub_quarantine = {
     "hub quarantine", GROUP_SETUP, "[DEVICE]", "what revoked laptops had not shared, and handed over",
-    "Kept apart from the record until somebody looks at it. With DEVICE (an id, a prefix of it, a label or a worker): its "
-    "entries.",
+    "Kept apart from the record until somebody looks at it. With DEVICE (an id, a prefix of it, a label or a worker): "
+    "its entries.",
     options, 0, 1, run};

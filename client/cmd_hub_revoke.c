@@ -25,8 +25,8 @@ static enum felloe_code revoke(struct cli *cli, const char *why)
     if (cli->json)
         code = out_json(json_pack("{s:s}", "device", device), &cli->error);
     else
-        printf("Revoked %.*s: it gets nothing more; what it shared stays. What it had not shared is kept aside should it "
-               "show up: felloe hub quarantine\n", ID_SHORT, device);
+        printf("Revoked %.*s: it gets nothing more; what it shared stays. What it had not shared is kept aside should "
+               "it show up: felloe hub quarantine\n", ID_SHORT, device);
     felloe_answer_free(answer);
     return code;
 }

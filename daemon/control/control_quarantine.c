@@ -372,8 +372,8 @@ static void settled(struct quarantine *q, bool taken)
     hex_encode(bytes_of(q->device.device.b, sizeof q->device.device.b), device);
     snprintf(what.label, sizeof what.label, "%.*s", HAPPENED_LABEL_MAX, q->device.label);
     snprintf(what.worker, sizeof what.worker, "%s", q->device.worker);
-    report(LEVEL_WARNING, "quarantine: %llu entries of device %.8s were %s by user %lld%s%s", (unsigned long long)q->settled,
-           device, taken ? "taken in" : "discarded", (long long)request->uid, taken ? "" : ": ", q->why);
+    report(LEVEL_WARNING, "quarantine: %llu entries of device %.8s were %s by user %lld%s%s",
+           (unsigned long long)q->settled, device, taken ? "taken in" : "discarded", (long long)request->uid, taken ? "" : ": ", q->why);
     if (q->settled > 0)
         happened_aside_settled(&request->daemon->happened, &what);
     size_t begin = control_frame_begin(&request->out);
