@@ -202,13 +202,24 @@ static void answer(struct control_request *request)
 
 /* ---- recording ---- */
 
+/* What a revoked laptop handed over of them is in quarantine, with keys. */
+static void cleaned(struct log_job *job)
+{
+    struct erasing *e = job->context;
+    if (job->code != FELLOE_OK)
+        control_fail(e->request, &job->error);
+    else
+        answer(e->request);
+}
+
 static void erased(struct control_request *request)
 {
     struct erasing *e = request->state;
     struct felloe_error stuck = {0};
     const struct key_id own = key_id_of_person(e->person);
     if (keyring_erased(request->daemon->keyring, &own)) {
-        answer(request);
+        e->job = (struct log_job){.kind = LOG_CLEAN_ASIDE, .done = cleaned, .context = e};
+        event_log_submit(request->daemon->log, &e->job);
         return;
     }
     projector_stuck(request->daemon->projector, &stuck);

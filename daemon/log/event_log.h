@@ -115,7 +115,8 @@ enum log_job_kind {
     LOG_ADMIT,        /* hub: device and ticket in one transaction: a join */
     LOG_KEEP_ASIDE,   /* hub: batch of a revoked device; aside. See log_aside.h for these three */
     LOG_TAKE_ASIDE,   /* hub: aside, site, new_keys -> at, head */
-    LOG_DROP_ASIDE    /* hub: aside */
+    LOG_DROP_ASIDE,   /* hub: aside */
+    LOG_CLEAN_ASIDE   /* hub: of people who were erased, no key stays in quarantine -> left (how many went) */
 };
 
 struct log_job {

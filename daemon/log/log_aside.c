@@ -130,6 +130,14 @@ struct keeping {
     bool write;
 };
 
+static bool is_of_erased(struct event_log *log, struct bytes record)
+{
+    struct mp_reader r MP_UNSET;
+    struct key_record key;
+    mp_reader_init(&r, record);
+    return mp_next(&r) && key_record_read(&r, &key) && keyring_erased_owner(log->keyring, &key);
+}
+
 /* The one that came last is kept: should the laptop have other keys by now, it alone can be opened. */
 static void keep_key(struct keeping *k, struct bytes record, const struct key_id *id)
 {
@@ -158,7 +166,7 @@ static bool each_key(struct keeping *k, const struct batch *batch)
         mp_array(r, 5, 6);
         mp_fixed(r, id.b, sizeof id.b);
         mp_skip_rest(r);
-        if (!r->failed)
+        if (!r->failed && !is_of_erased(k->log, mp_object(r)))
             keep_key(k, mp_object(r), &id);
     }
     free(r);
@@ -381,5 +389,24 @@ enum felloe_code log_run_drop_aside(struct event_log *log, struct log_job *job)
     if (!a->more)
         drop_keys(log, &a->device);
     log->write.touched = true;
+    return FELLOE_OK;
+}
+
+/* ---- LOG_CLEAN_ASIDE ---- */
+
+enum felloe_code log_run_clean_aside(struct event_log *log, struct log_job *job)
+{
+    struct store_item item;
+    struct store_cursor *cursor = store_cursor_open(log->write.txn, T_ASIDE_KEYS);
+    bool more = store_seek(cursor, (struct bytes){0}, &item);
+    job->left = 0;
+    for (; more; more = store_next(cursor, &item)) {
+        if (!is_of_erased(log, item.value))
+            continue;
+        store_cursor_delete(cursor);
+        log->write.touched = true;
+        job->left++;
+    }
+    store_cursor_close(cursor);
     return FELLOE_OK;
 }

@@ -5,6 +5,7 @@
  *   LOG_KEEP_ASIDE  a PUSH from a revoked device: its events that are not in the log, its keys as they came
  *   LOG_TAKE_ASIDE  events of one stream that follow the log go into it, as the events that they are
  *   LOG_DROP_ASIDE  all that is here of one device is removed
+ *   LOG_CLEAN_ASIDE the keys of people who were erased are removed; none comes in any more
  *
  * How far a stream was handed over stays known after that, so that the laptop does not bring the same again. */
 #ifndef FELLOE_DAEMON_LOG_ASIDE_H

@@ -271,6 +271,7 @@ enum felloe_code log_run_admit(struct event_log *log, struct log_job *job);
 enum felloe_code log_run_keep_aside(struct event_log *log, struct log_job *job);
 enum felloe_code log_run_take_aside(struct event_log *log, struct log_job *job);
 enum felloe_code log_run_drop_aside(struct event_log *log, struct log_job *job);
+enum felloe_code log_run_clean_aside(struct event_log *log, struct log_job *job);
 
 /* What several kinds of jobs do. */
 /* Gives a device's event the next position of the present epoch; job->at becomes it, if it is the job's first. */

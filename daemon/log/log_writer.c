@@ -30,6 +30,7 @@ static const struct {
     [LOG_ADMIT] = {log_run_admit, false},       [LOG_RESTORE_OWN] = {log_run_restore_own, false},
     [LOG_LET_GO] = {log_run_let_go, false},     [LOG_KEEP_ASIDE] = {log_run_keep_aside, false},
     [LOG_TAKE_ASIDE] = {log_run_take_aside, true}, [LOG_DROP_ASIDE] = {log_run_drop_aside, false},
+    [LOG_CLEAN_ASIDE] = {log_run_clean_aside, false},
 };
 
 /* NULL for NULL. */

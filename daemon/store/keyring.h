@@ -77,6 +77,8 @@ bool keyring_failed(struct keyring *keyring);
 enum felloe_code keyring_erase(struct keyring *keyring, const struct key_id *ids, size_t count,
                                struct felloe_error *error);
 bool keyring_erased(struct keyring *keyring, const struct key_id *id);
+/* Is this key (its id, kind and owner) one of somebody who was erased, whether or not it ever was here? */
+bool keyring_erased_owner(struct keyring *keyring, const struct key_record *record);
 /* The same, of keys that this device needs no more (their person moved to another team): nothing is left of them in the
  * file, but when one comes again it is taken. Keyrings that were put aside stay: they may be needed for other keys. */
 enum felloe_code keyring_put_away(struct keyring *keyring, const struct key_id *ids, size_t count,

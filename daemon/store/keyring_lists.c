@@ -215,6 +215,15 @@ bool keyring_refuses(struct store_txn *txn, const struct key_record *record)
            store_get(txn, T_ERASED, id_bytes(&own), NULL);
 }
 
+bool keyring_erased_owner(struct keyring *keyring, const struct key_record *record)
+{
+    struct store_txn *txn = keyring_begin_read(keyring);
+    bool refused = txn != NULL && keyring_refuses(txn, record);
+    if (txn != NULL)
+        keyring_end(keyring, txn);
+    return refused;
+}
+
 bool keyring_stone(struct keyring *keyring, const struct key_id *id, struct key_record *out)
 {
     struct bytes value;

@@ -79,6 +79,7 @@ bool driver_hub_load_aside(struct hub_driver *h, struct log_reader *reader)
 /* ---- taking in ---- */
 
 struct gathering {
+    struct keyring *keyring;
     struct buffer records;
     uint32_t count;
 };
@@ -86,6 +87,11 @@ struct gathering {
 static bool gather(void *context, struct bytes record)
 {
     struct gathering *g = context;
+    struct mp_reader r MP_UNSET;
+    struct key_record key;
+    mp_reader_init(&r, record);
+    if (mp_next(&r) && key_record_read(&r, &key) && keyring_erased_owner(g->keyring, &key))
+        return true; /* it goes with the next erasure or start; meanwhile it opens nothing */
     buffer_append(&g->records, record.data, record.len);
     g->count++;
     return !g->records.failed;
@@ -95,7 +101,7 @@ struct key_record *driver_aside_keys(struct driver *driver, const struct device_
                                      size_t *count)
 {
     struct hub_driver *h = hub_of(driver);
-    struct gathering g = {0};
+    struct gathering g = {.keyring = driver->daemon->keyring};
     struct key_record *keys = NULL;
     *count = 0;
     const struct box_pairs *pairs = driver_hub_pairs(h, device);

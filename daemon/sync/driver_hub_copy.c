@@ -282,9 +282,23 @@ static void load_shares(struct daemon *daemon)
     views_end(&views);
 }
 
+static void cleaned(struct log_job *log_job)
+{
+    driver_job_end(driver_job_of(log_job));
+}
+
+/* A hub whose keyring was put back learned anew who was erased. */
+static void clean_aside(struct hub_driver *h)
+{
+    struct driver_job *job = driver_job_new(&h->base, LOG_CLEAN_ASIDE, (struct bytes){0}, cleaned);
+    if (job != NULL)
+        driver_job_submit(job);
+}
+
 bool driver_hub_copy_open(struct hub_driver *h)
 {
     load_shares(h->base.daemon);
+    clean_aside(h);
     h->copier.timer = loop_timer_new(h->base.daemon->loop, try_again, h);
     return h->copier.timer != NULL;
 }

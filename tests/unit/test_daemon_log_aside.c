@@ -215,6 +215,37 @@ static void keys_are_kept_as_they_came(void **state)
     pair_end(&p);
 }
 
+/* Of somebody who is erased meanwhile the quarantine keeps no key, and takes none; their entries stay, sealed. */
+static void of_who_was_erased_no_key_stays(void **state)
+{
+    (void)state;
+    struct pair p = pair_with(1);
+    struct key_record jo = new_person(SITE), ann = new_person(SITE);
+    struct key_record secret = {.id = {{0xAB, 1}}, .kind = KEY_PERSON_AUDIENCE, .owner = jo.owner, .site = SITE};
+    assert_true(audience_add(&secret.members, bytes_str("amy")) && audience_add(&secret.members, bytes_str("ben")));
+    struct log_draft drafts[3] = {person_note(&jo, "about jo"), person_note(&ann, "about ann"),
+                                  person_note(&jo, "in confidence")};
+    struct key_record keys[3] = {jo, ann, secret};
+    drafts[2].key = secret.id;
+    struct log_job job = record_job(SITE, drafts, 3);
+    job.new_keys = keys;
+    job.new_key_count = 3;
+    run_well(p.spoke, &job);
+    hand_over(p.spoke, p.hub, 1, BODY_TARGET, 0);
+    assert_int_equal(look(p.hub, p.spoke).keys, 3);
+    assert_int_equal(keyring_erase(p.hub->keyring, &jo.id, 1, NULL), FELLOE_OK);
+    struct log_job clean = {.kind = LOG_CLEAN_ASIDE};
+    run_well(p.hub, &clean);
+    assert_int_equal(clean.left, 2);
+    struct found f = look(p.hub, p.spoke);
+    assert_int_equal(f.keys, 1);
+    assert_int_equal(f.stream.events, 4);
+    hand_over(p.spoke, p.hub, 1, BODY_TARGET, 0);
+    assert_int_equal(look(p.hub, p.spoke).keys, 1);
+    assert_int_equal(problems(p.hub), 0);
+    pair_end(&p);
+}
+
 static void a_device_has_no_more_than_its_share(void **state)
 {
     (void)state;
@@ -364,6 +395,7 @@ int main(void)
         cmocka_unit_test(what_was_not_shared_is_kept_and_taken_in),
         cmocka_unit_test(what_is_there_already_is_kept_once),
         cmocka_unit_test(keys_are_kept_as_they_came),
+        cmocka_unit_test(of_who_was_erased_no_key_stays),
         cmocka_unit_test(a_device_has_no_more_than_its_share),
         cmocka_unit_test(a_gap_waits_until_it_is_filled),
         cmocka_unit_test(of_two_histories_the_longer_is_taken_and_the_other_stays),
