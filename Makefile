@@ -103,6 +103,13 @@ $B/felloed-lying: $(DAEMON_O) $B/tests/lie/lying_hub.o $B/libproto.a
 	@echo "  LINK  $@"
 	$Q$(CC) $(ALLLDFLAGS) -Wl,--wrap=message_decode -o $@ $^ $(DAEMON_LIBS)
 
+# A felloed that seals nothing, and says so: to measure against. It lies apart, with a client that starts it.
+AEAD := crypto_aead_xchacha20poly1305_ietf
+$B/unsealed/felloed: $(DAEMON_O) $B/tests/unsealed/unsealed.o $B/libproto.a $B/felloe
+	@mkdir -p $(@D); echo "  LINK  $@"
+	$Q$(CC) $(ALLLDFLAGS) -Wl,--wrap=$(AEAD)_encrypt,--wrap=$(AEAD)_decrypt -o $@ $(filter %.o %.a,$^) $(DAEMON_LIBS)
+	$Qcp $B/felloe $(@D)/felloe
+
 # The client library: what it needs of proto is linked in, and only felloe_… is visible from outside.
 lib: $B/libfelloe.a $B/libfelloe.so  ## build the client library, build/libfelloe.a and .so
 $B/libfelloe.a: $(LIB_O) $B/libproto.a
@@ -180,6 +187,8 @@ demo:  ## install what is missing, build, show one hub and four laptops at work 
 	$(SUBMAKE) B=$B all $(GENERATOR)
 	@B=$B KEEP=$(KEEP) tests/demo.sh
 
+bench-sealing: all $(GENERATOR) $B/unsealed/felloed  ## what sealing costs, against a build without: ROUNDS (5), EVENTS (20000)
+	@B=$B ROUNDS=$(ROUNDS) EVENTS=$(EVENTS) tests/unsealed/run
 fleet: all $B/tests/net/fleet  ## LAPTOPS (1000) laptops that reconnect to one hub at once, with 100 events each
 	@B=$B LAPTOPS=$(or $(LAPTOPS),1000) tests/e2e/fleet.sh
 
@@ -274,7 +283,7 @@ help:  ## list these targets
 	@echo 'make TARGET [CC=clang] [V=1] [B=build] [PREFIX=/usr/local] [DESTDIR=]'
 	@sed -n 's/^\([a-z_.]*\):[^#]*  ## \(.*\)/\1	\2/p' Makefile | awk -F '\t' '{ printf "  %-24s%s\n", $$1, $$2 }'
 
-.PHONY: all lib types test test-programs unit sim fleet power demo asan tsan fuzz libfuzzer format tidy deps install clean help FORCE
+.PHONY: all lib types test test-programs unit sim fleet bench-sealing power demo asan tsan fuzz libfuzzer format tidy deps install clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $B -name '*.d' -not -path '$B/?san/*' -not -path '$B/libfuzzer/*' 2>/dev/null)
