@@ -149,7 +149,7 @@ static enum felloe_code find_identity(const struct repair_options *options, stru
                                       struct felloe_error *error)
 {
     const char *dir = options->dir;
-    enum felloe_code code = setup_unlock(dir, options->unlock, options->secret, identity, error);
+    enum felloe_code code = setup_identity(dir, identity, error);
     if (code == FELLOE_NOT_FOUND)
         return felloe_fail(error, code, "%s is neither a hub nor a laptop: there is no identity in it", dir);
     if (code == FELLOE_OK && identity->role == ROLE_SPOKE && !identity->joined)
@@ -158,7 +158,7 @@ static enum felloe_code find_identity(const struct repair_options *options, stru
                         "%s has not joined a hub yet, so there is nothing to repair. Run its join again: felloe --dir "
                         "%s join TICKET",
                         dir, dir);
-    return code;
+    return code == FELLOE_OK ? setup_unlock(dir, options->unlock, options->secret, identity, error) : code;
 }
 
 enum felloe_code setup_repair(const struct repair_options *options, struct repair_outcome *out,
