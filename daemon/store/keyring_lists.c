@@ -5,8 +5,8 @@
  *   away     key id (16) -> nothing: let go of, and welcome when it comes again
  *   devices  device (16) -> the row of the log's table
  *   in, out  see keyring_pair.c
- *   meta     "wipe" -> keys were deleted, and the file has not been written anew since; 1: some of them were erased, and
- *                      keyrings put aside are to go with them */
+ *   meta     "wipe" -> keys were deleted, and the file has not been written anew since; 1: some of them were erased,
+ *                      and keyrings put aside are to go with them */
 #include <stdlib.h>
 
 #include "daemon/report.h"

@@ -301,9 +301,13 @@ static void made_again_the_views_lack_them_all_the_same(void **state)
 
 static void copy_file(const char *from, const char *to)
 {
-    char command[500];
-    snprintf(command, sizeof command, "cp '%s' '%s'", from, to);
-    assert_int_equal(system(command), 0);
+    static uint8_t bytes[4u << 20];
+    FILE *in = fopen(from, "r"), *out = fopen(to, "w");
+    assert_true(in != NULL && out != NULL);
+    const size_t len = fread(bytes, 1, sizeof bytes, in);
+    assert_true(len > 0 && len < sizeof bytes);
+    assert_int_equal(fwrite(bytes, 1, len, out), len);
+    assert_int_equal(fclose(in) | fclose(out), 0);
 }
 
 /* A keyring from before: whatever is in it, the log says who was erased, before anything is opened. */
