@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "daemon/audit.h"
 #include "daemon/sync/driver_inside.h"
 #include "daemon/loop.h"
 #include "proto/control.h"
@@ -87,7 +88,8 @@ static inline struct given_daemon *given_daemon(enum role role, struct given_log
     assert_non_null(d);
     d->log = log;
     d->daemon = (struct daemon){.dir = log->dir.path, .identity = log->identity, .loop = calloc(1, sizeof(uv_loop_t)),
-                                .driver = &d->driver, .settle_numbers = settle_numbers_new()};
+                                .driver = &d->driver, .settle_numbers = settle_numbers_new(),
+                                .terms = {.has_auditors = true, .auditors = log->identity.box_public}};
     memcpy(d->daemon.worker, log->identity.worker, sizeof d->daemon.worker);
     d->daemon.whole = true;
     d->daemon.config = (struct config){.role = role, .listen = "tcp://127.0.0.1:7000", .ticket_hours = 24};
@@ -119,6 +121,7 @@ static inline void given_daemon_end(struct given_daemon *d)
     control_server_close(d->daemon.control);
     projector_close(d->daemon.projector);
     given_log_close(d->log);
+    audit_close(&d->daemon);
     d->log->completions.wake = NULL;
     given_log_reopen(d->log);
     loop_wake_free(d->completed);
