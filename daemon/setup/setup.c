@@ -98,7 +98,7 @@ enum felloe_code setup_unlock(const char *dir, const char *way, const struct vau
                            dir, out->worker);
     if (code != FELLOE_OK || !out->locked)
         return code;
-    return felloe_fail(error, FELLOE_DENIED,
+    return felloe_fail(error, FELLOE_LOCKED,
                        "%s is shut, and this needs what is in it: give the passphrase (--passphrase asks for it, "
                        "--passphrase-fd N reads it), or what else opens it (--unlock file:PATH)",
                        dir);

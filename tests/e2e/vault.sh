@@ -53,7 +53,7 @@ stop amy
 
 # ---- repair ----
 repair() { grep -q "shut, and this needs" "$work/check.err"; }
-check_exit 8 "nothing is repaired without the passphrase" at amy repair
+check_exit 14 "nothing is repaired without the passphrase" at amy repair
 check "and it says how it is given" repair
 check_exit 8 "nor with a wrong one" wrong amy repair
 check_exit 0 "with it all is found whole" asked amy repair
@@ -69,7 +69,7 @@ stop amy
 
 # ---- restore, in an empty directory ----
 restore=(restore "$work/log.backup" --keys "$work/keys.backup")
-check_exit 8 "a backup of the keys is shut" at again "${restore[@]}"
+check_exit 14 "a backup of the keys is shut" at again "${restore[@]}"
 check_exit 8 "a wrong passphrase does not open it" wrong again "${restore[@]}"
 check_exit 0 "the one of then does" asked again "${restore[@]}"
 check "the key is not in the backup" not grep -qaF "$(head -c 16 "$key")" "$work/keys.backup"
