@@ -11,7 +11,8 @@
 #define BREAK_SEEDS 10000u /* within which a breakage has to be found; most take one or two */
 
 /* Seeds that have found one before are tried first, when it takes many; they are within BREAK_SEEDS too. */
-static const uint32_t finders[BREAK_COUNT] = {[BREAK_NO_AFTER] = 643, [BREAK_LOWERED_FORGOTTEN] = 346, [BREAK_ASIDE_DROPPED] = 220};
+static const uint32_t finders[BREAK_COUNT] = {
+    [BREAK_NO_AFTER] = 643, [BREAK_LOWERED_FORGOTTEN] = 346, [BREAK_ASIDE_DROPPED] = 220};
 
 static struct sim_result result, again;
 
