@@ -53,6 +53,8 @@ static enum felloe_code find_worker(struct control_request *request, struct read
         code = felloe_fail(&l->error, FELLOE_INVALID, "%.*s is no worker's id.", (int)(text.len < 60 ? text.len : 60),
                            (const char *)text.data);
     team_release(&team);
+    if (code == FELLOE_OK) /* it moves their mark */
+        code = control_gate_worker(request, bytes_str(l->worker), &l->error);
     return code;
 }
 
