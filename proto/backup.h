@@ -19,7 +19,7 @@
 #define BACKUP_MAGIC_SIZE 16u
 #define BACKUP_START (BACKUP_MAGIC_SIZE + 4u) /* the bytes from which the head's size is known */
 #define BACKUP_HASH_SIZE 32u
-/* Of the head: an identity and a vault have at most 16 KiB each, a configuration 64. */
+/* Of the head: an identity, a vault and auditors have at most 16 KiB each, a configuration 64. */
 #define BACKUP_HEAD_MAX (128u * 1024)
 /* One piece of it on the local socket. */
 #define BACKUP_PIECE (64u * 1024)
@@ -34,6 +34,7 @@ struct backup_head {
     struct bytes identity;       /* the identity file's bytes; point into the input */
     struct bytes vault;          /* the vault's; empty: the backup is from before there was one */
     struct bytes configuration;  /* felloe.conf's */
+    struct bytes auditors;       /* of a hub: who reads looks (D/auditors); empty: there are none */
 };
 
 /* Magic, length and map. */

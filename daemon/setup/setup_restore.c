@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/store/auditors.h"
 #include "daemon/store/file.h"
 
 enum felloe_code restore_path(char out[PATH_MAX], const char *dir, const char *name, struct felloe_error *error)
@@ -192,6 +193,20 @@ static enum felloe_code restore_configuration(const struct restore_options *opti
     return code;
 }
 
+/* Those that are here stay, unless they are damaged: their passphrase may be newer than the backup. */
+static enum felloe_code take_auditors(const struct restore_options *options, const struct backup_file *keys,
+                                      struct felloe_error *error)
+{
+    struct auditors auditors;
+    char kept[PATH_MAX];
+    enum felloe_code code = auditors_load(&auditors, options->dir, NULL);
+    if (options->keys == NULL || !auditors_read(&auditors, keys->head.auditors) ||
+        (code != FELLOE_NOT_FOUND && code != FELLOE_DAMAGED))
+        return FELLOE_OK;
+    code = code == FELLOE_DAMAGED ? put_aside(options->dir, "auditors", kept, error) : FELLOE_OK;
+    return code == FELLOE_OK ? file_write(options->dir, "auditors", keys->head.auditors, error) : code;
+}
+
 static enum felloe_code restore_all(const struct restore_options *options, const struct backup_file *log,
                                     const struct backup_file *keys, struct identity *identity,
                                     struct restore_outcome *out, struct felloe_error *error)
@@ -217,6 +232,8 @@ static enum felloe_code restore_all(const struct restore_options *options, const
     memcpy(out->name, identity->label, sizeof out->name);
     if (options->keys != NULL)
         code = restore_keys(dir, identity, keys, out, error);
+    if (code == FELLOE_OK)
+        code = take_auditors(options, keys, error);
     if (code == FELLOE_OK && options->log != NULL)
         code = restore_log(dir, identity, log, out, error);
     return code == FELLOE_OK ? restore_configuration(options, keys, out, error) : code;
