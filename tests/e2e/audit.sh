@@ -107,6 +107,16 @@ check_equal "no list of sites has it" '["commons","salford"]' "$(json hub '[.sit
 for d in hub l1 l2; do check "verify on $d" verified $d; done
 check_equal "which looks at its chains, too" true "$(json hub '.looks.events >= 12 and .looks.problems == 0' verify)"
 
+# ---- the hub's directory is lost: the backup of the keys has the auditors', too ----
+at hub backup --keys "$work/keys" >/dev/null
+at hub backup "$work/log" >/dev/null
+stop hub
+mv "$work/hub" "$work/hub.gone"
+check "put back" at hub hub restore "$work/log" --keys "$work/keys"
+start hub || exit 1
+check "the auditors read on, and laptops bring what it lacks" has "[$all]"
+check_exit 2 "with their passphrase" at hub audit </dev/null
+
 # ---- not recorded, not shown ----
 if grep -q -- -fsanitize "$B/.flags"; then
     skip "a disk that is full, a daemon that is killed: nothing can be preloaded under a sanitizer"
