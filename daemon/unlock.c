@@ -119,11 +119,13 @@ void daemon_on_idle(void *context)
     struct daemon *daemon = &running->daemon;
     if (daemon->control != NULL && !is_overdue(daemon) && control_server_busy(daemon->control))
         daemon->used_ms = clock_steady_ms();
+    const bool in_minutes = daemon->config.lock_after_s % 60 == 0;
     if (!is_overdue(daemon)) {
         daemon_watch_idle(running);
         return;
     }
-    report(LEVEL_INFO, "nobody used the record for %u min", daemon->config.lock_after_s / 60);
+    report(LEVEL_INFO, "nobody used the record for %u %s", daemon->config.lock_after_s / (in_minutes ? 60 : 1),
+           in_minutes ? "min" : "s");
     daemon_lock(daemon);
 }
 

@@ -15,7 +15,7 @@ start hub || exit 1
 laptop_new ben hub ben salford
 start ben || exit 1
 ticket=$(invite hub amy salford)
-check "a laptop with a passphrase" eval 'felloed --dir "$work/amy" --join "$ticket" --unlock passphrase --passphrase-fd 3 >/dev/null 3<<<"$pass"'
+check "a laptop with a passphrase" eval 'at amy join "$ticket" --unlock passphrase --passphrase-fd 3 >/dev/null 3<<<"$pass"'
 export FELLOE_IMAGE=$work/image
 prefix="env LD_PRELOAD=$B/image.so" start amy || exit 1
 unset FELLOE_IMAGE

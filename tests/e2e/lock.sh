@@ -3,7 +3,7 @@
 # A laptop with a passphrase: it starts locked, and shares and receives all the same; a wrong passphrase makes the next
 # wait; unlocked it shows everything; two workers each with their own; the recovery code; locking by hand and by the clock;
 # and the daemon killed in the middle of either.
-# timeout: 240
+# timeout: 300
 . "$(dirname "$0")/../lib/e2e.sh"
 
 amys='correct horse battery' bens='staple of the other one'
@@ -13,7 +13,7 @@ laptop_new kept hub cleo salford
 start kept || exit 1
 ticket=$(invite hub amy salford)
 check "a laptop joins with a passphrase" \
-    eval 'felloed --dir "$work/amy" --join "$ticket" --unlock passphrase --passphrase-fd 3 --json 3<<<"$amys" >"$work/joined"'
+    eval 'at amy join "$ticket" --unlock passphrase --passphrase-fd 3 --json 3<<<"$amys" >"$work/joined"'
 recovery=$(jq -r .recovery "$work/joined")
 check "and is given a recovery code" test "${#recovery}" -ge 28
 invite hub ben salford >/dev/null
@@ -100,6 +100,8 @@ check "he reads what is everybody's" wait_until 20 reads amy Mia "MARK written o
 check "but not what is restricted" not reads amy Jo "MARK for two"
 check_exit 8 "nor does he write such" at amy record note.added --person Jo text="x" audience=cleo
 at amy note Jo "MARK by ben" >/dev/null
+looked() { at hub audit --json </dev/null | jq -e 'any(.looks[]; .worker == "ben")'; }
+check "and so are his looks" wait_until 30 looked
 check_equal "what he records is his" ben "$(at amy log --json | jq -r 'select((.data.text? // "") == "MARK by ben") | .data.worker // .worker // .felloeworker' | head -1)"
 check "a restricted note comes in his session" \
     at kept record note.added --person Jo text="MARK two more" audience=amy
@@ -153,11 +155,34 @@ done
 check "nothing is lost" wait_until 30 converged hub amy kept
 check "and all of it verifies" verified amy
 
+# ---- set back, and locked when it hears of it ----
+stop amy
+cp -a "$work/amy" "$work/old"
+start amy
+check "unlocked" wait_until 30 unlocks
+at amy note Jo "MARK of the first history" >/dev/null
+check "one history is shared" wait_until 30 converged hub amy kept
+stop hub
+kill_9 amy
+rm -rf "$work/amy"
+mv "$work/old" "$work/amy"
+start amy
+check "set back, and unlocked" wait_until 30 unlocks
+at amy note Jo "MARK of the second history" >/dev/null
+at amy lock >/dev/null
+start hub
+says_unlock() { at amy status | grep -q 'two histories.*felloe unlock'; }
+check "a locked laptop with two histories says what to do" wait_until 30 says_unlock
+check "and writes nothing again" test "$(json amy '[.sites[].waiting] | add' status)" -ge 1
+check "unlocked" wait_until 30 unlocks
+check "it goes on by itself" wait_until 40 converged hub amy kept
+check "the hub has one history" reads hub Jo "MARK of the first history"
+check "and the other" reads hub Jo "MARK of the second history"
+
 # ---- by the clock ----
-sed -i 's/^\[felloe\]/[felloe]\nlock_after = 2s/' "$work/amy/felloe.conf"
+sed -i 's/^lock_after.*/lock_after = 2s/' "$work/amy/felloe.conf"
 stop amy
 start amy
-at amy log --follow >/dev/null 2>&1 &
 unlock amy "$amys" >/dev/null
 was=${pid[amy]}
 at amy log --follow >/dev/null 2>&1 &
