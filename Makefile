@@ -59,6 +59,7 @@ SIM       := $(patsubst tests/sim/%.c,$B/tests/%,$(wildcard tests/sim/test_*.c))
 SIM_O     := $(call obj,$(filter-out tests/sim/test_% tests/sim/main.c,$(wildcard tests/sim/*.c)))
 NET       := $(patsubst %.c,$B/%,$(filter-out tests/net/way.c tests/net/laptop.c tests/net/curve.c,$(wildcard tests/net/*.c)))
 POWER_O   := $(call obj,tests/power/*.c)
+BENCH_O   := $(call obj,tests/bench/*.c)
 PRELOAD   := $(patsubst tests/preload/%.c,$B/%.so,$(wildcard tests/preload/*.c))
 FUZZ      := $(patsubst tests/fuzz/fuzz_%.c,$B/tests/fuzz_%,$(wildcard tests/fuzz/fuzz_*.c))
 SOURCES   := $(wildcard include/felloe/*.h proto/*.[ch] proto/*/*.[ch] daemon/*.[ch] daemon/*/*.[ch] client/*.[ch] client/*/*.[ch] tests/*/*.[ch])
@@ -167,6 +168,11 @@ $B/felloe-power: $(POWER_O) $(filter-out $B/daemon/main.o,$(DAEMON_O)) $B/libpro
 	@echo "  LINK  $@"
 	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 
+# What is measured, and the bare limits that it is measured against.
+$B/felloe-bench: $(BENCH_O) $(filter-out %/main.o,$(POWER_O)) $(LIB_O) $(filter-out $B/daemon/main.o,$(DAEMON_O)) $B/libproto.a
+	@echo "  LINK  $@"
+	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(shell $(PKG_CONFIG) --libs jansson)
+
 TEST_PROGRAMS := $(UNIT) $(SIM) $(FUZZ) $(NET) $(PRELOAD) $B/felloe-power $B/felloed-older $B/felloed-lying
 # A recursive make: only after `make deps` can this file ask pkg-config, and the jobs run beside each other.
 SUBMAKE = +$Q$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
@@ -187,6 +193,10 @@ demo:  ## install what is missing, build, show one hub and four laptops at work 
 	$(SUBMAKE) B=$B all $(GENERATOR)
 	@B=$B KEEP=$(KEEP) tests/demo.sh
 
+bench:  ## how fast it is, each figure beside its limit (FIGURES="…" ROUNDS=3 EVENTS=100000); JSON lines in build/bench.jsonl
+	+@$(MAKE) -s --no-print-directory deps
+	$(SUBMAKE) B=$B all $(GENERATOR) $B/felloe-bench
+	@B=$B ROUNDS=$(ROUNDS) EVENTS=$(EVENTS) tests/bench/run $(FIGURES)
 bench-sealing: all $(GENERATOR) $B/unsealed/felloed  ## what sealing costs, against a build without: ROUNDS (5), EVENTS (20000)
 	@B=$B ROUNDS=$(ROUNDS) EVENTS=$(EVENTS) tests/unsealed/run
 fleet: all $B/tests/net/fleet  ## LAPTOPS (1000) laptops that reconnect to one hub at once, with 100 events each
@@ -283,7 +293,7 @@ help:  ## list these targets
 	@echo 'make TARGET [CC=clang] [V=1] [B=build] [PREFIX=/usr/local] [DESTDIR=]'
 	@sed -n 's/^\([a-z_.]*\):[^#]*  ## \(.*\)/\1	\2/p' Makefile | awk -F '\t' '{ printf "  %-24s%s\n", $$1, $$2 }'
 
-.PHONY: all lib types test test-programs unit sim fleet bench-sealing power demo asan tsan fuzz libfuzzer format tidy deps install clean help FORCE
+.PHONY: all lib types test test-programs unit sim fleet bench bench-sealing power demo asan tsan fuzz libfuzzer format tidy deps install clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $B -name '*.d' -not -path '$B/?san/*' -not -path '$B/libfuzzer/*' 2>/dev/null)

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The measuring program: each subcommand does one thing, measures it, and prints one line a figure:
+ *
+ *   FIGURE VALUE UNIT
+ *
+ * tests/bench/run calls it, the product's and its limit's turn about, and makes ratios of what it prints. */
+#ifndef FELLOE_TESTS_BENCH_H
+#define FELLOE_TESTS_BENCH_H
+
+#include <stdint.h>
+#include <stddef.h>
+
+/* A clock that only goes forward, ns. */
+uint64_t bench_now(void);
+/* One figure, on stdout. */
+void bench_tell(const char *figure, double value, const char *unit);
+/* median, p99 and most of `count` times in ns (sorted in place), in ms: FIGURE-p50, FIGURE-p99, FIGURE-max. */
+void bench_tell_times(const char *figure, uint64_t *times, size_t count);
+_Noreturn void bench_die(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* A number of the command line; dies with a sentence when it is none. */
+uint64_t bench_number(const char *text);
+
+/* The subcommands; each gets its own arguments, argv[0] its name. */
+void bench_commit(int argc, char **argv); /* raw LMDB: DIR BYTES BATCH SECONDS */
+void bench_road(int argc, char **argv);   /* the bare road: DIR EVENTS BYTES */
+void bench_parse(int argc, char **argv);  /* jansson alone: FILE */
+void bench_scan(int argc, char **argv);   /* a directory's log read, opened, decoded: DIR */
+void bench_record(int argc, char **argv); /* recording through the client library: DIR CLIENTS BATCH SECONDS */
+void bench_live(int argc, char **argv);   /* recorded here, seen there: DIR OTHER-DIR TIMES */
+void bench_ask(int argc, char **argv);    /* a view over the socket: DIR TIMES VIEW [PERSON] */
+
+#endif

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+# What is measured, a function a figure; run sources it. Each takes its samples and judges them.
+# shellcheck shell=bash disable=SC2034,SC2154
+all_figures=(record-one record-clients record-bulk import backlog newcomer live rebuild view memory)
+
+# A hub and a laptop that knows it; the hub is stopped again, so that recording is measured alone.
+alone() {
+    rm -rf "$work/hub" "$work/l1"
+    hub_new hub salford && start hub && laptop_new l1 hub amy salford && stop hub && start l1
+}
+forget() {
+    local name
+    for name; do
+        [ -z "${pid[$name]:-}" ] || stop "$name"
+        rm -rf "${work:?}/$name"
+    done
+}
+
+figure_record_one() {
+    local i value best
+    alone || return 1
+    for ((i = 0; i < rounds; i++)); do
+        best=$(number "$bench" commit "$work/raw" 300 1 "$each") && rm -rf "$work/raw"
+        value=$(number "$bench" record "$work/l1" 1 1 "$each")
+        sample record-one "$value" /s "$best"
+    done
+    forget l1
+    judge record-one "ratio >= 0.85" "record one by one, one client, durable; against LMDB at one row a commit"
+}
+
+figure_record_clients() {
+    local i value best
+    alone || return 1
+    for ((i = 0; i < rounds; i++)); do
+        best=$(number "$bench" record "$work/l1" 1 1 "$each")
+        value=$(number "$bench" record "$work/l1" 64 1 "$each")
+        sample record-clients "$value" /s "$best"
+    done
+    forget l1
+    judge record-clients "ratio >= 20" "record, 64 clients; against one client"
+}
+
+figure_record_bulk() {
+    local i value best
+    alone || return 1
+    for ((i = 0; i < rounds; i++)); do
+        best=$(number "$bench" commit "$work/raw" 300 1000 "$each") && rm -rf "$work/raw"
+        value=$(number "$bench" record "$work/l1" 1 1000 "$each")
+        sample record-bulk "$value" /s "$best"
+    done
+    forget l1
+    judge record-bulk "ratio >= 0.40" "append through the client library, 1,000 a batch; against LMDB at 1,000 rows a commit"
+}
+
+# generated COUNT: a file of so many generated lines, made once.
+generated() {
+    [ -s "$work/$1.jsonl" ] || "$B/felloe-generate" --seed 1 --events "$1" --sites salford >"$work/$1.jsonl" || return 1
+    echo "$work/$1.jsonl"
+}
+# rate_of COUNT COMMAND…: how many a second it did, in $rate. (Not in a subshell: what was started is to be known.)
+rate_of() {
+    local count=$1 begun
+    shift
+    begun=$(now_us)
+    "$@" >/dev/null || return 1
+    rate=$((count * 1000000 / ($(now_us) - begun)))
+}
+
+figure_import() {
+    local i lines best
+    lines=$(generated $((events / 5))) || return 1
+    for ((i = 0; i < rounds; i++)); do
+        alone || return 1
+        best=$(number "$bench" parse "$lines")
+        rate_of $((events / 5)) at l1 import "$lines" || return 1
+        sample import "$rate" /s "$best"
+        forget l1
+    done
+    judge import "ratio >= 0.4" "import of JSON lines, end to end; against jansson alone on the same file"
+}
+
+# An offline laptop with that many events (300 B bodies come from the generator's lives; notes of about that size).
+filled() {
+    alone || return 1
+    at l1 import "$(generated "$events")" >/dev/null && wait_until 600 folded l1
+}
+folded() { [ "$(json "$1" '.folded == .total' status)" = true ]; }
+
+share_all() { start l1 && wait_until 600 shared l1; }
+figure_backlog() {
+    local i value best
+    for ((i = 0; i < rounds; i++)); do
+        best=$(number "$bench" road "$work/road" "$events" 300) && rm -rf "$work/road" || return 1
+        filled || return 1
+        stop l1 # which would wait longer and longer before it tries again to connect
+        start hub && rate_of "$events" share_all || return 1
+        sample backlog "$rate" /s "$best"
+        [ "$i" -lt $((rounds - 1)) ] && forget l1 hub
+    done
+    judge backlog "ratio >= 0.7" "a backlog, laptop to hub, verified, durable at the hub; against the bare road"
+}
+
+holds_all() {
+    [ "$(json "$1" '[.sites[].received | split(".")[1] // 0 | tonumber] | add' status)" -ge "$events" ]
+}
+figure_newcomer() {
+    local i value best
+    is_up hub || { filled && start hub && wait_until 600 shared l1 || return 1; }
+    stop l1
+    for ((i = 0; i < rounds; i++)); do
+        best=$(number "$bench" road "$work/road" "$events" 300) && rm -rf "$work/road" || return 1
+        laptop_new "n$i" hub bea salford && start "n$i" && rate_of "$events" wait_until 600 holds_all "n$i" || return 1
+        sample newcomer "$rate" /s "$best"
+        forget "n$i"
+    done
+    judge newcomer "ratio >= 0.7" "hub to a new laptop, verified, durable there; against the bare road"
+    forget l1 hub
+}
+
+# line NAME: the value of that line of the measuring program's, from stdin.
+line() { awk -v name="$1" '$1 == name { print $2 }'; }
+
+figure_live() {
+    local i commit lines
+    hub_new hub salford && start hub && laptop_new l1 hub amy salford && laptop_new l2 hub bea salford || return 1
+    start l1 && start l2 || return 1
+    for ((i = 0; i < rounds; i++)); do
+        commit=$(number "$bench" commit "$work/raw" 300 1 "$each") && rm -rf "$work/raw"
+        lines=$("$bench" live "$work/l1" "$work/l2" 200) || return 1
+        sample live-p50 "$(line live-p50 <<<"$lines")" ms "$(jq -n "3000 / $commit + 2")"
+        sample live-p99 "$(line live-p99 <<<"$lines")" ms "$(line live-p50 <<<"$lines")"
+    done
+    judge live-p50 "ratio <= 1" "recorded on one laptop, in the story on another; against three commits and 2 ms"
+    judge live-p99 "ratio <= 10" "its 99th percentile; against its median"
+    forget l1 l2 hub
+}
+
+figure_rebuild() {
+    local i value best
+    filled || return 1
+    mkdir -p "$work/image" && ln -sfn "$work/l1" "$work/image/l1"
+    for ((i = 0; i < rounds; i++)); do
+        rate_of "$events" at l1 rebuild || return 1
+        stop l1
+        best=$(number "$bench" scan "$work/image") || return 1
+        start l1 || return 1
+        sample rebuild "$rate" /s "$best"
+    done
+    judge rebuild "ratio >= 0.5" "all views rebuilt; against reading, opening and decoding every event on one thread"
+    judge rebuild "value >= 250000" "all views rebuilt"
+}
+
+# Views over the socket, with 10,000 people; one of them has 500 entries.
+figure_view() {
+    local i person
+    is_up l1 || filled || return 1
+    person=$(at l1 log --json | jq -r '.subject // empty' | sort | uniq -c | sort -rn | awk 'NR == 1 { print $2 }')
+    for ((i = 0; i < rounds; i++)); do
+        sample view-p99 "$("$bench" ask "$work/l1" 500 caseload | line caseload-p99)" ms
+        sample person-p99 "$("$bench" ask "$work/l1" 500 person "$person" | line person-p99)" ms
+    done
+    judge view-p99 "value <= 5" "a view of 50 rows, over the socket"
+    judge person-p99 "value <= 5" "one person's story, over the socket"
+}
+
+# private NAME: its own memory, without mapped files, in MiB.
+private() { awk '/^RssAnon/ { print $2 / 1024 }' "/proc/${pid[$1]}/status"; }
+figure_memory() {
+    is_up l1 || filled || return 1
+    stop l1 && start l1 || return 1
+    sample memory-laptop "$(private l1)" MiB
+    judge memory-laptop "value <= 16" "private memory of an idle laptop with $events events"
+}
