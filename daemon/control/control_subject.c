@@ -34,6 +34,12 @@ static struct person_id derive(const struct data_key *commons, const struct devi
     return id;
 }
 
+static bool is_erased(struct daemon *daemon, const struct person_id *person)
+{
+    struct key_id id = key_id_of_person(*person);
+    return keyring_erased(daemon->keyring, &id);
+}
+
 static bool has_key(struct daemon *daemon, const struct person_id *person)
 {
     struct key_id id = key_id_of_person(*person);
@@ -56,7 +62,7 @@ struct trying {
     const struct data_key *commons;
     struct bytes source, subject;
     struct person_id *found;
-    bool has_found;
+    bool has_found, erased;
 };
 
 static bool try_device(void *context, const struct views_device *device)
@@ -64,16 +70,18 @@ static bool try_device(void *context, const struct views_device *device)
     struct trying *t = context;
     struct person_id id = derive(t->commons, &device->device, device->incarnation, t->source, t->subject);
     t->has_found = has_key(t->p->daemon, &id);
+    t->erased |= is_erased(t->p->daemon, &id);
     if (t->has_found)
         *t->found = id;
     return !t->has_found;
 }
 
 static bool known_subject(struct preparing *p, const struct data_key *commons, struct bytes source,
-                          struct bytes subject, struct person_id *out)
+                          struct bytes subject, struct person_id *out, bool *erased)
 {
     struct trying t = {.p = p, .commons = commons, .source = source, .subject = subject, .found = out};
     const struct identity *me = &p->daemon->identity;
+    *erased = false;
     *out = derive(commons, &me->device, event_log_incarnation(p->daemon->log), source, subject);
     if (has_key(p->daemon, out) || made_before(p, out))
         return true;
@@ -82,6 +90,7 @@ static bool known_subject(struct preparing *p, const struct data_key *commons, s
         views_devices(&p->reading->views, bytes_str(p->reading->scope.sites[i]), try_device, &t);
     if (!t.has_found)
         *out = own;
+    *erased = !t.has_found && (t.erased || is_erased(p->daemon, &own));
     return t.has_found;
 }
 
@@ -104,17 +113,24 @@ bool draft_person_of_subject(struct preparing *p, struct record_draft *draft, st
                              struct felloe_error *error)
 {
     struct key_record commons;
+    bool erased = false;
     draft->has_person = true;
-    if (subject.len == 2 * sizeof draft->person.b && hex_decode(subject, draft->person.b, sizeof draft->person.b) &&
-        has_key(p->daemon, &draft->person))
-        return true;
+    if (subject.len == 2 * sizeof draft->person.b && hex_decode(subject, draft->person.b, sizeof draft->person.b)) {
+        if (has_key(p->daemon, &draft->person))
+            return true;
+        erased = is_erased(p->daemon, &draft->person);
+    }
     if (keyring_site_key(p->daemon->keyring, bytes_str("commons"), &commons) != FELLOE_OK) {
         felloe_fail(error, FELLOE_DENIED, "People can be imported once this device has joined its hub: the key of the "
                                           "site commons is not here yet.");
         return false;
     }
-    if (!known_subject(p, &commons.key, draft_source(&draft->text), subject, &draft->person))
+    if (!erased && !known_subject(p, &commons.key, draft_source(&draft->text), subject, &draft->person, &erased) &&
+        !erased)
         make_key(draft);
     sodium_memzero(&commons, sizeof commons);
-    return true;
+    if (erased)
+        felloe_fail(error, FELLOE_DENIED,
+                    "The record of this person was erased: nothing about them is imported again.");
+    return !erased;
 }

@@ -40,6 +40,8 @@ at road note "$jo" "canary on the road" >/dev/null
 at road note "$jo" "canary only for amy" --only-for amy >/dev/null
 at road note "$ann" "on the road" >/dev/null
 stop late
+at s1 export "$work/s1.export" >/dev/null
+check "an export from before" grep -q canary "$work/s1.export"
 check "backups from before" at hub backup "$work/log.backup"
 check "of the keys" at hub backup --keys "$work/keys.backup"
 check "of a laptop's keys" at s1 backup --keys "$work/laptop.backup"
@@ -73,6 +75,10 @@ check "nothing of her is shown on either" eval "nothing_of s1 && nothing_of m1"
 check "others are shown as before" told_by s1 "$ann" "stays"
 check "what was erased is in the news" grep -q "letter of 3 March" <(at s1 news --keep --json)
 check_exit 4 "nothing can be recorded about her" at s1 note "$jo" "more"
+check_exit 13 "an import of what was exported before leaves her out" at s1 import "$work/s1.export"
+check "and says why" grep -q "was erased" <(cat "$work/check.err" "$work/check.out")
+check "it brings nothing of her back" nothing_of s1
+rm "$work/s1.export"
 start_later late 1814400 || start late || exit 1
 check "one that comes weeks later hears then" wait_until 30 gone late
 check "and shows nothing" nothing_of late
