@@ -98,6 +98,15 @@ static void print_stories(const struct felloe_value *stories)
     for (size_t i = 0; i < felloe_value_count(stories); i++) {
         const struct felloe_value *one = felloe_value_at(stories, i);
         const char *same = felloe_value_text(felloe_value_get(one, "same_to"));
+        if (strcmp(felloe_value_text(felloe_value_get(one, "kind")), "not-signed") == 0) {
+            int64_t count = felloe_value_integer(felloe_value_get(one, "count"));
+            printf("%s: %" PRId64 " event%s in the name of laptop %.8s, from %s on, that it never signed: they may be made "
+                   "up\n",
+                   felloe_value_text(felloe_value_get(one, "site")), count, count == 1 ? "" : "s",
+                   felloe_value_text(felloe_value_get(one, "device")),
+                   felloe_value_text(felloe_value_get(one, "told_at")));
+            continue;
+        }
         printf("%s: two stories: laptop %.8s has received another record at %s than this one%s%s%s\n",
                felloe_value_text(felloe_value_get(one, "site")), felloe_value_text(felloe_value_get(one, "device")),
                felloe_value_text(felloe_value_get(one, "position")), *same ? " (up to " : "", same,
@@ -135,10 +144,10 @@ static enum felloe_code tell_outcome(struct cli *cli, const struct felloe_value 
                         at_hub ? "the laptops" : "the hub");
     if (stories > 0)
         return cli_fail(cli, FELLOE_DAMAGED,
-                        "nothing is damaged here, but %zu laptop%s another record: compare the words by phone (`felloe "
-                        "verify --at POSITION` on both), and tell who looks after the hub before anybody repairs "
-                        "anything",
-                        stories, stories == 1 ? " has" : "s have");
+                        "nothing is damaged here, but the hub, or %s, does not tell the truth: compare the words by "
+                        "phone (`felloe verify --at POSITION` on both), and tell who looks after the hub before anybody "
+                        "repairs anything",
+                        stories == 1 ? "the laptop named above" : "each of the laptops named above");
     return FELLOE_OK;
 }
 

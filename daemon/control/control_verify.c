@@ -89,7 +89,9 @@ static void note_story(void *context, const struct verify_story *story)
     if (v->story_count >= PROBLEMS_MAX)
         return;
     hex_encode(bytes_of(story->other.device.b, sizeof story->other.device.b), device);
-    mp_put_map(out, 6);
+    mp_put_map(out, 7);
+    mp_put_text(out, "kind");
+    mp_put_text(out, story->made_up ? "not-signed" : "two-stories");
     mp_put_text(out, "site");
     mp_put_text(out, story->site);
     mp_put_text(out, "device");
@@ -97,7 +99,7 @@ static void note_story(void *context, const struct verify_story *story)
     put_position(out, "position", story->other.head.at);
     put_position(out, "same_to", story->same);
     put_position(out, "told_at", story->other.at);
-    mp_put_text(out, "heads");
+    mp_put_text(out, "count");
     mp_put_uint(out, story->count);
     v->story_count++;
 }

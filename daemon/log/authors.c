@@ -2,6 +2,7 @@
 /* What devices sign with; see authors.h. */
 #include "daemon/log/authors.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "proto/mp.h"
@@ -10,6 +11,14 @@ struct author {
     struct device_id device;
     struct sign_public sign;
 };
+
+/* A device's id is its key's: whoever says so of another key, be it the hub, is not believed. */
+static bool is_of_key(const struct device_id *device, const struct sign_public *sign)
+{
+    uint8_t hash[32];
+    crypto_generichash(hash, sizeof hash, sign->b, sizeof sign->b, NULL, 0);
+    return memcmp(hash, device->b, sizeof device->b) == 0;
+}
 
 static bool read_fields(struct bytes fields, struct author *out)
 {
@@ -28,7 +37,7 @@ static bool read_fields(struct bytes fields, struct author *out)
         else if (bytes_is(name, "key"))
             has_key = hex_decode(text, out->sign.b, sizeof out->sign.b);
     }
-    return has_device && has_key;
+    return has_device && has_key && is_of_key(&out->device, &out->sign);
 }
 
 bool authors_learn(struct authors *authors, const struct event_body *body)

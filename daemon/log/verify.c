@@ -88,15 +88,18 @@ static void compare_heads(struct verify_run *run)
     run->told.count = 0;
 }
 
+void verify_tell_story(struct verify_run *run, const struct verify_story *story)
+{
+    run->result->stories++;
+    if (run->options->story != NULL)
+        run->options->story(run->options->context, story);
+}
+
 static void tell_stories(struct verify_run *run)
 {
-    for (size_t i = 0; i < run->story_count; i++) {
-        if (run->stories[i].count == 0)
-            continue;
-        run->result->stories++;
-        if (run->options->story != NULL)
-            run->options->story(run->options->context, &run->stories[i]);
-    }
+    for (size_t i = 0; i < run->story_count; i++)
+        if (run->stories[i].count > 0)
+            verify_tell_story(run, &run->stories[i]);
     run->story_count = 0;
 }
 

@@ -25,12 +25,15 @@ struct verify_site {
     uint64_t problems;
 };
 
-/* Another device holds another record of the site than this one: see witness.h. Nothing here is damaged. */
+/* Another device holds another record of the site than this one (see witness.h), or there are events in its name that it
+ * never signed, though it is known what it signs with: whoever has the keys of the record can have made them up. Nothing
+ * here is damaged. */
 struct verify_story {
     const char *site;
+    bool made_up;         /* the latter: at other.at is the first of them */
     struct told other;    /* the lowest that contradicts */
     struct position same; /* up to here it holds the same; epoch 0: not known */
-    uint64_t count;       /* heads of that device that contradict */
+    uint64_t count;       /* heads of that device that contradict; or events */
 };
 
 /* Events that are as their device wrote them (chains and hashes hold), and cannot be read all the same. Nothing of what
@@ -66,7 +69,7 @@ struct verify_options {
     void (*problem)(void *context, const char *text);
     /* At the end of each site, for each device that wrote such, and each why. May be NULL. */
     void (*unreadable)(void *context, const struct verify_unreadable *unreadable);
-    /* At the end of each site, for each device that holds another record. May be NULL. */
+    /* At the end of each site, for each device that holds another record, or did not sign its events. May be NULL. */
     void (*story)(void *context, const struct verify_story *story);
     /* Is this key, which is not here, known to be for others? May be NULL: none is. */
     bool (*for_others)(void *context, struct bytes site, const struct key_id *key);

@@ -62,6 +62,9 @@ bool verify_seconds_add(struct verify_seconds *seconds, const struct verify_seco
 enum felloe_code verify_seconds_compare(struct verify_run *run, struct verify_seconds *seconds);
 void verify_seconds_release(struct verify_seconds *seconds);
 
+/* To be told of; result->stories counts it. */
+void verify_tell_story(struct verify_run *run, const struct verify_story *story);
+
 /* All but the sites' own rows. */
 enum felloe_code verify_rows(struct verify_run *run);
 enum felloe_code verify_own(struct verify_run *run);

@@ -15,6 +15,8 @@ struct stream_state {
     uint32_t incarnation;
     bool has_kept;
     struct stream_head kept, read; /* as the streams table says; as the entries say */
+    uint64_t signed_seq;           /* its author's signatures reach so far */
+    struct position bare, last;    /* where the first event after that stands, and the last one */
 };
 
 struct site_run {
@@ -31,6 +33,8 @@ struct site_run {
     bool hash_known; /* false after a difference: until the next checkpoint */
     uint64_t anchor; /* where the next anchor is; 0: there is none */
 };
+
+static bool author_key(const struct site_run *s, const struct device_id *device, struct sign_public *out);
 
 /* ---- streams ---- */
 
@@ -90,11 +94,38 @@ static const char *device_text(const struct device_id *device, char out[33])
     return out;
 }
 
+static uint64_t end_of(const struct site_run *s, uint32_t epoch)
+{
+    for (size_t i = 0; i < s->head_count; i++)
+        if (s->heads[i].head.at.epoch == epoch)
+            return s->heads[i].head.at.n;
+    return 0;
+}
+
+/* A hub puts what came in one PUSH at positions side by side, and its author has signed the last: where something else
+ * follows, what is not signed never will be. (At the log's end the rest may still be on its way.) */
+static void check_signed(struct site_run *s, const struct stream_state *stream)
+{
+    struct verify_run *run = s->run;
+    struct sign_public key;
+    const uint64_t bare = stream->read.seq > stream->signed_seq ? stream->read.seq - stream->signed_seq : 0;
+    const bool on_its_way = stream->last.n == end_of(s, stream->last.epoch) &&
+                            stream->last.epoch == stream->bare.epoch && stream->last.n - stream->bare.n + 1 == bare;
+    if (bare == 0 || on_its_way || device_id_equal(&stream->device, &run->options->identity->device) ||
+        !author_key(s, &stream->device, &key))
+        return;
+    const struct verify_story story = {.site = run->site->site, .made_up = true,
+                                       .other = {.device = stream->device, .at = stream->bare},
+                                       .count = bare};
+    verify_tell_story(run, &story);
+}
+
 static void end_streams(struct site_run *s)
 {
     char name[33];
     for (size_t i = 0; i < s->stream_count; i++) {
         const struct stream_state *stream = &s->streams[i];
+        check_signed(s, stream);
         if (!stream->has_kept)
             verify_problem(s->run, "the stream of device %s (incarnation %u) has no head",
                            device_text(&stream->device, name), stream->incarnation);
@@ -230,6 +261,19 @@ static bool author_key(const struct site_run *s, const struct device_id *device,
     return true;
 }
 
+/* The event that was read last of its stream, if the stream moved with it. */
+static void note_signed(struct site_run *s, struct position at, const struct event *event, bool is_signed)
+{
+    struct stream_state *stream = stream_of(s, &event->clear.device, event->clear.incarnation);
+    if (stream == NULL || stream->read.seq != event->clear.seq)
+        return; /* a second position: it counts where it was first */
+    stream->last = at;
+    if (is_signed)
+        stream->signed_seq = event->clear.seq;
+    else if (event->clear.seq == stream->signed_seq + 1)
+        stream->bare = at;
+}
+
 static void check_signature(const struct site_run *s, const char *where, const struct event *event,
                             const struct event_id *id, const struct signature *signature)
 {
@@ -330,6 +374,7 @@ static void check_entry(struct site_run *s, struct position at, struct bytes val
     log_head_advance(&s->hash, &id);
     check_key_use(run, where, at, &row, &event.clear.key);
     check_stream(s, where, at, &event, &id);
+    note_signed(s, at, &event, (row.flags & ENTRY_SIGNED) != 0);
     if (row.flags & ENTRY_SIGNED)
         check_signature(s, where, &event, &id, row.signature);
     if (time != 0 && device_id_equal(&event.clear.device, &run->options->identity->hub_device))

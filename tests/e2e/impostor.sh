@@ -30,7 +30,9 @@ check "by the hub, too" grep -q "Two stories about salford: laptop $eve" "$work/
 for name in amy hub; do
     check "$name: nobody is a worker whom the hub did not let in" not eval "at $name workers --json | grep -q 'Never Let In'"
     check "$name: Jo is there, though an impostor had them erased" eval "at $name show $person --json | grep -q 'what Amy wrote'"
-    check "$name: no chain, hash or signature is wrong" verified $name
+    check_equal "$name: verify tells of eve's laptop alone" "two-stories $eve" \
+        "$(at $name verify --json 2>/dev/null | jq -r '.stories[] | "\(.kind) \(.device[:8])"')"
+    check "$name: no chain, hash or signature is wrong" eval "at $name verify --json 2>/dev/null | jq -e '.problems == []'"
 done
 check_equal "the other site noticed nothing" "$before" "$(digest_of ben lambeth)"
 grep "device $eve: .*key" "$work/hub.log" | cut -d' ' -f3- | cut -c1-120 | sed 's/^/    /'

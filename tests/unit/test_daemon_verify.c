@@ -429,6 +429,51 @@ static void tell_of(struct given_log *hub, const struct given_log *spoke)
     buffer_release(&fields);
 }
 
+static void note_story(void *context, const struct verify_story *story)
+{
+    *(struct verify_story *)context = *story;
+}
+
+/* The hub has the keys, and can write in a laptop's name; sign it cannot. */
+static void what_its_author_never_signed_is_told(void **state)
+{
+    (void)state;
+    struct team t = {.hub = given_log(ROLE_HUB, NULL)};
+    t.a = given_log(ROLE_SPOKE, t.hub);
+    t.b = given_log(ROLE_SPOKE, t.hub);
+    admit(t.hub, t.a);
+    admit(t.hub, t.b);
+    tell_of(t.hub, t.a);
+    record_notes(t.a, 3);
+    share(&t, t.a);
+    for (int more = 0; more < 2; more++) { /* as long as nothing follows, the rest may be on its way */
+        struct key_record keys[64];
+        uint32_t key_count;
+        record_notes(t.a, 2);
+        struct batch *batch = read_push(t.a, t.hub, 4 + 2 * (uint64_t)more, BODY_TARGET, keys, &key_count);
+        batch->entries[batch->count - 1].flags &= ~(unsigned)ENTRY_SIGNED;
+        struct log_job job = {.kind = LOG_KEEP_PUSH, .batch = batch};
+        run_well(t.hub, &job);
+        batch_free(batch);
+        receive(&t, t.b);
+        struct verify_result result;
+        struct verify_story story = {0};
+        const struct verify_options options = {.log = t.b->log, .keyring = t.b->keyring, .identity = &t.b->identity,
+                                               .story = note_story, .context = &story};
+        assert_int_equal(verify_log(&options, &result, NULL), FELLOE_OK);
+        assert_int_equal(result.problems, 0);
+        assert_int_equal(result.stories, more);
+        if (more) {
+            assert_true(story.made_up && story.count == 4);
+            assert_true(device_id_equal(&story.other.device, &t.a->identity.device));
+            assert_int_equal(position_compare(story.other.at, (struct position){1, 5}), 0);
+        }
+        record_notes(t.hub, 1);
+        receive(&t, t.b);
+    }
+    team_end(&t);
+}
+
 static void a_laptop_checks_what_others_signed(void **state)
 {
     (void)state;
@@ -498,6 +543,7 @@ int main(void)
         cmocka_unit_test(events_that_cannot_be_read_are_no_damage),
         cmocka_unit_test(no_byte_of_an_event_can_be_altered),
         cmocka_unit_test(no_hash_and_no_signature_can_be_altered),
+        cmocka_unit_test(what_its_author_never_signed_is_told),
         cmocka_unit_test(a_laptop_checks_what_others_signed),
         cmocka_unit_test(a_problem_says_where_it_is),
     };
