@@ -7,7 +7,7 @@
 #include "client/verbs.h"
 
 static const struct option_def options[] = {
-    {"ticket", "TICKET", "not this laptop's keys: the hub's changed while it was away, and this ticket names the new one"},
+    {"ticket", "TICKET", "the hub's keys changed while this laptop was away: this ticket of it names the new one"},
     OPTIONS_END,
 };
 

@@ -95,8 +95,8 @@ enum felloe_code hub_keys_renew(struct daemon *daemon, int64_t from_ms, struct f
     if (daemon->terms.renews && localtime_r(&at, &parts) != NULL) {
         strftime(when, sizeof when, "%d %B %Y, %H:%M", &parts);
         return felloe_fail(error, FELLOE_IN_USE,
-                           "The hub's keys change already, on %s, and laptops have been told. felloe hub rekey --cancel "
-                           "takes that back.",
+                           "The hub's keys change already, on %s, and laptops have been told. felloe hub rekey "
+                           "--cancel takes that back.",
                            when);
     }
     rekey_make(&file, &daemon->identity, from_ms > 0 ? from_ms : 1);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The lease: D/lease is a msgpack array of 2, contact and highest time, then a bin 16, the hash of the array's bytes. */
+/* The lease: D/lease is a msgpack array of 2, contact and highest time, then a bin 16, the hash of the array's bytes.
+ */
 #include "daemon/lease.h"
 
 #include <sodium.h>

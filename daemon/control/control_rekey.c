@@ -118,7 +118,8 @@ void control_verb_HUB_REKEY(struct control_request *request)
     else if (seconds < 0 || seconds > DAYS_MOST * DAY_S)
         code = felloe_fail(&error, FELLOE_INVALID, "The hub's keys change within %d days.", DAYS_MOST);
     else
-        code = cancel ? hub_keys_renew_not(daemon, &error) : hub_keys_renew(daemon, clock_wall_ms() + seconds * 1000, &error);
+        code = cancel ? hub_keys_renew_not(daemon, &error)
+                      : hub_keys_renew(daemon, clock_wall_ms() + seconds * 1000, &error);
     if (code != FELLOE_OK) {
         control_fail(request, &error);
         return;

@@ -23,6 +23,8 @@
 /* A live spoke asks at least every PULL_WAIT_MAX_MS; one that is silent for this long has gone. */
 #define SILENCE_MS (3 * PULL_WAIT_MAX_MS)
 #define SWEEP_MS   30000
+/* CURVE never changes the keys of a connection. Laptops make a new one each hour; one that does not is cut. */
+#define LIFE_MS (2ull * 3600 * 1000)
 /* Connections of one key that are heard side by side. */
 #define KEY_PEERS_MAX 4
 /* Laptops that come back all at once wait in the system's queue, or else for seconds until they try again. */
@@ -33,7 +35,7 @@
 struct peer {
     uint8_t routing[ROUTING_SIZE];
     uint8_t curve[CURVE_KEY_SIZE];
-    uint64_t number, heard_ms;
+    uint64_t number, heard_ms, born_ms;
     uint64_t heard_at; /* the count of messages then: the quietest has the lowest */
     struct net_outgoing *first, **last;
     size_t messages, bytes;
@@ -130,6 +132,7 @@ static struct peer *peer_add(struct net_hub *hub, struct bytes routing, const ui
     peer->socket = socket;
     peer->inode = inode_of(socket);
     peer->number = ++hub->next_number;
+    peer->born_ms = clock_steady_ms();
     peer->last = &peer->first;
     hub->peers[hub->peer_count++] = peer;
     return peer;
@@ -179,13 +182,23 @@ static struct peer *peer_of(struct net_hub *hub, struct bytes routing, const uin
     return peer_add(hub, routing, curve, socket);
 }
 
+static void cut(const struct peer *peer)
+{
+    if (peer->inode != 0 && inode_of(peer->socket) == peer->inode)
+        shutdown(peer->socket, SHUT_RDWR); /* ZeroMQ then lets go of what waits for it */
+}
+
 static void sweep(void *context)
 {
     struct net_hub *hub = context;
     uint64_t now = clock_steady_ms();
-    for (size_t i = hub->peer_count; i-- > 0;)
-        if (now - hub->peers[i]->heard_ms > SILENCE_MS)
+    for (size_t i = hub->peer_count; i-- > 0;) {
+        const struct peer *peer = hub->peers[i];
+        if (now - peer->born_ms > LIFE_MS)
+            cut(peer);
+        if (now - peer->heard_ms > SILENCE_MS || now - peer->born_ms > LIFE_MS)
             peer_drop(hub, i);
+    }
     loop_timer_set(hub->sweep, SWEEP_MS);
 }
 
@@ -448,9 +461,8 @@ void net_hub_forget(struct net_hub *hub, const uint8_t curve[CURVE_KEY_SIZE])
 void net_hub_cut(struct net_hub *hub, const uint8_t curve[CURVE_KEY_SIZE])
 {
     for (size_t i = 0; i < hub->peer_count; i++) {
-        const struct peer *peer = hub->peers[i];
-        if (same_key(peer, curve) && peer->inode != 0 && inode_of(peer->socket) == peer->inode)
-            shutdown(peer->socket, SHUT_RDWR); /* ZeroMQ then lets go of what waits for it */
+        if (same_key(hub->peers[i], curve))
+            cut(hub->peers[i]);
     }
     drop_key(hub, curve);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* D/rekey: the connection's keys and the public box key of before and of after, while this device's keys change and
- * until they change again; the box secrets are in the vault. Written before anybody is asked or told, and never changed:
- * which of the two is in use is what D/identity says. Mode 0600. */
+ * until they change again; the box secrets are in the vault. Written before anybody is asked or told, and never
+ * changed: which of the two is in use is what D/identity says. Mode 0600. */
 #ifndef FELLOE_DAEMON_REKEY_FILE_H
 #define FELLOE_DAEMON_REKEY_FILE_H
 

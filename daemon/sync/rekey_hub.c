@@ -87,8 +87,10 @@ static void turned(struct log_job *log_job)
         report(LEVEL_ERROR, "new keys of “%s” of %s could not be written down: %s", device->label, device->worker,
                log_job->error.message);
     } else {
-        if (h->net != NULL)
+        if (h->net != NULL) {
+            net_hub_cut(h->net, old);
             net_hub_forget(h->net, old);
+        }
         report(LEVEL_INFO, "“%s” of %s has new keys; the old ones are refused from now on", device->label,
                device->worker);
         driver_device_changed(job->driver, device);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A connection's keys never change, so it does not live for ever: after an hour a new one is made, as soon as nothing is
- * under way that would have to be asked for again; what is held back at the hub costs nothing. Laptops that came all at
- * once (when the hub was started) spread over some minutes. */
+/* A connection's keys never change, so it does not live for ever: after an hour a new one is made, as soon as nothing
+ * is under way that would have to be asked for again; what is held back at the hub costs nothing. Laptops that came all
+ * at once (when the hub was started) spread over some minutes. */
 #include "proto/sync/sync_spoke_internal.h"
 
 static uint64_t due(const struct spoke *s)

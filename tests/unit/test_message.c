@@ -326,28 +326,6 @@ static void missing_keys_are_told_when_there_are_any(void **state)
     buffer_release(&b);
 }
 
-/* A hub of before says nothing after its peers; one of after may say more than its terms. */
-static void terms_follow_the_peers(void **state)
-{
-    (void)state;
-    struct buffer b = {0}, terms = given_buffer(VECTOR_TERMS);
-    give(MSG_WELCOME, false);
-    encode(&b);
-    size_t without = b.len;
-    assert_true(message_decode(buffer_bytes(&b), &read_back));
-    assert_int_equal(read_back.welcome.terms.len, 0);
-    sample.welcome.terms = buffer_bytes(&terms);
-    encode(&b);
-    assert_int_equal(b.len, without + terms.len);
-    mp_put_text(&b, "something that a later version says");
-    assert_true(message_decode(buffer_bytes(&b), &read_back));
-    assert_true(bytes_equal(read_back.welcome.terms, buffer_bytes(&terms)));
-    b.len = without + terms.len - 1; /* cut short, it is no WELCOME */
-    assert_false(message_decode(buffer_bytes(&b), &read_back));
-    buffer_release(&b);
-    buffer_release(&terms);
-}
-
 static void an_offer_of_nothing_is_a_question(void **state)
 {
     (void)state;
@@ -428,11 +406,6 @@ static void a_refused_message_still_tells_its_request(void **state)
     assert_int_equal(read_back.request, 77);
     assert_string_equal(message_name(MSG_PULL), "PULL");
     assert_string_equal(message_name((enum message_kind)99), "unknown");
-    assert_int_equal(message_kind_of(buffer_bytes(&b)), MSG_PULL);
-    assert_int_equal(message_kind_of(bytes_of("\xdc\x00\x05\x0e", 4)), MSG_REKEY); /* a longer form */
-    assert_int_equal(message_kind_of(bytes_of("\xdc\x00\x05", 3)), 0);
-    assert_int_equal(message_kind_of(bytes_of("\x95\x10", 2)), 0);
-    assert_int_equal(message_kind_of((struct bytes){0}), 0);
     buffer_release(&b);
 }
 
@@ -499,27 +472,6 @@ static void give_known_feed(void)
     given_hex(VECTOR_SIGN_LOG_HEAD, sample.feed.signature.b, 64);
 }
 
-static void give_known_rekey(void)
-{
-    struct sign_public device, hub;
-    struct sign_secret secret;
-    uint8_t seed[32];
-    for (size_t i = 0; i < sizeof seed; i++)
-        seed[i] = (uint8_t)i;
-    crypto_sign_seed_keypair(device.b, secret.b, seed);
-    given_hex(VECTOR_HUB_SIGN, hub.b, 32);
-    fill(sample.rekey.box.b, 32, 0x64);
-    fill(sample.rekey.curve, 32, 0x65);
-    rekey_sign(&secret, &hub, &sample.rekey);
-    assert_true(rekey_verify(&device, &hub, &sample.rekey));
-    uint8_t *const said[] = {sample.rekey.box.b, sample.rekey.curve, sample.rekey.proof.b, device.b, hub.b};
-    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) { /* each of them is vouched for */
-        said[i][7] ^= 1;
-        assert_false(rekey_verify(&device, &hub, &sample.rekey));
-        said[i][7] ^= 1;
-    }
-}
-
 static void must_be(enum message_kind kind, uint64_t request, const char *hex)
 {
     struct buffer b = {0};
@@ -554,9 +506,6 @@ static void the_bytes_are_those_that_the_protocol_tells(void **state)
     must_be(MSG_KEYS, 4, VECTOR_KEYS);
     sample.refused = (struct msg_refused){.reason = REFUSED_BUSY, .text = bytes_str("Try again later.")};
     must_be(MSG_REFUSED, 5, VECTOR_REFUSED);
-    give_known_rekey();
-    must_be(MSG_REKEY, 6, VECTOR_REKEY);
-    must_be(MSG_REKEYED, 6, VECTOR_REKEYED);
     struct buffer marker = {0};
     struct event_id id;
     given_hex(VECTOR_ID_2, id.b, 32);
@@ -607,7 +556,6 @@ int main(void)
         cmocka_unit_test(a_flipped_bit_never_does_harm),
         cmocka_unit_test(what_a_later_version_adds_is_passed_over),
         cmocka_unit_test(missing_keys_are_told_when_there_are_any),
-        cmocka_unit_test(terms_follow_the_peers),
         cmocka_unit_test(an_offer_of_nothing_is_a_question),
         cmocka_unit_test(values_over_a_limit_are_refused),
         cmocka_unit_test(names_are_checked),
