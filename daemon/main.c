@@ -35,8 +35,7 @@ static const char help[] =
     "  felloed --help | --version\n"
     "\n"
     "WAY says what opens the record: file:PATH (a key file), credential:NAME (of systemd), none, or on a laptop\n"
-    "passphrase, which is read from --passphrase-fd N, a line. --restore and --repair take both as well, where they are\n"
-    "needed.\n"
+    "passphrase, which is read from --passphrase-fd N, a line. --restore and --repair take both, where needed.\n"
     "\n"
     "D is $FELLOE_DIR, else $XDG_DATA_HOME/felloe, else ~/.local/share/felloe. --json: confirmations and errors as "
     "JSON.\n"
@@ -117,8 +116,8 @@ static void print_made(const struct arguments *arguments, const struct setup_res
                made->words);
     if (made->recovery[0] != '\0')
         printf("\nIts recovery code: %s\n"
-               "It opens this laptop's record when the passphrase is forgotten (felloe unlock --recovery), and it is not\n"
-               "shown again: write it down, and keep it where the laptop is not.\n\n",
+               "It opens this laptop's record when the passphrase is forgotten (felloe unlock --recovery), and it is\n"
+               "not shown again: write it down, and keep it where the laptop is not.\n\n",
                made->recovery);
     printf("Start it: felloed --dir %s\n", arguments->dir);
 }
@@ -175,7 +174,8 @@ static enum felloe_code take_unlock(struct arguments *arguments, struct felloe_e
                                                       "--restore or --repair: serving, felloe.conf says the way");
     if (makes || arguments->unlock != NULL)
         code = vault_way_check(unlock, arguments->mode == MODE_INIT_HUB ? ROLE_HUB : ROLE_SPOKE, error);
-    if (code == FELLOE_OK && makes && (vault_way_of(unlock) == VAULT_WAY_PASSPHRASE) != (arguments->passphrase_fd != NULL))
+    const bool takes = vault_way_of(unlock) == VAULT_WAY_PASSPHRASE;
+    if (code == FELLOE_OK && makes && takes != (arguments->passphrase_fd != NULL))
         code = felloe_fail(error, FELLOE_USAGE, "--unlock passphrase and --passphrase-fd N go together: the passphrase "
                                                 "is read from N, a line");
     if (code == FELLOE_OK && arguments->passphrase_fd != NULL) {
@@ -361,6 +361,7 @@ static void prepare_process(void)
     struct rlimit files;
     setrlimit(RLIMIT_CORE, &none);
     prctl(PR_SET_DUMPABLE, 0);
+    prctl(PR_SET_NAME, "felloed"); /* locking starts it again by way of /proc/self/exe, which would be its name */
     umask(077);
     signal(SIGPIPE, SIG_IGN);
     /* ZeroMQ spins when it cannot accept another connection. */

@@ -92,18 +92,24 @@ hub_new hub salford
 prefix="strace -f -qq -o $work/hub.calls"
 start hub || exit 1
 prefix=""
-laptop_new l1 hub amy salford
+secret="correct horse battery"
+ticket=$(invite hub amy salford)
+felloed --dir "$work/l1" --join "$ticket" --unlock passphrase --passphrase-fd 3 --json 3<<<"$secret" >/dev/null
 prefix="strace -f -qq -o $work/l1.calls"
 start l1 || exit 1
 prefix=""
+unlock() { at l1 unlock --passphrase-fd 3 3<<<"$secret"; }
+check "a laptop is unlocked" unlock
 at l1 introduce --known-as Jo --source A1 --site salford >/dev/null
 at l1 show Jo >/dev/null
 at l1 backup "$work/backup" >/dev/null
 check "it works meanwhile" wait_until 30 shared l1
 verified l1
-kill -HUP "$(pgrep -P "${pid[hub]}" -x felloed)" 2>/dev/null
+check "and locked" at l1 lock
+check "and unlocked again" wait_until 20 unlock
+kill -HUP "$(pgrep -P "${pid[hub]}")" 2>/dev/null
 for name in hub l1; do
-    kill "$(pgrep -P "${pid[$name]}" -x felloed)" 2>/dev/null
+    kill "$(pgrep -P "${pid[$name]}")" 2>/dev/null
     wait "${pid[$name]}"
     unset "pid[$name]"
 done
