@@ -100,8 +100,8 @@ static void print_stories(const struct felloe_value *stories)
         const char *same = felloe_value_text(felloe_value_get(one, "same_to"));
         if (strcmp(felloe_value_text(felloe_value_get(one, "kind")), "not-signed") == 0) {
             int64_t count = felloe_value_integer(felloe_value_get(one, "count"));
-            printf("%s: %" PRId64 " event%s in the name of laptop %.8s, from %s on, that it never signed: they may be made "
-                   "up\n",
+            printf("%s: %" PRId64 " event%s in the name of laptop %.8s, from %s on, that it never signed: they may be "
+                   "made up\n",
                    felloe_value_text(felloe_value_get(one, "site")), count, count == 1 ? "" : "s",
                    felloe_value_text(felloe_value_get(one, "device")),
                    felloe_value_text(felloe_value_get(one, "told_at")));
@@ -145,8 +145,8 @@ static enum felloe_code tell_outcome(struct cli *cli, const struct felloe_value 
     if (stories > 0)
         return cli_fail(cli, FELLOE_DAMAGED,
                         "nothing is damaged here, but the hub, or %s, does not tell the truth: compare the words by "
-                        "phone (`felloe verify --at POSITION` on both), and tell who looks after the hub before anybody "
-                        "repairs anything",
+                        "phone (`felloe verify --at POSITION` on both), and tell who looks after the hub before "
+                        "anybody repairs anything",
                         stories == 1 ? "the laptop named above" : "each of the laptops named above");
     return FELLOE_OK;
 }
@@ -179,7 +179,7 @@ const struct verb verb_verify = {
     "Goes through the whole log, from the first event on, while everything goes on. Says which event is wrong, and\n"
     "how; the exit code is then 12, and `felloe repair` is what to do. Events that cannot be read because their key\n"
     "is not here are listed, but are no damage.\n"
-    "Compares what other laptops say of the record with what is here. Where the hub told two laptops two stories, both\n"
-    "laptops and the position are named (exit code 12 too), and there is nothing to repair. The words stand for the\n"
+    "Compares what other laptops say of the record with what is here. Where the hub told two laptops two stories, the\n"
+    "laptop and the position are named (exit code 12 too), and there is nothing to repair. The words stand for the\n"
     "whole record of a site up to a position: two people can compare them by phone.",
     options, 0, 0, run};

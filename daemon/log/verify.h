@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Verifying the log, from the first event on: that every own stream and every stream in the sites' logs is one chain,
  * that positions have no gap, that running hashes are what checkpoints, anchors and heads say, that an event with two
- * positions is the same event, that signatures of the hub and of authors hold, that what is sealed under keys that
- * are here opens, and that what others tell of the log's heads is what is here. Reads only; runs in the caller's thread, for
- * about a second per 100,000 events; recording and sync go on meanwhile. */
+ * positions is the same event, that signatures of the hub and of authors hold, that what is sealed under keys that are
+ * here opens, and that what others tell of the log's heads is what is here. Reads only; runs in the caller's thread,
+ * for about a second per 100,000 events; recording and sync go on meanwhile. */
 #ifndef FELLOE_DAEMON_VERIFY_H
 #define FELLOE_DAEMON_VERIFY_H
 
@@ -25,9 +25,9 @@ struct verify_site {
     uint64_t problems;
 };
 
-/* Another device holds another record of the site than this one (see witness.h), or there are events in its name that it
- * never signed, though it is known what it signs with: whoever has the keys of the record can have made them up. Nothing
- * here is damaged. */
+/* Another device holds another record of the site than this one (see witness.h), or there are events in its name that
+ * it never signed, though it is known what it signs with: whoever has the keys of the record can have made them up.
+ * Nothing here is damaged. */
 struct verify_story {
     const char *site;
     bool made_up;         /* the latter: at other.at is the first of them */
