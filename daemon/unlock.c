@@ -43,9 +43,24 @@ void daemon_drop_opened(struct running *running)
     running->opened = NULL;
 }
 
+/* While a passphrase was worked on, the device may have been given other keys: the identity as it is now, opened with
+ * the same. */
+static void read_anew(const struct daemon *daemon, struct identity *opened)
+{
+    struct vault *vault = malloc(sizeof *vault);
+    struct identity *now = sodium_malloc(sizeof *now);
+    if (vault != NULL && now != NULL && identity_load(now, daemon->dir, NULL) == FELLOE_OK &&
+        vault_load(vault, daemon->dir, NULL) == FELLOE_OK &&
+        vault_unlock(vault, opened->keyring_key, now, NULL) == FELLOE_OK)
+        *opened = *now;
+    free(vault);
+    sodium_free(now);
+}
+
 void daemon_take_opened(struct running *running)
 {
     struct daemon *daemon = &running->daemon;
+    read_anew(daemon, running->opened);
     daemon->identity = *running->opened;
     memcpy(daemon->worker, running->opened_by, sizeof daemon->worker);
     daemon->whole = !sodium_is_zero(daemon->identity.keyring_key + KEYRING_HALF_SIZE, KEYRING_HALF_SIZE);

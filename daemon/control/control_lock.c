@@ -2,8 +2,10 @@
 /* unlock, lock: a session on this laptop begins and ends. (passphrase: control_passphrase.c.) */
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "daemon/control/control_lock.h"
+#include "daemon/report.h"
 
 #define LOOK_MS 50u
 
@@ -61,6 +63,20 @@ void lock_add_wait(const struct daemon *daemon, struct felloe_error *error)
                 (unsigned long long)(wait_ms + 999) / 1000);
 }
 
+void lock_end_by_itself(struct daemon *daemon)
+{
+    struct vault *vault = malloc(sizeof *vault);
+    struct felloe_error error;
+    bool any = false;
+    if (vault != NULL && daemon_locks(daemon) && vault_load(vault, daemon->dir, NULL) == FELLOE_OK) {
+        while (vault_remove(vault, VAULT_OPEN, NULL) || vault_remove(vault, VAULT_KEY, NULL))
+            any = true;
+        if (any && vault_save(vault, daemon->dir, &error) != FELLOE_OK)
+            report(LEVEL_ERROR, "this directory still opens by itself: %s", error.message);
+    }
+    free(vault);
+}
+
 /* ---- unlock ---- */
 
 struct unlocking {
@@ -110,6 +126,7 @@ static void opened(struct control_request *request)
         control_fail(request, &u->error);
         return;
     }
+    lock_end_by_itself(request->daemon);
     daemon_unlock(request->daemon, &u->identity, u->who);
     identity_clear(&u->identity);
     await_open(request);

@@ -15,6 +15,8 @@ enum felloe_code lock_read_secret(const struct control_request *request, struct 
 /* A worker's id among the arguments; "" when it was not given. */
 enum felloe_code lock_read_worker(const struct control_request *request, const char *name, char out[SLUG_MAX + 1],
                                   struct felloe_error *error);
+/* Where a passphrase is the way, nothing else that was is left in the vault. */
+void lock_end_by_itself(struct daemon *daemon);
 /* Of a wrong passphrase: says from when on the next one is taken. */
 void lock_add_wait(const struct daemon *daemon, struct felloe_error *error);
 

@@ -124,10 +124,6 @@ static enum felloe_code set(struct control_request *request)
         code = put(request, &c->fresh, c->worker);
     if (code == FELLOE_OK)
         code = put_recovery(request);
-    while (code == FELLOE_OK && vault_remove(&c->vault, VAULT_OPEN, NULL))
-        ;
-    while (code == FELLOE_OK && vault_remove(&c->vault, VAULT_KEY, NULL))
-        ;
     return code;
 }
 
@@ -148,13 +144,32 @@ static void work(struct control_request *request)
     enum felloe_code code = vault_load(&c->vault, request->daemon->dir, &c->error);
     if (code != FELLOE_OK || c->what == DO_LIST)
         return;
-    code = does[c->what](request);
-    /* The vault first: with the old line in felloe.conf it still needs the passphrase. */
-    if (code == FELLOE_OK)
-        code = vault_save(&c->vault, request->daemon->dir, &c->error);
-    if (code == FELLOE_OK && c->what == DO_SET)
-        config_set(request->daemon->dir, "felloe", "unlock", "passphrase", &c->error);
+    does[c->what](request);
     sodium_memzero(c->key, sizeof c->key);
+}
+
+/* On the loop, as whatever else writes the vault: other keys of the device may have been put there meanwhile. */
+static void keep(struct control_request *request)
+{
+    struct changing *c = request->state;
+    struct daemon *daemon = request->daemon;
+    struct vault *now = malloc(sizeof *now);
+    enum felloe_code code = now != NULL ? vault_load(now, daemon->dir, &c->error)
+                                        : felloe_fail(&c->error, FELLOE_FAILED, "Memory ran out.");
+    if (code == FELLOE_OK) {
+        memcpy(now->slots, c->vault.slots, sizeof now->slots);
+        now->count = c->vault.count;
+        code = vault_save(now, daemon->dir, &c->error);
+    }
+    free(now);
+    /* Stopped after any of these steps, it opens as before, or with the passphrase; the next unlocking ends it. */
+    if (code == FELLOE_OK && c->what == DO_SET)
+        code = config_set(daemon->dir, "felloe", "unlock", "passphrase", &c->error);
+    if (code == FELLOE_OK && c->what == DO_SET) {
+        snprintf(daemon->config.unlock, sizeof daemon->config.unlock, "passphrase");
+        lock_end_by_itself(daemon);
+    }
+    vault_load(&c->vault, daemon->dir, NULL); /* as it is told */
 }
 
 /* ---- the answer ---- */
@@ -179,12 +194,12 @@ static void answer(struct control_request *request)
     struct buffer *out = &request->out;
     if (c->entered)
         lock_leave(request);
+    if (c->error.code == FELLOE_OK && c->what != DO_LIST)
+        keep(request);
     if (c->error.code != FELLOE_OK) {
         control_fail(request, &c->error);
         return;
     }
-    if (c->what == DO_SET)
-        snprintf(daemon->config.unlock, sizeof daemon->config.unlock, "passphrase");
     size_t begin = control_frame_begin(out);
     control_put_end(out, 7);
     mp_put_text(out, "locked");

@@ -155,6 +155,18 @@ done
 check "nothing is lost" wait_until 30 converged hub amy kept
 check "and all of it verifies" verified amy
 
+# ---- a laptop that opened by itself ----
+check "one that opens by itself cannot be locked" not at kept lock
+cleos='a sentence of her own'
+check "it is given a passphrase" eval 'at kept passphrase set --json --passphrase-fd 3 3<<<"$cleos" >"$work/set"'
+check "and a recovery code" test "$(jq -r '.recovery | length' "$work/set")" -ge 28
+check_equal "nothing else opens it" '["passphrase","recovery"]' "$(jq -c '[.opens[].kind] | sort' "$work/set")"
+check "felloe.conf says so" grep -q '^unlock = passphrase' "$work/kept/felloe.conf"
+stop kept
+start kept
+check "it starts locked" locked kept
+check "and opens" unlock kept "$cleos"
+
 # ---- set back, and locked when it hears of it ----
 stop amy
 cp -a "$work/amy" "$work/old"
