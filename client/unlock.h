@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What opens a directory's record, as the verbs that hand over to felloed take it: --unlock WAY, and a passphrase, which
- * is asked for here and goes to felloed through a pipe. */
+/* What opens a directory's record, as the verbs that hand over to felloed take it: --unlock WAY, and a passphrase,
+ * which is asked for here and goes to felloed through a pipe. */
 #ifndef FELLOE_CLIENT_UNLOCK_H
 #define FELLOE_CLIENT_UNLOCK_H
 

@@ -92,7 +92,8 @@ static enum felloe_code find_identity(const struct restore_options *options, con
 {
     enum felloe_code code = setup_identity(options->dir, identity, error);
     if (code == FELLOE_DAMAGED && options->keys != NULL)
-        code = put_aside(options->dir, "identity", out->identity_kept, error) == FELLOE_OK ? FELLOE_NOT_FOUND : error->code;
+        code = put_aside(options->dir, "identity", out->identity_kept, error) == FELLOE_OK ? FELLOE_NOT_FOUND
+                                                                                           : error->code;
     if (code == FELLOE_NOT_FOUND && options->keys != NULL)
         return take_identity(options, keys, identity, out, error);
     return code == FELLOE_NOT_FOUND ? nobody(options->dir, error) : code;

@@ -5,8 +5,8 @@
  *                          members (2), nonce (24), sealed: key (32), members (length (1), worker)…, tag (16)
  *   owners  kind (1), owner (16), site, NUL, number (4) -> key id; numbers from 0 in the order in which they came
  *
- * Sealed with XChaCha20-Poly1305 under a half of the keyring key, by kind; the key id and all that stands before the nonce is associated
- * data, so that no key can be passed off as another's. */
+ * Sealed with XChaCha20-Poly1305 under a half of the keyring key, by kind; the key id and all that stands before the
+ * nonce is associated data, so that no key can be passed off as another's. */
 #include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -209,7 +209,8 @@ bool keyring_open_value(const struct keyring *keyring, const struct key_id *id, 
     out->id = *id;
     struct associated a = associate(id, bytes_of(value.data, parts.clear));
     const uint8_t *nonce = value.data + parts.clear;
-    bool opened = unseal(keyring, out->kind, bytes_of(nonce + NONCE_SIZE, SEALED_SIZE + parts.members), nonce, &a, plain);
+    const struct bytes sealed = bytes_of(nonce + NONCE_SIZE, SEALED_SIZE + parts.members);
+    bool opened = unseal(keyring, out->kind, sealed, nonce, &a, plain);
     opened = opened && read_members(bytes_of(plain + DATA_KEY_SIZE, parts.members), &out->members) &&
              key_record_members_fit(out);
     if (opened)

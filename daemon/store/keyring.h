@@ -10,8 +10,8 @@
 struct identity;
 struct keyring;
 
-/* The keyring key has two halves: the first wraps ordinary data keys, the second those of restricted audiences (kinds 3
- * and 4). A second half of zeros: this session is a second worker's on somebody's laptop, and has no restricted keys. */
+/* The keyring key has two halves: the first wraps ordinary data keys, the second those of restricted audiences (kinds
+ * 3 and 4). A second half of zeros: this session is a second worker's on somebody's laptop, without restricted keys. */
 #define KEYRING_KEY_SIZE  64
 #define KEYRING_HALF_SIZE 32
 
@@ -49,8 +49,8 @@ enum felloe_code keyring_put_out(struct keyring *keyring, const struct key_id *i
 /* Appends that record. False: there is none. */
 bool keyring_get_out(struct keyring *keyring, const struct key_id *id, struct buffer *out);
 
-/* Key records as they came, of keys that cannot be opened in this session. One that is malformed, erased or here is left
- * out, and so is what would be more than KEYRING_IN_MAX: whoever needs it asks for it again. Durable on return. */
+/* Key records as they came, of keys that cannot be opened in this session. One that is malformed, erased or here is
+ * left out, and so is what would be more than KEYRING_IN_MAX: whoever needs it asks for it again. Durable on return. */
 #define KEYRING_IN_MAX 10000u
 enum felloe_code keyring_put_in(struct keyring *keyring, const struct bytes *records, size_t count,
                                 struct felloe_error *error);
@@ -83,9 +83,9 @@ bool keyring_erased_owner(struct keyring *keyring, const struct key_record *reco
  * file, but when one comes again it is taken. Keyrings that were put aside stay: they may be needed for other keys. */
 enum felloe_code keyring_put_away(struct keyring *keyring, const struct key_id *ids, size_t count,
                                   struct felloe_error *error);
-/* What a laptop can bring a hub that lacks a restricted key of somebody who was erased: a record that says whose it was,
- * with zeros for the key. A hub that has erased them takes none, and lists it, so that nobody is asked for it again.
- * False: nothing is known of it. */
+/* What a laptop can bring a hub that lacks a restricted key of somebody who was erased: a record that says whose it
+ * was, with zeros for the key. A hub that has erased them takes none, and lists it, so that nobody is asked for it
+ * again. False: nothing is known of it. */
 bool keyring_stone(struct keyring *keyring, const struct key_id *id, struct key_record *out);
 /* Was it put away, and has not come since? */
 bool keyring_away(struct keyring *keyring, const struct key_id *id);

@@ -14,8 +14,8 @@
  *   of a key file        BLAKE2b-256 keyed "felloe vault key 1" of salt and the BLAKE2b-256 of its content
  *   of an open slot      BLAKE2b-256 keyed "felloe vault open 1" of salt: whoever has the file opens it
  *
- * `boxes` holds the device's X25519 secrets (now, before, next; 32 bytes each, zeros: none) under a key derived from the
- * keyring key's first half; associated data: "felloe vault boxes 1" NUL, device.
+ * `boxes` holds the device's X25519 secrets (now, before, next; 32 bytes each, zeros: none) under a key derived from
+ * the keyring key's first half; associated data: "felloe vault boxes 1" NUL, device.
  *
  * Nothing here is of a thread; vault_open is slow by intent (Argon2id) and belongs on a pool's thread. */
 #ifndef FELLOE_DAEMON_VAULT_H
@@ -90,9 +90,9 @@ void vault_start(struct vault *vault, const struct device_id *device);
 enum felloe_code vault_add(struct vault *vault, const struct vault_secret *secret, const char *worker,
                            const uint8_t key[KEYRING_KEY_SIZE], bool restricted, const struct vault_cost *cost,
                            int64_t now_ms, struct felloe_error *error);
-/* Opens one of the slots of the secret's kind; `worker` NULL: whosever it is, tried one after the other. `opened`: which
- * it was (its index). FELLOE_DENIED: none opens (the message says so plainly); FELLOE_NOT_FOUND: there is no such slot;
- * FELLOE_FAILED: no memory. */
+/* Opens one of the slots of the secret's kind; `worker` NULL: whosever it is, tried one after the other. `opened`:
+ * which it was (its index). FELLOE_DENIED: none opens (the message says so plainly); FELLOE_NOT_FOUND: there is no such
+ * slot; FELLOE_FAILED: no memory. */
 enum felloe_code vault_open(const struct vault *vault, const struct vault_secret *secret, const char *worker,
                             uint8_t key[KEYRING_KEY_SIZE], uint32_t *opened, struct felloe_error *error);
 /* NULL: none. `worker` NULL: the first of that kind. */
@@ -141,7 +141,7 @@ enum felloe_code vault_way_secret(const char *text, struct vault_secret *out, st
 /* How a directory's identity gets its secrets. */
 struct vault_opening {
     const char *dir;
-    const char *way;                   /* of felloe.conf; empty: none where the vault has an open slot, else passphrase */
+    const char *way;                   /* of felloe.conf; empty: none where the vault has an open slot */
     const struct vault_secret *secret; /* NULL: none was given */
     const char *worker;                /* whose slot; NULL: whosever it is */
     int64_t now_ms;

@@ -217,13 +217,13 @@ enum felloe_code vault_open_directory(const struct vault_opening *opening, struc
         code = convert(opening, identity, error);
     if (code == FELLOE_OK && (code = vault_load(&vault, opening->dir, error)) == FELLOE_NOT_FOUND)
         code = felloe_fail(error, FELLOE_DAMAGED,
-                           "%s/vault is missing: it holds what opens this device's record. Put it back from a backup of "
-                           "the keys (felloe restore --keys)",
+                           "%s/vault is missing: it holds what opens this device's record. Put it back from a backup "
+                           "of the keys (felloe restore --keys)",
                            opening->dir);
     if (code == FELLOE_OK && !device_id_equal(&vault.device, &identity->device))
         code = felloe_fail(error, FELLOE_DAMAGED,
-                           "%s/vault is another device's. Put this one's back from a backup of the keys (felloe restore "
-                           "--keys)",
+                           "%s/vault is another device's. Put this one's back from a backup of the keys (felloe "
+                           "restore --keys)",
                            opening->dir);
     if (code == FELLOE_OK)
         code = find_secret(opening, &vault, &secret, error);
