@@ -105,6 +105,13 @@ bool fuzz_seed(unsigned number, struct buffer *out)
     bool missing = number > MSG_LAST; /* two more: with keys that the hub lacks, left out when there are none */
     if (missing)
         kind = number == MSG_LAST + 1 ? MSG_WELCOME : MSG_OFFERED;
+    if (number == MSG_LAST + 3) { /* and what a revoked laptop is told that hands over */
+        message = (struct message){.kind = MSG_REFUSED, .request = 9};
+        message.refused = (struct msg_refused){.reason = REFUSED_KEPT_ASIDE, .site = bytes_str("dale-east"),
+                                               .text = bytes_str("It is kept aside."), .held_seq = 5, .held_id = {{2}}};
+        message_encode(&message, out);
+        return true;
+    }
     if (number > MSG_LAST + 2)
         return false;
     memset(&message, 0, sizeof message);

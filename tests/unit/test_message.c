@@ -506,6 +506,10 @@ static void the_bytes_are_those_that_the_protocol_tells(void **state)
     must_be(MSG_KEYS, 4, VECTOR_KEYS);
     sample.refused = (struct msg_refused){.reason = REFUSED_BUSY, .text = bytes_str("Try again later.")};
     must_be(MSG_REFUSED, 5, VECTOR_REFUSED);
+    sample.refused = (struct msg_refused){
+        .reason = REFUSED_KEPT_ASIDE, .site = site, .text = bytes_str("Kept aside."), .held_seq = 2};
+    given_hex(VECTOR_ID_2, sample.refused.held_id.b, 32);
+    must_be(MSG_REFUSED, 5, VECTOR_KEPT_ASIDE);
     struct buffer marker = {0};
     struct event_id id;
     given_hex(VECTOR_ID_2, id.b, 32);

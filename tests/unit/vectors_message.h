@@ -47,6 +47,10 @@
 #define VECTOR_REKEYED "920f06"
 /* request 5; busy, about no site */
 #define VECTOR_REFUSED "950d0509a0b054727920616761696e206c617465722e"
+/* request 5; what was pushed is kept aside, the stream up to event 2 is there */
+#define VECTOR_KEPT_ASIDE \
+    "970d050ba964616c652d65617374ab4b6570742061736964652e02c420ad0f3cca970683e2404a37234353b239ab7c76" \
+    "436a9f4c9935ea29410ac7e951"
 /* the marker of event 2 in that FEED */
 #define VECTOR_MARKER "930102c420ad0f3cca970683e2404a37234353b239ab7c76436a9f4c9935ea29410ac7e951"
 
