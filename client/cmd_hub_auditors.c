@@ -37,11 +37,11 @@ static enum felloe_code tell(struct cli *cli, const struct felloe_answer *answer
     if (cli->json)
         return out_json(json_pack("{s:s}", "opened_by", by), &cli->error);
     if (by_passphrase(answer))
-        printf("%s the auditors' passphrase. Whoever forgets it reads no look any more: keep it written down, apart from "
-               "the hub\n", changed ? "From now on looks are opened by" : "Looks are opened by");
+        printf("%s the auditors' passphrase. Whoever forgets it reads no look any more: keep it written down, apart "
+               "from the hub\n", changed ? "From now on looks are opened by" : "Looks are opened by");
     else
-        printf("Looks are opened by %s, as the hub itself is: whoever runs it can read who looked at whom. A passphrase "
-               "of the auditors' own keeps that apart: felloe hub auditors --passphrase\n",
+        printf("Looks are opened by %s, as the hub itself is: whoever runs it can read who looked at whom. A "
+               "passphrase of the auditors' own keeps that apart: felloe hub auditors --passphrase\n",
                strcmp(by, "file") == 0 ? "the hub's key file" : "nothing more than the hub's own disk");
     return FELLOE_OK;
 }

@@ -124,8 +124,8 @@ static enum felloe_code read_whom(struct control_request *request, struct readin
     finder_release(&finder);
     if (code == FELLOE_NOT_FOUND)
         felloe_fail(&a->error, code,
-                    "%.*s is no worker's id, and nobody here is called so. (Of somebody whose record was erased give the "
-                    "whole id.)",
+                    "%.*s is no worker's id, and nobody here is called so. (Of somebody whose record was erased give "
+                    "the whole id.)",
                     (int)(whom.len < 60 ? whom.len : 60), (const char *)whom.data);
     return code;
 }

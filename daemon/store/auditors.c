@@ -36,8 +36,8 @@ enum felloe_code auditors_load(struct auditors *out, const char *dir, struct fel
     enum felloe_code code = file_read(dir, FILE_NAME, FILE_MAX, &in, error);
     if (code == FELLOE_OK && !auditors_read(out, buffer_bytes(&in)))
         code = felloe_fail(error, FELLOE_DAMAGED,
-                           "%s/" FILE_NAME " is damaged: what was looked at until now cannot be read without it. Put it "
-                           "back from a backup of the keys",
+                           "%s/" FILE_NAME " is damaged: what was looked at until now cannot be read without it. Put "
+                           "it back from a backup of the keys",
                            dir);
     buffer_release(&in);
     return code;

@@ -45,12 +45,12 @@ struct look_key {
 };
 void look_envelope_key(struct look_key *out);
 
-/* The fields of an audit.key. `once` is the secret half of a fresh pair, `nonce` fresh and random. False when one of the
- * public keys is none. */
+/* The fields of an audit.key. `once` is the secret half of a fresh pair, `nonce` fresh and random. False when one of
+ * the public keys is none. */
 bool look_key_put(struct buffer *out, const struct look_key *key, const struct box_public *auditors,
                   const struct box_secret *once, const uint8_t nonce[BOX_NONCE_SIZE]);
-/* False when the fields are malformed. `out` gets the names, and `auditors` whom it is for; `opened` whether it could be
- * opened with this secret (NULL: none at hand). */
+/* False when the fields are malformed. `out` gets the names, and `auditors` whom it is for; `opened` whether it could
+ * be opened with this secret (NULL: none at hand). */
 bool look_key_read(struct bytes fields, const struct box_secret *secret, struct look_key *out,
                    struct box_public *auditors, bool *opened);
 
