@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Preloaded into a daemon: what happens to the next write below FELLOE_WILL_DIR is what the file FELLOE_WILL says at
- * that moment: "full" (no room, ENOSPC, for as long as it says so), "kill" (the daemon is killed), "stop" (it is stopped,
- * once: the file goes). Without the file all is as ever. */
+ * that moment: "full" (no room, ENOSPC, for as long as it says so), "kill" (the daemon is killed), "stop" (it is
+ * stopped, once: the file goes). Without the file all is as ever. */
 #include "tests/preload/files.h"
 
 #include <errno.h>
