@@ -113,6 +113,7 @@ bool rekey_open(struct spoke_driver *s)
     if (code != FELLOE_OK && code != FELLOE_NOT_FOUND)
         report(LEVEL_WARNING, "%s; the keys in use are not concerned", error.message);
     r->there = code == FELLOE_OK;
+    r->other_hub = terms->renews && clock_wall_ms() >= terms->next_from_ms; /* unless one of the two clocks is wrong */
     r->timer = loop_timer_new(s->base.daemon->loop, connect_other, s);
     return r->timer != NULL && (identity->locked || driver_pairs(own, hubs, &s->hub_pairs));
 }
