@@ -443,7 +443,7 @@ static void the_next_event_has_seen_what_the_last_had(void **state)
     pair_end(&p);
 }
 
-struct told {
+struct told_stream {
     const struct given_log *g;
     unsigned count, own;
     uint64_t own_seq;
@@ -452,7 +452,7 @@ struct told {
 static bool tell_stream(void *context, const struct device_id *device, uint32_t incarnation,
                         const struct stream_head *head)
 {
-    struct told *told = context;
+    struct told_stream *told = context;
     told->count++;
     if (device_id_equal(device, &told->g->identity.device)) {
         assert_int_equal(incarnation, 1);
@@ -462,9 +462,9 @@ static bool tell_stream(void *context, const struct device_id *device, uint32_t 
     return true;
 }
 
-static struct told streams_of(struct given_log *g)
+static struct told_stream streams_of(struct given_log *g)
 {
-    struct told told = {.g = g};
+    struct told_stream told = {.g = g};
     struct log_reader *reader = reader_of(g);
     assert_true(log_streams(reader, bytes_str(SITE), tell_stream, &told));
     log_reader_end(reader);
@@ -479,7 +479,7 @@ static void the_stream_that_it_leaves_is_told_as_far_as_the_log_has_it(void **st
     record_notes(p.hub, 1);
     assert_int_equal(streams_of(p.spoke).own, 0);
     name_next(p.spoke, 2);
-    struct told told = streams_of(p.spoke);
+    struct told_stream told = streams_of(p.spoke);
     assert_int_equal(told.own, 1);
     assert_int_equal(told.own_seq, 5);
     catch_up_as(p.hub, p.spoke, 2);
