@@ -519,8 +519,8 @@ enum felloe_code config_write(const struct config *config, const char *dir, stru
         return felloe_fail(error, FELLOE_FAILED, "out of memory while writing the configuration");
     fprintf(out,
             "; Felloe's configuration of this directory. Check it with: felloed --dir DIR --check\n"
-            "; After a change, kill -HUP the daemon (log, lock_after, site, ticket_hours, lease_hours, administrators,\n"
-            "; users) or start it again (the rest).\n\n"
+            "; After a change, kill -HUP the daemon (log, lock_after, site, ticket_hours, lease_hours,\n"
+            "; administrators, users) or start it again (the rest).\n\n"
             "[felloe]\n"
             "; What this directory is: hub or spoke. Decided when it was made.\n"
             "role = %s\n\n"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A hostile load on a hub's door: HALF connections that are opened and not finished (silent, half a greeting, a
  * handshake that stops after HELLO), and are opened again as soon as they are hung up on; and RATE whole handshakes a
- * second with keys that nobody let in. For SECONDS.
+ * second with keys that nobody let in. For SECONDS from when all are open, or until SIGTERM.
  *
  *   hostile TICKET HALF RATE SECONDS    the ticket tells the hub's address and key; its own key is not used */
 #include <arpa/inet.h>
@@ -30,6 +30,13 @@ static struct counts {
 } *counts; /* of all processes */
 
 static struct sockaddr_in hub;
+static volatile sig_atomic_t over;
+
+static void end(int signal_number)
+{
+    (void)signal_number;
+    over = 1;
+}
 
 static uint64_t now_ns(void)
 {
@@ -88,12 +95,17 @@ static bool has_left(int fd)
     return n == 0 || (n < 0 && errno != EAGAIN);
 }
 
-static void half_open(size_t count, uint64_t until)
+static struct pollfd *half_open(size_t count)
 {
     struct pollfd *all = calloc(count, sizeof *all);
     for (size_t i = 0; all != NULL && i < count; i++)
         all[i] = (struct pollfd){.fd = come(i), .events = POLLIN};
-    while (all != NULL && now_ns() < until) {
+    return all;
+}
+
+static void keep_half_open(struct pollfd *all, size_t count, uint64_t until)
+{
+    while (now_ns() < until && !over) {
         (void)poll(all, count, 50);
         for (size_t i = 0; i < count; i++) {
             if (all[i].fd >= 0 && (all[i].revents == 0 || !has_left(all[i].fd)))
@@ -105,7 +117,6 @@ static void half_open(size_t count, uint64_t until)
             all[i].fd = come(i);
         }
     }
-    free(all);
 }
 
 /* ---- keys that nobody let in ---- */
@@ -119,7 +130,7 @@ static void knock(const char *ticket, unsigned which, uint64_t rate, uint64_t fr
     for (uint64_t due = from + every * which / KNOCKERS; due < until; due += every) {
         struct curve c;
         const uint64_t now = now_ns();
-        if (now >= until)
+        if (now >= until || over)
             break;
         if (now < due)
             (void)poll(NULL, 0, (int)((due - now) / 1000000u));
@@ -141,22 +152,31 @@ int main(int argc, char **argv)
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM, end);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
     counts = mmap(NULL, sizeof *counts, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (counts == MAP_FAILED)
+    const size_t half = strtoul(argv[2], NULL, 10);
+    struct pollfd *all = counts != MAP_FAILED ? half_open(half) : NULL;
+    if (all == NULL)
         return 1;
     const uint64_t rate = strtoull(argv[3], NULL, 10), from = now_ns();
     const uint64_t until = from + strtoull(argv[4], NULL, 10) * 1000000000u;
     for (unsigned i = 0; i < KNOCKERS; i++) {
         knockers[i] = fork();
-        if (knockers[i] == 0)
+        if (knockers[i] == 0) {
+            close_range(3, ~0u, 0);
             knock(argv[1], i, rate > 0 ? rate : 1, from, until);
+        }
     }
-    half_open(strtoul(argv[2], NULL, 10), until);
+    keep_half_open(all, half, until);
+    free(all);
     bool fine = true;
+    for (unsigned i = 0; i < KNOCKERS; i++)
+        if (knockers[i] > 0)
+            kill(knockers[i], SIGTERM);
     for (unsigned i = 0; i < KNOCKERS; i++) {
         int status = 0;
         fine &= knockers[i] > 0 && waitpid(knockers[i], &status, 0) > 0 && status == 0;
