@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "daemon/report.h"
+#include "proto/event/look.h"
 
 void tell_json_text(FILE *out, const char *text)
 {
@@ -183,7 +184,8 @@ static void tell_repaired_log(const struct repair_outcome *done)
     const bool hub = done->role == ROLE_HUB;
     printf("The log was made anew, because %s.\n", done->log_damage); /* whoever found it says that it is damage */
     for (size_t i = 0; i < done->log.site_count; i++)
-        tell_repaired_site(&done->log.sites[i], hub);
+        if (!site_is_audit(bytes_str(done->log.sites[i].site))) /* looks are no entries; they are kept all the same */
+            tell_repaired_site(&done->log.sites[i], hub);
     if (hub)
         puts("Laptops bring the rest as they connect, and the hub goes on in the next epoch. Tickets that were not\n"
              "used have to be made again.");
