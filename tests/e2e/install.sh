@@ -6,9 +6,9 @@
 cd "$root" || exit 1
 grep -q -- -fsanitize "$B/.flags" && skip "what is installed is not built with sanitizers" && finish
 
-prefix=/usr
+usr=/usr
 # What the tests run is installed as it is: linking it again would take it from under the other tests.
-check "make install" make -s --no-print-directory install B="$B" DESTDIR="$work/root" PREFIX="$prefix" \
+check "make install" make -s --no-print-directory install B="$B" DESTDIR="$work/root" PREFIX="$usr" \
     -o "$B/felloed" -o "$B/felloe" -o "$B/libfelloe.a" -o "$B/libfelloe.so"
 for f in bin/felloed bin/felloe lib/libfelloe.a lib/libfelloe.so include/felloe/client.h include/felloe/error.h \
     lib/pkgconfig/felloe.pc lib/systemd/system/felloed-hub.service lib/systemd/system/felloed.service \
@@ -16,7 +16,7 @@ for f in bin/felloed bin/felloe lib/libfelloe.a lib/libfelloe.so include/felloe/
     check "/usr/$f is there" test -s "$work/root/usr/$f"
 done
 check_equal "the units start what was installed" 3 \
-    "$(find "$work/root/usr/lib/systemd" -name '*.service' -exec cat {} + | grep -c "^ExecStart=$prefix/bin/felloed --dir ")"
+    "$(find "$work/root/usr/lib/systemd" -name '*.service' -exec cat {} + | grep -c "^ExecStart=$usr/bin/felloed --dir ")"
 check "and nothing in them is left to fill in" not grep -rq '@[A-Z]*@' "$work/root/usr/lib/systemd"
 check "the installed client runs" "$work/root/usr/bin/felloe" help
 check "the installed daemon runs" "$work/root/usr/bin/felloed" --help
