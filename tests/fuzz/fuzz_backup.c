@@ -14,6 +14,8 @@ bool fuzz_seed(unsigned number, struct buffer *out)
         return false;
     if (head.keys) {
         head.identity = bytes_str("an identity's bytes");
+        if (number == 3)
+            head.vault = bytes_str("a vault's");
         head.configuration = bytes_str("role = hub\n");
     }
     backup_put_head(out, &head);
@@ -25,7 +27,8 @@ static bool same(const struct backup_head *a, const struct backup_head *b)
     return a->keys == b->keys && a->hub == b->hub && device_id_equal(&a->device, &b->device) &&
            strcmp(a->name, b->name) == 0 && a->made_ms == b->made_ms && a->epoch == b->epoch &&
            a->incarnation == b->incarnation &&
-           (!a->keys || (bytes_equal(a->identity, b->identity) && bytes_equal(a->configuration, b->configuration)));
+           (!a->keys || (bytes_equal(a->identity, b->identity) && bytes_equal(a->vault, b->vault) &&
+                         bytes_equal(a->configuration, b->configuration)));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -10,6 +10,7 @@ static struct backup_head given_head(bool keys)
                                .made_ms = 1767312000000, .epoch = 2, .incarnation = 2};
     if (keys) {
         head.identity = bytes_str("who it is");
+        head.vault = bytes_str("what opens it");
         head.configuration = bytes_str("role = hub\n");
     }
     return head;
@@ -18,9 +19,12 @@ static struct backup_head given_head(bool keys)
 static void a_head_is_read_as_it_was_written(void **state)
 {
     (void)state;
-    for (int keys = 0; keys < 2; keys++) {
+    for (int i = 0; i < 3; i++) {
+        const int keys = i > 0;
         struct backup_head head = given_head(keys), got;
         struct buffer b = {0};
+        if (i == 2) /* one of before there was a vault */
+            head.vault = (struct bytes){0};
         backup_put_head(&b, &head);
         assert_false(b.failed);
         assert_memory_equal(b.data, "felloe backup 1\n", 16);
@@ -34,6 +38,7 @@ static void a_head_is_read_as_it_was_written(void **state)
         assert_int_equal(got.epoch, 2);
         assert_int_equal(got.incarnation, 2);
         assert_true(bytes_equal(got.identity, head.identity));
+        assert_true(bytes_equal(got.vault, head.vault));
         assert_true(bytes_equal(got.configuration, head.configuration));
         buffer_release(&b);
     }

@@ -154,6 +154,7 @@ static void each_problem_is_named_with_its_line(void **state)
         {"[felloe]\nrole = spoke\n[spoke]\nhub = tcp://h:1\npull_wait = 99\n", "line 5: pull_wait is to be"},
         {"[felloe]\nrole = spoke\n[spoke]\nhub = tcp://h:1\nproxy = here\n", "line 5: proxy"},
         {"[felloe]\nrole = spoke\nsocket = here\n[spoke]\nhub = tcp://h:1\n", "line 3: socket"},
+        {"[felloe]\nrole = spoke\nunlock = a stick\n[spoke]\nhub = tcp://h:1\n", "line 3: unlock"},
         {"[felloe]\nrole = spoke\nlog = loud\n[spoke]\nhub = tcp://h:1\n", "line 3: log is"},
         {"[felloe]\nrole = spoke\nwhat is this\n[spoke]\nhub = tcp://h:1\n", "line 3: neither a setting"},
         {"[felloe]\nrole = hub\n[hub]\nlisten = tcp://1.2.3.4:5\nsite = High Peak\n", "line 5: a site's name"},
