@@ -67,6 +67,15 @@ start amy && check "then it is opened as before" asked amy unlock
 check "and shows the person, whose key the hub gives again" wait_until 20 at amy show Jo
 stop amy
 
+# ---- a second worker ----
+bens='staple of the other one'
+start amy && asked amy unlock >/dev/null
+check "ben is given a passphrase of his own" \
+    at amy passphrase add ben --passphrase-fd 3 3< <(printf '%s\n' "$amys" "$bens")
+stop amy
+check_exit 8 "with his the keys are not repaired: amy's would be lost" at amy repair --passphrase-fd 3 3<<<"$bens"
+check "it says whose it takes" grep -q "own worker, amy" "$work/check.err"
+
 # ---- restore, in an empty directory ----
 restore=(restore "$work/log.backup" --keys "$work/keys.backup")
 check_exit 14 "a backup of the keys is shut" at again "${restore[@]}"
