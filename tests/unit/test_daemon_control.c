@@ -468,6 +468,14 @@ static void a_hub_invites_and_revokes(void **state)
     assert_int_equal(devices.code, FELLOE_OK);
     assert_int_equal(devices.count, 0);
     reply_release(&devices);
+    devices = client_ask(&client, CONTROL_HUB_QUARANTINE, NULL);
+    assert_int_equal(devices.code, FELLOE_OK);
+    assert_int_equal(devices.count, 0);
+    reply_release(&devices);
+    expect_error(client_ask(&client, CONTROL_HUB_QUARANTINE, (const char *[]){"device", "abcdef", NULL}),
+                 FELLOE_NOT_FOUND, "abcdef");
+    expect_error(client_ask(&client, CONTROL_HUB_QUARANTINE, (const char *[]){"do", "accept", NULL}), FELLOE_USAGE,
+                 "which device");
     client_end(&client);
     laptop_end(d);
 }
