@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes the vault's file, and recovery codes as they are typed. A hash at the file's end keeps damage out; the target
- * puts the right one there, so that what is before it is read whatever it is. What is accepted is saved, and read again to
- * the same; opening it asks for no more memory or time than a passphrase may take. */
+ * puts the right one there, so that what is before it is read whatever it is. What is accepted is saved, and read again
+ * to the same. */
 #include "tests/fuzz/fuzz_dir.h"
 
 #include <sodium.h>
@@ -29,7 +29,8 @@ bool fuzz_seed(unsigned number, struct buffer *out)
                 vault_secret_open(&secret);
             else if (i == 2)
                 MUST(vault_secret_passphrase(&secret, bytes_str("correct horse"), NULL) == FELLOE_OK);
-            MUST(vault_add(vault, &secret, "amy", identity->keyring_key, true, &vault_cost_least, 1, NULL) == FELLOE_OK);
+            MUST(vault_add(vault, &secret, "amy", identity->keyring_key, true, &vault_cost_least, 1, NULL) ==
+                 FELLOE_OK);
         }
         vault_seal_boxes(vault, identity);
         MUST(vault_save(vault, fuzz_dir(), NULL) == FELLOE_OK);
