@@ -315,7 +315,7 @@ void log_mirror_device(struct event_log *log, const struct log_job *job);
 enum felloe_code log_mirror_devices(struct event_log *log, struct store_txn *txn, struct felloe_error *error);
 /* A row of the origins table: event id, whether about a person, person. */
 #define ORIGIN_ROW (32 + 1 + 16)
-/* Is an own event to tell of the site's log (log_told.c)? It then counts as told, should the transaction be committed. */
+/* Is an own event to tell of the site's log (log_told.c)? It then counts as told, if the transaction is committed. */
 bool log_tell_head(struct event_log *log, uint32_t site, struct log_head *out);
 void log_keep_origin(struct event_log *log, const struct event_body *body, const struct event_id *id);
 

@@ -48,13 +48,14 @@ size_t projector_take_shared(struct projector *projector, struct person_id out[P
 /* Takes out of the views all that is kept of a person whose key was put away, but for where the log has their events.
  * Cheap: it is done on the projector's thread. */
 void projector_forget(struct projector *projector, const struct person_id *person);
-/* Other laptops that hold another record were named to people by a verification: status need not tell of those any
- * more. Cheap: it is done on the projector's thread. */
+/* Other laptops that hold another record were named to people by a verification: status tells of those no more. Cheap:
+ * it is done on the projector's thread. */
 void projector_verified(struct projector *projector);
 /* Keys that were met and are not in the keyring, to be asked of the hub; up to `max`. */
 size_t projector_missing_keys(struct projector *projector, struct bytes site, struct key_id *out, size_t max);
 
-/* The hub said that in this site these are for others: they are not missing there, until a new connection forgets it. */
+/* The hub said that in this site these are for others: they are not missing there, until a new connection forgets it.
+ */
 void projector_deny_keys(struct projector *projector, struct bytes site, const struct key_id *ids, size_t count);
 void projector_deny_nothing(struct projector *projector);
 bool projector_denies(struct projector *projector, struct bytes site, const struct key_id *id);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A laptop that was let in and writes what is well-formed, chained and signed by itself, and not so: what it says to be,
- * what only the hub writes, keys that are not its own, another log than there is, sites that are not its own. (Messages
- * that are wrong in themselves: liar.c.) The hub keeps each device's events; nobody is to believe these.
+/* A laptop that was let in and writes what is well-formed, chained and signed by itself, and not so: what it says to
+ * be, what only the hub writes, keys that are not its own, another log than there is, sites that are not its own.
+ * (Messages that are wrong in themselves: liar.c.) The hub keeps each device's events; nobody is to believe these.
  *
  *   impostor TICKET DEVICE PERSON ELSEWHERE    an honest laptop's id and a person's of the same site, in hex; a site
  *                                              that it is not let into

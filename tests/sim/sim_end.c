@@ -83,7 +83,7 @@ static void check_head(struct sim *sim, uint32_t node, const struct disk_site *s
                  event->sealed->index, at.epoch, (ull)at.n, (ull)event->head.at.n);
 }
 
-/* Whatever was put back, copied or lost: nobody who tells the truth is taken for somebody who was told another story. */
+/* Whatever was put back, copied or lost: nobody who tells the truth is taken for one who was told another story. */
 static void check_one_story(struct sim *sim, uint32_t node, const struct disk *disk)
 {
     for (uint32_t s = 0; s < disk->site_count; s++)
