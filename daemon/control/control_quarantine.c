@@ -368,12 +368,15 @@ static void settled(struct quarantine *q, bool taken)
     struct control_request *request = q->request;
     struct happened_aside what = {.entries = q->settled, .left = left_of(q), .taken = taken,
                                   .at = {clock_wall_ms(), clock_steady_ms()}};
+    struct happened_from whole;
     char device[33];
     hex_encode(bytes_of(q->device.device.b, sizeof q->device.device.b), device);
-    snprintf(what.label, sizeof what.label, "%.*s", HAPPENED_LABEL_MAX, q->device.label);
+    happened_label(&whole, q->device.label); /* cut to whole characters */
+    memcpy(what.label, whole.label, sizeof what.label);
     snprintf(what.worker, sizeof what.worker, "%s", q->device.worker);
     report(LEVEL_WARNING, "quarantine: %llu entries of device %.8s were %s by user %lld%s%s",
-           (unsigned long long)q->settled, device, taken ? "taken in" : "discarded", (long long)request->uid, taken ? "" : ": ", q->why);
+           (unsigned long long)q->settled, device, taken ? "taken in" : "discarded", (long long)request->uid,
+           taken ? "" : ": ", q->why);
     if (q->settled > 0)
         happened_aside_settled(&request->daemon->happened, &what);
     size_t begin = control_frame_begin(&request->out);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A laptop that was revoked gets nothing and shares nothing; but what is on it and was not shared may be handed over:
- * the hub keeps it aside, to be looked at. Per site: the hub is asked how far it has this stream; its answer is compared
- * with the own event at that place; then all that no receipt came for is pushed, and after that what a receipt did come
- * for and the hub has not, since it was put back. One PUSH at a time over all sites. None of this is sharing: no receipt
- * comes, and nothing is called shared. */
+ * the hub keeps it aside, to be looked at. Per site: the hub is asked how far it has this stream; its answer is
+ * compared with the own event at that place; then all that no receipt came for is pushed, and after that what a receipt
+ * did come for and the hub has not, since it was put back. One PUSH at a time over all sites. None of this is sharing:
+ * no receipt comes, and nothing is called shared. */
 #include "proto/sync/sync_spoke_internal.h"
 
 #define HAND_BYTES_MAX WINDOW_START /* HELLO goes on beside it, also on a thin link */
@@ -66,9 +66,10 @@ static void tell(struct spoke *s)
     s->handed_told = count;
     spoke_notice_clear(s, NULL);
     spoke_notice(s, NULL, NOTICE_REFUSED,
-                 "This laptop was revoked at the hub. %llu %s handed over, and kept aside there to be looked at. What is "
-                 "on it stays; ask who looks after the hub.",
-                 (unsigned long long)count, count == 1 ? "entry that it had not shared was" : "entries not shared were");
+                 "This laptop was revoked at the hub. %llu %s handed over, and kept aside there to be looked at. What "
+                 "is on it stays; ask who looks after the hub.",
+                 (unsigned long long)count,
+                 count == 1 ? "entry that it had not shared was" : "entries not shared were");
 }
 
 /* ---- how far the hub is ---- */
