@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Forgetting: what is freed is wiped first. glibc would do it by itself (M_PERTURB), but not for the small pieces that a
- * thread keeps at hand, which are the most; so this program has a free and a realloc of its own before glibc's. */
+/* Forgetting: what is freed is wiped first. glibc would do it by itself (M_PERTURB), but not for the small pieces that
+ * a thread keeps at hand, which are the most; so this program has a free and a realloc of its own before glibc's. */
 #include "client/forget.h"
 
 #include <malloc.h>

@@ -115,7 +115,7 @@ static void test_what_is_no_passphrase(void **state)
     memset(long_line, 'x', sizeof long_line);
     long_line[SECRET_MAX + 1] = '\n';
     long_line[SECRET_MAX + 2] = '\0';
-    static const char *const wrong[] = {"\n", "", "sev\xff" "en herons\n"};
+    static const char *const wrong[] = {"\n", "", "seven herons \xff\n"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         given_lines(&a, wrong[i]);
         assert_int_not_equal(secret_ask(&a.cli, "?", &secret), FELLOE_OK);
