@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Preloaded into a program under test: what its memory holds, as a core file would, goes into the file FELLOE_IMAGE; when
- * it gets SIGUSR2, and with FELLOE_IMAGE_AT_EXIT when it ends. Works without any privilege, where a debugger may not. */
+/* Preloaded into a program under test: what its memory holds, as a core file would, goes into the file FELLOE_IMAGE,
+ * when it gets SIGUSR2, and with FELLOE_IMAGE_AT_EXIT when it ends. Needs no privilege, which a debugger might. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -47,7 +47,7 @@ static void write_all(int fd, const char *data, unsigned long size)
     }
 }
 
-/* Neither what is mapped from files that others can read too (they are looked through as files), nor what this writes. */
+/* Neither what is mapped from files (they are looked through as files), nor what this writes. */
 static bool is_wanted(const char *mode, const char *line)
 {
     bool file = strchr(line, '/') != NULL;
