@@ -50,7 +50,7 @@ struct net_guard {
     uint64_t gone; /* what those held that are no more */
     uint64_t most; /* since memory was last given back */
     uint64_t swept_ms;
-    char cut[160]; /* who was cut off last, to be told on the loop's thread */
+    char cut[192]; /* who was cut off last, to be told on the loop's thread */
 };
 
 /* ZeroMQ's I/O thread and the loop's. */
