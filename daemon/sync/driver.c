@@ -227,7 +227,7 @@ bool driver_pairs(const struct box_secret *const own[3], const struct box_public
     out->count = 0;
     for (size_t i = 0; i < 3; i++)
         for (size_t j = 0; j < 3; j++) {
-            bool there = !sodium_is_zero(own[i]->b, sizeof own[i]->b) && !sodium_is_zero(theirs[j]->b, sizeof theirs[j]->b);
+            bool there = !sodium_is_zero(own[i]->b, BOX_KEY_SIZE) && !sodium_is_zero(theirs[j]->b, BOX_KEY_SIZE);
             if (there && box_shared_of(&out->at[out->count], theirs[j], own[i]))
                 out->count++;
             else if (i + j == 0)

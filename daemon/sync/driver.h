@@ -42,8 +42,8 @@ void driver_site_status(struct driver *driver, struct bytes site, struct site_li
 /* Last heard and waiting of a device (hub: from itself; spoke: from the last WELCOME). False when unknown. */
 bool driver_device_heard(struct driver *driver, const struct device_id *device, struct device_heard *out);
 
-/* A laptop's own keys change (felloe rekey). False: they could not be kept, and nothing is different. Otherwise the hub
- * is asked now or as soon as it is there, and the daemon begins again with the new ones. */
+/* A laptop's own keys change (felloe rekey). False: they could not be kept, and nothing is different. Otherwise the
+ * hub is asked now or as soon as it is there, and the daemon begins again with the new ones. */
 #define REKEY_TEXT_MAX 200
 enum rekey_state { REKEY_NONE, REKEY_PENDING, REKEY_DONE };
 bool driver_rekey_begin(struct driver *driver, struct felloe_error *error);
