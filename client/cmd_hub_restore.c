@@ -43,8 +43,8 @@ static enum felloe_code run(struct cli *cli)
 #define MORE_COMMON \
     "The daemon must not run. The backup is checked before anything is touched. The log that is here is not deleted\n" \
     "but moved aside, to DIR/log.before-restore-N. Keys that are here stay, and what was erased stays erased.\n" \
-    "Interrupted at any point, the same command again finishes it. Where a passphrase opens the record, it is asked for;\n" \
-    "with an empty DIR say so (--passphrase): it is the one that was in use when the keys were backed up.\n"
+    "Interrupted at any point, the same command again finishes it. Where a passphrase opens the record, it is asked\n" \
+    "for; with an empty DIR say so (--passphrase): it is the one that was in use when the keys were backed up.\n"
 
 const struct verb verb_hub_restore = {
     "hub restore", GROUP_SETUP, "[FILE] [--keys KEYFILE]", "put a hub back to a backup; its laptops bring the rest",

@@ -13,8 +13,8 @@ struct reading {
     struct scope scope;
     bool locked; /* of the log alone */
 };
-/* For the request's "site", or all. Ends itself when it fails. While the laptop is locked it does (FELLOE_LOCKED): there
- * are no views then, and reading_begin_log reads what the log says alone. */
+/* For the request's "site", or all. Ends itself when it fails. While the laptop is locked it does (FELLOE_LOCKED):
+ * there are no views then, and reading_begin_log reads what the log says alone. */
 enum felloe_code reading_begin(struct reading *reading, struct daemon *daemon, struct bytes site,
                                struct felloe_error *error);
 enum felloe_code reading_begin_log(struct reading *reading, struct daemon *daemon, struct felloe_error *error);

@@ -55,8 +55,8 @@ bool driver_pin_hub(struct driver *driver, const uint8_t curve[32], struct fello
 void driver_ticket_added(struct driver *driver, const struct ticket_record *ticket);
 void driver_device_changed(struct driver *driver, const struct device_record *device);
 void driver_site_added(struct driver *driver, struct bytes site);
-/* The keys that this revoked device handed over for a site, opened, without those that it may not bring; malloc'd, to be
- * wiped. NULL: none. */
+/* The keys that this revoked device handed over for a site, opened, without those that it may not bring; malloc'd, to
+ * be wiped. NULL: none. */
 struct key_record *driver_aside_keys(struct driver *driver, const struct device_id *device, const char *site,
                                      size_t *count);
 /* What was in quarantine has been taken in (LOG_TAKE_ASIDE done). */

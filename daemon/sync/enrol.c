@@ -287,7 +287,8 @@ static void tell_used_again(const struct enrolment *e, const struct device_recor
         return;
     hex_encode(bytes_of(e->device.device.b, sizeof e->device.device.b), device);
     report(LEVEL_WARNING,
-           "a ticket was used a second time, by a laptop called “%s” (device %.8s), and refused; it had let in “%s” of %s",
+           "a ticket was used a second time, by a laptop called “%s” (device %.8s), and refused; it had let in “%s” "
+           "of %s",
            again.label, device, again.used_by.label, again.used_by.worker);
 }
 
