@@ -59,6 +59,6 @@ static enum felloe_code run(struct cli *cli)
 const struct verb verb_hub_init = {
     "hub init", GROUP_SETUP, "--name NAME --listen tcp://ADDRESS:PORT --site SITE… --unlock WAY",
     "make a hub of the directory",
-    "Then start it: felloed --dir DIR. Its settings are in DIR/felloe.conf. A hub has to start by itself: so its record\n"
-    "is opened by a key file (head -c 32 /dev/urandom > PATH; keep a second one elsewhere), by a credential that systemd\n"
-    "keeps, or by nothing: then whoever has the disk can read it.", options, 0, 0, run};
+    "Then start it: felloed --dir DIR. Its settings are in DIR/felloe.conf. A hub has to start by itself: so its\n"
+    "record is opened by a key file (head -c 32 /dev/urandom > PATH; keep a second one elsewhere), by a credential\n"
+    "that systemd keeps, or by nothing: then whoever has the disk can read it.", options, 0, 0, run};

@@ -38,6 +38,6 @@ const struct verb verb_join = {"join", GROUP_SETUP, "TICKET", "make a laptop of 
                                "Then start it: felloed --dir DIR. A ticket is good for one laptop, once. - reads it\n"
                                "from standard input, where no other user of the machine sees it.\n\n"
                                "A passphrase for the record is asked for, and a recovery code is shown, once: write\n"
-                               "it down. --unlock says what else opens it: a key file (on a stick, say), a credential of\n"
-                               "systemd, or none: then whoever has the disk can read it.", options, 1, 1,
+                               "it down. --unlock says what else opens it: a key file (on a stick, say), a credential\n"
+                               "of systemd, or none: then whoever has the disk can read it.", options, 1, 1,
                                run};

@@ -60,7 +60,8 @@
                                    {total, sealed (what the secret does not open)} */ \
     V(HUB_AUDITORS, "hub.auditors") /* passphrase (the present one), new (another) or like_hub (opened like the hub).
                                    END {opened_by: nothing | passphrase | file, key} */ \
-    V(REKEY, "rekey")           /* ticket: pins the hub's key instead. END {state (done, asked, pinned), reachable, words} */ \
+    V(REKEY, "rekey")           /* ticket: pins the hub's key instead. END {state (done, asked, pinned), reachable,
+                                   words} */ \
     V(HUB_REKEY, "hub.rekey")   /* seconds (from now), cancel. END {from (ms or nil)} */ \
     V(HUB_INVITE, "hub.invite") /* sites* (array), worker*, name, role, agency, seconds. END {ticket, expires} */ \
     V(HUB_DEVICES, "hub.devices") /* DATA maps. END {} */ \

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A laptop's keys change, or the hub's: which keys the connection is made with, and what is asked and kept.
  *
- * Own keys: made and kept (D/rekey, vault) --> REKEY, with each WELCOME until --> REKEYED --> the identity has them, and
- * the daemon begins again with them. When the hub refuses the keys of the connection, the others of D/rekey are tried:
- * an answer was lost, or the hub was put back. With the old ones let in, REKEY again.
+ * Own keys: made and kept (D/rekey, vault) --> REKEY, with each WELCOME until --> REKEYED --> the identity has them,
+ * and the daemon begins again with them. When the hub refuses the keys of the connection, the others of D/rekey are
+ * tried: an answer was lost, or the hub was put back. With the old ones let in, REKEY again.
  *
  * The hub's: told by its terms, with the moment. When what answers does not hold the key that is tried, the other is.
  * Whichever key a WELCOME came over is the hub's from then on. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys that are known to be for others in a site: the hub said so when they were asked for there. (A person who left one
- * team may be with another of this laptop's: what is denied in the one is had in the other.) Events that they seal wait
- * all the same, for a key that may come, and are not counted as lacking anything. Safe to use from any thread. */
+/* Keys that are known to be for others in a site: the hub said so when they were asked for there. (A person who left
+ * one team may be with another of this laptop's: what is denied in the one is had in the other.) Events that they seal
+ * wait all the same, for a key that may come, and are not counted as lacking anything. Safe to use from any thread. */
 #ifndef FELLOE_DAEMON_DENIED_H
 #define FELLOE_DAEMON_DENIED_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* People who were erased at the hub (person.erased in commons): destroying their keys here, taking out of the views what
- * is kept of them, and keeping who it was, when, and on which basis.
+/* People who were erased at the hub (person.erased in commons): destroying their keys here, taking out of the views
+ * what is kept of them, and keeping who it was, when, and on which basis.
  *
  *   at the start   the log is gone through for erasures, and their keys are destroyed before anything is opened with
  *                  them: a keyring that was put back from a backup loses them again at once
@@ -26,7 +26,7 @@ struct erased_list {
 };
 void erased_clear(struct erased_list *list);
 void erased_release(struct erased_list *list);
-/* Notes the body if it is an erasure; whoever asks has seen that the hub wrote it, in commons. False: memory ran out. */
+/* Notes the body if it is an erasure; whoever asks has seen that the hub wrote it, in commons. False: no memory. */
 bool erased_note(struct erased_list *list, const struct event_body *body);
 
 /* Destroys the keys, and within the transaction takes all of the people out of every site's views and enters them in

@@ -257,8 +257,8 @@ static enum felloe_code tell_erased(const struct views_erased *erased, struct fe
     if (localtime_r(&seconds, &tm))
         strftime(day, sizeof day, "%e %b %Y, %H:%M", &tm);
     return felloe_fail(error, FELLOE_NOT_FOUND,
-                       "The record of person %.8s was erased at the hub on %s. Basis: %s. Nothing of it can be read any "
-                       "more.",
+                       "The record of person %.8s was erased at the hub on %s. Basis: %s. Nothing of it can be read "
+                       "any more.",
                        id, day + (day[0] == ' '), erased->basis);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* person.erased: what the hub writes into the site that every device is in, when it erases a person. It names the
- * person, on which basis it was done, and those of their restricted keys that the hub knew of: whoever folds it destroys
- * the person's own key and these, and takes out all that was made of what they seal. */
+ * person, on which basis it was done, and those of their restricted keys that the hub knew of: whoever folds it
+ * destroys the person's own key and these, and takes out all that was made of what they seal. */
 #ifndef FELLOE_PROTO_ERASURE_H
 #define FELLOE_PROTO_ERASURE_H
 

@@ -17,8 +17,8 @@ enum sharing_place {
     SHARING_BACK   /* they did, and came back, or were shared back by who did not know */
 };
 /* Written in this site, a sharing that `moves` takes the person away from there; one to this site, written in another,
- * brings them back, unless the team that they move from knew of it. With SHARING_LEFT, *moved is the sharing that says so, the
- * latest of several. */
+ * brings them back, unless the team that they move from knew of it. With SHARING_LEFT, *moved is the sharing that says
+ * so, the latest of several. */
 enum sharing_place sharing_place(const struct document *document, struct bytes site, const struct item **moved);
 /* The same, of the site with this tag. */
 enum sharing_place sharing_place_of(const struct document *document, uint32_t site, const struct item **moved);

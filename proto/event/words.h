@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hashes as five plain words, for two people to compare by voice: of a laptop's keys when it joins, of a site's log when
- * two laptops want to know whether they have the same. 40 bits: whoever wants other keys to have the same words has a
- * few minutes for 2^40 tries, and no second one. */
+/* Hashes as five plain words, for two people to compare by voice: of a laptop's keys when it joins, of a site's log
+ * when two laptops want to know whether they have the same. 40 bits: whoever wants other keys to have the same words
+ * has a few minutes for 2^40 tries, and no second one. */
 #ifndef FELLOE_PROTO_WORDS_H
 #define FELLOE_PROTO_WORDS_H
 

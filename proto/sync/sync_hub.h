@@ -84,7 +84,7 @@ struct hub_input {
     struct log_head head;        /* HUB_GREW, HUB_RANGE: after its last entry; HUB_OFFER_KEPT */
     struct position at;          /* HUB_KEPT: first event's position; HUB_RANGE: first entry's */
     uint32_t count, key_count;   /* HUB_RANGE: body is in FEED's layout */
-    bool full;                   /* HUB_KEPT of a HUB_KEEP_ASIDE, with ok: nothing was kept, for want of room in quarantine */
+    bool full;                   /* HUB_KEPT of a HUB_KEEP_ASIDE, with ok: nothing was kept, for want of room */
     struct stream_head aside;    /* … how far the quarantine has the stream now, if that has changed; else seq 0 */
     const struct key_id *missing; /* HUB_KEPT, HUB_OFFER_KEPT: missing_count keys of these events that the hub lacks */
     uint32_t missing_count;

@@ -26,8 +26,8 @@ struct recording {
     atomic_uint_fast64_t saved;
 };
 
-#define WORDS "Met at the library. Talked about the tenancy, the letter from the landlord and what to answer; they want " \
-              "to write it themselves and read it out on Thursday. Sleeping better. Going on with the walking group."
+#define WORDS "Met at the library. Talked about the tenancy, the letter from the landlord and what to answer; they " \
+              "want to write it themselves and read it out on Thursday. Sleeping better. Goes on with the walks."
 
 static void introduce(struct felloe_client *client, char person[33])
 {

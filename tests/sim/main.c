@@ -15,8 +15,8 @@
 #include "tests/sim/sim.h"
 
 struct totals {
-    uint64_t seeds, steps, frames, events, crashes, set_backs, held_back, restores, refilled, proofs, forks, again, aside,
-        excluded;
+    uint64_t seeds, steps, frames, events, crashes, set_backs, held_back, restores, refilled, proofs, forks, again,
+        aside, excluded;
     uint64_t longest_ms, longest_seed;
 };
 
@@ -112,10 +112,11 @@ int main(int argc, char **argv)
     double seconds = (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
     (void)printf("%" PRIu64 " hubs set back or lost (%" PRIu64 " learned it by themselves), %" PRIu64
                  " entries brought back to them; %" PRIu64 " laptops went on as another incarnation, %" PRIu64
-                 " events written again; %" PRIu64 " handed over by revoked ones\n%" PRIu64 " laptops set back, copied or without their log; %" PRIu64
+                 " events written again; %" PRIu64 " handed over by revoked ones\n%" PRIu64
+                 " laptops set back, copied or without their log; %" PRIu64
                  " faults held back and %" PRIu64 " worlds ended, which would be told and not healed\n",
-                 totals.restores, totals.proofs, totals.refilled, totals.forks, totals.again, totals.aside, totals.set_backs,
-                 totals.held_back, totals.excluded);
+                 totals.restores, totals.proofs, totals.refilled, totals.forks, totals.again, totals.aside,
+                 totals.set_backs, totals.held_back, totals.excluded);
     (void)printf("%" PRIu64 " seeds in %.1f s (%.0f a second): %" PRIu64 " steps, %" PRIu64 " frames, %" PRIu64
                  " events, %" PRIu64 " crashes; the longest healing took %.0f s (seed %" PRIu64 "); %s\n",
                  totals.seeds, seconds, (double)totals.seeds / (seconds > 0 ? seconds : 1), totals.steps, totals.frames,

@@ -27,7 +27,8 @@ static inline void write_backup(struct given_log *g, bool keys, const char *path
     assert_int_equal(file_read(g->dir.path, "vault", 16384, &vault, &error), FELLOE_OK);
     const struct backup_head what = {.keys = keys, .hub = g->identity.role == ROLE_HUB, .device = g->identity.device,
                                      .name = "wheel", .made_ms = 1767312000000, .epoch = event_log_epoch(g->log),
-                                     .incarnation = 1, .identity = buffer_bytes(&identity), .vault = buffer_bytes(&vault),
+                                     .incarnation = 1, .identity = buffer_bytes(&identity),
+                                     .vault = buffer_bytes(&vault),
                                      .configuration = bytes_str("role = hub\n")};
     backup_put_head(&head, &what);
     int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);

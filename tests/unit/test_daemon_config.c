@@ -204,7 +204,8 @@ static void an_empty_directory_says_what_to_do(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_a_hub_writes_is_read_back),         cmocka_unit_test(users_and_administrators_are_read_back),
+        cmocka_unit_test(what_a_hub_writes_is_read_back),
+        cmocka_unit_test(users_and_administrators_are_read_back),
         cmocka_unit_test(who_makes_a_hub_administers_it),
         cmocka_unit_test(what_a_spoke_writes_is_read_back),
         cmocka_unit_test(commons_is_always_among_the_sites),      cmocka_unit_test(each_problem_is_named_with_its_line),

@@ -287,7 +287,8 @@ static void ways_are_four_and_a_hub_has_three(void **state)
 {
     (void)state;
     struct felloe_error error;
-    static const char *const none[] = {"", "file:", "file:key", "credential:", "credential:../key", "Passphrase", "open"};
+    static const char *const none[] = {"", "file:", "file:key", "credential:", "credential:../key", "Passphrase",
+                                       "open"};
     assert_int_equal(vault_way_of("none"), VAULT_WAY_NONE);
     assert_int_equal(vault_way_of("passphrase"), VAULT_WAY_PASSPHRASE);
     assert_int_equal(vault_way_of("file:/media/stick/key"), VAULT_WAY_FILE);

@@ -7,8 +7,9 @@
 
 #define TAG crypto_aead_xchacha20poly1305_ietf_ABYTES
 
-int __wrap_crypto_aead_xchacha20poly1305_ietf_encrypt(unsigned char *c, unsigned long long *clen, const unsigned char *m,
-                                                      unsigned long long mlen, const unsigned char *ad,
+int __wrap_crypto_aead_xchacha20poly1305_ietf_encrypt(unsigned char *c, unsigned long long *clen,
+                                                      const unsigned char *m, unsigned long long mlen,
+                                                      const unsigned char *ad,
                                                       unsigned long long adlen, const unsigned char *nsec,
                                                       const unsigned char *npub, const unsigned char *k);
 int __wrap_crypto_aead_xchacha20poly1305_ietf_decrypt(unsigned char *m, unsigned long long *mlen, unsigned char *nsec,
@@ -21,8 +22,9 @@ __attribute__((constructor)) static void say_so(void)
     fputs("felloed: THIS BUILD SEALS NOTHING. It is for measuring only: everything it stores can be read.\n", stderr);
 }
 
-int __wrap_crypto_aead_xchacha20poly1305_ietf_encrypt(unsigned char *c, unsigned long long *clen, const unsigned char *m,
-                                                      unsigned long long mlen, const unsigned char *ad,
+int __wrap_crypto_aead_xchacha20poly1305_ietf_encrypt(unsigned char *c, unsigned long long *clen,
+                                                      const unsigned char *m, unsigned long long mlen,
+                                                      const unsigned char *ad,
                                                       unsigned long long adlen, const unsigned char *nsec,
                                                       const unsigned char *npub, const unsigned char *k)
 {
