@@ -16,7 +16,7 @@ struct spoken {
     const char *site;
     bool known;            /* the latest one, in any site */
     bool here, restricted; /* any of them, in this one */
-    bool lacking;          /* one is not known, or not yet: nor whether it is restricted */
+    bool lacking;          /* one that could be restricted is not known, or not yet */
     struct key_id key;     /* of a restricted one */
     struct audience members;
 };
@@ -57,14 +57,17 @@ static bool saved_before(struct spoken *spoken, const struct event_id *id)
     return false;
 }
 
-static void look_up(struct spoken *spoken, const struct event_id *id)
+/* `refers`: the type that the entry has to be of; NULL: any. One that cannot be for some hides nothing by not being here.
+ */
+static void look_up(struct spoken *spoken, const struct event_id *id, const struct type_def *refers)
 {
     static const struct event_id to_be_put; /* by the log, of a link */
     if (spoken->restricted || event_id_equal(id, &to_be_put))
         return;
     spoken->known = false;
     views_events(&spoken->p->reading->views, bytes_of(id->b, sizeof id->b), look_at_entry, spoken);
-    spoken->lacking |= !spoken->known && !saved_before(spoken, id);
+    if (refers == NULL || refers->audience != AUDIENCE_NONE)
+        spoken->lacking |= !spoken->known && !saved_before(spoken, id);
 }
 
 static void look_at_links(struct spoken *spoken, const struct record_draft *draft)
@@ -90,11 +93,11 @@ static void read_fields(struct preparing *p, const struct record_draft *draft, s
                 *too_many |= !audience_add(given, mp_str(r, 1, SLUG_MAX));
         } else if (field != NULL && field->kind == KIND_EVENT && mp_peek(r) == MP_BIN) {
             mp_fixed(r, id.b, sizeof id.b);
-            look_up(spoken, &id);
+            look_up(spoken, &id, field_refers(field));
         } else if (bytes_is(name, "which") && mp_peek(r) == MP_STR) {
             struct bytes text = mp_str(r, 0, EVENT_SIZE_MAX);
             if (text.len == 2 * sizeof id.b && hex_decode(text, id.b, sizeof id.b))
-                look_up(spoken, &id);
+                look_up(spoken, &id, NULL);
         } else {
             mp_skip(r);
         }

@@ -15,6 +15,8 @@
 
 #include "tests/net/curve.h"
 
+#define PATIENCE_MS 10000
+
 static struct laptop me;
 static struct asker hub;
 static struct story story;
@@ -401,13 +403,14 @@ static void endless(const char *what, size_t frame_len)
     struct curve c;
     size_t sent = 0;
     if (curve_open(&c, &me, false)) {
-        struct buffer hello = {0}; /* so that the hub knows who it is */
+        struct buffer hello = {0}; /* so that the hub knows who it is, */
         say_hello();
         said->request = 1;
         message_encode(said, &hello);
         curve_send(&c, CURVE_MORE, buffer_bytes(&hello));
         curve_send(&c, 0, (struct bytes){0});
         buffer_release(&hello);
+        poll(&(struct pollfd){.fd = c.fd, .events = POLLIN}, 1, PATIENCE_MS); /* until it has answered */
         struct bytes frame = bomb(7, frame_len);
         while (sent < 400u * 1024 * 1024 && curve_send(&c, CURVE_MORE, frame))
             sent += frame.len + 35;
