@@ -57,6 +57,8 @@ static inline void complete_jobs(void *context)
         job->done(job);
         item = next;
     }
+    if (d->daemon.projector) /* as the daemon does: looks are commits, too */
+        projector_poke(d->daemon.projector);
 }
 static inline void views_changed(void *context)
 {
