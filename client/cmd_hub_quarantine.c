@@ -152,7 +152,9 @@ static char *words_of(const struct felloe_value *event)
     char *line = NULL, *safe;
     size_t len;
     if (felloe_value_kind(felloe_value_at(event, ITEM_TYPE)) == FELLOE_NIL)
-        return strdup("(sealed: it is for others, or its key is not here)");
+        return strdup(strcmp(felloe_value_text(felloe_value_at(event, ITEM_SITE)), "audit") == 0
+                          ? "(who looked at a record: for the auditors, once it is taken in)"
+                          : "(sealed: it is for others, or its key is not here)");
     FILE *to = open_memstream(&line, &len);
     if (!to)
         return NULL;
@@ -188,6 +190,10 @@ static enum felloe_code print_events(struct cli *cli, const struct felloe_answer
     static const char *const headings[] = {"site", "id", "when", "who", "about", "what", ""};
     const struct felloe_value *summary = felloe_answer_summary(answer);
     int64_t total = number(summary, "total"), told = number(summary, "events");
+    if (total == 0) {
+        printf("Nothing of the laptop of %s is kept aside\n", text(summary, "worker"));
+        return FELLOE_OK;
+    }
     struct table *table = table_new();
     for (size_t c = 0; c < sizeof headings / sizeof *headings; c++)
         table_column(table, headings[c], c > 4 ? COLUMN_WRAP : COLUMN_PLAIN);

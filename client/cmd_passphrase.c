@@ -119,11 +119,11 @@ struct action {
 };
 static const struct action actions[] = {
     {"list", NULL, NULL, false, false, false},
-    {"change", "The new passphrase is set: ", "", false, true, true},
+    {"change", "The new passphrase of ", " is set", false, true, true},
     {"add", "", " has a passphrase on this laptop now. Restricted entries stay shut to them here", true, true, true},
-    {"remove", "The passphrase opens this laptop no more: ", "", true, true, false},
+    {"remove", "The passphrase of ", " opens this laptop no more", true, true, false},
     {"recovery", "A new recovery code of ", "; the one before opens nothing any more", false, true, false},
-    {"set", "The passphrase is set: ", ". From now on this laptop locks itself, and starts locked", false, false,
+    {"set", "The passphrase of ", " is set. From now on this laptop locks itself, and starts locked", false, false,
      true},
 };
 
@@ -161,6 +161,23 @@ static enum felloe_code ask_secrets(struct cli *cli, const struct action *action
     return code;
 }
 
+/* Nobody is asked for a passphrase where there is none. */
+static enum felloe_code check_any(struct cli *cli, const struct action *action)
+{
+    struct felloe_answer *answer;
+    if (!action->proof)
+        return FELLOE_OK;
+    enum felloe_code code = passphrase_ask(cli, &(struct passphrase_wish){.what = "list"}, &answer);
+    if (code != FELLOE_OK)
+        return code;
+    if (passphrase_count(felloe_answer_summary(answer)) == 0)
+        code = cli_fail(cli, FELLOE_INVALID,
+                        "No passphrase opens this: `felloe passphrase list` shows what does. A laptop gets one by "
+                        "`felloe passphrase set`; a hub has to start by itself.");
+    felloe_answer_free(answer);
+    return code;
+}
+
 static enum felloe_code run(struct cli *cli)
 {
     const char *what = cli->word_count > 0 ? cli->words[0] : "change", *worker = NULL;
@@ -177,7 +194,9 @@ static enum felloe_code run(struct cli *cli)
         return cli_fail(cli, FELLOE_USAGE, action->worker ? "say whose: felloe passphrase %s WORKER"
                                                           : "felloe passphrase %s takes no further word", what);
     worker = action->worker ? cli->words[1] : cli_option(cli, "worker");
-    enum felloe_code code = ask_secrets(cli, action, worker, &proof, &fresh);
+    enum felloe_code code = check_any(cli, action);
+    if (code == FELLOE_OK)
+        code = ask_secrets(cli, action, worker, &proof, &fresh);
     if (code == FELLOE_OK) {
         const bool recovery = cli_option(cli, "recovery") != NULL;
         const struct passphrase_wish wish = {.what = what,
@@ -205,7 +224,7 @@ static const struct option_def options[] = {
 const struct verb verb_passphrase = {
     "passphrase", GROUP_KEEP, "[list | change | add WORKER | remove WORKER | recovery | set]",
     "who may unlock this laptop, and with what",
-    "change   another passphrase (--worker ID: of a colleague who has one here, with theirs)\n"
+    "change   another passphrase, also where nothing is said (--worker ID: a colleague's, with theirs)\n"
     "add      a colleague may unlock this laptop, too, with a passphrase of their own, typed by them\n"
     "remove   … and may not any more\n"
     "recovery a new recovery code, in place of the one that was printed when the laptop joined\n"

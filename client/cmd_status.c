@@ -182,6 +182,20 @@ static void print_looks(const struct felloe_value *status)
                out_style(STYLE_PLAIN));
 }
 
+/* Whose session it is, where it is not that of whose laptop it is. */
+static void print_session(const struct felloe_value *status)
+{
+    const char *worker = felloe_value_text(felloe_value_get(status, "worker"));
+    const char *of = felloe_value_text(felloe_value_get(status, "of"));
+    if (!*worker || strcmp(worker, of) == 0)
+        return;
+    printf("Unlocked by ");
+    out_text(stdout, worker);
+    printf(", on the laptop of ");
+    out_text(stdout, of);
+    puts(": what is recorded is theirs, and restricted entries stay shut");
+}
+
 /* Said when there is something to do about it: the hub is not there, or was not for too long. */
 static void print_lease(const struct felloe_value *status, int64_t now)
 {
@@ -236,6 +250,8 @@ static enum felloe_code print_status(struct cli *cli, const struct felloe_value 
                out_style(STYLE_PLAIN));
     if (locked)
         puts("This laptop is locked: it shares and receives, and shows nothing. `felloe unlock` opens the record");
+    else if (!is_hub)
+        print_session(status);
     int64_t folded = number(status, "folded"), total = number(status, "total");
     if (folded < total)
         printf("The views are being folded: %" PRId64 " of %" PRId64 " events\n", folded, total);
@@ -360,5 +376,6 @@ const struct verb verb_status = {
     "still to be shared (waiting), up to which position of the hub's log this device has come (received), and how far\n"
     "that log is (hub has). A position is EPOCH.NUMBER; the epoch grows when the hub was put back to a backup. The\n"
     "site commons is in every team: who works here. What goes on, as a hub that is being refilled, and what only\n"
-    "people can mend, is said in a line of its own.",
+    "people can mend, is said in a line of its own. So is what keeps this laptop from showing the record: that it is\n"
+    "locked, or has not reached the hub for too long, and by when it has to. --json tells the laptop's words, too.",
     options, 0, 0, run};

@@ -78,6 +78,7 @@ static void print_unreadable(const struct felloe_value *unreadable, bool at_hub)
 /* Whoever looks at the same position and reads out other words was told another story by the hub. */
 static enum felloe_code print_heads(struct cli *cli, const struct felloe_value *sites)
 {
+    const char *none = cli_option(cli, "at") ? "not received" : "nothing yet";
     struct table *table = table_new();
     table_column(table, "site", COLUMN_PLAIN);
     table_column(table, "up to", COLUMN_RIGHT);
@@ -88,7 +89,7 @@ static enum felloe_code print_heads(struct cli *cli, const struct felloe_value *
         table_row(table);
         table_cell(table, 0, felloe_value_text(felloe_value_get(site, "site")));
         table_cell(table, 1, *head ? head : "-");
-        table_cell(table, 2, *head ? felloe_value_text(felloe_value_get(site, "words")) : "not here");
+        table_cell(table, 2, *head ? felloe_value_text(felloe_value_get(site, "words")) : none);
     }
     return table_print(table, &cli->error);
 }

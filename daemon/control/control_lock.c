@@ -59,7 +59,7 @@ void lock_add_wait(const struct daemon *daemon, struct felloe_error *error)
     if (error->code != FELLOE_DENIED || wait_ms == 0 || strstr(error->message, " s") != NULL)
         return;
     snprintf(what, sizeof what, "%s", error->message);
-    felloe_fail(error, FELLOE_DENIED, "%s The next try is taken in %llu s.", what,
+    felloe_fail(error, FELLOE_DENIED, "%s; the next try is taken in %llu s", what,
                 (unsigned long long)(wait_ms + 999) / 1000);
 }
 

@@ -374,9 +374,10 @@ static void settled(struct quarantine *q, bool taken)
     happened_label(&whole, q->device.label); /* cut to whole characters */
     memcpy(what.label, whole.label, sizeof what.label);
     snprintf(what.worker, sizeof what.worker, "%s", q->device.worker);
-    report(LEVEL_WARNING, "quarantine: %llu entries of device %.8s were %s by user %lld%s%s",
-           (unsigned long long)q->settled, device, taken ? "taken in" : "discarded", (long long)request->uid,
-           taken ? "" : ": ", q->why);
+    if (q->settled > 0)
+        report(LEVEL_WARNING, "quarantine: %llu entr%s of device %.8s %s %s by user %lld%s%s",
+               (unsigned long long)q->settled, q->settled == 1 ? "y" : "ies", device, q->settled == 1 ? "was" : "were",
+               taken ? "taken in" : "discarded", (long long)request->uid, taken ? "" : ": ", q->why);
     if (q->settled > 0)
         happened_aside_settled(&request->daemon->happened, &what);
     size_t begin = control_frame_begin(&request->out);

@@ -38,8 +38,9 @@ enum felloe_code vault_way_check(const char *text, enum role role, struct felloe
     const enum vault_way way = vault_way_of(text);
     if (way == VAULT_WAY_UNKNOWN)
         return felloe_fail(error, FELLOE_USAGE,
-                           "what opens the record on this machine? Say --unlock %sfile:PATH (a key file, PATH from /), "
-                           "credential:NAME (of systemd), or none (whoever has the disk can read it)",
+                           "%s%s%swhat opens the record on this machine? Say --unlock %sfile:PATH (a key file, PATH "
+                           "from /), credential:NAME (of systemd), or none (whoever has the disk can read it)",
+                           *text ? "--unlock " : "", text, *text ? " is no way: " : "",
                            role == ROLE_HUB ? "" : "passphrase (the worker's own), ");
     if (way == VAULT_WAY_PASSPHRASE && role == ROLE_HUB)
         return felloe_fail(error, FELLOE_USAGE,

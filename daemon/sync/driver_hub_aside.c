@@ -21,8 +21,9 @@ static void tell(const struct log_aside *aside, const char *site)
         report(LEVEL_WARNING, "device %.8s was revoked, and hands over more than there is room for in quarantine: "
                "`felloe hub quarantine` shows what is there", device);
     else if (aside->count > 0)
-        report(LEVEL_WARNING, "device %.8s was revoked, and handed over %llu entries for '%s': they are kept aside, "
-               "see `felloe hub quarantine`", device, (unsigned long long)aside->count, site);
+        report(LEVEL_WARNING, "device %.8s was revoked, and handed over %llu entr%s for '%s', kept aside: see "
+               "`felloe hub quarantine`", device, (unsigned long long)aside->count, aside->count == 1 ? "y" : "ies",
+               site);
 }
 
 static void kept_aside(struct log_job *log_job)

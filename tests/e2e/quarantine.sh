@@ -61,6 +61,7 @@ check "the hub verifies with it" verified hub
 check_equal "somebody takes it in" '{"taken":3,"left":0}' \
     "$(at hub hub quarantine amy --accept --json | jq -c '{taken, left}')"
 check_equal "then nothing is in quarantine" 0 "$(events)"
+check "which is said, too" grep -q "^Nothing of the laptop of .* is kept aside$" <(at hub hub quarantine amy)
 check "the other laptop gets it" wait_until 30 converged hub kept
 check "with the person whom nobody knew of" grep -q "sleeps at the station" <(at kept show "$kim")
 check "it is in the record as what it is" grep -q "$late" <(at kept log --json)
