@@ -138,6 +138,26 @@ for d in hub "${laptops[@]}"; do
     tell "$(printf '%-4s' $d) $(at $d verify | head -1)"
 done
 
+step "9. Dan's laptop is left on a train, with something on it that nobody else has. A passphrase opens it"
+check "Dan has a passphrase" at dan passphrase set --passphrase-fd 3 3<<<"four plain words together"
+stop hub
+check "Dan writes with no hub there" at dan introduce Kit --source drop-in --own-words "somebody to talk to"
+stop dan
+start hub
+device=$(at hub hub devices --json | jq -r '.[] | select(.worker == "dan") | .device')
+check "his laptop is shut out" at hub hub revoke "$device" --why "left on a train"
+start dan
+tell "Somebody finds it, and opens its lid:"
+show dan caseload
+handed_over() { [ "$(at hub hub quarantine --json | jq '[.[].events] | add // 0')" = 1 ]; }
+check "what Dan wrote is handed over, and kept aside" wait_until 30 handed_over
+show hub hub quarantine dan
+check "somebody who looked at it takes it in" at hub hub quarantine dan --accept
+kit_is_there() { at cat show Kit >/dev/null 2>&1; }
+check "then Cat has it" wait_until 30 kit_is_there
+tell "" "Who opened Jo's record? Each laptop wrote it down before it showed anything:"
+show hub audit Jo --limit 4
+
 printf '\n'
 if [ "$failed" != 0 ]; then
     echo "demo: $failed of $((passed + failed)) checks do NOT hold"
