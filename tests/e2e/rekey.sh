@@ -100,6 +100,7 @@ check "and shares" wait_until 40 shared amy
 start bea
 wrong() { at bea status | grep -q "does not hold the hub's key"; }
 check "one that was away is told that the key is another" wait_until 20 wrong
+check "and what to do" grep -q "felloe rekey --ticket" <(at bea status)
 hub_new other salford
 start other
 check_exit 9 "a ticket of another hub pins nothing" at bea rekey --ticket "$(invite other bea salford)"
