@@ -57,8 +57,8 @@ static bool saved_before(struct spoken *spoken, const struct event_id *id)
     return false;
 }
 
-/* `refers`: the type that the entry has to be of; NULL: any. One that cannot be for some hides nothing by not being here.
- */
+/* `refers`: the type that the entry has to be of; NULL: any. One that cannot be for some hides nothing by not being
+ * here. */
 static void look_up(struct spoken *spoken, const struct event_id *id, const struct type_def *refers)
 {
     static const struct event_id to_be_put; /* by the log, of a link */

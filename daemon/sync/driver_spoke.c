@@ -303,8 +303,8 @@ static void status(struct driver *driver, struct link_status *out)
         notice = "This laptop's record has two histories (it was set back or copied). Nothing is lost: entries that "
                  "the hub does not have are written again.";
     if (s->link == NET_WRONG_KEY)
-        notice = "What answers at the hub's address does not hold the hub's key. If the hub got other keys meanwhile, ask "
-                 "for a ticket: felloe rekey --ticket TICKET. Else check the address in felloe.conf.";
+        notice = "What answers at the hub's address does not hold the hub's key. If the hub got other keys meanwhile, "
+                 "ask for a ticket: felloe rekey --ticket TICKET. Else check the address in felloe.conf.";
     else if (s->link == NET_REFUSED)
         notice = "The hub does not admit this laptop: it was revoked, or is unknown there. What is here stays; ask who "
                  "looks after the hub.";
