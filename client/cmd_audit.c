@@ -28,8 +28,10 @@ static const char *how_words(const char *how)
 {
     static const struct { const char *how, *words; } all[] = {
         {"show", "opened the record"}, {"before-you-call", "looked before a call"}, {"view", "saw in a list"},
+        {"record", "was told of while recording"},
         {"search", "found by a search"}, {"log", "read in the log"}, {"export", "exported"},
-        {"news", "read in the news"}, {"audit", "read who had looked"}};
+        {"news", "read in the news"}, {"audit", "read who had looked"},
+        {"quarantine", "read what was kept aside"}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (strcmp(all[i].how, how) == 0)
             return all[i].words;

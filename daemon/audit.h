@@ -13,7 +13,7 @@ struct audit;
 struct vault_secret;
 
 struct audit_wish {
-    const char *how;         /* show, view, search, log, export, news … */
+    const char *how;         /* show, view, search, log, export, news, record … */
     const char *what;        /* the view's name; "" for none */
     const char *worker;      /* who acts */
     int64_t uid;             /* the system's user who asked; -1: not known */

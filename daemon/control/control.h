@@ -54,6 +54,8 @@ struct control_request {
     bool holds;                      /* the log or the views are in use also while it waits or sends */
     bool due;                        /* woken while the server pauses */
     void (*step)(struct control_request *request);
+    void (*unseen)(struct control_request *request, const struct felloe_error *error); /* control_audit_or */
+    const struct felloe_error *wrong;                                                  /* control_audit_fail */
     void (*work)(struct control_request *request);
     uint64_t wait_commits;
     struct control_request *next, *next_waiting, *next_importing;
@@ -64,6 +66,7 @@ struct control_request {
 };
 
 typedef void (*control_step)(struct control_request *request);
+typedef void (*control_unseen)(struct control_request *request, const struct felloe_error *error);
 
 bool control_gone(const struct control_request *request);
 /* Runs `work` on a thread of the pool, then `then` on the loop. With `what`, progress (done, total) is told. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "daemon/audit.h"
+#include "daemon/views/view_find.h"
 
 /* ---- whom ---- */
 
@@ -60,6 +61,12 @@ static void add_value(struct control_shown *shown, struct mp_reader *r)
     }
 }
 
+void control_shown_told(struct control_shown *shown, const struct finder *finder)
+{
+    for (size_t i = 0; i < finder->told_count; i++)
+        control_shown_add(shown, &finder->told[i]);
+}
+
 void control_shown_row(struct control_shown *shown, struct bytes row)
 {
     struct mp_reader r MP_UNSET;
@@ -94,6 +101,10 @@ static void recorded(void *context, const struct felloe_error *error)
     request->waiting = STEP_NONE;
     if (error->code != FELLOE_OK) {
         buffer_clear(&request->out); /* what was to be shown */
+        if (request->unseen != NULL) {
+            request->unseen(request, error);
+            return;
+        }
         control_fail(request, error);
         return;
     }
@@ -102,6 +113,24 @@ static void recorded(void *context, const struct felloe_error *error)
 
 void control_audit(struct control_request *request, struct control_shown *shown, const char *how, const char *what,
                    control_step then)
+{
+    control_audit_or(request, shown, how, what, then, NULL);
+}
+
+static void fail_seen(struct control_request *request)
+{
+    control_fail(request, request->wrong);
+}
+
+void control_audit_fail(struct control_request *request, struct control_shown *shown, const char *how,
+                        const struct felloe_error *error)
+{
+    request->wrong = error;
+    control_audit(request, shown, how, "", fail_seen);
+}
+
+void control_audit_or(struct control_request *request, struct control_shown *shown, const char *how, const char *what,
+                      control_step then, control_unseen unless)
 {
     struct daemon *daemon = request->daemon;
     if (control_gone(request) || (shown->count == shown->noted && !shown->failed)) {
@@ -116,6 +145,7 @@ void control_audit(struct control_request *request, struct control_shown *shown,
                                     .people = shown->people + shown->noted,
                                     .count = shown->count - shown->noted};
     request->step = then;
+    request->unseen = unless;
     request->waiting = STEP_WORKING;
     request->progress_of = NULL;
     if (shown->failed || !audit_record(daemon, &wish, recorded, request)) {

@@ -7,6 +7,8 @@
 
 #include "daemon/control/control.h"
 
+struct finder;
+
 /* People who are about to be shown; starts as {0}, release it. What was noted for this request stays noted: whoever is
  * shown in its next piece too is not recorded again. May be filled on any thread. */
 struct control_shown {
@@ -16,6 +18,8 @@ struct control_shown {
 };
 void control_shown_release(struct control_shown *shown);
 void control_shown_add(struct control_shown *shown, const struct person_id *person); /* nobody for zeros */
+/* Who could be meant, where the finder has just named several. */
+void control_shown_told(struct control_shown *shown, const struct finder *finder);
 /* All people that a row (an array) names: its binaries of 16 bytes, also in arrays within. */
 void control_shown_row(struct control_shown *shown, struct bytes row);
 
@@ -24,6 +28,12 @@ void control_shown_row(struct control_shown *shown, struct bytes row);
  * pause the request counts as at work. It is the last thing that a step does. */
 void control_audit(struct control_request *request, struct control_shown *shown, const char *how, const char *what,
                    control_step then);
+/* The same; but where it cannot be recorded `unless` goes on, and shows nobody. */
+void control_audit_or(struct control_request *request, struct control_shown *shown, const char *how, const char *what,
+                      control_step then, control_unseen unless);
+/* Fails the request with `error` (which lives on in its state), which may name people: after the look was recorded. */
+void control_audit_fail(struct control_request *request, struct control_shown *shown, const char *how,
+                        const struct felloe_error *error);
 /* A client that shows a person's record asks for it in pieces: the story, then what other views have about them. That
  * is one look. `shown` are people whose whole record this client was just shown; it covers them for a minute. */
 #define CONTROL_RECENT_MS 60000u

@@ -121,6 +121,7 @@ static enum felloe_code read_whom(struct control_request *request, struct readin
         return FELLOE_OK;
     finder_init(&finder, request->daemon, &reading->views, reading->log, &reading->scope);
     enum felloe_code code = finder_person(&finder, whom, &a->filter.person, &site, &a->error);
+    control_shown_told(&a->shown, &finder);
     finder_release(&finder);
     if (code == FELLOE_NOT_FOUND)
         felloe_fail(&a->error, code,
@@ -239,7 +240,7 @@ static void answer(struct control_request *request)
     struct auditing *a = request->state;
     buffer_clear(&request->out); /* a bar that was not sent */
     if (a->error.code != FELLOE_OK)
-        control_fail(request, &a->error);
+        control_audit_fail(request, &a->shown, "audit", &a->error);
     else
         control_audit(request, &a->shown, "audit", "", send_rows);
 }

@@ -150,10 +150,23 @@ static bool person_of_entry(struct preparing *p, struct record_draft *draft, str
     return draft->has_person;
 }
 
+/* Whom several could be is told by name: a look at each of them. */
+static enum felloe_code find_person(struct preparing *p, struct bytes text, struct person_id *out,
+                                    struct felloe_error *error)
+{
+    size_t site;
+    enum felloe_code code = finder_person(&p->finder, text, out, &site, error);
+    if (code == FELLOE_AMBIGUOUS && p->hides)
+        return felloe_fail(error, code, "%.*s could be several people: give the id, or more of it.",
+                           (int)(text.len < 60 ? text.len : 60), (const char *)text.data);
+    if (code == FELLOE_AMBIGUOUS)
+        control_shown_told(p->shown, &p->finder);
+    return code;
+}
+
 static enum verdict check_person(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
 {
     const struct control_draft *text = &draft->text;
-    size_t site;
     if (draft->type->about == ABOUT_SITE) {
         if (text->person.len == 0)
             return CHECK_OK;
@@ -167,7 +180,7 @@ static enum verdict check_person(struct preparing *p, struct record_draft *draft
     if (bytes_is(text->person, "@same"))
         return same_person(p, draft, error);
     if (text->person.len > 0) {
-        enum felloe_code code = finder_person(&p->finder, text->person, &draft->person, &site, error);
+        enum felloe_code code = find_person(p, text->person, &draft->person, error);
         draft->has_person = code == FELLOE_OK;
         return code == FELLOE_OK ? CHECK_OK : missing(p, code);
     }
@@ -313,9 +326,7 @@ static enum felloe_code resolve_event(void *context, struct bytes text, struct e
 static enum felloe_code resolve_person(void *context, struct bytes text, struct person_id *out,
                                        struct felloe_error *error)
 {
-    struct preparing *p = context;
-    size_t site;
-    return finder_person(&p->finder, text, out, &site, error);
+    return find_person(context, text, out, error);
 }
 
 /* Said before anything is read, and again of the normal form. */

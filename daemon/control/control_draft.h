@@ -18,6 +18,7 @@
 #ifndef FELLOE_DAEMON_CONTROL_DRAFT_H
 #define FELLOE_DAEMON_CONTROL_DRAFT_H
 
+#include "daemon/control/control_audit.h"
 #include "daemon/control/control_query.h"
 
 enum draft_state {
@@ -74,6 +75,8 @@ struct preparing {
     struct mp_reader *r;
     struct buffer rewritten;
     uint8_t mark[24];               /* random; see control_translate.c */
+    struct control_shown *shown;    /* out: of whom an answer tells something, which is a look */
+    bool hides;                     /* in: nothing of the record may be told: the lease has passed */
     bool behind;                    /* in: the views have not folded all yet */
     size_t final;                   /* in: drafts before this one are not put off a second time */
     bool must_wait;                 /* out: it stopped at a draft that names what may be found later */
@@ -116,6 +119,7 @@ struct made {
     struct buffer drafts;           /* control_put_draft, one after the other */
     struct buffer summary;          /* pairs for the answer's END */
     uint32_t summary_count;
+    struct control_shown *shown;    /* whose record the answer shows something of */
 };
 typedef enum felloe_code (*drafts_make)(struct control_request *request, struct reading *reading, struct made *out,
                                         struct felloe_error *error);

@@ -162,6 +162,7 @@ static void find(struct control_request *request)
         if (e->look || check_basis(request) == FELLOE_OK)
             keyring_visit(request->daemon->keyring, add_key, e);
     }
+    control_shown_told(&e->shown, &finder);
     finder_release(&finder);
     reading_end(&reading);
 }
@@ -291,7 +292,7 @@ static void found(struct control_request *request)
     if (e->error.code == FELLOE_OK && e->linked.failed)
         felloe_fail(&e->error, FELLOE_FAILED, "Memory ran out.");
     if (e->error.code != FELLOE_OK)
-        control_fail(request, &e->error);
+        control_audit_fail(request, &e->shown, "view", &e->error);
     else
         control_audit(request, &e->shown, "view", e->look ? "before erasing" : "erasing",
                       e->look || e->already ? answer : record);

@@ -19,6 +19,8 @@
 struct recording {
     struct record_drafts drafts;
     bool partly, has_imports;
+    bool hides;                 /* the lease had passed when the pass began */
+    struct control_shown shown; /* whose record the answer tells something of */
     bool behind;                /* the views were, when the pass began */
     size_t next, final;         /* where to go on; drafts before `final` are not put off again */
     bool must_wait;
@@ -54,6 +56,7 @@ static void release(void *state)
         explicit_bzero(&draft->audience_key, sizeof draft->audience_key);
     }
     free(r->drafts.items);
+    control_shown_release(&r->shown);
     buffer_release(&r->made.drafts);
     buffer_release(&r->made.summary);
     free(r);
@@ -367,7 +370,7 @@ static void prepare(struct control_request *request)
     struct recording *r = request->state;
     struct reading reading;
     struct preparing p = {.daemon = request->daemon, .request = request, .drafts = &r->drafts,
-                          .reading = &reading, .behind = r->behind,
+                          .reading = &reading, .behind = r->behind, .shown = &r->shown, .hides = r->hides,
                           .final = r->final, .r = malloc(sizeof *p.r)};
     if (!p.r) {
         felloe_fail(&r->error, FELLOE_FAILED, "Memory ran out.");
@@ -395,6 +398,7 @@ static void begin_pass(struct control_request *request)
     struct recording *r = request->state;
     struct daemon *daemon = request->daemon;
     r->behind = !projector_has(daemon->projector, event_log_commits(daemon->log));
+    r->hides = lease_passed(daemon);
     control_work(request, prepare, prepared, NULL);
 }
 
@@ -411,7 +415,7 @@ static void go_on(struct control_request *request)
     control_wait_views(request, begin_pass);
 }
 
-static void prepared(struct control_request *request)
+static void record_prepared(struct control_request *request)
 {
     struct recording *r = request->state;
     if (r->error.code != FELLOE_OK || keeps_all_out(r)) {
@@ -420,6 +424,31 @@ static void prepared(struct control_request *request)
     }
     if ((r->must_wait && !r->partly) || !submit_ready(r))
         go_on(request);
+}
+
+/* That the look could not be recorded keeps nothing from being saved: it is not told what there was to tell. */
+static void tell_nothing(struct control_request *request, const struct felloe_error *error)
+{
+    struct recording *r = request->state;
+    if (r->error.code != FELLOE_OK)
+        r->error = *error;
+    for (size_t i = 0; i < r->drafts.count; i++) {
+        struct record_draft *draft = &r->drafts.items[i];
+        free(draft->warning);
+        draft->warning = NULL;
+        if (draft->state == DRAFT_WRONG && draft->error != NULL)
+            *draft->error = *error;
+    }
+    r->made.summary_count = 0;
+    buffer_clear(&r->made.summary);
+    record_prepared(request);
+}
+
+/* Before anything is: an answer that tells of the record comes after the look was. */
+static void prepared(struct control_request *request)
+{
+    struct recording *r = request->state;
+    control_audit_or(request, &r->shown, "record", r->make != NULL ? "settle" : "", record_prepared, tell_nothing);
 }
 
 /* ---- the verb ---- */
@@ -471,5 +500,6 @@ void control_record_made(struct control_request *request, drafts_make make)
     request->state = r;
     request->release = release;
     r->make = make;
+    r->made.shown = &r->shown;
     control_wait_views(request, begin_pass);
 }

@@ -53,6 +53,7 @@ static enum felloe_code read_filter(struct control_request *request, struct read
         size_t site;
         finder_init(&finder, request->daemon, &reading->views, reading->log, &reading->scope);
         code = finder_person(&finder, person, &s->filter.person, &site, &s->error);
+        control_shown_told(&s->shown, &finder);
         finder_release(&finder);
         s->filter.has_person = true;
     }
@@ -79,7 +80,7 @@ static void search(struct control_request *request)
     }
     if (s->error.code == FELLOE_OK && (s->found.failed || s->names.failed))
         felloe_fail(&s->error, FELLOE_FAILED, "Memory ran out while searching.");
-    for (size_t i = 0; i < s->found.count; i++)
+    for (size_t i = 0; i < s->found.count && s->error.code == FELLOE_OK; i++)
         control_shown_row(&s->shown, buffer_bytes(&s->found.hits[i].cells));
 }
 
@@ -125,11 +126,11 @@ static void send_hits(struct control_request *request)
 static void answer(struct control_request *request)
 {
     struct searching *s = request->state;
+    buffer_clear(&request->out); /* a bar that was not sent */
     if (s->error.code != FELLOE_OK) {
-        control_fail(request, &s->error);
+        control_audit_fail(request, &s->shown, "search", &s->error);
         return;
     }
-    buffer_clear(&request->out); /* a bar that was not sent */
     control_audit(request, &s->shown, "search", "", send_hits);
 }
 

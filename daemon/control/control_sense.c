@@ -96,7 +96,13 @@ static enum felloe_code ask(struct preparing *p, struct record_draft *draft, con
     if (code == FELLOE_INVALID && draft->text.anyway)
         code = FELLOE_OK;
     free(draft->warning);
-    draft->warning = code == FELLOE_OK && warning.message[0] ? strdup(warning.message) : NULL;
+    draft->warning = code == FELLOE_OK && warning.message[0] && !p->hides ? strdup(warning.message) : NULL;
+    if (code == FELLOE_INVALID && p->hides)
+        felloe_fail(error, code,
+                    "It does not fit what is recorded, which cannot be shown now. If it is meant so, say it again with "
+                    "--anyway.");
+    else if ((code == FELLOE_INVALID || draft->warning != NULL) && draft->has_person && !draft->has_new_key)
+        control_shown_add(p->shown, &draft->person); /* what it is told to fit, is of their record */
     return code;
 }
 

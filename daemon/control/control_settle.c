@@ -27,6 +27,7 @@ struct settling {
     struct felloe_error *error;
     struct mp_reader *r;
     struct query_rows rows;
+    struct control_shown *shown;   /* whose rows are told of */
     /* whom and what it is about, as far as was said */
     bool has_person;
     struct person_id person;
@@ -166,6 +167,7 @@ static bool find_settled(struct settling *s, const struct register_def *def, str
     struct buffer plain = {0};
     struct settled settled;
     bool found = false;
+    control_shown_add(s->shown, &s->person);
     for (size_t i = 0; document && !found && i < 2 * s->reading->scope.count; i++) {
         struct bytes site = bytes_str(s->reading->scope.sites[i / 2]);
         document_clear(document);
@@ -245,9 +247,17 @@ static enum felloe_code read_target(struct settling *s)
     size_t site;
     finder_init(&finder, request->daemon, &s->reading->views, s->reading->log, &s->reading->scope);
     enum felloe_code code = finder_person(&finder, person, &s->person, &site, s->error);
+    control_shown_told(s->shown, &finder);
     finder_release(&finder);
     s->has_person = code == FELLOE_OK;
     return code;
+}
+
+/* Its values are told: where the choice is none of them, and in the answer. */
+static void note_row(struct settling *s, const struct query_row *row)
+{
+    control_shown_add(s->shown, &row->subject);
+    control_shown_row(s->shown, bytes_of(s->rows.cells.data + row->begin, row->len));
 }
 
 static enum felloe_code find_row(struct settling *s)
@@ -261,6 +271,7 @@ static enum felloe_code find_row(struct settling *s)
     for (size_t i = 0; i < s->rows.count; i++) {
         if (!read_row(s, &s->rows.rows[i], &row) || !fits(s, &row))
             continue;
+        note_row(s, &s->rows.rows[i]);
         if (found++ > 0)
             return tell_several(s, &s->row, &row);
         s->row = row;
@@ -429,7 +440,8 @@ static void put_draft(struct settling *s, const struct register_def *def, struct
 static enum felloe_code make(struct control_request *request, struct reading *reading, struct made *out,
                              struct felloe_error *error)
 {
-    struct settling s = {.request = request, .reading = reading, .error = error, .r = malloc(sizeof *s.r)};
+    struct settling s = {.request = request, .reading = reading, .error = error, .r = malloc(sizeof *s.r),
+                         .shown = out->shown};
     const struct register_def *def;
     struct bytes each, chosen = {0};
     enum felloe_code code = s.r ? read_target(&s) : felloe_fail(error, FELLOE_FAILED, "Memory ran out.");

@@ -175,6 +175,7 @@ static enum felloe_code read_person(struct control_request *request, struct read
         v->people_count = query_linked(&reading->views, &reading->scope, &asked, v->people);
         about_person(v, reading, &finder);
     }
+    control_shown_told(&v->shown, &finder);
     finder_release(&finder);
     return code;
 }
@@ -277,6 +278,8 @@ static void read_view(struct control_request *request)
     }
     if (v->error.code == FELLOE_OK && (v->rows.failed || v->names.failed || v->about.failed))
         felloe_fail(&v->error, FELLOE_FAILED, "Memory ran out while reading the view.");
+    if (v->error.code != FELLOE_OK)
+        return;
     begin_rows(v);
     note_shown(v);
 }
@@ -294,7 +297,7 @@ static void answer(struct control_request *request)
     struct viewing *v = request->state;
     const struct view_def *view = v->wish.view;
     if (v->error.code != FELLOE_OK) {
-        control_fail(request, &v->error);
+        control_audit_fail(request, &v->shown, "view", &v->error);
     } else if (view->view == VIEW_FRESHNESS) { /* of laptops */
         view_add_freshness(request);
         begin_rows(v);

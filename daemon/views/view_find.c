@@ -12,8 +12,6 @@
 #include "proto/domain/text_fold.h"
 #include "proto/event/hlc.h"
 
-#define CANDIDATES_MAX 6u
-
 /* ---- sites ---- */
 
 static void list_sites(const struct scope *scope, char *out, size_t size)
@@ -217,9 +215,11 @@ static enum felloe_code tell_ambiguous(struct finder *finder, struct bytes text,
 {
     char list[360] = "";
     size_t len = 0;
+    finder->told_count = 0;
     for (size_t i = 0; i < c->count && i + 1 < CANDIDATES_MAX && len < sizeof list; i++) {
         char name[60], id[33];
         struct first_day day = {finder, bytes_str(finder->scope->sites[c->site[i]]), ""};
+        finder->told[finder->told_count++] = c->id[i];
         finder_name_of(finder, &c->id[i], name, sizeof name);
         hex_encode(bytes_of(c->id[i].b, sizeof c->id[i].b), id);
         views_timeline(finder->txn, day.site, &c->id[i], NULL, read_day, &day);

@@ -8,6 +8,8 @@
 
 /* Fewer characters of an id than this are taken for a name only. */
 #define ID_PREFIX_MIN 4
+/* Where several people fit, at most so many but one are named. */
+#define CANDIDATES_MAX 6u
 
 /* The sites that a request is about. */
 struct scope {
@@ -35,6 +37,8 @@ struct finder {
     struct finder_name *names;
     size_t name_count, name_cap;
     bool has_names, failed;
+    struct person_id told[CANDIDATES_MAX]; /* whom the latest FELLOE_AMBIGUOUS named */
+    size_t told_count;
 };
 void finder_init(struct finder *finder, struct daemon *daemon, struct views_txn *txn, struct log_reader *reader,
                  const struct scope *scope);

@@ -10,7 +10,7 @@
  *                    key (bin 72)   nonce(24) | XChaCha20-Poly1305 of the 32 key bytes under the shared secret of the
  *                                   two (crypto_box_beforenm); associated data: "felloe audit key 1" NUL id for once
  *   record.opened  sealed with a run's key; subject nil, worker: who looked. Fields:
- *                    how (str)      show, view, search, log, export, news, audit …
+ *                    how (str)      show, view, search, log, export, news, record, audit …
  *                    what (str)     the view's name, where there is one
  *                    people (array of bin 16), at most LOOK_PEOPLE_MAX    uid (uint), user (str): the system's user
  *   audit.again    sealed with the envelope key: an event that was written as an earlier incarnation and that the hub

@@ -233,6 +233,79 @@ static void what_is_worth_a_second_look_is_saved_with_a_warning(void **state)
     laptop_end(d);
 }
 
+/* ---- what an answer tells of the record ---- */
+
+static uint64_t looks(const struct given_daemon *d)
+{
+    struct stream_head own = {0};
+    struct felloe_error error;
+    uint64_t shared;
+    int64_t oldest;
+    struct log_reader *reader = log_reader_begin(d->log->log, &error);
+    assert_non_null(reader);
+    log_own(reader, bytes_str(AUDIT_SITE), &own, &shared, &oldest);
+    log_reader_end(reader);
+    return own.seq;
+}
+
+static void what_an_answer_tells_of_somebody_is_a_look_at_them(void **state)
+{
+    (void)state;
+    struct given_daemon *d = laptop();
+    struct given_client client = given_client(d);
+    char one[33], other[33], third[33];
+    const char *const words[] = {"text", "x", NULL};
+    two_jos(&client, one, other);
+    introduce(&client, "Jo", third);
+    uint64_t before = looks(d);
+    save(&client, one, NULL, "note.added", words);
+    assert_int_equal(looks(d), before); /* of recording itself nothing is seen */
+    expect_error(record(&client, "Jo", "note.added", words), FELLOE_AMBIGUOUS, "first entry");
+    assert_int_equal(looks(d), before + 2); /* with the run's key */
+    expect_error(ask(&client, VIEW, "name", "person", "person", "Jo"), FELLOE_AMBIGUOUS, "first entry");
+    expect_error(ask(&client, SEARCH, "words", "x", "person", "Jo"), FELLOE_AMBIGUOUS, "first entry");
+    assert_int_equal(looks(d), before + 4);
+    expect_error(record(&client, one, "support.ended", (const char *[]){"way_back", "ring us", NULL}), FELLOE_INVALID,
+                 "");
+    assert_int_equal(looks(d), before + 5);
+    expect_error(ask(&client, SETTLE, "what", "linked", "choose", "#9"), FELLOE_INVALID, "choices are");
+    assert_int_equal(looks(d), before + 6);
+    expect_error(ask(&client, SETTLE, "what", "linked", "person", "Jo", "choose", "#1"), FELLOE_AMBIGUOUS,
+                 "first entry");
+    assert_int_equal(looks(d), before + 7);
+    expect_settled(ask(&client, SETTLE, "what", "linked", "choose", "#1"), "linked", "linked");
+    assert_int_equal(looks(d), before + 8);
+    client_end(&client);
+    laptop_end(d);
+}
+
+static void once_the_lease_has_passed_recording_tells_nothing(void **state)
+{
+    (void)state;
+    struct given_daemon *d = laptop();
+    struct given_client client = given_client(d);
+    char one[33], other[33], third[33];
+    static const char *const reason[] = {"way_back", "ring us", NULL};
+    two_jos(&client, one, other);
+    introduce(&client, "Jo", third);
+    d->daemon.terms.lease_hours = 1;
+    d->daemon.lease.contact_ms = d->daemon.lease.clock_ms = 1;
+    expect_error(ask(&client, VIEW, "name", "person", "person", one), FELLOE_LOCKED, "has not heard from the hub");
+    struct reply reply = record(&client, "Jo", "note.added", (const char *[]){"text", "x", NULL});
+    assert_null(strstr(reply.text, "first entry"));
+    assert_null(strstr(reply.text, "(")); /* nor an id */
+    expect_error(reply, FELLOE_AMBIGUOUS, "could be several people");
+    expect_error(record(&client, one, "support.ended", reason), FELLOE_INVALID, "cannot be shown now");
+    assert_int_equal(looks(d), 0);
+    reply = client_record(&client, (struct control_draft){.person = bytes_str(one), .anyway = true}, "support.ended",
+                          reason);
+    assert_int_equal(reply.code, FELLOE_OK);
+    assert_int_equal(member(item_at(&reply, 0), "warning").len, 0);
+    reply_release(&reply);
+    client_end(&client);
+    laptop_end(d);
+}
+
 /* Of one request, a later draft may rest on an earlier one, which the views do not know yet. */
 static void what_follows_on_in_one_request_is_not_asked(void **state)
 {
@@ -310,6 +383,8 @@ int main(void)
         cmocka_unit_test(links_are_about_the_lower_id_whoever_is_named_first),
         cmocka_unit_test(what_makes_no_sense_is_refused_unless_it_is_meant),
         cmocka_unit_test(what_is_worth_a_second_look_is_saved_with_a_warning),
+        cmocka_unit_test(what_an_answer_tells_of_somebody_is_a_look_at_them),
+        cmocka_unit_test(once_the_lease_has_passed_recording_tells_nothing),
         cmocka_unit_test(what_follows_on_in_one_request_is_not_asked),
         cmocka_unit_test(filters_and_pages_are_of_the_request),
     };
