@@ -4,6 +4,7 @@
 #include <sodium.h>
 #include <stdio.h>
 
+#include "daemon/control/control_gate.h"
 #include "daemon/control/control_lock.h"
 #include "daemon/store/file.h"
 
@@ -244,6 +245,8 @@ static enum felloe_code read_wish(struct control_request *request)
     if (code == FELLOE_OK && (c->what == DO_ADD || c->what == DO_REMOVE) && c->worker[0] == '\0')
         code = felloe_fail(&c->error, FELLOE_USAGE, "Say whose passphrase it is: felloe passphrase %s WORKER.",
                            doings[c->what]);
+    if (code == FELLOE_OK && c->what == DO_SET) /* nothing but that shows who may: there is no passphrase yet */
+        code = control_gate_user(request->daemon, request->uid, NEED_KEEPER, &c->error);
     if (code == FELLOE_OK && c->what != DO_LIST && c->what != DO_SET)
         code = lock_read_secret(request, &c->secret, &c->error);
     if (code == FELLOE_OK && (c->what == DO_CHANGE || c->what == DO_ADD || c->what == DO_SET))

@@ -54,6 +54,8 @@ check_exit 8 "a user that nobody named may not speak to it" as games "$desk" sta
 check_exit 8 "whatever they ask" as games "$desk" show Jo
 group=nogroup check_exit 8 "one that is not of the group does not even reach it" as games "$desk" status
 check_exit 8 "taking a backup is for whose laptop it is" as daemon "$desk" backup --keys -
+check_exit 8 "so is giving it a passphrase" as daemon "$desk" passphrase set --passphrase-fd 3 3<<<"now it is mine alone"
+check_equal "and it opens by itself, still" none "$(at l1 passphrase list --json | jq -r '[.opens[].kind] | join(" ")')"
 at l1 log --json >"$work/all"
 check_equal "nothing came of what was refused" 0 "$(grep -c "as amy" "$work/all")"
 
