@@ -198,7 +198,7 @@ void control_verb_UNLOCK(struct control_request *request)
 void control_verb_LOCK(struct control_request *request)
 {
     struct daemon *daemon = request->daemon;
-    bool already = daemon->identity.locked;
+    bool already = daemon->identity.locked && !daemon->vault_busy; /* an unlocking under way comes to nothing */
     if (!already && !daemon_locks(daemon)) {
         control_fail(request, &(struct felloe_error){FELLOE_INVALID,
                                                      "This directory opens by itself (felloe.conf: unlock), so that "

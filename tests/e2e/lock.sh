@@ -142,6 +142,17 @@ at amy lock >/dev/null
 check_exit 8 "the forgotten one opens nothing more" unlock amy "$new"
 check "the one that was set does" unlock amy "$amys"
 
+# ---- locked while it unlocks ----
+at amy lock >/dev/null
+unlock amy "$amys" >/dev/null 2>&1 &
+waiting=$!
+tried() { [ -e "$work/amy/vault-tries" ]; }
+check "somebody is unlocking it" wait_until 10 tried
+at amy lock >/dev/null
+wait $waiting
+check "locking in the midst of unlocking is the last word" wait_until 10 locked amy
+check "it opens again" wait_until 30 unlocks
+
 # ---- killed while it unlocks, and while it locks ----
 for i in 1 2; do
     at amy lock >/dev/null 2>&1
