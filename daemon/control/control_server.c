@@ -358,11 +358,17 @@ bool control_import_first(struct control_request *request)
     return first;
 }
 
+/* Whoever does not take an answer (a pager that was left open) uses the record no more than who follows the log. */
+static bool is_used(const struct control_request *request)
+{
+    return control_need(request->verb) != NEED_ANY && request->waiting != STEP_SENDING &&
+           (request->verb != CONTROL_LOG || !control_arg_bool(request, "follow", false));
+}
+
 bool control_server_busy(const struct control_server *server)
 {
     for (const struct control_request *request = server->requests; request; request = request->next)
-        if (control_need(request->verb) != NEED_ANY &&
-            (request->verb != CONTROL_LOG || !control_arg_bool(request, "follow", false)))
+        if (is_used(request))
             return true;
     return false;
 }
