@@ -228,6 +228,6 @@ unlock amy "$amys" >/dev/null
 for _ in {1..20}; do at amy note Jo "$(printf '%050000d' 0)" >/dev/null; done
 mkfifo "$work/pager"
 exec 9<>"$work/pager" # open, and read by nobody
-at amy log --json >"$work/pager" 2>/dev/null &
+at amy log --json >"$work/pager" 2>/dev/null 9>&- &
 check "nor does a pager that was left open keep it from that" wait_until 10 locked amy
 finish
