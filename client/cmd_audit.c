@@ -133,9 +133,7 @@ static json_t *row_json(const struct felloe_value *row)
 
 static enum felloe_code print_json(struct cli *cli, const struct felloe_answer *answer)
 {
-    json_t *rows = json_array();
-    for (size_t i = 0; i < felloe_answer_count(answer); i++)
-        json_array_append_new(rows, row_json(felloe_answer_item(answer, i)));
+    json_t *rows = json_of_items(answer, row_json);
     const struct felloe_value *summary = felloe_answer_summary(answer);
     return out_json(json_pack("{s:o,s:I,s:I}", "looks", rows, "total",
                               (json_int_t)felloe_value_integer(felloe_value_get(summary, "total")), "sealed",

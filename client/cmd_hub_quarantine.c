@@ -114,10 +114,7 @@ static enum felloe_code list(struct cli *cli)
     if (code != FELLOE_OK)
         return code;
     if (cli->json) {
-        json_t *devices = json_array();
-        for (size_t i = 0; i < felloe_answer_count(answer); i++)
-            json_array_append_new(devices, device_json(felloe_answer_item(answer, i)));
-        code = out_json(devices, &cli->error);
+        code = out_json(json_of_items(answer, device_json), &cli->error);
     } else if (felloe_answer_count(answer) == 0) {
         puts("Nothing is in quarantine: no revoked laptop has shown up with entries that it had not shared");
     } else {

@@ -24,10 +24,7 @@ static json_t *row_json(const struct felloe_value *row)
 
 static enum felloe_code print_json(struct cli *cli, const struct felloe_answer *answer)
 {
-    json_t *rows = json_array();
-    for (size_t i = 0; i < felloe_answer_count(answer); i++)
-        json_array_append_new(rows, row_json(felloe_answer_item(answer, i)));
-    return out_json(rows, &cli->error);
+    return out_json(json_of_items(answer, row_json), &cli->error);
 }
 
 static void add_row(struct table *table, const struct felloe_value *row, int64_t now)

@@ -128,6 +128,14 @@ enum felloe_code out_json(json_t *value, struct felloe_error *error)
                 : felloe_fail(error, FELLOE_FAILED, made ? "the answer could not be written" : "out of memory");
 }
 
+json_t *json_of_items(const struct felloe_answer *answer, json_t *(*item)(const struct felloe_value *value))
+{
+    json_t *items = json_array();
+    for (size_t i = 0; i < felloe_answer_count(answer); i++)
+        json_array_append_new(items, item(felloe_answer_item(answer, i)));
+    return items;
+}
+
 void hex_of(const struct felloe_value *value, char *out, size_t size)
 {
     size_t len;

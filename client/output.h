@@ -26,6 +26,8 @@ const char *out_style(enum out_style style);
 bool out_json_line(FILE *file, const json_t *value, size_t flags);
 /* The same on stdout, laid out where that is a terminal; lets go of the value. NULL says that memory ran out. */
 enum felloe_code out_json(json_t *value, struct felloe_error *error);
+/* Each item of the answer as JSON by `item`, as one array. */
+json_t *json_of_items(const struct felloe_answer *answer, json_t *(*item)(const struct felloe_value *value));
 /* Any value of an answer as JSON, bytes in hex. */
 json_t *json_of(const struct felloe_value *value);
 /* Bytes as hex, a text as it is; "" for other kinds. */

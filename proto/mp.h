@@ -67,12 +67,16 @@ void mp_put_nil(struct buffer *b);
 void mp_put_bool(struct buffer *b, bool value);
 void mp_put_uint(struct buffer *b, uint64_t value);
 void mp_put_int(struct buffer *b, int64_t value);
+void mp_put_int_or_nil(struct buffer *b, bool there, int64_t value);
 void mp_put_str(struct buffer *b, struct bytes text);
 void mp_put_str_or_nil(struct buffer *b, struct bytes text); /* nil when it is empty */
 void mp_put_text(struct buffer *b, const char *text);
 void mp_put_bin(struct buffer *b, const void *data, size_t len);
 void mp_put_array(struct buffer *b, uint32_t count);
 void mp_put_map(struct buffer *b, uint32_t pairs);
+/* One pair of a map: a text; a time, which is nil unless it is above 0. */
+void mp_put_pair(struct buffer *b, const char *name, const char *text);
+void mp_put_pair_time(struct buffer *b, const char *name, int64_t ms);
 /* Copies the reader's next value, with all it contains, to the buffer (in the shortest form). */
 void mp_copy(struct mp_reader *r, struct buffer *b);
 

@@ -54,6 +54,14 @@ void mp_put_str(struct buffer *b, struct bytes text)
     buffer_append(b, text.data, text.len);
 }
 
+void mp_put_int_or_nil(struct buffer *b, bool there, int64_t value)
+{
+    if (there)
+        mp_put_int(b, value);
+    else
+        mp_put_nil(b);
+}
+
 void mp_put_str_or_nil(struct buffer *b, struct bytes text)
 {
     if (text.len > 0)
@@ -85,6 +93,18 @@ void mp_put_map(struct buffer *b, uint32_t pairs)
 {
     msgpack_packer pk = packer_of(b);
     msgpack_pack_map(&pk, pairs);
+}
+
+void mp_put_pair(struct buffer *b, const char *name, const char *text)
+{
+    mp_put_text(b, name);
+    mp_put_text(b, text);
+}
+
+void mp_put_pair_time(struct buffer *b, const char *name, int64_t ms)
+{
+    mp_put_text(b, name);
+    mp_put_int_or_nil(b, ms > 0, ms);
 }
 
 static void put_token(struct buffer *b, const struct mp_token *token)

@@ -88,14 +88,6 @@ static void hear_from_driver(struct control_request *request, struct fresh *fres
     }
 }
 
-static void put_or_nil(struct buffer *out, bool known, int64_t number)
-{
-    if (known)
-        mp_put_int(out, number);
-    else
-        mp_put_nil(out);
-}
-
 /* In the order of enum freshness_column. */
 static void put_fresh(struct buffer *out, const struct fresh *f, const char *revoked)
 {
@@ -105,9 +97,9 @@ static void put_fresh(struct buffer *out, const struct fresh *f, const char *rev
         mp_put_text(out, f->worker);
     else
         mp_put_nil(out);
-    put_or_nil(out, f->last_event_ms > 0, f->last_event_ms);
-    put_or_nil(out, f->heard_ms > 0, f->heard_ms);
-    put_or_nil(out, f->has_waiting, (int64_t)f->waiting);
+    mp_put_int_or_nil(out, f->last_event_ms > 0, f->last_event_ms);
+    mp_put_int_or_nil(out, f->heard_ms > 0, f->heard_ms);
+    mp_put_int_or_nil(out, f->has_waiting, (int64_t)f->waiting);
     mp_put_str_or_nil(out, revoked ? bytes_str(revoked) : (struct bytes){0});
 }
 

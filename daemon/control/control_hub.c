@@ -189,21 +189,6 @@ struct listing {
     struct control_data data;
 };
 
-static void put_pair(struct buffer *out, const char *name, const char *text)
-{
-    mp_put_text(out, name);
-    mp_put_text(out, text);
-}
-
-static void put_time(struct buffer *out, const char *name, int64_t ms)
-{
-    mp_put_text(out, name);
-    if (ms > 0)
-        mp_put_int(out, ms);
-    else
-        mp_put_nil(out);
-}
-
 static bool list_device(void *context, const struct device_record *device)
 {
     struct listing *listing = context;
@@ -215,28 +200,28 @@ static bool list_device(void *context, const struct device_record *device)
     mp_put_map(out, 13);
     mp_put_text(out, "device");
     mp_put_bin(out, device->device.b, sizeof device->device.b);
-    put_pair(out, "label", device->label);
-    put_pair(out, "worker", device->worker);
-    put_pair(out, "name", device->name);
-    put_pair(out, "role", device->role);
-    put_pair(out, "agency", device->agency);
+    mp_put_pair(out, "label", device->label);
+    mp_put_pair(out, "worker", device->worker);
+    mp_put_pair(out, "name", device->name);
+    mp_put_pair(out, "role", device->role);
+    mp_put_pair(out, "agency", device->agency);
     mp_put_text(out, "sites");
     mp_put_array(out, device->site_count);
     for (uint32_t i = 0; i < device->site_count; i++)
         mp_put_text(out, device->sites[i]);
-    put_time(out, "joined", device->joined_ms);
-    put_time(out, "heard", known ? heard.heard_ms : 0);
+    mp_put_pair_time(out, "joined", device->joined_ms);
+    mp_put_pair_time(out, "heard", known ? heard.heard_ms : 0);
     mp_put_text(out, "waiting");
     if (known && heard.heard_ms > 0)
         mp_put_uint(out, heard.waiting);
     else
         mp_put_nil(out);
-    put_time(out, "revoked", device->revoked_ms);
-    put_pair(out, "why", device->why);
+    mp_put_pair_time(out, "revoked", device->revoked_ms);
+    mp_put_pair(out, "why", device->why);
     const struct identity *me = &listing->request->daemon->identity;
     if (!device_id_equal(&device->device, &me->device)) /* nobody connects as the hub itself */
         words_of_device(&me->sign_public, &device->sign, &device->box, device->curve, words);
-    put_pair(out, "words", words);
+    mp_put_pair(out, "words", words);
     return true;
 }
 

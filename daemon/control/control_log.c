@@ -58,17 +58,7 @@ static bool full(const struct control_request *request)
 
 static void put_body(struct buffer *out, const struct event_body *body)
 {
-    mp_put_uint(out, body->time);
-    mp_put_str(out, body->type);
-    if (body->has_subject)
-        mp_put_bin(out, body->subject.b, sizeof body->subject.b);
-    else
-        mp_put_nil(out);
-    mp_put_str(out, body->worker);
-    if (body->has_occurred)
-        mp_put_int(out, body->occurred);
-    else
-        mp_put_nil(out);
+    event_put_body_head(out, body);
     buffer_append(out, body->fields.data, body->fields.len);
 }
 

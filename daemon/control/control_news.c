@@ -87,23 +87,14 @@ static void read_news(struct control_request *request)
 
 /* ---- the end of the answer ---- */
 
-static void put_ms(struct buffer *out, const char *name, int64_t ms)
-{
-    mp_put_text(out, name);
-    if (ms > 0)
-        mp_put_int(out, ms);
-    else
-        mp_put_nil(out);
-}
-
 static void put_summary(struct control_request *request)
 {
     struct looking *l = request->state;
     struct buffer *out = &request->out;
     size_t begin = control_frame_begin(out);
     control_put_end(out, 7);
-    put_ms(out, "as_of", progress_as_of(&l->table));
-    put_ms(out, "looked", l->looked.at_ms);
+    mp_put_pair_time(out, "as_of", progress_as_of(&l->table));
+    mp_put_pair_time(out, "looked", l->looked.at_ms);
     mp_put_text(out, "total");
     mp_put_uint(out, l->news.total);
     mp_put_text(out, "worker");

@@ -101,25 +101,10 @@ static enum felloe_code read_streams(struct quarantine *q, const struct device_i
 
 /* ---- the list ---- */
 
-static void put_text(struct buffer *out, const char *name, const char *text)
-{
-    mp_put_text(out, name);
-    mp_put_text(out, text);
-}
-
 static void put_number(struct buffer *out, const char *name, uint64_t number)
 {
     mp_put_text(out, name);
     mp_put_uint(out, number);
-}
-
-static void put_time(struct buffer *out, const char *name, int64_t ms)
-{
-    mp_put_text(out, name);
-    if (ms > 0)
-        mp_put_int(out, ms);
-    else
-        mp_put_nil(out);
 }
 
 /* The sums over a device's streams, in the first of them. */
@@ -151,22 +136,22 @@ static void put_device(struct quarantine *q, struct log_reader *reader, const st
     mp_put_map(out, 14);
     mp_put_text(out, "device");
     mp_put_bin(out, sum.device.b, sizeof sum.device.b);
-    put_text(out, "label", device.label);
-    put_text(out, "worker", device.worker);
-    put_text(out, "name", device.name);
-    put_time(out, "revoked", device.revoked_ms);
-    put_text(out, "why", device.why);
+    mp_put_pair(out, "label", device.label);
+    mp_put_pair(out, "worker", device.worker);
+    mp_put_pair(out, "name", device.name);
+    mp_put_pair_time(out, "revoked", device.revoked_ms);
+    mp_put_pair(out, "why", device.why);
     mp_put_text(out, "sites");
     mp_put_array(out, (uint32_t)count);
     for (size_t i = 0; i < count; i++)
         mp_put_text(out, streams[i].site);
     put_number(out, "events", sum.events);
     put_number(out, "bytes", sum.bytes);
-    put_time(out, "from", sum.first_ms);
-    put_time(out, "to", sum.last_ms);
+    mp_put_pair_time(out, "from", sum.first_ms);
+    mp_put_pair_time(out, "to", sum.last_ms);
     put_number(out, "taken", sum.taken);
     put_number(out, "dropped", sum.dropped);
-    put_time(out, "settled", sum.settled_ms);
+    mp_put_pair_time(out, "settled", sum.settled_ms);
 }
 
 static void list(struct quarantine *q)
@@ -222,25 +207,12 @@ static void put_name(struct quarantine *q, struct buffer *out, const struct even
     buffer_clear(&q->name);
     if (q->views != NULL && body->has_subject)
         views_get_name(q->views, bytes_str(q->stream->site), &body->subject, &q->name);
-    if (q->name.len > 0)
-        mp_put_str(out, buffer_bytes(&q->name));
-    else
-        mp_put_nil(out);
+    mp_put_str_or_nil(out, buffer_bytes(&q->name));
 }
 
 static void put_body(struct quarantine *q, struct buffer *out, const struct event_body *body)
 {
-    mp_put_uint(out, body->time);
-    mp_put_str(out, body->type);
-    if (body->has_subject)
-        mp_put_bin(out, body->subject.b, sizeof body->subject.b);
-    else
-        mp_put_nil(out);
-    mp_put_str(out, body->worker);
-    if (body->has_occurred)
-        mp_put_int(out, body->occurred);
-    else
-        mp_put_nil(out);
+    event_put_body_head(out, body);
     buffer_append(out, body->fields.data, body->fields.len);
     put_name(q, out, body);
     if (body->has_subject)
@@ -311,9 +283,9 @@ static void show_end(struct control_request *request)
     control_put_end(&request->out, 6);
     mp_put_text(&request->out, "device");
     mp_put_bin(&request->out, q->device.device.b, sizeof q->device.device.b);
-    put_text(&request->out, "label", q->device.label);
-    put_text(&request->out, "worker", q->device.worker);
-    put_text(&request->out, "why", q->device.why);
+    mp_put_pair(&request->out, "label", q->device.label);
+    mp_put_pair(&request->out, "worker", q->device.worker);
+    mp_put_pair(&request->out, "why", q->device.why);
     put_number(&request->out, "total", q->total);
     put_number(&request->out, "events", q->told);
     control_frame_end(&request->out, begin);

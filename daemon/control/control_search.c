@@ -88,14 +88,9 @@ static void put_summary(struct control_request *request)
 {
     struct searching *s = request->state;
     struct buffer *out = &request->out;
-    int64_t as_of = progress_as_of(&s->table);
     size_t begin = control_frame_begin(out);
     control_put_end(out, 4);
-    mp_put_text(out, "as_of");
-    if (as_of > 0)
-        mp_put_int(out, as_of);
-    else
-        mp_put_nil(out);
+    mp_put_pair_time(out, "as_of", progress_as_of(&s->table));
     mp_put_text(out, "total");
     mp_put_uint(out, s->found.total);
     mp_put_text(out, "looked_at");

@@ -31,40 +31,25 @@ static void put_position(struct buffer *out, struct position at)
     mp_put_text(out, text);
 }
 
-static void put_time(struct buffer *out, int64_t ms)
-{
-    if (ms > 0)
-        mp_put_int(out, ms);
-    else
-        mp_put_nil(out);
-}
-
-static void put_named(struct buffer *out, const char *name, const char *text)
-{
-    mp_put_text(out, name);
-    mp_put_text(out, text);
-}
-
 /* Two stories come first: what else is told of the site may be of the wrong one. */
 static void put_site_notice(struct buffer *out, const char *story, const char *notice)
 {
     char text[WITNESS_TEXT_MAX + HAPPENED_TEXT_MAX + 1];
     snprintf(text, sizeof text, "%s%s%s", story, story[0] && notice[0] ? " " : "", notice);
-    put_named(out, "notice", text);
+    mp_put_pair(out, "notice", text);
 }
 
 static void put_site(struct buffer *out, const struct site_progress *site, const char *story, bool locked)
 {
     mp_put_map(out, 12);
-    put_named(out, "site", site->site);
+    mp_put_pair(out, "site", site->site);
     mp_put_text(out, "saved");
     mp_put_uint(out, site->own.seq);
     mp_put_text(out, "shared");
     mp_put_uint(out, site->shared_seq);
     mp_put_text(out, "waiting");
     mp_put_uint(out, site->own.seq > site->shared_seq ? site->own.seq - site->shared_seq : 0);
-    mp_put_text(out, "oldest_waiting");
-    put_time(out, site->own.seq > site->shared_seq ? site->oldest_waiting_ms : 0);
+    mp_put_pair_time(out, "oldest_waiting", site->own.seq > site->shared_seq ? site->oldest_waiting_ms : 0);
     mp_put_text(out, "received");
     put_position(out, site->received);
     mp_put_text(out, "head");
@@ -76,10 +61,8 @@ static void put_site(struct buffer *out, const struct site_progress *site, const
         mp_put_nil(out);
     else
         mp_put_uint(out, site->to_settle);
-    mp_put_text(out, "shared_through");
-    put_time(out, site->shared_through_ms);
-    mp_put_text(out, "received_through");
-    put_time(out, site->received_through_ms);
+    mp_put_pair_time(out, "shared_through", site->shared_through_ms);
+    mp_put_pair_time(out, "received_through", site->received_through_ms);
     put_site_notice(out, story, site->link.notice);
 }
 
@@ -94,8 +77,7 @@ static void put_looks(struct buffer *out, const struct status *status)
     mp_put_uint(out, status->looks_shared);
     mp_put_text(out, "waiting");
     mp_put_uint(out, status->looks > status->looks_shared ? status->looks - status->looks_shared : 0);
-    mp_put_text(out, "oldest_waiting");
-    put_time(out, status->looks > status->looks_shared ? status->looks_oldest_ms : 0);
+    mp_put_pair_time(out, "oldest_waiting", status->looks > status->looks_shared ? status->looks_oldest_ms : 0);
 }
 
 static void read_looks(struct status *status, struct daemon *daemon)
@@ -125,17 +107,16 @@ static void put_hub(struct buffer *out, const struct control_request *request, c
     const struct identity *identity = &request->daemon->identity;
     bool hub = request->daemon->config.role == ROLE_HUB;
     mp_put_map(out, 7);
-    put_named(out, "name", hub ? identity->label : identity->hub_name);
-    put_named(out, "address", hub ? request->daemon->config.listen : request->daemon->config.hub);
+    mp_put_pair(out, "name", hub ? identity->label : identity->hub_name);
+    mp_put_pair(out, "address", hub ? request->daemon->config.listen : request->daemon->config.hub);
     mp_put_text(out, "reachable");
     mp_put_bool(out, link->reachable);
-    mp_put_text(out, "last_contact");
-    put_time(out, link->last_contact_ms);
+    mp_put_pair_time(out, "last_contact", link->last_contact_ms);
     mp_put_text(out, "clock_skew_ms");
     mp_put_int(out, link->clock_skew_ms);
     mp_put_text(out, "connected");
     mp_put_uint(out, link->connected);
-    put_named(out, "notice", link->notice);
+    mp_put_pair(out, "notice", link->notice);
 }
 
 /* How long a laptop shows the record without the hub; and the words of its keys, to compare with the hub's. */
@@ -145,9 +126,8 @@ static void put_trust(struct buffer *out, const struct daemon *daemon)
     char words[WORDS_TEXT_MAX] = "";
     if (daemon->config.role == ROLE_SPOKE)
         words_of_device(&me->hub_sign, &me->sign_public, &me->box_public, me->curve_public, words);
-    put_named(out, "words", words);
-    mp_put_text(out, "lease_until");
-    put_time(out, lease_until_ms(daemon));
+    mp_put_pair(out, "words", words);
+    mp_put_pair_time(out, "lease_until", lease_until_ms(daemon));
     mp_put_text(out, "lease_passed");
     mp_put_bool(out, lease_passed(daemon));
 }
@@ -172,14 +152,14 @@ static void answer(struct control_request *request)
     struct buffer *out = &request->out;
     size_t begin = control_frame_begin(out);
     control_put_end(out, 21);
-    put_named(out, "role", request->daemon->config.role == ROLE_HUB ? "hub" : "spoke");
-    put_named(out, "name", identity->label);
+    mp_put_pair(out, "role", request->daemon->config.role == ROLE_HUB ? "hub" : "spoke");
+    mp_put_pair(out, "name", identity->label);
     mp_put_text(out, "device");
     mp_put_bin(out, identity->device.b, sizeof identity->device.b);
     mp_put_text(out, "incarnation");
     mp_put_uint(out, event_log_incarnation(request->daemon->log));
-    put_named(out, "worker", status->locked ? "" : request->daemon->worker);
-    put_named(out, "of", identity->worker);
+    mp_put_pair(out, "worker", status->locked ? "" : request->daemon->worker);
+    mp_put_pair(out, "of", identity->worker);
     mp_put_text(out, "locked");
     mp_put_bool(out, status->locked);
     mp_put_text(out, "joined");
@@ -194,7 +174,7 @@ static void answer(struct control_request *request)
     mp_put_uint(out, status->total);
     mp_put_text(out, "disk_full");
     mp_put_bool(out, status->full);
-    put_named(out, "notice", own_notice(status));
+    mp_put_pair(out, "notice", own_notice(status));
     put_trust(out, request->daemon);
     put_looks(out, status);
     mp_put_text(out, "erased");

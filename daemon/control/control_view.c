@@ -26,23 +26,13 @@ static void release(void *state)
 
 /* ---- the end of the answer ---- */
 
-static void put_as_of(struct buffer *out, const struct progress_table *table)
-{
-    int64_t as_of = progress_as_of(table);
-    mp_put_text(out, "as_of");
-    if (as_of > 0)
-        mp_put_int(out, as_of);
-    else
-        mp_put_nil(out);
-}
-
 static void put_summary(struct control_request *request)
 {
     struct viewing *v = request->state;
     struct buffer *out = &request->out;
     size_t begin = control_frame_begin(out);
     control_put_end(out, 4 + v->about_count);
-    put_as_of(out, &v->table);
+    mp_put_pair_time(out, "as_of", progress_as_of(&v->table));
     mp_put_text(out, "sites");
     mp_put_array(out, (uint32_t)v->table.count);
     for (size_t i = 0; i < v->table.count; i++) {

@@ -87,14 +87,6 @@ static int by_number(const void *a, const void *b)
     return *x < *y ? -1 : *x > *y;
 }
 
-static void put_number(struct buffer *out, bool there, int64_t number)
-{
-    if (there)
-        mp_put_int(out, number);
-    else
-        mp_put_nil(out);
-}
-
 static void put_line(struct line *line, struct buffer *out)
 {
     int64_t median = 0;
@@ -107,9 +99,9 @@ static void put_line(struct line *line, struct buffer *out)
     }
     mp_put_array(out, LEARNING_COLUMNS);
     mp_put_str(out, line->what);
-    put_number(out, line->has_count, line->count);
-    put_number(out, line->has_of, line->of);
-    put_number(out, line->value_count > 0, median);
+    mp_put_int_or_nil(out, line->has_count, line->count);
+    mp_put_int_or_nil(out, line->has_of, line->of);
+    mp_put_int_or_nil(out, line->value_count > 0, median);
 }
 
 void query_learn(struct query_rows *rows)

@@ -136,10 +136,7 @@ static bool put_number(struct teller *t, const struct query_row *row, struct byt
     mp_array(t->r, count, count);
     mp_skip(t->r);
     mp_put_array(out, count);
-    if (number > 0)
-        mp_put_uint(out, number);
-    else
-        mp_put_nil(out);
+    mp_put_int_or_nil(out, number > 0, number);
     for (uint32_t i = 1; i < count; i++)
         mp_copy(t->r, out);
     return !t->r->failed;

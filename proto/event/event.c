@@ -208,10 +208,8 @@ static void put_head(struct buffer *b, const struct log_head *head)
     mp_put_bin(b, bytes, sizeof bytes);
 }
 
-static void put_body(struct buffer *b, const struct event_body *body)
+void event_put_body_head(struct buffer *b, const struct event_body *body)
 {
-    const bool has_was = body->has_was || body->has_head, has_after = body->after.count > 0 || has_was;
-    mp_put_array(b, body->has_head ? 9 : has_was ? 8 : has_after ? 7 : 6);
     mp_put_uint(b, body->time);
     mp_put_str(b, body->type);
     if (body->has_subject)
@@ -219,10 +217,14 @@ static void put_body(struct buffer *b, const struct event_body *body)
     else
         mp_put_nil(b);
     mp_put_str(b, body->worker);
-    if (body->has_occurred)
-        mp_put_int(b, body->occurred);
-    else
-        mp_put_nil(b);
+    mp_put_int_or_nil(b, body->has_occurred, body->occurred);
+}
+
+static void put_body(struct buffer *b, const struct event_body *body)
+{
+    const bool has_was = body->has_was || body->has_head, has_after = body->after.count > 0 || has_was;
+    mp_put_array(b, body->has_head ? 9 : has_was ? 8 : has_after ? 7 : 6);
+    event_put_body_head(b, body);
     if (body->has_origin)
         mp_put_bin(b, body->origin.b, sizeof body->origin.b);
     else

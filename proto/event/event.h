@@ -122,6 +122,10 @@ bool event_open(const struct event *event, const struct data_key *key, struct bu
 bool event_seal(const struct event_clear *clear, const struct event_body *body, const struct data_key *key,
                 const uint8_t nonce[EVENT_NONCE_SIZE], struct buffer *out);
 
+/* Appends what a body's array begins with: time, type, subject, worker, occurred. (Event items of the local socket have
+ * them, too: proto/control.h.) */
+void event_put_body_head(struct buffer *b, const struct event_body *body);
+
 /* Of (source, id) as CloudEvents names an event: BLAKE2b-128 of "felloe origin" NUL source NUL id. */
 void origin_id_of(struct bytes source, struct bytes id, struct origin_id *out);
 
