@@ -57,14 +57,6 @@ generated() {
     [ -s "$work/$1.jsonl" ] || "$B/felloe-generate" --seed 1 --events "$1" --sites salford >"$work/$1.jsonl" || return 1
     echo "$work/$1.jsonl"
 }
-# rate_of COUNT COMMAND…: how many a second it did, in $rate. (Not in a subshell: what was started is to be known.)
-rate_of() {
-    local count=$1 begun
-    shift
-    begun=$(now_us)
-    "$@" >/dev/null || return 1
-    rate=$((count * 1000000 / ($(now_us) - begun)))
-}
 
 figure_import() {
     local i lines best
@@ -116,9 +108,6 @@ figure_newcomer() {
     judge newcomer "ratio >= 0.7" "hub to a new laptop, verified, durable there; against the bare road"
     forget l1 hub
 }
-
-# line NAME: the value of that line of the measuring program's, from stdin.
-line() { awk -v name="$1" '$1 == name { print $2 }'; }
 
 figure_live() {
     local i commit lines

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+# Samples and what becomes of them: for the figures of the bench, and for the peers'. Source it after lib/e2e.sh.
+# shellcheck shell=bash disable=SC2034,SC2154
+declare -A values=() limits=() units=()
+
+# progress WORDS: how far it is, on stderr.
+progress() { printf '%s\n' "$*" >&2; }
+# machine_of DIR: what this machine is, with the file system of DIR, in $machine.
+machine_of() {
+    machine="$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) cores, $(uname -sr)"
+    machine+=", $(df -T "$1" | awk 'NR == 2 { print $2 }')"
+}
+# sample FIGURE VALUE UNIT [LIMIT]: one round's.
+sample() {
+    local number
+    for number in "${2:-}" "${4:-0}"; do
+        [[ $number =~ ^[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$ ]] && continue
+        progress "    $1: nothing was measured"
+        broken=1
+        return 1
+    done
+    progress "    $1 $2 $3${4:+, limit $4}"
+    values[$1]+="$2 " units[$1]=$3 limits[$1]+="${4:-0} "
+}
+# judge FIGURE GOAL WHAT: GOAL is "ratio >= 0.85", "value <= 5" …, or nothing: told, not judged.
+judge() {
+    local figure=$1 goal=$2 text=$3
+    [ -n "${values[$figure]:-}" ] || { broken=1; return 1; }
+    jq -nc --arg figure "$figure" --arg unit "${units[$figure]}" --arg goal "$goal" --arg text "$text" \
+        --arg machine "$machine" --arg commit "$commit" --argjson events "$events" \
+        --argjson values "[$(tr -s ' ' , <<<"${values[$figure]% }")]" \
+        --argjson limits "[$(tr -s ' ' , <<<"${limits[$figure]% }")]" '
+        def median: sort | .[(length - 1) / 2 | floor];
+        ([range($values | length) | select($limits[.] > 0) | $values[.] / $limits[.]]) as $ratios
+        | ($values | median) as $value | (if $ratios == [] then null else $ratios | median end) as $ratio
+        | (if $ratios == [] then $values else $ratios end) as $judged
+        | ($goal | split(" ")) as [$of, $how, $bound]
+        | (if $of == "ratio" then $ratio else $value end) as $x
+        | {figure: $figure, text: $text, value: $value, unit: $unit,
+           limit: (if $ratios == [] then null else $limits | median end), ratio: $ratio,
+           spread: (if ($judged | median) == 0 then 0 else (($judged | max) - ($judged | min)) / ($judged | median) end),
+           rounds: ($values | length), goal: (if $goal == "" then null else $goal end),
+           holds: (if $goal == "" then null elif $how == ">=" then $x >= ($bound | tonumber)
+                   else $x <= ($bound | tonumber) end),
+           events: $events, machine: $machine, commit: $commit}' | tee -a "$out" | row
+}
+# row: lines of JSON as lines of the table.
+row() {
+    jq -r 'def short: if . == null then "" elif . >= 1000 then round | tostring
+            else (. * 1000 | round) / 1000 | tostring end;
+        [.figure, (.value | short), .unit, (.limit | short), (.ratio | short), "±\(.spread * 50 | round) %", .goal // "",
+         if .holds == null then "" elif .holds then "holds" else "NOT REACHED" end] | @tsv' |
+        awk -F '\t' '{ printf "%-22s %12s %-8s %12s %8s %7s  %-16s %s\n", $1, $2, $3, $4, $5, $6, $7, $8 }'
+}
+heading() {
+    echo "$machine; $rounds rounds, $events events"
+    printf '%-22s %12s %-8s %12s %8s %7s  %-16s %s\n' figure value unit limit ratio spread goal ""
+}
+# number COMMAND…: the value of the only line that the measuring program prints.
+number() { "$@" | awk 'NR == 1 { print $2 }'; }
+# line NAME: the value of that line of the measuring program's, from stdin.
+line() { awk -v name="$1" '$1 == name { print $2 }'; }
+now_us() { echo "${EPOCHREALTIME/[.,]/}"; }
+# rate_of COUNT COMMAND…: how many a second it did, in $rate. (Not in a subshell: what was started is to be known.)
+rate_of() {
+    local count=$1 begun
+    shift
+    begun=$(now_us)
+    "$@" >/dev/null || return 1
+    rate=$((count * 1000000 / ($(now_us) - begun)))
+}
