@@ -197,6 +197,10 @@ bench:  ## how fast it is, each figure beside its limit (FIGURES="…" ROUNDS=3 
 	+@$(MAKE) -s --no-print-directory deps
 	$(SUBMAKE) B=$B all $(GENERATOR) $B/felloe-bench
 	@B=$B ROUNDS=$(ROUNDS) EVENTS=$(EVENTS) tests/bench/run $(FIGURES)
+bench-check: all $(GENERATOR) $B/felloe-bench  ## measures again what was kept (tests/bench/kept.json), names what fell by more than a fifth
+	@B=$B ROUNDS=$(ROUNDS) tests/bench/check run
+bench-keep:  ## keeps the ratios of the last `make bench` for bench-check
+	@B=$B tests/bench/check keep
 bench-sealing: all $(GENERATOR) $B/unsealed/felloed  ## what sealing costs, against a build without: ROUNDS (5), EVENTS (20000)
 	@B=$B ROUNDS=$(ROUNDS) EVENTS=$(EVENTS) tests/unsealed/run
 fleet: all $B/tests/net/fleet  ## LAPTOPS (1000) laptops that reconnect to one hub at once, with 100 events each
@@ -291,9 +295,9 @@ clean:  ## remove the build directory
 	$Qrm -rf $B compile_commands.json
 help:  ## list these targets
 	@echo 'make TARGET [CC=clang] [V=1] [B=build] [PREFIX=/usr/local] [DESTDIR=]'
-	@sed -n 's/^\([a-z_.]*\):[^#]*  ## \(.*\)/\1	\2/p' Makefile | awk -F '\t' '{ printf "  %-24s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z_.-]*\):[^#]*  ## \(.*\)/\1	\2/p' Makefile | awk -F '\t' '{ printf "  %-24s%s\n", $$1, $$2 }'
 
-.PHONY: all lib types test test-programs unit sim fleet bench bench-sealing power demo asan tsan fuzz libfuzzer format tidy deps install clean help FORCE
+.PHONY: all lib types test test-programs unit sim fleet bench bench-check bench-keep bench-sealing power demo asan tsan fuzz libfuzzer format tidy deps install clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $B -name '*.d' -not -path '$B/?san/*' -not -path '$B/libfuzzer/*' 2>/dev/null)

@@ -27,7 +27,8 @@ judge() {
     local figure=$1 goal=$2 text=$3
     [ -n "${values[$figure]:-}" ] || { broken=1; return 1; }
     jq -nc --arg figure "$figure" --arg unit "${units[$figure]}" --arg goal "$goal" --arg text "$text" \
-        --arg machine "$machine" --arg commit "$commit" --argjson events "$events" \
+        --arg machine "$machine" --arg commit "$commit" --arg by "$by" \
+        --argjson events "$events" --argjson seconds "${each:-0}" \
         --argjson values "[$(tr -s ' ' , <<<"${values[$figure]% }")]" \
         --argjson limits "[$(tr -s ' ' , <<<"${limits[$figure]% }")]" '
         def median: sort | .[(length - 1) / 2 | floor];
@@ -36,13 +37,13 @@ judge() {
         | (if $ratios == [] then $values else $ratios end) as $judged
         | ($goal | split(" ")) as [$of, $how, $bound]
         | (if $of == "ratio" then $ratio else $value end) as $x
-        | {figure: $figure, text: $text, value: $value, unit: $unit,
-           limit: (if $ratios == [] then null else $limits | median end), ratio: $ratio,
+        | {$figure, $text, $value, $unit,
+           limit: (if $ratios == [] then null else $limits | median end), $ratio,
            spread: (if ($judged | median) == 0 then 0 else (($judged | max) - ($judged | min)) / ($judged | median) end),
            rounds: ($values | length), goal: (if $goal == "" then null else $goal end),
            holds: (if $goal == "" then null elif $how == ">=" then $x >= ($bound | tonumber)
                    else $x <= ($bound | tonumber) end),
-           events: $events, machine: $machine, commit: $commit}' | tee -a "$out" | row
+           $by, $events, $seconds, $machine, $commit}' | tee -a "$out" | row
 }
 # row: lines of JSON as lines of the table.
 row() {
