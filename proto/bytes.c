@@ -55,7 +55,7 @@ bool buffer_reserve(struct buffer *b, size_t more)
     return true;
 }
 
-void buffer_append(struct buffer *b, const void *data, size_t len)
+void buffer_append_more(struct buffer *b, const void *data, size_t len)
 {
     if (len == 0 || !buffer_reserve(b, len))
         return;

@@ -56,8 +56,18 @@ struct buffer {
 void buffer_release(struct buffer *b);            /* frees the memory; the buffer is {0} again */
 void buffer_clear(struct buffer *b);              /* empties it and keeps the memory */
 bool buffer_reserve(struct buffer *b, size_t more); /* room for `more` bytes after len */
-void buffer_append(struct buffer *b, const void *data, size_t len);
+void buffer_append_more(struct buffer *b, const void *data, size_t len); /* buffer_append where room may lack */
 void buffer_append_byte(struct buffer *b, uint8_t byte);
+
+static inline void buffer_append(struct buffer *b, const void *data, size_t len)
+{
+    if (b->failed || len > b->cap - b->len) {
+        buffer_append_more(b, data, len);
+    } else if (len > 0) {
+        memcpy(b->data + b->len, data, len);
+        b->len += len;
+    }
+}
 
 static inline struct bytes buffer_bytes(const struct buffer *b)
 {

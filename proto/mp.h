@@ -72,6 +72,7 @@ void mp_put_str(struct buffer *b, struct bytes text);
 void mp_put_str_or_nil(struct buffer *b, struct bytes text); /* nil when it is empty */
 void mp_put_text(struct buffer *b, const char *text);
 void mp_put_bin(struct buffer *b, const void *data, size_t len);
+void mp_put_bin_header(struct buffer *b, size_t len); /* then the caller puts the bytes */
 void mp_put_array(struct buffer *b, uint32_t count);
 void mp_put_map(struct buffer *b, uint32_t pairs);
 /* One pair of a map: a text; a time, which is nil unless it is above 0. */

@@ -3,6 +3,8 @@
  * passes them. */
 #include "proto/event/event.h"
 
+#include <assert.h>
+
 #include <sodium.h>
 
 #include "proto/endian.h"
@@ -47,14 +49,18 @@ static bool clear_valid(const struct event_clear *clear)
            (clear->seq == 1) == event_id_equal(&clear->prev, &none);
 }
 
+static size_t bin_header(size_t len)
+{
+    return len <= UINT8_MAX ? 2 : len <= UINT16_MAX ? 3 : 5;
+}
+
 /* The nonce and the sealed part carry msgpack's shortest headers, so that one event has one form: what stands between
  * the associated data and the sealed bytes is then fixed. */
 static bool tail_is_shortest(struct bytes raw, const uint8_t *nonce, struct bytes sealed)
 {
     static const uint8_t nonce_header[2] = {0xc4, EVENT_NONCE_SIZE};
-    size_t header = sealed.len <= UINT8_MAX ? 2 : sealed.len <= UINT16_MAX ? 3 : 5;
     return nonce - raw.data >= 2 && memcmp(nonce - 2, nonce_header, sizeof nonce_header) == 0 &&
-           nonce + EVENT_NONCE_SIZE + header == sealed.data;
+           nonce + EVENT_NONCE_SIZE + bin_header(sealed.len) == sealed.data;
 }
 
 bool event_decode(struct bytes raw, struct event *out)
@@ -261,18 +267,39 @@ static void put_clear(struct buffer *b, const struct event_clear *clear)
     mp_put_bin(b, clear->key.b, sizeof clear->key.b);
 }
 
-/* Seals `plain` in place, with everything of the event that is in `out` from `begin` on as associated data. */
-static bool seal(struct buffer *plain, const struct data_key *key, const uint8_t nonce[EVENT_NONCE_SIZE],
-                 struct buffer *out, size_t begin)
+/* What a body takes up besides its fields, at most (of a type and a worker that are not too long). */
+#define BODY_ROOM (256 + TYPE_MAX + SLUG_MAX + BRANCHES_MAX * 14)
+
+/* The body is written behind the clear part and sealed where it stands; the room before it is for the nonce and the
+ * header of what becomes of it, whose size is guessed (it depends on the body's) and mended. */
+static bool put_sealed(struct buffer *out, size_t begin, const struct event_clear *clear, const struct event_body *body,
+                       const struct data_key *key, const uint8_t nonce[EVENT_NONCE_SIZE])
 {
-    if (out->failed || !buffer_reserve(plain, SEAL_TAG))
+    const size_t header_end = out->len, guess = bin_header(body->fields.len + 64);
+    const size_t nonce_size = 2 + EVENT_NONCE_SIZE;
+    struct event_body made;
+    if (!buffer_reserve(out, nonce_size + 5 + BODY_ROOM + body->fields.len + SEAL_TAG))
+        return false; /* (at once: else each part would ask for a little more) */
+    out->len += nonce_size + guess;
+    const size_t from = out->len;
+    put_body(out, body);
+    size_t len = out->len - from;
+    if (!buffer_reserve(out, 5 + SEAL_TAG) || len > EVENT_SIZE_MAX ||
+        !read_body(bytes_of(out->data + from, len), clear->incarnation, &made))
         return false;
-    unsigned long long sealed = 0;
-    crypto_aead_xchacha20poly1305_ietf_encrypt(plain->data, &sealed, plain->data, plain->len, out->data + begin,
-                                               out->len - begin, NULL, nonce, key->b);
+    const size_t header = bin_header(len + SEAL_TAG);
+    uint8_t *plain = out->data + header_end + nonce_size + header;
+    if (header != guess)
+        memmove(plain, out->data + from, len);
+    out->len = header_end;
     mp_put_bin(out, nonce, EVENT_NONCE_SIZE);
-    mp_put_bin(out, plain->data, (size_t)sealed);
-    return !out->failed && out->len - begin <= EVENT_SIZE_MAX;
+    mp_put_bin_header(out, len + SEAL_TAG);
+    assert(!out->failed && out->data + out->len == plain); /* the room was reserved */
+    unsigned long long sealed = 0;
+    crypto_aead_xchacha20poly1305_ietf_encrypt(plain, &sealed, plain, len, out->data + begin, header_end - begin, NULL,
+                                               nonce, key->b);
+    out->len += (size_t)sealed;
+    return out->len - begin <= EVENT_SIZE_MAX;
 }
 
 bool event_seal(const struct event_clear *clear, const struct event_body *body, const struct data_key *key,
@@ -281,19 +308,10 @@ bool event_seal(const struct event_clear *clear, const struct event_body *body, 
     if (!clear_valid(clear) || !after_valid(&body->after, clear->incarnation))
         return false;
     size_t begin = out->len;
-    struct buffer plain = {0};
-    struct event_body made;
-    put_body(&plain, body);
-    bool ok = !plain.failed && plain.len <= EVENT_SIZE_MAX &&
-              read_body(buffer_bytes(&plain), clear->incarnation, &made);
-    if (ok) {
-        put_clear(out, clear);
-        ok = seal(&plain, key, nonce, out, begin);
-    }
+    put_clear(out, clear);
+    bool ok = !out->failed && put_sealed(out, begin, clear, body, key, nonce);
     if (!ok)
         out->len = begin;
-    out->failed = out->failed || plain.failed;
-    buffer_release(&plain);
     return ok;
 }
 
