@@ -122,7 +122,7 @@ static int open_env(struct store *store)
         return rc;
     rc = mdb_env_set_mapsize(store->env, options->map_bytes ? options->map_bytes : MAP_BYTES_DEFAULT);
     if (rc == 0)
-        rc = mdb_env_set_maxdbs(store->env, STORE_TABLES_MAX);
+        rc = mdb_env_set_maxdbs(store->env, options->table_count); /* each transaction clears a record of each */
     if (rc == 0) /* NOTLS: readers belong to transactions and not to threads, so a stuck thread pins nothing */
         rc = mdb_env_open(store->env, store->dir, MDB_NOTLS | (options->sync == STORE_LAZY ? MDB_NOMETASYNC : 0), 0600);
     int dead = 0;
