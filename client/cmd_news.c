@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "client/cell.h"
 #include "client/output.h"
 #include "client/verbs.h"
 #include "client/view_output.h"
@@ -74,6 +75,44 @@ static void print_heading(const struct felloe_value *summary)
         printf("%sYou look for the first time: the last 7 days%s\n\n", out_style(STYLE_BOLD), out_style(STYLE_PLAIN));
 }
 
+enum { MOVED_PERSON, MOVED_NAME, MOVED_SITE, MOVED_TO, MOVED_WHEN, MOVED_ENTRIES };
+
+/* Whose record this laptop let go of in the last days. */
+static void print_moved(const struct felloe_answer *answer)
+{
+    const struct felloe_value *moved = felloe_value_get(felloe_answer_summary(answer), "moved");
+    for (size_t i = 0; i < felloe_value_count(moved); i++) {
+        const struct felloe_value *one = felloe_value_at(moved, i);
+        const char *name = felloe_value_text(felloe_value_at(one, MOVED_NAME));
+        char id[80], time[WHEN_MAX];
+        hex_of(felloe_value_at(one, MOVED_PERSON), id, sizeof id);
+        when_friendly(felloe_value_integer(felloe_value_at(one, MOVED_WHEN)), when_now(), time);
+        out_text(stdout, *name ? name : "A person");
+        printf(" (%.*s) moved from %s to %s, %s: this laptop let go of the record\n", ID_SHORT, id,
+               felloe_value_text(felloe_value_at(one, MOVED_SITE)), felloe_value_text(felloe_value_at(one, MOVED_TO)),
+               time);
+    }
+    if (felloe_value_count(moved) > 0)
+        putchar('\n');
+}
+
+static json_t *moved_json(const struct felloe_value *moved)
+{
+    json_t *all = json_array();
+    for (size_t i = 0; i < felloe_value_count(moved); i++) {
+        const struct felloe_value *one = felloe_value_at(moved, i);
+        char id[80], time[WHEN_MAX];
+        hex_of(felloe_value_at(one, MOVED_PERSON), id, sizeof id);
+        when_iso(felloe_value_integer(felloe_value_at(one, MOVED_WHEN)), time);
+        json_array_append_new(
+            all, json_pack("{s:s,s:o,s:o,s:o,s:s,s:o}", "person", id, "known_as",
+                           json_of(felloe_value_at(one, MOVED_NAME)), "site",
+                           json_of(felloe_value_at(one, MOVED_SITE)), "to", json_of(felloe_value_at(one, MOVED_TO)),
+                           "when", time, "entries", json_of(felloe_value_at(one, MOVED_ENTRIES))));
+    }
+    return all;
+}
+
 static void print_rest(const struct cli *cli, const struct felloe_answer *answer)
 {
     const struct felloe_value *summary = felloe_answer_summary(answer);
@@ -100,6 +139,7 @@ static json_t *about(const struct felloe_answer *answer)
     json_object_set_new(out, "worker", json_of(felloe_value_get(summary, "worker")));
     json_object_set_new(out, "total", json_of(felloe_value_get(summary, "total")));
     json_object_set_new(out, "noted", json_of(felloe_value_get(summary, "noted")));
+    json_object_set_new(out, "moved", moved_json(felloe_value_get(summary, "moved")));
     return out;
 }
 
@@ -143,6 +183,7 @@ static enum felloe_code run(struct cli *cli)
         } else {
             puts(view->empty);
         }
+        print_moved(answer);
         print_rest(cli, answer);
         view_footer(answer);
     }

@@ -139,21 +139,37 @@ void happened_shared_text(uint64_t entries, char out[80])
         snprintf(out, 80, "all %" PRIu64 " entries written here are shared", entries);
 }
 
+bool happened_moved_told(const struct happened_moved *moved, uint64_t now_ms)
+{
+    return is_told(&moved->at, now_ms);
+}
+
 void happened_let_go_text(const struct happened *h, struct bytes site, uint64_t now_ms, char out[HAPPENED_TEXT_MAX])
 {
-    size_t at = 0;
+    const struct happened_moved *last = NULL;
+    uint64_t people = 0, entries = 0;
+    bool same = true;
+    char when[40], shared[80], who[80];
     out[0] = '\0';
-    for (unsigned i = 0; i < h->moved_count && at < HAPPENED_TEXT_MAX; i++) {
+    for (unsigned i = 0; i < h->moved_count; i++) {
         const struct happened_moved *moved = &h->moved[i];
-        char when[40], shared[80];
         if (!bytes_is(site, moved->site) || !is_told(&moved->at, now_ms))
             continue;
-        put_time(moved->moved_ms, when);
-        happened_shared_text(moved->entries, shared);
-        at += (size_t)snprintf(out + at, HAPPENED_TEXT_MAX - at,
-                               "%s%s moved to %s on %s: this laptop let go of the record; %s.", at > 0 ? " " : "",
-                               moved->name[0] != '\0' ? moved->name : "A person", moved->to, when, shared);
+        last = last != NULL ? last : moved;
+        same = same && strcmp(last->to, moved->to) == 0;
+        people++;
+        entries += moved->entries;
     }
+    if (last == NULL)
+        return;
+    put_time(last->moved_ms, when);
+    happened_shared_text(entries, shared);
+    snprintf(who, sizeof who, "%" PRIu64 " %s", people,
+             people == 1 ? "person" : people < HAPPENED_MOVED ? "people" : "people or more");
+    snprintf(out, HAPPENED_TEXT_MAX,
+             "%s moved to %s%s on %s: this laptop let go of the record%s; %s. felloe news says who.", who,
+             same ? last->to : "other teams", people == 1 ? "" : ", the last", when, people == 1 ? "" : "s",
+             shared);
 }
 
 void happened_refill_text(const struct happened *h, const char *site, uint64_t now_ms, char out[HAPPENED_TEXT_MAX])

@@ -34,8 +34,9 @@ struct happened_refill {
     struct happened_at last;
 };
 
-/* A person whose record this laptop let go of. */
-#define HAPPENED_MOVED 4u
+/* A person whose record this laptop let go of. Who it was is told after a look was recorded (`felloe news`); what tells
+ * the rest counts them. */
+#define HAPPENED_MOVED 32u
 struct happened_moved {
     struct person_id person;
     char site[SLUG_MAX + 1], to[SLUG_MAX + 1];
@@ -87,9 +88,12 @@ void happened_shared_text(uint64_t entries, char out[80]);
 void happened_ticket_again(struct happened *h, const struct happened_ticket *ticket);
 void happened_ticket_text(const struct happened *h, uint64_t now_ms, char out[HAPPENED_TEXT_MAX]);
 void happened_let_go(struct happened *h, const struct happened_moved *moved);
+/* Is this one still told? */
+bool happened_moved_told(const struct happened_moved *moved, uint64_t now_ms);
 void happened_aside_settled(struct happened *h, const struct happened_aside *aside);
 /* Empty when there is nothing to tell (any more). */
 void happened_aside_text(const struct happened *h, uint64_t now_ms, char out[HAPPENED_TEXT_MAX]);
+/* Without anybody's name: status is for whoever may speak to the daemon, also while it is locked. */
 void happened_let_go_text(const struct happened *h, struct bytes site, uint64_t now_ms, char out[HAPPENED_TEXT_MAX]);
 void happened_refill_text(const struct happened *h, const char *site, uint64_t now_ms, char out[HAPPENED_TEXT_MAX]);
 void happened_went_on_text(const struct happened *h, uint64_t now_ms, char out[HAPPENED_TEXT_MAX]);

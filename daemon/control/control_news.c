@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* news: what came into the record since this worker looked last. That they have looked is noted once the client has
  * taken all of it. */
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "daemon/control/control_audit.h"
@@ -18,7 +19,8 @@ struct looking {
     struct news news;
     struct buffer names;        /* map worker -> name */
     char worker[SLUG_MAX + 1];
-    struct control_shown shown; /* whom the rows are about */
+    struct control_shown shown; /* whom the rows are about, and who moved */
+    struct buffer moved;        /* array of [person, name or nil, site, to, when in ms, entries written here] */
     size_t limit, next;         /* rows that are still to be sent */
     bool keep, noted;
 };
@@ -28,6 +30,9 @@ static void release(void *state)
     struct looking *l = state;
     news_release(&l->news);
     buffer_release(&l->names);
+    if (l->moved.data != NULL)
+        sodium_memzero(l->moved.data, l->moved.cap);
+    buffer_release(&l->moved);
     control_shown_release(&l->shown);
     free(l);
 }
@@ -85,6 +90,38 @@ static void read_news(struct control_request *request)
         control_shown_row(&l->shown, buffer_bytes(&l->news.rows[i]));
 }
 
+/* Whose record this laptop let go of: their name is nowhere else. On the loop. */
+static void gather_moved(struct control_request *request)
+{
+    struct looking *l = request->state;
+    const struct happened *happened = &request->daemon->happened;
+    const struct bytes site = control_arg_text(request, "site");
+    uint32_t count = 0;
+    struct buffer all = {0};
+    for (unsigned i = 0; i < happened->moved_count; i++) {
+        const struct happened_moved *moved = &happened->moved[i];
+        if (!happened_moved_told(moved, clock_steady_ms()) || (site.len > 0 && !bytes_is(site, moved->site)))
+            continue;
+        mp_put_array(&all, 6);
+        mp_put_bin(&all, moved->person.b, sizeof moved->person.b);
+        mp_put_str_or_nil(&all, bytes_str(moved->name));
+        mp_put_text(&all, moved->site);
+        mp_put_text(&all, moved->to);
+        mp_put_int(&all, moved->moved_ms);
+        mp_put_uint(&all, moved->entries);
+        control_shown_add(&l->shown, &moved->person);
+        count++;
+    }
+    mp_put_array(&l->moved, count);
+    buffer_append(&l->moved, all.data, all.len);
+    l->moved.failed |= all.failed;
+    if (all.data != NULL)
+        sodium_memzero(all.data, all.cap);
+    buffer_release(&all);
+    if (l->moved.failed && l->error.code == FELLOE_OK)
+        felloe_fail(&l->error, FELLOE_FAILED, "Memory ran out while reading the news.");
+}
+
 /* ---- the end of the answer ---- */
 
 static void put_summary(struct control_request *request)
@@ -92,7 +129,7 @@ static void put_summary(struct control_request *request)
     struct looking *l = request->state;
     struct buffer *out = &request->out;
     size_t begin = control_frame_begin(out);
-    control_put_end(out, 7);
+    control_put_end(out, 8);
     mp_put_pair_time(out, "as_of", progress_as_of(&l->table));
     mp_put_pair_time(out, "looked", l->looked.at_ms);
     mp_put_text(out, "total");
@@ -108,6 +145,8 @@ static void put_summary(struct control_request *request)
         mp_put_nil(out);
     mp_put_text(out, "names");
     buffer_append(out, l->names.data, l->names.len);
+    mp_put_text(out, "moved");
+    buffer_append(out, l->moved.data, l->moved.len);
     control_frame_end(out, begin);
     control_finish(request);
 }
@@ -144,6 +183,7 @@ static void send_rows(struct control_request *request)
 static void answer(struct control_request *request)
 {
     struct looking *l = request->state;
+    gather_moved(request);
     if (l->error.code != FELLOE_OK)
         control_fail(request, &l->error);
     else

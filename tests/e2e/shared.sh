@@ -122,7 +122,15 @@ gone() { at "$1" show "$2" >/dev/null 2>&1; [ $? = 4 ]; }
 check "once a person has moved, a laptop of the old team lets go" wait_until 30 gone s1 Lee
 check "and says so in its journal" grep -q "moved to dales: this laptop let go of the record; all 4 entries written here are shared" "$work/s1.log"
 says() { at "$1" status | grep -q "$2"; }
-check "and in its status, by name" says s1 "Lee moved to dales on .*: this laptop let go of the record"
+check "and in its status, which counts" says s1 "1 person moved to dales on .*: this laptop let go of the record; all 4 entries written here are shared. felloe news says who"
+check "and names nobody: no look was recorded" not grep -q Lee <(at s1 status; at s1 status --json)
+check "the news does, after the look was recorded" grep -q "^Lee (.*) moved from salford to dales" <(at s1 news --keep)
+looked_at_who_moved() {
+    at hub audit --json | jq -e 'any(.looks[]; .how == "news" and any(.people[]; .name == "Lee"))' >/dev/null
+}
+check "as the auditors see" wait_until 20 looked_at_who_moved
+check_equal "and programs are told the same" "Lee dales 4" \
+    "$(at s1 news --keep --json | jq -r '.moved[] | "\(.known_as) \(.to) \(.entries)"')"
 check "they are on its front door no more" not grep -q Lee <(at s1 front-door)
 check "nor on the hub's for that site" not grep -q Lee <(at hub front-door --site salford)
 check "but on the new team's" grep -q Lee <(at d1 front-door)
