@@ -17,7 +17,7 @@
 
 static const struct option_def options[] = {
     {"accept", NULL, "take the entries in, as what they are"},
-    {"discard", NULL, "remove them for good (with --why)"},
+    {"discard", NULL, "remove them for good (with --why); who looked at a record is kept, for the auditors"},
     {"why", "TEXT", "why they are discarded, for the journal"},
     {"after", "NUMBER", "show what comes after so many entries"},
     {"limit", "NUMBER", "show at most so many (1,000)"},
@@ -252,6 +252,9 @@ static void tell_settled(const struct felloe_value *summary, bool accept)
     int64_t left = number(summary, "left"), count = number(summary, accept ? "taken" : "dropped");
     printf("%" PRId64 " %s %s%s\n", count, count == 1 ? "entry" : "entries", accept ? "taken in" : "discarded",
            accept && count > 0 ? ", and shared with everybody of their sites" : "");
+    if (number(summary, "looks") > 0)
+        printf("Who looked at a record (%" PRId64 " of the entries) is not discarded: the auditors have it now\n",
+               number(summary, "looks"));
     if (left > 0)
         printf("%" PRId64 " could not be taken in, and stay where they are: `felloe hub quarantine DEVICE` says why\n",
                left);

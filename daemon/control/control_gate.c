@@ -108,16 +108,16 @@ static enum felloe_code check_keeper(const struct daemon *daemon, int64_t uid, s
                        daemon->identity.worker, name_of(uid, name));
 }
 
+#define NO_WORKER                                                                                                  \
+    "The user %s administers this hub and is no worker: [users] in felloe.conf says who reads and records"
+
 /* Whoever unlocked it lends the session to nobody who may not be them. */
 static enum felloe_code check_session(const struct daemon *daemon, int64_t uid, struct felloe_error *error)
 {
     char name[CONFIG_USER_SIZE];
     const struct config_user *user = user_of(&daemon->config, uid);
     if (user == NULL && !owns_it(uid))
-        return felloe_fail(error, FELLOE_DENIED,
-                           "The user %s administers this hub and is no worker: [users] in felloe.conf says who reads "
-                           "and records",
-                           name_of(uid, name));
+        return felloe_fail(error, FELLOE_DENIED, NO_WORKER, name_of(uid, name));
     if (user != NULL && daemon->config.role == ROLE_SPOKE && !daemon->identity.locked &&
         vault_way_of(daemon->config.unlock) == VAULT_WAY_PASSPHRASE && !may_be(user, bytes_str(daemon->worker)))
         return felloe_fail(error, FELLOE_DENIED,
@@ -198,6 +198,14 @@ enum felloe_code control_gate_worker(const struct control_request *request, stru
                                      struct felloe_error *error)
 {
     return control_gate_user_as(request->listed ? &request->user : NULL, request->uid, worker, error);
+}
+
+enum felloe_code control_gate_reads(const struct control_request *request, struct felloe_error *error)
+{
+    char name[CONFIG_USER_SIZE];
+    if (request->listed || owns_it(request->uid))
+        return FELLOE_OK;
+    return felloe_fail(error, FELLOE_DENIED, NO_WORKER, name_of(request->uid, name));
 }
 
 const char *control_gate_self(const struct control_request *request)

@@ -23,6 +23,9 @@ enum felloe_code control_gate(struct control_request *request, struct felloe_err
 /* May this request be made in the name of that worker? On any thread. */
 enum felloe_code control_gate_worker(const struct control_request *request, struct bytes worker,
                                      struct felloe_error *error);
+/* Whoever asks may read the record. An administrator of the hub who is no worker is shown ids, dates and counts, and no
+ * names and words: FELLOE_DENIED, in words. On any thread. */
+enum felloe_code control_gate_reads(const struct control_request *request, struct felloe_error *error);
 /* In whose name it is made when it does not say. */
 const char *control_gate_self(const struct control_request *request);
 

@@ -6,9 +6,11 @@
 
 #include "daemon/control/control_audit.h"
 #include "daemon/control/control_device.h"
+#include "daemon/control/control_gate.h"
 #include "daemon/control/control_query.h"
 #include "daemon/log/log_aside.h"
 #include "daemon/report.h"
+#include "proto/event/look.h"
 
 #define SHOWN_DEFAULT 1000
 #define SHOWN_BYTES   ((size_t)8 << 20)
@@ -43,7 +45,8 @@ struct quarantine {
     struct log_aside aside;
     struct key_record *bringing;
     size_t bringing_count, at;
-    uint64_t settled;
+    uint64_t settled, looks; /* looks: of what is discarded they are taken in all the same */
+    bool discards;
     char why[LABEL_MAX + 1];
 };
 
@@ -350,12 +353,17 @@ static void settled(struct quarantine *q, bool taken)
         report(LEVEL_WARNING, "quarantine: %llu entr%s of device %.8s %s %s by user %lld%s%s",
                (unsigned long long)q->settled, q->settled == 1 ? "y" : "ies", device, q->settled == 1 ? "was" : "were",
                taken ? "taken in" : "discarded", (long long)request->uid, taken ? "" : ": ", q->why);
+    if (q->looks > 0)
+        report(LEVEL_WARNING, "quarantine: %llu of the entries of device %.8s tell who looked at a record: taken in",
+               (unsigned long long)q->looks, device);
     if (q->settled > 0)
         happened_aside_settled(&request->daemon->happened, &what);
     size_t begin = control_frame_begin(&request->out);
-    control_put_end(&request->out, 3);
+    control_put_end(&request->out, taken ? 3 : 4);
     mp_put_text(&request->out, "device");
     mp_put_bin(&request->out, q->device.device.b, sizeof q->device.device.b);
+    if (!taken)
+        put_number(&request->out, "looks", q->looks);
     put_number(&request->out, taken ? "taken" : "dropped", q->settled);
     put_number(&request->out, "left", what.left);
     control_frame_end(&request->out, begin);
@@ -372,7 +380,7 @@ static void taken(struct log_job *job)
     wipe(q->bringing, q->bringing_count);
     q->bringing = NULL;
     q->bringing_count = 0;
-    q->settled += job->code == FELLOE_OK ? q->aside.count : 0;
+    *(q->discards ? &q->looks : &q->settled) += job->code == FELLOE_OK ? q->aside.count : 0;
     if (job->code != FELLOE_OK) {
         control_fail(q->request, &job->error);
         return;
@@ -382,14 +390,26 @@ static void taken(struct log_job *job)
     take_more(q);
 }
 
+static void drop_more(struct quarantine *q);
+
+/* Who looked at a record is no word about anybody, and not for whoever administers the hub to make away with: it comes
+ * to the auditors, also when what was written is discarded. */
+static bool is_taken(const struct quarantine *q, const struct aside_stream *stream)
+{
+    return stream->events > 0 && (!q->discards || site_is_audit(bytes_str(stream->site)));
+}
+
 /* The next share of the next stream that has something; at the end the machine learns of it all. */
 static void take_more(struct quarantine *q)
 {
     struct control_request *request = q->request;
-    while (q->at < q->stream_count && q->streams[q->at].events == 0)
+    while (q->at < q->stream_count && !is_taken(q, &q->streams[q->at]))
         q->at++;
     if (q->at == q->stream_count) {
-        settled(q, true);
+        if (q->discards)
+            drop_more(q);
+        else
+            settled(q, true);
         return;
     }
     const struct aside_stream *stream = &q->streams[q->at];
@@ -408,8 +428,6 @@ static void take_more(struct quarantine *q)
 }
 
 /* ---- discarded ---- */
-
-static void drop_more(struct quarantine *q);
 
 static void dropped(struct log_job *job)
 {
@@ -452,18 +470,19 @@ static void begin(struct quarantine *q, struct bytes what)
         return;
     }
     enum felloe_code code = control_device(q->request, &q->device, error);
+    if (code == FELLOE_OK && what.len == 0)
+        code = control_gate_reads(q->request, error);
     if (code == FELLOE_OK)
         code = read_streams(q, &q->device.device, error);
-    if (code == FELLOE_OK && bytes_is(what, "discard"))
+    q->discards = bytes_is(what, "discard");
+    if (code == FELLOE_OK && q->discards)
         code = take_why(q, error);
     if (code == FELLOE_OK && q->stream_count == 0)
         code = felloe_fail(error, FELLOE_NOT_FOUND, "Nothing of “%s” is in quarantine.", q->device.label);
     if (code == FELLOE_OK && what.len == 0)
         show(q);
-    else if (code == FELLOE_OK && bytes_is(what, "accept"))
+    else if (code == FELLOE_OK && (q->discards || bytes_is(what, "accept")))
         take_more(q);
-    else if (code == FELLOE_OK && bytes_is(what, "discard"))
-        drop_more(q);
     else if (code == FELLOE_OK)
         code = felloe_fail(error, FELLOE_USAGE, "What is in quarantine is shown, accepted or discarded.");
     if (code != FELLOE_OK)

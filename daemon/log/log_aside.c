@@ -54,7 +54,7 @@ static void sum_up(struct store_txn *txn, const struct device_id *device, struct
         if (!device_id_equal(&stream.device, device))
             continue;
         out->device_bytes += stream.bytes;
-        out->streams++;
+        out->streams += stream.incarnation != ASIDE_KEYS;
     }
     store_cursor_close(cursor);
 }
@@ -126,8 +126,8 @@ struct keeping {
     struct event_log *log;
     struct log_aside *aside;
     uint32_t site;
-    uint64_t bytes; /* that are new */
-    bool write;
+    uint64_t bytes;               /* that are new, at the most */
+    struct aside_stream_row *sum; /* of the keys; NULL: they are only measured */
 };
 
 static bool is_of_erased(struct event_log *log, struct bytes record)
@@ -148,9 +148,11 @@ static void keep_key(struct keeping *k, struct bytes record, const struct key_id
     key_put_u16(&key, (uint16_t)k->site);
     key_put(&key, id->b, sizeof id->b);
     bool there = store_get(k->log->write.txn, T_ASIDE_KEYS, key_bytes(&key), &before);
-    k->bytes += there ? 0 : record.len;
-    if (!k->write)
+    if (k->sum == NULL) {
+        k->bytes += there && before.len > record.len ? 0 : record.len - (there ? before.len : 0);
         return;
+    }
+    k->sum->stream.bytes += record.len - (there ? before.len : 0);
     store_put(k->log->write.txn, T_ASIDE_KEYS, key_bytes(&key), record);
     k->log->write.touched = true;
 }
@@ -173,6 +175,27 @@ static bool each_key(struct keeping *k, const struct batch *batch)
     return true;
 }
 
+/* What is new of the keys; their sum is a row of its own, as they are the site's and not one stream's. */
+static bool put_keys(struct keeping *k, const struct batch *batch)
+{
+    struct aside_stream_row keys;
+    load_head(k->log->write.txn, &k->aside->device, k->site, ASIDE_KEYS, &keys);
+    const uint64_t before = keys.stream.bytes;
+    k->sum = &keys;
+    if (!each_key(k, batch))
+        return false;
+    if (keys.stream.bytes != before)
+        store_head(k->log, &keys);
+    return true;
+}
+
+static bool is_full(const struct log_aside *a, const struct sums *sums, uint64_t bytes, bool begins)
+{
+    const uint64_t most = a->device_bytes != 0 ? a->device_bytes : ASIDE_DEVICE_BYTES;
+    return sums->device_bytes + bytes > most || sums->all_bytes + bytes > ASIDE_ALL_BYTES ||
+           (begins && sums->streams >= ASIDE_STREAMS_MAX);
+}
+
 enum felloe_code log_run_keep_aside(struct event_log *log, struct log_job *job)
 {
     const struct batch *batch = job->batch;
@@ -189,17 +212,15 @@ enum felloe_code log_run_keep_aside(struct event_log *log, struct log_job *job)
     load_head(log->write.txn, &a->device, site, batch->entries[0].incarnation, &row);
     sum_up(log->write.txn, &a->device, &sums);
     const uint32_t held = count_held(log, site, batch);
+    uint64_t bytes = 0;
     for (uint32_t i = held; i < batch->count; i++)
         if (is_new(log, site, &batch->entries[i])) {
-            k.bytes += row_size(&batch->entries[i]);
+            bytes += row_size(&batch->entries[i]);
             a->count++;
         }
     if (!each_key(&k, batch))
         return felloe_fail(&job->error, FELLOE_FAILED, "out of memory");
-    const uint64_t most = a->device_bytes != 0 ? a->device_bytes : ASIDE_DEVICE_BYTES;
-    const bool begins = row.stream.last_ms == 0;
-    if (sums.device_bytes + k.bytes > most || sums.all_bytes + k.bytes > ASIDE_ALL_BYTES ||
-        (begins && sums.streams >= ASIDE_STREAMS_MAX)) {
+    if (is_full(a, &sums, bytes + k.bytes, row.stream.last_ms == 0)) {
         a->full = true;
         a->count = 0;
         return FELLOE_OK;
@@ -208,11 +229,10 @@ enum felloe_code log_run_keep_aside(struct event_log *log, struct log_job *job)
     for (uint32_t i = held; i < batch->count; i++)
         if (is_new(log, site, &batch->entries[i]))
             put_event(log, site, &batch->entries[i], a->wall_ms);
-    k.write = true;
-    if (!each_key(&k, batch))
+    if (!put_keys(&k, batch))
         return felloe_fail(&job->error, FELLOE_FAILED, "out of memory");
     row.stream.events += a->count;
-    row.stream.bytes += k.bytes;
+    row.stream.bytes += bytes;
     row.stream.first_ms = row.stream.events == a->count ? a->wall_ms : row.stream.first_ms;
     row.stream.last_ms = a->wall_ms;
     if (a->count > 0 || k.bytes > 0 || advanced)
@@ -258,6 +278,16 @@ static void take_away_held(struct event_log *log, struct aside_stream_row *row, 
     }
 }
 
+static void drop_key_sums(struct event_log *log, const struct device_id *device)
+{
+    for (uint32_t site = 0; site < SITES_MAX; site++) {
+        struct store_key key;
+        aside_key_head(&key, device, site, ASIDE_KEYS);
+        if (store_get(log->write.txn, T_ASIDE_HEADS, key_bytes(&key), NULL))
+            (void)store_delete(log->write.txn, T_ASIDE_HEADS, key_bytes(&key));
+    }
+}
+
 /* Once a device has no events here, its keys open nothing. */
 static void drop_keys(struct event_log *log, const struct device_id *device)
 {
@@ -272,6 +302,7 @@ static void drop_keys(struct event_log *log, const struct device_id *device)
         if (!store_cursor_delete(cursor))
             break;
     store_cursor_close(cursor);
+    drop_key_sums(log, device);
 }
 
 /* ---- LOG_TAKE_ASIDE ---- */
@@ -353,7 +384,7 @@ enum felloe_code log_run_take_aside(struct event_log *log, struct log_job *job)
 
 /* ---- LOG_DROP_ASIDE ---- */
 
-static void note_dropped(struct event_log *log, const struct log_aside *a, struct bytes key)
+static void note_dropped(struct event_log *log, const struct log_aside *a, struct bytes key, uint64_t bytes)
 {
     struct aside_stream_row row;
     uint32_t incarnation = be_u32(key.data + 16), site = be_u16(key.data + 20);
@@ -361,8 +392,7 @@ static void note_dropped(struct event_log *log, const struct log_aside *a, struc
     row.stream.events -= row.stream.events > 0;
     row.stream.dropped++;
     row.stream.settled_ms = a->wall_ms;
-    if (row.stream.events == 0)
-        row.stream.bytes = 0;
+    row.stream.bytes -= row.stream.bytes < bytes ? row.stream.bytes : bytes;
     store_head(log, &row);
 }
 
@@ -376,14 +406,17 @@ enum felloe_code log_run_drop_aside(struct event_log *log, struct log_job *job)
     while (a->count < DROP_EVENTS_MAX && a->more) {
         struct store_cursor *cursor = store_cursor_open(log->write.txn, T_ASIDE);
         uint8_t key[ASIDE_EVENT_KEY] = {0};
+        uint64_t bytes = 0;
         a->more = store_seek_prefix(cursor, prefix, &item) && item.key.len == sizeof key;
-        if (a->more)
+        if (a->more) {
             memcpy(key, item.key.data, sizeof key); /* what is removed moves the map */
+            bytes = item.value.len;
+        }
         a->more = a->more && store_cursor_delete(cursor);
         store_cursor_close(cursor);
         if (!a->more)
             break;
-        note_dropped(log, a, bytes_of(key, sizeof key));
+        note_dropped(log, a, bytes_of(key, sizeof key), bytes);
         a->count++;
     }
     if (!a->more)
@@ -394,6 +427,16 @@ enum felloe_code log_run_drop_aside(struct event_log *log, struct log_job *job)
 
 /* ---- LOG_CLEAN_ASIDE ---- */
 
+static void take_from_sum(struct event_log *log, struct store_item key)
+{
+    struct aside_stream_row sum;
+    struct device_id device;
+    memcpy(device.b, key.key.data, sizeof device.b);
+    load_head(log->write.txn, &device, be_u16(key.key.data + sizeof device.b), ASIDE_KEYS, &sum);
+    sum.stream.bytes -= sum.stream.bytes < key.value.len ? sum.stream.bytes : key.value.len;
+    store_head(log, &sum);
+}
+
 enum felloe_code log_run_clean_aside(struct event_log *log, struct log_job *job)
 {
     struct store_item item;
@@ -401,8 +444,9 @@ enum felloe_code log_run_clean_aside(struct event_log *log, struct log_job *job)
     bool more = store_seek(cursor, (struct bytes){0}, &item);
     job->left = 0;
     for (; more; more = store_next(cursor, &item)) {
-        if (!is_of_erased(log, item.value))
+        if (!is_of_erased(log, item.value) || item.key.len < ASIDE_HEAD_KEY)
             continue;
+        take_from_sum(log, item);
         store_cursor_delete(cursor);
         log->write.touched = true;
         job->left++;

@@ -36,7 +36,7 @@ struct aside_stream {
     struct device_id device;
     char site[SLUG_MAX + 1];
     uint32_t incarnation;
-    uint64_t events, bytes;            /* here now */
+    uint64_t events, bytes;            /* here now; with the first of a site the bytes of the keys that came along */
     int64_t first_ms, last_ms;         /* when they came */
     uint64_t head_seq;
     struct event_id head_id;           /* how far it was ever handed over, one following the other */

@@ -3,7 +3,7 @@
  *
  *   aside        device, I, S, seq, id -> flags (1), signature (64) where ENTRY_SIGNED, when it came (8), the event
  *   aside-keys   device, S, key -> the key record as it came
- *   aside-heads  device, S, I -> struct aside_stream's numbers, and a check */
+ *   aside-heads  device, S, I -> struct aside_stream's numbers, and a check; I 0: of the site's keys, bytes alone */
 #ifndef FELLOE_DAEMON_LOG_ASIDE_INSIDE_H
 #define FELLOE_DAEMON_LOG_ASIDE_INSIDE_H
 
@@ -14,6 +14,8 @@
 #define ASIDE_EVENT_KEY  (ASIDE_STREAM_KEY + 8 + 32)
 #define ASIDE_HEAD_KEY   22
 #define ASIDE_HEAD_ROW   (8 + 8 + 8 + 8 + 8 + 32 + 8 + 8 + 8 + ROW_CHECK)
+
+#define ASIDE_KEYS 0u /* no incarnation */
 
 struct aside_row {
     uint64_t seq;

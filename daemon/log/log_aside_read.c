@@ -23,11 +23,19 @@ bool log_aside_streams(struct log_reader *reader, const struct device_id *device
     struct store_item item;
     struct store_cursor *cursor = store_cursor_open(reader->txn, T_ASIDE_HEADS);
     bool going = true, more = store_seek_prefix(cursor, prefix, &item);
+    uint64_t key_bytes = 0; /* their row is the first of the site's */
     for (; more && going; more = store_next_prefix(cursor, prefix, &item)) {
         struct aside_stream stream;
         uint32_t site;
-        if (aside_head_read(item, &stream, &site) && site_name(reader->log, site, stream.site))
-            going = visit(context, &stream);
+        if (!aside_head_read(item, &stream, &site) || !site_name(reader->log, site, stream.site))
+            continue;
+        if (stream.incarnation == ASIDE_KEYS) {
+            key_bytes += stream.bytes;
+            continue;
+        }
+        stream.bytes += key_bytes;
+        key_bytes = 0;
+        going = visit(context, &stream);
     }
     store_cursor_close(cursor);
     return going;

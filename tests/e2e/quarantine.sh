@@ -71,10 +71,15 @@ check "a trace stays" grep -q "taken in" <(at hub status)
 
 # ---- discarded ----
 at lost note "$jo" "written by whoever has the laptop now" >/dev/null
-check "what is written since is handed over as well" wait_until 40 holds 1
+at lost show "$jo" >/dev/null
+check "what is written since is handed over as well, with who looked" wait_until 40 holds 3
+looked() { at hub audit --json | jq '[.looks[] | select(.worker == "amy" and .how == "show")] | length'; }
+check_equal "the auditors do not see it yet" 0 "$(looked)"
+check "nor does whoever looks at what is kept aside" grep -q "who looked at a record" <(at hub hub quarantine amy)
 check_exit 2 "discarding needs a why" at hub hub quarantine amy --discard
-check_equal "it is discarded" '{"dropped":1,"left":0}' \
-    "$(at hub hub quarantine amy --discard --why "not hers" --json | jq -c '{dropped, left}')"
+check_equal "it is discarded, but for who looked" '{"dropped":1,"left":0,"looks":2}' \
+    "$(at hub hub quarantine amy --discard --why "not hers" --json | jq -c '{dropped, left, looks}')"
+check_equal "which the auditors see" 1 "$(looked)"
 check "the journal has the why" grep -q "not hers" "$work/hub.log"
 stop lost
 start lost

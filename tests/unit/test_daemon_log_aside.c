@@ -41,6 +41,7 @@ static struct log_aside drop(struct given_log *hub, const struct given_log *spok
 struct found {
     struct aside_stream stream;
     unsigned streams, keys;
+    uint64_t bytes; /* counted one by one */
     char fits[64]; /* a letter an event, ascending by seq */
 };
 
@@ -51,6 +52,7 @@ static bool find_event(void *context, const struct aside_item *item)
     assert_true(len + 1 < sizeof f->fits);
     f->fits[len] = "FHOGU"[item->fit];
     f->fits[len + 1] = '\0';
+    f->bytes += 1 + (item->is_signed ? sizeof item->signature.b : 0) + 8 + item->event.len;
     struct event_id id;
     event_id_of(item->event, &id);
     assert_true(event_id_equal(&id, &item->id));
@@ -69,6 +71,7 @@ static bool find_key(void *context, struct bytes record)
 {
     struct found *f = context;
     f->keys += record.len > 0;
+    f->bytes += record.len;
     return true;
 }
 
@@ -84,6 +87,8 @@ static struct found look(struct given_log *hub, const struct given_log *spoke)
     log_aside_totals(reader, &totals);
     assert_int_equal(totals.events, f.stream.events);
     assert_int_equal(totals.devices, f.stream.events > 0);
+    assert_int_equal(totals.bytes, f.bytes); /* the count is exact, whatever happened before */
+    assert_int_equal(f.stream.bytes, f.bytes);
     log_reader_end(reader);
     return f;
 }
@@ -268,6 +273,45 @@ static void a_device_has_no_more_than_its_share(void **state)
     pair_end(&p);
 }
 
+/* Handed over, with a new key each time; then taken in, or discarded, or the person erased and the rest discarded. */
+static void a_share_is_whole_again_after_each_round(void **state)
+{
+    (void)state;
+    struct pair p = pair_with(1);
+    struct log_job job;
+    push(p.spoke, p.hub, 1, &job);
+    for (uint64_t round = 0; round < 60; round++) {
+        struct key_record person = new_person(SITE);
+        struct log_draft draft = person_note(&person, "about a new person");
+        person.id.b[0] = person.owner.b[0] = (uint8_t)(round + 1);
+        draft.key = person.id;
+        draft.body.subject = person.owner;
+        job = record_job(SITE, &draft, 1);
+        job.new_keys = &person;
+        job.new_key_count = 1;
+        run_well(p.spoke, &job);
+        struct log_aside aside = hand_over(p.spoke, p.hub, 2 + round, BODY_TARGET, 600);
+        assert_false(aside.full);
+        assert_int_equal(aside.count, 1);
+        struct found f = look(p.hub, p.spoke);
+        assert_int_equal(f.keys, 1);
+        assert_true(f.bytes > 300); /* one round fits, two would not */
+        if (round % 3 == 2)
+            assert_int_equal(keyring_erase(p.hub->keyring, &person.id, 1, NULL), FELLOE_OK);
+        struct log_job clean = {.kind = LOG_CLEAN_ASIDE};
+        run_well(p.hub, &clean);
+        assert_int_equal(look(p.hub, p.spoke).keys, round % 3 != 2);
+        if (round < 30)
+            assert_int_equal(take(p.hub, p.spoke, &job).count, 1);
+        else
+            assert_int_equal(drop(p.hub, p.spoke).count, 1);
+        f = look(p.hub, p.spoke);
+        assert_int_equal(f.stream.events + f.keys + f.bytes, 0);
+    }
+    assert_int_equal(problems(p.hub), 0);
+    pair_end(&p);
+}
+
 static void a_gap_waits_until_it_is_filled(void **state)
 {
     (void)state;
@@ -397,6 +441,7 @@ int main(void)
         cmocka_unit_test(keys_are_kept_as_they_came),
         cmocka_unit_test(of_who_was_erased_no_key_stays),
         cmocka_unit_test(a_device_has_no_more_than_its_share),
+        cmocka_unit_test(a_share_is_whole_again_after_each_round),
         cmocka_unit_test(a_gap_waits_until_it_is_filled),
         cmocka_unit_test(of_two_histories_the_longer_is_taken_and_the_other_stays),
         cmocka_unit_test(what_has_seen_more_than_the_log_holds_waits),
