@@ -31,7 +31,8 @@ static const char *how_words(const char *how)
         {"record", "was told of while recording"},
         {"search", "found by a search"}, {"log", "read in the log"}, {"export", "exported"},
         {"news", "read in the news"}, {"audit", "read who had looked"},
-        {"quarantine", "read what was kept aside"}};
+        {"quarantine", "read what was kept aside"}, {"before-erase", "looked before erasing"},
+        {"erase", "erased the record"}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (strcmp(all[i].how, how) == 0)
             return all[i].words;
@@ -97,6 +98,8 @@ static enum felloe_code print_table(struct cli *cli, const struct felloe_answer 
         printf("%zu of %" PRId64 " looks, the newest: --since and --limit choose others\n", count, total);
     if (sealed > 0)
         printf("%" PRId64 " look%s cannot be opened: sealed for other auditors\n", sealed, sealed == 1 ? "" : "s");
+    if (count > 0 && !felloe_value_bool(felloe_value_get(summary, "names")))
+        puts("Names are for workers, and for who has the auditors' passphrase: [users] in felloe.conf says who is one");
     return code;
 }
 
@@ -189,7 +192,8 @@ static json_t *fhir_of(const struct felloe_value *row)
 {
     const char *how = felloe_value_text(felloe_value_at(row, ROW_HOW)),
                *what = felloe_value_text(felloe_value_at(row, ROW_WHAT));
-    bool exports = strcmp(how, "export") == 0, finds = strcmp(how, "search") == 0 || strcmp(how, "view") == 0;
+    bool exports = strcmp(how, "export") == 0, erases = strcmp(how, "erase") == 0,
+         finds = strcmp(how, "search") == 0 || strcmp(how, "view") == 0;
     char time[WHEN_MAX];
     when_iso(felloe_value_integer(felloe_value_at(row, ROW_TIME)), time);
     json_t *type = exports ? coding(DICOM, "110106", "Export")
@@ -198,8 +202,8 @@ static json_t *fhir_of(const struct felloe_value *row)
     json_object_set_new(observer, "display", json_string(felloe_value_text(felloe_value_at(row, ROW_LABEL))));
     return json_pack("{s:s,s:o,s:o,s:[o],s:s,s:s,s:s,s:[o],s:{s:o,s:[o]},s:o}", "resourceType", "AuditEvent", "id",
                      hex_json(felloe_value_at(row, ROW_ID)), "type", type, "subtype",
-                     coding("urn:felloe:look", how, how_words(how)), "action", finds ? "E" : "R", "recorded", time,
-                     "outcome", "0", "agent", fhir_agent(row), "source", "observer", observer, "type",
+                     coding("urn:felloe:look", how, how_words(how)), "action", erases ? "D" : finds ? "E" : "R",
+                     "recorded", time, "outcome", "0", "agent", fhir_agent(row), "source", "observer", observer, "type",
                      coding("http://terminology.hl7.org/CodeSystem/security-source-type", "1", "User Device"), "entity",
                      fhir_entities(felloe_value_at(row, ROW_PEOPLE), what));
 }

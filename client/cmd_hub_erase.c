@@ -41,7 +41,8 @@ static void tell_who(FILE *to, const struct felloe_value *summary)
     const struct felloe_value *sites = felloe_value_get(summary, "sites");
     const int64_t entries = felloe_value_integer(felloe_value_get(summary, "entries"));
     hex_of(felloe_value_get(summary, "person"), id, sizeof id);
-    out_text(to, *name ? name : "A person of whom no name is known");
+    const bool told = felloe_value_bool(felloe_value_get(summary, "names"));
+    out_text(to, *name ? name : told ? "A person of whom no name is known" : "A person (their name is for workers)");
     fprintf(to, " (%.*s): %" PRId64 " entr%s", ID_SHORT, id, entries, entries == 1 ? "y" : "ies");
     for (size_t i = 0; i < felloe_value_count(sites); i++)
         fprintf(to, "%s%s", i == 0 ? " in " : ", ", felloe_value_text(felloe_value_at(sites, i)));

@@ -58,6 +58,8 @@ static enum felloe_code print_table(struct cli *cli, const struct felloe_answer 
     for (size_t i = 0; i < count; i++)
         add_row(table, felloe_answer_item(answer, i), when_now());
     enum felloe_code code = table_print(table, &cli->error);
+    if (code == FELLOE_OK && !felloe_value_bool(felloe_value_get(felloe_answer_summary(answer), "names")))
+        puts("\nNames are for workers: [users] in felloe.conf says who is one");
     if (code == FELLOE_OK)
         printf("\nKept for %" PRId64 " years after the farewell (retention_years in felloe.conf). Nothing is erased by "
                "itself: felloe hub erase\n", years);

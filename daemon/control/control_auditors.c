@@ -7,6 +7,7 @@
 
 #include "daemon/audit.h"
 #include "daemon/control/control_audit.h"
+#include "daemon/control/control_gate.h"
 #include "daemon/control/control_query.h"
 #include "daemon/log/look_scan.h"
 #include "daemon/store/auditors.h"
@@ -16,6 +17,7 @@ struct auditing {
     struct felloe_error error;
     struct vault_secret given, new; /* kind 0: none was */
     bool protects, like_hub;
+    bool names;                     /* are told: to who may read the record, and to who has the auditors' passphrase */
     struct auditors auditors;
     struct look_filter filter;
     struct look_found found;
@@ -120,10 +122,11 @@ static enum felloe_code read_whom(struct control_request *request, struct readin
     if (whom.len == 2 * sizeof a->filter.person.b && hex_decode(whom, a->filter.person.b, sizeof a->filter.person.b))
         return FELLOE_OK;
     finder_init(&finder, request->daemon, &reading->views, reading->log, &reading->scope);
+    finder.without_names = !a->names;
     enum felloe_code code = finder_person(&finder, whom, &a->filter.person, &site, &a->error);
     control_shown_told(&a->shown, &finder);
     finder_release(&finder);
-    if (code == FELLOE_NOT_FOUND)
+    if (code == FELLOE_NOT_FOUND && a->names)
         felloe_fail(&a->error, code,
                     "%.*s is no worker's id, and nobody here is called so. (Of somebody whose record was erased give "
                     "the whole id.)",
@@ -133,10 +136,11 @@ static enum felloe_code read_whom(struct control_request *request, struct readin
 
 /* ---- rows ---- */
 
-static void put_person(struct buffer *out, struct reading *reading, const struct person_id *person, struct buffer *name)
+static void put_person(struct buffer *out, struct reading *reading, const struct person_id *person, bool named,
+                       struct buffer *name)
 {
     buffer_clear(name);
-    for (size_t i = 0; i < reading->scope.count && name->len == 0; i++)
+    for (size_t i = 0; named && i < reading->scope.count && name->len == 0; i++)
         views_get_name(&reading->views, bytes_str(reading->scope.sites[i]), person, name);
     mp_put_array(out, 2);
     mp_put_bin(out, person->b, sizeof person->b);
@@ -164,7 +168,7 @@ static void put_row(struct auditing *a, struct reading *reading, const struct lo
     mp_put_array(out, (uint32_t)look->count);
     for (size_t i = 0; i < look->count; i++) {
         const struct person_id *person = &a->found.people[look->people + i];
-        put_person(out, reading, person, name);
+        put_person(out, reading, person, a->names, name);
         control_shown_add(&a->shown, person);
     }
     row->len = out->len - row->begin;
@@ -204,6 +208,9 @@ static void read_looks(struct control_request *request)
     if (open_auditors(request, &secret) != FELLOE_OK)
         return;
     if (reading_begin(&reading, request->daemon, (struct bytes){0}, &a->error) == FELLOE_OK) {
+        struct felloe_error refused;
+        a->names = auditors_kind(&a->auditors) == VAULT_PASSPHRASE ||
+                   control_gate_reads(request, &refused) == FELLOE_OK;
         if (read_whom(request, &reading) == FELLOE_OK)
             scan(request, &reading, &secret);
         reading_end(&reading);
@@ -226,7 +233,9 @@ static void send_rows(struct control_request *request)
         return;
     }
     size_t begin = control_frame_begin(&request->out);
-    control_put_end(&request->out, 2);
+    control_put_end(&request->out, 3);
+    mp_put_text(&request->out, "names");
+    mp_put_bool(&request->out, a->names);
     mp_put_text(&request->out, "total");
     mp_put_uint(&request->out, a->found.count);
     mp_put_text(&request->out, "sealed");

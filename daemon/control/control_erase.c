@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "daemon/control/control_audit.h"
+#include "daemon/control/control_gate.h"
 #include "daemon/control/control_query.h"
 #include "daemon/views/erased.h"
 #include "daemon/views/view_linked.h"
@@ -23,7 +24,7 @@ struct erasing {
     struct log_draft drafts[EVENTS_MAX];
     struct buffer fields[EVENTS_MAX];
     struct felloe_error error;
-    bool look;
+    bool look, reads;         /* whoever asks may read: else no name is told, and none is looked up */
     struct person_id person;
     char name[NAME_SIZE];
     bool already;             /* they were erased before */
@@ -146,6 +147,17 @@ static enum felloe_code check_basis(struct control_request *request)
     return FELLOE_OK;
 }
 
+/* Also for who may not read it: the basis is compared with it. */
+static void find_name(struct erasing *e, struct reading *reading)
+{
+    struct buffer name = {0};
+    for (size_t i = 0; i < reading->scope.count && name.len == 0; i++)
+        views_get_name(&reading->views, bytes_str(reading->scope.sites[i]), &e->person, &name);
+    if (!bytes_to_text(buffer_bytes(&name), e->name, sizeof e->name))
+        e->name[0] = '\0';
+    buffer_release(&name);
+}
+
 static void find(struct control_request *request)
 {
     struct erasing *e = request->state;
@@ -154,8 +166,9 @@ static void find(struct control_request *request)
     if (reading_begin(&reading, request->daemon, (struct bytes){0}, &e->error) != FELLOE_OK)
         return;
     finder_init(&finder, request->daemon, &reading.views, reading.log, &reading.scope);
+    finder.without_names = !e->reads;
     if (find_person(request, &reading, &finder) == FELLOE_OK && !e->already) {
-        finder_name_of(&finder, &e->person, e->name, sizeof e->name);
+        find_name(e, &reading);
         count_entries(e, &reading);
         find_linked(e, &reading, &finder);
         control_shown_add(&e->shown, &e->person);
@@ -174,7 +187,7 @@ static void answer(struct control_request *request)
     struct erasing *e = request->state;
     struct buffer *out = &request->out;
     size_t begin = control_frame_begin(out);
-    control_put_end(out, e->already ? 4 : 6);
+    control_put_end(out, e->already ? 4 : 7);
     mp_put_text(out, "person");
     mp_put_bin(out, e->person.b, sizeof e->person.b);
     mp_put_text(out, "already");
@@ -185,8 +198,10 @@ static void answer(struct control_request *request)
         mp_put_text(out, "basis");
         mp_put_text(out, e->before.basis);
     } else {
+        mp_put_text(out, "names");
+        mp_put_bool(out, e->reads);
         mp_put_text(out, "known_as");
-        mp_put_text(out, e->name);
+        mp_put_text(out, e->reads ? e->name : "");
         mp_put_text(out, "entries");
         mp_put_uint(out, e->entries);
         mp_put_text(out, "sites");
@@ -292,9 +307,9 @@ static void found(struct control_request *request)
     if (e->error.code == FELLOE_OK && e->linked.failed)
         felloe_fail(&e->error, FELLOE_FAILED, "Memory ran out.");
     if (e->error.code != FELLOE_OK)
-        control_audit_fail(request, &e->shown, "view", &e->error);
+        control_audit_fail(request, &e->shown, "before-erase", &e->error);
     else
-        control_audit(request, &e->shown, "view", e->look ? "before erasing" : "erasing",
+        control_audit(request, &e->shown, e->look || e->already ? "before-erase" : "erase", "",
                       e->look || e->already ? answer : record);
 }
 
@@ -319,5 +334,6 @@ void control_verb_HUB_ERASE(struct control_request *request)
     request->state = e;
     request->release = release;
     e->look = control_arg_bool(request, "look", false);
+    e->reads = control_gate_reads(request, &error) == FELLOE_OK;
     control_wait_views(request, begin);
 }

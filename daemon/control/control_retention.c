@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "daemon/control/control_audit.h"
+#include "daemon/control/control_gate.h"
 #include "daemon/control/control_query.h"
 #include "proto/event/hlc.h"
 
@@ -13,6 +14,7 @@ struct retaining {
     struct buffer who;        /* of the row at hand */
     struct control_data data;
     struct control_shown shown;
+    bool names;               /* whoever asks may read them */
 };
 
 static void release(void *state)
@@ -76,7 +78,10 @@ static void put_row(struct control_request *request, struct reading *reading, st
     retention_until(ended, request->daemon->config.retention_years, until);
     control_data_item(&r->data, out);
     mp_put_array(out, 6);
-    buffer_append(out, r->who.data, r->who.len);
+    if (r->names)
+        buffer_append(out, r->who.data, r->who.len);
+    else
+        mp_put_nil(out);
     mp_put_bin(out, row->subject.b, sizeof row->subject.b);
     mp_put_text(out, reading->scope.sites[row->site]);
     mp_put_int(out, ended);
@@ -111,7 +116,10 @@ static void answer(struct control_request *request)
 {
     struct buffer *out = &request->out;
     size_t begin = control_frame_begin(out);
-    control_put_end(out, 1);
+    const struct retaining *r = request->state;
+    control_put_end(out, 2);
+    mp_put_text(out, "names");
+    mp_put_bool(out, r->names);
     mp_put_text(out, "years");
     mp_put_uint(out, request->daemon->config.retention_years);
     control_frame_end(out, begin);
@@ -149,5 +157,6 @@ void control_verb_HUB_RETENTION(struct control_request *request)
     }
     request->state = r;
     request->release = release;
+    r->names = control_gate_reads(request, &error) == FELLOE_OK;
     control_wait_views(request, begin);
 }

@@ -105,11 +105,11 @@ static bool read_name(void *context, const struct person_id *subject, struct byt
 
 static void need_names(struct finder *finder)
 {
-    for (uint32_t i = 0; i < finder->scope->count && !finder->has_names; i++) {
+    for (uint32_t i = 0; i < finder->scope->count && !finder->has_names && !finder->without_names; i++) {
         struct reading_names reading = {finder, i};
         views_names(finder->txn, bytes_str(finder->scope->sites[i]), read_name, &reading);
     }
-    finder->has_names = true;
+    finder->has_names = !finder->without_names;
 }
 
 /* ---- people ---- */
@@ -276,6 +276,11 @@ static enum felloe_code decide_person(struct finder *finder, struct bytes text, 
         views_all_erased(finder->txn, bytes_of(prefix, prefixed.prefix_len), note_erased, &found);
     if (found.count == 1)
         return tell_erased(&found.erased, error);
+    if (c->count == 0 && finder->without_names)
+        return felloe_fail(error, FELLOE_NOT_FOUND,
+                           "No person's id begins so: %.*s. (Its first %d characters at least; by name only workers "
+                           "find people, and [users] in felloe.conf says who is one.)",
+                           (int)(text.len < 60 ? text.len : 60), (const char *)text.data, ID_PREFIX_MIN);
     if (c->count == 0)
         return felloe_fail(error, FELLOE_NOT_FOUND,
                            "Nobody here is called “%.*s”, and no person's id begins so. (A name has to be whole, an id "

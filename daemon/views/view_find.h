@@ -37,6 +37,7 @@ struct finder {
     struct finder_name *names;
     size_t name_count, name_cap;
     bool has_names, failed;
+    bool without_names; /* set after finder_init: for who may not read; people are found by their ids alone */
     struct person_id told[CANDIDATES_MAX]; /* whom the latest FELLOE_AMBIGUOUS named */
     size_t told_count;
 };

@@ -69,6 +69,38 @@ check "they see the laptops" as www-data "$work/hub.open" hub devices
 check_exit 8 "and not the record" as www-data "$work/hub.open" show Jo
 check_exit 8 "nor do they record" as www-data "$work/hub.open" introduce --known-as X --source A1
 check "root may always" at hub hub devices
+
+# ---- an administrator who is no worker: ids, dates and counts; no names and no words ----
+as_admin() { as www-data "$work/hub.open" "$@"; }
+check "everything is at the hub" wait_until 20 converged hub l1
+at l1 record support.started --person Jo offer=short >/dev/null
+at l1 record support.ended --person Jo reason=02 agreed=yes --anyway >/dev/null
+ended() { at hub hub retention --json | jq -e --arg jo "$jo" 'any(.[]; .person == $jo and .known_as == ["Jo"])' >/dev/null; }
+check "who reads sees by name until when to keep" wait_until 20 ended
+check "an administrator by the id" grep -q "${jo:0:8}" <(as_admin hub retention)
+check "without the name" not grep -q Jo <(as_admin hub retention; as_admin hub retention --json)
+check "and is told why" grep -q "Names are for workers" <(as_admin hub retention)
+check "so with who looked" grep -q "${jo:0:8}" <(as_admin audit)
+check "whom" not grep -q Jo <(as_admin audit; as_admin audit --json)
+check "which root sees by name" grep -q "Jo ${jo:0:8}" <(at hub audit)
+check_exit 4 "nobody is found for them by a name" as_admin audit Jo
+check_exit 4 "also to be erased" as_admin hub erase Jo --basis "letter" --yes
+check_exit 3 "the basis names nobody, still" as_admin hub erase "$jo" --basis "Jo asked" --yes
+kim=$(at l1 introduce --known-as Kim --source Q1 --json | jq -r .person)
+check "somebody else" wait_until 20 at hub show "$kim"
+check "is erased by the id" eval 'as_admin hub erase "$kim" --basis "letter of 3 March" --yes >"$work/erased" 2>&1'
+check_equal "and not named" 0 "$(grep -c Kim "$work/erased")"
+check "what was done is on record in plain words" grep -q "erased the record" <(at hub audit)
+
+check_exit 0 "they revoke a laptop" as_admin hub revoke amy --why "lost on a train"
+stop hub
+at l1 note Jo "said on the train" >/dev/null
+start hub || exit 1
+aside() { [ "$(as_admin hub quarantine --json | jq '[.[].events] | add // 0')" -ge 1 ]; }
+check "see that something is kept aside, whose, and since when" wait_until 30 aside
+check_exit 8 "and not what it says" as_admin hub quarantine amy
+check "which workers do" grep -q "said on the train" <(at hub hub quarantine amy)
+check "and settle it without having read it" as_admin hub quarantine amy --accept
 check_exit 8 "a user of nothing is told so" as games "$work/hub.open" hub devices
 
 stop l1
