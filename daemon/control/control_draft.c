@@ -383,9 +383,15 @@ static enum verdict check_sense(struct preparing *p, struct record_draft *draft,
         if (verdict == CHECK_OK)
             verdict = check_key(p, draft, error);
     }
-    if (verdict != CHECK_OK || draft_make_sense(p, draft, error) == FELLOE_OK)
+    const bool later = p->behind && p->at >= p->final;
+    if (verdict != CHECK_OK)
         return verdict;
-    return p->behind && p->at >= p->final ? CHECK_LATER : CHECK_WRONG;
+    /* What the laptop wrote a moment ago may be what it does not fit. */
+    if (later && draft_asks_record(p, draft))
+        return CHECK_LATER;
+    if (draft_make_sense(p, draft, error) == FELLOE_OK)
+        return CHECK_OK;
+    return later ? CHECK_LATER : CHECK_WRONG;
 }
 
 /* ---- all of it ---- */

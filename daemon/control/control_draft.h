@@ -94,6 +94,8 @@ bool draft_speaks_of_restricted(struct preparing *p, const struct record_draft *
 /* Finds, or makes, the key of those who may read it, where not all may. FELLOE_NOT_FOUND: a worker, or the entry that
  * it speaks of, is not known here (yet). */
 enum felloe_code draft_restrict(struct preparing *p, struct record_draft *draft, struct felloe_error *error);
+/* Does it depend on what is known of its subject? */
+bool draft_asks_record(const struct preparing *p, const struct record_draft *draft);
 /* Does it fit what is known of its subject (sense.h)? Notes a warning in the draft. An import happened, and is not
  * asked; nor is what follows on something of the same request, which the views do not have yet. */
 enum felloe_code draft_make_sense(struct preparing *p, struct record_draft *draft, struct felloe_error *error);

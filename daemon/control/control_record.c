@@ -185,12 +185,9 @@ static void job_done(struct log_job *log)
 {
     struct record_job *job = (struct record_job *)log;
     struct recording *r = job->recording;
-    struct daemon *daemon = r->request->daemon;
     take_outcome(job);
-    if (log->code == FELLOE_OK) {
-        driver_recorded(daemon->driver, log);
-        projector_poke(daemon->projector);
-    }
+    if (log->code == FELLOE_OK)
+        driver_recorded(r->request->daemon->driver, log);
     free_job(job);
     if (--r->jobs == 0)
         go_on(r->request);

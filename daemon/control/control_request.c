@@ -246,6 +246,8 @@ void control_wait_commits(struct control_request *request, uint64_t commits, uin
     }
     request->waiting = STEP_WAITING;
     request->wait_commits = commits;
+    if (request->daemon->projector != NULL && commits != UINT64_MAX) /* which waits for something else */
+        projector_want(request->daemon->projector, commits);
     struct control_request **list = control_waiting(request->daemon->control);
     request->next_waiting = *list;
     *list = request;

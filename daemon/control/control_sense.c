@@ -106,10 +106,18 @@ static enum felloe_code ask(struct preparing *p, struct record_draft *draft, con
     return code;
 }
 
+bool draft_asks_record(const struct preparing *p, const struct record_draft *draft)
+{
+    return draft->text.source.len == 0 && !draft->has_new_key && sense_reads_record(draft->type) &&
+           !follows_on(p, draft);
+}
+
 enum felloe_code draft_make_sense(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
 {
     if (draft->text.source.len > 0 || follows_on(p, draft))
         return FELLOE_OK;
+    if (!draft_asks_record(p, draft))
+        return ask(p, draft, NULL, error);
     struct document *document = document_new();
     struct buffer plain = {0};
     const struct person_id subject = draft->has_person ? draft->person : PERSON_ID_NONE;
@@ -120,7 +128,7 @@ enum felloe_code draft_make_sense(struct preparing *p, struct record_draft *draf
                                                                                        : views_get_document;
     if (!document)
         code = felloe_fail(error, FELLOE_FAILED, "Memory ran out.");
-    else if (!draft->has_new_key && look(&p->reading->views, bytes_str(draft->site), &subject, &plain) == VIEWS_FOUND &&
+    else if (look(&p->reading->views, bytes_str(draft->site), &subject, &plain) == VIEWS_FOUND &&
              !document_decode(document, buffer_bytes(&plain)))
         document_clear(document);
     if (code == FELLOE_OK)

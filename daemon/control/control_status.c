@@ -10,6 +10,10 @@
 #include "daemon/control/control_witness.h"
 #include "daemon/views/erased.h"
 
+/* So many are folded in a moment, which is waited for. */
+#define FEW_EVENTS  1000u
+#define FEW_WAIT_MS 200u
+
 struct status {
     struct progress_table table;
     struct felloe_error error;
@@ -211,16 +215,9 @@ static void read_progress(struct control_request *request)
     reading_end(&reading);
 }
 
-/* Status answers at once, also when the views are behind: it says how far they are. */
-void control_verb_STATUS(struct control_request *request)
+static void read_status(struct control_request *request)
 {
-    struct status *status = calloc(1, sizeof *status);
-    if (!status) {
-        control_fail(request, &(struct felloe_error){FELLOE_FAILED, "Memory ran out."});
-        return;
-    }
-    request->state = status;
-    request->release = free;
+    struct status *status = request->state;
     progress_note_links(&status->table, request->daemon);
     status->locked = request->daemon->projector == NULL;
     if (!status->locked) {
@@ -237,4 +234,25 @@ void control_verb_STATUS(struct control_request *request)
     status->full = event_log_full(request->daemon->log);
     status->failed = event_log_failed(request->daemon->log);
     control_work(request, read_progress, answer, NULL);
+}
+
+/* Status answers at once, also when the views are far behind: it says how far they are. What came a moment ago is
+ * waited for, so that what is to settle is told of what people have just done. */
+void control_verb_STATUS(struct control_request *request)
+{
+    struct projector *projector = request->daemon->projector;
+    struct status *status = calloc(1, sizeof *status);
+    uint64_t folded = 0, total = 0;
+    if (!status) {
+        control_fail(request, &(struct felloe_error){FELLOE_FAILED, "Memory ran out."});
+        return;
+    }
+    request->state = status;
+    request->release = free;
+    if (projector)
+        projector_progress(projector, &folded, &total);
+    if (folded < total && total - folded <= FEW_EVENTS && !projector_stuck(projector, NULL))
+        control_wait_commits(request, event_log_commits(request->daemon->log), FEW_WAIT_MS, read_status);
+    else
+        read_status(request);
 }

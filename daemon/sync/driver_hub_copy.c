@@ -192,8 +192,10 @@ void driver_hub_copy(struct hub_driver *h)
     if (h->base.closing || c->busy || c->timer == NULL)
         return;
     /* What it wrote last has to be seen first, or it would write it again. */
-    if (!projector_has(daemon->projector, c->after_commits))
+    if (!projector_has(daemon->projector, c->after_commits)) {
+        projector_want(daemon->projector, c->after_commits);
         return;
+    }
     take_news(h);
     if (c->count == 0 && !c->scan)
         return;

@@ -6,8 +6,7 @@
 #include "daemon/views/projector.h"
 
 #include <stdlib.h>
-#include <time.h>
-
+#include "daemon/daemon.h"
 #include "daemon/views/erased.h"
 #include "daemon/views/projector_state.h"
 #include "daemon/report.h"
@@ -64,7 +63,7 @@ static uint64_t total_of(struct log_reader *reader, struct bytes site)
     return total;
 }
 
-static void publish(struct projector *p, struct bytes site, const struct views_cursor *cursor, uint64_t total)
+static void publish(struct projector *p, struct bytes site, const struct views_cursor *cursor)
 {
     pthread_mutex_lock(&p->mutex);
     struct site_state *state = add_site(p, site);
@@ -73,7 +72,6 @@ static void publish(struct projector *p, struct bytes site, const struct views_c
         if (seen_includes(&cursor->seen, &state->seen))
             state->seen = cursor->seen;
         state->folded = sum_of(&cursor->seen) + cursor->own_seq;
-        state->total = total;
     }
     pthread_mutex_unlock(&p->mutex);
 }
@@ -190,11 +188,10 @@ static enum felloe_code fold_one_site(struct projector *p, struct bytes site, en
     if (!reader)
         return error->code;
     enum felloe_code code = fold_in_txn(p, reader, site, &step, error);
-    uint64_t total = total_of(reader, site);
     log_reader_end(reader);
     if (code != FELLOE_OK)
         return code;
-    publish(p, site, &step.cursor, total);
+    publish(p, site, &step.cursor);
     publish_shared(p, &step);
     if (step.more)
         *pass = PASS_MORE;
@@ -277,14 +274,6 @@ static enum pass fold_all_sites(struct projector *p)
 
 /* ---- the thread ---- */
 
-static bool stopping(struct projector *p)
-{
-    pthread_mutex_lock(&p->mutex);
-    bool stop = p->stop || p->wipe;
-    pthread_mutex_unlock(&p->mutex);
-    return stop;
-}
-
 static void wipe_if_asked(struct projector *p)
 {
     struct felloe_error error = {0};
@@ -298,39 +287,31 @@ static void wipe_if_asked(struct projector *p)
         set_stuck(p, &error);
 }
 
-/* With the mutex held. */
-static void wait_for(struct projector *p, unsigned ms)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += ms / 1000;
-    if (!p->stop)
-        pthread_cond_timedwait(&p->woken, &p->mutex, &until);
-}
-
 /* With the mutex held: a while before it is tried again. */
 static void wait_a_while(struct projector *p)
 {
-    wait_for(p, RETRY_MS);
-    p->poked = true;
+    gather_wait_ms(p, RETRY_MS);
+    p->gather.asked = true;
 }
 
-/* Until nothing is left. While events keep coming it never ends, and still says after each pass how far it is. */
+/* Until nothing is left, or there is time for what is. While events keep coming and somebody waits it never ends, and
+ * still says after each pass how far it is. */
 static void fold_until_done(struct projector *p)
 {
-    enum pass pass;
+    bool on;
     do {
         uint64_t commits = event_log_commits(p->config.log);
-        pass = fold_all_sites(p);
+        enum pass pass = fold_all_sites(p);
         pthread_mutex_lock(&p->mutex);
         if ((pass == PASS_IDLE || pass == PASS_ALL) && !p->wipe)
             p->has_commits = commits, p->has_any = true;
         if (pass == PASS_FAILED)
             wait_a_while(p);
+        on = (pass == PASS_ALL || pass == PASS_MORE) && gather_goes_on(p, pass == PASS_MORE);
         pthread_mutex_unlock(&p->mutex);
         if (p->config.changed)
             p->config.changed(p->config.context);
-    } while ((pass == PASS_ALL || pass == PASS_MORE) && !stopping(p));
+    } while (on);
 }
 
 static void *run(void *context)
@@ -338,16 +319,10 @@ static void *run(void *context)
     struct projector *p = context;
     bool to_compact = false;
     pthread_mutex_lock(&p->mutex);
-    while (!p->stop) {
-        if (!p->poked && !p->wipe) {
-            if (to_compact)
-                wait_for(p, PROJECTOR_COMPACT_MS);
-            else
-                pthread_cond_wait(&p->woken, &p->mutex);
-            p->poked |= to_compact;
-            continue;
-        }
-        p->poked = false;
+    for (;;) {
+        gather_wait(p, to_compact ? clock_steady_ms() + PROJECTOR_COMPACT_MS : UINT64_MAX);
+        if (p->stop)
+            break;
         pthread_mutex_unlock(&p->mutex);
         wipe_if_asked(p);
         projector_do_asked(p);
@@ -375,7 +350,7 @@ static void publish_kept(struct projector *p)
             struct views_cursor cursor;
             views_get_cursor(&txn, site, &cursor);
             if (!is_ahead(reader, site, &cursor))
-                publish(p, site, &cursor, total_of(reader, site));
+                publish(p, site, &cursor);
         }
         views_end(&txn);
     }
@@ -391,10 +366,9 @@ enum felloe_code projector_open(struct projector **out, const struct projector_c
     p->config = *config;
     p->incarnation = event_log_incarnation(config->log);
     p->shared_all = true;
-    p->poked = true;
     denied_init(&p->denied);
     pthread_mutex_init(&p->mutex, NULL);
-    pthread_cond_init(&p->woken, NULL);
+    gather_init(p);
     p->work = fold_work_new();
     const struct views_options options = {config->dir, config->keyring, config->identity,
                                           p->incarnation};
@@ -444,14 +418,6 @@ struct views *projector_views(struct projector *p)
     return p->views;
 }
 
-void projector_poke(struct projector *p)
-{
-    pthread_mutex_lock(&p->mutex);
-    p->poked = true;
-    pthread_cond_signal(&p->woken);
-    pthread_mutex_unlock(&p->mutex);
-}
-
 void projector_rebuild(struct projector *p)
 {
     pthread_mutex_lock(&p->mutex);
@@ -465,12 +431,17 @@ void projector_rebuild(struct projector *p)
 
 void projector_progress(struct projector *p, uint64_t *folded, uint64_t *total)
 {
+    char sites[SITES_MAX][SLUG_MAX + 1];
     *folded = *total = 0;
+    struct log_reader *reader = log_reader_begin(p->config.log, NULL);
+    const size_t count = reader != NULL ? read_sites(reader, sites) : 0;
+    for (size_t i = 0; i < count; i++)
+        *total += total_of(reader, bytes_str(sites[i]));
+    if (reader != NULL)
+        log_reader_end(reader);
     pthread_mutex_lock(&p->mutex);
-    for (size_t i = 0; i < p->site_count; i++) {
+    for (size_t i = 0; i < p->site_count; i++)
         *folded += p->sites[i].folded;
-        *total += p->sites[i].total;
-    }
     pthread_mutex_unlock(&p->mutex);
 }
 

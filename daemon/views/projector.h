@@ -22,6 +22,7 @@ struct projector_config {
     const struct identity *identity;
     void (*changed)(void *context);  /* from the projector's thread: something new was folded, or keys are missing */
     void *context;
+    unsigned quiet_ms, most_ms;      /* see projector_state.h; 0: as usual */
 };
 
 enum felloe_code projector_open(struct projector **out, const struct projector_config *config,
@@ -29,11 +30,14 @@ enum felloe_code projector_open(struct projector **out, const struct projector_c
 void projector_close(struct projector *projector);
 /* What it writes, for queries. */
 struct views *projector_views(struct projector *projector);
-/* The log has news (called on the loop after a commit). Cheap. */
+/* The log has news (called on the loop after a commit). Cheap. It is folded when somebody wants it, or in a moment. */
 void projector_poke(struct projector *projector);
+/* Somebody waits until everything up to this commit of the log is folded, also when it is still to come: then that is
+ * done without delay. */
+void projector_want(struct projector *projector, uint64_t commits);
 /* Fold everything again from the first event on. */
 void projector_rebuild(struct projector *projector);
-/* Folded so far against what the log has, in events; equal when up to date. */
+/* Folded so far against what the log has now, in events; equal when up to date. */
 void projector_progress(struct projector *projector, uint64_t *folded, uint64_t *total);
 /* How far the views have folded a site's log: what a new event has `seen`. From any thread. */
 void projector_seen(struct projector *projector, struct bytes site, struct seen *out);

@@ -94,7 +94,7 @@ void projector_forget(struct projector *p, const struct person_id *person)
     pthread_mutex_lock(&p->mutex);
     if (p->forget_count < PROJECTOR_SHARED_MAX)
         p->forget[p->forget_count++] = *person;
-    p->poked = true;
+    p->gather.asked = true;
     pthread_cond_signal(&p->woken);
     pthread_mutex_unlock(&p->mutex);
 }
@@ -102,7 +102,7 @@ void projector_forget(struct projector *p, const struct person_id *person)
 void projector_verified(struct projector *p)
 {
     pthread_mutex_lock(&p->mutex);
-    p->verified = p->poked = true;
+    p->verified = p->gather.asked = true;
     pthread_cond_signal(&p->woken);
     pthread_mutex_unlock(&p->mutex);
 }

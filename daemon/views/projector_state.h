@@ -11,9 +11,20 @@
 struct site_state {
     char site[SLUG_MAX + 1];
     struct seen seen;
-    uint64_t folded, total;
+    uint64_t folded;
     struct key_id missing[KEYS_MAX];
     size_t missing_count;
+};
+
+/* See projector_gather.c. Times are of the steady clock, in ms. */
+struct gather {
+    bool poked;                 /* the log has something new */
+    bool asked;                 /* see projector_do_asked */
+    uint64_t wanted;            /* somebody waits for this commit */
+    uint64_t first_ms, last_ms; /* when the first and the latest came of what is new */
+    uint64_t began_ms;          /* when folding began */
+    uint64_t rest_until_ms;
+    uint64_t quiet_ms, most_ms;
 };
 
 struct projector {
@@ -26,7 +37,8 @@ struct projector {
 
     pthread_mutex_t mutex;      /* guards what follows */
     pthread_cond_t woken;
-    bool poked, stop, wipe;
+    struct gather gather;
+    bool stop, wipe;
     uint64_t compacted_ms;      /* of the thread alone: when the views' file was last written anew */
     bool has_any;               /* all that the log held was folded once, since the start or the last wipe */
     uint64_t has_commits;       /* with it: everything up to this commit of the log is folded */
@@ -40,6 +52,22 @@ struct projector {
     size_t forget_count;
     bool verified;              /* see projector_verified */
 };
+
+/* How long the log is to be quiet before it is folded, and how long at most what came first waits, where nobody does.
+ */
+#define PROJECTOR_QUIET_MS 20u
+#define PROJECTOR_MOST_MS  250u
+/* While the log goes on and nobody waits: rests for so many times as long as it worked, of which so much counts. */
+#define PROJECTOR_REST        3u
+#define PROJECTOR_TURN_MAX_MS 500u
+
+/* All with the mutex held, which is let go of while they wait; but for gather_init on the projector's thread. */
+void gather_init(struct projector *projector);
+/* Until it is to fold, or `until_ms` has come. */
+void gather_wait(struct projector *projector, uint64_t until_ms);
+void gather_wait_ms(struct projector *projector, uint64_t ms);
+/* After a pass: folding goes on at once. `more`: something was left. */
+bool gather_goes_on(struct projector *projector, bool more);
 
 /* On the projector's thread, before it folds: what it was asked for. What does not come to an end is found again by
  * whoever asked. */

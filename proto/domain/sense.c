@@ -304,6 +304,17 @@ static bool check_type(struct sense *s)
     return true;
 }
 
+bool sense_reads_record(const struct type_def *type)
+{
+    for (size_t i = 0; i < sense_rule_count; i++)
+        if (sense_rules[i].type == type->id)
+            return true;
+    for (size_t i = 0; i < type->field_count; i++)
+        if (type->fields[i].kind == KIND_EVENT && !type->fields[i].list)
+            return true;
+    return false;
+}
+
 enum felloe_code sense_check(const struct sense_case *c, struct felloe_error *error, struct felloe_error *warning)
 {
     struct felloe_error own = {0};

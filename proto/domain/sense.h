@@ -30,6 +30,9 @@ struct sense_case {
     const struct sense_lookup *lookup; /* NULL: nothing can be looked up */
 };
 
+/* Does anything depend on the document? Else it may be NULL: a note, say, fits any record. */
+bool sense_reads_record(const struct type_def *type);
+
 /* FELLOE_OK; or FELLOE_INVALID, with what is wrong and what to do; or FELLOE_FAILED: memory ran out. Where it is OK but
  * worth a second look, warning->message says why (else it is empty); warning may be NULL. */
 enum felloe_code sense_check(const struct sense_case *c, struct felloe_error *error, struct felloe_error *warning);

@@ -57,7 +57,7 @@ static inline void given_node_end(struct given_node *node)
 static inline void node_fold(struct given_node *node)
 {
     uint64_t commits = event_log_commits(node->log->log);
-    projector_poke(node->projector);
+    projector_want(node->projector, commits);
     pthread_mutex_lock(&node->mutex);
     while (!projector_has(node->projector, commits))
         pthread_cond_wait(&node->changed, &node->mutex);

@@ -357,7 +357,7 @@ static void a_laptop_that_goes_on_as_another_shows_the_same(void **state)
     run_well(t.amy->log, &go_on);
     assert_int_equal(go_on.remade, 2);
     uint64_t commits = event_log_commits(t.amy->log->log);
-    projector_poke(t.amy->projector);
+    projector_want(t.amy->projector, commits);
     assert_false(projector_has(t.amy->projector, commits));
     projector_close(t.amy->projector);
     given_log_close(t.amy->log);

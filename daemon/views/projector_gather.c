@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When the projector folds. Each fold is a durable commit of its own, which competes with the log's for the disk, and
+ * ten events of a person fold at little more than the price of one. So:
+ *
+ *   somebody waits for what the log has        at once
+ *   nobody waits, the log has become quiet     a moment later
+ *   nobody waits, the log goes on              now and then, and for no more than a part of the time
+ *
+ * Nothing is shown later for that, and an event never claims to have seen more: whoever is shown something waits. */
+#include <time.h>
+
+#include "daemon/daemon.h"
+#include "daemon/views/projector_state.h"
+
+static uint64_t lesser(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t greater(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* With the mutex held. */
+static bool somebody_waits(const struct projector *p)
+{
+    return !p->has_any || p->gather.wanted > p->has_commits;
+}
+
+/* With the mutex held: when to fold, on the steady clock. 0: now; UINT64_MAX: when there is something to fold. */
+static uint64_t due_ms(const struct projector *p)
+{
+    const struct gather *g = &p->gather;
+    if (p->stop || p->wipe || g->asked)
+        return 0;
+    if (!g->poked)
+        return UINT64_MAX;
+    if (somebody_waits(p))
+        return 0;
+    return lesser(g->last_ms + g->quiet_ms, greater(g->first_ms + g->most_ms, g->rest_until_ms));
+}
+
+void gather_init(struct projector *p)
+{
+    pthread_condattr_t steady;
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    pthread_cond_init(&p->woken, &steady);
+    pthread_condattr_destroy(&steady);
+    p->gather = (struct gather){
+        .poked = true,
+        .quiet_ms = p->config.quiet_ms != 0 ? p->config.quiet_ms : PROJECTOR_QUIET_MS,
+        .most_ms = p->config.most_ms != 0 ? p->config.most_ms : PROJECTOR_MOST_MS,
+    };
+}
+
+void gather_wait_ms(struct projector *p, uint64_t ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(ms / 1000);
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    if (!p->stop)
+        pthread_cond_timedwait(&p->woken, &p->mutex, &until);
+}
+
+void gather_wait(struct projector *p, uint64_t until_ms)
+{
+    for (;;) {
+        const uint64_t due = lesser(due_ms(p), until_ms);
+        const uint64_t now = due == 0 || due == UINT64_MAX ? 0 : clock_steady_ms();
+        if (due <= now)
+            break;
+        if (due == UINT64_MAX)
+            pthread_cond_wait(&p->woken, &p->mutex);
+        else
+            gather_wait_ms(p, due - now);
+    }
+    p->gather.poked = p->gather.asked = false;
+    p->gather.began_ms = clock_steady_ms();
+}
+
+bool gather_goes_on(struct projector *p, bool more)
+{
+    struct gather *g = &p->gather;
+    if (p->stop || p->wipe)
+        return false;
+    /* Is something new on top, and nobody waiting? Then others need the processor and the disk, too. */
+    if (!g->poked || somebody_waits(p))
+        return true;
+    const uint64_t now = clock_steady_ms(), took = lesser(now - g->began_ms, PROJECTOR_TURN_MAX_MS);
+    g->rest_until_ms = now + PROJECTOR_REST * took;
+    if (more)
+        g->first_ms = 0; /* what is left has waited long enough but for the rest */
+    return false;
+}
+
+void projector_poke(struct projector *p)
+{
+    pthread_mutex_lock(&p->mutex);
+    struct gather *g = &p->gather;
+    const bool first = !g->poked;
+    g->last_ms = clock_steady_ms();
+    if (first)
+        g->first_ms = g->last_ms;
+    g->poked = true;
+    if (first || somebody_waits(p)) /* else the thread wakes by the clock, and looks */
+        pthread_cond_signal(&p->woken);
+    pthread_mutex_unlock(&p->mutex);
+}
+
+void projector_want(struct projector *p, uint64_t commits)
+{
+    pthread_mutex_lock(&p->mutex);
+    p->gather.wanted = greater(p->gather.wanted, commits);
+    if (somebody_waits(p)) {
+        /* What the log does not have yet is folded when it has come, and not before. */
+        p->gather.poked |= p->has_commits < event_log_commits(p->config.log);
+        pthread_cond_signal(&p->woken);
+    }
+    pthread_mutex_unlock(&p->mutex);
+}

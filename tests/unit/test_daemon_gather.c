@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When the projector folds: at once for whoever waits, else gathered. */
+#include "tests/unit/given_views.h"
+
+#define NEVER_MS (3600u * 1000)
+
+/* Opens the node's views again with other times; what `changed` told is counted. */
+struct gathering {
+    struct given_node *node;
+    unsigned passes;
+};
+
+static void count_pass(void *context)
+{
+    struct gathering *g = context;
+    pthread_mutex_lock(&g->node->mutex);
+    g->passes++;
+    pthread_cond_broadcast(&g->node->changed);
+    pthread_mutex_unlock(&g->node->mutex);
+}
+
+static void open_again(struct gathering *g, unsigned quiet_ms, unsigned most_ms)
+{
+    struct given_log *log = g->node->log;
+    struct felloe_error error = {0};
+    const struct projector_config config = {.dir = log->dir.path, .log = log->log, .keyring = log->keyring,
+                                            .identity = &log->identity, .changed = count_pass, .context = g,
+                                            .quiet_ms = quiet_ms, .most_ms = most_ms};
+    projector_close(g->node->projector);
+    if (projector_open(&g->node->projector, &config, &error) != FELLOE_OK)
+        fail_msg("%s", error.message);
+}
+
+/* Without asking for it. */
+static void until_folded(struct gathering *g)
+{
+    uint64_t commits = event_log_commits(g->node->log->log);
+    pthread_mutex_lock(&g->node->mutex);
+    while (!projector_has(g->node->projector, commits))
+        pthread_cond_wait(&g->node->changed, &g->node->mutex);
+    pthread_mutex_unlock(&g->node->mutex);
+}
+
+/* As the daemon does: each commit is told. */
+static void write_notes(struct gathering *g, const struct key_record *person, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        node_record(g->node, person, false, "note.added", (const char *[]){"text", "words", NULL});
+        projector_poke(g->node->projector);
+    }
+}
+
+static void nobody_waits_so_notes_are_gathered_until_somebody_does(void **state)
+{
+    (void)state;
+    struct gathering g = {.node = given_node(ROLE_SPOKE, NULL)};
+    struct key_record jo = node_introduce(g.node, "Jo");
+    open_again(&g, NEVER_MS, NEVER_MS);
+    until_folded(&g);
+    const unsigned before = g.passes;
+    write_notes(&g, &jo, 50);
+    const uint64_t commits = event_log_commits(g.node->log->log);
+    assert_false(projector_has(g.node->projector, commits));
+    node_fold(g.node);
+    assert_true(projector_has(g.node->projector, commits));
+    pthread_mutex_lock(&g.node->mutex);
+    assert_in_range(g.passes - before, 1, 3); /* the first open may still have looked whether there is more */
+    pthread_mutex_unlock(&g.node->mutex);
+    uint64_t folded, total;
+    projector_progress(g.node->projector, &folded, &total);
+    assert_int_equal(folded, 51);
+    given_node_end(g.node);
+}
+
+static void progress_is_told_of_what_the_log_has_now(void **state)
+{
+    (void)state;
+    struct gathering g = {.node = given_node(ROLE_SPOKE, NULL)};
+    struct key_record jo = node_introduce(g.node, "Jo");
+    open_again(&g, NEVER_MS, NEVER_MS);
+    until_folded(&g);
+    write_notes(&g, &jo, 3);
+    uint64_t folded, total;
+    projector_progress(g.node->projector, &folded, &total);
+    assert_int_equal(folded, 1);
+    assert_int_equal(total, 4);
+    given_node_end(g.node);
+}
+
+static void a_log_that_is_quiet_is_folded_unasked(void **state)
+{
+    (void)state;
+    struct gathering g = {.node = given_node(ROLE_SPOKE, NULL)};
+    struct key_record jo = node_introduce(g.node, "Jo");
+    open_again(&g, 1, NEVER_MS);
+    until_folded(&g);
+    write_notes(&g, &jo, 3);
+    until_folded(&g);
+    given_node_end(g.node);
+}
+
+static void what_came_first_does_not_wait_for_ever(void **state)
+{
+    (void)state;
+    struct gathering g = {.node = given_node(ROLE_SPOKE, NULL)};
+    struct key_record jo = node_introduce(g.node, "Jo");
+    open_again(&g, NEVER_MS, 1);
+    until_folded(&g);
+    write_notes(&g, &jo, 3);
+    until_folded(&g);
+    given_node_end(g.node);
+}
+
+/* Who follows the log waits for a commit that is still to come: then each is folded as it comes. */
+static void somebody_waits_for_what_is_still_to_come(void **state)
+{
+    (void)state;
+    struct gathering g = {.node = given_node(ROLE_SPOKE, NULL)};
+    struct key_record jo = node_introduce(g.node, "Jo");
+    open_again(&g, NEVER_MS, NEVER_MS);
+    until_folded(&g);
+    for (unsigned i = 0; i < 5; i++) {
+        projector_want(g.node->projector, event_log_commits(g.node->log->log) + 1);
+        write_notes(&g, &jo, 1);
+        until_folded(&g);
+    }
+    given_node_end(g.node);
+}
+
+static void what_it_was_asked_for_waits_for_no_news(void **state)
+{
+    (void)state;
+    struct gathering g = {.node = given_node(ROLE_SPOKE, NULL)};
+    struct key_record jo = node_introduce(g.node, "Jo");
+    open_again(&g, NEVER_MS, NEVER_MS);
+    until_folded(&g);
+    write_notes(&g, &jo, 1);
+    projector_forget(g.node->projector, &jo.owner);
+    until_folded(&g);
+    projector_rebuild(g.node->projector);
+    until_folded(&g);
+    given_node_end(g.node); /* nor is closing kept waiting */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nobody_waits_so_notes_are_gathered_until_somebody_does),
+        cmocka_unit_test(progress_is_told_of_what_the_log_has_now),
+        cmocka_unit_test(a_log_that_is_quiet_is_folded_unasked),
+        cmocka_unit_test(what_came_first_does_not_wait_for_ever),
+        cmocka_unit_test(somebody_waits_for_what_is_still_to_come),
+        cmocka_unit_test(what_it_was_asked_for_waits_for_no_news),
+    };
+    return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+}
