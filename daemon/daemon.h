@@ -32,6 +32,7 @@ struct daemon {
     struct control_server *control;
     struct happened happened;    /* what `felloe status` tells of it */
     struct terms terms;          /* what the hub told all laptops; at the hub, what it tells */
+    enum terms_kept terms_kept;
     struct lease lease;
     struct loop_timer *hub_keys_timer; /* a hub whose keys are about to change */
     struct audit *audit;         /* the key that looks are sealed with; NULL before the first */

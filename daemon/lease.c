@@ -103,6 +103,14 @@ static void load(struct daemon *daemon)
     buffer_release(&in);
 }
 
+bool lease_is_kept(const struct daemon *daemon)
+{
+    struct buffer in = {0};
+    enum felloe_code code = file_read(daemon->dir, FILE_NAME, FILE_MAX, &in, NULL);
+    buffer_release(&in);
+    return code != FELLOE_NOT_FOUND;
+}
+
 /* ---- life ---- */
 
 static void go_on(struct lease *lease)
@@ -140,16 +148,18 @@ void lease_close(struct daemon *daemon)
     daemon->lease.timer = NULL;
 }
 
-void lease_heard(struct daemon *daemon)
+void lease_heard(struct daemon *daemon, uint32_t hours, int64_t wall_ms, uint64_t steady_ms)
 {
     struct lease *lease = &daemon->lease;
     if (daemon->config.role == ROLE_HUB)
         return;
-    bool was_passed = lease->contact_ms > 0 && lease_passed(daemon);
-    lease_heard_at(lease, clock_wall_ms(), clock_steady_ms());
-    if (was_passed)
+    bool was_passed = lease_passed(daemon);
+    lease_heard_at(lease, wall_ms, steady_ms);
+    if (daemon->terms_kept == TERMS_LOST)
+        daemon->terms_kept = TERMS_NONE; /* new ones come along */
+    if (was_passed && !lease_passed(daemon))
         report(LEVEL_INFO, "the hub was heard: the record may be shown again");
-    if (daemon->terms.lease_hours > 0 &&
+    if (hours > 0 &&
         (lease->kept_ms == 0 || lease->clock_ms < lease->kept_ms || lease->clock_ms - lease->kept_ms >= KEEP_EVERY_MS))
         keep(daemon);
 }
@@ -158,7 +168,9 @@ void lease_heard(struct daemon *daemon)
 
 int64_t lease_until_ms(const struct daemon *daemon)
 {
-    return daemon->config.role == ROLE_HUB ? 0 : lease_end(&daemon->lease, daemon->terms.lease_hours);
+    if (daemon->config.role == ROLE_HUB)
+        return 0;
+    return daemon->terms_kept == TERMS_LOST ? 1 : lease_end(&daemon->lease, daemon->terms.lease_hours);
 }
 
 bool lease_passed(const struct daemon *daemon)
@@ -169,10 +181,15 @@ bool lease_passed(const struct daemon *daemon)
 
 enum felloe_code lease_refuse(const struct daemon *daemon, struct felloe_error *error)
 {
-    char when[48] = "a time that is not known";
+    if (daemon->terms_kept == TERMS_LOST || daemon->lease.contact_ms == 0)
+        return felloe_fail(error, FELLOE_LOCKED,
+                           "This laptop does not know any more when it heard from the hub, or how long it may show the "
+                           "record without: its directory was put back, or lacks a file. Connect it to a network from "
+                           "which the hub can be reached; recording works meanwhile, and nothing is lost.");
+    char when[48] = "?";
     struct tm parts;
     time_t at = (time_t)(daemon->lease.contact_ms / 1000);
-    if (daemon->lease.contact_ms > 0 && localtime_r(&at, &parts) != NULL)
+    if (localtime_r(&at, &parts) != NULL)
         strftime(when, sizeof when, "%A %d %B %H:%M", &parts);
     return felloe_fail(error, FELLOE_LOCKED,
                        "This laptop has not heard from the hub since %s, and may show the record for %u h without it. "

@@ -21,16 +21,35 @@ static void of_hub(struct daemon *daemon)
     terms->has_auditors = auditors_public(daemon, &terms->auditors);
 }
 
+/* Of this hub, and told to this laptop: another one's have other words, perhaps. */
+static bool read_kept(const struct daemon *daemon, struct bytes object, struct terms *out)
+{
+    return terms_read(object, &daemon->identity.hub_sign, out) &&
+           device_id_equal(&out->device, &daemon->identity.device);
+}
+
 static void of_laptop(struct daemon *daemon)
 {
     struct buffer in = {0};
     struct felloe_error error;
+    const char *why = "";
     enum felloe_code code = file_read(daemon->dir, FILE_NAME, TERMS_SIZE_MAX, &in, &error);
-    if (code == FELLOE_OK && !terms_read(buffer_bytes(&in), &daemon->identity.hub_sign, &daemon->terms))
-        report(LEVEL_WARNING, "%s/" FILE_NAME " is damaged: what the hub told all laptops holds again once it is heard",
-               daemon->dir);
-    else if (code != FELLOE_OK && code != FELLOE_NOT_FOUND)
-        report(LEVEL_WARNING, "what the hub told all laptops cannot be read: %s", error.message);
+    daemon->terms = (struct terms){0};
+    daemon->terms_kept = TERMS_LOST;
+    if (code == FELLOE_NOT_FOUND && !lease_is_kept(daemon))
+        daemon->terms_kept = TERMS_NONE;
+    else if (code == FELLOE_NOT_FOUND)
+        why = "is gone";
+    else if (code != FELLOE_OK)
+        why = error.message;
+    else if (read_kept(daemon, buffer_bytes(&in), &daemon->terms))
+        daemon->terms_kept = TERMS_KEPT;
+    else
+        why = "is damaged, or another laptop's";
+    if (daemon->terms_kept == TERMS_LOST) {
+        daemon->terms = (struct terms){0};
+        report(LEVEL_WARNING, "%s/" FILE_NAME " %s: no record is shown before the hub is heard", daemon->dir, why);
+    }
     buffer_release(&in);
 }
 
@@ -42,26 +61,20 @@ void terms_open(struct daemon *daemon)
         of_laptop(daemon);
 }
 
-/* What is kept is what came: the same is not written again. */
-static bool is_kept(const struct daemon *daemon, struct bytes object)
-{
-    struct buffer in = {0};
-    bool same = file_read(daemon->dir, FILE_NAME, TERMS_SIZE_MAX, &in, NULL) == FELLOE_OK &&
-                bytes_equal(buffer_bytes(&in), object);
-    buffer_release(&in);
-    return same;
-}
-
 void terms_take(struct daemon *daemon, struct bytes object)
 {
     struct terms next;
     struct felloe_error error;
-    bool told = object.len > 0 && terms_read(object, &daemon->identity.hub_sign, &next);
-    if (told)
-        daemon->terms = next;
-    lease_heard(daemon); /* first: a lease without a contact would be over */
-    if (object.len > 0 && !told)
-        report(LEVEL_WARNING, "what the hub tells all laptops is not signed as it should be, and was left aside");
-    if (told && !is_kept(daemon, object) && file_write(daemon->dir, FILE_NAME, object, &error) != FELLOE_OK)
+    if (!read_kept(daemon, object, &next))
+        return; /* they were proven */
+    bool same = daemon->terms_kept == TERMS_KEPT && terms_same(&next, &daemon->terms);
+    daemon->terms = next;
+    if (same)
+        return;
+    if (file_write(daemon->dir, FILE_NAME, object, &error) == FELLOE_OK) {
+        daemon->terms_kept = TERMS_KEPT;
+    } else {
+        daemon->terms_kept = TERMS_NONE; /* with the next WELCOME again */
         report(LEVEL_WARNING, "what the hub tells all laptops could not be kept: %s", error.message);
+    }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the hub tells all laptops (proto/event/terms.h), as this daemon goes by it: daemon->terms. On a laptop what the
- * latest WELCOME said, kept in D/terms, so that it holds without the hub too; all zeros before the first. At a hub what
- * it tells. On the loop's thread. */
+/* The hub's terms (proto/event/terms.h), as this daemon goes by them: daemon->terms. On a laptop what the latest WELCOME
+ * said, kept in D/terms, so that it holds without the hub too; all zeros before the first. At a hub what it tells. On
+ * the loop's thread. */
 #ifndef FELLOE_DAEMON_TERMS_H
 #define FELLOE_DAEMON_TERMS_H
 
@@ -9,11 +9,17 @@
 
 struct daemon;
 
+/* What a laptop's directory has of them. */
+enum terms_kept {
+    TERMS_NONE, /* none yet */
+    TERMS_KEPT,
+    TERMS_LOST  /* there were some: how long the record may be shown without the hub is not known before it is heard */
+};
+
 /* A laptop: from D/terms. A hub: from its configuration and its keys; again whenever one of them has changed (the
  * driver has to be told then). */
 void terms_open(struct daemon *daemon);
-/* A WELCOME came with these, empty from a hub of before. The lease begins anew; what does not verify is reported, and
- * changes nothing else. */
+/* A WELCOME came with these, and they are proven (SPOKE_HEARD). */
 void terms_take(struct daemon *daemon, struct bytes object);
 
 #endif

@@ -352,11 +352,11 @@ static enum felloe_code load(struct driver *driver, struct felloe_error *error)
     h->machine = hub_new(&config);
     bool loaded = h->machine != NULL && load_sites(h, reader) && log_devices(reader, load_device, &loading) &&
                   driver_hub_load_aside(h, reader) &&
-                  !loading.failed && log_tickets(reader, load_ticket, &loading) && !log_reader_failed(reader, NULL) &&
-                  hub_set_terms(h->machine, &driver->daemon->terms);
+                  !loading.failed && log_tickets(reader, load_ticket, &loading) && !log_reader_failed(reader, NULL);
     log_reader_end(reader);
     if (!loaded)
         return felloe_fail(error, FELLOE_FAILED, "what the log holds could not be loaded into memory");
+    hub_set_terms(h->machine, &driver->daemon->terms);
     driver_hub_look_at_place(h);
     return FELLOE_OK;
 }

@@ -97,8 +97,8 @@ void driver_device_changed(struct driver *driver, const struct device_record *de
 void driver_terms_changed(struct driver *driver)
 {
     struct hub_driver *h = hub_of(driver);
-    if (h->machine != NULL && !hub_set_terms(h->machine, &driver->daemon->terms))
-        driver_restart(driver, "out of memory");
+    if (h->machine != NULL)
+        hub_set_terms(h->machine, &driver->daemon->terms);
 }
 
 void driver_site_added(struct driver *driver, struct bytes site)

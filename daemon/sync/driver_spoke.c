@@ -48,12 +48,27 @@ static void set_notice(struct spoke_driver *s, const struct spoke_output *output
                output->site.len > 0 ? ": " : "", output->text);
 }
 
+/* What is answered is of when it was asked at the earliest, whenever the answer comes. */
+static void send_out(struct spoke_driver *s, struct spoke_output *output)
+{
+    if (message_kind_of(buffer_bytes(&output->header)) == MSG_HELLO) {
+        s->hello_wall_ms = clock_wall_ms();
+        s->hello_steady_ms = clock_steady_ms();
+    }
+    net_spoke_send(s->net, &output->header, &output->body);
+}
+
 static void heard(struct spoke_driver *s, const struct msg_welcome *welcome)
 {
     s->clock_skew_ms = clock_wall_ms() - welcome->now_ms;
     s->peer_count = welcome->peer_count < WELCOME_PEERS_MAX ? welcome->peer_count : WELCOME_PEERS_MAX;
     memcpy(s->peers, welcome->peers, s->peer_count * sizeof s->peers[0]);
-    terms_take(s->base.daemon, welcome->terms);
+    struct terms terms;
+    if (!terms_read(welcome->terms, &s->base.daemon->identity.hub_sign, &terms))
+        return; /* they were proven */
+    lease_heard(s->base.daemon, terms.lease_hours, s->hello_wall_ms, s->hello_steady_ms);
+    if (rekey_hub_told(s, &terms))
+        terms_take(s->base.daemon, welcome->terms);
     rekey_welcomed(s);
 }
 
@@ -63,7 +78,7 @@ static void perform(struct spoke_driver *s, struct spoke_output *output)
 {
     switch (output->kind) {
     case SPOKE_SEND:
-        net_spoke_send(s->net, &output->header, &output->body);
+        send_out(s, output);
         break;
     case SPOKE_READ_OWN:
     case SPOKE_READ_OFFER:
@@ -119,11 +134,19 @@ static void perform_all(struct spoke_driver *s)
 void driver_spoke_on_message(void *context, struct bytes header, struct lent *body)
 {
     struct spoke_driver *s = context;
-    s->last_contact_ms = clock_wall_ms();
     if (rekey_answered(s, header))
         return;
     struct spoke_input input = {.kind = SPOKE_MESSAGE, .header = header, .body = *body};
     *body = (struct lent){0};
+    driver_spoke_step(s, &input);
+    if (s->machine != NULL && spoke_phase(s->machine) == SPOKE_PHASE_LIVE) /* it is the hub that speaks */
+        s->last_contact_ms = clock_wall_ms();
+}
+
+static void up(struct spoke_driver *s)
+{
+    struct spoke_input input = {.kind = SPOKE_UP};
+    memcpy(input.hub_curve, s->rekey.hub_used, sizeof input.hub_curve);
     driver_spoke_step(s, &input);
 }
 
@@ -141,8 +164,12 @@ void driver_spoke_on_link(void *context, enum net_link link)
     report(link == NET_WRONG_KEY || link == NET_REFUSED ? LEVEL_WARNING : LEVEL_INFO, "%s", words[link]);
     if (link == NET_UP && s->base.daemon->projector != NULL)
         projector_deny_nothing(s->base.daemon->projector);
-    struct spoke_input input = {.kind = link == NET_UP ? SPOKE_UP : SPOKE_DOWN};
-    driver_spoke_step(s, &input);
+    if (link == NET_UP) {
+        up(s);
+    } else {
+        struct spoke_input down = {.kind = SPOKE_DOWN};
+        driver_spoke_step(s, &down);
+    }
     rekey_linked(s, link);
 }
 
@@ -181,17 +208,19 @@ static enum felloe_code load(struct driver *driver, struct felloe_error *error)
 {
     struct spoke_driver *s = spoke_of(driver);
     const struct identity *me = &driver->daemon->identity;
-    const struct spoke_config config = {.device = me->device,
-                                        .incarnation = event_log_incarnation(driver->daemon->log),
-                                        .going_on = event_log_going_on(driver->daemon->log),
-                                        .sign = me->sign_secret,
-                                        .hub_sign = me->hub_sign,
-                                        .last_request = s->last_request,
-                                        .pull_wait_ms = driver->daemon->config.pull_wait_s * 1000};
+    struct spoke_config config = {.device = me->device,
+                                  .incarnation = event_log_incarnation(driver->daemon->log),
+                                  .going_on = event_log_going_on(driver->daemon->log),
+                                  .sign = me->sign_secret,
+                                  .hub_sign = me->hub_sign,
+                                  .last_request = s->last_request,
+                                  .pull_wait_ms = driver->daemon->config.pull_wait_s * 1000};
     struct log_reader *reader = log_reader_begin(driver->daemon->log, error);
     if (reader == NULL)
         return FELLOE_STORAGE;
+    random_bytes(config.secret, sizeof config.secret);
     s->machine = spoke_new(&config);
+    sodium_memzero(&config, sizeof config);
     bool loaded = s->machine != NULL;
     char site[SLUG_MAX + 1];
     for (size_t i = 0; loaded && log_site_at(reader, i, site); i++)
@@ -201,10 +230,8 @@ static enum felloe_code load(struct driver *driver, struct felloe_error *error)
     log_reader_end(reader);
     if (!loaded)
         return felloe_fail(error, FELLOE_FAILED, "what the log holds could not be loaded into memory");
-    if (s->link == NET_UP) {
-        struct spoke_input up = {.kind = SPOKE_UP};
-        driver_spoke_step(s, &up);
-    }
+    if (s->link == NET_UP)
+        up(s);
     return FELLOE_OK;
 }
 

@@ -49,6 +49,8 @@ struct spoke_driver {
     bool reconnect; /* asked for by the step that is being performed */
     uint64_t last_request; /* of the machine before, which spoke on the same connection */
     int64_t last_contact_ms, clock_skew_ms;
+    int64_t hello_wall_ms;        /* when the latest HELLO was sent, by both clocks */
+    uint64_t hello_steady_ms;
     char notice[200];
     struct {
         char site[SLUG_MAX + 1];
@@ -89,7 +91,10 @@ void driver_spoke_on_link(void *context, enum net_link link);
 bool rekey_open(struct spoke_driver *s); /* false when memory ran out */
 void rekey_close(struct spoke_driver *s);
 void rekey_linked(struct spoke_driver *s, enum net_link link);
-void rekey_welcomed(struct spoke_driver *s);
+/* The hub's keys are those over which it answered, and which it says itself. False: they could not be kept, and what led
+ * to them (its terms of before) is still needed. */
+bool rekey_hub_told(struct spoke_driver *s, const struct terms *terms);
+void rekey_welcomed(struct spoke_driver *s); /* after that */
 bool rekey_answered(struct spoke_driver *s, struct bytes header); /* it was about that, and is done with */
 
 /* The views have news: did people move to other teams, whose record this laptop needs no more? */

@@ -6,7 +6,8 @@
  * tried: an answer was lost, or the hub was put back. With the old ones let in, REKEY again.
  *
  * The hub's: told by its terms, with the moment. When what answers does not hold the key that is tried, the other is.
- * Whichever key a WELCOME came over is the hub's from then on. */
+ * The key that a proven WELCOME came over, and names, is the hub's from then on; the one of before is not tried again.
+ * The identity has it before the terms that lead to it are replaced: interrupted between the two, they still tell. */
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,24 +22,19 @@
 
 /* ---- which keys ---- */
 
-static bool is_zero(const uint8_t key[CURVE_KEY_SIZE])
-{
-    return sodium_is_zero(key, CURVE_KEY_SIZE) != 0;
-}
-
 static const struct identity *me(const struct spoke_driver *s)
 {
     return &s->base.daemon->identity;
 }
 
-/* The hub's key that is not the one in the identity; NULL: there is none. */
+/* The one that the hub will have after that in the identity; NULL: none that is known of. Terms that name another key
+ * than the identity has are of before: of the step to that key, or of before a ticket. */
 static const uint8_t *other_hub_key(const struct spoke_driver *s)
 {
     const struct terms *terms = &s->base.daemon->terms;
-    if (terms->renews && memcmp(terms->next_curve, me(s)->hub_curve, CURVE_KEY_SIZE) != 0)
+    if (terms->renews && memcmp(terms->curve, me(s)->hub_curve, CURVE_KEY_SIZE) == 0 &&
+        memcmp(terms->next_curve, me(s)->hub_curve, CURVE_KEY_SIZE) != 0)
         return terms->next_curve;
-    if (!is_zero(terms->curve) && memcmp(terms->curve, me(s)->hub_curve, CURVE_KEY_SIZE) != 0)
-        return terms->curve;
     return NULL;
 }
 
@@ -113,7 +109,7 @@ bool rekey_open(struct spoke_driver *s)
     if (code != FELLOE_OK && code != FELLOE_NOT_FOUND)
         report(LEVEL_WARNING, "%s; the keys in use are not concerned", error.message);
     r->there = code == FELLOE_OK;
-    r->other_hub = terms->renews && clock_wall_ms() >= terms->next_from_ms; /* unless one of the two clocks is wrong */
+    r->other_hub = other_hub_key(s) != NULL && clock_wall_ms() >= terms->next_from_ms; /* unless a clock is wrong */
     r->timer = loop_timer_new(s->base.daemon->loop, connect_other, s);
     return r->timer != NULL && (identity->locked || driver_pairs(own, hubs, &s->hub_pairs));
 }
@@ -160,20 +156,16 @@ static void turn(struct spoke_driver *s)
     daemon_again(daemon);
 }
 
-/* The hub's keys are those over which it answered, and which it says itself. */
-static void take_hub_keys(struct spoke_driver *s)
+bool rekey_hub_told(struct spoke_driver *s, const struct terms *terms)
 {
     struct daemon *daemon = s->base.daemon;
-    const struct terms *terms = &daemon->terms;
-    const uint8_t *used = s->rekey.hub_used;
     struct felloe_error error;
-    if (memcmp(terms->curve, used, sizeof s->rekey.hub_used) != 0 ||
-        (memcmp(me(s)->hub_curve, used, sizeof s->rekey.hub_used) == 0 &&
-         memcmp(&me(s)->hub_box, &terms->box, sizeof terms->box) == 0))
-        return;
+    if (memcmp(me(s)->hub_curve, terms->curve, sizeof terms->curve) == 0 &&
+        memcmp(&me(s)->hub_box, &terms->box, sizeof terms->box) == 0)
+        return true;
     struct identity *next = malloc(sizeof *next);
     if (next == NULL)
-        return;
+        return false;
     *next = *me(s);
     memcpy(next->hub_curve, terms->curve, sizeof next->hub_curve);
     next->hub_box = terms->box;
@@ -184,17 +176,17 @@ static void take_hub_keys(struct spoke_driver *s)
     free(next);
     if (!fine) {
         report(LEVEL_ERROR, "the hub's new keys could not be kept: %s", error.message);
-        return;
+        return false; /* with the next WELCOME again */
     }
     report(LEVEL_INFO, "the hub has new keys, as it had told: they are pinned from now on");
     daemon_again(daemon);
+    return true;
 }
 
 void rekey_welcomed(struct spoke_driver *s)
 {
     struct spoke_rekey *r = &s->rekey;
     r->tries = 0;
-    take_hub_keys(s);
     if (!r->there)
         return;
     bool fresh = uses_fresh(s), done = rekey_is_done(&r->file, me(s));

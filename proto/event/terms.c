@@ -6,8 +6,8 @@
 
 #include "proto/mp.h"
 
-#define PURPOSE        "felloe terms 1"
-#define ELEMENTS       8
+#define PURPOSE        "felloe terms 2"
+#define ELEMENTS       10
 #define SIGNATURE_SIZE 66 /* with its msgpack header */
 #define SIGNED_MAX     (sizeof PURPOSE + TERMS_SIZE_MAX)
 
@@ -33,6 +33,8 @@ void terms_put(struct buffer *out, const struct terms *terms, const struct sign_
     struct signature signature;
     size_t begin = out->len;
     mp_put_array(out, ELEMENTS);
+    mp_put_bin(out, terms->device.b, sizeof terms->device.b);
+    mp_put_bin(out, terms->challenge.b, sizeof terms->challenge.b);
     mp_put_uint(out, terms->lease_hours);
     put_key(out, terms->has_auditors, terms->auditors.b);
     put_key(out, true, terms->curve);
@@ -58,6 +60,8 @@ static bool read_key(struct mp_reader *r, uint8_t out[32])
 
 static bool read_elements(struct mp_reader *r, uint32_t count, struct terms *out)
 {
+    mp_fixed(r, out->device.b, sizeof out->device.b);
+    mp_fixed(r, out->challenge.b, sizeof out->challenge.b);
     out->lease_hours = (uint32_t)mp_uint(r, LEASE_HOURS_MAX);
     out->has_auditors = read_key(r, out->auditors.b);
     mp_fixed(r, out->curve, sizeof out->curve);
@@ -97,4 +101,19 @@ bool terms_read(struct bytes object, const struct sign_public *hub, struct terms
     if (!fine)
         *out = (struct terms){0};
     return fine;
+}
+
+bool terms_answer(const struct terms *terms, const struct device_id *device, const struct challenge *challenge)
+{
+    return device_id_equal(&terms->device, device) &&
+           memcmp(&terms->challenge, challenge, sizeof terms->challenge) == 0;
+}
+
+bool terms_same(const struct terms *a, const struct terms *b)
+{
+    return a->lease_hours == b->lease_hours && a->has_auditors == b->has_auditors && a->renews == b->renews &&
+           a->next_from_ms == b->next_from_ms && memcmp(&a->auditors, &b->auditors, sizeof a->auditors) == 0 &&
+           memcmp(a->curve, b->curve, sizeof a->curve) == 0 && memcmp(&a->box, &b->box, sizeof a->box) == 0 &&
+           memcmp(a->next_curve, b->next_curve, sizeof a->next_curve) == 0 &&
+           memcmp(&a->next_box, &b->next_box, sizeof a->next_box) == 0;
 }

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the hub tells every laptop with each WELCOME, signed, so that a laptop may keep it and believe it later too:
+/* What the hub tells every laptop with each WELCOME, signed for this laptop and the HELLO that it answers. So a WELCOME
+ * with them is the hub's, and of now: whoever has got hold of an old key of the hub's connections can neither make them
+ * nor pass on older ones. A laptop keeps the latest, and goes by them without the hub too.
  *
- *   terms = array of 8 or more:
- *     0  lease      uint, hours without the hub after which a laptop shows no record; 0 for no lease
- *     1  auditors   bin 32, the X25519 public key that looks are sealed for, or nil
- *     2  curve      bin 32, the CURVE public key that the hub has now
- *     3  box        bin 32, the X25519 public key that it has now
- *     4  next curve bin 32, or nil: the CURVE public key that it will have, from the moment on that element 6 tells
- *     5  next box   bin 32, or nil: likewise
- *     6  from       int, ms since 1970; 0 where 4 and 5 are nil
- *   last  signature bin 64: the hub's, over "felloe terms 1" NUL and all bytes before this element's header, c4 40
+ *   terms = array of 10 or more:
+ *     0  device     bin 16, whom they are told
+ *     1  challenge  bin 16, of the HELLO that is answered
+ *     2  lease      uint, hours without the hub after which a laptop shows no record; 0 for no lease
+ *     3  auditors   bin 32, the X25519 public key that looks are sealed for, or nil
+ *     4  curve      bin 32, the CURVE public key that the hub has now
+ *     5  box        bin 32, the X25519 public key that it has now
+ *     6  next curve bin 32, or nil: the CURVE public key that it will have, from the moment on that element 8 tells
+ *     7  next box   bin 32, or nil: likewise
+ *     8  from       int, ms since 1970; 0 where 6 and 7 are nil
+ *   last  signature bin 64: the hub's, over "felloe terms 2" NUL and all bytes before this element's header, c4 40
  *
- * Elements between the seventh and the last are a later version's. */
+ * Elements between the ninth and the last are a later version's. */
 #ifndef FELLOE_PROTO_TERMS_H
 #define FELLOE_PROTO_TERMS_H
 
@@ -24,7 +28,14 @@
 /* 0, or at most this: ten years. */
 #define LEASE_HOURS_MAX 87600u
 
+/* What a laptop makes up for one HELLO, so that no answer to another one fits. */
+struct challenge {
+    uint8_t b[16];
+};
+
 struct terms {
+    struct device_id device;
+    struct challenge challenge;
     uint32_t lease_hours;       /* 0: none */
     bool has_auditors;
     struct box_public auditors;
@@ -40,5 +51,9 @@ struct terms {
 void terms_put(struct buffer *out, const struct terms *terms, const struct sign_secret *hub);
 /* False when these are none, or not signed by this hub. `out` is all zeros then. */
 bool terms_read(struct bytes object, const struct sign_public *hub, struct terms *out);
+/* Do they say the same, to whomever and whenever? */
+bool terms_same(const struct terms *a, const struct terms *b);
+/* Were they told this device, in answer to the HELLO with this challenge? */
+bool terms_answer(const struct terms *terms, const struct device_id *device, const struct challenge *challenge);
 
 #endif

@@ -167,6 +167,19 @@ static void welcome_peers(struct hub *hub, uint32_t self, struct msg_welcome *m)
     }
 }
 
+/* Signed for this laptop and this HELLO, so that nobody can pass an older answer on. */
+static struct bytes tell_terms(struct hub *hub, const struct peer *peer, const struct greeting *g)
+{
+    struct terms terms = hub->terms;
+    terms.device = hub->devices[peer->device].id;
+    terms.challenge = g->challenge;
+    buffer_clear(&hub->told);
+    terms_put(&hub->told, &terms, &hub->config.sign);
+    if (hub->told.failed)
+        hub_out_of_memory(hub);
+    return buffer_bytes(&hub->told);
+}
+
 static void send_welcome(struct hub *hub, struct peer *peer)
 {
     struct greeting *g = peer->greeting;
@@ -194,8 +207,9 @@ static void send_welcome(struct hub *hub, struct peer *peer)
                          gs->name);
     }
     welcome_peers(hub, peer->device, m);
-    m->terms = buffer_bytes(&hub->terms);
-    hub_send(hub, peer->id, MSG_WELCOME, g->request, NULL);
+    m->terms = tell_terms(hub, peer, g);
+    if (!hub->dead)
+        hub_send(hub, peer->id, MSG_WELCOME, g->request, NULL);
     free(g);
 }
 
@@ -260,6 +274,7 @@ void hub_on_hello(struct hub *hub, struct peer *peer)
         d->incarnation = hello->incarnation;
     g->serial = ++hub->last_serial;
     g->request = hub->in.request;
+    g->challenge = hello->challenge;
     g->wall_ms = hub->wall_ms;
     g->site_count = hello->site_count;
     for (uint32_t i = 0; i < hello->site_count && !hub->dead; i++)

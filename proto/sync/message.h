@@ -20,6 +20,7 @@
 
 #include "proto/event/key_record.h"
 #include "proto/event/signature.h"
+#include "proto/event/terms.h"
 
 enum message_kind {
     MSG_HELLO = 1, MSG_WELCOME = 2, MSG_PUSH = 3, MSG_RECEIPT = 4, MSG_PULL = 5, MSG_FEED = 6, MSG_KEYS = 7,
@@ -64,6 +65,7 @@ struct msg_hello {
     uint64_t version;
     struct device_id device;
     uint32_t incarnation;
+    struct challenge challenge; /* new with each HELLO: the hub's terms answer it */
     uint32_t site_count;
     struct hello_site sites[SITES_MAX];
 };
@@ -98,7 +100,7 @@ struct msg_welcome {
     struct welcome_site sites[SITES_MAX];
     uint32_t peer_count;        /* the quietest first; at most WELCOME_PEERS_MAX */
     struct welcome_peer peers[WELCOME_PEERS_MAX];
-    struct bytes terms;         /* one object, see terms.h; empty: an older hub's */
+    struct bytes terms;         /* one object, see terms.h; empty: it is not believed */
 };
 
 /* Body: key_count key records, then count events (each one msgpack array, see event.h) with seq first_seq, +1, …

@@ -83,6 +83,7 @@ static void get_hello(struct mp_reader *r, struct message *m)
     v->version = mp_uint(r, UINT64_MAX);
     mp_fixed(r, v->device.b, sizeof v->device.b);
     v->incarnation = get_incarnation(r);
+    mp_fixed(r, v->challenge.b, sizeof v->challenge.b);
     v->site_count = get_count(r, SITES_MAX);
     for (uint32_t i = 0; i < v->site_count && next_item(r, 6); i++)
         get_hello_site(r, &v->sites[i]);

@@ -33,10 +33,11 @@ static void put_signature(struct buffer *b, const struct signature *signature)
 static void put_hello(struct buffer *b, const struct message *m)
 {
     const struct msg_hello *v = &m->hello;
-    begin(b, m, 4);
+    begin(b, m, 5);
     mp_put_uint(b, v->version);
     mp_put_bin(b, v->device.b, sizeof v->device.b);
     mp_put_uint(b, v->incarnation);
+    mp_put_bin(b, v->challenge.b, sizeof v->challenge.b);
     mp_put_uint(b, v->site_count);
     for (uint32_t i = 0; i < v->site_count; i++) {
         const struct hello_site *s = &v->sites[i];

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The spoke greets: HELLO until a WELCOME comes, again every minute (to learn who was heard, and whether a stopped site
- * may go on), and a new connection when several HELLOs found no answer. */
+/* The spoke greets: HELLO until a WELCOME comes that proves to be the hub's, again every minute (to learn who was heard,
+ * and whether a stopped site may go on), and a new connection when several HELLOs found no answer. */
+#include <sodium.h>
 #include <stdlib.h>
 
+#include "proto/endian.h"
 #include "proto/sync/sync_spoke_internal.h"
 
 void spoke_sites_reset(struct spoke *s)
@@ -70,12 +72,23 @@ void spoke_probe(struct spoke *s, uint64_t sent_ms)
         s->hello_due_ms = s->now;
 }
 
+/* Nobody can tell the next one, and none comes twice: machines have secrets of their own, HELLOs numbers. */
+static void make_challenge(struct spoke *s)
+{
+    uint8_t number[8];
+    put_be64(number, s->last_request + 1);
+    crypto_generichash(s->challenge.b, sizeof s->challenge.b, number, sizeof number, s->config.secret,
+                       sizeof s->config.secret);
+}
+
 static void send_hello(struct spoke *s)
 {
     struct msg_hello *m = &s->msg.hello;
+    make_challenge(s);
     m->version = PROTOCOL_VERSION;
     m->device = s->config.device;
     m->incarnation = spoke_incarnation(s);
+    m->challenge = s->challenge;
     m->site_count = s->site_count;
     for (uint32_t i = 0; i < s->site_count; i++) {
         struct site *site = s->sites[i];
@@ -220,11 +233,37 @@ static void tell_heard(struct spoke *s, const struct msg_welcome *welcome)
     o->welcome = copy;
 }
 
+/* Is it the hub that answers, and does it answer this HELLO? Somebody who has an old key of its connections can say
+ * what they like; they cannot have this signed. */
+static bool is_proven(const struct spoke *s, const struct msg_welcome *welcome)
+{
+    struct terms terms;
+    return terms_read(welcome->terms, &s->config.hub_sign, &terms) &&
+           terms_answer(&terms, &s->config.device, &s->challenge) &&
+           memcmp(terms.curve, s->hub_curve, sizeof terms.curve) == 0;
+}
+
+static void tell_not_hub(struct spoke *s)
+{
+    s->phase = SPOKE_PHASE_REFUSED;
+    s->hello_request = 0;
+    s->hello_due_ms = s->now + REFUSED_AGAIN_MS;
+    spoke_not_revoked(s);
+    spoke_sites_reset(s);
+    spoke_notice(s, NULL, NOTICE_NOT_HUB,
+                 "What answers has not proven that it is the hub: its felloe is older, or somebody has an old key of "
+                 "its. Nothing is exchanged. Ask who looks after the hub.");
+}
+
 void spoke_on_welcome(struct spoke *s)
 {
     const struct msg_welcome *welcome = &s->in.welcome;
     if (s->hello_request == 0 || s->in.request != s->hello_request)
         return;
+    if (!is_proven(s, welcome)) {
+        tell_not_hub(s);
+        return;
+    }
     s->hello_request = 0;
     s->hello_tries = 0;
     s->hello_due_ms = s->now + HELLO_AGAIN_MS;

@@ -79,7 +79,7 @@ uint64_t spoke_send(struct spoke *s, enum message_kind kind, struct lent *body)
 
 struct spoke_output *spoke_notice(struct spoke *s, struct site *site, enum spoke_notice notice, const char *format, ...)
 {
-    if (site ? site->noticed && site->notice == notice : s->noticed)
+    if (site ? site->noticed && site->notice == notice : s->noticed && s->notice == notice)
         return NULL;
     struct spoke_output *o = spoke_put(s, SPOKE_NOTICE, site);
     if (!o)
@@ -98,6 +98,7 @@ struct spoke_output *spoke_notice(struct spoke *s, struct site *site, enum spoke
         site->notice = notice;
     } else {
         s->noticed = true;
+        s->notice = notice;
     }
     return o;
 }

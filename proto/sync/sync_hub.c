@@ -43,21 +43,16 @@ void hub_free(struct hub *hub)
     free(hub->peers);
     free(hub->queue);
     free(hub->checks);
-    buffer_release(&hub->terms);
+    buffer_release(&hub->told);
     volatile uint8_t *secret = hub->config.sign.b;
     for (size_t i = 0; i < sizeof hub->config.sign.b; i++)
         secret[i] = 0;
     free(hub);
 }
 
-bool hub_set_terms(struct hub *hub, const struct terms *terms)
+void hub_set_terms(struct hub *hub, const struct terms *terms)
 {
-    buffer_clear(&hub->terms);
-    terms_put(&hub->terms, terms, &hub->config.sign);
-    if (!hub->terms.failed)
-        return true;
-    buffer_release(&hub->terms);
-    return false;
+    hub->terms = *terms;
 }
 
 /* ---- sites ---- */

@@ -40,9 +40,9 @@ bool hub_taken(struct hub *hub, struct bytes site, const struct device_id *devic
 /* Keys that events of this site's log use and the hub lacks (erased ones aside): laptops are asked to bring them, some
  * with each WELCOME. Takes the place of what was said before; count 0: none. Also between steps. */
 bool hub_set_missing(struct hub *hub, struct bytes site, const struct key_id *keys, size_t count);
-/* What it tells every laptop with each WELCOME from now on; it signs them. Also between steps. False when memory ran
- * out: then nothing is told. */
-bool hub_set_terms(struct hub *hub, const struct terms *terms);
+/* What it tells every laptop from now on, signed with each WELCOME; device and challenge are the HELLO's. All zeros
+ * before. Also between steps. */
+void hub_set_terms(struct hub *hub, const struct terms *terms);
 /* How far the quarantine has a stream of a revoked device, by its own last event. Takes the place of what was said
  * before. False when memory ran out. */
 bool hub_load_aside(struct hub *hub, struct bytes site, const struct device_id *device, uint32_t incarnation,

@@ -76,6 +76,7 @@ struct pull {
 /* A HELLO whose cursors are being compared with the log. */
 struct greeting {
     uint64_t serial, request;
+    struct challenge challenge;
     int64_t wall_ms;
     uint32_t open;                   /* HUB_HASH not answered yet */
     bool failed;                     /* one could not be read */
@@ -150,7 +151,8 @@ struct hub {
     struct keep *keeps, **keeps_end;
     size_t keep_bytes;               /* of offers too */
     uint64_t due_ms;                 /* no held-back PULL is due before this */
-    struct buffer terms;             /* as they are told; empty: none */
+    struct terms terms;
+    struct buffer told;              /* … as they are told with the WELCOME that is being written */
     struct message in, msg;
 };
 

@@ -24,6 +24,12 @@ struct spoke *spoke_new(const struct spoke_config *config)
     return s;
 }
 
+static void wipe(void *secret, size_t len)
+{
+    for (volatile uint8_t *byte = secret; len > 0; len--)
+        *byte++ = 0;
+}
+
 static void site_free(struct site *site)
 {
     free(site->up.unsure);
@@ -40,9 +46,8 @@ void spoke_free(struct spoke *spoke)
         return;
     for (uint32_t i = 0; i < spoke->site_count; i++)
         site_free(spoke->sites[i]);
-    volatile uint8_t *secret = spoke->config.sign.b;
-    for (size_t i = 0; i < sizeof spoke->config.sign.b; i++)
-        secret[i] = 0;
+    wipe(&spoke->config.sign, sizeof spoke->config.sign);
+    wipe(spoke->config.secret, sizeof spoke->config.secret);
     free(spoke);
 }
 
@@ -141,6 +146,7 @@ static void on_input(struct spoke *s, struct spoke_input *input)
     case SPOKE_TICK:
         return;
     case SPOKE_UP:
+        memcpy(s->hub_curve, input->hub_curve, sizeof s->hub_curve);
         spoke_up(s);
         return;
     case SPOKE_DOWN:

@@ -3,8 +3,9 @@
  * was asked for; outputs are messages to send, ranges to read, and batches to make durable. It does no I/O, asks no
  * clock, and holds no globals; the simulator and the daemon run the same object file.
  *
- *        DOWN --up--> GREETING --WELCOME--> LIVE --silence, down--> DOWN
- *                         `----REFUSED---> REFUSED --retry later--> GREETING
+ *        DOWN --up--> GREETING --WELCOME, proven--> LIVE --silence, down--> DOWN
+ *                         |`--------WELCOME, unproven--> REFUSED --retry later--> GREETING
+ *                         `-------------REFUSED----------^
  *
  *   LIVE, per site, independent of each other:
  *     upload    IDLE --events saved--> READING --range--> (PUSH sent, several in flight) --RECEIPT, kept--> IDLE
@@ -21,6 +22,8 @@
  * Rules it keeps:
  *   - An event counts as shared only after the hub's signed RECEIPT for it was verified and made durable here.
  *   - A cursor moves only with the commit of what it counts (the batch carries the new head).
+ *   - A WELCOME counts only when the hub signed its terms for this device and this very HELLO, and they name the key
+ *     that the connection was made with. What answers otherwise is somebody else, or serves what the hub said before.
  *   - Nothing is trusted: each entry's hash, its stream's chain and the log's running hash are checked here; the log's
  *     head must carry the hub's signature. What does not verify stops that site, loudly, and nothing else.
  *   - A request without an answer is asked again after a timeout, with half the bytes.
@@ -40,6 +43,7 @@ struct spoke_config {
     uint32_t going_on;           /* the incarnation that it is about to go on as; 0: none */
     struct sign_secret sign;     /* the device's */
     struct sign_public hub_sign; /* pinned by the ticket */
+    uint8_t secret[32];          /* random, another one for each machine: what each HELLO's challenge is derived from */
     uint32_t request_timeout_ms; /* 0: the default, 10 s */
     uint32_t pull_wait_ms;       /* 0: the default, 20 s */
     uint64_t last_request;       /* when the connection is one that an earlier machine spoke on: spoke_last_request of
@@ -61,7 +65,7 @@ bool spoke_load_stream(struct spoke *spoke, struct bytes site, const struct devi
 
 enum spoke_input_kind {
     SPOKE_TICK,       /* time passed */
-    SPOKE_UP,         /* the connection was made (handshake done) */
+    SPOKE_UP,         /* the connection was made (handshake done): hub_curve */
     SPOKE_DOWN,       /* the connection was lost */
     SPOKE_MESSAGE,    /* header, body */
     SPOKE_SAVED,      /* own events are durable: site, own */
@@ -80,6 +84,7 @@ struct spoke_input {
     struct bytes site;
     struct bytes header;         /* SPOKE_MESSAGE; borrowed for the step */
     struct lent body;            /* SPOKE_MESSAGE, SPOKE_OWN_READ; the step takes it over */
+    uint8_t hub_curve[32];       /* SPOKE_UP: the CURVE key that the other side has proven to hold */
     struct stream_head own;      /* SPOKE_SAVED */
     int64_t oldest_waiting_ms;   /* SPOKE_SAVED, SPOKE_RECEIPT_KEPT */
     uint64_t first_seq;          /* SPOKE_OWN_READ */
@@ -118,7 +123,8 @@ enum spoke_output_kind {
     SPOKE_KEEP_KEYS,    /* key_count records in body: unwrap and make durable; no answer */
     SPOKE_KEYS_DENIED,  /* site, keys (key_count of them): asked for, and for others (audiences that this device is not
                            in): they are not missing. Not asked for again over this connection */
-    SPOKE_HEARD,        /* welcome: the hub answered; peers for freshness. Sites not loaded here are left out */
+    SPOKE_HEARD,        /* welcome: the hub answered, it and no other; peers for freshness. Its terms are proven. Sites
+                           not loaded here are left out */
     SPOKE_NOTICE,       /* site (or empty), notice, text: something people should know */
     SPOKE_RECONNECT     /* the connection is of no use any more: make a new one, then say SPOKE_UP; SPOKE_DOWN in
                            between is welcome and not needed */
@@ -126,6 +132,7 @@ enum spoke_output_kind {
 
 enum spoke_notice {
     NOTICE_REFUSED,     /* the hub refused this device or a request */
+    NOTICE_NOT_HUB,     /* what answers has not proven to be the hub */
     NOTICE_FORK,        /* our stream has two histories */
     NOTICE_REWIND,      /* the hub is behind: it was restored */
     NOTICE_SPLIT,       /* the hub's log differs from what it told us before */

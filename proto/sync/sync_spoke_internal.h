@@ -182,14 +182,17 @@ struct spoke {
     struct spoke_config config;
     enum spoke_phase phase;
     bool dead;                      /* a commit failed, or memory ran out */
-    bool noticed;                   /* a notice about no site is out */
+    bool noticed;                   /* a notice about no site is out, this one */
+    enum spoke_notice notice;
     bool told_caught_up;
     bool revoked;                   /* as this connection was told */
     uint64_t handed_told;           /* entries of which people were told that they were handed over */
     uint64_t now;
     struct spoke_outputs *out;
     uint64_t last_request;
+    uint8_t hub_curve[32];          /* what this connection's other side holds */
     uint64_t hello_request, hello_sent_ms, hello_due_ms;
+    struct challenge challenge;     /* of that HELLO */
     unsigned hello_tries;
     uint32_t hello_backoff_ms;
     uint64_t heard_ms;

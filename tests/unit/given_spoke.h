@@ -21,6 +21,10 @@ static uint64_t now;
 static uint32_t told_incarnation;
 static struct position refilled_to; /* the hub's newest position once laptops have refilled it; epoch 0: never */
 static uint64_t greeted, asked_offer; /* requests of the latest HELLO and OFFER */
+static struct challenge challenge;    /* of that HELLO */
+static struct terms told_terms;       /* the hub's, but for whom and when they answer */
+static const struct sign_secret *signs; /* who signs them; NULL: the hub */
+static struct buffer terms_bytes;
 
 static inline void make_spoke(uint64_t shared)
 {
@@ -44,6 +48,8 @@ static inline int set_up(void **state)
     log_ = store_add_site(&hubs, SITE);
     others_head = (struct stream_head){0};
     now = 1000;
+    told_terms = (struct terms){.device = me.device};
+    signs = NULL;
     refilled_to = (struct position){0};
     make_spoke(0);
     return 0;
@@ -55,13 +61,14 @@ static inline int tear_down(void **state)
     spoke_free(spoke);
     spoke = NULL;
     spoke_outputs_release(&outputs);
+    buffer_release(&terms_bytes);
     store_release(&mine);
     store_release(&hubs);
     pool_release(&pool);
     return 0;
 }
 
-static const char *const notices[] = {"refused", "fork", "rewind", "split", "bad-feed", "clear"};
+static const char *const notices[] = {"refused", "not-hub", "fork", "rewind", "split", "bad-feed", "clear"};
 
 static inline void tell_output(struct spoke_output *o)
 {
@@ -69,8 +76,10 @@ static inline void tell_output(struct spoke_output *o)
     case SPOKE_SEND:
         assert_true(message_decode(buffer_bytes(&o->header), &message));
         line_message(&line, &message);
-        if (message.kind == MSG_HELLO)
+        if (message.kind == MSG_HELLO) {
             greeted = message.request;
+            challenge = message.hello.challenge;
+        }
         if (message.kind == MSG_OFFER)
             asked_offer = message.request;
         break;
@@ -212,10 +221,20 @@ static inline struct event_id own_id(uint64_t seq)
     return seq > 0 && seq <= own->own_count ? own->own[seq - 1]->id : (struct event_id){{0}};
 }
 
+/* In answer to the latest HELLO. */
+static inline struct bytes terms_now(void)
+{
+    struct terms terms = told_terms;
+    terms.challenge = challenge;
+    buffer_clear(&terms_bytes);
+    terms_put(&terms_bytes, &terms, signs ? signs : &hub.secret);
+    return buffer_bytes(&terms_bytes);
+}
+
 static inline const char *welcome_of(uint64_t request, enum site_verdict verdict, uint64_t held, struct event_id id,
                                      uint32_t next)
 {
-    message.welcome = (struct msg_welcome){.epoch = 1, .now_ms = 1, .site_count = 1};
+    message.welcome = (struct msg_welcome){.epoch = 1, .now_ms = 1, .site_count = 1, .terms = terms_now()};
     message.welcome.sites[0] = (struct welcome_site){.site = bytes_str(SITE),
                                                      .verdict = verdict,
                                                      .next_incarnation = next,

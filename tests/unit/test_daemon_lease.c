@@ -2,6 +2,7 @@
 /* The hub's terms on a laptop, and how long it shows its record without the hub: kept over restarts, not stretched by a
  * clock that is set back, and over when it is over. */
 #include <sodium.h>
+#include <unistd.h>
 
 #include "daemon/daemon.h"
 #include "daemon/loop.h"
@@ -53,6 +54,7 @@ struct laptop {
     uv_loop_t loop;
     struct daemon daemon;
     struct sign_secret hub;
+    uint8_t asked; /* HELLOs so far */
 };
 
 static void begin(struct laptop *l)
@@ -75,7 +77,7 @@ static int set_up(void **state)
 {
     static struct laptop laptop;
     static const uint8_t seed[32] = {5};
-    laptop = (struct laptop){.dir = given_dir()};
+    laptop = (struct laptop){.dir = given_dir(), .daemon.identity.device = {{7}}};
     assert_int_equal(uv_loop_init(&laptop.loop), 0);
     crypto_sign_seed_keypair(laptop.daemon.identity.hub_sign.b, laptop.hub.b, seed);
     begin(&laptop);
@@ -92,13 +94,20 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void take(struct laptop *l, uint32_t lease_hours)
+/* A WELCOME, in answer to a HELLO of then. */
+static void take_of(struct laptop *l, uint32_t lease_hours, int64_t wall_ms, uint64_t steady_ms)
 {
-    const struct terms terms = {.lease_hours = lease_hours, .curve = {1}, .box = {{2}}};
+    const struct terms terms = {.device = l->daemon.identity.device, .challenge = {{++l->asked}},
+                                .lease_hours = lease_hours, .curve = {1}, .box = {{2}}};
     struct buffer object = {0};
     terms_put(&object, &terms, &l->hub);
+    lease_heard(&l->daemon, lease_hours, wall_ms, steady_ms);
     terms_take(&l->daemon, buffer_bytes(&object));
     buffer_release(&object);
+}
+static void take(struct laptop *l, uint32_t lease_hours)
+{
+    take_of(l, lease_hours, clock_wall_ms(), clock_steady_ms());
 }
 
 static void what_the_hub_said_holds_after_a_restart(void **state)
@@ -133,10 +142,20 @@ static void past_it_the_record_is_refused_until_the_hub_is_heard(void **state)
     assert_non_null(strstr(error.message, "72 h"));
     take(l, 72);
     assert_false(lease_passed(&l->daemon));
-    l->daemon.lease.contact_ms -= 73 * HOUR;
-    terms_take(&l->daemon, (struct bytes){0}); /* a hub of before is the hub, too */
+}
+
+/* Somebody held the answer up, or the laptop slept over it: the hub was there when it was asked, and that is all. */
+static void an_old_answer_does_not_make_it_longer(void **state)
+{
+    struct laptop *l = *state;
+    int64_t asked = clock_wall_ms() - 70 * HOUR;
+    take_of(l, 72, asked, clock_steady_ms());
     assert_false(lease_passed(&l->daemon));
-    assert_int_equal(l->daemon.terms.lease_hours, 72);
+    assert_true(lease_until_ms(&l->daemon) == asked + 72 * HOUR);
+    take_of(l, 72, asked - 3 * HOUR, clock_steady_ms());
+    assert_true(lease_passed(&l->daemon));
+    take(l, 72);
+    assert_false(lease_passed(&l->daemon));
 }
 
 static void terms_of_somebody_else_change_nothing(void **state)
@@ -153,22 +172,62 @@ static void terms_of_somebody_else_change_nothing(void **state)
     end(l);
     begin(l);
     assert_int_equal(l->daemon.terms.lease_hours, 24);
+    l->daemon.identity.device.b[0] ^= 1; /* a file of another laptop of this hub */
+    end(l);
+    begin(l);
+    assert_true(lease_passed(&l->daemon));
+    l->daemon.identity.device.b[0] ^= 1;
 }
 
-static void spoil(struct laptop *l, const char *name)
+static struct buffer content_of(struct laptop *l, const char *name)
 {
     struct buffer content = {0};
     struct felloe_error error;
     assert_int_equal(file_read(l->dir.path, name, 4096, &content, &error), FELLOE_OK);
+    return content;
+}
+
+/* With each WELCOME another challenge is answered: that is no reason to write to the disk each minute. */
+static void they_are_written_down_when_they_change(void **state)
+{
+    struct laptop *l = *state;
+    take(l, 24);
+    struct buffer first = content_of(l, "terms");
+    take(l, 24);
+    struct buffer second = content_of(l, "terms");
+    assert_true(bytes_equal(buffer_bytes(&first), buffer_bytes(&second)));
+    take(l, 48);
+    buffer_release(&second);
+    second = content_of(l, "terms");
+    assert_false(bytes_equal(buffer_bytes(&first), buffer_bytes(&second)));
+    end(l);
+    begin(l);
+    assert_int_equal(l->daemon.terms.lease_hours, 48);
+    buffer_release(&first);
+    buffer_release(&second);
+}
+
+static void spoil(struct laptop *l, const char *name)
+{
+    struct buffer content = content_of(l, name);
+    struct felloe_error error;
     content.data[content.len / 2] ^= 1;
     assert_int_equal(file_write(l->dir.path, name, buffer_bytes(&content), &error), FELLOE_OK);
     buffer_release(&content);
 }
 
-/* Whoever has the directory can do worse; but what is damaged does not open anything. */
+static void lose(struct laptop *l, const char *name)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", l->dir.path, name);
+    assert_int_equal(unlink(path), 0);
+}
+
+/* Whoever has the directory can do worse; but what is damaged or gone does not open anything. */
 static void without_its_files_it_is_careful(void **state)
 {
     struct laptop *l = *state;
+    struct felloe_error error;
     take(l, 72);
     end(l);
     spoil(l, "lease");
@@ -180,8 +239,33 @@ static void without_its_files_it_is_careful(void **state)
     begin(l);
     assert_int_equal(l->daemon.terms.lease_hours, 0);
     assert_false(l->daemon.terms.renews);
+    assert_true(lease_passed(&l->daemon)); /* how long it may show the record it does not know */
+    assert_int_not_equal(lease_refuse(&l->daemon, &error), FELLOE_OK);
+    assert_non_null(strstr(error.message, "lacks a file"));
     take(l, 72);
     assert_false(lease_passed(&l->daemon));
+    end(l);
+    begin(l);
+    assert_false(lease_passed(&l->daemon));
+    end(l);
+    lose(l, "lease"); /* put back from a backup: the terms are in it */
+    begin(l);
+    assert_true(lease_passed(&l->daemon));
+    take(l, 72);
+    end(l);
+    lose(l, "terms");
+    begin(l);
+    assert_true(lease_passed(&l->daemon));
+    terms_open(&l->daemon); /* the log is opened again */
+    assert_true(lease_passed(&l->daemon));
+    take(l, 72);
+    assert_false(lease_passed(&l->daemon));
+    end(l);
+    lose(l, "terms");
+    lose(l, "lease"); /* a laptop that has never heard of one looks so, too */
+    begin(l);
+    assert_false(lease_passed(&l->daemon));
+    take(l, 72);
     assert_int_equal(given_mode(&l->dir, "lease"), 0600);
     assert_int_equal(given_mode(&l->dir, "terms"), 0600);
 }
@@ -197,7 +281,7 @@ static void a_hub_has_none(void **state)
     lease_open(&l->daemon);
     assert_int_equal(l->daemon.terms.lease_hours, 24); /* what it tells */
     assert_int_equal(l->daemon.terms.curve[0], 9);
-    lease_heard(&l->daemon);
+    lease_heard(&l->daemon, 24, clock_wall_ms(), clock_steady_ms());
     assert_false(lease_passed(&l->daemon));
     l->daemon.config.role = ROLE_SPOKE;
 }
@@ -211,6 +295,8 @@ int main(void)
         cmocka_unit_test(a_clock_that_goes_back_does_not_stretch_it),
         TEST(what_the_hub_said_holds_after_a_restart),
         TEST(past_it_the_record_is_refused_until_the_hub_is_heard),
+        TEST(an_old_answer_does_not_make_it_longer),
+        TEST(they_are_written_down_when_they_change),
         TEST(terms_of_somebody_else_change_nothing),
         TEST(without_its_files_it_is_careful),
         TEST(a_hub_has_none),

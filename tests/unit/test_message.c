@@ -37,6 +37,7 @@ static void give_hello(bool full)
 {
     struct msg_hello *m = &sample.hello;
     *m = (struct msg_hello){.version = PROTOCOL_VERSION, .incarnation = 3, .site_count = full ? SITES_MAX : 2};
+    memset(&m->challenge, 0x77, sizeof m->challenge);
     fill(&m->device, sizeof m->device, 7);
     for (uint32_t i = 0; i < m->site_count; i++) {
         struct hello_site *s = &m->sites[i];
@@ -216,6 +217,7 @@ static void values_come_back_in_their_fields(void **state)
     encode(&b);
     assert_true(message_decode(buffer_bytes(&b), &read_back));
     assert_int_equal(read_back.hello.incarnation, 3);
+    assert_int_equal(read_back.hello.challenge.b[15], 0x77);
     assert_int_equal(read_back.hello.sites[1].own_seq, 6);
     assert_true(bytes_is(read_back.hello.sites[1].site, "site-1"));
     assert_int_equal(read_back.hello.sites[1].cursors[0].at.n, 100);
@@ -432,6 +434,7 @@ static void a_join_proves_its_keys(void **state)
 static void give_known_hello(void)
 {
     sample.hello = (struct msg_hello){.version = 1, .incarnation = 1, .site_count = 1};
+    memset(&sample.hello.challenge, 0x66, sizeof sample.hello.challenge);
     given_hex(VECTOR_DEVICE, sample.hello.device.b, 16);
     struct hello_site *s = &sample.hello.sites[0];
     *s = (struct hello_site){.site = bytes_str(VECTOR_SITE),

@@ -59,7 +59,7 @@ static void each_key_of_a_rekey_is_vouched_for(void **state)
     assert_true(rekey_verify(&device, &hub, &rekey));
 }
 
-/* A hub of before says nothing after its peers; one of after may say more than its terms. */
+/* Whether there are any is for the laptop to judge; a hub of after may say more than its terms. */
 static void terms_follow_the_peers(void **state)
 {
     (void)state;

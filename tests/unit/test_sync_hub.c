@@ -90,15 +90,47 @@ static void welcome_tells_the_terms(void **state)
 {
     (void)state;
     hello(&a, 1, &head_a);
-    assert_int_equal(welcomed.terms.len, 0); /* as long as there are none */
+    assert_int_equal(told.lease_hours, 0); /* as long as nothing was set */
     struct terms terms = {.lease_hours = 72, .curve = {1}, .box = {{2}}};
-    assert_true(hub_set_terms(hub, &terms));
+    hub_set_terms(hub, &terms);
     hello(&a, 1, &head_a);
     assert_int_equal(told.lease_hours, 72);
     terms.lease_hours = 24; /* the latest that were set */
-    assert_true(hub_set_terms(hub, &terms));
+    hub_set_terms(hub, &terms);
     hello(&b, 2, &head_a);
     assert_int_equal(told.lease_hours, 24);
+}
+
+/* They are signed for whoever asks, and for this question: nobody can pass them on. */
+static void terms_answer_whoever_asked(void **state)
+{
+    (void)state;
+    const struct challenge first = {{1}}, second = {{2}}, third = {{3}};
+    fill_hello(&a, 1);
+    message.hello.challenge = first;
+    send(&a, 1, MSG_HELLO, 1, NULL);
+    assert_true(terms_answer(&told, &a.device, &first));
+    fill_hello(&b, 1);
+    message.hello.challenge = first;
+    send(&b, 2, MSG_HELLO, 1, NULL);
+    assert_true(terms_answer(&told, &b.device, &first));
+
+    /* the hub reads its log for the first, and is asked again before it can answer: it answers the second */
+    a_wrote(3);
+    make_hub(1);
+    struct log_head low = store_at(log_, (struct position){1, 2})->head;
+    for (int i = 0; i < 2; i++) {
+        struct hello_site *site = fill_hello(&a, 1);
+        site->own_seq = head_a.seq;
+        site->own_id = head_a.id;
+        site->cursor_count = 1;
+        site->cursors[0] = low;
+        message.hello.challenge = i == 0 ? second : third;
+        send(&a, 3, MSG_HELLO, 5 + (uint64_t)i, NULL);
+    }
+    struct hub_input hashes = {.kind = HUB_HASHES, .ticket = taken.ticket, .ok = true, .hashes = &low.hash};
+    assert_non_null(strstr(step(&hashes), "WELCOME#6"));
+    assert_true(terms_answer(&told, &a.device, &third));
 }
 
 static void welcome_tells_what_is_held_and_signs_it(void **state)
@@ -272,6 +304,7 @@ int main(void)
         TEST(sites_that_it_is_not_let_into_are_denied),
         TEST(another_sites_laptops_are_nobodys_business),
         TEST(welcome_tells_the_terms),
+        TEST(terms_answer_whoever_asked),
         TEST(welcome_tells_what_is_held_and_signs_it),
         TEST(cursors_are_compared_with_the_log),
         TEST(an_overtaken_hello_is_not_answered),

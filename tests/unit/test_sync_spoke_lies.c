@@ -291,7 +291,7 @@ static void an_old_state_that_is_served_as_the_present_one_is_named(void **state
     bool kept;
     given_received();
     says(after(60000), "HELLO#4 own 0 waiting 0; PULL#5 after 3 max 8192");
-    message.welcome = (struct msg_welcome){.epoch = 1, .now_ms = 1, .site_count = 1};
+    message.welcome = (struct msg_welcome){.epoch = 1, .now_ms = 1, .site_count = 1, .terms = terms_now()};
     message.welcome.sites[0] = (struct welcome_site){.site = bytes_str(SITE), .verdict = SITE_OK, .head = {1, 2}};
     hub_lies(MSG_WELCOME, 4, NULL, &kept);
     assert_true(strstr(told, SITE) && strstr(told, "1.2") && strstr(told, "1.3") && strstr(told, "old state"));
@@ -311,7 +311,7 @@ static void a_welcome_that_was_overtaken_is_no_lie(void **state)
     says(after(60000), "HELLO#4 own 0 waiting 0; PULL#5 after 3 max 8192");
     says(feed(5, 4, 4), "keep-feed 4+4; PULL#6 after 7 max 8192");
     says(feed_kept(true), "");
-    message.welcome = (struct msg_welcome){.epoch = 1, .now_ms = 1, .site_count = 1};
+    message.welcome = (struct msg_welcome){.epoch = 1, .now_ms = 1, .site_count = 1, .terms = terms_now()};
     message.welcome.sites[0] = (struct welcome_site){.site = bytes_str(SITE), .verdict = SITE_OK, .head = {1, 3}};
     says(hub_sends(MSG_WELCOME, 4, NULL), "");
 }
@@ -323,7 +323,7 @@ static void a_receipt_that_proves_nothing_is_not_believed(void **state)
     write_own(3);
     saved();
     up();
-    message.welcome = (struct msg_welcome){.epoch = 1, .now_ms = 1, .site_count = 1};
+    message.welcome = (struct msg_welcome){.epoch = 1, .now_ms = 1, .site_count = 1, .terms = terms_now()};
     message.welcome.sites[0] = (struct welcome_site){.site = bytes_str(SITE), .verdict = SITE_OK, .held_seq = 3,
                                                      .held_id = own_id(3), .head = {1, 3},
                                                      .held_receipt = receipt_for(2, &own->own[1]->id)};

@@ -332,7 +332,7 @@ static void less_without_the_hubs_signature_is_nothing(void **state)
     write_own(3);
     make_spoke(3);
     up();
-    message.welcome = (struct msg_welcome){.epoch = 1, .site_count = 1};
+    message.welcome = (struct msg_welcome){.epoch = 1, .site_count = 1, .terms = terms_now()};
     message.welcome.sites[0] = (struct welcome_site){.site = bytes_str(SITE), .held_seq = 2, .held_id = own_id(2)};
     says(hub_sends(MSG_WELCOME, 1, NULL), "PULL#2 after 0 max 16384");
     assert_int_equal(shared(), 3);
@@ -344,7 +344,7 @@ static void keys_that_a_welcome_names_are_brought(void **state)
 {
     (void)state;
     up();
-    message.welcome = (struct msg_welcome){.epoch = 1, .site_count = 1};
+    message.welcome = (struct msg_welcome){.epoch = 1, .site_count = 1, .terms = terms_now()};
     message.welcome.sites[0] = (struct welcome_site){
         .site = bytes_str(SITE), .verdict = SITE_REWIND, .missing_count = 2, .missing = {{{1}}, {{2}}}};
     assert_non_null(strstr(hub_sends(MSG_WELCOME, 1, NULL), "read-keys 2")); /* whatever else there is to settle */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The hub's terms are believed when its signature is on them, and only then. */
+/* The hub's terms are believed when its signature is on them, and only then; and by whom they are told, and then. */
 #define GIVEN_FAILING_REALLOC
 #include <sodium.h>
 
@@ -22,6 +22,8 @@ static int the_hub(void **state)
 static struct terms plain(void)
 {
     struct terms t = {.lease_hours = 72};
+    given_hex(VECTOR_DEVICE, t.device.b, sizeof t.device.b);
+    memset(t.challenge.b, 0x66, sizeof t.challenge.b);
     given_hex(VECTOR_HUB_CURVE, t.curve, sizeof t.curve);
     given_hex(VECTOR_HUB_BOX_PUBLIC, t.box.b, sizeof t.box.b);
     return t;
@@ -40,6 +42,8 @@ static struct terms renewing(void)
 
 static void assert_same(const struct terms *a, const struct terms *b)
 {
+    assert_memory_equal(&a->device, &b->device, sizeof a->device);
+    assert_memory_equal(&a->challenge, &b->challenge, sizeof a->challenge);
     assert_int_equal(a->lease_hours, b->lease_hours);
     assert_int_equal(a->has_auditors, b->has_auditors);
     assert_int_equal(a->renews, b->renews);
@@ -124,10 +128,52 @@ static void another_hub_cannot_give_them(void **state)
     buffer_release(&b);
 }
 
+/* One who hears them may not be the one to whom they were told, nor have asked now. */
+static void they_answer_one_laptop_and_one_question(void **state)
+{
+    (void)state;
+    struct terms t = plain();
+    struct device_id device = t.device;
+    struct challenge challenge = t.challenge;
+    assert_true(terms_answer(&t, &device, &challenge));
+    device.b[15] ^= 1;
+    assert_false(terms_answer(&t, &device, &challenge));
+    device = t.device;
+    challenge.b[15] ^= 1;
+    assert_false(terms_answer(&t, &device, &challenge));
+}
+
+/* They are written down again only when they say something else. */
+static void what_they_say_is_compared_without_whom_and_when(void **state)
+{
+    (void)state;
+    struct terms a = renewing(), b = a;
+    b.device.b[0] ^= 1;
+    b.challenge.b[0] ^= 1;
+    assert_true(terms_same(&a, &b));
+    uint8_t *const said[] = {a.auditors.b, a.curve, a.box.b, a.next_curve, a.next_box.b};
+    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
+        said[i][31] ^= 1;
+        assert_false(terms_same(&a, &b));
+        said[i][31] ^= 1;
+    }
+    a.lease_hours++;
+    assert_false(terms_same(&a, &b));
+    a = b;
+    a.next_from_ms++;
+    assert_false(terms_same(&a, &b));
+    a = b;
+    a.has_auditors = false;
+    assert_false(terms_same(&a, &b));
+    a = b;
+    a.renews = false;
+    assert_false(terms_same(&a, &b));
+}
+
 /* Seals the array in `b` (which says how many elements it has) with the hub's signature. */
 static void sign(struct buffer *b)
 {
-    static const char purpose[] = "felloe terms 1";
+    static const char purpose[] = "felloe terms 2";
     struct signature signature;
     struct buffer text = {0};
     buffer_append(&text, purpose, sizeof purpose);
@@ -141,6 +187,8 @@ static void put_elements(struct buffer *b, uint32_t count, uint64_t lease, bool 
 {
     struct terms t = renewing();
     mp_put_array(b, count);
+    mp_put_bin(b, t.device.b, sizeof t.device.b);
+    mp_put_bin(b, t.challenge.b, sizeof t.challenge.b);
     mp_put_uint(b, lease);
     mp_put_nil(b);
     mp_put_bin(b, t.curve, 32);
@@ -160,7 +208,7 @@ static bool taken(uint64_t lease, bool curve, bool box, int64_t from)
 {
     struct buffer b = {0};
     struct terms t;
-    put_elements(&b, 8, lease, curve, box, from);
+    put_elements(&b, 10, lease, curve, box, from);
     sign(&b);
     bool fine = terms_read(buffer_bytes(&b), &hub, &t);
     buffer_release(&b);
@@ -186,7 +234,7 @@ static void what_a_later_version_adds_is_passed_over(void **state)
     (void)state;
     struct buffer b = {0};
     struct terms t;
-    put_elements(&b, 10, 24, false, false, 0);
+    put_elements(&b, 12, 24, false, false, 0);
     mp_put_text(&b, "something new");
     mp_put_array(&b, 2);
     mp_put_nil(&b);
@@ -196,7 +244,7 @@ static void what_a_later_version_adds_is_passed_over(void **state)
     assert_int_equal(t.lease_hours, 24);
     buffer_release(&b);
     /* but not without a bound */
-    put_elements(&b, 9, 24, false, false, 0);
+    put_elements(&b, 11, 24, false, false, 0);
     static const uint8_t much[TERMS_SIZE_MAX];
     mp_put_bin(&b, much, sizeof much);
     mp_put_nil(&b);
@@ -231,6 +279,8 @@ int main(void)
         cmocka_unit_test(what_does_not_apply_is_left_out),
         cmocka_unit_test(each_changed_bit_is_noticed),
         cmocka_unit_test(another_hub_cannot_give_them),
+        cmocka_unit_test(they_answer_one_laptop_and_one_question),
+        cmocka_unit_test(what_they_say_is_compared_without_whom_and_when),
         cmocka_unit_test(nonsense_is_refused_though_signed),
         cmocka_unit_test(what_a_later_version_adds_is_passed_over),
         cmocka_unit_test(without_memory_nothing_is_signed),

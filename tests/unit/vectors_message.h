@@ -4,12 +4,12 @@
 #ifndef FELLOE_TESTS_VECTORS_MESSAGE_H
 #define FELLOE_TESTS_VECTORS_MESSAGE_H
 
-/* request 1; version 1, incarnation 1, one site: own stream up to event 2, one event waiting since
+/* request 1; version 1, incarnation 1, challenge sixteen times 0x66, one site: own stream up to event 2, one event waiting since
  * 1767225600000, cursor at 1.1 */
 #define VECTOR_HELLO \
-    "96010101c4109d24e2eeaf27c2a088a564a32fc03a88010196a964616c652d6561737402c420ad0f3cca970683e2404a" \
-    "37234353b239ab7c76436a9f4c9935ea29410ac7e95101cf0000019b76daa800930101c420b5bf8fef8995aadf441b51" \
-    "b211322b3b20a44fe37c35b969992a4a9f14ae148d"
+    "97010101c4109d24e2eeaf27c2a088a564a32fc03a8801c410666666666666666666666666666666660196a964616c65" \
+    "2d6561737402c420ad0f3cca970683e2404a37234353b239ab7c76436a9f4c9935ea29410ac7e95101cf0000019b76da" \
+    "a800930101c420b5bf8fef8995aadf441b51b211322b3b20a44fe37c35b969992a4a9f14ae148d"
 /* request 1; hub id sixteen times 0xbb, epoch 1, clock 1767225600000, one site (verdict 0, holds the stream up
  * to event 2, log at 1.2), one peer (sixteen times 0xcc, heard at 1767225600000, 3 waiting) */
 #define VECTOR_WELCOME \
