@@ -4,6 +4,8 @@
  *
  * The author is in the audience, and whoever's laptop it is written on. A key that is here for just these workers is
  * used again; else a new one is made, and goes to the hub with the entry. */
+#include <stdlib.h>
+
 #include <sodium.h>
 
 #include "daemon/control/control_draft.h"
@@ -41,9 +43,9 @@ static bool look_at_entry(void *context, const struct event_id *id, struct bytes
 static void take_draft(struct spoken *spoken, const struct record_draft *before)
 {
     spoken->here = true;
-    spoken->restricted = before->readers.count > 0;
+    spoken->restricted = before->readers != NULL;
     spoken->key = before->key;
-    spoken->members = before->readers;
+    spoken->members = before->readers != NULL ? *before->readers : (struct audience){0};
 }
 
 static bool saved_before(struct spoken *spoken, const struct event_id *id)
@@ -83,7 +85,7 @@ static void read_fields(struct preparing *p, const struct record_draft *draft, s
     struct mp_reader *r = p->r;
     struct event_id id;
     look_at_links(spoken, draft);
-    mp_reader_init(r, buffer_bytes(&draft->fields));
+    mp_reader_init(r, draft->fields);
     uint32_t pairs = mp_next(r) ? mp_map(r, MP_TAPE_MAX) : 0;
     for (uint32_t i = 0; i < pairs && !r->failed; i++) {
         struct bytes name = mp_str(r, 0, EVENT_SIZE_MAX);
@@ -165,8 +167,8 @@ static bool made_before(const struct preparing *p, const struct key_record *like
 {
     for (size_t i = p->at; i-- > 0;) {
         const struct record_draft *before = &p->drafts->items[i];
-        if (before->has_audience_key && before->state != DRAFT_WRONG && is_like(&before->audience_key, like)) {
-            *out = before->audience_key.id;
+        if (before->audience_key != NULL && before->state != DRAFT_WRONG && is_like(before->audience_key, like)) {
+            *out = before->audience_key->id;
             return true;
         }
     }
@@ -190,11 +192,20 @@ static enum felloe_code find_key(struct preparing *p, struct record_draft *draft
         return felloe_fail(error, code, "The keyring of this device cannot be read.");
     random_bytes(like.id.b, sizeof like.id.b);
     random_bytes(like.key.b, sizeof like.key.b);
-    draft->audience_key = like;
-    draft->has_audience_key = true;
+    draft->audience_key = malloc(sizeof like);
+    if (draft->audience_key != NULL)
+        *draft->audience_key = like;
     draft->key = like.id;
     sodium_memzero(&like, sizeof like);
-    return FELLOE_OK;
+    return draft->audience_key != NULL ? FELLOE_OK : felloe_fail(error, FELLOE_FAILED, "Memory ran out.");
+}
+
+static bool keep_readers(struct record_draft *draft, const struct audience *members)
+{
+    draft->readers = malloc(sizeof *draft->readers);
+    if (draft->readers != NULL)
+        *draft->readers = *members;
+    return draft->readers != NULL;
 }
 
 /* ---- what is written ---- */
@@ -208,7 +219,7 @@ static enum felloe_code write_audience(struct preparing *p, struct record_draft 
     uint32_t kept = 0;
     if (!catalogue_field(draft->type, bytes_str("audience")))
         return FELLOE_OK;
-    mp_reader_init(r, buffer_bytes(&draft->fields));
+    mp_reader_init(r, draft->fields);
     uint32_t pairs = mp_next(r) ? mp_map(r, MP_TAPE_MAX) : 0;
     for (uint32_t i = 0; i < pairs && !r->failed; i++) {
         struct bytes name = mp_str(r, 0, EVENT_SIZE_MAX);
@@ -226,23 +237,23 @@ static enum felloe_code write_audience(struct preparing *p, struct record_draft 
     mp_put_array(&fields, members->count);
     for (uint8_t i = 0; i < members->count; i++)
         mp_put_text(&fields, members->workers[i]);
-    bool fine = !r->failed && !fields.failed && !others.failed;
+    bool fine = !r->failed && !others.failed && draft_keep(p, &fields, &draft->fields);
     buffer_release(&others);
-    buffer_release(&draft->fields);
-    draft->fields = fields;
+    buffer_release(&fields);
     return fine ? FELLOE_OK : felloe_fail(error, FELLOE_FAILED, "Memory ran out.");
 }
 
 /* What tells the others that there is an entry. What another Felloe exported has it in the file. */
-static enum felloe_code write_companion(struct record_draft *draft, struct felloe_error *error)
+static enum felloe_code write_companion(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
 {
     if (draft->type->audience != AUDIENCE_KNOWN || bytes_is(draft_source(&draft->text), "/felloe"))
         return FELLOE_OK;
-    buffer_clear(&draft->companion);
-    mp_put_map(&draft->companion, 1);
-    mp_put_text(&draft->companion, "kind");
-    mp_put_text(&draft->companion, draft->type->name);
-    return draft->companion.failed ? felloe_fail(error, FELLOE_FAILED, "Memory ran out.") : FELLOE_OK;
+    struct buffer fields = {0};
+    mp_put_map(&fields, 1);
+    mp_put_pair(&fields, "kind", draft->type->name);
+    bool kept = draft_keep(p, &fields, &draft->companion);
+    buffer_release(&fields);
+    return kept ? FELLOE_OK : felloe_fail(error, FELLOE_FAILED, "Memory ran out.");
 }
 
 /* ---- all of it ---- */
@@ -291,7 +302,7 @@ static enum felloe_code restrict_to(struct preparing *p, struct record_draft *dr
                            "read here by %s alone, whose laptop it is. Write it on your own.",
                            draft->type->name, p->daemon->worker, p->daemon->identity.worker);
     /* The person's own key would be used by nothing, and so reach nobody: neither would the entry. */
-    if (code == FELLOE_OK && draft->has_new_key && draft->type->audience != AUDIENCE_KNOWN)
+    if (code == FELLOE_OK && draft->new_key != NULL && draft->type->audience != AUDIENCE_KNOWN)
         code = felloe_fail(error, FELLOE_INVALID,
                            "Nobody knows the person yet: introduce them first, then write what is for some workers.");
     if (code == FELLOE_OK && given->count > 0)
@@ -302,8 +313,9 @@ static enum felloe_code restrict_to(struct preparing *p, struct record_draft *dr
         code = find_key(p, draft, &members, error);
     if (code == FELLOE_OK)
         code = write_audience(p, draft, &members, error);
-    draft->readers = members;
-    return code == FELLOE_OK ? write_companion(draft, error) : code;
+    if (code == FELLOE_OK && !keep_readers(draft, &members))
+        code = felloe_fail(error, FELLOE_FAILED, "Memory ran out.");
+    return code == FELLOE_OK ? write_companion(p, draft, error) : code;
 }
 
 enum felloe_code draft_restrict(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
@@ -312,7 +324,8 @@ enum felloe_code draft_restrict(struct preparing *p, struct record_draft *draft,
     struct spoken spoken = {.p = p, .site = draft->site};
     struct audience given = {0};
     bool overfull = false;
-    draft->readers = (struct audience){0};
+    free(draft->readers);
+    draft->readers = NULL;
     read_fields(p, draft, &spoken, &given, &overfull);
     if (overfull)
         return too_many(error);
@@ -325,8 +338,8 @@ enum felloe_code draft_restrict(struct preparing *p, struct record_draft *draft,
                            "to write this, or everybody could read it.");
     if (type->audience == AUDIENCE_NONE && spoken.restricted) {
         draft->key = spoken.key;
-        draft->readers = spoken.members;
-        return FELLOE_OK;
+        return keep_readers(draft, &spoken.members) ? FELLOE_OK
+                                                    : felloe_fail(error, FELLOE_FAILED, "Memory ran out.");
     }
     if (type->audience == AUDIENCE_NONE || (type->audience == AUDIENCE_MAY && given.count == 0))
         return FELLOE_OK;

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include <sodium.h>
+
 /* What an event has besides its fields, at most: clear part, nonce, tag, and the body's other parts. */
 #define EVENT_OVERHEAD 1024
 
@@ -16,6 +18,28 @@ static enum verdict missing(const struct preparing *p, enum felloe_code code)
 {
     bool later = p->behind && p->at >= p->final && (code == FELLOE_NOT_FOUND || code == FELLOE_AMBIGUOUS);
     return later ? CHECK_LATER : CHECK_WRONG;
+}
+
+bool draft_keep(struct preparing *p, const struct buffer *made, struct bytes *kept)
+{
+    *kept = made->failed ? (struct bytes){0} : arena_copy(&p->drafts->arena, buffer_bytes(made));
+    return kept->data != NULL;
+}
+
+static void drop_key(struct key_record **key)
+{
+    if (*key != NULL)
+        sodium_memzero(*key, sizeof **key);
+    free(*key);
+    *key = NULL;
+}
+
+void draft_drop_keys(struct record_draft *draft)
+{
+    drop_key(&draft->new_key);
+    drop_key(&draft->audience_key);
+    free(draft->readers);
+    draft->readers = NULL;
 }
 
 /* ---- imports: was it here before? ---- */
@@ -174,8 +198,10 @@ static enum verdict check_person(struct preparing *p, struct record_draft *draft
         return CHECK_WRONG;
     }
     if (bytes_is(text->person, "@new")) {
-        draft_new_person(draft);
-        return CHECK_OK;
+        if (draft_new_person(draft))
+            return CHECK_OK;
+        felloe_fail(error, FELLOE_FAILED, "Memory ran out.");
+        return CHECK_WRONG;
     }
     if (bytes_is(text->person, "@same"))
         return same_person(p, draft, error);
@@ -229,7 +255,7 @@ static void find_site(struct preparing *p, struct record_draft *draft)
     const struct scope *scope = &p->reading->scope;
     size_t index;
     const char *site = "";
-    if (draft->has_person && !draft->has_new_key) {
+    if (draft->has_person && draft->new_key == NULL) {
         if (finder_site_of(&p->finder, &draft->person, &index))
             site = scope->sites[index];
         else
@@ -259,7 +285,7 @@ static enum verdict check_site(struct preparing *p, struct record_draft *draft, 
             return CHECK_WRONG;
         memcpy(draft->site, one.sites[0], sizeof draft->site);
         size_t has = 0;
-        if (draft->text.source.len == 0 && draft->has_person && !draft->has_new_key &&
+        if (draft->text.source.len == 0 && draft->has_person && draft->new_key == NULL &&
             finder_site_of(&p->finder, &draft->person, &has) && strcmp(scope->sites[has], draft->site) != 0) {
             struct scope there = {.count = 1};
             memcpy(there.sites[0], draft->site, sizeof there.sites[0]);
@@ -285,9 +311,9 @@ static enum verdict check_key(struct preparing *p, struct record_draft *draft, s
 {
     struct key_record record;
     enum felloe_code code;
-    if (draft->has_new_key) {
-        draft->key = draft->new_key.id;
-        memcpy(draft->new_key.site, draft->site, sizeof draft->new_key.site);
+    if (draft->new_key != NULL) {
+        draft->key = draft->new_key->id;
+        memcpy(draft->new_key->site, draft->site, sizeof draft->new_key->site);
         return CHECK_OK;
     }
     if (draft->has_person) {
@@ -350,13 +376,13 @@ static enum verdict check_fields(struct preparing *p, struct record_draft *draft
         return CHECK_LATER;
     mp_reader_init(p->r, draft->text.fields);
     enum felloe_code code = FELLOE_INVALID;
-    buffer_clear(&draft->fields);
+    buffer_clear(&p->checked);
     if (!mp_next(p->r))
         felloe_fail(error, code, "The fields of %s cannot be read: too many values, or not a map.", draft->type->name);
     else
-        code = catalogue_check(draft->type, p->r, &resolver, &draft->fields, error);
+        code = catalogue_check(draft->type, p->r, &resolver, &p->checked, error);
     draft->text.fields = given;
-    if (code == FELLOE_OK && draft->fields.failed)
+    if (code == FELLOE_OK && !draft_keep(p, &p->checked, &draft->fields))
         code = felloe_fail(error, FELLOE_FAILED, "Memory ran out.");
     if (code == FELLOE_OK && !draft_place_links(p, draft))
         return CHECK_LATER;
@@ -378,7 +404,12 @@ static enum verdict check_audience(struct preparing *p, struct record_draft *dra
 static enum verdict check_sense(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
 {
     enum verdict verdict = CHECK_OK;
-    if (draft_turn_link(p, draft)) {
+    bool turned;
+    if (!draft_turn_link(p, draft, &turned)) {
+        felloe_fail(error, FELLOE_FAILED, "Memory ran out.");
+        return CHECK_WRONG;
+    }
+    if (turned) {
         verdict = check_site(p, draft, error);
         if (verdict == CHECK_OK)
             verdict = check_key(p, draft, error);
@@ -419,7 +450,8 @@ static enum verdict check_draft(struct preparing *p, struct record_draft *draft,
 static void refuse(struct record_draft *draft, const struct felloe_error *error)
 {
     draft->state = DRAFT_WRONG;
-    draft->has_person = draft->has_new_key = draft->has_audience_key = false;
+    draft->has_person = false;
+    draft_drop_keys(draft);
     draft->error = malloc(sizeof *draft->error);
     if (draft->error)
         *draft->error = *error;
@@ -436,7 +468,8 @@ static bool prepare_one(struct preparing *p, struct record_draft *draft)
     case CHECK_KNOWN: draft->state = DRAFT_KNOWN; break;
     case CHECK_WRONG: refuse(draft, &error); break;
     case CHECK_LATER:
-        draft->has_person = draft->has_new_key = draft->has_audience_key = draft->has_origin = false;
+        draft->has_person = draft->has_origin = false;
+        draft_drop_keys(draft);
         draft->site[0] = '\0';
         return true;
     }
@@ -453,5 +486,6 @@ size_t drafts_prepare(struct preparing *p, size_t from)
             break;
         }
     finder_release(&p->finder);
+    buffer_release(&p->checked);
     return p->at;
 }

@@ -20,6 +20,7 @@
 
 #include "daemon/control/control_audit.h"
 #include "daemon/control/control_query.h"
+#include "proto/arena.h"
 
 enum draft_state {
     DRAFT_OPEN,   /* not looked at yet */
@@ -38,19 +39,19 @@ struct record_draft {
     struct control_draft text;      /* points into the request */
     const struct type_def *type;
     struct event_id id;
-    bool has_person, has_new_key;
+    bool has_person;
     struct person_id person;
     char site[SLUG_MAX + 1];
     struct bytes worker;
     struct key_id key;
-    struct key_record new_key;
-    bool has_audience_key;          /* `key` is a restricted key that is made with this entry */
-    struct key_record audience_key;
-    struct audience readers;        /* the members of a restricted key; empty: everybody in the site */
-    struct buffer companion;        /* fields of the entry.restricted that is written next; empty: none is */
+    /* Few drafts have these, and a batch has thousands: malloc'd, NULL otherwise. */
+    struct key_record *new_key;     /* of a person who is made with this entry */
+    struct key_record *audience_key; /* `key` is this restricted key, which is made with this entry */
+    struct audience *readers;       /* the members of a restricted key; NULL: everybody in the site */
+    struct bytes companion;         /* fields of the entry.restricted that is written next; empty: none is */
     bool has_origin;
     struct origin_id origin;
-    struct buffer fields;           /* normal form */
+    struct bytes fields;            /* normal form; it and the companion in the request's arena */
     struct draft_link {
         size_t at, of;              /* where in the fields the id goes, of which draft of this request */
     } links[LINKS_MAX];
@@ -63,6 +64,7 @@ struct record_draft {
 struct record_drafts {
     struct record_draft *items;
     size_t count;
+    struct arena arena;
 };
 
 /* One pass over drafts that are still open. */
@@ -73,7 +75,7 @@ struct preparing {
     struct reading *reading;
     struct finder finder;
     struct mp_reader *r;
-    struct buffer rewritten;
+    struct buffer rewritten, checked;
     uint8_t mark[24];               /* random; see control_translate.c */
     struct control_shown *shown;    /* out: of whom an answer tells something, which is a look */
     bool hides;                     /* in: nothing of the record may be told: the lease has passed */
@@ -100,9 +102,9 @@ bool draft_asks_record(const struct preparing *p, const struct record_draft *dra
  * asked; nor is what follows on something of the same request, which the views do not have yet. */
 enum felloe_code draft_make_sense(struct preparing *p, struct record_draft *draft, struct felloe_error *error);
 /* person.linked, person.unlinked, in normal form: turns it so that it is about the record with the lower id; then one
- * register says of a pair whether it is one person, from whichever side somebody looks at it. True: it was turned, and
- * site and key are to be found again. */
-bool draft_turn_link(struct preparing *p, struct record_draft *draft);
+ * register says of a pair whether it is one person, from whichever side somebody looks at it. Where it was turned, site
+ * and key are to be found again. False: memory ran out. */
+bool draft_turn_link(struct preparing *p, struct record_draft *draft, bool *turned);
 /* Has the entry of this origin been imported, here or elsewhere? */
 bool draft_known_origin(struct preparing *p, const struct origin_id *id, struct event_id *event,
                         struct person_id *person);
@@ -110,8 +112,12 @@ bool draft_known_origin(struct preparing *p, const struct origin_id *id, struct 
 bool draft_translate(struct preparing *p, struct record_draft *draft);
 /* Notes where, in the normal form, ids are still to be put by the log. False: as above. */
 bool draft_place_links(struct preparing *p, struct record_draft *draft);
-/* A random person with a fresh key. */
-void draft_new_person(struct record_draft *draft);
+/* A random person with a fresh key. False: memory ran out. */
+bool draft_new_person(struct record_draft *draft);
+/* Keeps what was made of its fields (or a companion's) as long as the request. False: memory ran out. */
+bool draft_keep(struct preparing *p, const struct buffer *made, struct bytes *kept);
+/* Nothing is made with it any more: its keys and whom it was for are wiped. */
+void draft_drop_keys(struct record_draft *draft);
 /* Of a `source` that is an export of Felloe only that is kept. */
 struct bytes draft_source(const struct control_draft *text);
 

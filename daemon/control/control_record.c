@@ -32,6 +32,7 @@ struct recording {
     size_t seen_count;
     drafts_make make;           /* instead of drafts that were given; NULL: they were */
     struct made made;
+    struct record_job *ready;   /* made by the pass, a job a site */
     unsigned jobs;              /* under way */
     struct control_request *request;
 };
@@ -40,22 +41,36 @@ struct record_job {
     struct log_job log;
     struct recording *recording;
     size_t *index;              /* which drafts, in the order of log.drafts */
+    struct record_job *next;
 };
 #define COMPANION SIZE_MAX      /* of the one before it: its own entry, which nobody asked for */
+
+static void free_job(struct record_job *job)
+{
+    if (job->log.new_keys)
+        explicit_bzero(job->log.new_keys, job->log.new_key_count * sizeof *job->log.new_keys);
+    free(job->log.new_keys);
+    free(job->log.drafts);
+    free(job->index);
+    free(job);
+}
 
 static void release(void *state)
 {
     struct recording *r = state;
     for (size_t i = 0; i < r->drafts.count; i++) {
         struct record_draft *draft = &r->drafts.items[i];
-        buffer_release(&draft->fields);
-        buffer_release(&draft->companion);
+        draft_drop_keys(draft);
         free(draft->error);
         free(draft->warning);
-        explicit_bzero(&draft->new_key, sizeof draft->new_key);
-        explicit_bzero(&draft->audience_key, sizeof draft->audience_key);
     }
     free(r->drafts.items);
+    arena_release(&r->drafts.arena);
+    while (r->ready != NULL) {
+        struct record_job *next = r->ready->next;
+        free_job(r->ready);
+        r->ready = next;
+    }
     control_shown_release(&r->shown);
     buffer_release(&r->made.drafts);
     buffer_release(&r->made.summary);
@@ -112,6 +127,14 @@ static bool keeps_all_out(struct recording *r)
     return false;
 }
 
+static bool any_wrong(const struct recording *r)
+{
+    for (size_t i = 0; i < r->drafts.count; i++)
+        if (r->drafts.items[i].state == DRAFT_WRONG)
+            return true;
+    return false;
+}
+
 static void finish(struct control_request *request)
 {
     struct recording *r = request->state;
@@ -148,16 +171,6 @@ static void finish(struct control_request *request)
 /* ---- jobs of the log ---- */
 
 static void go_on(struct control_request *request);
-
-static void free_job(struct record_job *job)
-{
-    if (job->log.new_keys)
-        explicit_bzero(job->log.new_keys, job->log.new_key_count * sizeof *job->log.new_keys);
-    free(job->log.new_keys);
-    free(job->log.drafts);
-    free(job->index);
-    free(job);
-}
 
 static void take_outcome(struct record_job *job)
 {
@@ -205,7 +218,7 @@ static void fill_draft(struct log_draft *out, const struct record_draft *draft, 
             .occurred = draft->text.occurred,
             .has_origin = draft->has_origin,
             .origin = draft->origin,
-            .fields = buffer_bytes(&draft->fields),
+            .fields = draft->fields,
         },
         .key = draft->key,
         .seen = *seen,
@@ -226,12 +239,39 @@ static void fill_companion(struct log_draft *out, const struct record_draft *dra
 {
     fill_draft(out, draft, seen);
     out->body.type = bytes_str(catalogue_at(TYPE_entry_restricted)->name);
-    out->body.fields = buffer_bytes(&draft->companion);
+    out->body.fields = draft->companion;
     out->body.has_occurred = false;
     out->key = key_id_of_person(draft->person);
     if (draft->has_origin)
         origin_id_of(bytes_str("felloe restricted"), bytes_of(draft->origin.b, sizeof draft->origin.b),
                      &out->body.origin);
+}
+
+/* Room for all ready drafts of one site. NULL when memory ran out. */
+static struct record_job *job_for(struct recording *r, const char *site)
+{
+    size_t drafts = 0, keys = 0;
+    for (size_t i = 0; i < r->drafts.count; i++) {
+        const struct record_draft *draft = &r->drafts.items[i];
+        if (draft->state != DRAFT_READY || strcmp(draft->site, site) != 0)
+            continue;
+        drafts += draft->companion.len > 0 ? 2 : 1;
+        keys += (draft->new_key != NULL ? 1u : 0u) + (draft->audience_key != NULL ? 1u : 0u);
+    }
+    struct record_job *job = calloc(1, sizeof *job);
+    if (!job)
+        return NULL;
+    job->recording = r;
+    job->log.kind = LOG_RECORD;
+    job->log.done = job_done;
+    memcpy(job->log.site, site, sizeof job->log.site);
+    job->log.drafts = malloc(drafts * sizeof *job->log.drafts);
+    job->log.new_keys = keys > 0 ? malloc(keys * sizeof *job->log.new_keys) : NULL;
+    job->index = malloc(drafts * sizeof *job->index);
+    if (job->log.drafts && job->index && (job->log.new_keys || keys == 0))
+        return job;
+    free_job(job);
+    return NULL;
 }
 
 /* All ready drafts of one site, in their order. NULL when memory ran out. */
@@ -241,22 +281,8 @@ static struct record_job *make_job(struct recording *r, const char *site)
     for (size_t i = 0; i < r->seen_count; i++)
         if (strcmp(r->seen[i].site, site) == 0)
             seen = r->seen[i].seen;
-    size_t count = r->drafts.count;
-    struct record_job *job = calloc(1, sizeof *job);
-    if (!job)
-        return NULL;
-    job->recording = r;
-    job->log.kind = LOG_RECORD;
-    job->log.done = job_done;
-    memcpy(job->log.site, site, sizeof job->log.site);
-    job->log.drafts = calloc(2 * count, sizeof *job->log.drafts);
-    job->log.new_keys = calloc(2 * count, sizeof *job->log.new_keys);
-    job->index = calloc(2 * count, sizeof *job->index);
-    if (!job->log.drafts || !job->log.new_keys || !job->index) {
-        free_job(job);
-        return NULL;
-    }
-    for (size_t i = 0; i < count; i++) {
+    struct record_job *job = job_for(r, site);
+    for (size_t i = 0; job && i < r->drafts.count; i++) {
         struct record_draft *draft = &r->drafts.items[i];
         if (draft->state != DRAFT_READY || strcmp(draft->site, site) != 0)
             continue;
@@ -265,10 +291,10 @@ static struct record_job *make_job(struct recording *r, const char *site)
         fill_draft(&job->log.drafts[job->log.draft_count], draft, &seen);
         fill_links(&job->log.drafts[job->log.draft_count], draft, &r->drafts);
         job->index[job->log.draft_count++] = i;
-        if (draft->has_new_key)
-            job->log.new_keys[job->log.new_key_count++] = draft->new_key;
-        if (draft->has_audience_key)
-            job->log.new_keys[job->log.new_key_count++] = draft->audience_key;
+        if (draft->new_key != NULL)
+            job->log.new_keys[job->log.new_key_count++] = *draft->new_key;
+        if (draft->audience_key != NULL)
+            job->log.new_keys[job->log.new_key_count++] = *draft->audience_key;
         if (draft->companion.len == 0)
             continue;
         fill_companion(&job->log.drafts[job->log.draft_count], draft, &seen);
@@ -277,20 +303,30 @@ static struct record_job *make_job(struct recording *r, const char *site)
     return job;
 }
 
+/* On the pool, at the end of a pass: the loop then only hands them over. */
+static void make_jobs(struct recording *r)
+{
+    struct record_job **last = &r->ready;
+    for (size_t i = 0; i < r->drafts.count; i++) {
+        struct record_draft *draft = &r->drafts.items[i];
+        if (draft->state != DRAFT_READY)
+            continue;
+        *last = make_job(r, draft->site);
+        if (*last)
+            last = &(*last)->next;
+        else
+            draft->state = DRAFT_WRONG;
+    }
+}
+
 /* Gives what is ready to the log; false when there was nothing. */
 static bool submit_ready(struct recording *r)
 {
     struct daemon *daemon = r->request->daemon;
     r->jobs = 1; /* ours, until all are given */
-    for (size_t i = 0; i < r->drafts.count; i++) {
-        struct record_draft *draft = &r->drafts.items[i];
-        if (draft->state != DRAFT_READY)
-            continue;
-        struct record_job *job = make_job(r, draft->site);
-        if (!job) {
-            draft->state = DRAFT_WRONG;
-            continue;
-        }
+    while (r->ready) {
+        struct record_job *job = r->ready;
+        r->ready = job->next;
         r->jobs++;
         event_log_submit(daemon->log, &job->log);
     }
@@ -384,6 +420,8 @@ static void prepare(struct control_request *request)
         r->must_wait = p.must_wait;
         reading_end(&reading);
     }
+    if (r->error.code == FELLOE_OK && (r->partly || (!r->must_wait && !any_wrong(r))))
+        make_jobs(r);
     buffer_release(&p.rewritten);
     free(p.r);
 }

@@ -82,7 +82,7 @@ static enum felloe_code ask(struct preparing *p, struct record_draft *draft, con
     struct felloe_error warning = {0};
     const struct sense_case c = {
         .type = draft->type,
-        .fields = buffer_bytes(&draft->fields),
+        .fields = draft->fields,
         .document = document,
         .subject = draft->has_person ? draft->person : PERSON_ID_NONE,
         .site = bytes_str(draft->site),
@@ -101,14 +101,14 @@ static enum felloe_code ask(struct preparing *p, struct record_draft *draft, con
         felloe_fail(error, code,
                     "It does not fit what is recorded, which cannot be shown now. If it is meant so, say it again with "
                     "--anyway.");
-    else if ((code == FELLOE_INVALID || draft->warning != NULL) && draft->has_person && !draft->has_new_key)
+    else if ((code == FELLOE_INVALID || draft->warning != NULL) && draft->has_person && draft->new_key == NULL)
         control_shown_add(p->shown, &draft->person); /* what it is told to fit, is of their record */
     return code;
 }
 
 bool draft_asks_record(const struct preparing *p, const struct record_draft *draft)
 {
-    return draft->text.source.len == 0 && !draft->has_new_key && sense_reads_record(draft->type) &&
+    return draft->text.source.len == 0 && draft->new_key == NULL && sense_reads_record(draft->type) &&
            !follows_on(p, draft);
 }
 
@@ -143,7 +143,7 @@ enum felloe_code draft_make_sense(struct preparing *p, struct record_draft *draf
 static bool other_of(struct preparing *p, const struct record_draft *draft, struct person_id *out)
 {
     bool found = false;
-    mp_reader_init(p->r, buffer_bytes(&draft->fields));
+    mp_reader_init(p->r, draft->fields);
     uint32_t count = mp_next(p->r) ? mp_map(p->r, MP_TAPE_MAX) : 0;
     for (uint32_t i = 0; i < count && !p->r->failed; i++)
         if (bytes_is(mp_str(p->r, 0, EVENT_SIZE_MAX), "other")) {
@@ -155,10 +155,11 @@ static bool other_of(struct preparing *p, const struct record_draft *draft, stru
     return found && !p->r->failed;
 }
 
-static void put_other(struct preparing *p, struct record_draft *draft, const struct person_id *other)
+/* False: memory ran out. */
+static bool put_other(struct preparing *p, struct record_draft *draft, const struct person_id *other)
 {
     struct buffer turned = {0};
-    mp_reader_init(p->r, buffer_bytes(&draft->fields));
+    mp_reader_init(p->r, draft->fields);
     uint32_t count = mp_next(p->r) ? mp_map(p->r, MP_TAPE_MAX) : 0;
     mp_put_map(&turned, count);
     for (uint32_t i = 0; i < count && !p->r->failed; i++) {
@@ -171,21 +172,23 @@ static void put_other(struct preparing *p, struct record_draft *draft, const str
             mp_copy(p->r, &turned);
         }
     }
-    buffer_release(&draft->fields);
-    draft->fields = turned;
+    bool kept = draft_keep(p, &turned, &draft->fields);
+    buffer_release(&turned);
+    return kept;
 }
 
-bool draft_turn_link(struct preparing *p, struct record_draft *draft)
+bool draft_turn_link(struct preparing *p, struct record_draft *draft, bool *turned)
 {
     struct person_id other;
     size_t site;
+    *turned = false;
     bool is_link = draft->type->id == TYPE_person_linked || draft->type->id == TYPE_person_unlinked;
-    if (!is_link || draft->text.source.len > 0 || draft->text.site.len > 0 || draft->has_new_key ||
+    if (!is_link || draft->text.source.len > 0 || draft->text.site.len > 0 || draft->new_key != NULL ||
         !other_of(p, draft, &other) || memcmp(other.b, draft->person.b, sizeof other.b) >= 0 ||
         !finder_site_of(&p->finder, &other, &site))
-        return false;
-    put_other(p, draft, &draft->person);
+        return true;
+    *turned = put_other(p, draft, &draft->person);
     draft->person = other;
     draft->site[0] = '\0';
-    return true;
+    return *turned;
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whom the subject of an imported event stands for; see control_draft.h. */
+#include <stdlib.h>
+
 #include <sodium.h>
 
 #include "daemon/control/control_draft.h"
@@ -51,7 +53,7 @@ static bool made_before(const struct preparing *p, const struct person_id *perso
 {
     for (size_t i = p->at; i-- > 0;) {
         const struct record_draft *before = &p->drafts->items[i];
-        if (before->has_new_key && before->state != DRAFT_WRONG && person_id_equal(&before->person, person))
+        if (before->new_key != NULL && before->state != DRAFT_WRONG && person_id_equal(&before->person, person))
             return true;
     }
     return false;
@@ -94,19 +96,22 @@ static bool known_subject(struct preparing *p, const struct data_key *commons, s
     return t.has_found;
 }
 
-static void make_key(struct record_draft *draft)
+static bool make_key(struct record_draft *draft)
 {
-    draft->has_new_key = true;
-    draft->new_key = (struct key_record){.id = key_id_of_person(draft->person), .kind = KEY_PERSON,
-                                         .owner = draft->person};
-    random_bytes(draft->new_key.key.b, sizeof draft->new_key.key.b);
+    draft->new_key = malloc(sizeof *draft->new_key);
+    if (draft->new_key == NULL)
+        return false;
+    *draft->new_key = (struct key_record){.id = key_id_of_person(draft->person), .kind = KEY_PERSON,
+                                          .owner = draft->person};
+    random_bytes(draft->new_key->key.b, sizeof draft->new_key->key.b);
+    return true;
 }
 
-void draft_new_person(struct record_draft *draft)
+bool draft_new_person(struct record_draft *draft)
 {
     random_bytes(draft->person.b, sizeof draft->person.b);
     draft->has_person = true;
-    make_key(draft);
+    return make_key(draft);
 }
 
 bool draft_person_of_subject(struct preparing *p, struct record_draft *draft, struct bytes subject,
@@ -125,10 +130,13 @@ bool draft_person_of_subject(struct preparing *p, struct record_draft *draft, st
                                           "site commons is not here yet.");
         return false;
     }
+    bool made = true;
     if (!erased && !known_subject(p, &commons.key, draft_source(&draft->text), subject, &draft->person, &erased) &&
         !erased)
-        make_key(draft);
+        made = make_key(draft);
     sodium_memzero(&commons, sizeof commons);
+    if (!made)
+        return felloe_fail(error, FELLOE_FAILED, "Memory ran out.") == FELLOE_OK;
     if (erased)
         felloe_fail(error, FELLOE_DENIED,
                     "The record of this person was erased: nothing about them is imported again.");

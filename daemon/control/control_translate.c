@@ -32,7 +32,7 @@ bool draft_place_links(struct preparing *p, struct record_draft *draft)
         if (!at)
             return false;
         draft->links[i].at = (size_t)(at - draft->fields.data);
-        memset(draft->fields.data + draft->links[i].at, 0, sizeof mark.b); /* so that one named twice is found twice */
+        memset((uint8_t *)(uintptr_t)at, 0, sizeof mark.b); /* so that one named twice is found twice */
     }
     return true;
 }
