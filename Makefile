@@ -168,6 +168,10 @@ $B/felloe-power: $(POWER_O) $(filter-out $B/daemon/main.o,$(DAEMON_O)) $B/libpro
 	@echo "  LINK  $@"
 	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 
+# A client of NATS, to measure that beside Felloe.
+$B/felloe-nats: $B/tests/bench/peers/nats.o
+	@echo "  LINK  $@"
+	$Q$(CC) $(ALLLDFLAGS) -o $@ $^
 # What is measured, and the bare limits that it is measured against.
 $B/felloe-bench: $(BENCH_O) $(filter-out %/main.o,$(POWER_O)) $(LIB_O) $(filter-out $B/daemon/main.o,$(DAEMON_O)) $B/libproto.a
 	@echo "  LINK  $@"
@@ -201,6 +205,16 @@ bench-check: all $(GENERATOR) $B/felloe-bench  ## measures again what was kept (
 	@B=$B ROUNDS=$(ROUNDS) tests/bench/check run
 bench-keep:  ## keeps the ratios of the last `make bench` for bench-check
 	@B=$B tests/bench/check keep
+bench-peers:  ## the same work by NATS, Redis, PostgreSQL and PouchDB beside it (PEERS="…" ROUNDS=3 EVENTS=200000); build/peers.jsonl
+	+@$(MAKE) -s --no-print-directory deps EXTRA="nats-server redis-server redis-tools postgresql-15 postgresql-client-15"
+	$(SUBMAKE) B=$B all $B/felloe-bench $B/felloe-nats $(if $(shell command -v npm),$B/peers-pouchdb/package.json)
+	@B=$B ROUNDS=$(ROUNDS) EVENTS=$(EVENTS) tests/bench/peers/run $(PEERS)
+# Without the modules' own install scripts: what LevelDB needs is in its package.
+$B/peers-pouchdb/package.json: tests/bench/peers/package.json
+	@mkdir -p $(@D); echo "  NPM   $(@D)"
+	-$Qcp $< $@ && npm install --prefix $(@D) --ignore-scripts --no-package-lock --no-audit --no-fund --silent || rm -f $@
+bench-tables:  ## what the last runs measured, as tables of README.md (between its marks)
+	@B=$B tests/bench/tables write
 bench-sealing: all $(GENERATOR) $B/unsealed/felloed  ## what sealing costs, against a build without: ROUNDS (5), EVENTS (20000)
 	@B=$B ROUNDS=$(ROUNDS) EVENTS=$(EVENTS) tests/unsealed/run
 fleet: all $B/tests/net/fleet  ## LAPTOPS (1000) laptops that reconnect to one hub at once, with 100 events each
@@ -297,7 +311,7 @@ help:  ## list these targets
 	@echo 'make TARGET [CC=clang] [V=1] [B=build] [PREFIX=/usr/local] [DESTDIR=]'
 	@sed -n 's/^\([a-z_.-]*\):[^#]*  ## \(.*\)/\1	\2/p' Makefile | awk -F '\t' '{ printf "  %-24s%s\n", $$1, $$2 }'
 
-.PHONY: all lib types test test-programs unit sim fleet bench bench-check bench-keep bench-sealing power demo asan tsan fuzz libfuzzer format tidy deps install clean help FORCE
+.PHONY: all lib types test test-programs unit sim fleet bench bench-check bench-keep bench-peers bench-tables bench-sealing power demo asan tsan fuzz libfuzzer format tidy deps install clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $B -name '*.d' -not -path '$B/?san/*' -not -path '$B/libfuzzer/*' 2>/dev/null)

@@ -20,12 +20,19 @@ _Noreturn void bench_die(const char *format, ...) __attribute__((format(printf, 
 /* A number of the command line; dies with a sentence when it is none. */
 uint64_t bench_number(const char *text);
 
+struct felloe_client;
+/* A connection to the daemon of that directory. */
+struct felloe_client *bench_connect(const char *dir);
+/* As many bytes of words; the caller frees them. */
+char *bench_words(size_t bytes);
+
 /* The subcommands; each gets its own arguments, argv[0] its name. */
 void bench_commit(int argc, char **argv); /* raw LMDB: DIR BYTES BATCH SECONDS */
 void bench_road(int argc, char **argv);   /* the bare road: DIR EVENTS BYTES */
 void bench_parse(int argc, char **argv);  /* jansson alone: FILE */
 void bench_scan(int argc, char **argv);   /* a directory's log read, opened, decoded: DIR */
 void bench_record(int argc, char **argv); /* recording through the client library: DIR CLIENTS BATCH SECONDS */
+void bench_fill(int argc, char **argv);   /* so many notes, 1,000 a batch, of many people: DIR EVENTS BYTES */
 void bench_live(int argc, char **argv);   /* recorded here, seen there: DIR OTHER-DIR TIMES */
 void bench_ask(int argc, char **argv);    /* a view over the socket: DIR TIMES VIEW [PERSON] */
 

@@ -20,7 +20,7 @@ static struct felloe_client *connected(const char *dir)
 /* ---- recording ---- */
 
 struct recording {
-    const char *dir;
+    const char *dir, *words;
     size_t batch;
     uint64_t until;
     atomic_uint_fast64_t saved;
@@ -46,7 +46,7 @@ static void *record(void *argument)
     struct recording *r = argument;
     struct felloe_client *client = connected(r->dir);
     struct felloe_error error;
-    const struct felloe_field field = {"text", WORDS};
+    const struct felloe_field field = {"text", r->words};
     struct felloe_draft *drafts = calloc(r->batch, sizeof *drafts);
     struct felloe_saved *saved = calloc(r->batch, sizeof *saved);
     char person[33];
@@ -68,10 +68,10 @@ static void *record(void *argument)
 
 void bench_record(int argc, char **argv)
 {
-    (void)argc;
     const size_t clients = bench_number(argv[2]);
+    char *words = argc > 5 ? bench_words(bench_number(argv[5])) : NULL;
     const uint64_t begun = bench_now();
-    struct recording recording = {.dir = argv[1], .batch = bench_number(argv[3])};
+    struct recording recording = {.dir = argv[1], .words = words != NULL ? words : WORDS, .batch = bench_number(argv[3])};
     recording.until = begun + bench_number(argv[4]) * 1000000000u;
     pthread_t *threads = calloc(clients, sizeof *threads);
     for (size_t i = 0; threads != NULL && i < clients; i++)
@@ -81,6 +81,7 @@ void bench_record(int argc, char **argv)
         pthread_join(threads[i], NULL);
     bench_tell("events", (double)atomic_load(&recording.saved) * 1e9 / (double)(bench_now() - begun), "/s");
     free(threads);
+    free(words);
 }
 
 /* ---- asking ---- */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "felloe/client.h"
 #include "tests/bench/bench.h"
 
 static const struct subcommand {
@@ -19,7 +20,8 @@ static const struct subcommand {
     {"road", "DIR EVENTS BYTES", 3, bench_road},
     {"parse", "FILE", 1, bench_parse},
     {"scan", "DIR", 1, bench_scan},
-    {"record", "DIR CLIENTS BATCH SECONDS", 4, bench_record},
+    {"record", "DIR CLIENTS BATCH SECONDS [BYTES]", 4, bench_record},
+    {"fill", "DIR EVENTS BYTES", 3, bench_fill},
     {"live", "DIR OTHER-DIR TIMES", 3, bench_live},
     {"ask", "DIR TIMES VIEW [PERSON]", 3, bench_ask},
 };
@@ -78,6 +80,15 @@ uint64_t bench_number(const char *text)
     if (end == text || *end != '\0' || number == 0)
         bench_die("'%s' is to be a number above 0", text);
     return number;
+}
+
+struct felloe_client *bench_connect(const char *dir)
+{
+    struct felloe_client *client;
+    struct felloe_error error;
+    if (felloe_connect(dir, &client, &error) != FELLOE_OK)
+        bench_die("%s", error.message);
+    return client;
 }
 
 int main(int argc, char **argv)
