@@ -74,6 +74,14 @@ bool control_gate_knows(const struct config *config, int64_t uid)
     return uid >= 0 && (owns_it(uid) || user_of(config, uid) != NULL || is_administrator(config, uid));
 }
 
+bool control_gate_names(const struct config *config, struct bytes worker)
+{
+    for (uint32_t i = 0; i < config->user_count; i++)
+        if (may_be(&config->users[i], worker))
+            return true;
+    return false;
+}
+
 static const char *name_of(int64_t uid, char out[CONFIG_USER_SIZE])
 {
     struct passwd entry, *found = NULL;

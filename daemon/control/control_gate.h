@@ -31,6 +31,8 @@ const char *control_gate_self(const struct control_request *request);
 
 /* Whoever is connected may ask at all. -1: a user that is not known may not. */
 bool control_gate_knows(const struct config *config, int64_t uid);
+/* [users] has this worker. */
+bool control_gate_names(const struct config *config, struct bytes worker);
 /* The same as above, of this user; NULL: not in [users]. */
 enum felloe_code control_gate_user(const struct daemon *daemon, int64_t uid, enum need need,
                                    struct felloe_error *error);

@@ -6,7 +6,9 @@
 
 #include "daemon/control/control_gate.h"
 #include "daemon/control/control_lock.h"
+#include "daemon/control/control_query.h"
 #include "daemon/store/file.h"
+#include "daemon/views/view_team.h"
 
 enum doing { DO_LIST, DO_CHANGE, DO_ADD, DO_REMOVE, DO_RECOVERY, DO_SET, DO_COUNT };
 static const char *const doings[DO_COUNT] = {"list", "change", "add", "remove", "recovery", "set"};
@@ -20,6 +22,7 @@ struct changing {
     char worker[SLUG_MAX + 1]; /* whose slot is meant; "": the one that opens */
     char recovery[VAULT_RECOVERY_SIZE];
     bool entered;
+    bool named;                /* felloe.conf says who that worker is */
 };
 
 static bool owns(const struct control_request *request, const char *worker)
@@ -81,12 +84,39 @@ static enum felloe_code change(struct control_request *request)
     return code == FELLOE_OK ? put(request, &c->fresh, c->worker) : code;
 }
 
+/* A slot for an id that nobody has would record in nobody's name: a slip of the hand, mostly. */
+static enum felloe_code check_known(struct control_request *request)
+{
+    struct changing *c = request->state;
+    struct reading reading;
+    struct scope all;
+    if (c->named || owns(request, c->worker))
+        return FELLOE_OK;
+    if (request->daemon->identity.locked)
+        return felloe_fail(&c->error, FELLOE_LOCKED,
+                           "Who %s is stands in the record, and this laptop is locked: felloe unlock first.",
+                           c->worker);
+    enum felloe_code code = reading_begin(&reading, request->daemon, (struct bytes){0}, &c->error);
+    if (code != FELLOE_OK)
+        return code;
+    bool known = scope_of(request->daemon, reading.log, (struct bytes){0}, false, &all, &c->error) == FELLOE_OK &&
+                 team_has_worker(&reading.views, &all, bytes_str(c->worker));
+    reading_end(&reading);
+    return known ? FELLOE_OK
+                 : felloe_fail(&c->error, FELLOE_NOT_FOUND,
+                               "No worker here has the id “%s”: felloe workers lists them. Somebody without a laptop "
+                               "of their own is named in felloe.conf first ([users]).",
+                               c->worker);
+}
+
 static enum felloe_code add(struct control_request *request)
 {
     struct changing *c = request->state;
     if (vault_find(&c->vault, VAULT_PASSPHRASE, c->worker) != NULL)
         return felloe_fail(&c->error, FELLOE_INVALID, "%s has a passphrase on this laptop already.", c->worker);
     enum felloe_code code = prove(request, request->daemon->identity.worker, true);
+    if (code == FELLOE_OK)
+        code = check_known(request);
     return code == FELLOE_OK ? put(request, &c->fresh, c->worker) : code;
 }
 
@@ -251,6 +281,7 @@ static enum felloe_code read_wish(struct control_request *request)
         code = lock_read_secret(request, &c->secret, &c->error);
     if (code == FELLOE_OK && (c->what == DO_CHANGE || c->what == DO_ADD || c->what == DO_SET))
         code = vault_secret_passphrase(&c->fresh, control_arg_text(request, "new"), &c->error);
+    c->named = control_gate_names(&request->daemon->config, bytes_str(c->worker));
     return code;
 }
 

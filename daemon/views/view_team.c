@@ -138,3 +138,12 @@ enum felloe_code team_find_worker(struct views_txn *txn, const struct scope *sco
                            (int)(text.len < 60 ? text.len : 60), (const char *)text.data);
     return finish(out, error);
 }
+
+bool team_has_worker(struct views_txn *txn, const struct scope *scope, struct bytes id)
+{
+    struct team team = {0};
+    struct matching m = {.team = &team, .text = id, .name_only = true};
+    look(txn, scope, &m);
+    team_release(&team);
+    return m.exact;
+}

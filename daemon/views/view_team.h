@@ -22,4 +22,7 @@ enum felloe_code team_find(struct views_txn *txn, const struct scope *scope, str
 enum felloe_code team_find_worker(struct views_txn *txn, const struct scope *scope, struct bytes text, struct team *out,
                                   struct felloe_error *error);
 
+/* Somebody has this very id in one of these sites. */
+bool team_has_worker(struct views_txn *txn, const struct scope *scope, struct bytes id);
+
 #endif

@@ -16,7 +16,6 @@ check "a laptop joins with a passphrase" \
     eval 'at amy join "$ticket" --unlock passphrase --passphrase-fd 3 --json 3<<<"$amys" >"$work/joined"'
 recovery=$(jq -r .recovery "$work/joined")
 check "and is given a recovery code" test "${#recovery}" -ge 28
-invite hub ben salford >/dev/null
 start amy || exit 1
 locked() { [ "$(json "$1" .locked status)" = true ]; }
 unlock() { at "$1" unlock "${@:3}" --passphrase-fd 3 3<<<"$2"; }
@@ -97,6 +96,13 @@ check "all views are the hub's" wait_until 30 converged hub amy kept
 # ---- two workers ----
 check_exit 8 "the owner's passphrase is needed to add another" \
     at amy passphrase add ben --passphrase-fd 3 3< <(printf '%s\n' "not hers at all" "$bens")
+check_exit 4 "and somebody who is a worker here" \
+    at amy passphrase add bne --passphrase-fd 3 3< <(printf '%s\n' "$amys" "$bens")
+check_exit 4 "somebody without a laptop of their own is not known, either" \
+    at amy passphrase add ben --passphrase-fd 3 3< <(printf '%s\n' "$amys" "$bens")
+echo "$(id -un) = amy ben" >>"$work/amy/felloe.conf" # [users] is its last section
+kill -HUP "${pid[amy]}"
+check "until felloe.conf says who they are" wait_until 10 grep -q "the configuration was read again" "$work/amy.log"
 check "with it a colleague gets one" \
     at amy passphrase add ben --passphrase-fd 3 3< <(printf '%s\n' "$amys" "$bens")
 check_equal "who may" '["amy","ben"]' "$(at amy passphrase list --json | jq -c '[.opens[] | select(.kind == "passphrase") | .worker] | sort')"

@@ -69,6 +69,7 @@ stop amy
 
 # ---- a second worker ----
 bens='staple of the other one'
+echo "$(id -un) = amy ben" >>"$work/amy/felloe.conf"
 start amy && asked amy unlock >/dev/null
 check "ben is given a passphrase of his own" \
     at amy passphrase add ben --passphrase-fd 3 3< <(printf '%s\n' "$amys" "$bens")
