@@ -16,7 +16,7 @@
 
 struct totals {
     uint64_t seeds, steps, frames, events, crashes, set_backs, held_back, restores, refilled, proofs, forks, again,
-        aside, excluded;
+        aside, replays, excluded;
     uint64_t longest_ms, longest_seed;
 };
 
@@ -44,6 +44,7 @@ static bool one(uint64_t seed, enum breakage breakage, uint32_t trace, struct to
     totals->forks += result.forks;
     totals->again += result.again;
     totals->aside += result.aside;
+    totals->replays += result.replays;
     totals->excluded += result.excluded != NULL;
     if (result.healed_ms > totals->longest_ms) {
         totals->longest_ms = result.healed_ms;
@@ -114,9 +115,10 @@ int main(int argc, char **argv)
                  " entries brought back to them; %" PRIu64 " laptops went on as another incarnation, %" PRIu64
                  " events written again; %" PRIu64 " handed over by revoked ones\n%" PRIu64
                  " laptops set back, copied or without their log; %" PRIu64
+                 " WELCOMEs of before played again; %" PRIu64
                  " faults held back and %" PRIu64 " worlds ended, which would be told and not healed\n",
                  totals.restores, totals.proofs, totals.refilled, totals.forks, totals.again, totals.aside,
-                 totals.set_backs, totals.held_back, totals.excluded);
+                 totals.set_backs, totals.replays, totals.held_back, totals.excluded);
     (void)printf("%" PRIu64 " seeds in %.1f s (%.0f a second): %" PRIu64 " steps, %" PRIu64 " frames, %" PRIu64
                  " events, %" PRIu64 " crashes; the longest healing took %.0f s (seed %" PRIu64 "); %s\n",
                  totals.seeds, seconds, (double)totals.seeds / (seconds > 0 ? seconds : 1), totals.steps, totals.frames,

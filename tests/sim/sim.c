@@ -35,7 +35,8 @@ const char *breakage_name(enum breakage breakage)
                                                    "going on before having caught up",
                                                    "a lowered receipt forgotten",
                                                    "requests numbered anew on the same connection",
-                                                   "what a revoked laptop hands over is dropped"};
+                                                   "what a revoked laptop hands over is dropped",
+                                                   "terms of before played again"};
     return names[breakage];
 }
 
@@ -153,6 +154,7 @@ static void free_world(struct sim *sim)
     free(sim->events);
     pool_release(&sim->pool);
     buffer_release(&sim->plain);
+    relay_end(sim);
     free(sim);
 }
 
@@ -365,6 +367,7 @@ void sim_run(uint64_t seed, enum breakage breakage, uint32_t trace, struct sim_r
                                .forks = sim->forks,
                                .again = sim->again,
                                .aside = sim->aside,
+                               .replays = sim->replays,
                                .excluded = sim->excluded,
                                .healed_ms = sim->healing ? sim->now - sim->healed_at : 0};
     memcpy(out->problem, sim->problem, sizeof out->problem);

@@ -32,6 +32,7 @@ enum breakage {
     BREAK_LOWERED_FORGOTTEN, /* a lowered receipt is not made durable */
     BREAK_NUMBERS_ANEW,      /* a machine that is made anew counts its requests from 1 on the same connection */
     BREAK_ASIDE_DROPPED,     /* of what a revoked laptop hands over one event is left out */
+    BREAK_TERMS_REPLAYED,    /* a machine that is made anew gets the secret of before: old terms answer its HELLOs */
     BREAK_COUNT
 };
 const char *breakage_name(enum breakage breakage);
@@ -45,6 +46,7 @@ struct sim_result {
         held_back; /* laptops whose disks became others; faults that README.md says are told, not healed */
     uint64_t restores, refilled, proofs, forks, again; /* the hub was set back or lost; entries it got back; it learned
                                                           of it by itself; laptops that went on; events written again */
+    uint64_t replays;                                  /* WELCOMEs of before that somebody played again */
     uint64_t aside;                                    /* events that revoked laptops handed over */
     uint64_t healed_ms;                                /* virtual time from the end of all faults to convergence */
     const char *excluded; /* the world ended early, with what is told and not healed (README.md); NULL: it did not */

@@ -4,6 +4,7 @@
  *   sim.c          the world's life, and the loop: what is due next happens
  *   sim_queue.c    what will happen, by virtual time; the trace
  *   sim_net.c      connections and frames, and what befalls them
+ *   sim_relay.c    … somebody in between who plays old answers again
  *   sim_disk.c     what a daemon has on its disk
  *   sim_spoke.c    a laptop's driver: its life and its own events
  *   sim_keep.c     … what its machine asks of its disk
@@ -94,6 +95,7 @@ struct task {
     struct sim_event *draft; /* what a worker has written and the disk has not yet */
     uint32_t event;          /* ITEM_SAVED; ITEM_GO_ON: the incarnation that was named, 0: to be gone on as */
     bool late;     /* ITEM_CONNECT: in the place of the present one; ITEM_SAVED: of a breakage; ITEM_FAULT: rot */
+    bool replayed; /* ITEM_DOWN: it is of before, and somebody passed it for one of now */
     uint64_t born; /* the step in which it was made */
 };
 
@@ -187,7 +189,7 @@ struct note {
 
 struct sim {
     uint64_t seed, random, now, serial, fingerprint, steps, frames, crashes, last_life, earliest;
-    uint64_t restores, refilled, proofs, forks, again, set_backs, held_back, aside;
+    uint64_t restores, refilled, proofs, forks, again, set_backs, held_back, aside, replays;
     enum breakage breakage;
     bool healing, spoilt; /* spoilt: some frame was; what no signature covers may be wrong */
     const char *excluded; /* why this world ends here: told and not healed, see README.md */
@@ -208,6 +210,9 @@ struct sim {
     struct sim_node *nodes;
     uint32_t node_count; /* laptops, with the clones, which come last */
     struct sim_hub hub;
+    struct buffer *relayed; /* see sim_relay.c */
+    bool replaying;         /* what is being handed to a laptop was replayed */
+    uint64_t machines;      /* of laptops, made so far: each has a secret of its own */
     struct message message;
     struct buffer plain;
     char problem[400];
@@ -240,6 +245,11 @@ void net_reconnect_later(struct sim *sim, uint32_t node, uint64_t pause_ms);
 void net_send(struct sim *sim, bool up, uint32_t node, struct buffer *header, struct lent *body);
 void net_arrive(struct sim *sim, struct task *item);
 uint32_t net_node_of(const struct sim *sim, uint64_t peer);
+
+/* ---- sim_relay.c ---- */
+/* sim->message is the WELCOME in `header`, on its way to that laptop. True: an older one has taken its place. */
+bool relay_replays(struct sim *sim, uint32_t node, struct buffer *header);
+void relay_end(struct sim *sim);
 
 /* ---- sim_spoke.c ---- */
 void spoke_start(struct sim *sim, uint32_t node);

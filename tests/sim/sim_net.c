@@ -129,6 +129,7 @@ void net_send(struct sim *sim, bool up, uint32_t node, struct buffer *header, st
     (void)message_decode(buffer_bytes(header), &sim->message);
     enum message_kind kind = sim->message.kind;
     uint64_t request = sim->message.request;
+    bool replayed = !up && kind == MSG_WELCOME && relay_replays(sim, node, header);
     bool lost = sim->now < link->silent_until || sim_chance(sim, link->lost);
     if (up)
         note_request(sim, node, kind, request);
@@ -139,6 +140,7 @@ void net_send(struct sim *sim, bool up, uint32_t node, struct buffer *header, st
     for (uint32_t i = 0; i < copies; i++) {
         uint64_t at = arrival(sim, link, header->len + body->bytes.len);
         struct task *item = put_frame(sim, up, node, buffer_bytes(header), body->bytes, at);
+        item->replayed = replayed;
         if (sim_chance(sim, link->spoilt)) {
             struct buffer copy = {.data = (uint8_t *)(uintptr_t)item->body.bytes.data, .len = item->body.bytes.len};
             spoil(sim, &item->header, &copy);
@@ -175,9 +177,12 @@ void net_arrive(struct sim *sim, struct task *item)
         item->body = (struct lent){0};
         simhub_input(sim, &in);
     } else if (item->kind == ITEM_DOWN && n->machine && n->peer == item->life) {
-        note_welcome(sim, item);
+        if (!item->replayed)
+            note_welcome(sim, item);
         struct spoke_input in = {.kind = SPOKE_MESSAGE, .header = buffer_bytes(&item->header), .body = item->body};
         item->body = (struct lent){0};
+        sim->replaying = item->replayed;
         spoke_input(sim, item->node, &in);
+        sim->replaying = false;
     }
 }

@@ -3,6 +3,7 @@
  * sim_keep.c; a crash loses all but what was committed. */
 #include <stdlib.h>
 
+#include "proto/endian.h"
 #include "tests/sim/sim_internal.h"
 
 struct lent lend(struct buffer *b)
@@ -72,6 +73,8 @@ static void perform(struct sim *sim, uint32_t node)
             sim_later(sim, sim->now, ITEM_CONNECT, node, n->life)->late = true;
             break;
         case SPOKE_HEARD:
+            if (sim->replaying)
+                sim_fail(sim, "laptop %u believes a WELCOME that answered another HELLO", node);
             break;
         case SPOKE_NOTICE:
             notice(sim, node, o);
@@ -148,6 +151,8 @@ static void load(struct sim *sim, uint32_t node)
     }
     n->config.incarnation = n->disk.incarnation;
     n->config.going_on = n->disk.going_on;
+    if (sim->breakage != BREAK_TERMS_REPLAYED)
+        put_be64(n->config.secret, ++sim->machines);
     n->machine = spoke_new(&n->config);
     n->due = UINT64_MAX;
     n->hello = 0;
