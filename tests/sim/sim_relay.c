@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* In some worlds somebody who has an old key of the hub's connections stands between it and the laptops. Nothing new can
- * be signed there: so a WELCOME is kept back now and then, and one of before comes in its place, as the answer to the
- * HELLO of now. No laptop may believe it. Chance here is apart from the world's, whose faults it does not change. */
+/* In some worlds somebody who has an old key of the hub's connections stands between it and the laptops. They can sign
+ * nothing new: so a WELCOME is kept back now and then, and one of before comes in its place, as the answer to the HELLO
+ * of now. No laptop may believe it. Chance here is apart from the world's, whose faults it does not change. */
 #include <stdlib.h>
 
 #include "tests/sim/sim_internal.h"
