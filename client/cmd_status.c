@@ -199,14 +199,21 @@ static void print_session(const struct felloe_value *status)
 /* Said when there is something to do about it: the hub is not there, or was not for too long. */
 static void print_lease(const struct felloe_value *status, int64_t now)
 {
-    int64_t until = number(status, "lease_until");
-    bool reachable = felloe_value_bool(felloe_value_get(felloe_value_get(status, "hub"), "reachable"));
+    const struct felloe_value *hub = felloe_value_get(status, "hub");
+    const int64_t until = number(status, "lease_until");
+    const bool passed = felloe_value_bool(felloe_value_get(status, "lease_passed"));
     char time[WHEN_MAX];
     when_friendly(until, now, time);
-    if (felloe_value_bool(felloe_value_get(status, "lease_passed")))
+    if (felloe_value_bool(felloe_value_get(hub, "refused"))) {
+        if (passed)
+            puts("The hub does not let this laptop in, and it shows no record any more. Recording goes on");
+        else if (until > 0)
+            printf("The hub does not let this laptop in: from %s on it shows no record. Recording goes on\n", time);
+    } else if (passed) {
         puts("This laptop has not reached the hub for too long: it shows no record until it does. Recording goes on");
-    else if (until > 0 && !reachable)
+    } else if (until > 0 && !felloe_value_bool(felloe_value_get(hub, "reachable"))) {
         printf("Reach the hub by %s: later this laptop shows no record until it has. Recording goes on\n", time);
+    }
 }
 
 static enum felloe_code print_sites(struct cli *cli, const struct felloe_value *sites)

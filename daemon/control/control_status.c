@@ -110,11 +110,13 @@ static void put_hub(struct buffer *out, const struct control_request *request, c
 {
     const struct identity *identity = &request->daemon->identity;
     bool hub = request->daemon->config.role == ROLE_HUB;
-    mp_put_map(out, 7);
+    mp_put_map(out, 8);
     mp_put_pair(out, "name", hub ? identity->label : identity->hub_name);
     mp_put_pair(out, "address", hub ? request->daemon->config.listen : request->daemon->config.hub);
     mp_put_text(out, "reachable");
     mp_put_bool(out, link->reachable);
+    mp_put_text(out, "refused");
+    mp_put_bool(out, link->refused);
     mp_put_pair_time(out, "last_contact", link->last_contact_ms);
     mp_put_text(out, "clock_skew_ms");
     mp_put_int(out, link->clock_skew_ms);

@@ -15,6 +15,7 @@ struct link_status {
     bool reachable;              /* spoke: the hub answered and the connection holds; hub: it is listening */
     int64_t last_contact_ms;     /* wall clock; 0 never */
     int64_t clock_skew_ms;       /* spoke: our clock minus the hub's at last contact */
+    bool refused;                /* spoke: when last heard it did not let this laptop in */
     char notice[200];            /* what people should know (refused, fork, …); empty when all is well */
     unsigned connected;          /* hub: devices heard within the last minute */
 };

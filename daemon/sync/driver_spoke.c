@@ -23,6 +23,8 @@ void driver_spoke_step(struct spoke_driver *s, struct spoke_input *input)
     }
     input->now_ms = clock_steady_ms();
     spoke_step(s->machine, input, &s->outputs);
+    const enum spoke_phase phase = spoke_phase(s->machine);
+    s->refused = phase == SPOKE_PHASE_REFUSED || (s->refused && phase != SPOKE_PHASE_LIVE);
     perform_all(s);
     driver_retick(&s->base);
 }
@@ -319,6 +321,7 @@ static void status(struct driver *driver, struct link_status *out)
 {
     const struct spoke_driver *s = spoke_of(driver);
     out->reachable = s->link == NET_UP && s->machine != NULL && spoke_phase(s->machine) == SPOKE_PHASE_LIVE;
+    out->refused = s->refused || s->link == NET_REFUSED;
     out->last_contact_ms = s->last_contact_ms;
     out->clock_skew_ms = s->clock_skew_ms;
     const char *notice = s->notice;

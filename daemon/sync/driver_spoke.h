@@ -51,6 +51,7 @@ struct spoke_driver {
     int64_t last_contact_ms, clock_skew_ms;
     int64_t hello_wall_ms;        /* when the latest HELLO was sent, by both clocks */
     uint64_t hello_steady_ms;
+    bool refused;                /* as the hub last said */
     char notice[200];
     struct {
         char site[SLUG_MAX + 1];

@@ -29,6 +29,8 @@ check "a revoked laptop still records" test -n "$saved"
 refused() { at "$1" status --json | jq -e '[.. | strings | select(test("revoked"))] | length > 0'; }
 check "its status says that it was revoked" wait_until 30 refused lost
 check "and for people too" grep -q revoked <(at lost status)
+check "and until when it shows the record" grep -q "does not let this laptop in: from .* on it shows no record" <(at lost status)
+check "but not to reach the hub, which it did" not grep -q "Reach the hub" <(at lost status)
 id=$(at kept note "$person" "from the other one" --json | jq -r .id)
 check "the other laptop goes on" wait_until 30 shared kept
 check "the hub has what the other one recorded" grep -q "$id" <(at hub log --json)
