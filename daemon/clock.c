@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The clocks and the randomness of the daemon: the only place that asks the system for either. */
+#include <assert.h>
 #include <sodium.h>
+#include <string.h>
 #include <time.h>
 
 #include "daemon/daemon.h"
@@ -22,4 +24,18 @@ uint64_t clock_steady_ms(void)
 void random_bytes(void *out, size_t size)
 {
     randombytes_buf(out, size);
+}
+
+/* One system call fills it for a hundred events. The daemon never forks, so no two processes use the same bytes. */
+void random_nonce(void *out, size_t size)
+{
+    static _Thread_local uint8_t pool[4096];
+    static _Thread_local size_t left;
+    assert(size <= sizeof pool);
+    if (left < size) {
+        randombytes_buf(pool, sizeof pool);
+        left = sizeof pool;
+    }
+    left -= size;
+    memcpy(out, pool + left, size);
 }

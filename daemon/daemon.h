@@ -48,6 +48,7 @@ struct daemon {
 int64_t clock_wall_ms(void);
 uint64_t clock_steady_ms(void);
 void random_bytes(void *out, size_t size);
+void random_nonce(void *out, size_t size); /* what has to be new, but is no secret: cheap */
 
 /* Opens all that the directory's daemon consists of, serves until a signal or daemon_stop ends it, and closes it again:
  * the local socket first (its requests use all the rest), then the driver, the projector, the log. */

@@ -27,8 +27,8 @@ void queue_push(struct queue *queue, struct queue_item *item)
     pthread_mutex_lock(&queue->mutex);
     *queue->last = item;
     queue->last = &item->next;
-    pthread_cond_signal(&queue->filled);
     pthread_mutex_unlock(&queue->mutex);
+    pthread_cond_signal(&queue->filled); /* after: who wakes finds the mutex free */
     if (queue->wake != NULL)
         queue->wake(queue->context);
 }

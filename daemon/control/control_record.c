@@ -7,8 +7,6 @@
  * comes before it is recorded and folded first. */
 #include <stdlib.h>
 
-#include <sodium.h>
-
 #include "daemon/control/control_draft.h"
 #include "daemon/control/control_inside.h"
 
@@ -410,7 +408,7 @@ static void prepare(struct control_request *request)
         return;
     }
     if (!r->make || r->drafts.count == 0) /* what was made has seen what it was made of, and no more */
-        randombytes_buf(p.mark, sizeof p.mark);
+        random_nonce(p.mark, sizeof p.mark);
     note_seen(request);
     if (reading_begin(&reading, request->daemon, (struct bytes){0}, &r->error) == FELLOE_OK) {
         if (r->make && r->drafts.count == 0)

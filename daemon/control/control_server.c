@@ -29,6 +29,7 @@
 
 struct control_client {
     uv_pipe_t pipe;
+    int64_t uid;                     /* the system's user; -1: not known */
     struct control_server *server;
     struct control_client *next;
     struct buffer in;
@@ -122,10 +123,7 @@ static void has_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
 
 int64_t control_uid(const struct control_request *request)
 {
-    uv_os_fd_t fd;
-    if (!request->client || uv_fileno((const uv_handle_t *)&request->client->pipe, &fd) != 0)
-        return -1;
-    return control_socket_uid(fd);
+    return request->client ? request->client->uid : -1;
 }
 
 struct control_recent *control_recent(const struct control_request *request)
@@ -209,9 +207,18 @@ static void take_requests(struct control_client *client)
 }
 
 /* Those who may not ask are told so, but do not take the others' places. */
-static unsigned clients_max(const struct control_server *server, int fd)
+static unsigned clients_max(const struct control_server *server, int64_t uid)
 {
-    return control_gate_knows(&server->daemon->config, control_socket_uid(fd)) ? CLIENTS_MAX : CLIENTS_MAX / 2;
+    return control_gate_knows(&server->daemon->config, uid) ? CLIENTS_MAX : CLIENTS_MAX / 2;
+}
+
+static bool is_let_in(struct control_client *client)
+{
+    uv_os_fd_t fd;
+    if (uv_fileno((const uv_handle_t *)&client->pipe, &fd) != 0)
+        return false;
+    client->uid = control_socket_uid(fd); /* who connected: the system never changes it */
+    return client->server->client_count <= clients_max(client->server, client->uid);
 }
 
 static void new_client(uv_stream_t *listener, int status)
@@ -221,15 +228,14 @@ static void new_client(uv_stream_t *listener, int status)
     if (!client)
         return;
     client->server = server;
+    client->uid = -1;
     client->pipe.data = client;
     uv_pipe_init(listener->loop, &client->pipe, 0);
     server->handles++;
     client->next = server->clients;
     server->clients = client;
     server->client_count++;
-    uv_os_fd_t fd;
-    if (uv_accept(listener, (uv_stream_t *)&client->pipe) != 0 ||
-        uv_fileno((const uv_handle_t *)&client->pipe, &fd) != 0 || server->client_count > clients_max(server, fd)) {
+    if (uv_accept(listener, (uv_stream_t *)&client->pipe) != 0 || !is_let_in(client)) {
         if (report_again(&server->turned_away, clock_steady_ms()))
             report(LEVEL_WARNING, "a local client was turned away: one too many");
         close_client(client);
@@ -276,6 +282,20 @@ static void write_out(struct control_client *client, struct buffer *out)
     close_client(client);
 }
 
+/* An answer's end. Mostly all of it goes at once: then nobody has to be called back. */
+static void write_end(struct control_client *client, struct buffer *out)
+{
+    uv_buf_t buf = uv_buf_init((char *)out->data, (unsigned)out->len);
+    int sent = out->failed || client->unsent > 0 ? 0 : uv_try_write((uv_stream_t *)&client->pipe, &buf, 1);
+    if (sent < 0 || (size_t)sent < out->len) {
+        if (sent > 0) {
+            out->len -= (size_t)sent;
+            memmove(out->data, out->data + sent, out->len);
+        }
+        write_out(client, out);
+    }
+}
+
 void control_send(struct control_request *request, control_step then)
 {
     struct control_client *client = request->client;
@@ -311,7 +331,7 @@ void control_finish(struct control_request *request)
     if (client) {
         client->request = NULL;
         if (request->out.len > 0 || request->out.failed)
-            write_out(client, &request->out);
+            write_end(client, &request->out);
     }
     leave_list(server, request);
     control_request_free(request);

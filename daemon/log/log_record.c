@@ -179,7 +179,7 @@ enum felloe_code log_seal(struct event_log *log, struct log_job *job, const stru
         key = found;
     }
     uint8_t nonce[EVENT_NONCE_SIZE];
-    random_bytes(nonce, sizeof nonce);
+    random_nonce(nonce, sizeof nonce);
     buffer_clear(&log->write.event);
     if (event_seal(clear, body, key, nonce, &log->write.event))
         return FELLOE_OK;

@@ -342,6 +342,7 @@ bool net_hub_send(struct net_hub *hub, uint64_t number, struct buffer *header, s
     peer->messages++;
     peer->bytes += size;
     hub->counts.queued_bytes += size;
+    net_source_stir(hub->router_source);
     /* A peer that is gone is dropped by the next flush: the caller is in the midst of something. */
     return drain(hub, peer);
 }

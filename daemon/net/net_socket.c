@@ -26,6 +26,7 @@ struct net_source {
     struct net_pump *pump;
     struct net_source *next;
     void *socket; /* NULL once freed; the memory lives until libuv is done */
+    bool stirred; /* its events have to be read before the loop sleeps */
     uv_poll_t poll;
     bool (*receive)(void *context);
     void (*flush)(void *context);
@@ -40,9 +41,10 @@ struct net_pump {
     struct net_source *sources;
 };
 
-static void do_nothing_poll(uv_poll_t *poll, int status, int events)
+static void woken(uv_poll_t *poll, int status, int events)
 {
-    (void)poll, (void)status, (void)events;
+    (void)status, (void)events;
+    net_source_stir(poll->data);
 }
 
 static void do_nothing_idle(uv_idle_t *idle)
@@ -60,17 +62,33 @@ static bool is_readable(const struct net_source *source)
     return (events & ZMQ_POLLIN) != 0;
 }
 
+void net_source_stir(struct net_source *source)
+{
+    if (source != NULL)
+        source->stirred = true;
+}
+
+static void settle(struct net_source *source)
+{
+    is_readable(source); /* learns of pipes that have room again, for flush */
+    if (source->socket != NULL && source->flush != NULL)
+        source->flush(source->context);
+    source->stirred = is_readable(source); /* again, since flush may have sent */
+}
+
+/* A source that nobody used and whose descriptor is still has nothing to tell: most turns of the loop are of the local
+ * socket and the disk, and two looks at each source would be two system calls each. */
 static void before_poll(uv_prepare_t *handle)
 {
     struct net_pump *pump = handle->data;
     bool pending = false;
     for (struct net_source *source = pump->sources, *next; source != NULL; source = next) {
         next = source->next;
-        is_readable(source); /* learns of pipes that have room again, for flush */
-        if (source->socket != NULL && source->flush != NULL)
-            source->flush(source->context);
-        pending |= is_readable(source); /* again, since flush may have sent */
+        if (source->stirred)
+            settle(source);
     }
+    for (const struct net_source *source = pump->sources; source != NULL; source = source->next)
+        pending |= source->stirred; /* also where another's flush used it */
     if (pending)
         uv_idle_start(&pump->idle, do_nothing_idle);
 }
@@ -81,7 +99,7 @@ static void after_poll(uv_check_t *handle)
     uv_idle_stop(&pump->idle);
     for (struct net_source *source = pump->sources, *next; source != NULL; source = next) {
         next = source->next;
-        for (int turn = 0; turn < NET_TURN && is_readable(source); turn++)
+        for (int turn = 0; source->stirred && turn < NET_TURN && is_readable(source); turn++)
             if (!source->receive(source->context))
                 break;
     }
@@ -135,9 +153,10 @@ struct net_source *net_source_new(struct net_pump *pump, void *socket, bool (*re
     source->receive = receive;
     source->flush = flush;
     source->context = context;
+    source->stirred = true;
     source->next = pump->sources;
     pump->sources = source;
-    uv_poll_start(&source->poll, UV_READABLE, do_nothing_poll);
+    uv_poll_start(&source->poll, UV_READABLE, woken);
     return source;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ZeroMQ sockets in a libuv loop, and whole messages in and out of them. Shared by the net_*.c files alone.
  *
- * ZMQ_FD is edge-triggered and only a wake-up, so its poll callback does nothing. Before the loop sleeps (prepare) each
- * source's ZMQ_EVENTS are read, and an idle handle keeps the loop from sleeping where something is pending; after the
+ * ZMQ_FD is edge-triggered and only a wake-up, so its poll callback only notes that it stirred. Before the loop sleeps
+ * (prepare) the ZMQ_EVENTS of each source that stirred or was used are read, and an idle handle keeps the loop from sleeping where something is pending; after the
  * poll (check) at most NET_TURN messages per source are handled, so that no peer starves timers or the local socket. */
 #ifndef FELLOE_DAEMON_NET_SOCKET_H
 #define FELLOE_DAEMON_NET_SOCKET_H
@@ -25,6 +25,9 @@ void net_pump_free(struct net_pump *pump); /* after its sources; NULL is fine */
  * to wait. Neither may free the pump. NULL when that failed. */
 struct net_source *net_source_new(struct net_pump *pump, void *socket, bool (*receive)(void *context),
                                   void (*flush)(void *context), void *context);
+/* Something was sent or received by its socket elsewhere than in `receive` and `flush`: that may take the wake-up of
+ * its descriptor away. NULL is fine. */
+void net_source_stir(struct net_source *source);
 /* Before zmq_close: the other order watches a stranger's file descriptor. NULL is fine. */
 void net_source_free(struct net_source *source);
 

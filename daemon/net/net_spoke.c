@@ -168,6 +168,7 @@ bool net_spoke_send(struct net_spoke *spoke, struct buffer *header, struct lent 
     spoke->last = &message->next;
     spoke->messages++;
     spoke->bytes += size;
+    net_source_stir(spoke->dealer_source);
     flush(spoke);
     return true;
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "daemon/daemon.h"
 #include "daemon/report.h"
 #include "proto/mp.h"
 
@@ -351,7 +352,7 @@ bool views_seal(struct views_txn *txn, struct bytes site, const struct person_id
     uint8_t *out = store_reserve(txn->store, (unsigned)table, key, NONCE_SIZE + plain.len + TAG_SIZE);
     if (!out)
         return false;
-    randombytes_buf(out, NONCE_SIZE);
+    random_nonce(out, NONCE_SIZE);
     crypto_aead_xchacha20poly1305_ietf_encrypt(out + NONCE_SIZE, NULL, plain.data, plain.len, ad, ad_len, NULL, out,
                                                txn->key.key.b);
     return true;
