@@ -186,8 +186,9 @@ enum felloe_code lease_refuse(const struct daemon *daemon, struct felloe_error *
         driver_status(daemon->driver, &link);
     if (link.refused)
         return felloe_fail(error, FELLOE_LOCKED,
-                           "The hub does not let this laptop in, and the time for which it may show the record without "
-                           "the hub is over. Recording works, and what was written stays: ask who looks after the hub.");
+                           "The hub does not let this laptop in, and the time for which it may show the record "
+                           "without the hub is over. Recording works, and what was written stays: ask who looks after "
+                           "the hub.");
     if (daemon->terms_kept == TERMS_LOST || daemon->lease.contact_ms == 0)
         return felloe_fail(error, FELLOE_LOCKED,
                            "This laptop does not know any more when it heard from the hub, or how long it may show the "
