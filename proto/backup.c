@@ -8,13 +8,14 @@
 #define IDENTITY_MAX      (16u * 1024)
 #define VAULT_MAX         (16u * 1024)
 #define AUDITORS_MAX      (16u * 1024)
+#define TERMS_MAX         (4u * 1024)
 #define CONFIGURATION_MAX (64u * 1024)
 
 void backup_put_head(struct buffer *out, const struct backup_head *head)
 {
     size_t begin = out->len;
     buffer_append(out, BACKUP_MAGIC "\0\0\0\0", BACKUP_START);
-    mp_put_map(out, !head->keys ? 7 : 9u + (head->vault.len > 0) + (head->auditors.len > 0));
+    mp_put_map(out, !head->keys ? 7 : 9u + (head->vault.len > 0) + (head->auditors.len > 0) + (head->terms.len > 0));
     mp_put_text(out, "what");
     mp_put_text(out, head->keys ? "keys" : "log");
     mp_put_text(out, "role");
@@ -39,6 +40,10 @@ void backup_put_head(struct buffer *out, const struct backup_head *head)
         if (head->auditors.len > 0) {
             mp_put_text(out, "auditors");
             mp_put_bin(out, head->auditors.data, head->auditors.len);
+        }
+        if (head->terms.len > 0) {
+            mp_put_text(out, "terms");
+            mp_put_bin(out, head->terms.data, head->terms.len);
         }
         mp_put_text(out, "configuration");
         mp_put_bin(out, head->configuration.data, head->configuration.len);
@@ -93,6 +98,8 @@ static unsigned read_pair(struct mp_reader *r, struct backup_head *out)
         out->vault = mp_bin(r, 0, VAULT_MAX);
     } else if (bytes_is(name, "auditors")) {
         out->auditors = mp_bin(r, 0, AUDITORS_MAX);
+    } else if (bytes_is(name, "terms")) {
+        out->terms = mp_bin(r, 0, TERMS_MAX);
     } else if (bytes_is(name, "configuration")) {
         out->configuration = mp_bin(r, 0, CONFIGURATION_MAX);
     } else {

@@ -4,8 +4,8 @@
  *
  *   "felloe backup 1\n"   16 bytes
  *   length of the map     4 bytes, big-endian
- *   map                   msgpack: what, role, device, name, made, epoch, incarnation; of keys also identity, vault
- *                         and configuration. A reader passes over names that it does not know
+ *   map                   msgpack: what, role, device, name, made, epoch, incarnation; of keys also identity, vault,
+ *                         auditors, terms and configuration. A reader passes over names that it does not know
  *   image                 the database file, compacted, up to …
  *   hash                  … the last 32 bytes: BLAKE2b-256 of everything before them */
 #ifndef FELLOE_PROTO_BACKUP_H
@@ -19,7 +19,7 @@
 #define BACKUP_MAGIC_SIZE 16u
 #define BACKUP_START (BACKUP_MAGIC_SIZE + 4u) /* the bytes from which the head's size is known */
 #define BACKUP_HASH_SIZE 32u
-/* Of the head: an identity, a vault and auditors have at most 16 KiB each, a configuration 64. */
+/* Of the head: an identity, a vault and auditors have at most 16 KiB each, terms 4, a configuration 64. */
 #define BACKUP_HEAD_MAX (128u * 1024)
 /* One piece of it on the local socket. */
 #define BACKUP_PIECE (64u * 1024)
@@ -35,6 +35,7 @@ struct backup_head {
     struct bytes vault;          /* the vault's; empty: the backup is from before there was one */
     struct bytes configuration;  /* felloe.conf's */
     struct bytes auditors;       /* of a hub: who reads looks (D/auditors); empty: there are none */
+    struct bytes terms;          /* of a laptop: what its hub tells all (D/terms); empty: it has heard none */
 };
 
 /* Magic, length and map. */

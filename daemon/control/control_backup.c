@@ -158,11 +158,18 @@ static enum felloe_code copy_keys(struct backing_up *b)
     return code;
 }
 
+static enum felloe_code read_where_there(const struct daemon *daemon, const char *name, struct buffer *out,
+                                         struct felloe_error *error)
+{
+    enum felloe_code code = file_read(daemon->dir, name, FILE_MAX_BYTES, out, error);
+    return code == FELLOE_NOT_FOUND ? FELLOE_OK : code;
+}
+
 /* Magic, length, map; of the keys with who this device is and how it is set up, so that two files bring it back. */
 static enum felloe_code put_head(struct backing_up *b)
 {
     const struct daemon *daemon = b->request->daemon;
-    struct buffer identity = {0}, vault = {0}, auditors = {0}, configuration = {0}, head = {0};
+    struct buffer identity = {0}, vault = {0}, auditors = {0}, terms = {0}, configuration = {0}, head = {0};
     enum felloe_code code = FELLOE_OK;
     buffer_reserve(&identity, FILE_MAX_BYTES); /* once, so that no copy of the secrets is left behind by growing */
     buffer_reserve(&head, BACKUP_HEAD_MAX);
@@ -170,20 +177,19 @@ static enum felloe_code put_head(struct backing_up *b)
         code = file_read(daemon->dir, "identity", FILE_MAX_BYTES - 4096, &identity, &b->error);
     if (b->keys && code == FELLOE_OK)
         code = file_read(daemon->dir, "vault", FILE_MAX_BYTES, &vault, &b->error);
-    if (b->keys && code == FELLOE_OK && daemon->config.role == ROLE_HUB) {
-        code = file_read(daemon->dir, "auditors", FILE_MAX_BYTES, &auditors, &b->error);
-        if (code == FELLOE_NOT_FOUND) /* looks are sealed for the hub's own key then */
-            code = FELLOE_OK;
-    }
+    if (b->keys && code == FELLOE_OK) /* without auditors looks are sealed for the hub's own key */
+        code = read_where_there(daemon, daemon->config.role == ROLE_HUB ? "auditors" : "terms",
+                                daemon->config.role == ROLE_HUB ? &auditors : &terms, &b->error);
     if (b->keys && code == FELLOE_OK)
         code = file_read(daemon->dir, "felloe.conf", FILE_MAX_BYTES, &configuration, &b->error);
     if (code == FELLOE_OK) {
         b->head.identity = buffer_bytes(&identity);
         b->head.vault = buffer_bytes(&vault);
         b->head.auditors = buffer_bytes(&auditors);
+        b->head.terms = buffer_bytes(&terms);
         b->head.configuration = buffer_bytes(&configuration);
         backup_put_head(&head, &b->head);
-        b->head.identity = b->head.vault = b->head.auditors = b->head.configuration = (struct bytes){0};
+        b->head.identity = b->head.vault = b->head.auditors = b->head.terms = b->head.configuration = (struct bytes){0};
         if (head.failed)
             code = felloe_fail(&b->error, FELLOE_FAILED, "The backup cannot be begun: felloe.conf is too long.");
         for (size_t at = 0; code == FELLOE_OK && at < head.len; at += BACKUP_PIECE)
@@ -196,6 +202,7 @@ static enum felloe_code put_head(struct backing_up *b)
     buffer_release(&identity);
     buffer_release(&vault);
     buffer_release(&auditors);
+    buffer_release(&terms);
     buffer_release(&configuration);
     buffer_release(&head);
     return code;

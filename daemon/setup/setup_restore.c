@@ -9,6 +9,7 @@
 
 #include "daemon/store/auditors.h"
 #include "daemon/store/file.h"
+#include "proto/event/terms.h"
 
 enum felloe_code restore_path(char out[PATH_MAX], const char *dir, const char *name, struct felloe_error *error)
 {
@@ -208,6 +209,25 @@ static enum felloe_code take_auditors(const struct restore_options *options, con
     return code == FELLOE_OK ? file_write(options->dir, "auditors", keys->head.auditors, error) : code;
 }
 
+static bool are_terms(struct bytes object, const struct identity *identity)
+{
+    struct terms terms;
+    return terms_read(object, &identity->hub_sign, &terms) && device_id_equal(&terms.device, &identity->device);
+}
+
+/* A laptop that comes back from a backup is to know whether it has a lease. Those that are here are newer. */
+static enum felloe_code take_terms(const struct restore_options *options, const struct backup_file *keys,
+                                   const struct identity *identity, struct felloe_error *error)
+{
+    struct buffer here = {0};
+    bool whole = file_read(options->dir, "terms", TERMS_SIZE_MAX, &here, NULL) == FELLOE_OK &&
+                 are_terms(buffer_bytes(&here), identity);
+    buffer_release(&here);
+    if (options->keys == NULL || whole || !are_terms(keys->head.terms, identity))
+        return FELLOE_OK;
+    return file_write(options->dir, "terms", keys->head.terms, error);
+}
+
 static enum felloe_code restore_all(const struct restore_options *options, const struct backup_file *log,
                                     const struct backup_file *keys, struct identity *identity,
                                     struct restore_outcome *out, struct felloe_error *error)
@@ -235,6 +255,8 @@ static enum felloe_code restore_all(const struct restore_options *options, const
         code = restore_keys(dir, identity, keys, out, error);
     if (code == FELLOE_OK)
         code = take_auditors(options, keys, error);
+    if (code == FELLOE_OK)
+        code = take_terms(options, keys, identity, error);
     if (code == FELLOE_OK && options->log != NULL)
         code = restore_log(dir, identity, log, out, error);
     return code == FELLOE_OK ? restore_configuration(options, keys, out, error) : code;

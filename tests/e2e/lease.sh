@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # A lease: past it a laptop that has not heard from the hub shows no record, and records on; a clock set back does not
-# stretch it; the hub's word opens it again.
+# stretch it; the hub's word opens it again. A laptop that was put back, or has lost what it knew of the lease, waits for
+# that word.
 # timeout: 90
 # short
 . "$(dirname "$0")/../lib/e2e.sh"
@@ -22,8 +23,49 @@ left=$(($(date -d "$(until_ms | tr -d '"')" +%s) - $(date +%s)))
 check "72 hours from now ($left s)" test $left -gt $((71 * hour)) -a $left -le $((72 * hour))
 stop hub
 check "without the hub people are told until when" wait_until 20 grep -q "Reach the hub by" <(at amy status)
+
+# ---- put back, or without its files ----
+check_exit 0 "a backup of the log" at amy backup "$work/amy.log.backup"
+check_exit 0 "and of the keys" at amy backup --keys "$work/amy.keys.backup"
+stop amy
+rm "$work/amy/lease"
+start amy
+shut() {
+    check "$1: it shows no record" test "$(json amy .lease_passed status)" = true
+    check_exit 14 "$1: nor when asked" at amy show "$person"
+    check "$1: it says what to do" grep -q "Connect it to a network" "$work/check.err"
+    check_exit 0 "$1: it records" at amy note "$person" "while $1"
+}
+shut "nobody knows when the hub was heard"
+stop amy
+mv "$work/amy" "$work/amy.whole"
+check_exit 0 "a laptop is put back to its backups" at amy restore "$work/amy.log.backup" --keys "$work/amy.keys.backup"
+check "it knows the terms" cmp "$work/amy.whole/terms" "$work/amy/terms"
+start amy
+shut "put back"
+stop amy
+rm -r "$work/amy"
+mv "$work/amy.whole" "$work/amy"
+start hub || exit 1
+start amy
+opened() { [ "$(json amy .lease_passed status)" = false ]; }
+check "the hub's word opens it" wait_until 30 opened
+check "with all that was written" wait_until 30 converged hub amy
+stop hub
+stop amy
+echo nonsense >"$work/amy/terms"
+start amy
+shut "the terms are damaged"
+stop amy
+rm "$work/amy/terms"
+start amy
+shut "the terms are gone"
+start hub || exit 1
+check "the hub's word opens it" wait_until 30 opened
+stop hub
 stop amy
 
+# ---- over ----
 start_later amy $((71 * hour)) || { skip "a lease: no other clock under sanitizers"; finish; }
 check_exit 0 "an hour before its end the record is shown" at amy show "$person"
 stop amy
@@ -40,7 +82,6 @@ check "a clock set back does not make it longer" test "$(json amy .lease_passed 
 check_exit 14 "the record is still not shown" at amy show "$person"
 
 start hub || exit 1
-opened() { [ "$(json amy .lease_passed status)" = false ]; }
 check "the hub's word opens it again" wait_until 30 opened
 check "with what was written meanwhile" grep -q "written past the lease" <(at amy show "$person")
 check "which is shared" wait_until 30 converged hub amy

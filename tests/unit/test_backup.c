@@ -11,6 +11,8 @@ static struct backup_head given_head(bool keys)
     if (keys) {
         head.identity = bytes_str("who it is");
         head.vault = bytes_str("what opens it");
+        head.auditors = bytes_str("who reads looks");
+        head.terms = bytes_str("what the hub tells");
         head.configuration = bytes_str("role = hub\n");
     }
     return head;
@@ -23,8 +25,8 @@ static void a_head_is_read_as_it_was_written(void **state)
         const int keys = i > 0;
         struct backup_head head = given_head(keys), got;
         struct buffer b = {0};
-        if (i == 2) /* one of before there was a vault */
-            head.vault = (struct bytes){0};
+        if (i == 2) /* what there need not be */
+            head.vault = head.auditors = head.terms = (struct bytes){0};
         backup_put_head(&b, &head);
         assert_false(b.failed);
         assert_memory_equal(b.data, "felloe backup 1\n", 16);
@@ -39,6 +41,8 @@ static void a_head_is_read_as_it_was_written(void **state)
         assert_int_equal(got.incarnation, 2);
         assert_true(bytes_equal(got.identity, head.identity));
         assert_true(bytes_equal(got.vault, head.vault));
+        assert_true(bytes_equal(got.auditors, head.auditors));
+        assert_true(bytes_equal(got.terms, head.terms));
         assert_true(bytes_equal(got.configuration, head.configuration));
         buffer_release(&b);
     }
