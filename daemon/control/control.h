@@ -51,6 +51,8 @@ struct control_request {
     atomic_bool cancelled;           /* client left, or the daemon ends: long work looks at it */
     /* what is being waited for, and what then */
     enum { STEP_NONE, STEP_WORKING, STEP_SENDING, STEP_WAITING, STEP_TURN } waiting;
+    struct control_request *earlier, *later; /* of this client, begun before and after it: answered in this order */
+    bool lets_next, ended, comes_first;      /* see control_let_next, control_when_first */
     bool holds;                      /* the log or the views are in use also while it waits or sends */
     bool due;                        /* woken while the server pauses */
     void (*step)(struct control_request *request);
@@ -79,6 +81,12 @@ void control_wait_commits(struct control_request *request, uint64_t commits, uin
 void control_send(struct control_request *request, control_step then);
 void control_finish(struct control_request *request); /* sends what is in `out`: END is the verb's */
 void control_fail(struct control_request *request, const struct felloe_error *error);
+
+/* What is left of this one is the writer's: the client's next request may begin, if it records, so that a batch is made
+ * ready while the one before it is committed. (One at a time: the next waits for its answer until this one has its.) */
+void control_let_next(struct control_request *request);
+/* Goes on when no request of this client that came before is still under way. */
+void control_when_first(struct control_request *request, control_step then);
 
 /* ---- arguments ---- */
 const struct control_arg *control_arg(const struct control_request *request, const char *name); /* NULL: not given */

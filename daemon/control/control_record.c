@@ -13,10 +13,12 @@
 #define DRAFTS_MAX 4096u
 /* How long an import waits for the views to have folded what came from elsewhere, so that it is recognised. */
 #define IMPORT_WAIT_MS 60000u
+/* More than this the loop does not read itself; for less a thread is not worth waking. */
+#define READ_AT_ONCE (16u * 1024)
 
 struct recording {
     struct record_drafts drafts;
-    bool partly, has_imports;
+    bool partly, has_imports, by_name;
     bool hides;                 /* the lease had passed when the pass began */
     struct control_shown shown; /* whose record the answer tells something of */
     bool behind;                /* the views were, when the pass began */
@@ -358,7 +360,7 @@ static bool needs_views(const struct control_draft *text)
            !hex_decode(text->person, id.b, sizeof id.b);
 }
 
-static bool read_drafts(struct recording *r, struct bytes items, bool *by_name)
+static bool read_drafts(struct recording *r, struct bytes items)
 {
     struct mp_reader *reader = malloc(sizeof *reader);
     size_t cap = 0;
@@ -378,7 +380,7 @@ static bool read_drafts(struct recording *r, struct bytes items, bool *by_name)
         *draft = (struct record_draft){0};
         ok = control_read_draft(reader, &draft->text);
         r->has_imports |= draft->text.source.len > 0;
-        *by_name |= needs_views(&draft->text);
+        r->by_name |= needs_views(&draft->text);
     }
     ok = ok && mp_done(reader);
     free(reader);
@@ -388,11 +390,10 @@ static bool read_drafts(struct recording *r, struct bytes items, bool *by_name)
 /* In the same reading as they are checked in. */
 static void make_drafts(struct recording *r, struct reading *reading)
 {
-    bool by_name = false;
     if (r->make(r->request, reading, &r->made, &r->error) != FELLOE_OK)
         return;
     if (r->made.drafts.failed || r->made.summary.failed ||
-        !read_drafts(r, buffer_bytes(&r->made.drafts), &by_name))
+        !read_drafts(r, buffer_bytes(&r->made.drafts)))
         felloe_fail(&r->error, FELLOE_FAILED, "Memory ran out.");
 }
 
@@ -455,8 +456,11 @@ static void record_prepared(struct control_request *request)
         finish(request);
         return;
     }
+    const bool all = !r->must_wait;
     if ((r->must_wait && !r->partly) || !submit_ready(r))
         go_on(request);
+    else if (all)
+        control_let_next(request);
 }
 
 /* That the look could not be recorded keeps nothing from being saved: it is not told what there was to tell. */
@@ -486,6 +490,11 @@ static void prepared(struct control_request *request)
 
 /* ---- the verb ---- */
 
+static void wait_for_views(struct control_request *request)
+{
+    control_wait_views(request, begin_pass);
+}
+
 static void import_begins(struct control_request *request)
 {
     if (control_gone(request))
@@ -496,11 +505,30 @@ static void import_begins(struct control_request *request)
         begin_pass(request);
 }
 
+static void was_read(struct control_request *request)
+{
+    struct recording *r = request->state;
+    if (r->error.code != FELLOE_OK)
+        control_fail(request, &r->error);
+    else if (r->has_imports)
+        control_import_enter(request, import_begins);
+    else if (r->by_name)
+        control_when_first(request, wait_for_views); /* they may name whom the one before introduces */
+    else
+        begin_pass(request);
+}
+
+static void read_all(struct control_request *request)
+{
+    struct recording *r = request->state;
+    if (!read_drafts(r, request->items))
+        felloe_fail(&r->error, FELLOE_INVALID, "Entry %zu of the batch cannot be read%s.", r->drafts.count,
+                    r->drafts.count >= DRAFTS_MAX ? ": too many entries at once (at most 4,096)" : "");
+}
+
 void control_verb_RECORD(struct control_request *request)
 {
     struct recording *r = calloc(1, sizeof *r);
-    struct felloe_error error;
-    bool by_name = false;
     if (!r) {
         control_fail(request, &(struct felloe_error){FELLOE_FAILED, "Memory ran out."});
         return;
@@ -509,17 +537,12 @@ void control_verb_RECORD(struct control_request *request)
     request->state = r;
     request->release = release;
     r->partly = control_arg_bool(request, "partly", false);
-    if (!read_drafts(r, request->items, &by_name)) {
-        felloe_fail(&error, FELLOE_INVALID, "Entry %zu of the batch cannot be read%s.", r->drafts.count,
-                    r->drafts.count >= DRAFTS_MAX ? ": too many entries at once (at most 4,096)" : "");
-        control_fail(request, &error);
-    } else if (r->has_imports) {
-        control_import_enter(request, import_begins);
-    } else if (by_name) {
-        control_wait_views(request, begin_pass);
-    } else {
-        begin_pass(request);
+    if (request->items.len > READ_AT_ONCE) {
+        control_work(request, read_all, was_read, NULL);
+        return;
     }
+    read_all(request);
+    was_read(request);
 }
 
 void control_record_made(struct control_request *request, drafts_make make)

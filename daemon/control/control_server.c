@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The local socket's server: clients, frames, and the order of answers. What the answers say is in control_*.c.
  *
- * A client may send requests without waiting; they are taken one by one, in order. While one is being answered the
- * client is read on only up to a bound, and an answer is produced only as fast as the client takes it: whoever does not
- * read is slowed, and holds no more memory here than a frame and a chunk. */
+ * A client may send requests without waiting; they are taken one by one, in order (but for one that records, which may
+ * begin while the log commits what the one before it records). While one is being answered the client is read on only
+ * up to a bound, and an answer is produced only as fast as the client takes it: whoever does not read is slowed, and
+ * holds no more memory here than a few frames. */
 #include <assert.h>
 #include <poll.h>
 #include <sodium.h>
@@ -33,7 +34,7 @@ struct control_client {
     struct control_server *server;
     struct control_client *next;
     struct buffer in;
-    struct control_request *request; /* the one being answered */
+    struct control_request *request; /* the one being answered; one more may have begun (its `later`) */
     size_t unsent;                   /* bytes of answers that it has not taken yet */
     bool reading, closing, taking;
     bool ended;                      /* it has said that it sends no more */
@@ -88,11 +89,15 @@ static void close_client(struct control_client *client)
     struct control_request *request = client->request;
     client->request = NULL;
     uv_close((uv_handle_t *)&client->pipe, client_closed);
-    if (request) {
-        request->client = NULL;
-        atomic_store(&request->cancelled, true);
-        control_wake(request);
+    if (!request)
+        return;
+    for (struct control_request *r = request; r; r = r->later) {
+        r->client = NULL;
+        atomic_store(&r->cancelled, true);
     }
+    if (request->later) /* first, for it does not end before the other */
+        control_wake(request->later);
+    control_wake(request);
 }
 
 static void give_memory(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
@@ -131,10 +136,21 @@ struct control_recent *control_recent(const struct control_request *request)
     return request->client ? &request->client->recent : NULL;
 }
 
+static bool takes_more(const struct control_client *client)
+{
+    return !client->request || (client->request->lets_next && !client->request->later);
+}
+
+static bool records(struct bytes payload)
+{
+    static const uint8_t begin[] = "\x92\xa6record"; /* [verb, …: as control_put_request writes it */
+    return payload.len >= sizeof begin - 1 && memcmp(payload.data, begin, sizeof begin - 1) == 0;
+}
+
 /* Reads on while there is room for more than is being answered. */
 static void control_reading(struct control_client *client)
 {
-    size_t bound = client->request ? CONTROL_CHUNK : CONTROL_FRAME_MAX + READ_SIZE;
+    size_t bound = takes_more(client) ? CONTROL_FRAME_MAX + READ_SIZE : CONTROL_CHUNK;
     bool want = !client->closing && !client->ended && client->in.len < bound;
     if (want == client->reading)
         return;
@@ -175,30 +191,38 @@ static void sweep(void *context)
         loop_timer_set(server->sweep, SWEEP_MS);
 }
 
+static void begin_request(struct control_client *client, struct bytes payload, size_t size)
+{
+    struct control_request *request = control_request_new(client->server->daemon, client, payload);
+    client->in.len -= size;
+    memmove(client->in.data, client->in.data + size, client->in.len);
+    sodium_memzero(client->in.data + client->in.len, size); /* it may have been a passphrase */
+    if (!request) {
+        close_client(client);
+        return;
+    }
+    request->earlier = client->request;
+    *(client->request ? &client->request->later : &client->request) = request;
+    request->next = client->server->requests;
+    client->server->requests = request;
+    control_request_start(request);
+}
+
 static void take_requests(struct control_client *client)
 {
     if (client->taking || client->server->paused)
         return;
     client->taking = true;
-    while (!client->closing && !client->request && client->unsent < CONTROL_CHUNK) {
+    while (!client->closing && takes_more(client) && client->unsent < CONTROL_CHUNK) {
         struct bytes payload;
         size_t size = control_frame_parse(buffer_bytes(&client->in), &payload);
+        if (client->request && (size == 0 || size == SIZE_MAX || !records(payload)))
+            break;
         if (size == SIZE_MAX || (size == 0 && client->ended && client->unsent == 0))
             close_client(client); /* not our protocol, or the end */
         if (size == SIZE_MAX || size == 0)
             break;
-        struct control_request *request = control_request_new(client->server->daemon, client, payload);
-        client->in.len -= size;
-        memmove(client->in.data, client->in.data + size, client->in.len);
-        sodium_memzero(client->in.data + client->in.len, size); /* it may have been a passphrase */
-        if (!request) {
-            close_client(client);
-            break;
-        }
-        client->request = request;
-        request->next = client->server->requests;
-        client->server->requests = request;
-        control_request_start(request);
+        begin_request(client, payload, size);
     }
     client->taking = false;
     if (!client->closing && client->in.len == 0 && client->in.cap > CONTROL_CHUNK)
@@ -324,28 +348,66 @@ static void leave_list(struct control_server *server, const struct control_reque
     *at = request->next;
 }
 
-void control_finish(struct control_request *request)
-{
-    struct control_client *client = request->client;
-    struct control_server *server = request->daemon->control;
-    if (client) {
-        client->request = NULL;
-        if (request->out.len > 0 || request->out.failed)
-            write_end(client, &request->out);
-    }
-    leave_list(server, request);
-    control_request_free(request);
-    if (client && !client->closing)
-        take_requests(client);
-}
-
-/* ---- imports take turns ---- */
-
 static void take_turn(struct control_request *request)
 {
     request->waiting = STEP_NONE;
     request->step(request);
 }
+
+/* The one before it has been answered. */
+static void becomes_first(struct control_request *request)
+{
+    request->earlier = NULL;
+    if (request->ended) {
+        control_finish(request);
+    } else if (request->comes_first) {
+        request->comes_first = false;
+        take_turn(request);
+    }
+}
+
+void control_finish(struct control_request *request)
+{
+    struct control_client *client = request->client;
+    struct control_server *server = request->daemon->control;
+    struct control_request *later = request->later;
+    if (request->earlier) {
+        request->ended = true;
+        request->waiting = STEP_TURN;
+        return;
+    }
+    if (client) {
+        client->request = later;
+        if (request->out.len > 0 || request->out.failed)
+            write_end(client, &request->out); /* which may close it */
+    }
+    leave_list(server, request);
+    control_request_free(request);
+    if (later)
+        becomes_first(later);
+    if (client && !client->closing)
+        take_requests(client);
+}
+
+void control_let_next(struct control_request *request)
+{
+    request->lets_next = true;
+    if (request->client && !request->client->closing && !request->earlier)
+        take_requests(request->client);
+}
+
+void control_when_first(struct control_request *request, control_step then)
+{
+    if (!request->earlier) {
+        then(request);
+        return;
+    }
+    request->step = then;
+    request->waiting = STEP_TURN;
+    request->comes_first = true;
+}
+
+/* ---- imports take turns ---- */
 
 void control_import_enter(struct control_request *request, control_step then)
 {
@@ -426,7 +488,8 @@ static void cut_short(void *context)
     struct control_server *server = context;
     for (struct control_client *client = server->clients, *next; client; client = next) {
         next = client->next;
-        if (client->request && !is_at_rest(client->request))
+        const struct control_request *request = client->request;
+        if (request && (!is_at_rest(request) || (request->later && !is_at_rest(request->later))))
             close_client(client);
     }
 }

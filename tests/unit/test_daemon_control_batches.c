@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Batches that a client sends without waiting: one is made ready while the one before it is committed, and nobody can
+ * tell but by the clock. */
+#include "tests/unit/given_daemon.h"
+
+#include <signal.h>
+
+#define NOTES 200 /* more than the loop reads itself */
+
+static struct given_daemon *laptop(void)
+{
+    return given_daemon(ROLE_SPOKE, given_log(ROLE_SPOKE, NULL));
+}
+
+static void laptop_end(struct given_daemon *d)
+{
+    struct given_log *log = d->log;
+    given_daemon_end(d);
+    given_log_end(log);
+}
+
+static void put_note(struct buffer *out, const char *person, const char *text)
+{
+    put_draft(out, (struct control_draft){.person = bytes_str(person), .anyway = true}, "note.added",
+              (const char *[]){"text", text, NULL});
+}
+
+/* Somebody new, and notes about them; `extra` is the type of one that comes last, if any. */
+static void put_batch(struct buffer *out, const char *name, const char *extra)
+{
+    size_t begin = control_frame_begin(out);
+    put_request(out, CONTROL_RECORD, NULL);
+    put_draft(out, (struct control_draft){.person = bytes_str("@new"), .anyway = true}, "person.introduced",
+              (const char *[]){"known_as", name, "source", "Q1", NULL});
+    for (int i = 0; i < NOTES; i++)
+        put_note(out, "@same", "a note that is long enough for many of them to fill more than the loop reads at once");
+    if (extra != NULL)
+        put_draft(out, (struct control_draft){.person = bytes_str("@same")}, extra, NULL);
+    control_frame_end(out, begin);
+}
+
+static void put_note_about(struct buffer *out, const char *name)
+{
+    size_t begin = control_frame_begin(out);
+    put_request(out, CONTROL_RECORD, NULL);
+    put_note(out, name, "whom the batch before introduces");
+    control_frame_end(out, begin);
+}
+
+static void put_story(struct buffer *out, const char *name)
+{
+    size_t begin = control_frame_begin(out);
+    put_request(out, CONTROL_VIEW, (const char *[]){"name", "person", "person", name, NULL});
+    control_frame_end(out, begin);
+}
+
+static void expect_saved(struct given_client *client, size_t count)
+{
+    struct reply reply = client_reply(client);
+    if (reply.code != FELLOE_OK)
+        fail_msg("%s", reply.text);
+    assert_int_equal(reply.count, count);
+    assert_int_equal(number_in(buffer_bytes(&reply.summary), "saved"), count);
+    reply_release(&reply);
+}
+
+static void expect_error(struct given_client *client, enum felloe_code code, const char *word)
+{
+    struct reply reply = client_reply(client);
+    if (reply.code != code || strstr(reply.text, word) == NULL)
+        fail_msg("expected \"%s\"; found %s: %s", word, felloe_code_name(reply.code), reply.text);
+    reply_release(&reply);
+}
+
+static void expect_story(struct given_client *client, size_t count)
+{
+    struct reply reply = client_reply(client);
+    if (reply.code != FELLOE_OK)
+        fail_msg("%s", reply.text);
+    assert_int_equal(reply.count, count);
+    reply_release(&reply);
+}
+
+static void batches_are_answered_in_their_order(void **state)
+{
+    (void)state;
+    struct given_daemon *d = laptop();
+    struct given_client client = given_client(d);
+    struct buffer out = {0};
+    for (int round = 0; round < 5; round++) {
+        put_batch(&out, "Ann", NULL);
+        put_batch(&out, "Bea", "note.sung"); /* all of it stays out, and it is known before the one before is saved */
+        put_batch(&out, "Cleo", NULL);
+        put_story(&out, "Cleo");
+        client_send(&client, &out);
+        expect_saved(&client, 1 + NOTES);
+        expect_error(&client, FELLOE_INVALID, "note.sung");
+        expect_saved(&client, 1 + NOTES);
+        if (round == 0)
+            expect_story(&client, 1 + NOTES);
+        else
+            expect_error(&client, FELLOE_AMBIGUOUS, "several people");
+    }
+    struct reply log = client_ask(&client, CONTROL_LOG, NULL);
+    assert_int_equal(log.count, 10 * (1 + NOTES));
+    reply_release(&log);
+    client_end(&client);
+    laptop_end(d);
+}
+
+/* The name is looked up when the one before has been saved and folded. */
+static void a_batch_may_name_whom_the_one_before_introduces(void **state)
+{
+    (void)state;
+    struct given_daemon *d = laptop();
+    struct given_client client = given_client(d);
+    struct buffer out = {0};
+    const char *const names[] = {"Ann", "Bea", "Cleo", "Dora", "Effie"};
+    for (size_t i = 0; i < 5; i++) {
+        put_batch(&out, names[i], NULL);
+        put_note_about(&out, names[i]);
+        put_story(&out, names[i]);
+    }
+    client_send(&client, &out);
+    for (size_t i = 0; i < 5; i++) {
+        expect_saved(&client, 1 + NOTES);
+        expect_saved(&client, 1);
+        expect_story(&client, 2 + NOTES);
+    }
+    client_end(&client);
+    laptop_end(d);
+}
+
+static void whoever_leaves_in_the_middle_leaves_the_others_be(void **state)
+{
+    (void)state;
+    struct given_daemon *d = laptop();
+    for (int round = 0; round < 6; round++) {
+        struct given_client gone = given_client(d), client = given_client(d);
+        struct buffer out = {0};
+        for (int i = 0; i < 3; i++) {
+            put_batch(&out, "Ann", NULL);
+            put_note_about(&out, "Nobody");
+        }
+        client_send(&gone, &out);
+        if (round % 2)
+            expect_saved(&gone, 1 + NOTES);
+        client_end(&gone);
+        put_batch(&out, "Bea", NULL);
+        client_send(&client, &out);
+        expect_saved(&client, 1 + NOTES);
+        client_end(&client);
+    }
+    laptop_end(d);
+}
+
+static void the_daemon_ends_in_the_middle(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 4; round++) {
+        struct given_daemon *d = laptop();
+        struct given_client client = given_client(d);
+        struct buffer out = {0};
+        for (int i = 0; i < 3; i++) {
+            put_batch(&out, "Ann", NULL);
+            put_note_about(&out, "Ann");
+        }
+        client_send(&client, &out);
+        if (round % 2)
+            expect_saved(&client, 1 + NOTES);
+        laptop_end(d);
+        client_end(&client);
+    }
+}
+
+int main(void)
+{
+    signal(SIGPIPE, SIG_IGN); /* as the daemon does */
+    if (sodium_init() < 0)
+        return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(batches_are_answered_in_their_order),
+        cmocka_unit_test(a_batch_may_name_whom_the_one_before_introduces),
+        cmocka_unit_test(whoever_leaves_in_the_middle_leaves_the_others_be),
+        cmocka_unit_test(the_daemon_ends_in_the_middle),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
