@@ -199,12 +199,16 @@ demo:  ## install what is missing, build, show one hub and four laptops at work 
 
 bench:  ## how fast it is, each figure beside its limit (FIGURES="…" ROUNDS=3 EVENTS=100000); JSON lines in build/bench.jsonl
 	+@$(MAKE) -s --no-print-directory deps
-	$(SUBMAKE) B=$B all $(GENERATOR) $B/felloe-bench
+	$(SUBMAKE) B=$B all $(GENERATOR) $B/felloe-bench $B/tests/net/proxy
 	@B=$B ROUNDS=$(ROUNDS) EVENTS=$(EVENTS) tests/bench/run $(FIGURES)
-bench-check: all $(GENERATOR) $B/felloe-bench  ## measures again what was kept (tests/bench/kept.json), names what fell by more than a fifth
+bench-check: all $(GENERATOR) $B/felloe-bench $B/tests/net/proxy  ## measures again what was kept (tests/bench/kept.json), names what fell by more than a fifth
 	@B=$B ROUNDS=$(ROUNDS) tests/bench/check run
 bench-keep:  ## keeps the ratios of the last `make bench` for bench-check
 	@B=$B tests/bench/check keep
+bench-trend:  ## figures over the size of the record (SIZES="10000 100000 1000000" FIGURES="…" ROUNDS=1); build/trend.jsonl
+	+@$(MAKE) -s --no-print-directory deps
+	$(SUBMAKE) B=$B all $(GENERATOR) $B/felloe-bench $B/tests/net/proxy
+	@B=$B SIZES="$(or $(SIZES),10000 100000 1000000)" $(if $(ROUNDS),ROUNDS=$(ROUNDS)) $(if $(FIGURES),FIGURES="$(FIGURES)") tests/bench/trend
 bench-peers:  ## the same work by NATS, Redis, PostgreSQL and PouchDB beside it (PEERS="…" ROUNDS=3 EVENTS=200000); build/peers.jsonl
 	+@$(MAKE) -s --no-print-directory deps EXTRA="nats-server redis-server redis-tools postgresql-15 postgresql-client-15"
 	$(SUBMAKE) B=$B all $B/felloe-bench $B/felloe-nats $(if $(shell command -v npm),$B/peers-pouchdb/package.json)
@@ -311,7 +315,7 @@ help:  ## list these targets
 	@echo 'make TARGET [CC=clang] [V=1] [B=build] [PREFIX=/usr/local] [DESTDIR=]'
 	@sed -n 's/^\([a-z_.-]*\):[^#]*  ## \(.*\)/\1	\2/p' Makefile | awk -F '\t' '{ printf "  %-24s%s\n", $$1, $$2 }'
 
-.PHONY: all lib types test test-programs unit sim fleet bench bench-check bench-keep bench-peers bench-tables bench-sealing power demo asan tsan fuzz libfuzzer format tidy deps install clean help FORCE
+.PHONY: all lib types test test-programs unit sim fleet bench bench-check bench-keep bench-trend bench-peers bench-tables bench-sealing power demo asan tsan fuzz libfuzzer format tidy deps install clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $B -name '*.d' -not -path '$B/?san/*' -not -path '$B/libfuzzer/*' 2>/dev/null)

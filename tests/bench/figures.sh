@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What is measured, a function a figure; run sources it. Each takes its samples and judges them.
 # shellcheck shell=bash disable=SC2034,SC2154
-all_figures=(record-one record-clients record-bulk import backlog newcomer live rebuild view memory)
+all_figures=(record-one record-clients record-bulk import backlog newcomer live rebuild view memory costs)
 
 # A hub and a laptop that knows it; the hub is stopped again, so that recording is measured alone.
 alone() {
@@ -159,4 +159,54 @@ figure_memory() {
     stop l1 && start l1 || return 1
     sample memory-laptop "$(private l1)" MiB
     judge memory-laptop "value <= 16" "private memory of an idle laptop with $events events"
+}
+
+# What must not grow with the log: tests/bench/trend compares these over sizes. A handshake is a connection that is cut
+# and made anew, in processor time of laptop and hub and in bytes, which other work on the machine does not disturb.
+figure_costs() {
+    local i
+    forget l1 hub
+    filled && start hub && wait_until 600 shared l1 && stop l1 && through_proxy l1 hub || return 1
+    start l1 && wait_until 60 reachable l1 && wait_until 600 folded hub && wait_until 600 folded l1 || return 1
+    for ((i = 0; i < rounds; i++)); do handshakes 10 || return 1; done
+    stop l1
+    for ((i = 0; i < rounds; i++)); do starts 10 || return 1; done
+    stop hub
+    mkdir -p "$work/image" && ln -sfn "$work/hub" "$work/image/hub"
+    for ((i = 0; i < rounds; i++)); do log_costs || return 1; done
+    judge cost-handshake "" "a handshake, processor time of laptop and hub"
+    judge cost-handshake-bytes "" "a handshake, bytes both ways"
+    judge cost-append "" "an event is appended to the log, 1,000 a commit, without views"
+    judge cost-read "" "an event is read from the log, in order"
+    judge cost-cursor "" "a laptop's place in the log is found, compared, and read from"
+    judge start "" "a laptop starts and looks at every page of its files: until the hub has said how far it is"
+    judge start-processor "" "processor time of that laptop, from its start to its end"
+    judge start-open "" "the hub's log and keyring are looked through and opened"
+    rm -rf "${work:?}/image"
+    forget l1 hub proxy-l1
+}
+bytes_through() { net_count l1 "up|down" | awk '{ s += $1 } END { print s }'; }
+reconnected() { [ "$(net_count l1 connections)" -gt "$1" ] && [ "$(net_count l1 now)" = 1 ] && reachable l1; }
+handshakes() { # TIMES
+    local n before used sent
+    used=$(($(processor_us l1) + $(processor_us hub))) sent=$(bytes_through)
+    for ((n = 0; n < $1; n++)); do
+        before=$(net_count l1 connections)
+        net_cut l1
+        wait_until 60 reconnected "$before" || return 1
+    done
+    sample cost-handshake "$((($(processor_us l1) + $(processor_us hub) - used) / $1))" us
+    sample cost-handshake-bytes "$((($(bytes_through) - sent) / $1))" B
+}
+starts() { # TIMES
+    local lines
+    lines=$("$bench" handshake "$B/felloed" "$work/l1" "$1" 2>>"$work/l1.log") || return 1
+    sample start "$(line handshake-p50 <<<"$lines")" ms
+    sample start-processor "$(line processor <<<"$lines")" ms
+}
+log_costs() {
+    local name lines
+    lines=$("$bench" costs "$work/image") || return 1
+    sample start-open "$(line open <<<"$lines")" ms
+    for name in append read cursor; do sample "cost-$name" "$(line $name <<<"$lines")" ns; done
 }

@@ -70,3 +70,5 @@ rate_of() {
     "$@" >/dev/null || return 1
     rate=$((count * 1000000 / ($(now_us) - begun)))
 }
+# processor_us NAME: how long a daemon had the processor, all its threads.
+processor_us() { cat "/proc/${pid[$1]}"/task/*/schedstat | awk '{ s += $1 } END { printf "%d\n", s / 1000 }'; }

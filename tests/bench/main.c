@@ -20,6 +20,8 @@ static const struct subcommand {
     {"road", "DIR EVENTS BYTES", 3, bench_road},
     {"parse", "FILE", 1, bench_parse},
     {"scan", "DIR", 1, bench_scan},
+    {"costs", "IMAGE", 1, bench_costs},
+    {"handshake", "FELLOED DIR TIMES", 3, bench_handshake},
     {"record", "DIR CLIENTS BATCH SECONDS [BYTES]", 4, bench_record},
     {"fill", "DIR EVENTS BYTES", 3, bench_fill},
     {"live", "DIR OTHER-DIR TIMES", 3, bench_live},

@@ -41,4 +41,4 @@ net() {
     done
 }
 net_cut() { proxy_tell "$1" cut >/dev/null; }
-net_count() { proxy_tell "$1" counts | tr ' ' '\n' | sed -n "s/^$2=//p"; }
+net_count() { proxy_tell "$1" counts | tr ' ' '\n' | sed -nE "s/^($2)=//p"; }

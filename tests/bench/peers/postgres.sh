@@ -26,7 +26,7 @@ sql() { # PORT WORDS
 }
 insert() { # PORT CLIENTS
     PGPASSWORD=$PEER_SECRET $postgres_bin/pgbench -h 127.0.0.1 -p "$1" -U bench -n -M prepared -c "$2" -j 1 \
-        -D body="$body" -f "$dir/insert.sql" -T "$each" postgres 2>/dev/null | awk '/^tps/ { print $3 }'
+        -D body="$body" -f "$dir/insert.sql" -T $((each + 1)) postgres 2>/dev/null | awk '/^tps/ { print $3 }'
 }
 copy() { # PORT
     PGPASSWORD=$PEER_SECRET psql -h 127.0.0.1 -p "$1" -U bench -d postgres -Xq -v ON_ERROR_STOP=1 -f "$dir/rows.sql"
