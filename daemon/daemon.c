@@ -224,6 +224,7 @@ static enum felloe_code open_log(struct daemon *daemon, uint64_t commits, struct
                                             .keyring = daemon->keyring,
                                             .completions = &daemon->completions,
                                             .commits = commits};
+    daemon_wrap_keys(daemon);
     return tell_way_on(daemon, event_log_open(&daemon->log, &config, error), error);
 }
 

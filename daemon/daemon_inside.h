@@ -39,6 +39,8 @@ static inline struct running *running_of(struct daemon *daemon)
 void daemon_take_opened(struct running *running);
 /* Keys that came while they could not be opened are opened. */
 void daemon_take_in_keys(struct daemon *daemon);
+/* Before the log is opened: keys that go out, for the keys that the pair has now. */
+void daemon_wrap_keys(struct daemon *daemon);
 void daemon_drop_opened(struct running *running);
 /* An idle laptop locks itself. */
 void daemon_watch_idle(struct running *running);

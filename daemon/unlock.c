@@ -84,6 +84,18 @@ void daemon_take_in_keys(struct daemon *daemon)
                taken == 1 ? "it" : "they");
 }
 
+void daemon_wrap_keys(struct daemon *daemon)
+{
+    struct felloe_error error = {0};
+    size_t wrapped = 0;
+    if (daemon->identity.role == ROLE_HUB || daemon->identity.locked)
+        return;
+    if (keyring_wrap_anew(daemon->keyring, &daemon->identity, &wrapped, &error) != FELLOE_OK)
+        report(LEVEL_WARNING, "keys that were made here are still wrapped for keys of before: %s", error.message);
+    else if (wrapped > 0)
+        report(LEVEL_DEBUG, "%zu keys that were made here are wrapped for the present pair", wrapped);
+}
+
 /* ---- locking ---- */
 
 bool daemon_locks(const struct daemon *daemon)

@@ -61,8 +61,10 @@ static const struct field fields[] = {
     FIELD("hub-box", SHAPE_BYTES, hub_box),
     FIELD("hub-device", SHAPE_BYTES, hub_device),
     FIELD("ticket-curve-secret", SHAPE_BYTES, ticket_curve_secret),
+    FIELD("hub-box-before", SHAPE_BYTES, hub_box_before),
 };
 #define FIELD_COUNT (sizeof fields / sizeof fields[0])
+#define FIELDS_MUST ((1u << (FIELD_COUNT - 1)) - 1) /* the last is not in files of before */
 
 enum felloe_code identity_save(const struct identity *identity, const char *dir, struct felloe_error *error)
 {
@@ -167,7 +169,7 @@ static bool read_identity(struct mp_reader *r, struct identity *out)
         }
     }
     out->locked = old != OLD_ALL;
-    return (old == 0 || old == OLD_ALL) && is_whole(r) && there == (1u << FIELD_COUNT) - 1 && has_role && has_joined;
+    return (old == 0 || old == OLD_ALL) && is_whole(r) && (there & FIELDS_MUST) == FIELDS_MUST && has_role && has_joined;
 }
 
 bool identity_read(struct identity *identity, struct bytes file)

@@ -32,7 +32,7 @@ struct identity {
     char hub_name[LABEL_MAX + 1];
     uint8_t hub_curve[32];
     struct sign_public hub_sign;
-    struct box_public hub_box;
+    struct box_public hub_box, hub_box_before; /* before: until its keys changed last; zeros: they have not */
     struct device_id hub_device;
     /* a spoke that has not joined yet: the ticket's CURVE secret, to ask again with */
     uint8_t ticket_curve_secret[32];

@@ -46,6 +46,11 @@ enum felloe_code keyring_add_made(struct keyring *keyring, const struct key_reco
 /* Puts, or puts anew, the record of one that is here; of others nothing is kept. */
 enum felloe_code keyring_put_out(struct keyring *keyring, const struct key_id *id, struct bytes record,
                                  struct felloe_error *error);
+/* When the pair's keys have changed, the laptop's or the hub's, those that this session can open are wrapped for the
+ * present ones: the hub opens what is for the pair of before, and no older. Before the log is opened, like
+ * keyring_take_in; nothing while the identity is locked. `wrapped`: how many. */
+enum felloe_code keyring_wrap_anew(struct keyring *keyring, const struct identity *me, size_t *wrapped,
+                                   struct felloe_error *error);
 /* Appends that record. False: there is none. */
 bool keyring_get_out(struct keyring *keyring, const struct key_id *id, struct buffer *out);
 

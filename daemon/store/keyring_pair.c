@@ -45,6 +45,83 @@ enum felloe_code keyring_put_out(struct keyring *keyring, const struct key_id *i
     return keyring_commit(keyring, txn, error);
 }
 
+/* ---- out, when the keys of the pair have changed ---- */
+
+#define PAIR "pair" /* in the table of marks: for which pair the records in `out` are */
+#define PAIR_SIZE 16
+
+static void pair_of(const struct identity *me, uint8_t out[PAIR_SIZE])
+{
+    uint8_t both[2 * BOX_KEY_SIZE];
+    memcpy(both, me->box_public.b, BOX_KEY_SIZE);
+    memcpy(both + BOX_KEY_SIZE, me->hub_box.b, BOX_KEY_SIZE);
+    crypto_generichash(out, PAIR_SIZE, both, sizeof both, NULL, 0);
+}
+
+static struct key_id *out_ids(struct store_txn *txn, size_t *count)
+{
+    struct store_item item;
+    struct key_id *ids = calloc(store_count(txn, T_OUT) + 1, sizeof *ids);
+    struct store_cursor *cursor = ids != NULL ? store_cursor_open(txn, T_OUT) : NULL;
+    *count = 0;
+    for (bool more = cursor != NULL && store_seek(cursor, (struct bytes){0}, &item); more;
+         more = store_next(cursor, &item))
+        if (item.key.len == sizeof ids->b)
+            memcpy(ids[(*count)++].b, item.key.data, sizeof ids->b);
+    store_cursor_close(cursor);
+    return ids;
+}
+
+/* False: it cannot be opened in this session. */
+static bool wrap_one(struct keyring *keyring, struct store_txn *txn, const struct key_id *id,
+                     const struct box_shared *shared)
+{
+    struct bytes value;
+    struct key_record record;
+    struct buffer wrapped = {0};
+    uint8_t nonce[BOX_NONCE_SIZE];
+    if (!store_get(txn, T_KEYS, id_bytes(id), &value) || !keyring_open_value(keyring, id, value, &record))
+        return false;
+    randombytes_buf(nonce, sizeof nonce);
+    key_record_wrap(&record, shared, nonce, &wrapped);
+    bool fine = !wrapped.failed;
+    if (fine)
+        store_put(txn, T_OUT, id_bytes(id), buffer_bytes(&wrapped));
+    sodium_memzero(&record, sizeof record);
+    buffer_release(&wrapped);
+    return fine;
+}
+
+enum felloe_code keyring_wrap_anew(struct keyring *keyring, const struct identity *me, size_t *wrapped,
+                                   struct felloe_error *error)
+{
+    struct store_txn *txn;
+    struct box_shared shared;
+    struct bytes kept;
+    uint8_t pair[PAIR_SIZE];
+    *wrapped = 0;
+    pair_of(me, pair);
+    if (me->locked || !box_shared_of(&shared, &me->hub_box, &me->box_secret))
+        return FELLOE_OK;
+    enum felloe_code code = keyring_begin_write(keyring, &txn, error);
+    if (code != FELLOE_OK)
+        return code;
+    size_t count = 0;
+    const bool same = store_get(txn, T_META, bytes_str(PAIR), &kept) && bytes_equal(kept, bytes_of(pair, sizeof pair));
+    struct key_id *ids = same ? NULL : out_ids(txn, &count);
+    for (size_t i = 0; i < count; i++)
+        *wrapped += wrap_one(keyring, txn, &ids[i], &shared);
+    if (ids != NULL && *wrapped == count) /* else another session wraps the others */
+        store_put(txn, T_META, bytes_str(PAIR), bytes_of(pair, sizeof pair));
+    const bool changed = ids != NULL;
+    free(ids);
+    sodium_memzero(&shared, sizeof shared);
+    if (changed)
+        return keyring_commit(keyring, txn, error);
+    keyring_end(keyring, txn);
+    return FELLOE_OK;
+}
+
 /* ---- in ---- */
 
 static bool read_clear(struct bytes record, struct key_record *out)
@@ -121,7 +198,7 @@ enum felloe_code keyring_drop_in(struct keyring *keyring, const struct key_id *i
 
 struct taking {
     struct keyring *keyring;
-    struct box_shared shared[3]; /* with what this device's key is, was, and will be */
+    struct box_shared shared[6]; /* of what this device's key is, was, and will be, with what the hub's is, and was */
     size_t shared_count;
     struct mp_reader reader;
     struct key_record records[TAKE_MAX];
@@ -132,10 +209,12 @@ struct taking {
 static void find_shared(struct taking *t, const struct identity *me)
 {
     const struct box_secret *const mine[] = {&me->box_secret, &me->box_before, &me->box_next};
-    for (size_t i = 0; i < sizeof mine / sizeof *mine; i++)
-        if (!sodium_is_zero(mine[i]->b, sizeof mine[i]->b) &&
-            box_shared_of(&t->shared[t->shared_count], &me->hub_box, mine[i]))
-            t->shared_count++;
+    const struct box_public *const hubs[] = {&me->hub_box, &me->hub_box_before};
+    for (size_t i = 0; i < sizeof hubs / sizeof *hubs; i++)
+        for (size_t j = 0; j < sizeof mine / sizeof *mine; j++)
+            if (!sodium_is_zero(mine[j]->b, sizeof mine[j]->b) && !sodium_is_zero(hubs[i]->b, sizeof hubs[i]->b) &&
+                box_shared_of(&t->shared[t->shared_count], hubs[i], mine[j]))
+                t->shared_count++;
 }
 
 static bool unwrap(struct taking *t, struct bytes record, struct key_record *out)

@@ -168,6 +168,8 @@ bool rekey_hub_told(struct spoke_driver *s, const struct terms *terms)
         return false;
     *next = *me(s);
     memcpy(next->hub_curve, terms->curve, sizeof next->hub_curve);
+    if (memcmp(&next->hub_box, &terms->box, sizeof terms->box) != 0)
+        next->hub_box_before = next->hub_box;
     next->hub_box = terms->box;
     bool fine = identity_save(next, daemon->dir, &error) == FELLOE_OK;
     if (fine)

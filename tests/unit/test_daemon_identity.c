@@ -20,6 +20,7 @@ static struct identity full_identity(void)
     randombytes_buf(identity.hub_curve, sizeof identity.hub_curve);
     randombytes_buf(&identity.hub_sign, sizeof identity.hub_sign);
     randombytes_buf(&identity.hub_box, sizeof identity.hub_box);
+    randombytes_buf(&identity.hub_box_before, sizeof identity.hub_box_before);
     randombytes_buf(&identity.hub_device, sizeof identity.hub_device);
     return identity;
 }

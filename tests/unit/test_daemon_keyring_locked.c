@@ -237,6 +237,25 @@ static void a_record_for_an_older_pair_is_taken_in(void **state)
     given_ring_end(&g);
 }
 
+/* Wrapped before the hub's keys changed, and opened after this laptop has heard of it. */
+static void a_record_of_the_hubs_older_key_is_taken_in(void **state)
+{
+    (void)state;
+    struct given_ring g = given_ring();
+    const struct key_record one = person_key(1), two = person_key(2);
+    open_ring(&g, NULL);
+    assert_int_equal(receive(&g, &one), FELLOE_OK);
+    g.amy.hub_box_before = g.amy.hub_box;
+    crypto_box_keypair(g.hub.box_public.b, g.hub.box_secret.b);
+    g.amy.hub_box = g.hub.box_public;
+    assert_true(box_shared_of(&g.shared, &g.amy.box_public, &g.hub.box_secret));
+    assert_int_equal(receive(&g, &two), FELLOE_OK);
+    open_ring(&g, g.amy.keyring_key);
+    assert_int_equal(take_in(&g), 2);
+    assert_true(has(&g, &one) && has(&g, &two));
+    given_ring_end(&g);
+}
+
 /* ---- out ---- */
 
 static void a_key_made_here_can_be_brought_to_the_hub_when_locked(void **state)
@@ -258,6 +277,59 @@ static void a_key_made_here_can_be_brought_to_the_hub_when_locked(void **state)
     assert_memory_equal(got.key.b, made.key.b, sizeof got.key.b);
     buffer_release(&raw);
     buffer_release(&out);
+    given_ring_end(&g);
+}
+
+static bool opens(const struct given_ring *g, const struct key_record *made)
+{
+    struct buffer out = {0};
+    struct key_record got;
+    struct mp_reader r MP_UNSET;
+    bool there = keyring_get_out(g->ring, &made->id, &out);
+    mp_reader_init(&r, buffer_bytes(&out));
+    bool fine = there && mp_next(&r) && key_record_unwrap(&r, &g->shared, &got) &&
+                memcmp(got.key.b, made->key.b, sizeof got.key.b) == 0;
+    buffer_release(&out);
+    return fine;
+}
+
+/* The hub opens what is for its keys of before, and no older: so that a locked laptop need not bring what nobody can
+ * open, what goes out is wrapped anew when either side's keys have changed. */
+static void what_goes_out_follows_the_keys_of_the_pair(void **state)
+{
+    (void)state;
+    struct given_ring g = given_ring();
+    const struct key_record one = person_key(1), mine = restricted_key(2, 1);
+    const struct key_record both[] = {one, mine};
+    struct buffer raw[] = {wrapped(&g, &one), wrapped(&g, &mine)};
+    const struct bytes records[] = {buffer_bytes(&raw[0]), buffer_bytes(&raw[1])};
+    size_t count;
+    assert_int_equal(keyring_add_made(g.ring, both, records, 2, NULL), FELLOE_OK);
+    assert_int_equal(keyring_wrap_anew(g.ring, &g.amy, &count, NULL), FELLOE_OK);
+    assert_int_equal(keyring_wrap_anew(g.ring, &g.amy, &count, NULL), FELLOE_OK);
+    assert_int_equal(count, 0); /* nothing has changed */
+
+    for (int turn = 0; turn < 2; turn++) { /* the hub's, then the laptop's */
+        struct identity *who = turn == 0 ? &g.hub : &g.amy;
+        crypto_box_keypair(who->box_public.b, who->box_secret.b);
+        g.amy.hub_box = g.hub.box_public;
+        assert_true(box_shared_of(&g.shared, &g.amy.box_public, &g.hub.box_secret));
+        assert_false(opens(&g, &one));
+        g.amy.locked = true; /* not now */
+        assert_int_equal(keyring_wrap_anew(g.ring, &g.amy, &count, NULL), FELLOE_OK);
+        assert_int_equal(count, 0);
+        g.amy.locked = false;
+        open_ring(&g, g.first); /* another worker's session: what it can */
+        assert_int_equal(keyring_wrap_anew(g.ring, &g.amy, &count, NULL), FELLOE_OK);
+        assert_int_equal(count, 1);
+        assert_true(opens(&g, &one) && !opens(&g, &mine));
+        open_ring(&g, g.amy.keyring_key);
+        assert_int_equal(keyring_wrap_anew(g.ring, &g.amy, &count, NULL), FELLOE_OK);
+        assert_int_equal(count, 2);
+        assert_true(opens(&g, &one) && opens(&g, &mine));
+    }
+    buffer_release(&raw[0]);
+    buffer_release(&raw[1]);
     given_ring_end(&g);
 }
 
@@ -383,7 +455,9 @@ int main(void)
         cmocka_unit_test(more_than_a_commit_full_is_taken_in),
         cmocka_unit_test(what_cannot_be_opened_or_is_false_is_left_out),
         cmocka_unit_test(a_record_for_an_older_pair_is_taken_in),
+        cmocka_unit_test(a_record_of_the_hubs_older_key_is_taken_in),
         cmocka_unit_test(a_key_made_here_can_be_brought_to_the_hub_when_locked),
+        cmocka_unit_test(what_goes_out_follows_the_keys_of_the_pair),
         cmocka_unit_test(an_erased_key_is_in_neither_table),
         cmocka_unit_test(a_second_worker_has_no_restricted_key),
         cmocka_unit_test(restricted_keys_of_before_go_under_the_second_half),
