@@ -318,6 +318,15 @@ static enum felloe_code restrict_to(struct preparing *p, struct record_draft *dr
     return code == FELLOE_OK ? write_companion(p, draft, error) : code;
 }
 
+/* Has it readers of its own, or a field that can name an entry which has? */
+static bool may_be_restricted(const struct type_def *type)
+{
+    bool may = type->audience != AUDIENCE_NONE;
+    for (size_t i = 0; i < type->field_count && !may; i++)
+        may = type->fields[i].kind == KIND_EVENT || strcmp(type->fields[i].name, "which") == 0;
+    return may;
+}
+
 enum felloe_code draft_restrict(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
 {
     const struct type_def *type = draft->type;
@@ -326,6 +335,8 @@ enum felloe_code draft_restrict(struct preparing *p, struct record_draft *draft,
     bool overfull = false;
     free(draft->readers);
     draft->readers = NULL;
+    if (!may_be_restricted(type))
+        return FELLOE_OK;
     read_fields(p, draft, &spoken, &given, &overfull);
     if (overfull)
         return too_many(error);

@@ -205,9 +205,16 @@ static enum verdict check_person(struct preparing *p, struct record_draft *draft
     }
     if (bytes_is(text->person, "@same"))
         return same_person(p, draft, error);
+    if (text->person.len > 0 && bytes_equal(text->person, p->last.text)) {
+        draft->person = p->last.person;
+        draft->has_person = true;
+        return CHECK_OK;
+    }
     if (text->person.len > 0) {
         enum felloe_code code = find_person(p, text->person, &draft->person, error);
         draft->has_person = code == FELLOE_OK;
+        p->last.text = draft->has_person ? text->person : (struct bytes){0};
+        p->last.person = draft->person;
         return code == FELLOE_OK ? CHECK_OK : missing(p, code);
     }
     if (text->subject.len > 0)
@@ -244,10 +251,20 @@ static const char *default_site(const struct scope *scope)
 /* The site of a person who was new a moment ago: of the draft that makes them. */
 static const char *site_before(const struct preparing *p, const struct person_id *person)
 {
-    for (size_t i = p->at; i-- > 0;)
-        if (p->drafts->items[i].has_person && person_id_equal(&p->drafts->items[i].person, person))
-            return p->drafts->items[i].site;
-    return "";
+    const struct record_draft *before = drafts_of_person(p->drafts, person);
+    return before != NULL ? before->site : "";
+}
+
+/* Where the draft before it about this person is, too. */
+static bool same_site(const struct preparing *p, struct record_draft *draft)
+{
+    const struct bytes asked = draft->text.site;
+    if (!p->last.has_site || !draft->has_person || draft->new_key != NULL ||
+        !person_id_equal(&p->last.sited, &draft->person) ||
+        (asked.len > 0 ? !bytes_is(asked, p->last.site) : !p->last.unasked))
+        return false;
+    memcpy(draft->site, p->last.site, sizeof draft->site);
+    return true;
 }
 
 static void find_site(struct preparing *p, struct record_draft *draft)
@@ -262,10 +279,11 @@ static void find_site(struct preparing *p, struct record_draft *draft)
             site = site_before(p, &draft->person);
         struct key_record record;
         struct key_id key = key_id_of_person(draft->person);
-        if (!*site && keyring_get(p->daemon->keyring, &key, &record) == FELLOE_OK &&
-            in_scope(scope, bytes_str(record.site)))
-            memcpy(draft->site, record.site, sizeof draft->site);
-        explicit_bzero(&record, sizeof record);
+        if (!*site && keyring_get(p->daemon->keyring, &key, &record) == FELLOE_OK) {
+            if (in_scope(scope, bytes_str(record.site)))
+                memcpy(draft->site, record.site, sizeof draft->site);
+            explicit_bzero(&record, sizeof record);
+        }
     }
     if (!*site && !draft->site[0])
         site = default_site(scope);
@@ -278,6 +296,8 @@ static enum verdict check_site(struct preparing *p, struct record_draft *draft, 
     const struct scope *scope = &p->reading->scope;
     struct bytes asked = draft->text.site;
     struct scope one;
+    if (same_site(p, draft))
+        return CHECK_OK;
     if (asked.len == 0) {
         find_site(p, draft);
     } else {
@@ -317,19 +337,33 @@ static enum verdict check_key(struct preparing *p, struct record_draft *draft, s
         return CHECK_OK;
     }
     if (draft->has_person) {
+        const bool same = p->last.has_site && person_id_equal(&p->last.sited, &draft->person) &&
+                          strcmp(p->last.site, draft->site) == 0;
         draft->key = key_id_of_person(draft->person);
-        if (views_is_waiting(&p->reading->views, bytes_str(draft->site), &draft->key)) {
+        if (!same && views_is_waiting(&p->reading->views, bytes_str(draft->site), &draft->key)) {
             felloe_fail(error, FELLOE_NOT_FOUND,
                         "This person's record has come, but not its key yet; try again in a while.");
             return missing(p, FELLOE_NOT_FOUND);
         }
+        p->last.sited = draft->person;
+        p->last.has_site = true;
+        p->last.unasked = draft->text.site.len == 0;
+        memcpy(p->last.site, draft->site, sizeof p->last.site);
         return CHECK_OK; /* the writer refuses what it has no key for */
+    }
+    if (p->last.has_key && strcmp(p->last.key_site, draft->site) == 0) {
+        draft->key = p->last.key;
+        return CHECK_OK;
     }
     code = keyring_site_key(p->daemon->keyring, bytes_str(draft->site), &record);
     draft->key = record.id;
     explicit_bzero(&record, sizeof record);
-    if (code == FELLOE_OK)
+    if (code == FELLOE_OK) {
+        p->last.key = draft->key;
+        p->last.has_key = true;
+        memcpy(p->last.key_site, draft->site, sizeof p->last.key_site);
         return CHECK_OK;
+    }
     felloe_fail(error, FELLOE_DENIED, "The key of the site %s is not on this device.", draft->site);
     return CHECK_WRONG;
 }
@@ -480,11 +514,18 @@ size_t drafts_prepare(struct preparing *p, size_t from)
 {
     finder_init(&p->finder, p->daemon, &p->reading->views, p->reading->log, &p->reading->scope);
     p->must_wait = false;
-    for (p->at = from; p->at < p->drafts->count; p->at++)
-        if (prepare_one(p, &p->drafts->items[p->at])) {
+    memset(&p->last, 0, sizeof p->last);
+    const bool indexed = drafts_index(p->drafts);
+    for (p->at = from; p->at < p->drafts->count; p->at++) {
+        struct record_draft *draft = &p->drafts->items[p->at];
+        if (!indexed)
+            refuse(draft, &(struct felloe_error){FELLOE_FAILED, "Memory ran out."});
+        else if (prepare_one(p, draft)) {
             p->must_wait = true;
             break;
-        }
+        } else
+            drafts_note(p->drafts, p->at);
+    }
     finder_release(&p->finder);
     buffer_release(&p->checked);
     return p->at;

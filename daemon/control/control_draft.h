@@ -56,6 +56,7 @@ struct record_draft {
         size_t at, of;              /* where in the fields the id goes, of which draft of this request */
     } links[LINKS_MAX];
     size_t link_count;
+    uint32_t same_person, maker;    /* numbers from 1 of drafts before it; see control_draft_index.c */
     size_t in_job;                  /* DRAFT_GIVEN: as which of its job */
     struct felloe_error *error;     /* DRAFT_WRONG; malloc'd */
     char *warning;                  /* worth a second look; malloc'd, NULL: nothing */
@@ -65,7 +66,19 @@ struct record_drafts {
     struct record_draft *items;
     size_t count;
     struct arena arena;
+    uint32_t *by_person, *by_origin; /* control_draft_index.c */
+    size_t slots;
 };
+/* Once all are read; false: memory ran out. Then each is noted when it has been looked at, with its person and origin;
+ * one that is about no person stands with PERSON_ID_NONE. */
+bool drafts_index(struct record_drafts *drafts);
+void drafts_note(struct record_drafts *drafts, size_t index);
+/* The latest that was noted about this person, and the one before that; the one that makes the person; the latest of
+ * this origin. NULL: none. */
+struct record_draft *drafts_of_person(const struct record_drafts *drafts, const struct person_id *person);
+struct record_draft *drafts_before(const struct record_drafts *drafts, const struct record_draft *draft);
+struct record_draft *drafts_maker(const struct record_drafts *drafts, const struct person_id *person);
+struct record_draft *drafts_of_origin(const struct record_drafts *drafts, const struct origin_id *origin);
 
 /* One pass over drafts that are still open. */
 struct preparing {
@@ -81,6 +94,16 @@ struct preparing {
     bool hides;                     /* in: nothing of the record may be told: the lease has passed */
     bool behind;                    /* in: the views have not folded all yet */
     size_t final;                   /* in: drafts before this one are not put off a second time */
+    struct {
+        struct bytes text;          /* whom it named */
+        struct person_id person;
+        bool has_site, unasked;     /* in which site somebody is, and no event there waits for their key */
+        struct person_id sited;
+        char site[SLUG_MAX + 1];
+        bool has_key;               /* a site's own key */
+        char key_site[SLUG_MAX + 1];
+        struct key_id key;
+    } last;                         /* what was looked up last: a batch is often about one person */
     bool must_wait;                 /* out: it stopped at a draft that names what may be found later */
     size_t at;                      /* the draft being looked at */
 };

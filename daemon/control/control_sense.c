@@ -65,13 +65,11 @@ static bool find_site(void *context, struct bytes site)
 /* Something of this very request is about the same: the views do not know of it yet. */
 static bool follows_on(const struct preparing *p, const struct record_draft *draft)
 {
-    for (size_t i = 0; i < p->at; i++) {
-        const struct record_draft *before = &p->drafts->items[i];
-        if ((before->state == DRAFT_READY || before->state == DRAFT_GIVEN) && before->has_person == draft->has_person &&
-            (!draft->has_person || person_id_equal(&before->person, &draft->person)) &&
-            strcmp(before->site, draft->site) == 0)
+    const struct person_id person = draft->has_person ? draft->person : PERSON_ID_NONE;
+    const struct record_draft *before = drafts_of_person(p->drafts, &person);
+    for (; before != NULL; before = drafts_before(p->drafts, before))
+        if ((before->state == DRAFT_READY || before->state == DRAFT_GIVEN) && strcmp(before->site, draft->site) == 0)
             return true;
-    }
     return false;
 }
 

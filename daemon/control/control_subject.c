@@ -51,12 +51,8 @@ static bool has_key(struct daemon *daemon, const struct person_id *person)
 /* A draft before this one makes the same person: its key is theirs. */
 static bool made_before(const struct preparing *p, const struct person_id *person)
 {
-    for (size_t i = p->at; i-- > 0;) {
-        const struct record_draft *before = &p->drafts->items[i];
-        if (before->new_key != NULL && before->state != DRAFT_WRONG && person_id_equal(&before->person, person))
-            return true;
-    }
-    return false;
+    const struct record_draft *maker = drafts_maker(p->drafts, person);
+    return maker != NULL && maker->state != DRAFT_WRONG;
 }
 
 struct trying {

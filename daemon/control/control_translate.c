@@ -39,17 +39,6 @@ bool draft_place_links(struct preparing *p, struct record_draft *draft)
 
 /* ---- entries ---- */
 
-/* The draft of this request that this origin is of; the count when there is none before. */
-static size_t find_draft(const struct preparing *p, const struct origin_id *origin)
-{
-    for (size_t i = p->at; i-- > 0;) {
-        const struct record_draft *before = &p->drafts->items[i];
-        if (before->has_origin && memcmp(&before->origin, origin, sizeof *origin) == 0)
-            return i;
-    }
-    return p->drafts->count;
-}
-
 /* An entry that is here, and its name: of one that was written again, what it was before. */
 struct entry_here {
     bool here;
@@ -75,11 +64,11 @@ static struct entry_here find_entry(struct preparing *p, const struct event_id *
 /* Of this request, before this draft: recorded already, or about to be in the same job. False: neither. */
 static bool of_this_request(struct preparing *p, struct record_draft *draft, const struct origin_id *origin)
 {
-    size_t of = find_draft(p, origin);
+    const struct record_draft *before = drafts_of_origin(p->drafts, origin);
     struct event_id id;
-    if (of == p->drafts->count)
+    if (before == NULL)
         return false;
-    const struct record_draft *before = &p->drafts->items[of];
+    const size_t of = (size_t)(before - p->drafts->items);
     if (before->state == DRAFT_SAVED || before->state == DRAFT_KNOWN) {
         mp_put_bin(&p->rewritten, before->id.b, sizeof before->id.b);
         return true;
@@ -111,7 +100,7 @@ static bool translate_event(struct preparing *p, struct record_draft *draft, str
     struct entry_here entry = {0};
     if (is_id)
         entry = find_entry(p, &id);
-    if (!entry.here && p->at >= p->final && (p->behind || find_draft(p, &origin) < p->drafts->count))
+    if (!entry.here && p->at >= p->final && (p->behind || drafts_of_origin(p->drafts, &origin) != NULL))
         return false;
     if (is_id)
         mp_put_bin(&p->rewritten, entry.name.b, sizeof entry.name.b);

@@ -47,7 +47,7 @@ const struct code_list codes_what = {.name = "what", .codes = whats, .count = CO
 #define TYPE(id, name, label, about, writer, audience, help) static const struct field_def fields_##id[] = {
 #define END };
 #define FIELD(name, label, kind, flags, min, max, codes, merge, reg, reg_id) \
-    {name, label, kind, ((flags) & LIST) != 0, ((flags) & REQ) != 0, ((flags) & KEPT) != 0 || (reg_id) != REG_NONE, \
+    {name, label, sizeof(name) - 1, kind, ((flags) & LIST) != 0, ((flags) & REQ) != 0, ((flags) & KEPT) != 0 || (reg_id) != REG_NONE, \
      ((flags) & SELF) != 0, ((flags) & ELEVEN) != 0 ? 11 : 0, min, max, codes, merge, reg, reg_id},
 #define KEEP(name, label, kind, flags, min, max, codes) \
     FIELD(name, label, kind, flags, min, max, codes, MERGE_KEEP, NULL, REG_NONE)
@@ -67,7 +67,7 @@ const struct code_list codes_what = {.name = "what", .codes = whats, .count = CO
 
 static const struct type_def types[] = {
 #define TYPE(id, name, label, about, writer, audience, help) \
-    {TYPE_##id, name, label, help, about, writer, audience, fields_##id, COUNT(fields_##id), effects_##id, \
+    {TYPE_##id, name, label, sizeof(name) - 1, help, about, writer, audience, fields_##id, COUNT(fields_##id), effects_##id, \
      COUNT(effects_##id) - 1},
 #define END
 #include "proto/domain/catalogue.def"
@@ -93,7 +93,7 @@ const struct type_def *catalogue_at(size_t index)
 const struct type_def *catalogue_find(struct bytes name)
 {
     for (size_t i = 0; i < TYPE_COUNT; i++)
-        if (bytes_is(name, types[i].name))
+        if (name.len == types[i].name_len && memcmp(name.data, types[i].name, name.len) == 0)
             return &types[i];
     return NULL;
 }
@@ -101,7 +101,7 @@ const struct type_def *catalogue_find(struct bytes name)
 const struct field_def *catalogue_field(const struct type_def *type, struct bytes name)
 {
     for (size_t i = 0; i < type->field_count; i++)
-        if (bytes_is(name, type->fields[i].name))
+        if (name.len == type->fields[i].name_len && memcmp(name.data, type->fields[i].name, name.len) == 0)
             return &type->fields[i];
     return NULL;
 }

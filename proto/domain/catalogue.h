@@ -70,6 +70,7 @@ struct register_def {
 
 struct field_def {
     const char *name, *label;
+    size_t name_len;
     enum field_kind kind;
     bool list;                /* an array of the kind */
     bool required;
@@ -127,6 +128,7 @@ enum type_id {
 struct type_def {
     enum type_id id;
     const char *name, *label; /* "contact.recorded", "contact" */
+    size_t name_len;
     const char *help;         /* one sentence */
     enum event_about about;
     enum event_writer writer;

@@ -20,7 +20,7 @@
 #define TIME_DIGITS 12
 
 struct pair {
-    struct bytes name;
+    const struct field_def *field;
     uint32_t at; /* where its value stands on the tape */
 };
 
@@ -30,7 +30,7 @@ struct check {
     const struct resolver *resolver;
     struct buffer *out;
     struct felloe_error *error;
-    struct pair pairs[PAIRS_MAX];
+    struct pair *pairs; /* PAIRS_MAX of them */
     uint32_t pair_count;
     const struct register_def *what; /* conflict.settled: the register that "what" named */
     const struct code *corrects;     /* contact.corrected: the field that "field" named */
@@ -383,7 +383,7 @@ static bool want_of(struct check *c, const struct field_def *field, struct want 
 static bool put_items(struct check *c, const struct field_def *field, const struct want *want, uint32_t *count)
 {
     for (uint32_t i = 0; i < c->pair_count; i++) {
-        if (!bytes_is(c->pairs[i].name, field->name) || is_blank(c->r, c->pairs[i].at))
+        if (c->pairs[i].field != field || is_blank(c->r, c->pairs[i].at))
             continue;
         c->r->at = c->pairs[i].at;
         uint32_t items = mp_peek(c->r) == MP_ARRAY ? mp_array(c->r, 0, MP_TAPE_MAX) : 1;
@@ -454,7 +454,7 @@ static bool put_field(struct check *c, const struct field_def *field, uint32_t *
     struct want want;
     bool given = false;
     for (uint32_t i = 0; i < c->pair_count; i++) {
-        if (!bytes_is(c->pairs[i].name, field->name))
+        if (c->pairs[i].field != field)
             continue;
         if (found && !field->list)
             return refuse(c, field->name, "is given twice");
@@ -485,17 +485,20 @@ static bool read_pairs(struct check *c)
     uint32_t count = mp_map(c->r, PAIRS_MAX);
     for (uint32_t i = 0; i < count && !c->r->failed; i++) {
         struct pair *pair = &c->pairs[c->pair_count++];
-        pair->name = mp_str(c->r, 1, EVENT_SIZE_MAX);
+        const struct bytes name = mp_str(c->r, 1, EVENT_SIZE_MAX);
         pair->at = c->r->at;
         mp_skip(c->r);
-        if (c->r->failed || catalogue_field(c->type, pair->name))
+        if (c->r->failed)
+            break;
+        pair->field = catalogue_field(c->type, name);
+        if (pair->field)
             continue;
         char all[300] = "";
         size_t used = 0;
         for (size_t f = 0; f < c->type->field_count && used < sizeof all; f++)
             used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", f ? ", " : "", c->type->fields[f].name);
         felloe_fail(c->error, FELLOE_INVALID, "%s has no field %.*s; it has: %s.", c->type->name,
-                    pair->name.len > 60 ? 60 : (int)pair->name.len, pair->name.data, all);
+                    name.len > 60 ? 60 : (int)name.len, name.data, all);
         return false;
     }
     if (c->r->failed)
@@ -506,26 +509,28 @@ static bool read_pairs(struct check *c)
 enum felloe_code catalogue_check(const struct type_def *type, struct mp_reader *fields, const struct resolver *resolver,
                                  struct buffer *out, struct felloe_error *error)
 {
-    struct check c = {.type = type, .r = fields, .resolver = resolver, .error = error};
-    struct buffer body = {0};
+    struct pair pairs[PAIRS_MAX] MP_UNSET;
+    struct check c = {.type = type, .r = fields, .resolver = resolver, .error = error, .out = out, .pairs = pairs};
+    const size_t begin = out->len;
     uint32_t count = 0;
-    c.out = &body;
+    assert(type->field_count < 16); /* then the map's header is the one byte that is left for it */
+    buffer_append_byte(out, 0);
     bool fine = read_pairs(&c);
     uint32_t end = fields->at;
     for (size_t i = 0; fine && i < type->field_count; i++)
         fine = put_field(&c, &type->fields[i], &count);
     enum felloe_code code = FELLOE_OK;
-    if (body.failed) {
-        out->failed = true; /* what was found wrong may be wrong for that reason alone */
-    } else if (!fine) {
+    if (out->failed) /* what was found wrong may be wrong for that reason alone */
+        code = felloe_fail(error, FELLOE_FAILED, "Memory ran out.");
+    else if (!fine)
         code = error && error->code ? error->code : FELLOE_INVALID;
-    } else if (count == 0 && type->effect_count == 0) {
+    else if (count == 0 && type->effect_count == 0)
         code = felloe_fail(error, FELLOE_INVALID, "%s says nothing: give at least one of its fields.", type->name);
-    } else {
-        mp_put_map(out, count);
-        buffer_append(out, body.data, body.len);
-        fields->at = end;
+    if (code != FELLOE_OK) {
+        out->len = begin;
+        return code;
     }
-    buffer_release(&body);
-    return out->failed ? felloe_fail(error, FELLOE_FAILED, "Memory ran out.") : code;
+    out->data[begin] = (uint8_t)(0x80 | count);
+    fields->at = end;
+    return FELLOE_OK;
 }
