@@ -31,6 +31,7 @@ struct control_arg {
 };
 
 struct control_client;
+struct checking;
 
 struct control_request {
     struct daemon *daemon;
@@ -40,9 +41,7 @@ struct control_request {
     bool listed;                     /* in [users] of felloe.conf, and what stood there when it asked */
     struct config_user user;
     struct buffer frame;             /* the request's payload; arguments point into it */
-    struct control_arg args[CONTROL_ARGS_MAX];
     uint32_t arg_count;
-    struct bytes texts[CONTROL_TEXTS_MAX];
     struct bytes items;              /* what follows the first object */
     struct buffer out;               /* frames to be sent */
     void *state;                     /* the verb's own; release frees it at the end */
@@ -59,12 +58,17 @@ struct control_request {
     void (*unseen)(struct control_request *request, const struct felloe_error *error); /* control_audit_or */
     const struct felloe_error *wrong;                                                  /* control_audit_fail */
     void (*work)(struct control_request *request);
+    void (*check)(struct control_request *request, struct checking *checking); /* control_group_add */
+    void (*ungathered)(struct control_request *request);
     uint64_t wait_commits;
-    struct control_request *next, *next_waiting, *next_importing;
+    struct control_request *next, *next_waiting, *next_importing, *next_gathered;
     struct loop_timer *timer;
     /* a progress bar: the worker moves the numbers, the loop tells them */
     atomic_uint_fast64_t done, total;
     const char *progress_of;         /* NULL: none */
+    /* not cleared beforehand */
+    struct control_arg args[CONTROL_ARGS_MAX];
+    struct bytes texts[CONTROL_TEXTS_MAX];
 };
 
 typedef void (*control_step)(struct control_request *request);

@@ -25,5 +25,7 @@ bool control_put_off(struct control_request *request);
 bool control_paused(const struct control_server *server);
 /* The list of those that wait for the projector. */
 struct control_request **control_waiting(struct control_server *server);
+/* Those that are checked together at the end of this turn of the loop. */
+struct control_group *control_group_of(struct control_server *server);
 
 #endif

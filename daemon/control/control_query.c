@@ -6,6 +6,18 @@
 #include "daemon/views/view_linked.h"
 #include "proto/event/hlc.h"
 
+/* The views first. */
+static enum felloe_code begin_rest(struct reading *reading, struct daemon *daemon, struct bytes site,
+                                   struct felloe_error *error)
+{
+    reading->log = log_reader_begin(daemon->log, error);
+    enum felloe_code code =
+        reading->log ? scope_of(daemon, reading->log, site, false, &reading->scope, error) : FELLOE_FAILED;
+    if (code != FELLOE_OK)
+        reading_end(reading);
+    return code;
+}
+
 enum felloe_code reading_begin(struct reading *reading, struct daemon *daemon, struct bytes site,
                                struct felloe_error *error)
 {
@@ -13,13 +25,15 @@ enum felloe_code reading_begin(struct reading *reading, struct daemon *daemon, s
     if (daemon->projector == NULL)
         return felloe_fail(error, FELLOE_LOCKED, "This laptop is locked. felloe unlock opens it.");
     enum felloe_code code = views_read(projector_views(daemon->projector), &reading->views, error);
-    if (code != FELLOE_OK)
-        return code;
-    reading->log = log_reader_begin(daemon->log, error);
-    code = reading->log ? scope_of(daemon, reading->log, site, false, &reading->scope, error) : error->code;
-    if (code != FELLOE_OK)
-        reading_end(reading);
-    return code;
+    return code == FELLOE_OK ? begin_rest(reading, daemon, site, error) : code;
+}
+
+enum felloe_code reading_try(struct reading *reading, struct daemon *daemon)
+{
+    *reading = (struct reading){0};
+    if (daemon->projector == NULL || !views_read_now(projector_views(daemon->projector), &reading->views))
+        return FELLOE_FAILED;
+    return begin_rest(reading, daemon, (struct bytes){0}, NULL);
 }
 
 enum felloe_code reading_begin_log(struct reading *reading, struct daemon *daemon, struct felloe_error *error)

@@ -17,6 +17,8 @@ struct reading {
  * there are no views then, and reading_begin_log reads what the log says alone. */
 enum felloe_code reading_begin(struct reading *reading, struct daemon *daemon, struct bytes site,
                                struct felloe_error *error);
+/* The same for all sites, on the loop: fails, in no words, where it would have to wait. */
+enum felloe_code reading_try(struct reading *reading, struct daemon *daemon);
 enum felloe_code reading_begin_log(struct reading *reading, struct daemon *daemon, struct felloe_error *error);
 void reading_end(struct reading *reading);
 

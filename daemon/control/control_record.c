@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* record: drafts in, ids out, once they survive power loss.
  *
- *   wait for the views when somebody is named by name -> prepare (pool) -> one job of the log a site -> answer
+ *   wait for the views when somebody is named by name -> prepare (pool; what is light, the loop: control_group.h) ->
+ *   one job of the log a site -> answer
  *
  * A draft that names what is not there yet (an entry of this very request, or of the last moment) is put off once: what
  * comes before it is recorded and folded first. */
 #include <stdlib.h>
 
 #include "daemon/control/control_draft.h"
+#include "daemon/control/control_group.h"
 #include "daemon/control/control_inside.h"
 
 #define DRAFTS_MAX 4096u
+/* So much at most is checked by the loop itself, if it is also light. */
+#define LIGHT_DRAFTS 4u
+#define LIGHT_BYTES  8192u
 /* How long an import waits for the views to have folded what came from elsewhere, so that it is recognised. */
 #define IMPORT_WAIT_MS 60000u
 /* More than this the loop does not read itself; for less a thread is not worth waking. */
@@ -21,15 +26,10 @@ struct recording {
     bool partly, has_imports, by_name;
     bool hides;                 /* the lease had passed when the pass began */
     struct control_shown shown; /* whose record the answer tells something of */
-    bool behind;                /* the views were, when the pass began */
+    const struct checking *in;  /* while a pass is made */
     size_t next, final;         /* where to go on; drafts before `final` are not put off again */
     bool must_wait;
     struct felloe_error error;  /* of the request as a whole */
-    struct site_seen {
-        char site[SLUG_MAX + 1];
-        struct seen seen;
-    } seen[SITES_MAX];          /* what the views had folded when the pass began to look at them */
-    size_t seen_count;
     drafts_make make;           /* instead of drafts that were given; NULL: they were */
     struct made made;
     struct record_job *ready;   /* made by the pass, a job a site */
@@ -277,10 +277,7 @@ static struct record_job *job_for(struct recording *r, const char *site)
 /* All ready drafts of one site, in their order. NULL when memory ran out. */
 static struct record_job *make_job(struct recording *r, const char *site)
 {
-    struct seen seen = {0};
-    for (size_t i = 0; i < r->seen_count; i++)
-        if (strcmp(r->seen[i].site, site) == 0)
-            seen = r->seen[i].seen;
+    const struct seen *seen = checking_seen(r->in, site);
     struct record_job *job = job_for(r, site);
     for (size_t i = 0; job && i < r->drafts.count; i++) {
         struct record_draft *draft = &r->drafts.items[i];
@@ -288,7 +285,7 @@ static struct record_job *make_job(struct recording *r, const char *site)
             continue;
         draft->state = DRAFT_GIVEN;
         draft->in_job = job->log.draft_count;
-        fill_draft(&job->log.drafts[job->log.draft_count], draft, &seen);
+        fill_draft(&job->log.drafts[job->log.draft_count], draft, seen);
         fill_links(&job->log.drafts[job->log.draft_count], draft, &r->drafts);
         job->index[job->log.draft_count++] = i;
         if (draft->new_key != NULL)
@@ -297,7 +294,7 @@ static struct record_job *make_job(struct recording *r, const char *site)
             job->log.new_keys[job->log.new_key_count++] = *draft->audience_key;
         if (draft->companion.len == 0)
             continue;
-        fill_companion(&job->log.drafts[job->log.draft_count], draft, &seen);
+        fill_companion(&job->log.drafts[job->log.draft_count], draft, seen);
         job->index[job->log.draft_count++] = COMPANION;
     }
     return job;
@@ -334,21 +331,6 @@ static bool submit_ready(struct recording *r)
 }
 
 /* ---- passes ---- */
-
-/* Before the views are looked at: an event never claims to have seen more than what it was checked against. */
-static void note_seen(struct control_request *request)
-{
-    struct recording *r = request->state;
-    struct felloe_error error;
-    struct log_reader *reader = log_reader_begin(request->daemon->log, &error);
-    r->seen_count = 0;
-    while (reader && r->seen_count < SITES_MAX && log_site_at(reader, r->seen_count, r->seen[r->seen_count].site)) {
-        struct site_seen *entry = &r->seen[r->seen_count++];
-        projector_seen(request->daemon->projector, bytes_str(entry->site), &entry->seen);
-    }
-    if (reader)
-        log_reader_end(reader);
-}
 
 /* ---- drafts ---- */
 
@@ -397,12 +379,11 @@ static void make_drafts(struct recording *r, struct reading *reading)
         felloe_fail(&r->error, FELLOE_FAILED, "Memory ran out.");
 }
 
-static void prepare(struct control_request *request)
+static void prepare_in(struct control_request *request, struct checking *in)
 {
     struct recording *r = request->state;
-    struct reading reading;
     struct preparing p = {.daemon = request->daemon, .request = request, .drafts = &r->drafts,
-                          .reading = &reading, .behind = r->behind, .shown = &r->shown, .hides = r->hides,
+                          .reading = &in->reading, .behind = in->behind, .shown = &r->shown, .hides = r->hides,
                           .final = r->final, .r = malloc(sizeof *p.r)};
     if (!p.r) {
         felloe_fail(&r->error, FELLOE_FAILED, "Memory ran out.");
@@ -410,30 +391,53 @@ static void prepare(struct control_request *request)
     }
     if (!r->make || r->drafts.count == 0) /* what was made has seen what it was made of, and no more */
         random_nonce(p.mark, sizeof p.mark);
-    note_seen(request);
-    if (reading_begin(&reading, request->daemon, (struct bytes){0}, &r->error) == FELLOE_OK) {
-        if (r->make && r->drafts.count == 0)
-            make_drafts(r, &reading);
-        if (r->error.code == FELLOE_OK)
-            r->next = drafts_prepare(&p, r->next);
-        r->must_wait = p.must_wait;
-        reading_end(&reading);
-    }
+    if (r->make && r->drafts.count == 0)
+        make_drafts(r, &in->reading);
+    if (r->error.code == FELLOE_OK)
+        r->next = drafts_prepare(&p, r->next);
+    r->must_wait = p.must_wait;
+    r->in = in;
     if (r->error.code == FELLOE_OK && (r->partly || (!r->must_wait && !any_wrong(r))))
         make_jobs(r);
+    r->in = NULL;
     buffer_release(&p.rewritten);
     free(p.r);
 }
 
+static void prepare(struct control_request *request)
+{
+    struct recording *r = request->state;
+    struct checking checking;
+    if (checking_begin(&checking, request->daemon, true, &r->error) != FELLOE_OK)
+        return;
+    prepare_in(request, &checking);
+    checking_end(&checking);
+}
+
 static void prepared(struct control_request *request);
+
+static void prepare_on_pool(struct control_request *request)
+{
+    control_work(request, prepare, prepared, NULL);
+}
+
+static bool is_light(const struct control_request *request)
+{
+    const struct recording *r = request->state;
+    bool light = !r->make && r->drafts.count <= LIGHT_DRAFTS && request->frame.len <= LIGHT_BYTES;
+    for (size_t i = 0; i < r->drafts.count && light; i++)
+        light = draft_is_light(&r->drafts.items[i].text);
+    return light;
+}
 
 static void begin_pass(struct control_request *request)
 {
     struct recording *r = request->state;
-    struct daemon *daemon = request->daemon;
-    r->behind = !projector_has(daemon->projector, event_log_commits(daemon->log));
-    r->hides = lease_passed(daemon);
-    control_work(request, prepare, prepared, NULL);
+    r->hides = lease_passed(request->daemon);
+    if (is_light(request))
+        control_group_add(request, prepare_in, prepared, prepare_on_pool);
+    else
+        prepare_on_pool(request);
 }
 
 /* After a pass, and after the jobs that it gave are done. */

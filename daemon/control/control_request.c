@@ -25,7 +25,7 @@ static bool read_texts(struct control_request *request, struct mp_reader *r, str
 
 static bool read_arg(struct control_request *request, struct mp_reader *r, struct control_arg *arg, uint32_t *used)
 {
-    arg->name = mp_str(r, 1, SLUG_MAX);
+    *arg = (struct control_arg){.name = mp_str(r, 1, SLUG_MAX)};
     arg->type = mp_peek(r);
     switch (arg->type) {
     case MP_STR: arg->text = mp_str(r, 0, CONTROL_FRAME_MAX); break;
@@ -91,9 +91,10 @@ static const verb_function verb_functions[CONTROL_VERB_COUNT] = {
 
 struct control_request *control_request_new(struct daemon *daemon, struct control_client *client, struct bytes payload)
 {
-    struct control_request *request = calloc(1, sizeof *request);
+    struct control_request *request = malloc(sizeof *request);
     if (!request)
         return NULL;
+    memset(request, 0, offsetof(struct control_request, args));
     request->daemon = daemon;
     request->client = client;
     request->uid = control_uid(request);

@@ -16,6 +16,7 @@
 #include "daemon/control/control.h"
 #include "daemon/control/control_audit.h"
 #include "daemon/control/control_gate.h"
+#include "daemon/control/control_group.h"
 #include "daemon/control/control_inside.h"
 #include "daemon/control/control_socket.h"
 #include "daemon/loop.h"
@@ -53,6 +54,7 @@ struct control_server {
     uv_pipe_t listener;
     struct control_client *clients;
     struct loop_timer *sweep, *patience;
+    struct control_group *group;
     struct report_often turned_away;
     unsigned client_count, handles;
     bool paused;
@@ -529,10 +531,16 @@ struct control_request **control_waiting(struct control_server *server)
     return &server->waiting;
 }
 
+struct control_group *control_group_of(struct control_server *server)
+{
+    return server->group;
+}
+
 static void free_server(struct control_server *server)
 {
     loop_timer_free(server->sweep);
     loop_timer_free(server->patience);
+    control_group_free(server->group);
     free(server);
 }
 
@@ -544,7 +552,8 @@ enum felloe_code control_server_open(struct control_server **out, struct daemon 
     server->daemon = daemon;
     server->sweep = loop_timer_new(daemon->loop, sweep, server);
     server->patience = loop_timer_new(daemon->loop, cut_short, server);
-    if (!server->sweep || !server->patience) {
+    server->group = control_group_new(daemon);
+    if (!server->sweep || !server->patience || !server->group) {
         free_server(server);
         return felloe_fail(error, FELLOE_FAILED, "Memory ran out while opening the local socket.");
     }

@@ -180,6 +180,7 @@ bool log_reader_failed(const struct log_reader *reader, struct felloe_error *err
 /* Sites this daemon has, in the order they were added; index from 0. False past the last. The site `audit`, which every
  * daemon has (proto/event/look.h), is not among them: it is no part of the record. */
 bool log_site_at(struct log_reader *reader, size_t index, char site[SLUG_MAX + 1]);
+bool event_log_site_at(struct event_log *log, size_t index, char site[SLUG_MAX + 1]); /* the same, from any thread */
 /* Own stream of this incarnation: head, how far it is shared (receipt; at the hub all of it), when the oldest waiting
  * was written. False: no such site. */
 bool log_own(struct log_reader *reader, struct bytes site, struct stream_head *head, uint64_t *shared_seq,

@@ -38,12 +38,17 @@ bool log_reader_failed(const struct log_reader *reader, struct felloe_error *err
     return store_failed(reader->txn, error) != STORE_DONE;
 }
 
+bool event_log_site_at(struct event_log *log, size_t index, char site[SLUG_MAX + 1])
+{
+    if (index >= atomic_load_explicit(&log->site_count, memory_order_acquire))
+        return false;
+    memcpy(site, log->sites[index], SLUG_MAX + 1);
+    return true;
+}
+
 bool log_site_at(struct log_reader *reader, size_t index, char site[SLUG_MAX + 1])
 {
-    if (index >= atomic_load_explicit(&reader->log->site_count, memory_order_acquire))
-        return false;
-    memcpy(site, reader->log->sites[index], SLUG_MAX + 1);
-    return true;
+    return event_log_site_at(reader->log, index, site);
 }
 
 /* ---- heads ---- */

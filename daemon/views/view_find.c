@@ -316,13 +316,13 @@ enum felloe_code finder_person(struct finder *finder, struct bytes text, struct 
 {
     struct candidates c = {0};
     uint8_t prefix[16];
-    if (read_prefix(text, sizeof prefix, prefix, &c.prefix_len, &c.nibble))
-        for (size_t i = 0; i < finder->scope->count; i++) {
-            c.at_site = i;
-            views_subjects(finder->txn, bytes_str(finder->scope->sites[i]), bytes_of(prefix, c.prefix_len),
-                           add_prefixed, &c);
-        }
-    if (text.len < 2 * sizeof prefix || c.count == 0)
+    const bool is_hex = read_prefix(text, sizeof prefix, prefix, &c.prefix_len, &c.nibble);
+    for (size_t i = 0; is_hex && i < finder->scope->count; i++) {
+        c.at_site = i;
+        views_subjects(finder->txn, bytes_str(finder->scope->sites[i]), bytes_of(prefix, c.prefix_len), add_prefixed,
+                       &c);
+    }
+    if (!is_hex || c.prefix_len < sizeof prefix) /* nobody is called as a whole id, and all names would be read */
         add_named(finder, text, &c);
     return decide_person(finder, text, &c, out, site, error);
 }

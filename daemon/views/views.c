@@ -255,10 +255,10 @@ void views_close(struct views *views)
 
 /* ---- transactions ---- */
 
+/* With the lock held. */
 static enum felloe_code begin(struct views *views, struct views_txn *txn, bool writing, struct felloe_error *error)
 {
     *txn = (struct views_txn){.views = views, .writing = writing};
-    pthread_rwlock_rdlock(&views->lock);
     enum felloe_code code;
     if (!views->store)
         code = felloe_fail(error, FELLOE_STORAGE,
@@ -274,11 +274,18 @@ static enum felloe_code begin(struct views *views, struct views_txn *txn, bool w
 
 enum felloe_code views_read(struct views *views, struct views_txn *txn, struct felloe_error *error)
 {
+    pthread_rwlock_rdlock(&views->lock);
     return begin(views, txn, false, error);
+}
+
+bool views_read_now(struct views *views, struct views_txn *txn)
+{
+    return pthread_rwlock_tryrdlock(&views->lock) == 0 && begin(views, txn, false, NULL) == FELLOE_OK;
 }
 
 enum felloe_code views_write(struct views *views, struct views_txn *txn, struct felloe_error *error)
 {
+    pthread_rwlock_rdlock(&views->lock);
     enum felloe_code code = begin(views, txn, true, error);
     if (code == FELLOE_OK && !store_get(txn->store, VIEWS_META, bytes_str("schema"), NULL)) {
         struct buffer owner = {0};

@@ -88,6 +88,7 @@ struct views_txn {
 };
 
 enum felloe_code views_read(struct views *views, struct views_txn *txn, struct felloe_error *error);
+bool views_read_now(struct views *views, struct views_txn *txn); /* false also where it would have to wait */
 enum felloe_code views_write(struct views *views, struct views_txn *txn, struct felloe_error *error);
 enum store_outcome views_commit(struct views_txn *txn, struct felloe_error *error);
 void views_end(struct views_txn *txn); /* ends a reader, or gives up what was written */
