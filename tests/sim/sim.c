@@ -36,7 +36,8 @@ const char *breakage_name(enum breakage breakage)
                                                    "a lowered receipt forgotten",
                                                    "requests numbered anew on the same connection",
                                                    "what a revoked laptop hands over is dropped",
-                                                   "terms of before played again"};
+                                                   "terms of before played again",
+                                                   "looks that are not carried over"};
     return names[breakage];
 }
 
@@ -77,6 +78,8 @@ static void make_node(struct sim *sim, uint32_t at, bool really)
         disk_add_site(&n->disk, sim_site(1 + at % (sim->plan.sites - 1)));
     for (uint32_t s = 0; s < n->disk.site_count; s++) /* JOINED brings the sites' keys */
         n->keys[sim_site_number(bytes_str(n->disk.sites[s].name))] = true;
+    if (sim->plan.audit)
+        disk_add_site(&n->disk, sim_site(SIM_AUDIT));
     n->life = ++sim->last_life;
 }
 
@@ -99,6 +102,8 @@ static void make_hub(struct sim *sim, bool really)
         fill(sim, sim->key_bytes[s].b, sizeof sim->key_bytes[s].b);
     }
     sim->key_count = sim->plan.sites;
+    if (sim->plan.audit)
+        disk_add_site(&hub->disk, sim_site(SIM_AUDIT));
 }
 
 static void make_world(struct sim *sim)

@@ -33,6 +33,7 @@ enum breakage {
     BREAK_NUMBERS_ANEW,      /* a machine that is made anew counts its requests from 1 on the same connection */
     BREAK_ASIDE_DROPPED,     /* of what a revoked laptop hands over one event is left out */
     BREAK_TERMS_REPLAYED,    /* a machine that is made anew gets the secret of before: old terms answer its HELLOs */
+    BREAK_LOOKS_FORGOTTEN,   /* a laptop that goes on does not carry over looks without a receipt */
     BREAK_COUNT
 };
 const char *breakage_name(enum breakage breakage);

@@ -165,7 +165,7 @@ static uint32_t gather(const struct sim *sim, uint32_t node, uint32_t key, struc
     uint32_t count = 0;
     for (uint32_t i = 0; i < sim->pool.count; i++) {
         const struct sim_event *e = &sim->events[i];
-        if (e->key != key)
+        if (e->key != key || e->site != sim->key_site[key])
             continue;
         bool mine =
             e->sealed->seq <= view->own && e->sealed->seq <= own->count && own->events[e->sealed->seq - 1] == e->sealed;
@@ -274,7 +274,8 @@ static bool site_settled(struct sim *sim, const struct sim_node *n, const struct
     uint32_t stream = stream_number(sim, n->device, n->disk.incarnation);
     return own->shared_seq == own->count && n->told_shared[number] == own->count &&
            sim->streams[stream].held[number] == own->count &&
-           same_log(sim, site, disk_site(&sim->hub.disk, bytes_str(site->name)));
+           (number == SIM_AUDIT ||
+            same_log(sim, site, disk_site(&sim->hub.disk, bytes_str(site->name))));
 }
 
 /* What is on a revoked laptop that met the hub again is there, in the log or aside; as it is, or as what it was written

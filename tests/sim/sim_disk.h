@@ -8,7 +8,7 @@
 #include "proto/sync/message.h"
 #include "tests/lib/sync_store.h"
 
-#define DISK_SITES 4
+#define DISK_SITES 5
 
 struct disk_entry {
     const struct pool_event *event;

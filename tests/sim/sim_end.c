@@ -117,7 +117,7 @@ static void check_entries(struct sim *sim)
 {
     for (uint32_t i = 0; i < sim->pool.count; i++) {
         const struct sim_event *first = &sim->events[i];
-        bool there = first->entry != i || !first->told || first->lost;
+        bool there = first->entry != i || !first->told || first->lost || first->site == SIM_AUDIT;
         for (uint32_t x = i; x < sim->pool.count && !there; x++)
             there = sim->events[x].entry == i &&
                     disk_has(disk_site(&sim->hub.disk, bytes_str(sim_site(first->site))), sim->pool.items[x]);
@@ -191,6 +191,7 @@ void check_end(struct sim *sim)
             if (disk_site(&sim->nodes[i].disk, bytes_str(sim_site(s))))
                 check_told(sim, i, s);
     check_entries(sim);
+    looks_check(sim);
     check_one_story(sim, SIM_HUB, &sim->hub.disk);
     for (uint32_t i = 0; i < sim->node_count; i++)
         if (is_alive(&sim->nodes[i]))

@@ -15,6 +15,7 @@
  *   sim_views.c    every laptop's views: the fold, fed from its log as the projector does
  *   sim_workers.c  what workers record, sealed as events
  *   sim_faults.c   which faults this seed has, and when
+ *   sim_looks.c    looks: what is told of who looked, and what becomes of it
  *   sim_check.c    the invariants
  *   sim_sign.c     signatures that cost nothing
  *   naive.c        the second implementation, which shares no code */
@@ -29,6 +30,7 @@
 #include "tests/sim/sim_disk.h"
 
 #define SIM_SITES  DISK_SITES
+#define SIM_AUDIT  (SIM_SITES - 1) /* where looks go: every laptop writes to it, none reads it; of some worlds */
 #define SIM_KEYS   40 /* the sites' keys first, then one per person */
 #define SIM_EPOCHS NAIVE_EPOCHS
 #define SIM_CLONES 3u
@@ -172,6 +174,7 @@ struct sim_hub {
 /* Which faults this seed has, and how much of everything; chosen once. */
 struct sim_plan {
     uint32_t spokes, sites, persons, actions, work_pause_ms;
+    bool audit; /* the site is there, beside `sites` others */
     uint64_t chaos_ms;
     uint32_t faults, fault_pause_ms;      /* faults: a bit per enum fault */
     uint32_t commit_lost, commit_unknown; /* in 10,000 */
@@ -210,7 +213,7 @@ struct sim {
     struct sim_node *nodes;
     uint32_t node_count; /* laptops, with the clones, which come last */
     struct sim_hub hub;
-    struct buffer *relayed; /* see sim_relay.c */
+    struct relayed *relayed; /* see sim_relay.c */
     bool replaying;         /* what is being handed to a laptop was replayed */
     uint64_t machines;      /* of laptops, made so far: each has a secret of its own */
     struct message message;
@@ -336,12 +339,18 @@ void check_view(struct sim *sim, uint32_t node, uint32_t key); /* what it shows 
 bool check_settled(struct sim *sim);
 void check_end(struct sim *sim);
 
+/* ---- sim_looks.c ---- */
+bool looks_draft(struct sim *sim, const struct sim_node *n, struct sim_event *event); /* true: a look, by chance */
+void looks_put(const struct sim *sim, const struct sim_event *event, struct buffer *out); /* its fields */
+void looks_carry(struct sim *sim, uint32_t node, const struct disk_stream *old, struct disk_stream *own);
+void looks_check(struct sim *sim); /* at the end */
+
 /* ---- sim_sign.c ---- */
 void sim_sign_really(bool really);
 
 static inline const char *sim_site(uint32_t site)
 {
-    static const char *const names[SIM_SITES] = {"commons", "dale-east", "dale-west", "peak"};
+    static const char *const names[SIM_SITES] = {"commons", "dale-east", "dale-west", "peak", "audit"};
     return names[site];
 }
 static inline bool is_alive(const struct sim_node *n)

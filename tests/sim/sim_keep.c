@@ -117,6 +117,8 @@ static void append_feed(struct sim *sim, uint32_t node, struct disk_site *site, 
     uint32_t number = sim_site_number(bytes_str(site->name));
     uint32_t before = (uint32_t)disk_head(site, batch->epoch).at.n;
     bool torn = sim->breakage == BREAK_CURSOR_ALONE && sim_chance(sim, 500);
+    if (number == SIM_AUDIT)
+        sim_fail(sim, "laptop %u was given looks", node);
     if (batch->first_n != before + 1)
         sim_fail(sim, "laptop %u: a FEED of %s that begins at %llu was taken after %u", node, site->name,
                  (unsigned long long)batch->first_n, before);

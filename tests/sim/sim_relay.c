@@ -20,7 +20,13 @@ static bool is_there(const struct sim *sim)
     return sim->seed % 4 == 3;
 }
 
-static struct buffer *kept_of(struct sim *sim, uint32_t node)
+/* A WELCOME, and the HELLO that it answers. */
+struct relayed {
+    struct buffer header;
+    uint64_t life, request;
+};
+
+static struct relayed *kept_of(struct sim *sim, uint32_t node)
 {
     if (!sim->relayed)
         sim->relayed = calloc((sim->plan.spokes + SIM_CLONES) * KEPT, sizeof *sim->relayed);
@@ -29,38 +35,40 @@ static struct buffer *kept_of(struct sim *sim, uint32_t node)
     return &sim->relayed[node * KEPT];
 }
 
-/* One that answered a HELLO of this number, in an earlier life of the laptop, say; else whichever. */
-static const struct buffer *choose(struct sim *sim, struct buffer *kept, uint64_t request)
+/* One that answered a HELLO of this number, in an earlier life of the laptop, say; else whichever. Not one that answers
+ * the very HELLO of now, which came to the hub twice. */
+static const struct relayed *choose(const struct sim *sim, const struct relayed *kept, const struct relayed *now)
 {
-    const struct buffer *best = &kept[request % KEPT];
-    for (uint32_t i = 0; i < KEPT && best->len == 0; i++)
+    const struct relayed *best = &kept[now->request % KEPT];
+    for (uint32_t i = 0; i < KEPT && best->header.len == 0; i++)
         best = &kept[(chance_below(sim, KEPT) + i) % KEPT];
-    return best->len > 0 && message_decode(buffer_bytes(best), &sim->message) ? best : NULL;
+    return best->header.len > 0 && (best->life != now->life || best->request != now->request) ? best : NULL;
 }
 
 bool relay_replays(struct sim *sim, uint32_t node, struct buffer *header)
 {
     if (!is_there(sim) || sim->healing)
         return false;
-    uint64_t request = sim->message.request;
-    struct buffer *kept = kept_of(sim, node), now = {0};
-    buffer_append(&now, header->data, header->len);
-    bool replays = chance_below(sim, 100) < 15 && choose(sim, kept, request);
+    struct relayed *kept = kept_of(sim, node);
+    struct relayed now = {.life = sim->nodes[node].life, .request = sim->message.request};
+    buffer_append(&now.header, header->data, header->len);
+    const struct relayed *chosen = chance_below(sim, 100) < 15 ? choose(sim, kept, &now) : NULL;
+    bool replays = chosen && message_decode(buffer_bytes(&chosen->header), &sim->message);
     if (replays) {
-        sim->message.request = request;
+        sim->message.request = now.request;
         buffer_clear(header);
         message_encode(&sim->message, header);
         sim->replays++;
         sim_note(sim, node, "a WELCOME of before comes instead", 0, 0, 0);
     }
-    buffer_release(&kept[request % KEPT]);
-    kept[request % KEPT] = now;
+    buffer_release(&kept[now.request % KEPT].header);
+    kept[now.request % KEPT] = now;
     return replays;
 }
 
 void relay_end(struct sim *sim)
 {
     for (uint32_t i = 0; sim->relayed && i < (sim->plan.spokes + SIM_CLONES) * KEPT; i++)
-        buffer_release(&sim->relayed[i]);
+        buffer_release(&sim->relayed[i].header);
     free(sim->relayed);
 }

@@ -155,15 +155,28 @@ static uint64_t wall_ms(const struct sim *sim, const struct sim_node *n)
     return wall > 0 ? (uint64_t)wall : 0;
 }
 
-void work(struct sim *sim, uint32_t node)
+static void write_something(struct sim *sim, const struct sim_node *n, struct sim_event *event)
 {
     static void (*const writes[])(struct sim * sim, struct sim_event * event) = {
         write_details,   write_details, write_support, write_contact,   write_team,
         write_keyworker, write_settled, write_note,    write_introduced};
+    if (event->brings_key)
+        write_introduced(sim, event);
+    else if (sim_chance(sim, 1200))
+        write_struck(sim, event, n);
+    else if (sim_chance(sim, sim->plan.long_notes))
+        write_note(sim, event);
+    else
+        writes[sim_below(sim, sizeof writes / sizeof writes[0])](sim, event);
+}
+
+void work(struct sim *sim, uint32_t node)
+{
     struct sim_node *n = &sim->nodes[node];
     if (!n->machine || sim->now < n->full_until) /* not running; or the disk is full, and the worker is told so */
         return;
-    uint32_t which = sim_below(sim, n->disk.site_count), site = sim_site_number(bytes_str(n->disk.sites[which].name));
+    uint32_t which = sim_below(sim, n->disk.site_count - sim->plan.audit);
+    uint32_t site = sim_site_number(bytes_str(n->disk.sites[which].name));
     struct sim_event draft = {.writer = n->device,
                               .site = site,
                               .entry = NO_EVENT,
@@ -174,16 +187,11 @@ void work(struct sim *sim, uint32_t node)
         disk_seen(&n->disk.sites[which], &event->seen);
     if (!seen_includes(&n->views[site].folded, &event->seen))
         sim_fail(sim, "laptop %u: an event says it has seen what the views have not shown", node);
-    if (!choose_person(sim, n, event))
+    const bool look = looks_draft(sim, n, event);
+    if (!look && !choose_person(sim, n, event))
         return;
-    if (event->brings_key)
-        write_introduced(sim, event);
-    else if (sim_chance(sim, 1200))
-        write_struck(sim, event, n);
-    else if (sim_chance(sim, sim->plan.long_notes))
-        write_note(sim, event);
-    else
-        writes[sim_below(sim, sizeof writes / sizeof writes[0])](sim, event);
+    if (!look)
+        write_something(sim, n, event);
     uint64_t now = wall_ms(sim, n) << 16;
     event->time = now > n->disk.clock || sim_chance(sim, 1000) ? now : n->disk.clock + 1; /* clocks decide nothing */
     struct task *item = sim_later(sim, disk_time(sim, &n->disk_free), ITEM_RECORD, node, n->life);
@@ -198,6 +206,10 @@ void work(struct sim *sim, uint32_t node)
 static void put_fields(const struct sim *sim, const struct sim_event *event, struct buffer *out)
 {
     bool struck = event->strikes != NO_EVENT;
+    if (event->site == SIM_AUDIT) {
+        looks_put(sim, event, out);
+        return;
+    }
     mp_put_map(out, event->field_count + struck);
     if (struck) {
         mp_put_text(out, "of");
@@ -257,7 +269,7 @@ const struct pool_event *work_seal(struct sim *sim, const struct sim_event *even
                               .has_head = copy.has_head,
                               .head = copy.head,
                               .fields = buffer_bytes(&fields)};
-    if (copy.entry != NO_EVENT) {
+    if (copy.entry != NO_EVENT && copy.site != SIM_AUDIT) {
         body.has_was = true;
         body.was = sim->pool.items[copy.entry]->id;
     }
