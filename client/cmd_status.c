@@ -16,7 +16,7 @@
 static bool is_time(const char *key)
 {
     static const char *const times[] = {"oldest_waiting", "last_contact", "shared_through", "received_through",
-                                        "now", "lease_until"};
+                                        "now", "lease_until", "hub_keys_change"};
     for (size_t i = 0; i < sizeof times / sizeof *times; i++)
         if (strcmp(key, times[i]) == 0)
             return true;
@@ -216,6 +216,25 @@ static void print_lease(const struct felloe_value *status, int64_t now)
     }
 }
 
+/* The hub's own change of keys, which people have to see to; a laptop sees to it by itself. */
+static void print_keys_change(const struct felloe_value *status, int64_t now)
+{
+    const int64_t from = number(status, "hub_keys_change");
+    char time[WHEN_MAX];
+    if (from <= 0)
+        return;
+    when_friendly(from, now, time);
+    printf("The hub has other keys from %s on: have each laptop connect before (felloe hub devices)\n", time);
+}
+
+static void print_words(const struct felloe_value *status)
+{
+    const char *words = felloe_value_text(felloe_value_get(status, "words"));
+    if (*words)
+        printf("%sWords of this laptop's keys, to compare with felloe hub devices: %s%s\n", out_style(STYLE_GREY), words,
+               out_style(STYLE_PLAIN));
+}
+
 static enum felloe_code print_sites(struct cli *cli, const struct felloe_value *sites)
 {
     static const char *const keys[] = {"site", "saved", "shared", "waiting", "received", "head", "to_settle"};
@@ -252,6 +271,9 @@ static enum felloe_code print_status(struct cli *cli, const struct felloe_value 
     print_lease(status, now);
     print_looks(status);
     print_quarantine(status);
+    if (is_hub)
+        print_keys_change(status, now);
+    print_words(status);
     if (number(status, "erased") > 0)
         printf("%sPeople who were erased: %" PRId64 "%s\n", out_style(STYLE_GREY), number(status, "erased"),
                out_style(STYLE_PLAIN));

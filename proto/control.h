@@ -62,7 +62,8 @@
                                    END {opened_by: nothing | passphrase | file, key} */ \
     V(REKEY, "rekey")           /* ticket: pins the hub's key instead. END {state (done, asked, pinned), reachable,
                                    words} */ \
-    V(HUB_REKEY, "hub.rekey")   /* seconds (from now), cancel. END {from (ms or nil)} */ \
+    V(HUB_REKEY, "hub.rekey")   /* seconds (from now), or cancel, or tell. END {from (ms or nil), ticket ("" but for
+                                   tell: names the hub's keys, lets nobody in)} */ \
     V(HUB_INVITE, "hub.invite") /* sites* (array), worker*, name, role, agency, seconds. END {ticket, expires} */ \
     V(HUB_DEVICES, "hub.devices") /* DATA maps. END {} */ \
     V(HUB_REVOKE, "hub.revoke") /* device* (id, prefix or label), why (needed where none is known). END {device} */ \

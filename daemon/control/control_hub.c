@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "daemon/control/control_device.h"
+#include "daemon/control/control_hub.h"
 #include "daemon/control/control_query.h"
 #include "proto/event/ticket.h"
 #include "proto/event/words.h"
@@ -86,8 +87,7 @@ static enum felloe_code take_sites(struct control_request *request, struct ticke
     return code;
 }
 
-/* Tickets carry an address that laptops can reach. */
-static enum felloe_code take_address(const struct config *config, struct ticket *ticket, struct felloe_error *error)
+enum felloe_code control_hub_address(const struct config *config, struct ticket *ticket, struct felloe_error *error)
 {
     const char *address = config->advertise[0] ? config->advertise : config->listen;
     const char *host = strstr(address, "://");
@@ -123,7 +123,7 @@ static enum felloe_code make_ticket(struct control_request *request, struct invi
     if (code == FELLOE_OK)
         code = take_text(request, "agency", v->record.agency, error);
     if (code == FELLOE_OK)
-        code = take_address(&daemon->config, &v->ticket, error);
+        code = control_hub_address(&daemon->config, &v->ticket, error);
     if (code != FELLOE_OK)
         return code;
     crypto_box_keypair(v->record.curve, v->ticket.curve_secret);

@@ -3,6 +3,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "daemon/control/control_hub.h"
 #include "daemon/control/control_inside.h"
 #include "daemon/hub_keys.h"
 #include "proto/event/ticket.h"
@@ -106,31 +107,43 @@ void control_verb_REKEY(struct control_request *request)
     rekey_on(request);
 }
 
+/* For a laptop that missed it all: what a ticket says of the hub, with a key that lets nobody in. */
+static enum felloe_code tell_keys(const struct daemon *daemon, char out[TICKET_TEXT_MAX], struct felloe_error *error)
+{
+    struct ticket ticket = {.hub_sign = daemon->identity.sign_public, .expires_ms = clock_wall_ms()};
+    memcpy(ticket.hub_curve, daemon->identity.curve_public, sizeof ticket.hub_curve);
+    random_bytes(ticket.curve_secret, sizeof ticket.curve_secret);
+    enum felloe_code code = control_hub_address(&daemon->config, &ticket, error);
+    if (code == FELLOE_OK && !ticket_format(&ticket, out))
+        code = felloe_fail(error, FELLOE_INVALID, "The hub's address is too long for a ticket.");
+    return code;
+}
+
 void control_verb_HUB_REKEY(struct control_request *request)
 {
     struct daemon *daemon = request->daemon;
     struct felloe_error error;
+    char told[TICKET_TEXT_MAX] = "";
     int64_t seconds = control_arg_integer(request, "seconds", 14 * DAY_S);
-    bool cancel = control_arg_bool(request, "cancel", false);
     enum felloe_code code = FELLOE_OK;
     if (daemon->config.role != ROLE_HUB)
         code = felloe_fail(&error, FELLOE_DENIED, "This is a laptop: felloe rekey changes its keys.");
     else if (seconds < 0 || seconds > DAYS_MOST * DAY_S)
         code = felloe_fail(&error, FELLOE_INVALID, "The hub's keys change within %d days.", DAYS_MOST);
+    else if (control_arg_bool(request, "tell", false))
+        code = tell_keys(daemon, told, &error);
+    else if (control_arg_bool(request, "cancel", false))
+        code = hub_keys_renew_not(daemon, &error);
     else
-        code = cancel ? hub_keys_renew_not(daemon, &error)
-                      : hub_keys_renew(daemon, clock_wall_ms() + seconds * 1000, &error);
+        code = hub_keys_renew(daemon, clock_wall_ms() + seconds * 1000, &error);
     if (code != FELLOE_OK) {
         control_fail(request, &error);
         return;
     }
     size_t begin = control_frame_begin(&request->out);
-    control_put_end(&request->out, 1);
-    mp_put_text(&request->out, "from");
-    if (daemon->terms.renews)
-        mp_put_int(&request->out, daemon->terms.next_from_ms);
-    else
-        mp_put_nil(&request->out);
+    control_put_end(&request->out, 2);
+    mp_put_pair_time(&request->out, "from", daemon->terms.renews ? daemon->terms.next_from_ms : 0);
+    mp_put_pair(&request->out, "ticket", told);
     control_frame_end(&request->out, begin);
     control_finish(request);
 }

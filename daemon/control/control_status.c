@@ -125,7 +125,8 @@ static void put_hub(struct buffer *out, const struct control_request *request, c
     mp_put_pair(out, "notice", link->notice);
 }
 
-/* How long a laptop shows the record without the hub; and the words of its keys, to compare with the hub's. */
+/* How long a laptop shows the record without the hub; the words of its keys, to compare with the hub's; and from when on
+ * the hub has others. */
 static void put_trust(struct buffer *out, const struct daemon *daemon)
 {
     const struct identity *me = &daemon->identity;
@@ -136,6 +137,7 @@ static void put_trust(struct buffer *out, const struct daemon *daemon)
     mp_put_pair_time(out, "lease_until", lease_until_ms(daemon));
     mp_put_text(out, "lease_passed");
     mp_put_bool(out, lease_passed(daemon));
+    mp_put_pair_time(out, "hub_keys_change", daemon->terms.renews ? daemon->terms.next_from_ms : 0);
 }
 
 /* What revoked laptops handed over, and nobody has looked at to its end. */
@@ -157,7 +159,7 @@ static void answer(struct control_request *request)
     const struct identity *identity = &request->daemon->identity;
     struct buffer *out = &request->out;
     size_t begin = control_frame_begin(out);
-    control_put_end(out, 21);
+    control_put_end(out, 22);
     mp_put_pair(out, "role", request->daemon->config.role == ROLE_HUB ? "hub" : "spoke");
     mp_put_pair(out, "name", identity->label);
     mp_put_text(out, "device");

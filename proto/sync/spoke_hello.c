@@ -245,7 +245,7 @@ static bool is_proven(const struct spoke *s, const struct msg_welcome *welcome)
 
 static void tell_not_hub(struct spoke *s)
 {
-    s->phase = SPOKE_PHASE_REFUSED;
+    s->phase = SPOKE_PHASE_UNPROVEN;
     s->hello_request = 0;
     s->hello_due_ms = s->now + REFUSED_AGAIN_MS;
     spoke_not_revoked(s);
@@ -308,7 +308,7 @@ void spoke_greeting_turn(struct spoke *s)
     } else if (s->now < s->hello_due_ms) {
         return;
     }
-    if (s->phase == SPOKE_PHASE_REFUSED)
+    if (s->phase == SPOKE_PHASE_REFUSED || s->phase == SPOKE_PHASE_UNPROVEN)
         s->phase = SPOKE_PHASE_GREETING;
     send_hello(s);
 }

@@ -4,8 +4,8 @@
  * clock, and holds no globals; the simulator and the daemon run the same object file.
  *
  *        DOWN --up--> GREETING --WELCOME, proven--> LIVE --silence, down--> DOWN
- *                         |`--------WELCOME, unproven--> REFUSED --retry later--> GREETING
- *                         `-------------REFUSED----------^
+ *                         |`--------WELCOME, unproven--> UNPROVEN --retry later--> GREETING
+ *                         `-------------REFUSED--------> REFUSED --retry later--> GREETING
  *
  *   LIVE, per site, independent of each other:
  *     upload    IDLE --events saved--> READING --range--> (PUSH sent, several in flight) --RECEIPT, kept--> IDLE
@@ -177,7 +177,13 @@ uint64_t spoke_deadline(const struct spoke *spoke);
 /* The number of its latest request; the next machine on this connection counts on from there. */
 uint64_t spoke_last_request(const struct spoke *spoke);
 
-enum spoke_phase { SPOKE_PHASE_DOWN, SPOKE_PHASE_GREETING, SPOKE_PHASE_LIVE, SPOKE_PHASE_REFUSED };
+enum spoke_phase {
+    SPOKE_PHASE_DOWN,
+    SPOKE_PHASE_GREETING,
+    SPOKE_PHASE_LIVE,
+    SPOKE_PHASE_REFUSED,
+    SPOKE_PHASE_UNPROVEN /* what answers has not proven to be the hub */
+};
 
 struct spoke_site_status {
     struct bytes site;

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Keys that change: a laptop's, also when it is killed at any moment, when an answer is lost and when the hub is put
-# back; the hub's, with laptops that heard of it and one that did not. Old keys are refused afterwards.
+# back; the hub's, with laptops that heard of it, one that did not, and one that was revoked besides. Old keys are refused
+# afterwards.
 # timeout: 150
 . "$(dirname "$0")/../lib/e2e.sh"
 
@@ -22,6 +23,8 @@ renewed() { agree "$1" && [ "$(words "$1")" != "$2" ] && reachable "$1"; }
 # ---- a laptop's ----
 before=$(words amy)
 check "both sides show the same words" agree amy
+check "the laptop's status does in words" grep -q "to compare with felloe hub devices: $(words amy | tr -d '"')" \
+    <(at amy status)
 stop amy
 cp -a "$work/amy" "$work/thief"
 rm -f "$work/thief/felloe.sock"
@@ -87,7 +90,14 @@ check "the laptop verifies" verified amy
 check_exit 4 "nothing to take back" at hub hub rekey --cancel
 check_exit 0 "in ten days" at hub hub rekey --in 10
 check_exit 7 "not twice" at hub hub rekey
+check "the hub's status tells of it" grep -q "The hub has other keys from" <(at hub status)
+check "as JSON" test "$(json hub .hub_keys_change status)" != null
+told_amy() { [ "$(json amy .hub_keys_change status)" != null ]; }
+stop amy
+start amy
+check "so does a laptop's, as JSON" wait_until 20 told_amy
 check_exit 0 "taken back" at hub hub rekey --cancel
+check "then it does not" test "$(json hub .hub_keys_change status)" = null
 check_exit 8 "a laptop has no such verb" at amy hub rekey
 stop bea
 check_exit 0 "in some seconds" at hub hub rekey --in 5s
@@ -113,5 +123,26 @@ check "after a restart too" wait_until 40 reachable amy
 laptop_new cay hub cay salford
 start cay
 check "and a laptop that is new" wait_until 40 converged hub amy bea cay
+
+# ---- a laptop that was revoked and missed the hub's new keys: it gets no ticket, and has something to hand over ----
+stop hub
+check_exit 0 "recorded without the hub" at cay introduce --known-as Kit --source Q1 --site salford
+stop cay
+start hub
+check_exit 0 "revoked" at hub hub revoke cay --why "left on a train"
+check_exit 0 "and the hub gets other keys" at hub hub rekey --in 1s
+new_keys() { [ "$(grep -c "the hub has its new keys from now on" "$work/hub.log")" = 2 ]; }
+check "which it has soon" wait_until 30 new_keys
+start cay
+wrong() { at cay status | grep -q "does not hold the hub's key"; }
+check "it does not find the hub" wait_until 20 wrong
+told=$(at hub hub rekey --tell)
+check_exit 0 "it is told the hub's key" at cay rekey --ticket "$told"
+handed() { at cay status | grep -q "was handed over"; }
+check "and hands over" wait_until 40 handed
+check "to be looked at" grep -q Kit <(at hub hub quarantine cay)
+check "what tells the key lets nobody in" not at thief2 join "$told" --unlock none
+check_equal "and changes nothing" null "$(json hub .hub_keys_change status)"
+check_exit 2 "one thing at a time" at hub hub rekey --tell --cancel
 check "the hub verifies" verified hub
 finish

@@ -23,7 +23,7 @@ static const char *answer(uint64_t request, struct bytes terms)
 static void assert_went_on(uint64_t request, unsigned window)
 {
     char hello[64], pull[64];
-    assert_int_equal(phase(), SPOKE_PHASE_REFUSED);
+    assert_int_equal(phase(), SPOKE_PHASE_UNPROVEN);
     says(after(59000), "");
     snprintf(hello, sizeof hello, "HELLO#%llu own 1 waiting 1", (unsigned long long)request);
     says(after(1000), hello);
