@@ -10,6 +10,12 @@ void opener_release(struct opener *opener)
     buffer_release(&opener->whole);
 }
 
+void opener_of_site(struct opener *opener, struct bytes site)
+{
+    opener->site = site;
+    opener->tag = 0;
+}
+
 void opened_release(struct opened *opened)
 {
     buffer_release(&opened->plain);
@@ -132,13 +138,15 @@ enum opening opener_get(struct opener *o, struct keyring *keyring, const struct 
     return outcome;
 }
 
-struct fold_event opened_for_fold(const struct opener *o, const struct opened *opened)
+struct fold_event opened_for_fold(struct opener *o, const struct opened *opened)
 {
     const struct event_clear *clear = &opened->event.clear;
+    if (o->tag == 0)
+        o->tag = site_tag(o->site);
     return (struct fold_event){
         .at = opened->at,
-        .log = site_tag(o->site),
-        .home = site_tag(clear->site),
+        .log = o->tag,
+        .home = bytes_equal(clear->site, o->site) ? o->tag : site_tag(clear->site),
         .home_at = opened->home_at,
         .saw = opened->saw,
         .device = clear->device,

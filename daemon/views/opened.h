@@ -15,9 +15,11 @@ struct opener {
     struct log_reader *reader;
     const struct identity *identity;
     struct bytes site;          /* whose log is read */
+    uint32_t tag;               /* its tag, once that was needed; 0 before (and, of one site in 2^31, ever) */
     struct buffer outer, whole; /* memory: what seals a copy, and a long original put together */
 };
 void opener_release(struct opener *opener);
+void opener_of_site(struct opener *opener, struct bytes site); /* another site's log from now on */
 
 /* Starts as {0}; release it. What it points to lives until the opener or it is used again. */
 struct opened {
@@ -50,6 +52,6 @@ enum opening opener_get(struct opener *opener, struct keyring *keyring, const st
 bool opener_fetch(struct log_reader *reader, struct bytes site, const struct views_ref *ref, struct log_item *out);
 
 /* As the fold wants it; points to `opened`. */
-struct fold_event opened_for_fold(const struct opener *opener, const struct opened *opened);
+struct fold_event opened_for_fold(struct opener *opener, const struct opened *opened);
 
 #endif

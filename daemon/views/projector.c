@@ -63,7 +63,8 @@ static uint64_t total_of(struct log_reader *reader, struct bytes site)
     return total;
 }
 
-static void publish(struct projector *p, struct bytes site, const struct views_cursor *cursor)
+/* `ahead`: events beyond the cursor that are folded already (projector_range.h). */
+static void publish(struct projector *p, struct bytes site, const struct views_cursor *cursor, size_t ahead)
 {
     pthread_mutex_lock(&p->mutex);
     struct site_state *state = add_site(p, site);
@@ -71,7 +72,7 @@ static void publish(struct projector *p, struct bytes site, const struct views_c
         /* Never down, also while the views are made again: what people had been shown, they have seen. */
         if (seen_includes(&cursor->seen, &state->seen))
             state->seen = cursor->seen;
-        state->folded = sum_of(&cursor->seen) + cursor->own_seq;
+        state->folded = sum_of(&cursor->seen) + cursor->own_seq + ahead;
     }
     pthread_mutex_unlock(&p->mutex);
 }
@@ -150,7 +151,8 @@ static enum felloe_code fold_in_txn(struct projector *p, struct log_reader *read
     if (code != FELLOE_OK)
         return code;
     *step = (struct fold_step){.log = p->config.log, .keyring = p->config.keyring, .reader = reader, .views = &txn,
-                               .identity = p->config.identity, .site = site};
+                               .identity = p->config.identity, .site = site,
+                               .most = p->config.step_events};
     views_get_cursor(&txn, site, &step->cursor);
     if (is_ahead(reader, site, &step->cursor)) {
         views_end(&txn);
@@ -191,7 +193,7 @@ static enum felloe_code fold_one_site(struct projector *p, struct bytes site, en
     log_reader_end(reader);
     if (code != FELLOE_OK)
         return code;
-    publish(p, site, &step.cursor);
+    publish(p, site, &step.cursor, step.ahead);
     publish_shared(p, &step);
     if (step.more)
         *pass = PASS_MORE;
@@ -350,7 +352,7 @@ static void publish_kept(struct projector *p)
             struct views_cursor cursor;
             views_get_cursor(&txn, site, &cursor);
             if (!is_ahead(reader, site, &cursor))
-                publish(p, site, &cursor);
+                publish(p, site, &cursor, 0);
         }
         views_end(&txn);
     }

@@ -23,6 +23,7 @@ struct projector_config {
     void (*changed)(void *context);  /* from the projector's thread: something new was folded, or keys are missing */
     void *context;
     unsigned quiet_ms, most_ms;      /* see projector_state.h; 0: as usual */
+    size_t step_events;              /* see projector_fold.h; 0: as usual */
 };
 
 enum felloe_code projector_open(struct projector **out, const struct projector_config *config,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Folding a run of a site's events: gather, note where each is, then fold person by person.
+/* Folding a range of a site's events (projector_range.h): a chunk is taken from the log and opened (projector_ahead.c),
+ * sifted (projector_sift.c), noted (projector_note.c), and then folded person by person.
  *
  * An event comes by here once without a position when this device has just written it, and again when its position
- * has come; the fold is idempotent and learns the position. Events whose key is not here wait under the key's id; as
- * long as any waits, later ones under the same key wait too, so that a person is never shown in part.
+ * has come; the fold is idempotent and learns the position.
  *
  * What a restricted key seals never touches the person's document, which has to be the same for all, whether or not
  * they may read it: it is folded into a document of its own, and shares nothing with the others (what counts once, what
@@ -12,261 +12,46 @@
 
 #include <stdlib.h>
 
-#include "daemon/report.h"
 #include "daemon/views/projector_inside.h"
 #include "daemon/views/views_shares.h"
 #include "daemon/views/views_witness.h"
 
-#define KEPT_PER_EVENT 2048u
 #define KEPT_DOCUMENT (1024u * 1024)
 #define ARRIVED_AT_ONCE 256u
+/* Of what others tell of the log, this much is kept before it is compared. */
+#define TOLD_KEPT 16384u
 
 struct fold_work *fold_work_new(void)
 {
     struct fold_work *work = calloc(1, sizeof *work);
-    if (work && !(work->document = document_new())) {
-        free(work);
+    if (!work)
         return NULL;
-    }
-    return work;
+    work->document = document_new();
+    work->ahead = ahead_new();
+    if (work->document && work->ahead)
+        return work;
+    fold_work_free(work);
+    return NULL;
 }
 
 void fold_work_free(struct fold_work *work)
 {
     if (!work)
         return;
-    for (size_t i = 0; i < FOLD_EVENTS_MAX; i++) {
-        buffer_release(&work->items[i].plain);
-        buffer_release(&work->items[i].marks);
-    }
+    ahead_free(work->ahead);
+    range_release(&work->range);
+    range_release(&work->beside);
+    chunk_release(&work->arrived);
     buffer_release(&work->encoded);
-    opener_release(&work->opener);
+    taker_release(&work->taker);
     opened_release(&work->opened);
     told_release(&work->told);
+    told_release(&work->told_beside);
     erased_release(&work->erased);
     document_free(work->document);
     free(work->refold);
     explicit_bzero(work, sizeof *work);
     free(work);
-}
-
-static const struct data_key *find_key(struct fold_work *work, struct keyring *keyring, const struct key_id *id)
-{
-    if (!work->has_key || memcmp(&work->key.id, id, sizeof *id) != 0)
-        work->has_key = keyring_get(keyring, id, &work->key) == FELLOE_OK;
-    return work->has_key ? &work->key.key : NULL;
-}
-
-/* ---- gathering ---- */
-
-static bool has_room(const struct fold_work *work)
-{
-    return work->count < FOLD_EVENTS_MAX && work->bytes < FOLD_BYTES_MAX;
-}
-
-/* Of the other history of this device's present incarnation: somebody's who has a copy of this directory, or this
- * laptop's own from before it was set back. It comes in between the hub's telling that there are two and going on as
- * the next incarnation, when the views are made again. Until then it is folded as a stream of its own (incarnation 0,
- * which no event has): its numbers say nothing about the events here that have the same ones. */
-static bool is_of_other_history(const struct fold_step *step, const struct event *event, unsigned flags)
-{
-    return event_log_going_on(step->log) != 0 && !(flags & ENTRY_OWN) &&
-           event->clear.incarnation == event_log_incarnation(step->log) &&
-           device_id_equal(&event->clear.device, &step->identity->device);
-}
-
-static void fill_fold_event(struct fold_event *out, const struct fold_step *step, const struct opener *opener,
-                            const struct opened *opened, unsigned flags)
-{
-    *out = opened_for_fold(opener, opened);
-    if (!opened->copied && is_of_other_history(step, &opened->event, flags))
-        out->incarnation = 0;
-}
-
-/* Must it wait for this key: because it is not here, or (unless it has waited already) because earlier ones do? */
-static bool must_wait(struct fold_work *work, struct fold_step *step, const struct key_id *key, bool has_waited)
-{
-    return !find_key(work, step->keyring, key) ||
-           (!has_waited && views_is_waiting(step->views, step->site, key));
-}
-
-/* Nobody will ever read what it seals again: nothing waits for it, and nothing is kept of what it seals. */
-static bool is_erased(struct fold_work *work, const struct fold_step *step, const struct key_id *key)
-{
-    return !find_key(work, step->keyring, key) && keyring_erased(step->keyring, key);
-}
-
-static void complain(const struct fold_step *step, struct position at, const char *what)
-{
-    report(LEVEL_ERROR, "site %.*s, event %u.%llu %s and is left out of the views; run: felloe verify",
-           (int)step->site.len, (const char *)step->site.data, at.epoch, (unsigned long long)at.n, what);
-}
-
-/* Opens it into the next item. False: it is not to be folded. */
-static bool gather_opened(struct fold_work *work, struct fold_step *step, const struct log_item *found,
-                          const struct event *event, struct position at)
-{
-    struct opened *opened = &work->opened;
-    switch (opener_open(&work->opener, found, event, &work->key.key, opened)) {
-    case OPENED: break;
-    case OPENED_PART: return false;
-    case OPENED_NO_MEMORY: work->failed = true; return false; /* the step is done again, with more memory */
-    default: complain(step, at, "does not open with its key"); return false;
-    }
-    struct views_event known;
-    return !opened->copied || !views_get_event(step->views, &opened->id, step->site, &known) ||
-           position_compare(known.ref.at, at) != 0;
-}
-
-/* What is about a person is sealed with their own key, or with one of theirs that is restricted: whoever has neither
- * has nothing to say of them. By another key a device could pull a record to its own site that it knows but the name
- * of; and any device can make keys "of" a person, so that the own one goes by its id. */
-static bool is_key_of(const struct key_record *key, const struct person_id *subject)
-{
-    const struct key_id own = key_id_of_person(*subject);
-    if (person_id_is_none(subject))
-        return true;
-    return memcmp(&own, &key->id, sizeof own) == 0 ||
-           (key->kind == KEY_PERSON_AUDIENCE && person_id_equal(&key->owner, subject));
-}
-
-/* The item takes the memory that its body lies in, and gives its own for the next. */
-static void swap_memory(struct fold_item *item, struct opened *opened)
-{
-    struct buffer plain = item->plain, marks = item->marks;
-    item->plain = opened->plain;
-    item->marks = opened->marks;
-    opened->plain = plain;
-    opened->marks = marks;
-}
-
-static void gather(struct fold_work *work, struct fold_step *step, const struct log_item *found, struct views_ref ref,
-                   bool has_waited)
-{
-    struct event event;
-    struct event_id id;
-    struct views_event known;
-    if (!event_decode(found->event, &event)) {
-        complain(step, ref.at, "cannot be read");
-        return;
-    }
-    event_id_of(found->event, &id);
-    if (ref.at.epoch != 0 && views_get_event(step->views, &id, step->site, &known) &&
-        position_compare(known.ref.at, ref.at) == 0)
-        return;
-    if (is_erased(work, step, &event.clear.key))
-        return;
-    if (must_wait(work, step, &event.clear.key, has_waited)) {
-        views_put_waiting(step->views, step->site, &event.clear.key, &ref);
-        return;
-    }
-    if (!gather_opened(work, step, found, &event, ref.at))
-        return;
-    if (!work->opened.copied) /* a copy tells of another site's log */
-        work->failed |= !told_add(&work->told, &work->opened.body, &event.clear.device,
-                                  ref.at.epoch != 0 ? ref.at : found->at);
-    struct fold_item *item = &work->items[work->count];
-    item->body = work->opened.body;
-    item->key = event.clear.key;
-    item->restricted = key_kind_restricted(work->key.kind);
-    item->subject = item->body.has_subject ? item->body.subject : PERSON_ID_NONE;
-    if (!is_key_of(&work->key, &item->subject)) {
-        complain(step, ref.at, "is about a person, under a key that is not theirs,");
-        return;
-    }
-    if (person_id_is_none(&item->subject) && !work->has_site_key) {
-        complain(step, ref.at, "is about the site, whose key is not here,");
-        return;
-    }
-    struct key_id own_key = key_id_of_person(item->subject);
-    if (item->body.has_subject && is_erased(work, step, &own_key))
-        return;
-    if (item->body.has_subject && memcmp(&own_key, &event.clear.key, sizeof own_key) != 0 &&
-        must_wait(work, step, &own_key, has_waited)) {
-        views_put_waiting(step->views, step->site, &own_key, &ref);
-        return;
-    }
-    fill_fold_event(&item->event, step, &work->opener, &work->opened, found->flags);
-    item->event.at = ref.at.epoch != 0 ? ref.at : found->at;
-    item->copied = work->opened.copied;
-    if (item->event.by_hub && !item->copied && bytes_is(step->site, ERASURE_SITE))
-        work->failed |= !erased_note(&work->erased, &item->body);
-    swap_memory(item, &work->opened);
-    item->ref = ref;
-    item->order = (uint32_t)work->count;
-    work->count++;
-    work->bytes += found->event.len;
-    event_log_heard_time(step->log, item->body.time);
-}
-
-/* Takes events from the waiting list whose key has come, or never will: its person was erased. */
-static void gather_arrived(struct fold_work *work, struct fold_step *step, const struct key_id *key)
-{
-    struct views_ref refs[ARRIVED_AT_ONCE];
-    size_t count;
-    while (has_room(work) && (count = views_waiting(step->views, step->site, key, refs, ARRIVED_AT_ONCE)) > 0)
-        for (size_t i = 0; i < count && has_room(work); i++) {
-            struct log_item item;
-            views_drop_waiting(step->views, step->site, key, &refs[i]);
-            step->taken++;
-            if (opener_fetch(step->reader, step->site, &refs[i], &item))
-                gather(work, step, &item, refs[i], true);
-        }
-}
-
-static void gather_waiting(struct fold_work *work, struct fold_step *step)
-{
-    struct key_id from = {{0}}, key;
-    while (has_room(work) && views_waiting_key(step->views, step->site, &from, &key)) {
-        if (find_key(work, step->keyring, &key) || keyring_erased(step->keyring, &key))
-            gather_arrived(work, step, &key);
-        from = key;
-        size_t at = sizeof from.b;
-        while (at > 0 && ++from.b[--at] == 0)
-            ;
-    }
-}
-
-static void gather_log(struct fold_work *work, struct fold_step *step)
-{
-    struct log_head heads[SEEN_MAX];
-    size_t count = log_heads(step->reader, step->site, heads);
-    for (size_t i = 0; i < count; i++) {
-        struct position from = {heads[i].at.epoch, seen_in(&step->cursor.seen, heads[i].at.epoch) + 1};
-        if (from.n > heads[i].at.n)
-            continue;
-        struct log_walk walk;
-        struct log_item item;
-        log_walk_begin(&walk, step->reader, step->site, from);
-        while (has_room(work) && log_walk_next(&walk, &item) && item.at.epoch == from.epoch) {
-            gather(work, step, &item, (struct views_ref){item.at}, false);
-            seen_advance(&step->cursor.seen, item.at);
-            step->taken++;
-        }
-        log_walk_end(&walk);
-        if (!has_room(work))
-            step->more = true;
-    }
-}
-
-static void gather_own(struct fold_work *work, struct fold_step *step)
-{
-    struct stream_head head = {0};
-    uint64_t shared;
-    int64_t oldest;
-    if (!log_own(step->reader, step->site, &head, &shared, &oldest))
-        return;
-    while (step->cursor.own_seq < head.seq && has_room(work)) {
-        struct log_item item;
-        uint64_t seq = step->cursor.own_seq + 1;
-        struct views_ref ref = {.at = {0, seq}};
-        if (log_get_own(step->reader, step->site, seq, &item) && !seen_covers(&step->cursor.seen, item.at))
-            gather(work, step, &item, item.at.epoch != 0 ? (struct views_ref){item.at} : ref, false);
-        step->cursor.own_seq = seq;
-        step->taken++;
-    }
-    if (step->cursor.own_seq < head.seq)
-        step->more = true;
 }
 
 /* ---- folding ---- */
@@ -279,7 +64,7 @@ struct refolding {
 static bool fold_other_positions(struct refolding *r, struct fold_event *fold)
 {
     struct views_event known;
-    if (r->step->cursor.seen.count < 2 || !views_get_event(r->step->views, &fold->id, r->step->site, &known))
+    if (r->step->epochs < 2 || !views_get_event(r->step->views, &fold->id, r->step->site, &known))
         return true;
     for (uint8_t i = 0; i < known.more_count; i++) {
         fold->at = known.more[i];
@@ -299,13 +84,13 @@ static bool refold_one(void *context, const struct event_id *id, uint64_t sort, 
     (void)sort;
     if (!opener_fetch(r->step->reader, r->step->site, ref, &item) || !event_decode(item.event, &event))
         return true;
-    const struct data_key *key = find_key(work, r->step->keyring, &event.clear.key);
+    const struct data_key *key = taker_key(&work->taker, &event.clear.key);
     if (!key)
         return true;
-    enum opening outcome = opener_open(&work->opener, &item, &event, key, &work->opened);
+    enum opening outcome = opener_open(&work->taker.opener, &item, &event, key, &work->opened);
     if (outcome != OPENED)
         return !(work->failed |= outcome == OPENED_NO_MEMORY);
-    fill_fold_event(&fold, r->step, &work->opener, &work->opened, item.flags);
+    fold = fold_event_of(r->step, &work->taker.opener, &work->opened, item.flags);
     fold.at = ref->at.epoch != 0 ? ref->at : item.at;
     fold.id = *id;
     if (!document_fold(r->work->document, &fold) || !fold_other_positions(r, &fold))
@@ -340,10 +125,10 @@ static bool was_dropped(struct fold_step *step, const struct person_id *subject,
     return counting.count > items;
 }
 
-static bool is_locked(struct fold_work *work, struct fold_step *step, const struct person_id *subject)
+static bool is_locked(const struct fold_step *step, const struct person_id *subject)
 {
     struct key_id key = key_id_of_person(*subject);
-    return !person_id_is_none(subject) && !find_key(work, step->keyring, &key);
+    return !person_id_is_none(subject) && !keyring_has(step->keyring, &key);
 }
 
 /* Has another site something of this person? Only a hub, which has them all, is to know. */
@@ -382,27 +167,25 @@ static bool put_rows(struct fold_work *work, struct fold_step *step, const struc
     return true;
 }
 
-/* Brings one subject up to date with the items from..to, which are all about it. */
-static void fold_subject(struct fold_work *work, struct fold_step *step, const struct person_id *subject, size_t from,
-                         size_t to)
+/* Brings one subject up to date with the items, which are all about it. */
+static void fold_subject(struct fold_work *work, struct fold_step *step, const struct person_id *subject,
+                         struct fold_item *const *items, size_t count)
 {
     struct document *document = work->document;
     document_clear(document);
     enum views_found found = views_get_document(step->views, step->site, subject, &work->encoded);
-    if (found == VIEWS_LOCKED || (found == VIEWS_ABSENT && is_locked(work, step, subject))) {
+    if (found == VIEWS_LOCKED || (found == VIEWS_ABSENT && is_locked(step, subject))) {
         /* Their key was destroyed: they are to be forgotten. */
         views_drop_subject(step->views, step->site, subject);
         return;
     }
     bool whole = !is_to_refold(work, subject) && found != VIEWS_BROKEN &&
-                 (found != VIEWS_ABSENT || !was_dropped(step, subject, to - from));
+                 (found != VIEWS_ABSENT || !was_dropped(step, subject, count));
     if (whole && found == VIEWS_FOUND)
         whole = document_decode(document, buffer_bytes(&work->encoded));
     if (whole) {
-        for (size_t i = from; i < to && !work->failed; i++) {
-            work->items[i].event.body = &work->items[i].body;
-            work->failed = !document_fold(document, &work->items[i].event);
-        }
+        for (size_t i = 0; i < count && !work->failed; i++)
+            work->failed = !document_fold(document, &items[i]->event);
     } else {
         struct refolding refolding = {work, step};
         document_clear(document);
@@ -432,7 +215,7 @@ static void fold_restricted(struct fold_work *work, struct fold_step *step, cons
     bool has_any = false;
     if (step->identity->role == ROLE_SPOKE)
         views_restricted_timeline(step->views, step->site, subject, NULL, any_event, &has_any);
-    has_any = has_any && !is_locked(work, step, subject) && !views_has_left(step->views, step->site, subject);
+    has_any = has_any && !is_locked(step, subject) && !views_has_left(step->views, step->site, subject);
     if (has_any) {
         struct refolding refolding = {work, step};
         document_clear(work->document);
@@ -448,7 +231,7 @@ static void fold_again(struct fold_work *work, struct fold_step *step)
         bool has_any = false;
         views_timeline(step->views, step->site, &work->refold[i], NULL, any_event, &has_any);
         if (has_any)
-            fold_subject(work, step, &work->refold[i], 0, 0);
+            fold_subject(work, step, &work->refold[i], NULL, 0);
         else
             views_drop_subject(step->views, step->site, &work->refold[i]);
         fold_restricted(work, step, &work->refold[i]);
@@ -466,83 +249,158 @@ static int by_subject(const void *a, const void *b)
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
-/* Sorts by way of pointers, then puts the items themselves in that order. */
-static bool sort_items(struct fold_work *work)
+/* Notes a chunk's events, and brings all up to date whom they are about. */
+static void fold_chunk(struct fold_work *work, struct fold_step *step, struct fold_chunk *chunk)
 {
-    size_t count = work->count;
-    if (count < 2)
-        return true;
-    struct fold_item **sorted = malloc(count * sizeof *sorted);
-    struct fold_item *copy = malloc(count * sizeof *copy);
-    if (sorted && copy) {
-        for (size_t i = 0; i < count; i++)
-            sorted[i] = &work->items[i];
-        qsort(sorted, count, sizeof *sorted, by_subject);
-        for (size_t i = 0; i < count; i++)
-            copy[i] = *sorted[i];
-        memcpy(work->items, copy, count * sizeof *copy);
-    }
-    bool ok = sorted && copy;
-    free(sorted);
-    free(copy);
-    return ok;
-}
-
-/* Long texts were the exception, or were an import: their memory is not kept for ever. */
-static void give_back(struct fold_work *work)
-{
-    for (size_t i = 0; i < FOLD_EVENTS_MAX; i++) {
-        if (work->items[i].plain.cap > KEPT_PER_EVENT)
-            buffer_release(&work->items[i].plain);
-        if (work->items[i].marks.cap > KEPT_PER_EVENT)
-            buffer_release(&work->items[i].marks);
-    }
-    if (work->encoded.cap > KEPT_DOCUMENT)
-        buffer_release(&work->encoded);
-    work->has_key = false;
-    explicit_bzero(&work->key, sizeof work->key);
-}
-
-bool fold_site(struct fold_work *work, struct fold_step *step)
-{
-    step->more = false;
-    step->taken = 0;
-    step->shared = work->shared;
-    step->shared_count = 0;
-    work->count = work->bytes = work->refold_count = work->told.count = 0;
-    step->erased = &work->erased;
-    erased_clear(&work->erased);
-    work->has_key = work->failed = false;
-    work->opener.reader = step->reader;
-    work->opener.identity = step->identity;
-    work->opener.site = step->site;
-    work->has_site_key = keyring_site_key(step->keyring, step->site, &work->key) == FELLOE_OK;
-    gather_waiting(work, step);
-    gather_log(work, step);
-    gather_own(work, step);
-    if (!has_room(work))
-        step->more = true;
-    if (step->taken == 0)
-        return store_failed(step->views->store, NULL) == STORE_DONE;
-
-    fold_note_items(work, step);
-    if (!sort_items(work) ||
-        !views_hear_witnesses(step->views, step->reader, step->site, step->identity, &work->told))
-        return false;
-    for (size_t from = 0, to, restricted; from < work->count && !work->failed; from = to) {
-        const struct person_id subject = work->items[from].subject;
-        for (to = restricted = from; to < work->count && person_id_equal(&work->items[to].subject, &subject); to++)
-            restricted += !work->items[to].restricted;
+    work->refold_count = 0;
+    fold_note_items(work, step, chunk);
+    if (chunk->count > 1)
+        qsort(chunk->items, chunk->count, sizeof(struct fold_item *), by_subject);
+    for (size_t from = 0, to, restricted; from < chunk->count && !work->failed; from = to) {
+        const struct person_id subject = chunk->items[from]->subject;
+        for (to = restricted = from; to < chunk->count && person_id_equal(&chunk->items[to]->subject, &subject); to++)
+            restricted += !chunk->items[to]->restricted;
         if (is_to_refold(work, &subject))
             continue;
         if (restricted > from)
-            fold_subject(work, step, &subject, from, restricted);
+            fold_subject(work, step, &subject, &chunk->items[from], restricted - from);
         else if (views_get_share(step->views, step->site, &subject, &(struct views_share){0}))
             tell_shared(work, step, &subject); /* what is restricted is for readers in other sites, too */
         fold_restricted(work, step, &subject); /* its rows say who the person is, which may be new */
     }
     fold_again(work, step);
-    views_put_cursor(step->views, step->site, &step->cursor);
-    give_back(work);
+}
+
+/* ---- what waited ---- */
+
+/* Takes events from the waiting list whose key has come, or never will: its person was erased. */
+static void take_arrived(struct fold_work *work, struct fold_step *step, const struct key_id *key)
+{
+    struct views_ref refs[ARRIVED_AT_ONCE];
+    size_t count;
+    while (chunk_has_room(&work->arrived) &&
+           (count = views_waiting(step->views, step->site, key, refs, ARRIVED_AT_ONCE)) > 0)
+        for (size_t i = 0; i < count && chunk_has_room(&work->arrived); i++) {
+            views_drop_waiting(step->views, step->site, key, &refs[i]);
+            step->taken++;
+            taker_take(&work->taker, &work->arrived, &refs[i]);
+        }
+}
+
+static void fold_arrived(struct fold_work *work, struct fold_step *step, struct told_list *told)
+{
+    struct key_id from = {{0}}, key;
+    work->any_waiting = views_waiting_key(step->views, step->site, &from, &key);
+    if (!work->any_waiting)
+        return;
+    work->failed |= !chunk_init(&work->arrived);
+    while (!work->failed && chunk_has_room(&work->arrived) && views_waiting_key(step->views, step->site, &from, &key)) {
+        if (keyring_has(step->keyring, &key) || keyring_erased(step->keyring, &key))
+            take_arrived(work, step, &key);
+        from = key;
+        size_t at = sizeof from.b;
+        while (at > 0 && ++from.b[--at] == 0)
+            ;
+    }
+    step->more |= !work->failed && !chunk_has_room(&work->arrived);
+    if (!work->failed && work->arrived.count > 0) {
+        fold_sift(work, step, &work->arrived, told, true);
+        fold_chunk(work, step, &work->arrived);
+    }
+    chunk_release(&work->arrived);
+}
+
+/* ---- a step ---- */
+
+/* A site whose range is long is folded over many steps; another's turn comes in between, with little at a time. */
+static struct fold_range *range_of(struct fold_work *work, struct fold_step *step, struct told_list **told)
+{
+    const bool other = range_is_under_way(&work->range) && !bytes_is(step->site, work->range.site);
+    struct fold_range *range = other ? &work->beside : &work->range;
+    *told = other ? &work->told_beside : &work->told;
+    if (!range_goes_on(range, step->views, step->site)) {
+        (*told)->count = 0;
+        work->failed |= !range_begin(range, step->reader, step->site, &step->cursor,
+                                     other ? CHUNK_EVENTS_MAX : RANGE_EVENTS_MAX);
+    }
+    step->epochs = range->to.seen.count;
+    return range;
+}
+
+static void fold_range(struct fold_work *work, struct fold_step *step, struct fold_range *range,
+                       struct told_list *told)
+{
+    const size_t left = range->count - range->next, most = step->most != 0 ? step->most : FOLD_EVENTS_MAX;
+    size_t bytes = 0;
+    struct fold_chunk *chunk;
+    if (left == 0)
+        return;
+    work->failed |= !ahead_begin(work->ahead, step, range, range->next + (left < most ? left : most));
+    while (!work->failed && bytes < FOLD_BYTES_MAX && (chunk = ahead_next(work->ahead)) != NULL) {
+        step->taken += chunk->next - range->next;
+        range->next = chunk->next;
+        bytes += chunk->bytes;
+        fold_sift(work, step, chunk, told, false);
+        fold_chunk(work, step, chunk);
+    }
+    ahead_end(work->ahead);
+}
+
+/* Is there nothing to write? A range of which nothing was left may still move the cursor. */
+static bool is_idle(const struct fold_step *step, const struct fold_range *range)
+{
+    return step->taken == 0 && range->to.own_seq == step->cursor.own_seq &&
+           seen_includes(&step->cursor.seen, &range->to.seen);
+}
+
+static bool end_range(struct fold_step *step, struct fold_range *range, struct told_list *told)
+{
+    const bool whole = range->next == range->count;
+    if (whole || told->count > TOLD_KEPT) {
+        if (!views_hear_witnesses(step->views, step->reader, step->site, step->identity, told))
+            return false;
+        told->count = 0;
+    }
+    range_keep(range, step->views, step->site);
+    if (whole)
+        step->cursor = range->to;
+    step->ahead = whole ? 0 : range->next;
+    step->more |= !whole || range->more;
+    return true;
+}
+
+static void begin_step(struct fold_work *work, struct fold_step *step)
+{
+    struct key_record key;
+    step->more = false;
+    step->taken = step->ahead = 0;
+    step->shared = work->shared;
+    step->shared_count = 0;
+    step->erased = &work->erased;
+    erased_clear(&work->erased);
+    work->heard_count = 0;
+    work->failed = false;
+    work->has_site_key = keyring_site_key(step->keyring, step->site, &key) == FELLOE_OK;
+    explicit_bzero(&key, sizeof key);
+    taker_begin(&work->taker, step, step->reader);
+}
+
+bool fold_site(struct fold_work *work, struct fold_step *step)
+{
+    struct told_list *told;
+    begin_step(work, step);
+    struct fold_range *range = range_of(work, step, &told);
+    if (!work->failed)
+        fold_arrived(work, step, told);
+    if (!work->failed)
+        fold_range(work, step, range, told);
+    if (!work->failed && !is_idle(step, range)) {
+        step->taken += step->taken == 0; /* the cursor moves past what came by already */
+        fold_note_heard(work, step);
+        work->failed = !end_range(step, range, told);
+    }
+    taker_end(&work->taker);
+    if (work->encoded.cap > KEPT_DOCUMENT)
+        buffer_release(&work->encoded);
     return !work->failed && store_failed(step->views->store, NULL) == STORE_DONE;
 }

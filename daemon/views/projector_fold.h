@@ -8,10 +8,10 @@
 #include "daemon/views/projector.h"
 #include "daemon/views/views.h"
 
-/* What one transaction takes on: enough for a person's events to meet (a document is read and written once a step),
- * and little enough that what was just recorded shows within a second. */
-#define FOLD_EVENTS_MAX 4096u
-#define FOLD_BYTES_MAX (16u * 1024 * 1024)
+/* What one transaction takes on, of a long log: enough that the tables by event, whose rows lie everywhere, are not
+ * written anew for each few; and little enough that it does not take much memory, and ends soon when it is to. */
+#define FOLD_EVENTS_MAX (32u * 1024)
+#define FOLD_BYTES_MAX (32u * 1024 * 1024)
 #define FOLD_SHARED_MAX PROJECTOR_SHARED_MAX
 
 struct fold_work; /* memory that is used again from step to step */
@@ -26,7 +26,10 @@ struct fold_step {
     struct log_reader *reader;
     struct views_txn *views;
     struct bytes site;
+    size_t most;                /* events; 0: FOLD_EVENTS_MAX */
     struct views_cursor cursor; /* in: how far; out: how far now (the step has written it) */
+    size_t ahead;               /* out: events beyond the cursor that are folded already (see projector_range.h) */
+    uint8_t epochs;             /* the step's own: how many the log has, as far as it is folded after this range */
     bool more;                  /* out: there is more to fold at once */
     const struct person_id *shared; /* out: those whom this step concerned and who are with several sites … */
     size_t shared_count;        /* … and how many; with more than FOLD_SHARED_MAX the others are not there */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the fold share: the events of one step, and the memory that is used again from step to step. For
- * projector_fold.c and projector_note.c alone. */
+/* What the files of the fold share: the events of one chunk, and the memory that is used again from step to step. For
+ * projector_fold.c, projector_take.c, projector_note.c and projector_ahead.c alone. */
 #ifndef FELLOE_DAEMON_PROJECTOR_INSIDE_H
 #define FELLOE_DAEMON_PROJECTOR_INSIDE_H
 
@@ -8,40 +8,108 @@
 #include "daemon/views/erased.h"
 #include "daemon/views/opened.h"
 #include "daemon/views/projector_fold.h"
+#include "daemon/views/projector_range.h"
+
+/* ---- events taken from the log and opened: needs nothing of the views ---- */
+
+/* Events that are noted and folded together. */
+#define CHUNK_EVENTS_MAX 1024u
+#define CHUNK_BYTES_MAX (4u * 1024 * 1024)
 
 struct fold_item {
-    struct fold_event event;
-    struct event_body body;
-    struct buffer plain, marks; /* what body and event point into; kept from step to step */
-    bool copied;                /* from another site's log */
+    enum { ITEM_ABSENT, ITEM_MALFORMED, ITEM_NO_KEY, ITEM_TAKEN } found; /* in the log, and its key in the keyring */
+    enum opening outcome;       /* of ITEM_TAKEN */
+    struct opened opened;
+    struct fold_event event;    /* of OPENED */
+    struct key_id key;          /* what seals it */
+    enum key_kind kind;
+    struct person_id owner;     /* of that key */
+    bool restricted;            /* it is a restricted key */
+    unsigned flags;             /* of its entry in the log */
+    struct position at;         /* there; epoch 0: an own event without a position */
     struct views_ref ref;
     struct person_id subject;
-    struct key_id key;          /* what seals it */
-    bool restricted;            /* … is a restricted key */
     uint32_t order;
 };
 
-struct fold_work {
-    struct fold_item items[FOLD_EVENTS_MAX];
+struct fold_chunk {
+    struct fold_item *memory;   /* CHUNK_EVENTS_MAX of them, as long as it is in use */
+    struct fold_item *items[CHUNK_EVENTS_MAX];
     size_t count, bytes;
+    size_t used;                /* the most that were in it */
+    size_t next;                /* of the range: what comes after this chunk */
+};
+/* Empty, with memory for its events. False: memory ran out. */
+bool chunk_init(struct fold_chunk *chunk);
+void chunk_release(struct fold_chunk *chunk);
+static inline bool chunk_has_room(const struct fold_chunk *chunk)
+{
+    return chunk->count < CHUNK_EVENTS_MAX && chunk->bytes < CHUNK_BYTES_MAX;
+}
+
+/* Takes events out of the log and opens them, with the key used last at hand. Starts as {0}. */
+struct taker {
+    struct keyring *keyring;
+    struct opener opener;
+    struct key_record key;
+    bool has_key;
+};
+void taker_begin(struct taker *taker, const struct fold_step *step, struct log_reader *reader);
+void taker_end(struct taker *taker); /* wipes the key */
+void taker_release(struct taker *taker);
+const struct data_key *taker_key(struct taker *taker, const struct key_id *id);
+/* Into the next item of the chunk. */
+void taker_take(struct taker *taker, struct fold_chunk *chunk, const struct views_ref *ref);
+/* The next entries of the range, below `end`, into an empty chunk. */
+void taker_fill(struct taker *taker, struct fold_chunk *chunk, const struct fold_range *range, size_t from, size_t end);
+
+/* Chunks of a range one after the other; a thread of its own takes and opens the next while one is folded. */
+struct ahead;
+struct ahead *ahead_new(void); /* NULL when memory ran out */
+void ahead_free(struct ahead *ahead);
+/* From the range's next entry on, below `end`. False: memory ran out. */
+bool ahead_begin(struct ahead *ahead, const struct fold_step *step, const struct fold_range *range, size_t end);
+/* The next chunk, for the caller until the next call; NULL when there is none. */
+struct fold_chunk *ahead_next(struct ahead *ahead);
+void ahead_end(struct ahead *ahead); /* also where it has not begun */
+
+/* ---- folding ---- */
+
+#define HEARD_MAX 64u
+
+struct fold_work {
+    struct fold_range range;    /* of the site whose range is under way; it may take many steps */
+    struct fold_range beside;   /* of another one meanwhile; never larger than a chunk */
+    struct ahead *ahead;
+    struct fold_chunk arrived;  /* what waited for its key */
+    struct taker taker;
+    struct opened opened;       /* what is folded again */
     struct person_id *refold;   /* subjects to be folded from their first event on */
     size_t refold_count, refold_cap;
     struct person_id shared[FOLD_SHARED_MAX];
     struct document *document;
     struct buffer encoded;
-    struct opener opener;
-    struct opened opened;
-    struct key_record key;      /* the last one used */
-    bool has_key;
     bool has_site_key;
-    struct told_list told;      /* of the site's log, by events of this step */
+    bool any_waiting;           /* events of this site wait for keys */
+    struct told_list told;      /* of the site's log, by events of its range */
+    struct told_list told_beside;
+    struct views_device heard[HEARD_MAX]; /* of this step */
+    size_t heard_count;
     struct erased_list erased;  /* of this step */
     bool any_rewritten;         /* events of this site were written again: names have to be looked up */
     bool failed;
 };
 
-/* Enters the items in the tables by event; what does not count is left out of the list, and whom something no longer
+/* Looks through a chunk: what is to be folded stays in it, in its order, and is ready to be. */
+void fold_sift(struct fold_work *work, struct fold_step *step, struct fold_chunk *chunk, struct told_list *told,
+               bool has_waited);
+/* Enters the items in the tables by event; what does not count is left out of the chunk, and whom something no longer
  * counts of is to be folded from the first event on (`refold`). */
-void fold_note_items(struct fold_work *work, struct fold_step *step);
+void fold_note_items(struct fold_work *work, struct fold_step *step, struct fold_chunk *chunk);
+void fold_note_heard(struct fold_work *work, struct fold_step *step);
+
+/* As the fold wants it; points to `opened`. */
+struct fold_event fold_event_of(const struct fold_step *step, struct opener *opener, const struct opened *opened,
+                                unsigned flags);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Noting where each event of a step is, and what counts once: imports, and what was written again. */
+/* Noting where each event of a chunk is, and what counts once: imports, and what was written again. */
 #include "daemon/views/projector_inside.h"
 
 #include <stdlib.h>
@@ -51,7 +51,7 @@ static bool is_second_import(struct fold_work *work, struct fold_step *step, con
     struct event_id first;
     struct person_id subject;
     struct views_event other = {0};
-    const struct views_origin origin = {item->body.origin, item->restricted};
+    const struct views_origin origin = {item->opened.body.origin, item->restricted};
     if (views_get_origin(step->views, &origin, step->site, &first, &subject)) {
         if (event_id_equal(&item->event.id, &first))
             return false;
@@ -69,7 +69,7 @@ static bool is_second_import(struct fold_work *work, struct fold_step *step, con
  * the lowest id. Is this item another one? */
 static bool is_second_writing(struct fold_work *work, struct fold_step *step, const struct fold_item *item)
 {
-    const struct event_body *body = &item->body;
+    const struct event_body *body = &item->opened.body;
     const struct views_writing writing = {item->event.device, body->has_was ? body->was : item->event.id,
                                           item->restricted};
     struct views_event original;
@@ -95,7 +95,7 @@ static bool is_second_writing(struct fold_work *work, struct fold_step *step, co
 
 static bool is_duplicate(struct fold_work *work, struct fold_step *step, const struct fold_item *item)
 {
-    return item->body.has_origin ? is_second_import(work, step, item) : is_second_writing(work, step, item);
+    return item->opened.body.has_origin ? is_second_import(work, step, item) : is_second_writing(work, step, item);
 }
 
 /* An event that came by before, at another place of the log, keeps that position too. In a log of one epoch there is
@@ -103,7 +103,7 @@ static bool is_duplicate(struct fold_work *work, struct fold_step *step, const s
 static void keep_positions(struct fold_step *step, const struct event_id *id, struct views_event *event)
 {
     struct views_event known;
-    if (step->cursor.seen.count < 2 || !views_get_event(step->views, id, step->site, &known))
+    if (step->epochs < 2 || !views_get_event(step->views, id, step->site, &known))
         return;
     if (event->ref.at.epoch == 0)
         event->ref = known.ref;
@@ -114,35 +114,56 @@ static void keep_positions(struct fold_step *step, const struct event_id *id, st
             event->more[event->more_count++] = known.more[i];
 }
 
-void fold_note_items(struct fold_work *work, struct fold_step *step)
+void fold_note_heard(struct fold_work *work, struct fold_step *step)
+{
+    for (size_t i = 0; i < work->heard_count; i++)
+        views_heard_device(step->views, step->site, &work->heard[i]);
+    work->heard_count = 0;
+}
+
+/* A device's last event, of many in a step. */
+static void note_heard(struct fold_work *work, struct fold_step *step, const struct fold_item *item)
+{
+    const struct fold_event *event = &item->event;
+    struct views_device *heard = work->heard;
+    size_t i = 0;
+    while (i < work->heard_count && !(heard[i].incarnation == event->incarnation &&
+                                      device_id_equal(&heard[i].device, &event->device)))
+        i++;
+    if (i < work->heard_count && heard[i].seq >= event->seq)
+        return;
+    if (i == HEARD_MAX) {
+        fold_note_heard(work, step);
+        i = 0;
+    }
+    if (i == work->heard_count)
+        work->heard_count++;
+    heard[i] = (struct views_device){event->device, event->incarnation, event->seq, item->opened.body.time};
+}
+
+void fold_note_items(struct fold_work *work, struct fold_step *step, struct fold_chunk *chunk)
 {
     size_t kept = 0;
     work->any_rewritten = views_any_rewritten(step->views, step->site);
-    for (size_t i = 0; i < work->count; i++) {
-        struct fold_item *item = &work->items[i];
+    for (size_t i = 0; i < chunk->count; i++) {
+        struct fold_item *item = chunk->items[i];
+        const struct event_body *body = &item->opened.body;
         struct views_event event = {
             .subject = item->subject,
-            .sort = view_timeline_sort(&item->body),
+            .sort = view_timeline_sort(body),
             .ref = item->ref,
             .flags = (is_duplicate(work, step, item) ? VIEWS_DUPLICATE : 0u) |
-                     (item->event.by_hub ? VIEWS_BY_HUB : 0u) | (item->body.has_was ? VIEWS_WRITTEN_AGAIN : 0u) |
-                     (item->restricted ? VIEWS_IS_RESTRICTED : 0u) | (item->copied ? VIEWS_COPIED : 0u),
-            .was = item->body.was,
+                     (item->event.by_hub ? VIEWS_BY_HUB : 0u) | (body->has_was ? VIEWS_WRITTEN_AGAIN : 0u) |
+                     (item->restricted ? VIEWS_IS_RESTRICTED : 0u) | (item->opened.copied ? VIEWS_COPIED : 0u),
+            .was = body->was,
             .key = item->key,
         };
-        struct views_device device = {item->event.device, item->event.incarnation, item->event.seq, item->body.time};
         keep_positions(step, &item->event.id, &event);
         views_put_event(step->views, &item->event.id, step->site, &event);
-        if (!item->restricted && !item->copied) /* a copy's number is one of another site's stream */
-            views_heard_device(step->views, step->site, &device);
-        if (event.flags & VIEWS_DUPLICATE)
-            continue;
-        if (kept != i) {
-            struct fold_item moved = work->items[kept];
-            work->items[kept] = *item;
-            work->items[i] = moved;
-        }
-        kept++;
+        if (!item->restricted && !item->opened.copied) /* a copy's number is one of another site's stream */
+            note_heard(work, step, item);
+        if (!(event.flags & VIEWS_DUPLICATE))
+            chunk->items[kept++] = item;
     }
-    work->count = kept;
+    chunk->count = kept;
 }

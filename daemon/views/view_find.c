@@ -195,7 +195,9 @@ struct first_day {
 static bool read_day(void *context, const struct event_id *id, uint64_t sort, const struct views_ref *ref)
 {
     struct first_day *day = context;
-    struct opener opener = {day->finder->reader, &day->finder->daemon->identity, day->site, {0}, {0}};
+    struct opener opener = {.reader = day->finder->reader,
+                            .identity = &day->finder->daemon->identity,
+                            .site = day->site};
     struct opened first = {0};
     (void)id, (void)sort;
     if (opener_get(&opener, day->finder->daemon->keyring, ref, &first) == OPENED) {

@@ -20,6 +20,7 @@ static const struct subcommand {
     {"road", "DIR EVENTS BYTES", 3, bench_road},
     {"parse", "FILE", 1, bench_parse},
     {"scan", "DIR", 1, bench_scan},
+    {"fold", "DIR TIMES", 2, bench_fold},
     {"costs", "IMAGE", 1, bench_costs},
     {"handshake", "FELLOED DIR TIMES", 3, bench_handshake},
     {"record", "DIR CLIENTS BATCH SECONDS [BYTES]", 4, bench_record},

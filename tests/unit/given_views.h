@@ -8,6 +8,11 @@
 #include "daemon/daemon.h"
 #include "daemon/views/view_query.h"
 
+/* How many events the projector takes on in one commit; 0: as usual. */
+#ifndef GIVEN_STEP_EVENTS
+#define GIVEN_STEP_EVENTS 0
+#endif
+
 struct given_node {
     struct given_log *log;
     struct projector *projector;
@@ -28,7 +33,8 @@ static inline void node_open_views(struct given_node *node)
     struct felloe_error error = {0};
     const struct projector_config config = {.dir = node->log->dir.path, .log = node->log->log,
                                             .keyring = node->log->keyring, .identity = &node->log->identity,
-                                            .changed = node_changed, .context = node};
+                                            .changed = node_changed, .context = node,
+                                            .step_events = GIVEN_STEP_EVENTS};
     if (projector_open(&node->projector, &config, &error) != FELLOE_OK)
         fail_msg("%s", error.message);
 }

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A long log is folded in the order of keys, over several commits: the views say the same as when each event was folded
+ * as it came, also when that was broken off. */
+#define GIVEN_STEP_EVENTS 2500
+#include "tests/unit/given_views.h"
+
+#include "daemon/views/projector_range.h"
+
+#define PEOPLE 40
+#define ENTRIES 160 /* each; 6,400 events and more, in three commits */
+
+/* Everybody's entries stand between everybody else's. */
+static void record_lives(struct given_node *node)
+{
+    struct key_record people[PEOPLE];
+    for (int i = 0; i < PEOPLE; i++)
+        people[i] = node_introduce(node, "Somebody");
+    for (int entry = 0; entry < ENTRIES; entry += 8) {
+        struct buffer fields[8 * PEOPLE] = {{0}};
+        struct log_draft drafts[8 * PEOPLE];
+        for (int i = 0; i < 8 * PEOPLE; i++) {
+            char text[32];
+            snprintf(text, sizeof text, "%d of %d", entry, i);
+            drafts[i] = person_draft(&people[i % PEOPLE], i % 3 ? "note.added" : "person.details.recorded", &fields[i],
+                                     (const char *[]){i % 3 ? "text" : "known_as", text, NULL});
+        }
+        struct log_job job = record_job(SITE, drafts, 8 * PEOPLE);
+        run_well(node->log, &job);
+        for (int i = 0; i < 8 * PEOPLE; i++)
+            buffer_release(&fields[i]);
+    }
+}
+
+static void wait_for_change(struct given_node *node)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec++;
+    pthread_mutex_lock(&node->mutex);
+    pthread_cond_timedwait(&node->changed, &node->mutex, &until);
+    pthread_mutex_unlock(&node->mutex);
+}
+
+static void a_long_log_gives_what_its_events_gave_one_by_one(void **state)
+{
+    (void)state;
+    struct given_node *hub = given_node(ROLE_HUB, NULL), *amy = given_node(ROLE_SPOKE, hub);
+    record_lives(amy); /* which the projector folds meanwhile, a few at a time */
+    struct node_digest before = node_digest(amy), after;
+    assert_int_equal(rows_in(&before, "documents"), PEOPLE);
+    assert_int_equal(rows_in(&before, "timeline"), PEOPLE * (ENTRIES + 1));
+    projector_rebuild(amy->projector);
+    after = node_digest(amy);
+    assert_same_digest(&before, &after);
+
+    node_share(amy, hub); /* the hub folds them with positions, some in one go … */
+    node_receive(hub, amy);
+    after = node_digest(hub);
+    assert_int_equal(rows_in(&after, "timeline"), rows_in(&before, "timeline"));
+    before = node_digest(amy); /* … and amy learns those of her own */
+    assert_same_digest(&before, &after);
+    projector_rebuild(amy->projector);
+    after = node_digest(amy);
+    assert_same_digest(&before, &after);
+    given_node_end(amy);
+    given_node_end(hub);
+}
+
+static void broken_off_it_is_folded_from_the_beginning(void **state)
+{
+    (void)state;
+    struct given_node *amy = given_node(ROLE_SPOKE, NULL);
+    record_lives(amy);
+    struct node_digest before = node_digest(amy), after;
+    for (int i = 0; i < 6; i++) {
+        projector_rebuild(amy->projector);
+        wait_for_change(amy); /* the first of three commits, or no more than its beginning */
+        if (i % 2) {
+            projector_close(amy->projector);
+            node_open_views(amy);
+        }
+    }
+    after = node_digest(amy);
+    assert_same_digest(&before, &after);
+    given_node_end(amy);
+}
+
+static void progress_goes_up_and_seen_waits_for_the_end(void **state)
+{
+    (void)state;
+    struct given_node *hub = given_node(ROLE_HUB, NULL), *amy = given_node(ROLE_SPOKE, hub);
+    struct given_node *ben = given_node(ROLE_SPOKE, hub);
+    uint64_t folded = 0, total = 1, last = 0;
+    record_lives(amy);
+    node_share(amy, hub);
+    node_receive(hub, ben);
+    const uint64_t commits = event_log_commits(ben->log->log);
+    projector_want(ben->projector, commits);
+    while (!projector_has(ben->projector, commits)) {
+        struct seen seen;
+        wait_for_change(ben);
+        projector_seen(ben->projector, bytes_str(SITE), &seen);
+        projector_progress(ben->projector, &folded, &total);
+        assert_true(folded >= last && folded <= total);
+        assert_true(seen_in(&seen, 1) <= folded);
+        last = folded;
+    }
+    projector_progress(ben->projector, &folded, &total);
+    assert_int_equal(folded, total);
+    given_node_end(ben);
+    given_node_end(amy);
+    given_node_end(hub);
+}
+
+/* ---- the range itself ---- */
+
+static struct views_cursor no_cursor(void)
+{
+    return (struct views_cursor){0};
+}
+
+static void write_views(struct views *views, struct views_txn *txn)
+{
+    assert_int_equal(views_write(views, txn, NULL), FELLOE_OK);
+}
+
+static void memory_that_the_views_do_not_bear_out_is_given_up(void **state)
+{
+    (void)state;
+    struct given_node *amy = given_node(ROLE_SPOKE, NULL);
+    record_notes(amy->log, 100);
+    projector_close(amy->projector);
+    const struct views_options options = {amy->log->dir.path, amy->log->keyring, &amy->log->identity, 1};
+    struct bytes site = bytes_str(SITE);
+    struct views *views;
+    struct views_txn txn;
+    struct felloe_error error;
+    struct fold_range range = {0};
+    struct views_cursor cursor = no_cursor();
+    assert_int_equal(views_open(&views, &options, NULL), FELLOE_OK);
+    assert_int_equal(views_wipe(views, NULL), FELLOE_OK); /* whatever the projector had folded by then */
+    struct log_reader *reader = log_reader_begin(amy->log->log, &error);
+    assert_true(range_begin(&range, reader, site, &cursor, 60));
+    assert_int_equal(range.count, 60);
+    assert_true(range.more);
+    assert_int_equal(range.to.own_seq, 60);
+
+    write_views(views, &txn); /* a part of it, given up */
+    range.next = 20;
+    range_keep(&range, &txn, site);
+    views_end(&txn);
+    write_views(views, &txn);
+    assert_false(range_goes_on(&range, &txn, site));
+    views_end(&txn);
+
+    assert_true(range_begin(&range, reader, site, &cursor, 60));
+    for (size_t part = 20; part <= 60; part += 20) { /* committed, part by part */
+        write_views(views, &txn);
+        range.next = part;
+        range_keep(&range, &txn, site);
+        assert_int_equal(views_commit(&txn, NULL), STORE_DONE);
+        write_views(views, &txn);
+        assert_int_equal(range_goes_on(&range, &txn, site), part < 60);
+        views_get_cursor(&txn, site, &cursor);
+        assert_int_equal(cursor.own_seq, part < 60 ? 0 : 60); /* with the last part, and no sooner */
+        views_end(&txn);
+    }
+
+    assert_true(range_begin(&range, reader, site, &cursor, 30));
+    assert_int_equal(range_ref(&range, 0).at.n, 61);
+    write_views(views, &txn);
+    range.next = 10;
+    range_keep(&range, &txn, site);
+    assert_int_equal(views_commit(&txn, NULL), STORE_DONE);
+    assert_int_equal(views_wipe(views, NULL), FELLOE_OK);
+    write_views(views, &txn);
+    assert_false(range_goes_on(&range, &txn, site));
+    views_end(&txn);
+
+    range_release(&range);
+    log_reader_end(reader);
+    views_close(views);
+    node_open_views(amy);
+    given_node_end(amy);
+}
+
+static void a_persons_events_stand_together(void **state)
+{
+    (void)state;
+    struct given_node *amy = given_node(ROLE_SPOKE, NULL);
+    struct felloe_error error;
+    struct fold_range range = {0};
+    struct views_cursor cursor = no_cursor();
+    unsigned changes = 0;
+    uint64_t last = 0;
+    record_lives(amy);
+    struct log_reader *reader = log_reader_begin(amy->log->log, &error);
+    assert_true(range_begin(&range, reader, bytes_str(SITE), &cursor, RANGE_EVENTS_MAX));
+    assert_int_equal(range.count, PEOPLE * (ENTRIES + 1));
+    for (size_t i = 0; i < range.count; i++) {
+        const struct views_ref ref = range_ref(&range, i);
+        struct log_item item;
+        struct event event;
+        assert_true(log_get_own(reader, bytes_str(SITE), ref.at.n, &item) && event_decode(item.event, &event));
+        static struct key_id key;
+        const bool another = memcmp(&key, &event.clear.key, sizeof key) != 0;
+        assert_true(another || ref.at.n > last); /* in the order in which they were written */
+        changes += another;
+        key = event.clear.key;
+        last = ref.at.n;
+    }
+    assert_int_equal(changes, PEOPLE);
+    range_release(&range);
+    log_reader_end(reader);
+    given_node_end(amy);
+}
+
+int main(void)
+{
+    if (sodium_init() < 0)
+        return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_long_log_gives_what_its_events_gave_one_by_one),
+        cmocka_unit_test(broken_off_it_is_folded_from_the_beginning),
+        cmocka_unit_test(progress_goes_up_and_seen_waits_for_the_end),
+        cmocka_unit_test(memory_that_the_views_do_not_bear_out_is_given_up),
+        cmocka_unit_test(a_persons_events_stand_together),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
