@@ -233,6 +233,9 @@ bool log_get_own(struct log_reader *reader, struct bytes site, uint64_t seq, str
 enum felloe_code log_read_push(struct event_log *log, struct bytes site, uint64_t first_seq, uint32_t max_bytes,
                                struct lent *body, uint32_t *count, uint32_t *key_count, struct event_id *last_id,
                                struct felloe_error *error);
+/* The ids of own events of this incarnation from first_seq on; fewer than `count` where there are not as many. */
+enum felloe_code log_read_ids(struct event_log *log, struct bytes site, uint64_t first_seq, uint32_t count,
+                              struct event_id *out, uint32_t *read, struct felloe_error *error);
 /* A range of a site's log in FEED's body layout for `device` (own events of its incarnation as markers; keys first used
  * here, if it may have them, wrapped with `shared`). Of one epoch: the lowest at or after `from` that has entries. Ends
  * at a checkpoint or at the head where it can. */

@@ -17,9 +17,7 @@ struct frame {
     char worker[SLUG_MAX + 1]; /* hub: whose device it is for */
 };
 
-/* The smallest wish is still one entry. The largest leaves room for one entry over it, and for a PUSH's keys, which are
- * counted after its events: an event is larger than the record of a person's key. (A restricted key's record can be
- * longer, by its members; but sync asks for a tenth of this.) */
+/* The smallest wish is still one entry. The largest leaves room for one entry over it, with its keys. */
 static void frame_start(struct frame *f, struct event_log *log, const struct box_shared *shared, uint32_t max_bytes)
 {
     *f = (struct frame){.log = log, .shared = shared};
@@ -143,33 +141,45 @@ static enum felloe_code frame_finish(struct frame *f, struct lent *body, struct 
 
 /* ---- PUSH ---- */
 
-static void add_owed_keys(struct frame *f, struct log_reader *reader, uint32_t site, uint64_t first, uint64_t end)
-{
-    struct store_key key, prefix;
-    key_start(&prefix);
-    key_put_u16(&prefix, (uint16_t)site);
-    key = prefix;
-    key_put_u64(&key, first);
+/* The keys that go along with own events, in the order of these. */
+struct owed_keys {
+    struct store_cursor *cursor;
     struct store_item item;
-    struct store_cursor *cursor = store_cursor_open(reader->txn, T_OWN_KEYS);
-    bool more = store_seek(cursor, key_bytes(&key), &item);
-    for (; more; more = store_next(cursor, &item)) {
-        struct key_id id;
-        if (item.key.len != 10 + sizeof id.b || memcmp(item.key.data, prefix.b, prefix.len) != 0 ||
-            be_u64(item.key.data + 2) >= end)
-            break;
-        memcpy(id.b, item.key.data + 10, sizeof id.b);
-        frame_add_key(f, (struct bytes){0}, &id);
-    }
-    store_cursor_close(cursor);
+    bool more;
+    uint16_t site;
+};
+
+static void owed_begin(struct owed_keys *owed, struct log_reader *reader, uint32_t site, uint64_t first)
+{
+    struct store_key key;
+    key_start(&key);
+    key_put_u16(&key, (uint16_t)site);
+    key_put_u64(&key, first);
+    owed->site = (uint16_t)site;
+    owed->cursor = store_cursor_open(reader->txn, T_OWN_KEYS);
+    owed->more = store_seek(owed->cursor, key_bytes(&key), &owed->item);
+}
+
+/* The next one of those up to this event. */
+static bool owed_next(struct owed_keys *owed, uint64_t seq, struct key_id *id)
+{
+    const struct bytes key = owed->item.key;
+    if (!owed->more || key.len != 10 + sizeof id->b || be_u16(key.data) != owed->site || be_u64(key.data + 2) > seq)
+        return false;
+    memcpy(id->b, key.data + 10, sizeof id->b);
+    owed->more = store_next(owed->cursor, &owed->item);
+    return true;
 }
 
 static void add_own_events(struct frame *f, struct log_reader *reader, uint32_t site, uint64_t first)
 {
     const uint32_t incarnation = reader->incarnation;
+    struct owed_keys owed;
     struct store_key key;
     struct store_item item;
+    struct key_id id;
     key_own(&key, incarnation, first);
+    owed_begin(&owed, reader, site, first);
     struct store_cursor *cursor = store_cursor_open(reader->txn, T_OWN + site);
     bool more = store_seek(cursor, key_bytes(&key), &item);
     for (; more; more = store_next(cursor, &item)) {
@@ -180,8 +190,11 @@ static void add_own_events(struct frame *f, struct log_reader *reader, uint32_t 
         buffer_append(&f->entries, item.value.data + OWN_PREFIX, item.value.len - OWN_PREFIX);
         f->whole = f->entries.len;
         f->count++;
+        while (owed_next(&owed, seq, &id))
+            frame_add_key(f, (struct bytes){0}, &id);
     }
     store_cursor_close(cursor);
+    store_cursor_close(owed.cursor);
 }
 
 enum felloe_code log_read_push(struct event_log *log, struct bytes site, uint64_t first_seq, uint32_t max_bytes,
@@ -205,7 +218,6 @@ enum felloe_code log_read_push(struct event_log *log, struct bytes site, uint64_
     struct frame f;
     frame_start(&f, log, &shared, max_bytes);
     add_own_events(&f, reader, number, first_seq);
-    add_owed_keys(&f, reader, number, first_seq, first_seq + f.count);
     struct bytes last;
     if (f.count > 0 && log_own_event(reader->txn, number, reader->incarnation, first_seq + f.count - 1, &last))
         event_id_of(last, last_id);
@@ -216,6 +228,32 @@ enum felloe_code log_read_push(struct event_log *log, struct bytes site, uint64_
     *count = f.count;
     *key_count = f.key_count;
     return frame_finish(&f, body, error);
+}
+
+enum felloe_code log_read_ids(struct event_log *log, struct bytes site, uint64_t first_seq, uint32_t count,
+                              struct event_id *out, uint32_t *read, struct felloe_error *error)
+{
+    const uint32_t number = log_site_number(log, site);
+    struct store_key key;
+    struct store_item item;
+    *read = 0;
+    if (number == SITES_MAX)
+        return FELLOE_OK;
+    struct log_reader *reader = log_reader_begin(log, error);
+    if (reader == NULL)
+        return FELLOE_STORAGE;
+    key_own(&key, reader->incarnation, first_seq);
+    struct store_cursor *cursor = store_cursor_open(reader->txn, T_OWN + number);
+    bool more = store_seek(cursor, key_bytes(&key), &item);
+    for (; more && *read < count; more = store_next(cursor, &item)) {
+        if (item.key.len != 12 || be_u32(item.key.data) != reader->incarnation ||
+            be_u64(item.key.data + 4) != first_seq + *read || item.value.len <= OWN_PREFIX)
+            break;
+        event_id_of(bytes_of(item.value.data + OWN_PREFIX, item.value.len - OWN_PREFIX), &out[(*read)++]);
+    }
+    store_cursor_close(cursor);
+    struct frame none = {0};
+    return frame_end_reading(&none, reader, error);
 }
 
 /* ---- keys alone ---- */
@@ -251,8 +289,16 @@ struct mark {
     uint32_t key_count, count;
 };
 
+/* Own events of the receiver in a row, on their way to be one marker. */
+struct markers {
+    uint32_t count;
+    uint64_t first;
+    struct bytes last;
+};
+
 struct feeding {
     struct frame frame;
+    struct markers markers;
     struct log_reader *reader;
     struct bytes site;
     uint32_t number;
@@ -281,6 +327,30 @@ static bool find_epoch(struct feeding *g, struct position from)
     return false;
 }
 
+static void end_markers(struct feeding *g)
+{
+    struct markers *m = &g->markers;
+    struct event_id id;
+    if (m->count == 0)
+        return;
+    event_id_of(m->last, &id);
+    if (m->count == 1)
+        feed_put_marker(&g->frame.entries, g->incarnation, m->first, &id);
+    else
+        feed_put_markers(&g->frame.entries, g->incarnation, m->first, m->count, &id);
+    m->count = 0;
+}
+
+static void add_marker(struct feeding *g, uint64_t seq, struct bytes raw)
+{
+    struct markers *m = &g->markers;
+    if (m->count > 0 && seq != m->first + m->count)
+        end_markers(g);
+    if (m->count++ == 0)
+        m->first = seq;
+    m->last = raw;
+}
+
 static void add_entry(struct feeding *g, const struct log_row *row, struct bytes raw)
 {
     struct frame *f = &g->frame;
@@ -292,10 +362,9 @@ static void add_entry(struct feeding *g, const struct log_row *row, struct bytes
             frame_add_key(f, g->site, &event.clear.key);
     }
     if (own) {
-        struct event_id id;
-        event_id_of(raw, &id);
-        feed_put_marker(&f->entries, event.clear.incarnation, event.clear.seq, &id);
+        add_marker(g, event.clear.seq, raw);
     } else {
+        end_markers(g);
         feed_put_event(&f->entries, raw, row->signature);
     }
     f->whole += raw.len + ENTRY_OVERHEAD; /* markers too: what came as one FEED has to go back as one OFFER */
@@ -321,9 +390,12 @@ static void add_entries(struct feeding *g)
         if (!frame_has_room(f, row.event.len + ENTRY_OVERHEAD))
             break;
         add_entry(g, &row, row.event);
-        if (n % CHECKPOINT_EVERY == 0)
+        if (n % CHECKPOINT_EVERY == 0) {
+            end_markers(g);
             g->mark = (struct mark){f->keys.len, f->entries.len, f->key_count, f->count};
+        }
     }
+    end_markers(g);
     store_cursor_close(cursor);
 }
 

@@ -83,6 +83,7 @@ static void perform(struct spoke_driver *s, struct spoke_output *output)
         send_out(s, output);
         break;
     case SPOKE_READ_OWN:
+    case SPOKE_READ_IDS:
     case SPOKE_READ_OFFER:
     case SPOKE_READ_KEYS:
         driver_spoke_read(s, output);

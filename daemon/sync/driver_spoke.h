@@ -74,7 +74,7 @@ static inline struct spoke_driver *spoke_of(struct driver *driver)
 
 void driver_spoke_step(struct spoke_driver *s, struct spoke_input *input);
 
-/* SPOKE_READ_OWN, SPOKE_READ_OFFER, SPOKE_READ_KEYS: takes what it needs of the output. */
+/* SPOKE_READ_OWN, SPOKE_READ_IDS, SPOKE_READ_OFFER, SPOKE_READ_KEYS: takes what it needs of the output. */
 void driver_spoke_read(struct spoke_driver *s, struct spoke_output *output);
 
 /* SPOKE_KEEP_FEED, SPOKE_KEEP_RECEIPT, SPOKE_KEEP_KEYS: the same. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the spoke's machine wants to read: own events, ranges to offer, keys; each on a thread of the pool. */
+/* What the spoke's machine wants to read: own events, their ids, ranges to offer, keys; each on a thread of the pool.
+ */
 #include <stdlib.h>
 
 #include "daemon/sync/driver_spoke.h"
@@ -10,9 +11,10 @@ struct spoke_read {
     char site[SLUG_MAX + 1];
     uint64_t first_seq;
     struct position from;
-    uint32_t max_bytes;
+    uint32_t max_bytes, count;
     struct key_id *ids;
     uint32_t id_count;
+    struct event_id *own_ids;
     struct spoke_input input; /* the answer */
     enum felloe_code code;
     struct felloe_error error;
@@ -29,6 +31,9 @@ static void do_read(void *context)
     else if (read->kind == SPOKE_READ_KEYS)
         read->code = log_read_keys(log, bytes_str(read->site), read->ids, read->id_count, NULL, &read->s->hub_shared,
                                    &in->body, &in->key_count, NULL, &(uint32_t){0}, &read->error);
+    else if (read->kind == SPOKE_READ_IDS)
+        read->code = log_read_ids(log, bytes_str(read->site), read->first_seq, read->count, read->own_ids, &in->count,
+                                  &read->error);
     else
         read->code = log_read_push(log, bytes_str(read->site), read->first_seq, read->max_bytes, &in->body, &in->count,
                                    &in->key_count, &in->last_id, &read->error);
@@ -37,6 +42,7 @@ static void do_read(void *context)
 static void read_end(struct spoke_read *read)
 {
     free(read->ids);
+    free(read->own_ids);
     free(read);
 }
 
@@ -58,9 +64,13 @@ void driver_spoke_read(struct spoke_driver *s, struct spoke_output *output)
 {
     static const enum spoke_input_kind answers[] = {[SPOKE_READ_OWN] = SPOKE_OWN_READ,
                                                     [SPOKE_READ_OFFER] = SPOKE_OFFER_READ,
+                                                    [SPOKE_READ_IDS] = SPOKE_IDS_READ,
                                                     [SPOKE_READ_KEYS] = SPOKE_KEYS_READ};
     struct spoke_read *read = calloc(1, sizeof *read);
-    if (read == NULL) {
+    if (read != NULL && output->kind == SPOKE_READ_IDS)
+        read->own_ids = malloc(output->count * sizeof *read->own_ids);
+    if (read == NULL || (output->kind == SPOKE_READ_IDS && read->own_ids == NULL)) {
+        free(read);
         driver_restart(&s->base, "out of memory");
         return;
     }
@@ -70,13 +80,15 @@ void driver_spoke_read(struct spoke_driver *s, struct spoke_output *output)
     read->first_seq = output->first_seq;
     read->from = output->from;
     read->max_bytes = output->max_bytes;
+    read->count = output->count;
     read->ids = output->keys;
     read->id_count = output->key_count;
     output->keys = NULL;
     read->input = (struct spoke_input){.kind = answers[output->kind],
                                        .site = bytes_str(read->site),
                                        .first_seq = output->first_seq,
-                                       .first = output->from};
+                                       .first = output->from,
+                                       .ids = read->own_ids};
     if (!driver_work(&s->base, do_read, read_done, read)) {
         read_end(read);
         driver_restart(&s->base, "a read could not be started");

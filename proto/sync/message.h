@@ -263,5 +263,8 @@ bool rekey_verify(const struct sign_public *device, const struct sign_public *hu
 /* Items of a FEED's or OFFER's body. */
 void feed_put_event(struct buffer *out, struct bytes event, const struct signature *signature_or_null);
 void feed_put_marker(struct buffer *out, uint32_t incarnation, uint64_t seq, const struct event_id *id);
+/* Of two or more in a row; `last` is the last one's id. */
+void feed_put_markers(struct buffer *out, uint32_t incarnation, uint64_t first_seq, uint32_t count,
+                      const struct event_id *last);
 
 #endif

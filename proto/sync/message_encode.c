@@ -277,3 +277,13 @@ void feed_put_marker(struct buffer *out, uint32_t incarnation, uint64_t seq, con
     mp_put_uint(out, seq);
     mp_put_bin(out, id->b, sizeof id->b);
 }
+
+void feed_put_markers(struct buffer *out, uint32_t incarnation, uint64_t first_seq, uint32_t count,
+                      const struct event_id *last)
+{
+    mp_put_array(out, 4);
+    mp_put_uint(out, incarnation);
+    mp_put_uint(out, first_seq);
+    mp_put_uint(out, count);
+    mp_put_bin(out, last->b, sizeof last->b);
+}

@@ -34,6 +34,8 @@ bool cursors_set(struct cursors *cursors, const struct log_head *head)
 
 void download_reset(struct site *site)
 {
+    lent_return(&site->down.pending.body);
+    site->down.pending.there = false;
     site->down.request = 0;
     site->down.retry_ms = 0;
     site->down.failures = 0;
@@ -47,6 +49,7 @@ struct feed_check {
     struct log_head head; /* runs along */
     const char *why;      /* in words, behind the position, where it does not verify */
     bool forked;          /* a marker of an event that we never wrote */
+    bool wants_ids;       /* there are markers of several, and the ids of those are not here */
 };
 
 #define NOT_SOUND "is not a sound entry, or there are more or fewer than told" /* until one is decoded that is */
@@ -115,8 +118,21 @@ static bool is_signed(struct feed_check *c, const struct msg_feed *feed)
     return same && verify_log_head(&c->s->config.hub_sign, site_name(c->site), &feed->head, &feed->signature);
 }
 
-/* The whole FEED as a batch, or NULL; then all stream heads are as before. */
-static struct batch *check_feed(struct feed_check *c, const struct msg_feed *feed, struct lent *body)
+static struct entries_form feed_form(const struct spoke *s, const struct site *site, const struct msg_feed *feed)
+{
+    return (struct entries_form){.site = site_name(site),
+                                 .count = feed->count,
+                                 .key_count = feed->key_count,
+                                 .markers = true,
+                                 .signatures = true,
+                                 .own = s->config.device,
+                                 .incarnation = spoke_incarnation(s)};
+}
+
+/* The whole FEED as a batch, or NULL; then all stream heads are as before. `read` brings ids of own events, or is NULL.
+ */
+static struct batch *check_feed(struct feed_check *c, const struct msg_feed *feed, struct lent *body,
+                                const struct spoke_input *read)
 {
     struct spoke *s = c->s;
     struct download *down = &c->site->down;
@@ -129,15 +145,14 @@ static struct batch *check_feed(struct feed_check *c, const struct msg_feed *fee
     if (feed->first.epoch == 0 || feed->first.n != c->head.at.n + 1 || (!from && down->ahead.count == SEEN_MAX))
         return NULL;
     c->why = NOT_SOUND;
-    struct entries_form form = {.site = site_name(c->site),
-                                .count = feed->count,
-                                .key_count = feed->key_count,
-                                .markers = true,
-                                .signatures = true,
-                                .own = s->config.device,
-                                .incarnation = spoke_incarnation(s),
-                                .check = check_entry,
-                                .context = c};
+    struct entries_form form = feed_form(s, c->site, feed);
+    form.check = check_entry;
+    form.context = c;
+    if (read) {
+        form.own_ids = read->ids;
+        form.own_first = read->first_seq;
+        form.own_count = read->count;
+    }
     struct batch *batch;
     streams_begin(&down->streams);
     enum entries_result result = entries_decode(body, &form, &batch);
@@ -152,6 +167,8 @@ static struct batch *check_feed(struct feed_check *c, const struct msg_feed *fee
         batch_free(batch);
     if (result == ENTRIES_NO_MEMORY)
         spoke_out_of_memory(s);
+    c->forked |= result == ENTRIES_FORK;
+    c->wants_ids = result == ENTRIES_OWN;
     streams_undo(&down->streams);
     return NULL;
 }
@@ -196,10 +213,11 @@ static void adapt_window(const struct spoke *s, struct site *site, const struct 
     struct download *down = &site->down;
     bool more = position_compare(site->head, batch->head.at) > 0, little = batch->body.bytes.len < down->asked / 4;
     uint64_t took = s->now - down->sent_ms;
-    if (more && (took < QUICK_MS || little))
-        down->window = down->window * 2 < PULL_BYTES_MAX ? down->window * 2 : PULL_BYTES_MAX;
-    else if (down->was_behind && took > SLOW_MS && !little)
-        down->window = down->window / 2 > BODY_FLOOR ? down->window / 2 : BODY_FLOOR;
+    if (little && took >= QUICK_MS)
+        took = QUICK_MS - 1;
+    const uint32_t window = window_after(down->window, took, PULL_BYTES_THIN, PULL_BYTES_MAX);
+    if (window > down->window ? more : down->was_behind) /* else it was held back */
+        down->window = window;
 }
 
 static void feed_good(struct spoke *s, struct site *site, struct batch *batch)
@@ -220,6 +238,75 @@ static void feed_good(struct spoke *s, struct site *site, struct batch *batch)
     catch_up_fed(site, &head);
 }
 
+static void read_ids(struct spoke *s, struct site *site)
+{
+    struct download *down = &site->down;
+    struct spoke_output *o = spoke_put(s, SPOKE_READ_IDS, site);
+    if (!o)
+        return;
+    o->first_seq = down->pending.reading_from = down->pending.first_seq;
+    o->count = down->pending.reading_count = down->pending.count;
+    down->pending.reading = true;
+}
+
+/* Markers of several do not tell the id of each; the log does. */
+static void wait_for_ids(struct spoke *s, struct site *site, const struct msg_feed *feed, struct feed_check *c,
+                         struct lent *body)
+{
+    struct download *down = &site->down;
+    const struct entries_form form = feed_form(s, site, feed);
+    c->why = NOT_SOUND;
+    bool sound = entries_own_span(body->bytes, &form, &down->pending.first_seq, &down->pending.count);
+    c->forked = sound && (s->config.going_on != 0 || down->pending.first_seq + down->pending.count - 1 > site->own.seq);
+    if (!sound || c->forked) {
+        lent_return(body);
+        feed_bad(s, site, c);
+        return;
+    }
+    down->pending.there = true;
+    down->pending.feed = *feed;
+    down->pending.feed.site = site_name(site);
+    down->pending.body = *body;
+    *body = (struct lent){0};
+    if (!down->pending.reading)
+        read_ids(s, site);
+}
+
+static void take_feed(struct spoke *s, struct site *site, const struct msg_feed *feed, struct lent *body,
+                      const struct spoke_input *read)
+{
+    struct feed_check c = {.s = s, .site = site};
+    struct batch *batch = check_feed(&c, feed, body, read);
+    if (batch)
+        feed_good(s, site, batch);
+    else if (c.wants_ids && !read)
+        wait_for_ids(s, site, feed, &c, body);
+    else if (!s->dead)
+        feed_bad(s, site, &c);
+    lent_return(body);
+}
+
+void download_on_ids(struct spoke *s, struct site *site, const struct spoke_input *input)
+{
+    struct download *down = &site->down;
+    down->pending.reading = false;
+    if (!down->pending.there)
+        return;
+    if (down->pending.reading_from != down->pending.first_seq || down->pending.reading_count != down->pending.count) {
+        read_ids(s, site); /* they were for a FEED of before */
+        return;
+    }
+    struct lent body = down->pending.body;
+    down->pending.body = (struct lent){0};
+    down->pending.there = false;
+    if (input->count == down->pending.count) {
+        take_feed(s, site, &down->pending.feed, &body, input);
+        return;
+    }
+    lent_return(&body); /* our own log is not readable just now */
+    down->retry_ms = s->now + BUSY_AGAIN_MS;
+}
+
 void download_on_feed(struct spoke *s, struct lent *body)
 {
     const struct msg_feed *feed = &s->in.feed;
@@ -236,12 +323,7 @@ void download_on_feed(struct spoke *s, struct lent *body)
             down->retry_ms = s->now + BACKOFF_FIRST_MS; /* it did not wait: do not chatter */
         return;
     }
-    struct feed_check c = {.s = s, .site = site};
-    struct batch *batch = check_feed(&c, feed, body);
-    if (batch)
-        feed_good(s, site, batch);
-    else if (!s->dead)
-        feed_bad(s, site, &c);
+    take_feed(s, site, feed, body, NULL);
 }
 
 /* Our own log says that we never wrote what the hub has under our name: a second history, though every chain is whole.
@@ -295,16 +377,25 @@ static uint32_t pull_bytes(const struct spoke *s, const struct site *site)
     uint32_t behind = 0;
     for (uint32_t i = 0; i < s->site_count; i++)
         behind += is_behind(s->sites[i]);
-    uint32_t share = PULL_BYTES_MAX / (behind > 0 ? behind : 1);
+    const uint32_t all = site->down.window > PULL_BYTES_THIN ? site->down.window : PULL_BYTES_THIN;
+    uint32_t share = all / (behind > 0 ? behind : 1);
     if (share < BODY_FLOOR)
         share = BODY_FLOOR;
     return site->down.window < share ? site->down.window : share;
+}
+
+/* More than a thin link bears was asked for, and the hub had it. */
+static bool is_much(const struct download *down)
+{
+    return down->was_behind && down->asked > PULL_BYTES_THIN;
 }
 
 /* The answer may stand behind those to all other sites. */
 static uint64_t pull_deadline(const struct spoke *s, const struct download *down)
 {
     uint64_t bytes = 0;
+    if (is_much(down))
+        return down->sent_ms + s->config.request_timeout_ms;
     for (uint32_t i = 0; i < s->site_count; i++)
         bytes += s->sites[i]->down.request != 0 ? s->sites[i]->down.asked : 0;
     return down->sent_ms + s->config.pull_wait_ms + s->config.request_timeout_ms + bytes / THIN_BYTES_PER_MS;
@@ -313,7 +404,8 @@ static uint64_t pull_deadline(const struct spoke *s, const struct download *down
 static bool may_pull(const struct spoke *s, const struct site *site)
 {
     return s->phase == SPOKE_PHASE_LIVE && site->greeted && !site->upload_only && site->verdict != SITE_DENIED &&
-           site->verdict != SITE_SPLIT && site->down.request == 0 && !site->down.held && !site->down.contradicted;
+           site->verdict != SITE_SPLIT && site->down.request == 0 && !site->down.held && !site->down.pending.there &&
+           !site->down.contradicted;
 }
 
 static void send_pull(struct spoke *s, struct site *site)
@@ -341,6 +433,10 @@ void download_turn(struct spoke *s, struct site *site)
 {
     struct download *down = &site->down;
     if (down->request != 0 && s->now >= pull_deadline(s, down)) {
+        if (is_much(down)) {
+            renew_thinned(s);
+            return;
+        }
         spoke_probe(s, down->sent_ms);
         down->window = down->window / 2 > BODY_FLOOR ? down->window / 2 : BODY_FLOOR;
         down->request = 0;

@@ -170,7 +170,7 @@ void refill_on_offered(struct spoke *s)
         r->retry_ms = 0;
         r->refused = false;
         if (r->offering && s->now - r->sent_ms < QUICK_MS)
-            r->window = r->window * 2 < PULL_BYTES_MAX ? r->window * 2 : PULL_BYTES_MAX;
+            r->window = r->window * 2 < PULL_BYTES_THIN ? r->window * 2 : PULL_BYTES_THIN;
     } else if (r->offering) {
         failed(s, r); /* it took nothing, or has less than before: go on from there, but not for ever */
     }

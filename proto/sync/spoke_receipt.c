@@ -183,18 +183,14 @@ void receipt_heard(struct spoke *s, struct site *site, const struct msg_receipt 
 
 /* ---- RECEIPT ---- */
 
-/* The answer came quickly: more at a time. */
-static void widen(struct upload *up)
+/* The answer came quickly: more at a time. Slowly: what is under way keeps all else waiting. */
+static void adapt_window(struct upload *up, uint64_t took_ms)
 {
-    up->batch_bytes = up->batch_bytes * 2 < PUSH_BYTES_MAX ? up->batch_bytes * 2 : PUSH_BYTES_MAX;
-    up->depth = up->depth < PUSHES_MAX ? up->depth + 1 : PUSHES_MAX;
-}
-
-/* It came slowly: what is under way keeps all else waiting. */
-static void narrow(struct upload *up)
-{
-    up->batch_bytes = up->batch_bytes / 2 > BODY_FLOOR ? up->batch_bytes / 2 : BODY_FLOOR;
-    up->depth = up->depth > 1 ? up->depth - 1 : 1;
+    up->batch_bytes = window_after(up->batch_bytes, took_ms, PUSH_BYTES_THIN, PUSH_BYTES_MAX);
+    if (took_ms < QUICK_MS)
+        up->depth = up->depth < PUSHES_MAX ? up->depth + 1 : PUSHES_MAX;
+    else if (took_ms > SLOW_MS)
+        up->depth = up->depth > 1 ? up->depth - 1 : 1;
 }
 
 /* The hub has less than we thought: go on from there, but not for ever in the same place. */
@@ -231,10 +227,7 @@ void spoke_on_receipt(struct spoke *s)
         return;
     if (answered) {
         up->progress_ms = s->now;
-        if (s->now - push.sent_ms < QUICK_MS)
-            widen(up);
-        else if (s->now - push.sent_ms > SLOW_MS)
-            narrow(up);
+        adapt_window(up, s->now - push.sent_ms);
     }
     receipt_heard(s, site, receipt);
     if (answered && !up->unsure && !site->upload_stopped && up->acked_seq < push.last_seq)

@@ -13,6 +13,7 @@ static uint64_t due(const struct spoke *s)
 static bool is_under_way(const struct spoke *s, const struct site *site)
 {
     return site->up.flight_count > 0 || site->up.reading || site->refill.request != 0 || site->refill.reading ||
+           site->down.pending.there ||
            site->keys.request != 0 || site->debts.request != 0 || (site->down.request != 0 && site->down.was_behind) ||
            s->hello_request != 0;
 }
@@ -29,6 +30,18 @@ void renew_turn(struct spoke *s)
 {
     if (s->phase == SPOKE_PHASE_LIVE && s->now >= due(s) && (is_idle(s) || s->now >= due(s) + RENEW_PATIENCE_MS))
         spoke_reconnect(s);
+}
+
+/* What is under way stands in front of all else, and would for minutes: it is dropped with the connection. */
+void renew_thinned(struct spoke *s)
+{
+    for (uint32_t i = 0; i < s->site_count; i++) {
+        struct site *site = s->sites[i];
+        site->up.batch_bytes = site->up.batch_bytes < WINDOW_START ? site->up.batch_bytes : WINDOW_START;
+        site->up.depth = 1;
+        site->down.window = site->down.window < WINDOW_START ? site->down.window : WINDOW_START;
+    }
+    spoke_reconnect(s);
 }
 
 /* While something is under way its answer is an input, and asks again. */

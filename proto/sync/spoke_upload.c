@@ -148,16 +148,26 @@ void upload_on_read(struct spoke *s, struct site *site, struct spoke_input *inpu
 
 /* ---- time ---- */
 
+/* More is in flight than a thin link bears. */
+static bool is_much(const struct upload *up)
+{
+    return up->flight_bytes > FLIGHT_BYTES_THIN;
+}
+
 /* A receipt for an earlier batch shows that the later ones are under way. */
 static uint64_t push_deadline(const struct spoke *s, const struct upload *up)
 {
     uint64_t since = up->flight[0].sent_ms > up->progress_ms ? up->flight[0].sent_ms : up->progress_ms;
-    return since + s->config.request_timeout_ms + up->flight[0].bytes / THIN_BYTES_PER_MS;
+    return since + s->config.request_timeout_ms + (is_much(up) ? 0 : up->flight[0].bytes / THIN_BYTES_PER_MS);
 }
 
 static void time_out(struct spoke *s, struct site *site)
 {
     struct upload *up = &site->up;
+    if (is_much(up)) {
+        renew_thinned(s);
+        return;
+    }
     spoke_probe(s, up->flight[0].sent_ms);
     up->batch_bytes = up->batch_bytes / 2 > BODY_FLOOR ? up->batch_bytes / 2 : BODY_FLOOR;
     up->depth = 1;
@@ -167,10 +177,12 @@ static void time_out(struct spoke *s, struct site *site)
 /* One batch of each site may always be under way: no site waits for another's backlog. */
 static bool has_room(const struct spoke *s, const struct upload *up)
 {
-    size_t bytes = up->batch_bytes;
+    size_t bytes = up->batch_bytes, most = (size_t)PUSHES_MAX * up->batch_bytes;
+    if (most < FLIGHT_BYTES_THIN)
+        most = FLIGHT_BYTES_THIN;
     for (uint32_t i = 0; i < s->site_count; i++)
         bytes += s->sites[i]->up.flight_bytes;
-    return up->flight_count == 0 || (up->flight_count < up->depth && bytes <= FLIGHT_BYTES_MAX);
+    return up->flight_count == 0 || (up->flight_count < up->depth && bytes <= most);
 }
 
 static bool may_read(const struct spoke *s, const struct site *site)

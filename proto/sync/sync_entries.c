@@ -4,7 +4,8 @@
 
 #include "proto/event/key_record.h"
 
-/* The smallest entry is a marker: an array of 3 with a bin of 32. */
+/* The smallest entry is a marker: an array of 3 with a bin of 32. (A marker of several is smaller than they would be:
+ * a FEED's entries have the bound of any batch.) */
 #define ENTRY_SIZE_MIN 37
 
 static bool decode_marker(struct mp_reader *r, const struct entries_form *form, struct entry *entry)
@@ -35,11 +36,55 @@ static bool decode_event(struct bytes raw, const struct entries_form *form, stru
     return true;
 }
 
-static enum entries_result decode_entry(struct mp_reader *r, const struct entries_form *form, struct entry *entry)
+/* A marker of several. */
+struct markers {
+    uint64_t first;
+    uint32_t count;
+    struct event_id last;
+};
+
+static bool read_markers(struct mp_reader *r, const struct entries_form *form, struct markers *out)
+{
+    uint64_t incarnation = mp_uint(r, UINT32_MAX);
+    out->first = mp_uint(r, UINT64_MAX - 1 - BATCH_ENTRIES_MAX);
+    out->count = (uint32_t)mp_uint(r, BATCH_ENTRIES_MAX);
+    mp_fixed(r, out->last.b, sizeof out->last.b);
+    return !r->failed && form->markers && incarnation == form->incarnation && out->first > 0 && out->count >= 2;
+}
+
+static enum entries_result decode_markers(struct mp_reader *r, const struct entries_form *form, struct batch *batch)
+{
+    struct markers m;
+    if (!read_markers(r, form, &m) || m.count > form->count - batch->count)
+        return ENTRIES_BAD;
+    if (!form->own_ids || m.first < form->own_first || m.first - form->own_first > form->own_count ||
+        m.count > form->own_count - (m.first - form->own_first))
+        return ENTRIES_OWN;
+    const struct event_id *ids = form->own_ids + (m.first - form->own_first);
+    if (!event_id_equal(&ids[m.count - 1], &m.last))
+        return ENTRIES_FORK;
+    enum entries_result result = ENTRIES_OK;
+    for (uint32_t i = 0; i < m.count && result == ENTRIES_OK; i++) {
+        struct entry *entry = &batch->entries[batch->count++];
+        entry->device = form->own;
+        entry->incarnation = form->incarnation;
+        entry->seq = m.first + i;
+        entry->id = ids[i];
+        entry->flags = ENTRY_OWN;
+        if (form->check)
+            result = form->check(form->context, entry, NULL);
+    }
+    return result;
+}
+
+static enum entries_result decode_entry(struct mp_reader *r, const struct entries_form *form, struct batch *batch)
 {
     struct event_clear clear;
-    bool marker = mp_array(r, 3, MP_TAPE_MAX) == 3;
-    if (marker) {
+    struct entry *entry = &batch->entries[batch->count];
+    const uint32_t values = mp_array(r, 3, MP_TAPE_MAX);
+    if (values == 4)
+        return decode_markers(r, form, batch);
+    if (values == 3) {
         if (!decode_marker(r, form, entry))
             return ENTRIES_BAD;
     } else {
@@ -47,7 +92,8 @@ static enum entries_result decode_entry(struct mp_reader *r, const struct entrie
         if (r->failed || !decode_event(mp_object(r), form, entry, &clear))
             return ENTRIES_BAD;
     }
-    return form->check ? form->check(form->context, entry, marker ? NULL : &clear) : ENTRIES_OK;
+    batch->count++;
+    return form->check ? form->check(form->context, entry, values == 3 ? NULL : &clear) : ENTRIES_OK;
 }
 
 static bool decode_signature(struct mp_reader *r, const struct entries_form *form, struct entry *last)
@@ -74,8 +120,7 @@ static enum entries_result decode_all(struct mp_reader *r, const struct entries_
         } else if (batch->count == form->count) {
             result = ENTRIES_BAD;
         } else {
-            result = decode_entry(r, form, &batch->entries[batch->count]);
-            batch->count++;
+            result = decode_entry(r, form, batch);
         }
         if (result != ENTRIES_OK)
             return result;
@@ -90,7 +135,7 @@ enum entries_result entries_decode(struct lent *body, const struct entries_form 
     *body = (struct lent){0};
     *out = NULL;
     if (mine.bytes.len > BODY_MAX || form->site.len > SLUG_MAX || form->count > BATCH_ENTRIES_MAX ||
-        form->count > mine.bytes.len / ENTRY_SIZE_MIN) {
+        (!form->markers && form->count > mine.bytes.len / ENTRY_SIZE_MIN)) {
         lent_return(&mine);
         return ENTRIES_BAD;
     }
@@ -103,11 +148,37 @@ enum entries_result entries_decode(struct lent *body, const struct entries_form 
     memcpy(batch->site, form->site.data, form->site.len);
     mp_reader_init(&r, mine.bytes);
     enum entries_result result = decode_all(&r, form, batch);
+    if (result == ENTRIES_OWN) {
+        *body = batch->body;
+        batch->body = (struct lent){0};
+    }
     if (result == ENTRIES_OK)
         *out = batch;
     else
         batch_free(batch);
     return result;
+}
+
+bool entries_own_span(struct bytes body, const struct entries_form *form, uint64_t *first, uint32_t *count)
+{
+    struct mp_reader r MP_UNSET;
+    uint64_t end = 0;
+    *first = 0;
+    if (body.len > BODY_MAX)
+        return false;
+    mp_reader_init(&r, body);
+    for (uint32_t i = 0; mp_next(&r); i++) {
+        struct markers m;
+        if (i >= form->key_count && mp_peek(&r) == MP_ARRAY && mp_array(&r, 0, MP_TAPE_MAX) == 4) {
+            if (!read_markers(&r, form, &m))
+                return false;
+            *first = end == 0 || m.first < *first ? m.first : *first;
+            end = m.first + m.count > end ? m.first + m.count : end;
+        }
+        mp_skip_rest(&r);
+    }
+    *count = (uint32_t)(end - *first);
+    return mp_done(&r) && end > 0 && end - *first <= BATCH_ENTRIES_MAX;
 }
 
 bool keys_check(struct bytes body, uint32_t count, void (*visit)(void *context, const struct key_id *id), void *context)

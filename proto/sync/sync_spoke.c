@@ -35,6 +35,7 @@ static void site_free(struct site *site)
     free(site->up.unsure);
     free(site->up.next_keep);
     batch_free(site->down.held);
+    lent_return(&site->down.pending.body);
     streams_release(&site->down.streams);
     table_release(&site->denied);
     free(site);
@@ -172,6 +173,9 @@ static void on_input(struct spoke *s, struct spoke_input *input)
         break;
     case SPOKE_FEED_KEPT:
         download_on_kept(s, site, input);
+        break;
+    case SPOKE_IDS_READ:
+        download_on_ids(s, site, input);
         break;
     case SPOKE_RECEIPT_KEPT:
         receipt_on_kept(s, site, input);

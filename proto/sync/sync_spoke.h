@@ -74,6 +74,8 @@ enum spoke_input_kind {
     SPOKE_RECEIPT_KEPT, /* a SPOKE_KEEP_RECEIPT is durable: site, seq, ok */
     SPOKE_NEED_KEYS,  /* the views met events whose keys are not here: site, keys. May be said again at any time */
     SPOKE_OFFER_READ, /* the range asked for by SPOKE_READ_OFFER: site, body, first, count, head, signature */
+    SPOKE_IDS_READ,   /* the ids asked for by SPOKE_READ_IDS: site, first_seq, count (fewer: they cannot be read),
+                         ids */
     SPOKE_KEYS_READ   /* the keys asked for by SPOKE_READ_KEYS: site, body (those that are here, as key records wrapped
                          for the hub, back to back), key_count (may be 0) */
 };
@@ -101,12 +103,15 @@ struct spoke_input {
                                     stops, nothing has to start afresh. Of a lowered receipt: the upload shows it to
                                     the hub */
     const struct key_id *keys;   /* SPOKE_NEED_KEYS, key_count of them */
+    const struct event_id *ids;  /* SPOKE_IDS_READ, count of them; borrowed for the step */
 };
 
 enum spoke_output_kind {
     SPOKE_SEND,         /* header and body, to the hub. May be dropped when it cannot be sent: it is asked again */
     SPOKE_READ_OWN,     /* site, first_seq, max_bytes: answer with SPOKE_OWN_READ (always, also when nothing is there);
                            one at a time per site */
+    SPOKE_READ_IDS,     /* site, first_seq, count: of own events; answer with SPOKE_IDS_READ (always); one at a time per
+                           site */
     SPOKE_KEEP_FEED,    /* batch: make durable with its cursor; answer with SPOKE_FEED_KEPT; one at a time per site.
                            The log compares each marker's id (ENTRY_OWN) with its own event's: other bytes mean that
                            the hub holds another history, and the commit fails. With more than one epoch an event that
@@ -146,7 +151,8 @@ struct spoke_output {
     struct buffer header;       /* SPOKE_SEND; the taker releases it */
     struct lent body;           /* SPOKE_SEND, SPOKE_KEEP_KEYS; the taker returns it */
     struct batch *batch;        /* SPOKE_KEEP_FEED; the taker frees it */
-    uint64_t first_seq;         /* SPOKE_READ_OWN */
+    uint64_t first_seq;         /* SPOKE_READ_OWN, SPOKE_READ_IDS */
+    uint32_t count;             /* SPOKE_READ_IDS */
     struct position from;       /* SPOKE_READ_OFFER */
     uint32_t max_bytes;
     uint32_t key_count;

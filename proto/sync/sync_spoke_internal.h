@@ -31,15 +31,20 @@
 #define BUSY_AGAIN_MS 5000u
 #define BACKOFF_FIRST_MS 1000u
 #define BACKOFF_MAX_MS 300000u
-#define QUICK_MS 1000u              /* an answer within this long lets the window grow */
+#define FAST_MS 150u                /* an answer within this long lets the window grow to any size, */
+#define QUICK_MS 1000u              /* within this long, to what a thin link bears */
 #define SLOW_MS 4000u               /* one that takes longer makes it smaller */
 #define WINDOW_START (16u * 1024)
 #define PUSHES_MAX 4u               /* in flight per site */
 /* A link may become thin at any moment, and all else then waits behind what is in flight: upward, over all sites, and
- * downward, for all sites that are behind, no more than 50 kbit/s carry in 20 s. */
-#define FLIGHT_BYTES_MAX (128u * 1024)
-#define PUSH_BYTES_MAX (32u * 1024)
-#define PULL_BYTES_MAX (128u * 1024)
+ * downward, for all sites that are behind, no more than 50 kbit/s carry in 20 s. On a link that has just proven to be
+ * far from thin there may be more, in frames that cost little each; and should it become thin then, the connection is
+ * given up, with all that is in flight. */
+#define FLIGHT_BYTES_THIN (128u * 1024)
+#define PUSH_BYTES_THIN (32u * 1024)
+#define PULL_BYTES_THIN (128u * 1024)
+#define PUSH_BYTES_MAX BODY_TARGET
+#define PULL_BYTES_MAX BODY_TARGET
 #define THIN_BYTES_PER_MS 8u        /* timeouts leave room for a link as thin as 64 kbit/s */
 #define SENT_MARKS 16u
 #define STALLS_MAX 3u               /* receipts in a row that bring nothing new, before asking afresh */
@@ -116,6 +121,14 @@ struct download {
     bool committing;
     struct log_head committing_head;
     struct batch *held;             /* verified; waits for the present commit */
+    /* A FEED that cannot be checked before the ids of own events that it stands for are here. */
+    struct {
+        bool there, reading;
+        struct msg_feed feed;
+        struct lent body;
+        uint64_t first_seq, reading_from;
+        uint32_t count, reading_count;
+    } pending;
     bool contradicted;              /* what the hub sends cannot be ours: no more, until the machine is made anew */
     struct streams streams;
 };
@@ -202,6 +215,20 @@ struct spoke {
     struct message in, msg;         /* being read, being written */
 };
 
+/* The window after an answer that took so long: up to `thin` where that was quick, to `most` where it was fast; less
+ * where it was slow, above `thin` also where it was not quick. */
+static inline uint32_t window_after(uint32_t window, uint64_t took_ms, uint32_t thin, uint32_t most)
+{
+    const uint32_t up_to = took_ms < FAST_MS ? most : thin;
+    if (took_ms < QUICK_MS && window < up_to)
+        return window * 2 < up_to ? window * 2 : up_to;
+    if (took_ms > QUICK_MS && window > thin)
+        return window / 2 > thin ? window / 2 : thin;
+    if (took_ms > SLOW_MS)
+        return window / 2 > BODY_FLOOR ? window / 2 : BODY_FLOOR;
+    return window;
+}
+
 static inline struct bytes site_name(const struct site *site)
 {
     return bytes_str(site->name);
@@ -271,6 +298,7 @@ void receipt_on_kept(struct spoke *s, struct site *site, const struct spoke_inpu
 bool cursors_set(struct cursors *cursors, const struct log_head *head); /* false: too many epochs */
 void download_reset(struct site *site);
 void download_on_feed(struct spoke *s, struct lent *body);
+void download_on_ids(struct spoke *s, struct site *site, const struct spoke_input *input);
 void download_on_kept(struct spoke *s, struct site *site, const struct spoke_input *input);
 void download_turn(struct spoke *s, struct site *site);
 uint64_t download_deadline(const struct spoke *s, const struct site *site);
@@ -287,6 +315,7 @@ uint64_t refill_deadline(const struct spoke *s, const struct site *site);
 
 /* ---- spoke_renew.c ---- */
 void renew_turn(struct spoke *s);
+void renew_thinned(struct spoke *s); /* much is under way, and does not arrive any more */
 uint64_t renew_deadline(const struct spoke *s);
 
 /* ---- spoke_going_on.c ---- */

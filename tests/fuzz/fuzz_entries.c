@@ -12,6 +12,7 @@ unsigned long fuzz_accepted;
 enum { BODY_PUSH, BODY_FEED, BODY_OFFER, BODY_KINDS };
 
 static const struct device_id own = {{7}};
+static const struct event_id own_ids[4] = {{{1}}, {{2}}, {{3}}, {{4}}};
 
 static void put_event(struct buffer *out, uint64_t seq, const struct signature *signature)
 {
@@ -35,10 +36,10 @@ bool fuzz_seed(unsigned number, struct buffer *out)
     const struct key_record record = {.id = {{4}}, .kind = KEY_SITE, .site = "dale"};
     unsigned kind = number % BODY_KINDS;
     bool full = number >= BODY_KINDS;
-    if (number >= 2 * BODY_KINDS)
+    if (number >= 3 * BODY_KINDS)
         return false;
     buffer_append_byte(out, (uint8_t)kind);
-    buffer_append_byte(out, full ? 3 : 0);
+    buffer_append_byte(out, !full ? 0 : kind == BODY_FEED && number / BODY_KINDS == 2 ? 4 : 3);
     buffer_append_byte(out, full ? 2 : 1);
     key_record_wrap(&record, &shared, nonce, out);
     if (!full)
@@ -47,7 +48,10 @@ bool fuzz_seed(unsigned number, struct buffer *out)
     put_event(out, 1, kind == BODY_PUSH ? NULL : &signature);
     if (kind == BODY_FEED) {
         const struct event_id id = {{5}};
-        feed_put_marker(out, 1, 2, &id);
+        if (number / BODY_KINDS == 1)
+            feed_put_marker(out, 1, 2, &id);
+        else
+            feed_put_markers(out, 1, 2, 2, &own_ids[2]);
     } else {
         put_event(out, 2, NULL);
     }
@@ -91,11 +95,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct bytes in = bytes_of(data + 3, size - 3);
     struct entries_form form = {.site = bytes_str("dale"), .count = data[1], .key_count = data[2],
                                 .markers = kind == BODY_FEED, .signatures = kind != BODY_PUSH, .own = own,
-                                .incarnation = 1};
+                                .incarnation = 1, .own_ids = own_ids, .own_first = 1, .own_count = 4};
     struct lent body = {in, count_return, &returned};
     struct batch *batch = NULL;
     enum entries_result result = entries_decode(&body, &form, &batch);
-    MUST(!body.release && (result == ENTRIES_OK) == (batch != NULL));
+    MUST(!body.release == (result != ENTRIES_OWN) && (result == ENTRIES_OK) == (batch != NULL));
+    if (result == ENTRIES_OWN) { /* it may be asked for the ids then */
+        uint64_t first;
+        uint32_t count = 0;
+        MUST(kind == BODY_FEED && returned == 0);
+        MUST(!entries_own_span(in, &form, &first, &count) || (first > 0 && count >= 2 && count <= BATCH_ENTRIES_MAX));
+        lent_return(&body);
+    }
     if (batch) {
         MUST(returned == 0);
         check_batch(batch, &form, in);

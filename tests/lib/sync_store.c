@@ -342,7 +342,20 @@ uint32_t store_read_feed(const struct store_site *site, struct position from, ui
         const struct pool_event *event = entry->event;
         if (count > 0 && b.len + event->raw.len > max_bytes)
             break;
-        if (device_id_equal(&event->device, device) && event->incarnation == incarnation)
+        uint32_t run = 1;
+        const bool own = device_id_equal(&event->device, device) && event->incarnation == incarnation;
+        for (const struct store_entry *next; own && run + count < BATCH_ENTRIES_MAX; run++) {
+            next = store_at(site, (struct position){from.epoch, from.n + 1});
+            if (!next || !device_id_equal(&next->event->device, device) || next->event->incarnation != incarnation ||
+                next->event->seq != event->seq + run)
+                break;
+            entry = next;
+            from.n++;
+        }
+        count += run - 1;
+        if (own && run > 1)
+            feed_put_markers(&b, incarnation, event->seq, run, &entry->event->id);
+        else if (own)
             feed_put_marker(&b, incarnation, event->seq, &event->id);
         else
             feed_put_event(&b, buffer_bytes(&event->raw), entry->is_signed ? &entry->signature : NULL);

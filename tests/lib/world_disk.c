@@ -176,6 +176,16 @@ static void read_offer(struct world *world, uint32_t node, const struct store_si
     world_spoke_input(world, node, &done);
 }
 
+static void read_ids(struct world *world, uint32_t node, const struct store_site *site,
+                     const struct spoke_output *asked)
+{
+    static struct event_id ids[BATCH_ENTRIES_MAX];
+    struct spoke_input done = {.kind = SPOKE_IDS_READ, .site = asked->site, .first_seq = asked->first_seq, .ids = ids};
+    for (; done.count < asked->count && asked->first_seq + done.count <= site->own_count; done.count++)
+        ids[done.count] = site->own[asked->first_seq + done.count - 1]->id;
+    world_spoke_input(world, node, &done);
+}
+
 void disk_spoke(struct world *world, uint32_t spoke, struct spoke_output *asked)
 {
     if (asked->kind == SPOKE_CAUGHT_UP) {
@@ -192,6 +202,9 @@ void disk_spoke(struct world *world, uint32_t spoke, struct spoke_output *asked)
         world_spoke_input(world, spoke, &done);
         break;
     }
+    case SPOKE_READ_IDS:
+        read_ids(world, spoke, site, asked);
+        break;
     case SPOKE_READ_OFFER:
         read_offer(world, spoke, site, asked);
         break;

@@ -176,6 +176,18 @@ static void read_own(struct member *m, const struct spoke_output *o)
     buffer_release(&push);
 }
 
+static void read_ids(struct member *m, const struct spoke_output *o)
+{
+    const struct story *story = &m->story;
+    struct spoke_input *in = todo(m, SPOKE_IDS_READ, o->site);
+    in->first_seq = o->first_seq;
+    if (!bytes_is(o->site, story->site) || o->first_seq > story->head.seq)
+        return;
+    const uint64_t left = story->head.seq - o->first_seq + 1;
+    in->count = left < o->count ? (uint32_t)left : o->count;
+    in->ids = story->ids + o->first_seq - 1;
+}
+
 static void shared(struct member *m, uint64_t seq)
 {
     uint64_t now = now_ms();
@@ -221,6 +233,9 @@ static void perform(struct member *m, const struct spoke_output *o)
         break;
     case SPOKE_KEEP_RECEIPT:
         keep_receipt(m, o);
+        break;
+    case SPOKE_READ_IDS:
+        read_ids(m, o);
         break;
     case SPOKE_READ_OFFER:
         todo(m, SPOKE_OFFER_READ, o->site);

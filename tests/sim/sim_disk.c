@@ -345,6 +345,23 @@ uint32_t disk_read_own(const struct disk *disk, const struct disk_site *site, ui
     return count;
 }
 
+/* The reader's own events: from here on so many in a row are told as one marker. */
+static uint32_t run_of(const struct disk_site *site, struct position from, uint32_t most, size_t *whole,
+                       uint32_t max_bytes)
+{
+    const struct pool_event *first = disk_at(site, from)->event;
+    uint32_t count = 1;
+    for (; count < most; count++) {
+        const struct disk_entry *entry = disk_at(site, (struct position){from.epoch, from.n + count});
+        if (!entry || !device_id_equal(&entry->event->device, &first->device) ||
+            entry->event->incarnation != first->incarnation || entry->event->seq != first->seq + count ||
+            *whole + entry->event->raw.len + ENTRY_ROOM > max_bytes)
+            break;
+        *whole += entry->event->raw.len + ENTRY_ROOM;
+    }
+    return count;
+}
+
 uint32_t disk_read_feed(const struct disk *disk, const struct disk_site *site, struct position from, uint32_t max_bytes,
                         const struct device_id *device, uint32_t incarnation, struct lent *body, struct log_head *head)
 {
@@ -358,7 +375,15 @@ uint32_t disk_read_feed(const struct disk *disk, const struct disk_site *site, s
             break;
         whole += event->raw.len + ENTRY_ROOM;
         if (device_id_equal(&event->device, device) && event->incarnation == incarnation) {
-            feed_put_marker(&b, incarnation, event->seq, &event->id);
+            uint32_t run = run_of(site, from, BATCH_ENTRIES_MAX - count, &whole, max_bytes);
+            if (run > 1) {
+                from.n += run - 1;
+                count += run - 1;
+                entry = disk_at(site, from);
+                feed_put_markers(&b, incarnation, event->seq, run, &entry->event->id);
+            } else {
+                feed_put_marker(&b, incarnation, event->seq, &event->id);
+            }
         } else {
             feed_put_event(&b, buffer_bytes(&event->raw), NULL);
             rot(disk, event, &b);

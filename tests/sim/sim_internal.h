@@ -92,7 +92,8 @@ struct task {
     struct hub_output hub_ask;
     struct spoke_input spoke_done;
     struct hub_input hub_done;
-    struct log_hash *hashes; /* malloc'd, as the next two; SEEN_MAX of them */
+    struct log_hash *hashes; /* malloc'd, as the next three; SEEN_MAX of them */
+    struct event_id *ids;    /* of own events */
     struct key_id *missing;  /* RECEIPT_KEYS_MAX, or those that are denied */
     struct sim_event *draft; /* what a worker has written and the disk has not yet */
     uint32_t event;          /* ITEM_SAVED; ITEM_GO_ON: the incarnation that was named, 0: to be gone on as */

@@ -66,6 +66,20 @@ static void read_own(struct sim *sim, uint32_t node, struct disk_site *site, con
     in->body = lend(&body);
 }
 
+static void read_ids(struct sim *sim, uint32_t node, const struct disk_site *site, const struct spoke_output *asked)
+{
+    struct task *done = done_later(sim, node, SPOKE_IDS_READ, asked->site);
+    struct spoke_input *in = &done->spoke_done;
+    const struct disk_stream *own = disk_own(site);
+    in->first_seq = asked->first_seq;
+    done->ids = calloc(asked->count, sizeof *done->ids);
+    if (!done->ids)
+        abort();
+    for (; in->count < asked->count && asked->first_seq + in->count <= own->count; in->count++)
+        done->ids[in->count] = own->events[asked->first_seq + in->count - 1]->id;
+    in->ids = done->ids;
+}
+
 static void read_keys(struct sim *sim, uint32_t node, const struct spoke_output *asked)
 {
     struct task *done = done_later(sim, node, SPOKE_KEYS_READ, asked->site);
@@ -265,6 +279,8 @@ void spoke_ask(struct sim *sim, struct task *item)
         return;
     if (asked->kind == SPOKE_READ_OWN)
         read_own(sim, item->node, site, asked);
+    else if (asked->kind == SPOKE_READ_IDS)
+        read_ids(sim, item->node, site, asked);
     else if (asked->kind == SPOKE_READ_KEYS)
         read_keys(sim, item->node, asked);
     else if (asked->kind == SPOKE_READ_OFFER)

@@ -99,6 +99,7 @@ void task_free(struct task *item)
     lent_return(&item->spoke_done.body);
     lent_return(&item->hub_done.body);
     free(item->hashes);
+    free(item->ids);
     free(item->missing);
     free(item->draft);
     free(item);

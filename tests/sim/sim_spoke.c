@@ -51,7 +51,8 @@ static void notice(struct sim *sim, uint32_t node, const struct spoke_output *o)
 static void to_disk(struct sim *sim, uint32_t node, struct spoke_output *o)
 {
     struct sim_node *n = &sim->nodes[node];
-    bool reads = o->kind == SPOKE_READ_OWN || o->kind == SPOKE_READ_KEYS || o->kind == SPOKE_READ_OFFER;
+    bool reads = o->kind == SPOKE_READ_OWN || o->kind == SPOKE_READ_IDS ||
+                 o->kind == SPOKE_READ_KEYS || o->kind == SPOKE_READ_OFFER;
     uint64_t at = reads ? sim->now + 1 + sim_below(sim, 5) : disk_time(sim, &n->disk_free);
     struct task *item = sim_later(sim, at, ITEM_SPOKE_ASK, node, n->life);
     item->spoke_ask = *o;

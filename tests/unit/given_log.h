@@ -306,6 +306,17 @@ static inline struct msg_receipt receipt_of(const struct given_log *hub, const s
     return receipt;
 }
 
+/* The ids of a laptop's own events of a site, for markers of several. */
+static inline void given_own_ids(const struct given_log *spoke, const char *site, struct entries_form *form)
+{
+    static struct event_id ids[BATCH_ENTRIES_MAX];
+    struct felloe_error error;
+    form->own_ids = ids;
+    form->own_first = 1;
+    assert_int_equal(log_read_ids(spoke->log, bytes_str(site), 1, BATCH_ENTRIES_MAX, ids, &form->own_count, &error),
+                     FELLOE_OK);
+}
+
 /* For a laptop that speaks as this incarnation. */
 static inline struct batch *read_feed_as(struct given_log *hub, const struct given_log *spoke, uint32_t incarnation,
                                          struct position from, uint32_t max_bytes, struct key_record *keys,
@@ -321,9 +332,9 @@ static inline struct batch *read_feed_as(struct given_log *hub, const struct giv
     if (log_read_feed(hub->log, bytes_str(SITE), from, max_bytes, &spoke->identity.device, incarnation,
                       &shared, &body, &first, &count, key_count, &head, &error) != FELLOE_OK)
         fail_msg("%s", error.message);
-    const struct entries_form form = {.site = bytes_str(SITE), .count = count, .key_count = *key_count, .markers = true,
-                                      .signatures = true, .own = spoke->identity.device,
-                                      .incarnation = incarnation};
+    struct entries_form form = {.site = bytes_str(SITE), .count = count, .key_count = *key_count, .markers = true,
+                                .signatures = true, .own = spoke->identity.device, .incarnation = incarnation};
+    given_own_ids(spoke, SITE, &form);
     struct batch *batch = batch_of_body(&body, &form, &shared, keys);
     batch->epoch = first.epoch;
     batch->first_n = first.n;

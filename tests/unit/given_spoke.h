@@ -86,6 +86,9 @@ static inline void tell_output(struct spoke_output *o)
     case SPOKE_READ_OWN:
         line_add(&line, "read %llu max %u", (unsigned long long)o->first_seq, o->max_bytes);
         break;
+    case SPOKE_READ_IDS:
+        line_add(&line, "read-ids %llu+%u", (unsigned long long)o->first_seq, o->count);
+        break;
     case SPOKE_KEEP_FEED:
         line_add(&line, "keep-feed %llu+%u", (unsigned long long)o->batch->first_n, o->batch->count);
         break;
@@ -162,6 +165,15 @@ static inline void write_own(unsigned count)
     struct seen none = {0};
     while (count-- > 0)
         store_own_append(own, pool_make(&pool, bytes_str(SITE), &me.device, 1, &own->own_head, &none));
+}
+/* What was asked for by read-ids. */
+static inline const char *own_ids(uint64_t first, uint32_t count)
+{
+    struct event_id ids[64];
+    struct spoke_input input = {.kind = SPOKE_IDS_READ, .first_seq = first, .count = count, .ids = ids};
+    for (uint32_t i = 0; i < count; i++)
+        ids[i] = own->own[first - 1 + i]->id;
+    return step(&input);
 }
 static inline const char *saved(void)
 {
@@ -296,6 +308,18 @@ static inline void feed_make(uint64_t first, uint32_t count)
     }
     if (m->count > 0)
         sign_log_head(&hub.secret, m->site, &m->head, &m->signature);
+}
+/* A FEED of own events alone, as one marker. */
+static inline void feed_make_markers(uint64_t first, uint32_t count)
+{
+    struct msg_feed *m = &message.feed;
+    const struct store_entry *begin = store_at(log_, (struct position){1, first});
+    const struct store_entry *end = store_at(log_, (struct position){1, first + count - 1});
+    *m = (struct msg_feed){.site = bytes_str(SITE), .first = {1, first}, .count = count, .head = end->head,
+                           .newest = store_head(log_, 1).at};
+    buffer_release(&feed_body);
+    feed_put_markers(&feed_body, 1, begin->event->seq, count, &end->event->id);
+    sign_log_head(&hub.secret, m->site, &m->head, &m->signature);
 }
 static inline const char *feed_send(uint64_t request)
 {

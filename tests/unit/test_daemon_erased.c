@@ -83,9 +83,10 @@ static void hear(struct given_node *hub, struct given_node *spoke)
                       &spoke->log->identity.device, 1, &shared, &body, &first, &count, &key_count, &head, &error) !=
         FELLOE_OK)
         fail_msg("%s", error.message);
-    const struct entries_form form = {.site = bytes_str(ERASURE_SITE), .count = count, .key_count = key_count,
-                                      .markers = true, .signatures = true, .own = spoke->log->identity.device,
-                                      .incarnation = 1};
+    struct entries_form form = {.site = bytes_str(ERASURE_SITE), .count = count, .key_count = key_count,
+                                .markers = true, .signatures = true, .own = spoke->log->identity.device,
+                                .incarnation = 1};
+    given_own_ids(spoke->log, ERASURE_SITE, &form);
     struct batch *batch = batch_of_body(&body, &form, &shared, keys);
     batch->epoch = first.epoch;
     batch->first_n = first.n;

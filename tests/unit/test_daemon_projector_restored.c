@@ -137,9 +137,10 @@ static void catch_up_as(struct given_log *hub, struct given_log *spoke, uint32_t
     assert_true(box_shared_of(&shared, &spoke->identity.box_public, &hub->identity.box_secret));
     assert_int_equal(log_read_feed(hub->log, bytes_str(SITE), first, BODY_TARGET, &spoke->identity.device, incarnation,
                                    &shared, &body, &first, &count, &key_count, &head, &error), FELLOE_OK);
-    const struct entries_form form = {.site = bytes_str(SITE), .count = count, .key_count = key_count,
-                                      .markers = true, .signatures = true, .own = spoke->identity.device,
-                                      .incarnation = incarnation};
+    struct entries_form form = {.site = bytes_str(SITE), .count = count, .key_count = key_count,
+                                .markers = true, .signatures = true, .own = spoke->identity.device,
+                                .incarnation = incarnation};
+    given_own_ids(spoke, SITE, &form);
     struct batch *batch = batch_of_body(&body, &form, &shared, keys);
     batch->epoch = first.epoch;
     batch->first_n = first.n;

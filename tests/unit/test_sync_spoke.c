@@ -198,15 +198,43 @@ static void the_window_grows_on_quick_receipts(void **state)
     up();
     welcome(1, 0);
     says(read_own(1, 16384), "PUSH#3 1+105 keys 0");
+    now += 500;
     says(receipt(3, 105), "keep-receipt 105 runs 0; read 106 max 32768");
     says(read_own(106, 32768), "PUSH#4 106+205 keys 0; read 311 max 32768"); /* two in flight */
     says(read_own(311, 32768), "PUSH#5 311+202 keys 0");
+    now += 500;
     says(receipt(4, 310), "read 513 max 32768"); /* no larger: a link may become thin at any moment */
     says(receipt(5, 512), "");
     says(read_own(513, 32768), "PUSH#6 513+202 keys 0; read 715 max 32768");
     says(read_own(715, 32768), "PUSH#7 715+202 keys 0; read 917 max 32768");
     says(read_own(917, 32768), "PUSH#8 917+202 keys 0; read 1119 max 32768");
     says(read_own(1119, 32768), "PUSH#9 1119+202 keys 0"); /* four are all */
+}
+
+/* A fast link has much in flight. Should it become thin, that would stand in front of all else for minutes. */
+static void a_fast_link_that_becomes_thin_is_given_up(void **state)
+{
+    (void)state;
+    write_own(9000);
+    saved();
+    up();
+    welcome(1, 0);
+    says(read_own(1, 16384), "PUSH#3 1+105 keys 0");
+    says(receipt(3, 105), "keep-receipt 105 runs 0; read 106 max 32768");
+    says(read_own(106, 32768), "PUSH#4 106+205 keys 0; read 311 max 32768");
+    says(receipt(4, 310), "");
+    says(read_own(311, 32768), "PUSH#5 311+202 keys 0; read 513 max 65536");
+    says(receipt(5, 512), "");
+    says(read_own(513, 65536), "PUSH#6 513+404 keys 0; read 917 max 131072");
+    says(receipt(6, 916), "");
+    says(read_own(917, 131072), "PUSH#7 917+809 keys 0; read 1726 max 262144");
+    says(read_own(1726, 262144), "PUSH#8 1726+1618 keys 0; read 3344 max 262144");
+    assert_int_equal(spoke_deadline(spoke), now + 10000);
+    says(after(9999), "");
+    says(after(1), "reconnect");
+    up();
+    says(welcome(9, 916), "PULL#10 after 0 max 16384");
+    says(read_own(3344, 262144), "read 917 max 16384"); /* as on a link that is not known */
 }
 
 static void the_window_shrinks_on_slow_receipts(void **state)
@@ -236,8 +264,10 @@ static void a_hub_that_has_less_gets_it_again_but_not_for_ever(void **state)
     read_own(1, 1);
     says(receipt(3, 0), "read 1 max 32768");
     read_own(1, 1); /* PUSH#4 */
+    now += 500;
     says(receipt(4, 0), "read 1 max 32768");
     read_own(1, 1); /* PUSH#5 */
+    now += 500;
     says(receipt(5, 0), "");
     says(after(1000), "HELLO#6 own 1 waiting 1"); /* it asks afresh */
     says(after(4000), "read 1 max 32768");
@@ -413,6 +443,7 @@ int main(void)
         TEST(a_receipt_without_the_hubs_signature_is_nothing),
         TEST(a_push_without_a_receipt_is_sent_again_in_smaller_pieces),
         TEST(the_window_grows_on_quick_receipts),
+        TEST(a_fast_link_that_becomes_thin_is_given_up),
         TEST(the_window_shrinks_on_slow_receipts),
         TEST(a_hub_that_has_less_gets_it_again_but_not_for_ever),
         TEST(what_the_hub_holds_is_a_receipt_too),

@@ -28,7 +28,7 @@ static void a_feed_is_checked_kept_and_the_next_is_asked_meanwhile(void **state)
 static void the_window_follows_the_link(void **state)
 {
     (void)state;
-    others_write(900);
+    others_write(1200);
     up();
     says(welcome(1, 0), "PULL#2 after 0 max 16384");
     now += 6000;
@@ -41,9 +41,10 @@ static void the_window_follows_the_link(void **state)
     says(feed(4, 151, 25), "keep-feed 151+25; PULL#5 after 175 max 4096"); /* no smaller */
     feed_kept(true);
     unsigned at = 176;
-    const char *const wider[] = {"8192", "16384", "32768", "65536", "131072", "131072"};
-    for (unsigned i = 0; i < 6; i++, at += 100) {
+    const char *const wider[] = {"8192", "16384", "32768", "65536", "131072", "131072", "262144", "262144"};
+    for (unsigned i = 0; i < 8; i++, at += 100) {
         char wanted[100];
+        now += i < 6 ? 500 : 50; /* quick; then fast */
         snprintf(wanted, sizeof wanted, "keep-feed %u+100; PULL#%u after %u max %s", at, 6 + i, at + 99, wider[i]);
         says(feed(5 + i, at, 100), wanted);
         feed_kept(true);
@@ -75,6 +76,54 @@ static void a_marker_of_what_was_never_written_is_a_fork(void **state)
     says(welcome(1, 1), "PULL#2 after 0 max 16384");
     says(feed(2, 1, 2), "notice fork");
     says(after(1000), "HELLO#3 own 1 waiting 0; PULL#4 after 0 max 16384");
+}
+
+static void own_events_in_a_row_come_as_one_marker(void **state)
+{
+    (void)state;
+    write_own(5);
+    make_spoke(5);
+    for (unsigned i = 0; i < 5; i++)
+        store_append(log_, 1, own->own[i], NULL);
+    up();
+    says(welcome(1, 5), "PULL#2 after 0 max 16384");
+    feed_make_markers(1, 2);
+    says(feed_send(2), "read-ids 1+2");
+    says(own_ids(1, 2), "keep-feed 1+2; PULL#3 after 2 max 32768");
+    feed_make_markers(3, 3);
+    says(feed_send(3), "read-ids 3+3");
+    says(own_ids(3, 0), ""); /* they cannot be read just now */
+    says(after(5000), "PULL#4 after 2 max 32768");
+    feed_make_markers(3, 3);
+    says(feed_send(4), "read-ids 3+3"); /* before they come, the connection is lost */
+    simple(SPOKE_DOWN);
+    up();
+    says(welcome(5, 5), "PULL#6 after 2 max 32768");
+    feed_make_markers(3, 2);
+    says(feed_send(6), ""); /* one at a time */
+    says(own_ids(3, 3), "read-ids 3+2");
+    says(own_ids(3, 2), ""); /* the first is not kept yet */
+    says(feed_kept(true), "keep-feed 3+2; PULL#7 after 4 max 65536");
+}
+
+static void one_marker_of_what_was_never_written_is_a_fork(void **state)
+{
+    (void)state;
+    write_own(3);
+    for (unsigned i = 0; i < 3; i++)
+        store_append(log_, 1, own->own[i], NULL);
+    own->own_head = (struct stream_head){2, own->own[1]->id, {0}}; /* set back to a copy of before the third */
+    make_spoke(2);
+    up();
+    says(welcome(1, 2), "PULL#2 after 0 max 16384");
+    feed_make_markers(1, 3);
+    says(feed_send(2), "notice fork");
+    says(after(1000), "HELLO#3 own 2 waiting 0; PULL#4 after 0 max 16384");
+    feed_make_markers(1, 2);
+    says(feed_send(4), "read-ids 1+2");
+    own->own[1] = own->own[2]; /* and here stands another one in that place */
+    says(own_ids(1, 2), "");
+    says(after(2000), "PULL#5 after 0 max 16384");
 }
 
 static void no_news_is_asked_again_at_once_unless_the_hub_did_not_wait(void **state)
@@ -326,6 +375,8 @@ int main(void)
         TEST(the_window_follows_the_link),
         TEST(own_events_come_back_as_markers),
         TEST(a_marker_of_what_was_never_written_is_a_fork),
+        TEST(own_events_in_a_row_come_as_one_marker),
+        TEST(one_marker_of_what_was_never_written_is_a_fork),
         TEST(no_news_is_asked_again_at_once_unless_the_hub_did_not_wait),
         TEST(a_feed_that_does_not_verify_is_not_taken_in),
         TEST(a_bad_feed_is_asked_again_ever_more_slowly),
