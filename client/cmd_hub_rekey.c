@@ -11,7 +11,7 @@
 static const struct option_def options[] = {
     {"in", "DAYS", "in how many days (14); a span, as 12h or 30m, is fine too"},
     {"cancel", NULL, "it does not after all"},
-    {"tell", NULL, "changes nothing: prints what felloe rekey --ticket takes on a laptop that missed the change; it lets "
+    {"tell", NULL, "changes nothing: prints what a laptop that missed it all takes by felloe rekey --ticket; it lets "
                    "nobody in"},
     OPTIONS_END,
 };

@@ -231,8 +231,8 @@ static void print_words(const struct felloe_value *status)
 {
     const char *words = felloe_value_text(felloe_value_get(status, "words"));
     if (*words)
-        printf("%sWords of this laptop's keys, to compare with felloe hub devices: %s%s\n", out_style(STYLE_GREY), words,
-               out_style(STYLE_PLAIN));
+        printf("%sWords of this laptop's keys, to compare with felloe hub devices: %s%s\n", out_style(STYLE_GREY),
+               words, out_style(STYLE_PLAIN));
 }
 
 static enum felloe_code print_sites(struct cli *cli, const struct felloe_value *sites)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How long a laptop may show its record without having heard from the hub (daemon->terms.lease_hours; 0: for ever). It is
- * counted from the HELLO that the hub answered: an answer may be held up, by the network or while the laptop sleeps. A
- * lost laptop whose passphrase is known shows nothing any more once it is over, if it is kept away from the network;
+/* How long a laptop may show its record without having heard from the hub (daemon->terms.lease_hours; 0: for ever). It
+ * is counted from the HELLO that the hub answered: an answer may be held up, by the network or while the laptop sleeps.
+ * A lost laptop whose passphrase is known shows nothing any more once it is over, if it is kept away from the network;
  * near one, the hub refuses it. Recording goes on.
  *
  * The latest contact is kept in D/lease with the highest time that the laptop's clock has shown since, so that a clock
  * set back does not make it longer. While the daemon runs, time goes on by the steady clock too. Without D/lease, in a
  * directory that was put back from a backup, say, the lease is over until the hub is heard; so it is when D/terms, which
- * tells whether there is one, is damaged or gone and D/lease is not. Whoever can write to the directory can make both up:
- * the lease is for whoever has the laptop and not its files. */
+ * tells whether there is one, is damaged, or gone while D/lease is not. Whoever can write to the directory can make both
+ * up: the lease is for whoever has the laptop and not its files. */
 #ifndef FELLOE_DAEMON_LEASE_H
 #define FELLOE_DAEMON_LEASE_H
 

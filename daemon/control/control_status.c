@@ -125,8 +125,8 @@ static void put_hub(struct buffer *out, const struct control_request *request, c
     mp_put_pair(out, "notice", link->notice);
 }
 
-/* How long a laptop shows the record without the hub; the words of its keys, to compare with the hub's; and from when on
- * the hub has others. */
+/* How long a laptop shows the record without the hub; the words of its keys, to compare with the hub's; and from when
+ * on the hub has others. */
 static void put_trust(struct buffer *out, const struct daemon *daemon)
 {
     const struct identity *me = &daemon->identity;
