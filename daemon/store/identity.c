@@ -8,13 +8,11 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-#include "daemon/store/file.h"
-#include "proto/mp.h"
+#include "daemon/store/file_hashed.h"
 
 #define FILE_NAME    "identity"
 #define FILE_VERSION 1
 #define FILE_MAX     16384
-#define HASH_SIZE    32
 
 void identity_generate(struct identity *identity, enum role role)
 {
@@ -68,8 +66,8 @@ static const struct field fields[] = {
 
 enum felloe_code identity_save(const struct identity *identity, const char *dir, struct felloe_error *error)
 {
-    struct buffer out = {0};
-    buffer_reserve(&out, FILE_MAX); /* once, so that no copy of the secrets is left behind by growing */
+    struct buffer out;
+    file_secret_begin(&out, FILE_MAX);
     mp_put_array(&out, 2);
     mp_put_uint(&out, FILE_VERSION);
     mp_put_map(&out, FIELD_COUNT + 2);
@@ -85,15 +83,7 @@ enum felloe_code identity_save(const struct identity *identity, const char *dir,
         else
             mp_put_bin(&out, at, fields[i].size);
     }
-    uint8_t hash[HASH_SIZE];
-    crypto_generichash(hash, sizeof hash, out.data, out.len, NULL, 0);
-    mp_put_bin(&out, hash, sizeof hash);
-    enum felloe_code code = out.failed ? felloe_fail(error, FELLOE_FAILED, "out of memory")
-                                       : file_write(dir, FILE_NAME, buffer_bytes(&out), error);
-    if (out.data != NULL)
-        sodium_memzero(out.data, out.cap);
-    buffer_release(&out);
-    return code;
+    return file_hashed_write(dir, FILE_NAME, &out, error);
 }
 
 /* Bit of fields[] that was there, 0 for another name. */
@@ -127,18 +117,6 @@ static unsigned read_old(struct mp_reader *r, struct bytes name, struct identity
     return 0;
 }
 
-/* After the array: its hash, and no more. */
-static bool is_whole(struct mp_reader *r)
-{
-    uint8_t want[HASH_SIZE], found[HASH_SIZE];
-    struct bytes array = mp_object(r);
-    crypto_generichash(want, sizeof want, array.data, array.len, NULL, 0);
-    if (!mp_next(r))
-        return false;
-    mp_fixed(r, found, sizeof found);
-    return mp_done(r) && sodium_memcmp(want, found, sizeof want) == 0;
-}
-
 static bool read_identity(struct mp_reader *r, struct identity *out)
 {
     uint32_t there = 0;
@@ -169,7 +147,7 @@ static bool read_identity(struct mp_reader *r, struct identity *out)
         }
     }
     out->locked = old != OLD_ALL;
-    return (old == 0 || old == OLD_ALL) && is_whole(r) && (there & FIELDS_MUST) == FIELDS_MUST && has_role && has_joined;
+    return (old == 0 || old == OLD_ALL) && file_hash_check(r) && (there & FIELDS_MUST) == FIELDS_MUST && has_role && has_joined;
 }
 
 bool identity_read(struct identity *identity, struct bytes file)
@@ -189,18 +167,14 @@ bool identity_read(struct identity *identity, struct bytes file)
 enum felloe_code identity_load(struct identity *identity, const char *dir, struct felloe_error *error)
 {
     *identity = (struct identity){0};
-    struct buffer in = {0};
-    buffer_reserve(&in, FILE_MAX + 4096);
-    enum felloe_code code = in.failed ? felloe_fail(error, FELLOE_FAILED, "out of memory")
-                                      : file_read(dir, FILE_NAME, FILE_MAX, &in, error);
+    struct buffer in;
+    enum felloe_code code = file_secret_read(dir, FILE_NAME, FILE_MAX, &in, error);
     if (code == FELLOE_OK && !identity_read(identity, buffer_bytes(&in)))
         code = felloe_fail(error, FELLOE_DAMAGED,
                            "%s/" FILE_NAME
                            " cannot be read: it is damaged, or was written by a newer version. It holds this device's "
                            "keys; put it back from a backup of the keys (felloe restore --keys)",
                            dir);
-    if (in.data != NULL)
-        sodium_memzero(in.data, in.cap);
-    buffer_release(&in);
+    file_secret_end(&in);
     return code;
 }

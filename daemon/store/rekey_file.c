@@ -6,14 +6,12 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-#include "daemon/store/file.h"
+#include "daemon/store/file_hashed.h"
 #include "daemon/store/vault.h"
-#include "proto/mp.h"
 
 #define FILE_NAME    "rekey"
 #define FILE_VERSION 1
 #define FILE_MAX     1024
-#define HASH_SIZE    32
 
 void rekey_make(struct rekey_file *out, struct identity *me, int64_t from_ms)
 {
@@ -42,27 +40,18 @@ static void read_keys(struct mp_reader *r, struct rekey_keys *out)
 
 enum felloe_code rekey_save(const struct rekey_file *file, const char *dir, struct felloe_error *error)
 {
-    struct buffer out = {0};
-    uint8_t hash[HASH_SIZE];
-    buffer_reserve(&out, FILE_MAX); /* once, so that no copy of the secrets is left behind by growing */
+    struct buffer out;
+    file_secret_begin(&out, FILE_MAX);
     mp_put_array(&out, 8);
     mp_put_uint(&out, FILE_VERSION);
     mp_put_int(&out, file->from_ms);
     put_keys(&out, &file->old);
     put_keys(&out, &file->fresh);
-    crypto_generichash(hash, sizeof hash, out.data, out.len, NULL, 0);
-    mp_put_bin(&out, hash, sizeof hash);
-    enum felloe_code code = out.failed ? felloe_fail(error, FELLOE_FAILED, "out of memory")
-                                       : file_write(dir, FILE_NAME, buffer_bytes(&out), error);
-    if (out.data != NULL)
-        sodium_memzero(out.data, out.cap);
-    buffer_release(&out);
-    return code;
+    return file_hashed_write(dir, FILE_NAME, &out, error);
 }
 
 static bool read_file(struct bytes file, struct rekey_file *out)
 {
-    uint8_t want[HASH_SIZE], found[HASH_SIZE];
     struct mp_reader r MP_UNSET;
     mp_reader_init(&r, file);
     if (!mp_next(&r))
@@ -73,12 +62,7 @@ static bool read_file(struct bytes file, struct rekey_file *out)
     out->from_ms = mp_int(&r, 0, INT64_MAX);
     read_keys(&r, &out->old);
     read_keys(&r, &out->fresh);
-    struct bytes array = mp_object(&r);
-    crypto_generichash(want, sizeof want, array.data, array.len, NULL, 0);
-    if (!mp_next(&r))
-        return false;
-    mp_fixed(&r, found, sizeof found);
-    bool fine = mp_done(&r) && memcmp(want, found, sizeof want) == 0;
+    bool fine = file_hash_check(&r);
     sodium_memzero(&r, sizeof r);
     return fine;
 }
@@ -92,18 +76,14 @@ static bool has(const struct identity *me, const struct rekey_keys *keys)
 enum felloe_code rekey_load(struct rekey_file *out, const char *dir, const struct identity *me,
                             struct felloe_error *error)
 {
-    struct buffer in = {0};
+    struct buffer in;
     *out = (struct rekey_file){0};
-    buffer_reserve(&in, FILE_MAX + 4096);
-    enum felloe_code code = in.failed ? felloe_fail(error, FELLOE_FAILED, "out of memory")
-                                      : file_read(dir, FILE_NAME, FILE_MAX, &in, error);
+    enum felloe_code code = file_secret_read(dir, FILE_NAME, FILE_MAX, &in, error);
     if (code == FELLOE_OK && !read_file(buffer_bytes(&in), out))
         code = felloe_fail(error, FELLOE_DAMAGED, "%s/" FILE_NAME " is damaged", dir);
     else if (code == FELLOE_OK && !has(me, &out->old) && !has(me, &out->fresh))
         code = felloe_fail(error, FELLOE_NOT_FOUND, "%s/" FILE_NAME " is of another identity", dir);
-    if (in.data != NULL)
-        sodium_memzero(in.data, in.cap);
-    buffer_release(&in);
+    file_secret_end(&in);
     if (code != FELLOE_OK)
         sodium_memzero(out, sizeof *out);
     return code;

@@ -6,41 +6,18 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "daemon/store/file.h"
+#include "daemon/store/file_hashed.h"
 #include "daemon/store/vault.h"
-#include "proto/mp.h"
 
 #define VAULT_NAME    "vault"
 #define VAULT_VERSION 1
 #define VAULT_MAX     16384
 #define TRIES_NAME    "vault-tries"
 #define TRIES_MAX     256
-#define HASH_SIZE     32
 
 #define TRIES_FREE   3u     /* whoever knows the passphrase mistypes it now and then */
 #define WAIT_FIRST   2000u  /* ms */
 #define WAIT_LONGEST 300000u
-
-/* ---- array and hash ---- */
-
-static void put_hash(struct buffer *out)
-{
-    uint8_t hash[HASH_SIZE];
-    if (!out->failed)
-        crypto_generichash(hash, sizeof hash, out->data, out->len, NULL, 0);
-    mp_put_bin(out, hash, sizeof hash);
-}
-
-static bool is_whole(struct mp_reader *r)
-{
-    uint8_t want[HASH_SIZE], found[HASH_SIZE];
-    struct bytes array = mp_object(r);
-    crypto_generichash(want, sizeof want, array.data, array.len, NULL, 0);
-    if (r->failed || !mp_next(r))
-        return false;
-    mp_fixed(r, found, sizeof found);
-    return mp_done(r) && memcmp(want, found, sizeof want) == 0;
-}
 
 /* ---- the vault ---- */
 
@@ -73,7 +50,7 @@ static bool read_vault(struct mp_reader *r, struct vault *out)
     mp_array(r, 2, 2);
     mp_fixed(r, out->boxes_nonce, sizeof out->boxes_nonce);
     mp_fixed(r, out->boxes, sizeof out->boxes);
-    return is_whole(r);
+    return file_hash_check(r);
 }
 
 bool vault_read(struct vault *vault, struct bytes file)
@@ -111,7 +88,7 @@ void vault_put(const struct vault *vault, struct buffer *out)
     mp_put_array(out, 2);
     mp_put_bin(out, vault->boxes_nonce, sizeof vault->boxes_nonce);
     mp_put_bin(out, vault->boxes, sizeof vault->boxes);
-    put_hash(out);
+    file_hash_put(out);
 }
 
 enum felloe_code vault_save(const struct vault *vault, const char *dir, struct felloe_error *error)
@@ -162,7 +139,7 @@ static struct tries read_tries(const char *dir)
         mp_array(r, 2, 2);
         tries.count = mp_uint(r, UINT32_MAX);
         tries.last_ms = mp_int(r, INT64_MIN, INT64_MAX);
-        fine = fine && is_whole(r);
+        fine = fine && file_hash_check(r);
     }
     if (!fine)
         tries = (struct tries){.count = code == FELLOE_NOT_FOUND ? 0 : 64};
@@ -177,11 +154,7 @@ static enum felloe_code write_tries(const char *dir, const struct tries *tries, 
     mp_put_array(&out, 2);
     mp_put_uint(&out, tries->count);
     mp_put_int(&out, tries->last_ms);
-    put_hash(&out);
-    enum felloe_code code = out.failed ? felloe_fail(error, FELLOE_FAILED, "out of memory")
-                                       : file_write(dir, TRIES_NAME, buffer_bytes(&out), error);
-    buffer_release(&out);
-    return code;
+    return file_hashed_write(dir, TRIES_NAME, &out, error);
 }
 
 static uint64_t wait_after(uint64_t count)
