@@ -35,6 +35,7 @@ void bench_costs(int argc, char **argv);  /* what must not grow with a log: IMAG
 void bench_handshake(int argc, char **argv); /* from a start to the hub's word: FELLOED DIR TIMES */
 void bench_fold(int argc, char **argv);   /* its views made again, without a daemon around: DIR TIMES */
 void bench_record(int argc, char **argv); /* recording through the client library: DIR CLIENTS BATCH SECONDS */
+void bench_clients(int argc, char **argv); /* single notes by many connections at once: DIR CLIENTS SECONDS */
 void bench_fill(int argc, char **argv);   /* so many notes, 1,000 a batch, of many people: DIR EVENTS BYTES */
 void bench_live(int argc, char **argv);   /* recorded here, seen there: DIR OTHER-DIR TIMES */
 void bench_ask(int argc, char **argv);    /* a view over the socket: DIR TIMES VIEW [PERSON] */

@@ -33,7 +33,7 @@ figure_record_clients() {
     alone || return 1
     for ((i = 0; i < rounds; i++)); do
         best=$(number "$bench" record "$work/l1" 1 1 "$each")
-        value=$(number "$bench" record "$work/l1" 64 1 "$each")
+        value=$(number "$bench" clients "$work/l1" 64 "$each")
         sample record-clients "$value" /s "$best"
     done
     forget l1

@@ -24,6 +24,7 @@ static const struct subcommand {
     {"costs", "IMAGE", 1, bench_costs},
     {"handshake", "FELLOED DIR TIMES", 3, bench_handshake},
     {"record", "DIR CLIENTS BATCH SECONDS [BYTES]", 4, bench_record},
+    {"clients", "DIR CLIENTS SECONDS", 3, bench_clients},
     {"fill", "DIR EVENTS BYTES", 3, bench_fill},
     {"live", "DIR OTHER-DIR TIMES", 3, bench_live},
     {"ask", "DIR TIMES VIEW [PERSON]", 3, bench_ask},
