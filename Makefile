@@ -177,7 +177,7 @@ $B/felloe-bench: $(BENCH_O) $(filter-out %/main.o,$(POWER_O)) $(LIB_O) $(filter-
 	@echo "  LINK  $@"
 	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(shell $(PKG_CONFIG) --libs jansson)
 
-TEST_PROGRAMS := $(UNIT) $(SIM) $(FUZZ) $(NET) $(PRELOAD) $B/felloe-power $B/felloed-older $B/felloed-lying
+TEST_PROGRAMS := $(UNIT) $(SIM) $(FUZZ) $(NET) $(PRELOAD) $B/felloe-power $B/felloed-older $B/felloed-lying $B/felloe-bench
 # A recursive make: only after `make deps` can this file ask pkg-config, and the jobs run beside each other.
 SUBMAKE = +$Q$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 
@@ -209,6 +209,8 @@ bench-trend:  ## figures over the size of the record (SIZES="10000 100000 100000
 	+@$(MAKE) -s --no-print-directory deps
 	$(SUBMAKE) B=$B all $(GENERATOR) $B/felloe-bench $B/tests/net/proxy
 	@B=$B SIZES="$(or $(SIZES),10000 100000 1000000)" $(if $(ROUNDS),ROUNDS=$(ROUNDS)) $(if $(FIGURES),FIGURES="$(FIGURES)") tests/bench/trend
+bench-stages: all $(GENERATOR) $B/felloe-bench  ## where the time of an event goes, ns by stage (EVENTS=20000); build/stages.jsonl
+	@B=$B EVENTS=$(EVENTS) tests/bench/stages
 bench-peers:  ## the same work by NATS, Redis, PostgreSQL and PouchDB beside it (PEERS="…" ROUNDS=3 EVENTS=200000); build/peers.jsonl
 	+@$(MAKE) -s --no-print-directory deps EXTRA="nats-server redis-server redis-tools postgresql-15 postgresql-client-15"
 	$(SUBMAKE) B=$B all $B/felloe-bench $B/felloe-nats $(if $(shell command -v npm),$B/peers-pouchdb/package.json)
@@ -315,7 +317,7 @@ help:  ## list these targets
 	@echo 'make TARGET [CC=clang] [V=1] [B=build] [PREFIX=/usr/local] [DESTDIR=]'
 	@sed -n 's/^\([a-z_.-]*\):[^#]*  ## \(.*\)/\1	\2/p' Makefile | awk -F '\t' '{ printf "  %-24s%s\n", $$1, $$2 }'
 
-.PHONY: all lib types test test-programs unit sim fleet bench bench-check bench-keep bench-trend bench-peers bench-tables bench-sealing power demo asan tsan fuzz libfuzzer format tidy deps install clean help FORCE
+.PHONY: all lib types test test-programs unit sim fleet bench bench-check bench-keep bench-trend bench-stages bench-peers bench-tables bench-sealing power demo asan tsan fuzz libfuzzer format tidy deps install clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $B -name '*.d' -not -path '$B/?san/*' -not -path '$B/libfuzzer/*' 2>/dev/null)

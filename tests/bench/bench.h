@@ -31,9 +31,10 @@ void bench_commit(int argc, char **argv); /* raw LMDB: DIR BYTES BATCH SECONDS *
 void bench_road(int argc, char **argv);   /* the bare road: DIR EVENTS BYTES */
 void bench_parse(int argc, char **argv);  /* jansson alone: FILE */
 void bench_scan(int argc, char **argv);   /* a directory's log read, opened, decoded: DIR */
+void bench_fold(int argc, char **argv);   /* its views made again, without a daemon around: DIR TIMES */
 void bench_costs(int argc, char **argv);  /* what must not grow with a log: IMAGE */
 void bench_handshake(int argc, char **argv); /* from a start to the hub's word: FELLOED DIR TIMES */
-void bench_fold(int argc, char **argv);   /* its views made again, without a daemon around: DIR TIMES */
+void bench_stages(int argc, char **argv); /* ns of each thing that is done with an event: IMAGE DIR EVENTS */
 void bench_record(int argc, char **argv); /* recording through the client library: DIR CLIENTS BATCH SECONDS */
 void bench_clients(int argc, char **argv); /* single notes by many connections at once: DIR CLIENTS SECONDS */
 void bench_fill(int argc, char **argv);   /* so many notes, 1,000 a batch, of many people: DIR EVENTS BYTES */

@@ -23,6 +23,7 @@ static const struct subcommand {
     {"fold", "DIR TIMES", 2, bench_fold},
     {"costs", "IMAGE", 1, bench_costs},
     {"handshake", "FELLOED DIR TIMES", 3, bench_handshake},
+    {"stages", "IMAGE DIR EVENTS", 3, bench_stages},
     {"record", "DIR CLIENTS BATCH SECONDS [BYTES]", 4, bench_record},
     {"clients", "DIR CLIENTS SECONDS", 3, bench_clients},
     {"fill", "DIR EVENTS BYTES", 3, bench_fill},
