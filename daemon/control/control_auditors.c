@@ -8,6 +8,7 @@
 #include "daemon/audit.h"
 #include "daemon/control/control_audit.h"
 #include "daemon/control/control_gate.h"
+#include "daemon/control/control_hub.h"
 #include "daemon/control/control_query.h"
 #include "daemon/log/look_scan.h"
 #include "daemon/store/auditors.h"
@@ -265,21 +266,11 @@ static void read_now(struct control_request *request)
 static struct auditing *begin(struct control_request *request)
 {
     struct felloe_error error;
-    struct auditing *a = calloc(1, sizeof *a);
-    if (!a) {
-        control_fail(request, &(struct felloe_error){FELLOE_FAILED, "Memory ran out."});
+    struct auditing *a = control_hub_begin(request, sizeof *a, release,
+                                           "Who looked at a record is read at the hub, by its auditors: laptops only "
+                                           "write it");
+    if (a == NULL)
         return NULL;
-    }
-    request->state = a;
-    request->release = release;
-    if (request->daemon->config.role != ROLE_HUB) {
-        felloe_fail(&error, FELLOE_DENIED,
-                    "Who looked at a record is read at the hub, by its auditors: laptops only write it. This is the "
-                    "laptop %s.",
-                    request->daemon->identity.label);
-        control_fail(request, &error);
-        return NULL;
-    }
     if (take_secret(request, "passphrase", &a->given) != FELLOE_OK ||
         take_secret(request, "new", &a->new) != FELLOE_OK) {
         error = a->error;

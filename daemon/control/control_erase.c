@@ -8,6 +8,7 @@
 
 #include "daemon/control/control_audit.h"
 #include "daemon/control/control_gate.h"
+#include "daemon/control/control_hub.h"
 #include "daemon/control/control_query.h"
 #include "daemon/views/erased.h"
 #include "daemon/views/view_linked.h"
@@ -320,20 +321,11 @@ static void begin(struct control_request *request)
 
 void control_verb_HUB_ERASE(struct control_request *request)
 {
-    struct felloe_error error = {FELLOE_FAILED, "Memory ran out."};
-    struct erasing *e = NULL;
-    if (request->daemon->config.role != ROLE_HUB)
-        felloe_fail(&error, FELLOE_DENIED, "Only the hub erases; this is the laptop %s.",
-                    request->daemon->identity.label);
-    else
-        e = calloc(1, sizeof *e);
-    if (e == NULL) {
-        control_fail(request, &error);
+    struct erasing *e = control_hub_begin(request, sizeof *e, release, "Only the hub erases");
+    struct felloe_error refused;
+    if (e == NULL)
         return;
-    }
-    request->state = e;
-    request->release = release;
     e->look = control_arg_bool(request, "look", false);
-    e->reads = control_gate_reads(request, &error) == FELLOE_OK;
+    e->reads = control_gate_reads(request, &refused) == FELLOE_OK;
     control_wait_views(request, begin);
 }

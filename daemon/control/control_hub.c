@@ -12,15 +12,33 @@
 
 #define SECONDS_MAX (366ll * 24 * 3600)
 
-static bool is_hub(struct control_request *request)
+bool control_hub_only(struct control_request *request, const char *what)
 {
     struct felloe_error error;
     if (request->daemon->config.role == ROLE_HUB)
         return true;
-    felloe_fail(&error, FELLOE_DENIED, "Only the hub lets devices in and out; this is the laptop %s.",
-                request->daemon->identity.label);
+    felloe_fail(&error, FELLOE_DENIED, "%s; this is the laptop %s.", what, request->daemon->identity.label);
     control_fail(request, &error);
     return false;
+}
+
+void *control_hub_begin(struct control_request *request, size_t size, void (*release)(void *state), const char *what)
+{
+    if (!control_hub_only(request, what))
+        return NULL;
+    void *state = calloc(1, size);
+    if (state == NULL) {
+        control_fail(request, &(struct felloe_error){FELLOE_FAILED, "Memory ran out."});
+        return NULL;
+    }
+    request->state = state;
+    request->release = release;
+    return state;
+}
+
+static bool is_hub(struct control_request *request)
+{
+    return control_hub_only(request, "Only the hub lets devices in and out");
 }
 
 /* ---- invite ---- */

@@ -7,6 +7,7 @@
 #include "daemon/control/control_audit.h"
 #include "daemon/control/control_device.h"
 #include "daemon/control/control_gate.h"
+#include "daemon/control/control_hub.h"
 #include "daemon/control/control_query.h"
 #include "daemon/log/log_aside.h"
 #include "daemon/report.h"
@@ -491,18 +492,10 @@ static void begin(struct quarantine *q, struct bytes what)
 
 void control_verb_HUB_QUARANTINE(struct control_request *request)
 {
-    struct felloe_error error = {FELLOE_FAILED, "Memory ran out."};
-    struct quarantine *q = calloc(1, sizeof *q);
-    if (request->daemon->config.role != ROLE_HUB)
-        felloe_fail(&error, FELLOE_DENIED, "What revoked laptops hand over is kept at the hub; this is the laptop %s.",
-                    request->daemon->identity.label);
-    if (!q || request->daemon->config.role != ROLE_HUB) {
-        free(q);
-        control_fail(request, &error);
+    struct quarantine *q =
+        control_hub_begin(request, sizeof *q, release, "What revoked laptops hand over is kept at the hub");
+    if (q == NULL)
         return;
-    }
     q->request = request;
-    request->state = q;
-    request->release = release;
     begin(q, control_arg_text(request, "do"));
 }

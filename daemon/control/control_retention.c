@@ -5,6 +5,7 @@
 
 #include "daemon/control/control_audit.h"
 #include "daemon/control/control_gate.h"
+#include "daemon/control/control_hub.h"
 #include "daemon/control/control_query.h"
 #include "proto/event/hlc.h"
 
@@ -144,19 +145,10 @@ static void begin(struct control_request *request)
 
 void control_verb_HUB_RETENTION(struct control_request *request)
 {
-    struct felloe_error error = {FELLOE_FAILED, "Memory ran out."};
-    struct retaining *r = NULL;
-    if (request->daemon->config.role != ROLE_HUB)
-        felloe_fail(&error, FELLOE_DENIED, "Retention is looked after at the hub; this is the laptop %s.",
-                    request->daemon->identity.label);
-    else
-        r = calloc(1, sizeof *r);
-    if (r == NULL) {
-        control_fail(request, &error);
+    struct retaining *r = control_hub_begin(request, sizeof *r, release, "Retention is looked after at the hub");
+    struct felloe_error refused;
+    if (r == NULL)
         return;
-    }
-    request->state = r;
-    request->release = release;
-    r->names = control_gate_reads(request, &error) == FELLOE_OK;
+    r->names = control_gate_reads(request, &refused) == FELLOE_OK;
     control_wait_views(request, begin);
 }

@@ -147,7 +147,8 @@ static bool read_identity(struct mp_reader *r, struct identity *out)
         }
     }
     out->locked = old != OLD_ALL;
-    return (old == 0 || old == OLD_ALL) && file_hash_check(r) && (there & FIELDS_MUST) == FIELDS_MUST && has_role && has_joined;
+    return (old == 0 || old == OLD_ALL) && file_hash_check(r) && (there & FIELDS_MUST) == FIELDS_MUST && has_role &&
+           has_joined;
 }
 
 bool identity_read(struct identity *identity, struct bytes file)
