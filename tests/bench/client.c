@@ -82,7 +82,8 @@ void bench_record(int argc, char **argv)
     const size_t clients = bench_number(argv[2]);
     char *words = argc > 5 ? bench_words(bench_number(argv[5])) : NULL;
     const uint64_t begun = bench_now();
-    struct recording recording = {.dir = argv[1], .words = words != NULL ? words : WORDS, .batch = bench_number(argv[3])};
+    struct recording recording = {
+        .dir = argv[1], .words = words != NULL ? words : WORDS, .batch = bench_number(argv[3])};
     recording.until = begun + bench_number(argv[4]) * 1000000000u;
     pthread_t *threads = calloc(clients, sizeof *threads);
     for (size_t i = 0; threads != NULL && i < clients; i++)

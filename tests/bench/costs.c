@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What must not grow with the log: opening it, appending to it, reading it on from a place, and finding that place (which
- * is what a hub does when a laptop tells how far it is). And from starting a daemon to its hub's word that all is level.
- * A directory's log is opened by the daemon's own code; no daemon may run on it. */
+/* What must not grow with the log: appending to it, reading it on from a place, and finding that place (which is what
+ * a hub does when a laptop tells how far it is). Beside it what does: opening it, and starting a daemon until its
+ * hub's word, because every page is looked at then. A directory's log is opened by the daemon's own code; no daemon
+ * may run on it. */
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where the time of an event goes: each thing that is done with it on its way, alone and again and again, on the events
- * of a laptop's own stream as they are. A line a stage, ns for one event; what is done once a frame or a batch is shared
- * among as many events as are in one. No daemon may run on the directory. */
+ * of a laptop's own stream as they are. A line a stage, ns for one event; what is done once a frame is shared among as
+ * many events as are in one. No daemon may run on the directory. */
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,0 +1,32 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The bench measures what it says, and what fell is found: with tiny numbers, so that no time that is measured matters.
+# timeout: 120
+. "$(dirname "$0")/../lib/e2e.sh"
+export B OUT=$work/bench.jsonl ROUNDS=1 EVENTS=2000 SECONDS_EACH=1
+bench=$root/tests/bench
+
+check "a figure with its limit, and one without, are measured" "$bench/run" record-one memory
+check_equal "each as a line of JSON with all that was promised" '["record-one","memory-laptop"]' \
+    "$(jq -sc '[.[] | select(has("figure") and has("value") and has("unit") and has("limit") and has("ratio") and
+        has("goal") and has("holds")) | .figure]' "$OUT")"
+check_equal "a ratio is the value's to the limit's" true \
+    "$(jq -s '.[0] | .ratio == .value / .limit and .holds == (.ratio >= 0.85)' "$OUT")"
+check "it goes into a table" grep -q '^| record one by one, .* | ≥ 0.85 |' <("$bench/tables" bench "$OUT")
+check_exit 2 "a figure that there is not" "$bench/run" swiftness
+
+# What was kept is of this very run; then of one that was five times as fast, and half as large.
+export B=$work/kept KEPT=$work/kept/kept.json
+mkdir "$B" && cp "$OUT" "$B/bench.jsonl"
+check "a run is kept" "$bench/check" keep
+check "nothing fell below itself" "$bench/check"
+jq '.figures["record-one"].is *= 1.2' "$KEPT" >"$KEPT.new" && mv "$KEPT.new" "$KEPT"
+check "a sixth is no fall" "$bench/check"
+jq '.figures["record-one"].is *= 5' "$KEPT" >"$KEPT.new" && mv "$KEPT.new" "$KEPT"
+"$bench/check" >"$work/fell"
+check_equal "what fell is an error" 1 $?
+check "it is named, with both ratios" grep -qE '^record-one ratio [0-9.]+, kept [0-9.]+: fell by 83 %$' "$work/fell"
+check_equal "what did not fall is not named" 1 "$(wc -l <"$work/fell")"
+jq '.figures["record-one"].is /= 6 | .figures["memory-laptop"].is /= 2' "$KEPT" >"$KEPT.new" && mv "$KEPT.new" "$KEPT"
+check "of a size more is worse" grep -q '^memory-laptop value .* MiB, kept .*: fell by 50 %$' <("$bench/check")
+finish
