@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A client of NATS for measuring it: its plain text protocol, and no more of it than that takes. One thread, so that the
- * two cores are the servers'.
+/* A client of NATS for measuring it: its plain text protocol, and no more of it than that takes. One thread, so that
+ * the processor is the servers'.
  *
  *   felloe-nats request PORT SUBJECT BODY                           prints the answer
  *   felloe-nats publish PORT SUBJECT BYTES CLIENTS WINDOW SECONDS   messages a second that the stream acknowledged
