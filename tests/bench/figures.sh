@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What is measured, a function a figure; run sources it. Each takes its samples and judges them.
 # shellcheck shell=bash disable=SC2034,SC2154
-all_figures=(record-one record-clients record-bulk import backlog newcomer live rebuild view memory costs)
+all_figures=(record-one record-clients record-bulk import backlog newcomer live rebuild view memory seal costs)
 
 # A hub and a laptop that knows it; the hub is stopped again, so that recording is measured alone.
 alone() {
@@ -160,6 +160,25 @@ figure_memory() {
     sample memory-laptop "$(private l1)" MiB
     judge memory-laptop "value <= 16" "private memory of an idle laptop with $events events"
 }
+
+# What is done with an event beside what its cipher alone takes, on one thread; of a laptop's own events.
+figure_seal() {
+    local i lines cipher count=$((events < 20000 ? events : 20000))
+    is_up l1 || filled || return 1
+    stop l1
+    mkdir -p "$work/image" && ln -sfn "$work/l1" "$work/image/l1"
+    for ((i = 0; i < rounds; i++)); do
+        lines=$("$bench" stages "$work/image" "$work/raw" "$count") && rm -rf "$work/raw" || return 1
+        cipher=$(line cipher <<<"$lines")
+        sample seal "$(per_second "$(line seal <<<"$lines")")" /s "$(per_second "$cipher")"
+        sample open "$(per_second "$(line open <<<"$lines")")" /s "$(per_second "$cipher")"
+    done
+    judge seal "" "an event is laid out and sealed; against XChaCha20-Poly1305 alone"
+    judge open "" "an event is opened, and its body decoded and checked; against XChaCha20-Poly1305 alone"
+    rm -rf "${work:?}/image"
+    forget l1 hub
+}
+per_second() { awk -v ns="$1" 'BEGIN { printf "%d\n", 1e9 / ns }'; }
 
 # What must not grow with the log: tests/bench/trend compares these over sizes. A handshake is a connection that is cut
 # and made anew, in processor time of laptop and hub and in bytes, which other work on the machine does not disturb.
