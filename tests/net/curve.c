@@ -73,7 +73,7 @@ static void nonce_of(uint8_t out[24], const char *prefix, uint64_t number)
 
 struct keys {
     uint8_t ours[32], ours_secret[32], hub[32];   /* that last */
-    uint8_t once[32], once_secret[32];            /* of this connection */
+    struct curve_once once;                       /* of this connection */
     uint8_t hub_once[32], cookie[96];
 };
 
@@ -89,16 +89,15 @@ static bool greet(struct curve *c)
 static bool hello_welcome(struct curve *c, struct keys *k)
 {
     uint8_t hello[HELLO] = "\x05HELLO\x01", nonce[24], zeros[64] = {0}, welcome[WELCOME], plain[128];
-    crypto_box_keypair(k->once, k->once_secret);
-    memcpy(hello + 80, k->once, 32);
+    memcpy(hello + 80, k->once.public, 32);
     hello[119] = 1; /* the short nonce */
     nonce_of(nonce, "CurveZMQHELLO---", 1);
-    if (crypto_box_easy(hello + 120, zeros, sizeof zeros, nonce, k->hub, k->once_secret) != 0 ||
+    if (crypto_box_easy_afternm(hello + 120, zeros, sizeof zeros, nonce, k->once.shared) != 0 ||
         !write_frame(c, 4, hello, sizeof hello) || read_frame(c, welcome, sizeof welcome) != sizeof welcome)
         return false;
     memcpy(nonce, "WELCOME-", 8);
     memcpy(nonce + 8, welcome + 8, 16);
-    if (crypto_box_open_easy(plain, welcome + 24, 144, nonce, k->hub, k->once_secret) != 0)
+    if (crypto_box_open_easy_afternm(plain, welcome + 24, 144, nonce, k->once.shared) != 0)
         return false;
     memcpy(k->hub_once, plain, 32);
     memcpy(k->cookie, plain + 32, 96);
@@ -113,7 +112,7 @@ static bool initiate_ready(struct curve *c, struct keys *k)
     memcpy(nonce, "VOUCH---", 8);
     randombytes_buf(nonce + 8, 16);
     memcpy(plain + 32, nonce + 8, 16);
-    memcpy(vouch, k->once, 32);
+    memcpy(vouch, k->once.public, 32);
     memcpy(vouch + 32, k->hub, 32);
     if (crypto_box_easy(plain + 48, vouch, sizeof vouch, nonce, k->hub_once, k->ours_secret) != 0)
         return false;
@@ -122,7 +121,7 @@ static bool initiate_ready(struct curve *c, struct keys *k)
     memcpy(out + 9, k->cookie, 96);
     nonce_of(nonce, "CurveZMQINITIATE", 2);
     memcpy(out + 105, nonce + 16, 8);
-    if (crypto_box_beforenm(c->shared, k->hub_once, k->once_secret) != 0)
+    if (crypto_box_beforenm(c->shared, k->hub_once, k->once.secret) != 0)
         return false;
     crypto_box_easy_afternm(out + 113, plain, sizeof plain, nonce, c->shared);
     c->nonce = 3;
@@ -147,17 +146,36 @@ static bool connect_to(struct curve *c, const char *address)
     return connect(c->fd, (struct sockaddr *)&at, sizeof at) == 0;
 }
 
-bool curve_open(struct curve *c, const struct laptop *l, bool with_ticket)
+bool curve_once_make(struct curve_once *once, const struct laptop *l)
 {
-    struct keys k;
+    crypto_box_keypair(once->public, once->secret);
+    return crypto_box_beforenm(once->shared, l->ticket.hub_curve, once->secret) == 0;
+}
+
+static bool open_as(struct curve *c, const struct laptop *l, struct keys *k)
+{
     *c = (struct curve){.fd = -1};
-    memcpy(k.hub, l->ticket.hub_curve, 32);
-    memcpy(k.ours_secret, with_ticket ? l->ticket.curve_secret : l->curve_secret, 32);
-    crypto_scalarmult_base(k.ours, k.ours_secret);
-    bool open = connect_to(c, l->ticket.address) && greet(c) && hello_welcome(c, &k) && initiate_ready(c, &k);
+    memcpy(k->hub, l->ticket.hub_curve, 32);
+    bool open = connect_to(c, l->ticket.address) && greet(c) && hello_welcome(c, k) && initiate_ready(c, k);
     if (!open)
         curve_close(c);
     return open;
+}
+
+bool curve_open(struct curve *c, const struct laptop *l, bool with_ticket)
+{
+    struct keys k;
+    memcpy(k.ours_secret, with_ticket ? l->ticket.curve_secret : l->curve_secret, 32);
+    crypto_scalarmult_base(k.ours, k.ours_secret);
+    return curve_once_make(&k.once, l) && open_as(c, l, &k);
+}
+
+bool curve_open_with(struct curve *c, const struct laptop *l, const struct curve_once *once)
+{
+    struct keys k = {.once = *once};
+    memcpy(k.ours_secret, l->curve_secret, 32);
+    memcpy(k.ours, l->curve, 32);
+    return open_as(c, l, &k);
 }
 
 void curve_close(struct curve *c)

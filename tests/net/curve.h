@@ -15,8 +15,17 @@ struct curve {
     uint8_t shared[32];
 };
 
+/* A pair of a connection's keys, and the secret that it shares with the hub: for whoever makes many connections, and
+ * does not mind that they have the same. */
+struct curve_once {
+    uint8_t public[32], secret[32], shared[32];
+};
+bool curve_once_make(struct curve_once *once, const struct laptop *laptop);
+
 /* Connects and proves the laptop's key (or its ticket's). False when it was not let in. */
 bool curve_open(struct curve *curve, const struct laptop *laptop, bool with_ticket);
+/* The same with the laptop's key (curve, curve_secret: a pair), and with these of the connection. */
+bool curve_open_with(struct curve *curve, const struct laptop *laptop, const struct curve_once *once);
 void curve_close(struct curve *curve);
 /* One frame. False when the other side has hung up, or does not read. */
 bool curve_send(struct curve *curve, unsigned flags, struct bytes bytes);
