@@ -123,19 +123,25 @@ enum opening opener_open(struct opener *o, const struct log_item *item, const st
     return OPENED;
 }
 
-enum opening opener_get(struct opener *o, struct keyring *keyring, const struct views_ref *ref, struct opened *out)
+enum opening opener_get_item(struct opener *o, struct keyring *keyring, const struct log_item *item,
+                             struct opened *out)
 {
-    struct log_item item;
     struct event event;
     struct key_record key;
-    if (!opener_fetch(o->reader, o->site, ref, &item) || !event_decode(item.event, &event))
+    if (!event_decode(item->event, &event))
         return OPENED_NOT;
     if (keyring_get(keyring, &event.clear.key, &key) != FELLOE_OK)
         return OPENED_NO_KEY;
     out->restricted = key_kind_restricted(key.kind);
-    enum opening outcome = opener_open(o, &item, &event, &key.key, out);
+    enum opening outcome = opener_open(o, item, &event, &key.key, out);
     sodium_memzero(&key, sizeof key);
     return outcome;
+}
+
+enum opening opener_get(struct opener *o, struct keyring *keyring, const struct views_ref *ref, struct opened *out)
+{
+    struct log_item item;
+    return opener_fetch(o->reader, o->site, ref, &item) ? opener_get_item(o, keyring, &item, out) : OPENED_NOT;
 }
 
 struct fold_event opened_for_fold(struct opener *o, const struct opened *opened)

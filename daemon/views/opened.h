@@ -48,6 +48,9 @@ enum opening opener_open(struct opener *opener, const struct log_item *item, con
 /* The same by its reference. OPENED_NOT when nothing is there, too. */
 enum opening opener_get(struct opener *opener, struct keyring *keyring, const struct views_ref *ref,
                         struct opened *out);
+/* The same of an entry that was read. */
+enum opening opener_get_item(struct opener *opener, struct keyring *keyring, const struct log_item *item,
+                             struct opened *out);
 /* Reads one entry of the log by its reference. */
 bool opener_fetch(struct log_reader *reader, struct bytes site, const struct views_ref *ref, struct log_item *out);
 

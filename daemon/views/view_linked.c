@@ -29,17 +29,9 @@ static void everybody_release(struct everybody *e)
     buffer_release(&e->bytes);
 }
 
-/* An identity ends with the links (an array) and a bool. */
-static bool has_links(struct bytes identity)
-{
-    return identity.len < 2 || identity.data[identity.len - 2] != 0x90;
-}
-
 static bool note_person(void *context, const struct person_id *subject, struct bytes identity)
 {
     struct everybody *e = context;
-    if (e->only_linked && !has_links(identity))
-        return true;
     if (e->count == e->cap) {
         size_t cap = e->cap ? e->cap * 2 : 256;
         struct known *grown = realloc(e->people, cap * sizeof *grown);
@@ -56,7 +48,8 @@ static bool note_person(void *context, const struct person_id *subject, struct b
 static void read_everybody(struct everybody *e, struct views_txn *txn, const struct scope *scope)
 {
     for (e->site = 0; e->site < scope->count && !e->failed; e->site++)
-        views_identities(txn, bytes_str(scope->sites[e->site]), note_person, e);
+        (e->only_linked ? views_linked_identities : views_identities)(txn, bytes_str(scope->sites[e->site]),
+                                                                      note_person, e);
 }
 
 static struct bytes identity_of(const struct everybody *e, size_t index)

@@ -76,7 +76,7 @@ static bool tell_event(void *context, const struct event_id *id, uint64_t sort, 
         views_found_damage(t->views);
         return true;
     }
-    enum opening outcome = opener_get(&t->opener, t->daemon->keyring, ref, &t->opened);
+    enum opening outcome = opener_get_item(&t->opener, t->daemon->keyring, &item, &t->opened);
     if (outcome == OPENED_NO_MEMORY)
         return !(t->rows->failed = true);
     if (outcome != OPENED_NO_KEY && (outcome != OPENED || !event_id_equal(&t->opened.id, id)))

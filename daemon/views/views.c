@@ -20,7 +20,7 @@
 static const char *const table_names[VIEWS_TABLE_COUNT] = {"meta",     "docs",   "rows",    "rowkeys", "names",
                                                            "timeline", "events", "devices", "waiting", "origins",
                                                            "restricted", "restrictedtimeline", "shares",
-                                                           "witnesses", "erased"};
+                                                           "witnesses", "erased", "links"};
 
 struct views {
     pthread_rwlock_t lock;   /* readers share; making it anew excludes them */

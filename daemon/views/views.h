@@ -7,6 +7,7 @@
  *   rows      site view sort subject sub               sealed cells
  *   rowkeys   site subject                             (view sort sub)…: the subject's rows, to take old ones out
  *   names     site subject                             sealed: the names a person goes by, and who else they are
+ *   links     site subject                             names has something of whom they are, or are not, one with
  *   timeline  site subject sort event-id               reference into the log
  *   events    event-id site                            subject, sort, reference, flags; of a copy the original's id
  *   devices   site device incarnation                  last seq, its time
@@ -35,12 +36,12 @@
 
 /* Raise it whenever a table here changes its meaning: the views are then folded afresh. (Documents and rows have a
  * version of their own, document_version.) */
-#define VIEWS_SCHEMA 5
+#define VIEWS_SCHEMA 6
 
 enum views_table {
     VIEWS_META, VIEWS_DOCS, VIEWS_ROWS, VIEWS_ROWKEYS, VIEWS_NAMES, VIEWS_TIMELINE, VIEWS_EVENTS, VIEWS_DEVICES,
     VIEWS_WAITING, VIEWS_ORIGINS, VIEWS_RESTRICTED, VIEWS_RESTRICTED_TIMELINE, VIEWS_SHARES,
-    VIEWS_WITNESSES, VIEWS_ERASED,
+    VIEWS_WITNESSES, VIEWS_ERASED, VIEWS_LINKS,
     VIEWS_TABLE_COUNT
 };
 
@@ -164,6 +165,8 @@ void views_names(struct views_txn *txn, struct bytes site, views_name_visit visi
 /* Who everybody is, as proto/domain/identity.h reads it. */
 typedef bool (*views_identity_visit)(void *context, const struct person_id *subject, struct bytes identity);
 void views_identities(struct views_txn *txn, struct bytes site, views_identity_visit visit, void *context);
+/* The same of those alone who are said to be, or not to be, one with others. */
+void views_linked_identities(struct views_txn *txn, struct bytes site, views_identity_visit visit, void *context);
 /* Every subject that has a document in the site, in the order of ids. */
 typedef bool (*views_subject_visit)(void *context, const struct person_id *subject);
 void views_subjects(struct views_txn *txn, struct bytes site, struct bytes id_prefix, views_subject_visit visit,

@@ -180,6 +180,12 @@ enum views_found views_get_restricted(struct views_txn *txn, struct bytes site, 
     return views_unseal(txn, site, subject, VIEWS_RESTRICTED, key_bytes(&key), sealed, plain);
 }
 
+/* An identity ends with the links (an array) and a bool. */
+static bool has_links(struct bytes identity)
+{
+    return identity.len >= 2 && identity.data[identity.len - 2] != 0x90;
+}
+
 bool views_put_names(struct views_txn *txn, struct bytes site, const struct person_id *subject,
                      const struct document *document)
 {
@@ -190,6 +196,10 @@ bool views_put_names(struct views_txn *txn, struct bytes site, const struct pers
     bool ok = document_identity(document, &identity) && !identity.failed;
     views_key_subject(&key, site, subject);
     ok = ok && views_seal(txn, site, subject, VIEWS_NAMES, key_bytes(&key), buffer_bytes(&identity));
+    if (ok && has_links(buffer_bytes(&identity)))
+        store_put(txn->store, VIEWS_LINKS, key_bytes(&key), (struct bytes){0});
+    else
+        store_delete(txn->store, VIEWS_LINKS, key_bytes(&key));
     buffer_release(&identity);
     return ok;
 }
@@ -202,6 +212,7 @@ void views_drop_subject(struct views_txn *txn, struct bytes site, const struct p
     views_key_subject(&key, site, subject);
     store_delete(txn->store, VIEWS_DOCS, key_bytes(&key));
     store_delete(txn->store, VIEWS_NAMES, key_bytes(&key));
+    store_delete(txn->store, VIEWS_LINKS, key_bytes(&key));
 }
 
 void views_drop_person(struct views_txn *txn, struct bytes site, const struct person_id *person)
@@ -285,25 +296,39 @@ void views_get_name(struct views_txn *txn, struct bytes site, const struct perso
     buffer_release(&plain);
 }
 
-void views_identities(struct views_txn *txn, struct bytes site, views_identity_visit visit, void *context)
+/* Of those whom this table names. */
+static void walk_identities(struct views_txn *txn, enum views_table table, struct bytes site,
+                            views_identity_visit visit, void *context)
 {
     struct store_key prefix;
     struct store_item item;
     struct buffer plain = {0};
     views_key_site(&prefix, site);
-    struct store_cursor *cursor = store_cursor_open(txn->store, VIEWS_NAMES);
+    struct store_cursor *cursor = store_cursor_open(txn->store, table);
     for (bool more = store_seek_prefix(cursor, key_bytes(&prefix), &item); more;
          more = store_next_prefix(cursor, key_bytes(&prefix), &item)) {
         struct person_id subject;
+        struct bytes sealed = item.value;
         if (item.key.len != prefix.len + sizeof subject.b)
             continue;
         memcpy(subject.b, item.key.data + prefix.len, sizeof subject.b);
-        if (views_unseal(txn, site, &subject, VIEWS_NAMES, item.key, item.value, &plain) == VIEWS_FOUND &&
+        if ((table == VIEWS_NAMES || store_get(txn->store, VIEWS_NAMES, item.key, &sealed)) &&
+            views_unseal(txn, site, &subject, VIEWS_NAMES, item.key, sealed, &plain) == VIEWS_FOUND &&
             !visit(context, &subject, buffer_bytes(&plain)))
             break;
     }
     store_cursor_close(cursor);
     buffer_release(&plain);
+}
+
+void views_identities(struct views_txn *txn, struct bytes site, views_identity_visit visit, void *context)
+{
+    walk_identities(txn, VIEWS_NAMES, site, visit, context);
+}
+
+void views_linked_identities(struct views_txn *txn, struct bytes site, views_identity_visit visit, void *context)
+{
+    walk_identities(txn, VIEWS_LINKS, site, visit, context);
 }
 
 struct naming {
