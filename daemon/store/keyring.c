@@ -34,6 +34,7 @@ void keyring_close(struct keyring *keyring)
     if (keyring == NULL)
         return;
     store_close(keyring->store);
+    keyring_opened_free(keyring->opened);
     pthread_rwlock_destroy(&keyring->lock);
     sodium_munlock(keyring->key, sizeof keyring->key); /* wipes it */
     free(keyring);
@@ -306,6 +307,7 @@ enum felloe_code keyring_open(struct keyring **out, const char *dir, const uint8
     if (sodium_mlock(keyring->key, sizeof keyring->key) != 0)
         report(LEVEL_WARNING, "the keyring's key may be swapped to disk: locking memory is not permitted here");
     keyring->locked = keyring_key == NULL;
+    keyring->opened = keyring->locked ? NULL : keyring_opened_new();
     if (keyring_key != NULL)
         memcpy(keyring->key, keyring_key, sizeof keyring->key);
     keyring->second = !sodium_is_zero(keyring->key + KEYRING_HALF_SIZE, KEYRING_HALF_SIZE);
@@ -446,10 +448,14 @@ static enum felloe_code get(struct keyring *keyring, struct store_txn *txn, cons
 
 enum felloe_code keyring_get(struct keyring *keyring, const struct key_id *id, struct key_record *out)
 {
+    if (keyring_opened_get(keyring->opened, id, out))
+        return FELLOE_OK;
     struct store_txn *txn = keyring_begin_read(keyring);
     if (txn == NULL)
         return FELLOE_STORAGE;
     enum felloe_code code = get(keyring, txn, id, out);
+    if (code == FELLOE_OK)
+        keyring_opened_put(keyring->opened, out);
     keyring_end(keyring, txn);
     return code;
 }

@@ -14,12 +14,22 @@ enum { T_KEYS, T_OWNERS, T_ERASED, T_DEVICES, T_META, T_AWAY, T_IN, T_OUT, T_COU
 
 struct keyring {
     struct store *store;
+    struct keyring_opened *opened; /* NULL: there is none */
     char dir[PATH_MAX]; /* in which D/keys lies */
     uint8_t key[KEYRING_KEY_SIZE];
     bool locked, second; /* second: the second half is there */
     atomic_bool failed;
     pthread_rwlock_t lock; /* held for reading by every transaction, for writing while the file is written anew */
 };
+
+/* Keys that were opened lately (keyring_opened.c). NULL is fine, and has none. */
+struct keyring_opened *keyring_opened_new(void);
+void keyring_opened_free(struct keyring_opened *opened);
+bool keyring_opened_get(struct keyring_opened *opened, const struct key_id *id, struct key_record *out);
+/* By a reader, before its transaction ends. */
+void keyring_opened_put(struct keyring_opened *opened, const struct key_record *record);
+/* After a commit that has deleted keys, with no transaction open. */
+void keyring_opened_clear(struct keyring *keyring);
 
 struct store_txn *keyring_begin_read(struct keyring *keyring); /* NULL: none can be had */
 enum felloe_code keyring_begin_write(struct keyring *keyring, struct store_txn **txn, struct felloe_error *error);

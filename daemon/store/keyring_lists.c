@@ -203,6 +203,7 @@ static enum felloe_code delete_keys(struct keyring *keyring, const struct key_id
         return FELLOE_OK;
     }
     code = keyring_commit(keyring, txn, error);
+    keyring_opened_clear(keyring);
     return code == FELLOE_OK && d.any ? wipe(keyring, erased, error) : code;
 }
 

@@ -69,6 +69,28 @@ static void all_keys_of_a_person_go_with_their_own(void **state)
     given_dir_end(&dir);
 }
 
+/* What a reader had opened is remembered for the next one: but not beyond its row. */
+static void a_key_that_was_in_use_goes_all_the_same(void **state)
+{
+    (void)state;
+    struct given_dir dir = given_dir();
+    struct keyring *ring = ring_with_two(&dir);
+    struct key_record erased = own_key(1), away = own_key(2), got;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(keyring_get(ring, &erased.id, &got), FELLOE_OK);
+        assert_memory_equal(&got, &erased, sizeof got);
+        assert_int_equal(keyring_get(ring, &away.id, &got), FELLOE_OK);
+        assert_memory_equal(&got, &away, sizeof got);
+    }
+    assert_int_equal(keyring_erase(ring, &erased.id, 1, NULL), FELLOE_OK);
+    assert_int_equal(keyring_get(ring, &erased.id, &got), FELLOE_NOT_FOUND);
+    assert_int_equal(keyring_get(ring, &away.id, &got), FELLOE_OK);
+    assert_int_equal(keyring_put_away(ring, &away.id, 1, NULL), FELLOE_OK);
+    assert_int_equal(keyring_get(ring, &away.id, &got), FELLOE_NOT_FOUND);
+    keyring_close(ring);
+    given_dir_end(&dir);
+}
+
 static void a_key_made_for_somebody_who_was_erased_is_not_taken(void **state)
 {
     (void)state;
@@ -185,6 +207,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_keys_of_a_person_go_with_their_own),
+        cmocka_unit_test(a_key_that_was_in_use_goes_all_the_same),
         cmocka_unit_test(a_key_made_for_somebody_who_was_erased_is_not_taken),
         cmocka_unit_test(a_key_that_is_here_is_not_lost_to_a_forged_record),
         cmocka_unit_test(all_keys_of_who_moved_are_let_go_of),
