@@ -32,6 +32,7 @@ struct net_hub_config {
     struct uv_loop_s *loop;
     const char *listen;
     const uint8_t *curve_public, *curve_secret;
+    uint64_t life_ms; /* a connection's, at most; 0: two hours */
     void *context;
     /* A message from an admitted key. `key` and `header` live for the call; the body is the taker's. */
     void (*message)(void *context, uint64_t peer, const struct net_key *key, struct bytes header, struct lent *body);
@@ -49,6 +50,9 @@ void net_hub_forget(struct net_hub *hub, const uint8_t curve[CURVE_KEY_SIZE]);
 /* Cuts this key's connections, with all that was on its way to them; it may make new ones. Not from within a callback.
  */
 void net_hub_cut(struct net_hub *hub, const uint8_t curve[CURVE_KEY_SIZE]);
+/* Connections that have lived their time by then, or were silent for long, are cut. Every now and then by
+ * itself; tests give the time. Not from within a callback. */
+void net_hub_sweep(struct net_hub *hub, uint64_t now_ms);
 /* Sends when the peer takes it; takes over header and body. What a peer does not read waits in a short queue, and past
  * its bound is dropped: the peer will ask again. False: dropped, or no such peer. */
 bool net_hub_send(struct net_hub *hub, uint64_t peer, struct buffer *header, struct lent *body);

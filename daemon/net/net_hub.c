@@ -188,17 +188,22 @@ static void cut(const struct peer *peer)
         shutdown(peer->socket, SHUT_RDWR); /* ZeroMQ then lets go of what waits for it */
 }
 
+void net_hub_sweep(struct net_hub *hub, uint64_t now)
+{
+    const uint64_t life = hub->config.life_ms > 0 ? hub->config.life_ms : LIFE_MS;
+    for (size_t i = hub->peer_count; i-- > 0;) {
+        const struct peer *peer = hub->peers[i];
+        if (now - peer->heard_ms <= SILENCE_MS && now - peer->born_ms <= life)
+            continue;
+        cut(peer); /* who was silent, too: speaking again it would be a new one, and might live for ever */
+        peer_drop(hub, i);
+    }
+}
+
 static void sweep(void *context)
 {
     struct net_hub *hub = context;
-    uint64_t now = clock_steady_ms();
-    for (size_t i = hub->peer_count; i-- > 0;) {
-        const struct peer *peer = hub->peers[i];
-        if (now - peer->born_ms > LIFE_MS)
-            cut(peer);
-        if (now - peer->heard_ms > SILENCE_MS || now - peer->born_ms > LIFE_MS)
-            peer_drop(hub, i);
-    }
+    net_hub_sweep(hub, clock_steady_ms());
     loop_timer_set(hub->sweep, SWEEP_MS);
 }
 

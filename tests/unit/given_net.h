@@ -27,6 +27,7 @@ struct pair {
 
 static uv_loop_t loop;
 static struct pair hub_pair;
+static uint64_t hub_life_ms; /* of the hub's connections; 0: as long as ever */
 
 static struct {
     struct net_hub *net;
@@ -80,6 +81,7 @@ static inline enum felloe_code hub_open(const char *listen, struct felloe_error 
                                           .listen = listen,
                                           .curve_public = hub_pair.open,
                                           .curve_secret = hub_pair.secret,
+                                          .life_ms = hub_life_ms,
                                           .message = hub_hears,
                                           .gone = hub_loses};
     return net_hub_open(&hub.net, &config, error);

@@ -93,6 +93,68 @@ static void a_connection_is_cut(void **state)
     net_spoke_close(witness.net);
 }
 
+#define A_MINUTE 60000u
+static int begin_short_lives(void **state)
+{
+    hub_life_ms = A_MINUTE;
+    int failed = begin(state);
+    hub_life_ms = 0;
+    return failed;
+}
+
+/* CURVE never changes the keys of a connection: whoever does not make a new one in time is made to. */
+static void a_connection_that_has_lived_its_time_is_cut(void **state)
+{
+    (void)state;
+    struct laptop old, fresh;
+    laptop_make(&old);
+    laptop_make(&fresh);
+    admit(&old.pair, NET_KEY_DEVICE, 5);
+    admit(&fresh.pair, NET_KEY_DEVICE, 6);
+    laptop_open(&old, net_hub_endpoint(hub.net), &hub_pair);
+    UNTIL(old.link == NET_UP);
+    const uint64_t before = clock_steady_ms();
+    laptop_says(&old, "one", 0);
+    UNTIL(hub.heard == 1);
+    const uint64_t peer = hub.last_peer, after = clock_steady_ms();
+    net_hub_sweep(hub.net, before + A_MINUTE);
+    assert_int_equal(hub.gone, 0);
+    POLL_UNTIL(clock_steady_ms() > after + 20);
+    laptop_open(&fresh, net_hub_endpoint(hub.net), &hub_pair);
+    UNTIL(fresh.link == NET_UP);
+    laptop_says(&fresh, "two", 0);
+    UNTIL(hub.heard == 2);
+    net_hub_sweep(hub.net, after + A_MINUTE + 10); /* the second is younger */
+    assert_int_equal(hub.gone, 1);
+    assert_true(hub.last_gone == peer);
+    UNTIL(old.ups == 2 && old.link == NET_UP); /* by itself */
+    assert_int_equal(fresh.ups, 1);
+    laptop_says(&old, "three", 0);
+    UNTIL(hub.heard == 3);
+    assert_true(hub.last_peer != peer);
+    net_spoke_close(old.net);
+    net_spoke_close(fresh.net);
+}
+
+/* Nor does one escape that by being silent until it is forgotten. */
+static void a_silent_connection_is_cut(void **state)
+{
+    (void)state;
+    struct laptop silent;
+    laptop_make(&silent);
+    admit(&silent.pair, NET_KEY_DEVICE, 5);
+    laptop_open(&silent, net_hub_endpoint(hub.net), &hub_pair);
+    UNTIL(silent.link == NET_UP);
+    laptop_says(&silent, "one", 0);
+    UNTIL(hub.heard == 1);
+    net_hub_sweep(hub.net, clock_steady_ms() + 3600000);
+    assert_int_equal(hub.gone, 1);
+    UNTIL(silent.ups == 2 && silent.link == NET_UP);
+    laptop_says(&silent, "two", 0);
+    UNTIL(hub.heard == 2);
+    net_spoke_close(silent.net);
+}
+
 static void revocation_acts_at_once_on_a_living_connection(void **state)
 {
     (void)state;
@@ -351,6 +413,8 @@ int main(void)
         STORY(an_unknown_key_is_refused_and_told_so),
         STORY(a_revoked_laptop_is_known_as_one),
         STORY(a_connection_is_cut),
+        cmocka_unit_test_setup_teardown(a_connection_that_has_lived_its_time_is_cut, begin_short_lives, end),
+        STORY(a_silent_connection_is_cut),
         STORY(revocation_acts_at_once_on_a_living_connection),
         STORY(another_machine_at_the_hubs_address_is_not_believed),
         STORY(nobody_at_the_address_is_unreachable),
