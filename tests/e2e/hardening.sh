@@ -56,6 +56,12 @@ for unit in felloed-hub felloed user-felloed; do
     check_equal "$unit.service: systemd finds no fault" "" "$(systemd-analyze verify --man=no "$work/felloed.service" 2>&1 | grep -i felloed)"
     check "$unit.service: is restarted after a failure" grep -q '^Restart=on-failure' "$units/$unit.service"
 done
+for unit in felloed-hub felloed; do
+    for line in User=felloe NoNewPrivileges=yes 'LimitNOFILE=[0-9]+' LimitCORE=0 'MemoryMax=[0-9]+[MG]' MemorySwapMax=0 \
+        'TasksMax=[0-9]+' 'LoadCredential=felloe-[a-z]+' 'SystemCallFilter=.+'; do
+        check "$unit.service: $line" grep -qE "^$line$" "$units/$unit.service"
+    done
+done
 hardening() { sed -n '/^NoNewPrivileges/,/^InaccessiblePaths/p' "$1"; }
 check_equal "both are hardened alike" "$(hardening "$units/felloed-hub.service")" "$(hardening "$units/felloed.service")"
 

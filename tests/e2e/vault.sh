@@ -34,6 +34,27 @@ sed -i 's/^unlock *=.*/unlock = credential:hub-key/' "$work/hub/felloe.conf"
 prefix="env CREDENTIALS_DIRECTORY=$work/credentials" start hub || exit 1
 ok "the same key as a credential opens it"
 
+# As systemd lays a LoadCredential= there: a folder of mode 500, a file of mode 400, the service's own user's.
+stop hub
+chmod 400 "$work/credentials/hub-key" && chmod 500 "$work/credentials"
+with() { env CREDENTIALS_DIRECTORY="$work/credentials" "$@"; }
+check_exit 0 "a hub is made with a credential" with "$B/felloe" --dir "$work/made" hub init --name made --site dales \
+    --listen "tcp://127.0.0.1:$(free_port)" --unlock credential:hub-key
+check_exit 4 "without it that one does not start" felloed --dir "$work/made"
+check "and says which credential" grep -q "hub-key" "$work/check.err"
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null && getent passwd games >/dev/null; then
+    chmod 755 "$work" && chown -R games: "$work/hub" "$work/credentials"
+    prefix="setpriv --reuid=games --regid=games --clear-groups --no-new-privs env CREDENTIALS_DIRECTORY=$work/credentials" \
+        start hub || exit 1
+    check_equal "an unprivileged service of its own user opens by it" false "$(json hub .locked status)"
+    stop hub
+    chown -R root: "$work/hub" "$work/credentials"
+else
+    skip "as another user: only root can be one"
+fi
+prefix="env CREDENTIALS_DIRECTORY=$work/credentials" start hub || exit 1
+chmod 700 "$work/credentials"
+
 # ---- a laptop with a passphrase ----
 laptop_new bea hub bea salford
 invite hub amy salford >"$work/ticket"
