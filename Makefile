@@ -177,7 +177,7 @@ $B/felloe-bench: $(BENCH_O) $(filter-out %/main.o,$(POWER_O)) $(LIB_O) $(filter-
 	@echo "  LINK  $@"
 	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(shell $(PKG_CONFIG) --libs jansson)
 
-TEST_PROGRAMS := $(UNIT) $(SIM) $(FUZZ) $(NET) $(PRELOAD) $B/felloe-power $B/felloed-older $B/felloed-lying $B/felloe-bench
+TEST_PROGRAMS := $(UNIT) $(SIM) $(FUZZ) $(NET) $(PRELOAD) $B/felloe-power $B/felloed-older $B/felloed-lying $B/felloe-bench $B/felloe-nats
 # A recursive make: only after `make deps` can this file ask pkg-config, and the jobs run beside each other.
 SUBMAKE = +$Q$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 

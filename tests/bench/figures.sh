@@ -221,7 +221,7 @@ handshakes() { # TIMES
 }
 starts() { # TIMES
     local lines
-    lines=$("$bench" handshake "$B/felloed" "$work/l1" "$1" 2>>"$work/l1.log") || return 1
+    lines=$("$bench" handshake "$B/felloed" "$work/l1" "$1") || return 1
     sample start "$(line handshake-p50 <<<"$lines")" ms
     sample start-processor "$(line processor <<<"$lines")" ms
 }
