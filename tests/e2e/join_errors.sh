@@ -32,6 +32,13 @@ stop l1
 check_exit 7 "joining twice from one directory" at l1 join "$(invite hub amy salford)" --unlock none
 check_exit 4 "an invitation to a site that the hub does not have" at hub hub invite --site nowhere --worker amy
 
+invite_options=(--json)
+of_a_day() { # and not of an hour more
+    local left=$(($(date -d "$(invite hub amy salford | jq -r .expires)" +%s) - $(date +%s)))
+    [ $left -gt 86300 ] && [ $left -le 86400 ]
+}
+check "a ticket is good for a day" of_a_day
+
 # Expired, by the laptop's clock: it does not even ask the hub.
 invite_options=(--valid 1s --json)
 invited=$(invite hub amy salford)

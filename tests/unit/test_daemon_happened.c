@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What status says of a hub that was refilled, and of a laptop that went on as another incarnation. */
+/* What status says of a hub that was refilled, of a laptop that went on as another incarnation, of people who moved. */
 #include "tests/unit/given.h"
 
 #include <stdio.h>
@@ -114,6 +114,45 @@ static void a_ticket_used_again_is_told_for_a_week(void **state)
     assert_int_equal(h.ticket.times, 1);
 }
 
+static void let_go(struct happened *h, uint8_t person, const char *to, uint64_t entries, uint64_t now)
+{
+    struct happened_moved moved = {
+        .person = {{person}}, .site = "north", .name = "Jo", .entries = entries, .at = at(now)};
+    snprintf(moved.to, sizeof moved.to, "%s", to);
+    moved.moved_ms = moved.at.wall_ms;
+    happened_let_go(h, &moved);
+}
+
+/* Whoever may ask for the status is told how many moved, where to, and when; not who. */
+static void who_moved_is_counted_and_not_named(void **state)
+{
+    (void)state;
+    struct happened h = {0};
+    char text[HAPPENED_TEXT_MAX];
+    happened_let_go_text(&h, bytes_str("north"), 5, text);
+    assert_string_equal(text, "");
+    let_go(&h, 1, "dales", 1, 5);
+    happened_let_go_text(&h, bytes_str("north"), 6, text);
+    expect(text, "1 person moved to dales on ");
+    expect(text, ": this laptop let go of the record; the one entry written here is shared. felloe news says who.");
+    let_go(&h, 2, "dales", 3, 7);
+    happened_let_go_text(&h, bytes_str("north"), 8, text);
+    expect(text, "2 people moved to dales, the last on ");
+    expect(text, ": this laptop let go of the records; all 4 entries written here are shared.");
+    let_go(&h, 3, "peak", 0, 9);
+    happened_let_go_text(&h, bytes_str("north"), 10, text);
+    expect(text, "3 people moved to other teams, the last on ");
+    assert_null(strstr(text, "Jo"));
+    happened_let_go_text(&h, bytes_str("south"), 10, text);
+    assert_string_equal(text, "");
+    happened_let_go_text(&h, bytes_str("north"), 8 + 7 * DAY, text); /* each for a week: the third alone is told */
+    expect(text, "1 person moved to peak on ");
+    for (uint8_t person = 0; person < 40; person++)
+        let_go(&h, person, "dales", 1, 20 * DAY);
+    happened_let_go_text(&h, bytes_str("north"), 20 * DAY, text);
+    expect(text, "32 people or more moved to dales");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -121,6 +160,7 @@ int main(void)
         cmocka_unit_test(how_many_from_whom_and_for_a_week),
         cmocka_unit_test(many_laptops_with_long_names_fit),
         cmocka_unit_test(a_laptop_tells_for_a_week_that_it_goes_on),
+        cmocka_unit_test(who_moved_is_counted_and_not_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
