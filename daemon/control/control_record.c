@@ -8,9 +8,9 @@
  * comes before it is recorded and folded first. */
 #include <stdlib.h>
 
-#include "daemon/control/control_draft.h"
 #include "daemon/control/control_group.h"
 #include "daemon/control/control_inside.h"
+#include "daemon/control/control_record.h"
 
 #define DRAFTS_MAX 4096u
 /* So much at most is checked by the loop itself, if it is also light. */
@@ -20,40 +20,6 @@
 #define IMPORT_WAIT_MS 60000u
 /* More than this the loop does not read itself; for less a thread is not worth waking. */
 #define READ_AT_ONCE (16u * 1024)
-
-struct recording {
-    struct record_drafts drafts;
-    bool partly, has_imports, by_name;
-    bool hides;                 /* the lease had passed when the pass began */
-    struct control_shown shown; /* whose record the answer tells something of */
-    const struct checking *in;  /* while a pass is made */
-    size_t next, final;         /* where to go on; drafts before `final` are not put off again */
-    bool must_wait;
-    struct felloe_error error;  /* of the request as a whole */
-    drafts_make make;           /* instead of drafts that were given; NULL: they were */
-    struct made made;
-    struct record_job *ready;   /* made by the pass, a job a site */
-    unsigned jobs;              /* under way */
-    struct control_request *request;
-};
-
-struct record_job {
-    struct log_job log;
-    struct recording *recording;
-    size_t *index;              /* which drafts, in the order of log.drafts */
-    struct record_job *next;
-};
-#define COMPANION SIZE_MAX      /* of the one before it: its own entry, which nobody asked for */
-
-static void free_job(struct record_job *job)
-{
-    if (job->log.new_keys)
-        explicit_bzero(job->log.new_keys, job->log.new_key_count * sizeof *job->log.new_keys);
-    free(job->log.new_keys);
-    free(job->log.drafts);
-    free(job->index);
-    free(job);
-}
 
 static void release(void *state)
 {
@@ -68,7 +34,7 @@ static void release(void *state)
     arena_release(&r->drafts.arena);
     while (r->ready != NULL) {
         struct record_job *next = r->ready->next;
-        free_job(r->ready);
+        record_job_free(r->ready);
         r->ready = next;
     }
     control_shown_release(&r->shown);
@@ -176,7 +142,7 @@ static void take_outcome(struct record_job *job)
 {
     struct recording *r = job->recording;
     for (size_t i = 0; i < job->log.draft_count; i++) {
-        if (job->index[i] == COMPANION)
+        if (job->index[i] == RECORD_COMPANION)
             continue;
         struct record_draft *draft = &r->drafts.items[job->index[i]];
         const struct log_draft *given = &job->log.drafts[i];
@@ -201,119 +167,9 @@ static void job_done(struct log_job *log)
     take_outcome(job);
     if (log->code == FELLOE_OK)
         driver_recorded(r->request->daemon->driver, log);
-    free_job(job);
+    record_job_free(job);
     if (--r->jobs == 0)
         go_on(r->request);
-}
-
-static void fill_draft(struct log_draft *out, const struct record_draft *draft, const struct seen *seen)
-{
-    *out = (struct log_draft){
-        .body = {
-            .type = bytes_str(draft->type->name),
-            .has_subject = draft->has_person,
-            .subject = draft->person,
-            .worker = draft->worker,
-            .has_occurred = draft->text.has_occurred,
-            .occurred = draft->text.occurred,
-            .has_origin = draft->has_origin,
-            .origin = draft->origin,
-            .fields = draft->fields,
-        },
-        .key = draft->key,
-        .seen = *seen,
-    };
-}
-
-/* Entries of the same job that it names. (They come before it: a draft that names one of another job was put off.) */
-static void fill_links(struct log_draft *out, const struct record_draft *draft, const struct record_drafts *drafts)
-{
-    out->link_count = draft->link_count;
-    for (size_t i = 0; i < draft->link_count; i++)
-        out->links[i] = (struct log_link){draft->links[i].at, drafts->items[draft->links[i].of].in_job};
-}
-
-/* Tells everybody that there is an entry which only some may read. An import of it counts once, like what it tells of:
- * "felloe restricted" stands for its source. */
-static void fill_companion(struct log_draft *out, const struct record_draft *draft, const struct seen *seen)
-{
-    fill_draft(out, draft, seen);
-    out->body.type = bytes_str(catalogue_at(TYPE_entry_restricted)->name);
-    out->body.fields = draft->companion;
-    out->body.has_occurred = false;
-    out->key = key_id_of_person(draft->person);
-    if (draft->has_origin)
-        origin_id_of(bytes_str("felloe restricted"), bytes_of(draft->origin.b, sizeof draft->origin.b),
-                     &out->body.origin);
-}
-
-/* Room for all ready drafts of one site. NULL when memory ran out. */
-static struct record_job *job_for(struct recording *r, const char *site)
-{
-    size_t drafts = 0, keys = 0;
-    for (size_t i = 0; i < r->drafts.count; i++) {
-        const struct record_draft *draft = &r->drafts.items[i];
-        if (draft->state != DRAFT_READY || strcmp(draft->site, site) != 0)
-            continue;
-        drafts += draft->companion.len > 0 ? 2 : 1;
-        keys += (draft->new_key != NULL ? 1u : 0u) + (draft->audience_key != NULL ? 1u : 0u);
-    }
-    struct record_job *job = calloc(1, sizeof *job);
-    if (!job)
-        return NULL;
-    job->recording = r;
-    job->log.kind = LOG_RECORD;
-    job->log.done = job_done;
-    memcpy(job->log.site, site, sizeof job->log.site);
-    job->log.drafts = malloc(drafts * sizeof *job->log.drafts);
-    job->log.new_keys = keys > 0 ? malloc(keys * sizeof *job->log.new_keys) : NULL;
-    job->index = malloc(drafts * sizeof *job->index);
-    if (job->log.drafts && job->index && (job->log.new_keys || keys == 0))
-        return job;
-    free_job(job);
-    return NULL;
-}
-
-/* All ready drafts of one site, in their order. NULL when memory ran out. */
-static struct record_job *make_job(struct recording *r, const char *site)
-{
-    const struct seen *seen = checking_seen(r->in, site);
-    struct record_job *job = job_for(r, site);
-    for (size_t i = 0; job && i < r->drafts.count; i++) {
-        struct record_draft *draft = &r->drafts.items[i];
-        if (draft->state != DRAFT_READY || strcmp(draft->site, site) != 0)
-            continue;
-        draft->state = DRAFT_GIVEN;
-        draft->in_job = job->log.draft_count;
-        fill_draft(&job->log.drafts[job->log.draft_count], draft, seen);
-        fill_links(&job->log.drafts[job->log.draft_count], draft, &r->drafts);
-        job->index[job->log.draft_count++] = i;
-        if (draft->new_key != NULL)
-            job->log.new_keys[job->log.new_key_count++] = *draft->new_key;
-        if (draft->audience_key != NULL)
-            job->log.new_keys[job->log.new_key_count++] = *draft->audience_key;
-        if (draft->companion.len == 0)
-            continue;
-        fill_companion(&job->log.drafts[job->log.draft_count], draft, seen);
-        job->index[job->log.draft_count++] = COMPANION;
-    }
-    return job;
-}
-
-/* On the pool, at the end of a pass: the loop then only hands them over. */
-static void make_jobs(struct recording *r)
-{
-    struct record_job **last = &r->ready;
-    for (size_t i = 0; i < r->drafts.count; i++) {
-        struct record_draft *draft = &r->drafts.items[i];
-        if (draft->state != DRAFT_READY)
-            continue;
-        *last = make_job(r, draft->site);
-        if (*last)
-            last = &(*last)->next;
-        else
-            draft->state = DRAFT_WRONG;
-    }
 }
 
 /* Gives what is ready to the log; false when there was nothing. */
@@ -329,8 +185,6 @@ static bool submit_ready(struct recording *r)
     }
     return --r->jobs > 0;
 }
-
-/* ---- passes ---- */
 
 /* ---- drafts ---- */
 
@@ -398,7 +252,7 @@ static void prepare_in(struct control_request *request, struct checking *in)
     r->must_wait = p.must_wait;
     r->in = in;
     if (r->error.code == FELLOE_OK && (r->partly || (!r->must_wait && !any_wrong(r))))
-        make_jobs(r);
+        record_make_jobs(r, job_done);
     r->in = NULL;
     buffer_release(&p.rewritten);
     free(p.r);

@@ -44,6 +44,15 @@ void event_log_close(struct event_log *log);
 
 #define LOG_LINKS_MAX 4
 
+/* A draft's body that was sealed beforehand, on another thread, while the writer was busy. It is used if it still fits
+ * when its turn comes (nothing of this device was written meanwhile that is later, or under another incarnation, and
+ * the event has nothing more to say), and at most once: else the body is sealed anew. */
+struct log_sealed {
+    struct event_sealed body;
+    uint64_t time;              /* that is in it: event_log_next_time */
+    bool used;
+};
+
 /* One event to be recorded on this device's stream of `site`. The body's pointers must stay valid until done. */
 struct log_draft {
     struct event_body body;     /* time 0: given by the writer; fields are written to where there are links */
@@ -53,6 +62,7 @@ struct log_draft {
     size_t link_count;
     struct key_id key;
     const struct data_key *sealing; /* NULL: the keyring has it */
+    struct log_sealed *sealed;  /* NULL: it was not */
     struct seen seen;           /* what the views had folded; raised to the stream's last where it was below */
     bool brings_key;            /* at the hub: whoever is fed it gets its key along with it, as of a first use */
     /* results */
@@ -276,6 +286,8 @@ bool log_tickets(struct log_reader *reader, bool (*visit)(void *context, const s
 
 /* Latest HLC known; the projector teaches it what it reads. */
 uint64_t event_log_time(struct event_log *log);
+/* The time of an event that is made now: above all that were known before. */
+uint64_t event_log_next_time(struct event_log *log);
 void event_log_heard_time(struct event_log *log, uint64_t time);
 /* How many commits there have been since this daemon opened the log first (those that only brought keys count too).
  * Grows before the commit's jobs are completed. */

@@ -124,6 +124,7 @@ static void load_time(struct event_log *log, struct store_txn *txn)
         store_cursor_close(cursor);
     }
     atomic_store(&log->time, latest);
+    log->written_time = latest;
 }
 
 static enum felloe_code load(struct event_log *log, struct felloe_error *error)

@@ -180,6 +180,7 @@ struct event_log {
     atomic_uint_fast64_t commits, time;
     atomic_bool full, failed;
     bool set_back;            /* the writer's: see log_job.set_back */
+    uint64_t written_time;    /* the writer's: the latest that an own event was given */
     struct log_second_index *seconds[SECOND_INDEXES]; /* the writer's: see log_second.c */
     uint64_t seconds_read;    /* … and how many rows were read for that, which tests look at */
     struct log_shares shares;

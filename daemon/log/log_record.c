@@ -24,6 +24,9 @@ struct recording {
     struct log_job *job;
     uint32_t site;
     bool hub;
+    bool looked;           /* whether there is a head of the site's log to tell of */
+    struct key_id owed;    /* a key of which it was found that the hub has it, or will be brought it */
+    bool has_owed;
     struct log_put marker; /* hub: the entry made last; it waits so that the job's last one can be signed */
     bool has_marker;
 };
@@ -55,7 +58,7 @@ enum felloe_code log_data_key(struct event_log *log, const struct key_id *id, st
 
 /* ---- time ---- */
 
-static uint64_t next_time(struct event_log *log)
+uint64_t event_log_next_time(struct event_log *log)
 {
     int64_t now = clock_wall_ms();
     uint_fast64_t last = atomic_load(&log->time), time;
@@ -147,7 +150,11 @@ static void place_at_hub(struct recording *r, const struct event_clear *clear, c
 static void owe_key(struct recording *r, const struct event_clear *clear)
 {
     if (r->site == LOG_AUDIT || /* its keys come in its events */
-        !log_write_first_use(r->log, r->site, &clear->key, (struct position){0, clear->seq}))
+        (r->has_owed && memcmp(&r->owed, &clear->key, sizeof r->owed) == 0))
+        return;
+    r->owed = clear->key;
+    r->has_owed = true;
+    if (!log_write_first_use(r->log, r->site, &clear->key, (struct position){0, clear->seq}))
         return;
     struct store_key key;
     key_start(&key);
@@ -217,6 +224,48 @@ static void put_links(const struct log_job *job, const struct log_draft *draft)
     }
 }
 
+/* What was sealed beforehand fits: nothing is added to the body, and its time is above all that was written before. */
+static bool fits(const struct recording *r, const struct log_draft *draft, const struct event_body *body)
+{
+    const struct log_sealed *sealed = draft->sealed;
+    return sealed != NULL && !sealed->used && draft->link_count == 0 && body->after.count == 0 && !body->has_head &&
+           !body->has_was && sealed->body.incarnation == r->log->write.incarnation &&
+           sealed->time > r->log->written_time;
+}
+
+static enum felloe_code seal_with(struct recording *r, const struct event_clear *clear, struct log_draft *draft,
+                                  struct event_body *body)
+{
+    struct event_log *log = r->log;
+    struct data_key *key;
+    draft->sealed->used = true;
+    body->time = draft->sealed->time;
+    enum felloe_code code = log_data_key(log, &clear->key, &key, &r->job->error); /* is it still here? */
+    if (code != FELLOE_OK)
+        return code;
+    buffer_clear(&log->write.event);
+    if (event_seal_with(clear, &draft->sealed->body, &log->write.event))
+        return FELLOE_OK;
+    return log->write.event.failed ? felloe_fail(&r->job->error, FELLOE_FAILED, "out of memory")
+                                   : too_long(r->job, body->fields.len);
+}
+
+static enum felloe_code seal_draft(struct recording *r, const struct event_clear *clear, struct log_draft *draft,
+                                   struct event_body *body)
+{
+    struct event_log *log = r->log;
+    put_links(r->job, draft);
+    body->after = *log_write_after(log, r->site);
+    if (!r->looked && !body->has_was && body->fields.len < HEAD_FIELDS_MAX) {
+        body->has_head = log_tell_head(log, r->site, &body->head);
+        r->looked = true;
+    }
+    if (fits(r, draft, body))
+        return seal_with(r, clear, draft, body);
+    body->time = draft->body.time ? draft->body.time : event_log_next_time(log);
+    return log_seal(log, r->job, clear, body, draft->sealing);
+}
+
 static enum felloe_code record_one(struct recording *r, struct log_draft *draft)
 {
     struct event_log *log = r->log;
@@ -237,17 +286,14 @@ static enum felloe_code record_one(struct recording *r, struct log_draft *draft)
                                       .seen = draft->seen,
                                       .key = draft->key};
     struct event_body body = draft->body;
-    put_links(r->job, draft);
-    body.time = draft->body.time ? draft->body.time : next_time(log);
-    body.after = *log_write_after(log, r->site);
-    if (!body.has_was && body.fields.len < HEAD_FIELDS_MAX)
-        body.has_head = log_tell_head(log, r->site, &body.head);
-    enum felloe_code code = log_seal(log, r->job, &clear, &body, draft->sealing);
+    enum felloe_code code = seal_draft(r, &clear, draft, &body);
     if (code != FELLOE_OK)
         return code;
     if (!body.has_was && log->write.event.len + AGAIN_ROOM > EVENT_SIZE_MAX)
         return too_long(r->job, body.fields.len);
     log_append_own(log, r->site, &clear, body.time, &draft->id);
+    if (body.time > log->written_time)
+        log->written_time = body.time;
     draft->seq = clear.seq;
     if (body.has_origin)
         log_keep_origin(log, &body, &draft->id);

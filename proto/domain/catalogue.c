@@ -47,7 +47,8 @@ const struct code_list codes_what = {.name = "what", .codes = whats, .count = CO
 #define TYPE(id, name, label, about, writer, audience, help) static const struct field_def fields_##id[] = {
 #define END };
 #define FIELD(name, label, kind, flags, min, max, codes, merge, reg, reg_id) \
-    {name, label, sizeof(name) - 1, kind, ((flags) & LIST) != 0, ((flags) & REQ) != 0, ((flags) & KEPT) != 0 || (reg_id) != REG_NONE, \
+    {name, label, sizeof(name) - 1, kind, ((flags) & LIST) != 0, ((flags) & REQ) != 0, \
+     ((flags) & KEPT) != 0 || (reg_id) != REG_NONE, \
      ((flags) & SELF) != 0, ((flags) & ELEVEN) != 0 ? 11 : 0, min, max, codes, merge, reg, reg_id},
 #define KEEP(name, label, kind, flags, min, max, codes) \
     FIELD(name, label, kind, flags, min, max, codes, MERGE_KEEP, NULL, REG_NONE)
@@ -67,8 +68,8 @@ const struct code_list codes_what = {.name = "what", .codes = whats, .count = CO
 
 static const struct type_def types[] = {
 #define TYPE(id, name, label, about, writer, audience, help) \
-    {TYPE_##id, name, label, sizeof(name) - 1, help, about, writer, audience, fields_##id, COUNT(fields_##id), effects_##id, \
-     COUNT(effects_##id) - 1},
+    {TYPE_##id, name, label, sizeof(name) - 1, help, about, writer, audience, fields_##id, COUNT(fields_##id), \
+     effects_##id, COUNT(effects_##id) - 1},
 #define END
 #include "proto/domain/catalogue.def"
 };

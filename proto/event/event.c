@@ -3,14 +3,13 @@
  * passes them. */
 #include "proto/event/event.h"
 
-#include <assert.h>
-
 #include <sodium.h>
 
 #include "proto/endian.h"
+#include "proto/event/seal.h"
 #include "proto/mp.h"
 
-#define SEAL_TAG crypto_aead_xchacha20poly1305_ietf_ABYTES
+#define SEAL_TAG SEAL_TAG_SIZE
 /* An empty body is no body: the smallest has more bytes than its tag. */
 #define SEALED_MIN (SEAL_TAG + 1)
 
@@ -269,47 +268,91 @@ static void put_clear(struct buffer *b, const struct event_clear *clear)
 
 /* What a body takes up besides its fields, at most (of a type and a worker that are not too long). */
 #define BODY_ROOM (256 + TYPE_MAX + SLUG_MAX + BRANCHES_MAX * 14)
+/* What stands between the clear part and the sealed text. */
+#define TEXT_HEADER_MAX (2 + EVENT_NONCE_SIZE + 5)
 
-/* The body is written behind the clear part and sealed where it stands; the room before it is for the nonce and the
- * header of what becomes of it, whose size is guessed (it depends on the body's) and mended. */
-static bool put_sealed(struct buffer *out, size_t begin, const struct event_clear *clear, const struct event_body *body,
-                       const struct data_key *key, const uint8_t nonce[EVENT_NONCE_SIZE])
+/* Writes the body behind SEAL_ROOM bytes, checks it, and seals it where it stands. */
+static bool put_sealed_text(struct buffer *out, const struct event_body *body, uint32_t incarnation,
+                            const struct data_key *key, const uint8_t nonce[EVENT_NONCE_SIZE],
+                            struct seal_tag_key *tag_key, size_t *len)
 {
-    const size_t header_end = out->len, guess = bin_header(body->fields.len + 64);
-    const size_t nonce_size = 2 + EVENT_NONCE_SIZE;
     struct event_body made;
-    if (!buffer_reserve(out, nonce_size + 5 + BODY_ROOM + body->fields.len + SEAL_TAG))
+    if (!buffer_reserve(out, SEAL_ROOM + BODY_ROOM + body->fields.len + SEAL_TAG))
         return false; /* (at once: else each part would ask for a little more) */
-    out->len += nonce_size + guess;
-    const size_t from = out->len;
+    const size_t room = out->len;
+    out->len += SEAL_ROOM;
     put_body(out, body);
-    size_t len = out->len - from;
-    if (!buffer_reserve(out, 5 + SEAL_TAG) || len > EVENT_SIZE_MAX ||
-        !read_body(bytes_of(out->data + from, len), clear->incarnation, &made))
+    *len = out->len - room - SEAL_ROOM;
+    if (out->failed || *len > EVENT_SIZE_MAX ||
+        !read_body(bytes_of(out->data + room + SEAL_ROOM, *len), incarnation, &made))
         return false;
-    const size_t header = bin_header(len + SEAL_TAG);
-    uint8_t *plain = out->data + header_end + nonce_size + header;
-    if (header != guess)
-        memmove(plain, out->data + from, len);
-    out->len = header_end;
+    seal_text(out->data + room, *len, key, nonce, tag_key);
+    return true;
+}
+
+/* Ends the event that begins at `begin` with its clear part. `text` may stand behind that, in out itself. */
+static bool end_event(struct buffer *out, size_t begin, const uint8_t nonce[EVENT_NONCE_SIZE],
+                      const struct seal_tag_key *tag_key, struct bytes text)
+{
+    const struct bytes header = bytes_of(out->data + begin, out->len - begin);
+    uint8_t tag[SEAL_TAG];
+    seal_tag(tag_key, header, text, tag);
     mp_put_bin(out, nonce, EVENT_NONCE_SIZE);
-    mp_put_bin_header(out, len + SEAL_TAG);
-    assert(!out->failed && out->data + out->len == plain); /* the room was reserved */
-    unsigned long long sealed = 0;
-    crypto_aead_xchacha20poly1305_ietf_encrypt(plain, &sealed, plain, len, out->data + begin, header_end - begin, NULL,
-                                               nonce, key->b);
-    out->len += (size_t)sealed;
+    mp_put_bin_header(out, text.len + SEAL_TAG);
+    if (!buffer_reserve(out, text.len + SEAL_TAG))
+        return false;
+    memmove(out->data + out->len, text.data, text.len);
+    out->len += text.len;
+    buffer_append(out, tag, sizeof tag);
     return out->len - begin <= EVENT_SIZE_MAX;
+}
+
+bool event_seal_body(const struct event_body *body, const struct data_key *key, struct buffer *room,
+                     struct event_sealed *out)
+{
+    size_t len;
+    buffer_clear(room);
+    if (!after_valid(&body->after, out->incarnation) ||
+        !put_sealed_text(room, body, out->incarnation, key, out->nonce, &out->tag_key, &len))
+        return false;
+    out->text = bytes_of(room->data + SEAL_ROOM, len);
+    return true;
+}
+
+bool event_seal_with(const struct event_clear *clear, const struct event_sealed *body, struct buffer *out)
+{
+    const size_t begin = out->len;
+    if (!clear_valid(clear) || clear->incarnation != body->incarnation)
+        return false;
+    put_clear(out, clear);
+    if (buffer_reserve(out, TEXT_HEADER_MAX + body->text.len + SEAL_TAG) &&
+        end_event(out, begin, body->nonce, &body->tag_key, body->text))
+        return true;
+    out->len = begin;
+    return false;
 }
 
 bool event_seal(const struct event_clear *clear, const struct event_body *body, const struct data_key *key,
                 const uint8_t nonce[EVENT_NONCE_SIZE], struct buffer *out)
 {
+    const size_t begin = out->len;
+    struct seal_tag_key tag_key;
+    size_t header, len;
     if (!clear_valid(clear) || !after_valid(&body->after, clear->incarnation))
         return false;
-    size_t begin = out->len;
     put_clear(out, clear);
-    bool ok = !out->failed && put_sealed(out, begin, clear, body, key, nonce);
+    header = out->len;
+    bool ok = buffer_reserve(out, TEXT_HEADER_MAX);
+    if (ok) { /* the text is sealed beyond where its own header will be, and then moved up to that */
+        out->len += TEXT_HEADER_MAX;
+        ok = put_sealed_text(out, body, clear->incarnation, key, nonce, &tag_key, &len);
+    }
+    if (ok) {
+        const struct bytes text = bytes_of(out->data + header + TEXT_HEADER_MAX + SEAL_ROOM, len);
+        out->len = header;
+        ok = end_event(out, begin, nonce, &tag_key, text);
+    }
+    sodium_memzero(&tag_key, sizeof tag_key);
     if (!ok)
         out->len = begin;
     return ok;

@@ -116,6 +116,23 @@ void event_id_of(struct bytes raw, struct event_id *out);
  * ran out (plain->failed). */
 bool event_open(const struct event *event, const struct data_key *key, struct buffer *plain, struct event_body *out);
 
+/* A body that was sealed before its event's clear part was known: all but the tag. */
+struct seal_tag_key { uint8_t b[32]; };
+struct event_sealed {
+    uint32_t incarnation;     /* of the events that it can be the body of */
+    uint8_t nonce[EVENT_NONCE_SIZE];
+    struct seal_tag_key tag_key; /* for one event: under another clear part the body is sealed anew, another nonce */
+    struct bytes text;
+};
+/* Seals a body so: out->nonce, which is 24 fresh random bytes, and out->incarnation are the caller's. The text stands
+ * in `room`, which is cleared first, until that changes. False when it breaks a rule above, is too long for any event,
+ * or memory ran out (room->failed). */
+bool event_seal_body(const struct event_body *body, const struct data_key *key, struct buffer *room,
+                     struct event_sealed *out);
+/* Appends the event that it is the body of; the clear part is of its incarnation and names the key that it is sealed
+ * with. Otherwise as event_seal. */
+bool event_seal_with(const struct event_clear *clear, const struct event_sealed *body, struct buffer *out);
+
 /* Appends the event's bytes to `out`. `nonce` is 24 fresh random bytes. False when it is over EVENT_SIZE_MAX, when
  * it breaks a rule above (event_decode and event_open accept what this makes), or when memory ran out (out->failed);
  * then out holds what it held before. Nothing of clear and body may point into out. */

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/event/seal.h"
+
 #define TAG crypto_aead_xchacha20poly1305_ietf_ABYTES
 
 int __wrap_crypto_aead_xchacha20poly1305_ietf_encrypt(unsigned char *c, unsigned long long *clen,
@@ -16,6 +18,11 @@ int __wrap_crypto_aead_xchacha20poly1305_ietf_decrypt(unsigned char *m, unsigned
                                                       const unsigned char *c, unsigned long long clen,
                                                       const unsigned char *ad, unsigned long long adlen,
                                                       const unsigned char *npub, const unsigned char *k);
+
+void __wrap_seal_text(uint8_t *room, size_t len, const struct data_key *key, const uint8_t nonce[EVENT_NONCE_SIZE],
+                      struct seal_tag_key *tag_key);
+void __wrap_seal_tag(const struct seal_tag_key *tag_key, struct bytes associated, struct bytes sealed,
+                     uint8_t tag[SEAL_TAG_SIZE]);
 
 __attribute__((constructor)) static void say_so(void)
 {
@@ -48,4 +55,19 @@ int __wrap_crypto_aead_xchacha20poly1305_ietf_decrypt(unsigned char *m, unsigned
     if (mlen != NULL)
         *mlen = clen - TAG;
     return 0;
+}
+
+/* An event is sealed in two halves (proto/event/seal.h). */
+void __wrap_seal_text(uint8_t *room, size_t len, const struct data_key *key, const uint8_t nonce[EVENT_NONCE_SIZE],
+                      struct seal_tag_key *tag_key)
+{
+    (void)room, (void)len, (void)key, (void)nonce;
+    memset(tag_key, 0, sizeof *tag_key);
+}
+
+void __wrap_seal_tag(const struct seal_tag_key *tag_key, struct bytes associated, struct bytes sealed,
+                     uint8_t tag[SEAL_TAG_SIZE])
+{
+    (void)tag_key, (void)associated, (void)sealed;
+    memset(tag, 0, SEAL_TAG_SIZE);
 }

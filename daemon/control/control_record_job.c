@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From drafts that were found right to the jobs of the log, with as much of the sealing as can be done before it is
+ * known which event each will follow: on a thread of the pool, while the log's writer has another batch. */
+#include <stdlib.h>
+
+#include "daemon/control/control_record.h"
+
+void record_job_free(struct record_job *job)
+{
+    if (job->log.new_keys)
+        explicit_bzero(job->log.new_keys, job->log.new_key_count * sizeof *job->log.new_keys);
+    free(job->log.new_keys);
+    free(job->log.drafts);
+    free(job->index);
+    free(job);
+}
+
+static void fill_draft(struct log_draft *out, const struct record_draft *draft, const struct seen *seen)
+{
+    *out = (struct log_draft){
+        .body = {
+            .type = bytes_str(draft->type->name),
+            .has_subject = draft->has_person,
+            .subject = draft->person,
+            .worker = draft->worker,
+            .has_occurred = draft->text.has_occurred,
+            .occurred = draft->text.occurred,
+            .has_origin = draft->has_origin,
+            .origin = draft->origin,
+            .fields = draft->fields,
+        },
+        .key = draft->key,
+        .seen = *seen,
+    };
+}
+
+/* Entries of the same job that it names. (They come before it: a draft that names one of another job was put off.) */
+static void fill_links(struct log_draft *out, const struct record_draft *draft, const struct record_drafts *drafts)
+{
+    out->link_count = draft->link_count;
+    for (size_t i = 0; i < draft->link_count; i++)
+        out->links[i] = (struct log_link){draft->links[i].at, drafts->items[draft->links[i].of].in_job};
+}
+
+/* Tells everybody that there is an entry which only some may read. An import of it counts once, like what it tells of:
+ * "felloe restricted" stands for its source. */
+static void fill_companion(struct log_draft *out, const struct record_draft *draft, const struct seen *seen)
+{
+    fill_draft(out, draft, seen);
+    out->body.type = bytes_str(catalogue_at(TYPE_entry_restricted)->name);
+    out->body.fields = draft->companion;
+    out->body.has_occurred = false;
+    out->key = key_id_of_person(draft->person);
+    if (draft->has_origin)
+        origin_id_of(bytes_str("felloe restricted"), bytes_of(draft->origin.b, sizeof draft->origin.b),
+                     &out->body.origin);
+}
+
+/* Room for all ready drafts of one site. NULL when memory ran out. */
+static struct record_job *job_for(struct recording *r, const char *site, void (*done)(struct log_job *job))
+{
+    size_t drafts = 0, keys = 0;
+    for (size_t i = 0; i < r->drafts.count; i++) {
+        const struct record_draft *draft = &r->drafts.items[i];
+        if (draft->state != DRAFT_READY || strcmp(draft->site, site) != 0)
+            continue;
+        drafts += draft->companion.len > 0 ? 2 : 1;
+        keys += (draft->new_key != NULL ? 1u : 0u) + (draft->audience_key != NULL ? 1u : 0u);
+    }
+    struct record_job *job = calloc(1, sizeof *job);
+    if (!job)
+        return NULL;
+    job->recording = r;
+    job->log.kind = LOG_RECORD;
+    job->log.done = done;
+    memcpy(job->log.site, site, sizeof job->log.site);
+    job->log.drafts = malloc(drafts * sizeof *job->log.drafts);
+    job->log.new_keys = keys > 0 ? malloc(keys * sizeof *job->log.new_keys) : NULL;
+    job->index = malloc(drafts * sizeof *job->index);
+    if (job->log.drafts && job->index && (job->log.new_keys || keys == 0))
+        return job;
+    record_job_free(job);
+    return NULL;
+}
+
+/* Of fewer the loop may be the one that makes the job, and the writer has time. */
+#define SEALED_BEFORE 16
+
+/* Which key sealed last, and where a body is made. */
+struct sealing {
+    bool has_key;
+    struct key_id id;
+    struct data_key key;
+    struct buffer room;
+};
+
+/* The record of a key that this request makes, and that no keyring has yet. */
+static const struct key_record *made_here(const struct recording *r, const struct record_draft *draft)
+{
+    const struct record_draft *maker = draft->has_person ? drafts_maker(&r->drafts, &draft->person) : NULL;
+    const struct key_record *const made[] = {draft->audience_key, draft->new_key, maker ? maker->new_key : NULL};
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++)
+        if (made[i] != NULL && memcmp(&made[i]->id, &draft->key, sizeof draft->key) == 0)
+            return made[i];
+    return NULL;
+}
+
+static bool find_key(const struct recording *r, const struct record_draft *draft, struct sealing *sealing)
+{
+    struct key_record found;
+    if (sealing->has_key && memcmp(&sealing->id, &draft->key, sizeof draft->key) == 0)
+        return true;
+    const struct key_record *record = made_here(r, draft);
+    sealing->has_key = record != NULL || keyring_get(r->request->daemon->keyring, &draft->key, &found) == FELLOE_OK;
+    if (!sealing->has_key)
+        return false;
+    sealing->id = draft->key;
+    sealing->key = record != NULL ? record->key : found.key;
+    explicit_bzero(&found, sizeof found);
+    return true;
+}
+
+/* As far as that goes before its turn: where it does not, the writer does all of it, and says what is wrong. */
+static void seal_before(struct recording *r, const struct record_draft *draft, struct log_draft *out,
+                        struct sealing *sealing)
+{
+    struct event_log *log = r->request->daemon->log;
+    struct event_body body = out->body;
+    if (draft->link_count > 0 || !find_key(r, draft, sealing))
+        return;
+    struct log_sealed *sealed = arena_take(&r->drafts.arena, sizeof *sealed);
+    if (sealed == NULL)
+        return;
+    *sealed = (struct log_sealed){.body.incarnation = event_log_incarnation(log), .time = event_log_next_time(log)};
+    random_nonce(sealed->body.nonce, sizeof sealed->body.nonce);
+    body.time = sealed->time;
+    if (!event_seal_body(&body, &sealing->key, &sealing->room, &sealed->body))
+        return;
+    sealed->body.text = arena_copy(&r->drafts.arena, sealed->body.text);
+    if (sealed->body.text.data != NULL)
+        out->sealed = sealed;
+}
+
+/* All ready drafts of one site, in their order. NULL when memory ran out. */
+static struct record_job *make_job(struct recording *r, const char *site, void (*done)(struct log_job *job))
+{
+    struct sealing sealing = {0};
+    const struct seen *seen = checking_seen(r->in, site);
+    struct record_job *job = job_for(r, site, done);
+    for (size_t i = 0; job && i < r->drafts.count; i++) {
+        struct record_draft *draft = &r->drafts.items[i];
+        if (draft->state != DRAFT_READY || strcmp(draft->site, site) != 0)
+            continue;
+        draft->state = DRAFT_GIVEN;
+        draft->in_job = job->log.draft_count;
+        fill_draft(&job->log.drafts[job->log.draft_count], draft, seen);
+        fill_links(&job->log.drafts[job->log.draft_count], draft, &r->drafts);
+        if (r->drafts.count >= SEALED_BEFORE)
+            seal_before(r, draft, &job->log.drafts[job->log.draft_count], &sealing);
+        job->index[job->log.draft_count++] = i;
+        if (draft->new_key != NULL)
+            job->log.new_keys[job->log.new_key_count++] = *draft->new_key;
+        if (draft->audience_key != NULL)
+            job->log.new_keys[job->log.new_key_count++] = *draft->audience_key;
+        if (draft->companion.len == 0)
+            continue;
+        fill_companion(&job->log.drafts[job->log.draft_count], draft, seen);
+        job->index[job->log.draft_count++] = RECORD_COMPANION;
+    }
+    explicit_bzero(&sealing.key, sizeof sealing.key);
+    buffer_release(&sealing.room);
+    return job;
+}
+
+void record_make_jobs(struct recording *r, void (*done)(struct log_job *job))
+{
+    struct record_job **last = &r->ready;
+    for (size_t i = 0; i < r->drafts.count; i++) {
+        struct record_draft *draft = &r->drafts.items[i];
+        if (draft->state != DRAFT_READY)
+            continue;
+        *last = make_job(r, draft->site, done);
+        if (*last)
+            last = &(*last)->next;
+        else
+            draft->state = DRAFT_WRONG;
+    }
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The AEAD of RFC 8439 over XChaCha20, from libsodium's parts: the keystream's first block is the tag's key, the text
+ * is sealed with those after it. */
+#include "proto/event/seal.h"
+
+#include <assert.h>
+#include <sodium.h>
+
+_Static_assert(SEAL_TAG_SIZE == crypto_onetimeauth_poly1305_BYTES, "tag");
+_Static_assert(sizeof(struct seal_tag_key) == crypto_onetimeauth_poly1305_KEYBYTES, "tag key");
+_Static_assert(EVENT_NONCE_SIZE == crypto_core_hchacha20_INPUTBYTES + 8, "nonce");
+
+void seal_text(uint8_t *room, size_t len, const struct data_key *key, const uint8_t nonce[EVENT_NONCE_SIZE],
+               struct seal_tag_key *tag_key)
+{
+    uint8_t subkey[crypto_core_hchacha20_OUTPUTBYTES], rest[crypto_stream_chacha20_IETF_NONCEBYTES] = {0};
+    crypto_core_hchacha20(subkey, nonce, key->b, NULL);
+    memcpy(rest + 4, nonce + crypto_core_hchacha20_INPUTBYTES, 8);
+    memset(room, 0, SEAL_ROOM);
+    crypto_stream_chacha20_ietf_xor_ic(room, room, SEAL_ROOM + len, rest, 0, subkey);
+    memcpy(tag_key->b, room, sizeof tag_key->b);
+    sodium_memzero(subkey, sizeof subkey);
+}
+
+/* Each part is filled up to 16 bytes; then their lengths, little-endian. */
+void seal_tag(const struct seal_tag_key *tag_key, struct bytes associated, struct bytes sealed,
+              uint8_t tag[SEAL_TAG_SIZE])
+{
+    static const uint8_t zeros[16];
+    crypto_onetimeauth_poly1305_state state;
+    uint8_t lengths[16];
+    for (int i = 0; i < 8; i++) {
+        lengths[i] = (uint8_t)((uint64_t)associated.len >> (8 * i));
+        lengths[8 + i] = (uint8_t)((uint64_t)sealed.len >> (8 * i));
+    }
+    crypto_onetimeauth_poly1305_init(&state, tag_key->b);
+    crypto_onetimeauth_poly1305_update(&state, associated.data, associated.len);
+    crypto_onetimeauth_poly1305_update(&state, zeros, -associated.len & 15);
+    crypto_onetimeauth_poly1305_update(&state, sealed.data, sealed.len);
+    crypto_onetimeauth_poly1305_update(&state, zeros, -sealed.len & 15);
+    crypto_onetimeauth_poly1305_update(&state, lengths, sizeof lengths);
+    crypto_onetimeauth_poly1305_final(&state, tag);
+    sodium_memzero(&state, sizeof state);
+}

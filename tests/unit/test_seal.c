@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The two halves of sealing make what libsodium makes at once, whatever the lengths. */
+#include "tests/unit/given_event.h"
+
+#include "proto/event/seal.h"
+
+static void both_halves_make_what_libsodium_makes(void **state)
+{
+    (void)state;
+    uint8_t text[700], clear[300], room[SEAL_ROOM + sizeof text], tag[SEAL_TAG_SIZE];
+    uint8_t whole[sizeof text + sizeof tag];
+    struct data_key key;
+    uint8_t nonce[EVENT_NONCE_SIZE];
+    struct seal_tag_key tag_key;
+    const uint8_t seed[randombytes_SEEDBYTES] = {7};
+    randombytes_buf_deterministic(text, sizeof text, seed);
+    memcpy(clear, text + 300, sizeof clear);
+    memcpy(&key, text + 100, sizeof key);
+    memcpy(nonce, text + 200, sizeof nonce);
+    for (size_t len = 0; len <= sizeof text; len++) {
+        const size_t associated = (len * 7) % (sizeof clear + 1);
+        nonce[len % sizeof nonce]++;
+        memcpy(room + SEAL_ROOM, text, len);
+        seal_text(room, len, &key, nonce, &tag_key);
+        seal_tag(&tag_key, bytes_of(clear, associated), bytes_of(room + SEAL_ROOM, len), tag);
+        crypto_aead_xchacha20poly1305_ietf_encrypt(whole, NULL, text, len, clear, associated, NULL, nonce, key.b);
+        assert_memory_equal(room + SEAL_ROOM, whole, len);
+        assert_memory_equal(tag, whole + len, sizeof tag);
+    }
+}
+
+static void a_body_that_was_sealed_before_makes_the_same_event(void **state)
+{
+    (void)state;
+    for (unsigned number = 1; number <= GIVEN_EVENTS; number++) {
+        struct given_event g = given_event(number);
+        struct event_sealed sealed = {.incarnation = g.clear.incarnation};
+        struct buffer room = {0}, raw = {0};
+        memcpy(sealed.nonce, g.nonce, sizeof sealed.nonce);
+        assert_true(event_seal_body(&g.body, &g.key, &room, &sealed));
+        assert_true(event_seal_with(&g.clear, &sealed, &raw));
+        assert_hex(buffer_bytes(&raw), g.raw_hex);
+        g.clear.incarnation++; /* what its body says of earlier ones would not hold */
+        const size_t len = raw.len;
+        assert_false(event_seal_with(&g.clear, &sealed, &raw));
+        assert_int_equal(raw.len, len);
+        buffer_release(&room);
+        buffer_release(&raw);
+        buffer_release(&g.fields);
+    }
+}
+
+static void a_body_that_breaks_a_rule_is_not_sealed(void **state)
+{
+    (void)state;
+    struct given_event g = given_event(2);
+    struct event_sealed sealed = {.incarnation = g.clear.incarnation};
+    struct buffer room = {0};
+    g.body.worker = bytes_str("No Slug");
+    assert_false(event_seal_body(&g.body, &g.key, &room, &sealed));
+    g.body.worker = bytes_str("amy");
+    g.body.after = (struct branches){1, {{g.clear.incarnation, 1}}};
+    assert_false(event_seal_body(&g.body, &g.key, &room, &sealed));
+    assert_false(room.failed);
+    buffer_release(&room);
+    buffer_release(&g.fields);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(both_halves_make_what_libsodium_makes),
+        cmocka_unit_test(a_body_that_was_sealed_before_makes_the_same_event),
+        cmocka_unit_test(a_body_that_breaks_a_rule_is_not_sealed),
+    };
+    return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+}
