@@ -48,7 +48,7 @@ void keyring_opened_free(struct keyring_opened *opened)
 /* The end of an id is random. */
 static struct opened_key *place_of(struct keyring_opened *opened, const struct key_id *id)
 {
-    return &opened->keys[(id->b[14] << 8 | id->b[15]) % OPENED_KEYS];
+    return &opened->keys[((unsigned)id->b[14] << 8 | id->b[15]) % OPENED_KEYS];
 }
 
 bool keyring_opened_get(struct keyring_opened *opened, const struct key_id *id, struct key_record *out)
