@@ -453,6 +453,28 @@ bool store_last_prefix(struct store_cursor *cursor, struct bytes prefix, struct 
     return store_seek_below(cursor, key_bytes(&above), out) && begins_with(out->key, prefix);
 }
 
+bool store_cursor_put(struct store_cursor *cursor, struct bytes key, struct bytes value)
+{
+    MDB_val k = val_of(key), v = val_of(value);
+    assert(key.len > 0 && key.len <= STORE_KEY_MAX);
+    return cursor != NULL && !cursor->txn->failed && note(cursor->txn, mdb_cursor_put(cursor->cursor, &k, &v, 0));
+}
+
+bool store_cursor_put_new(struct store_cursor *cursor, struct bytes key, struct bytes value, struct bytes *existing)
+{
+    MDB_val k = val_of(key), v = val_of(value);
+    assert(key.len > 0 && key.len <= STORE_KEY_MAX);
+    *existing = (struct bytes){0};
+    if (cursor == NULL || cursor->txn->failed)
+        return false;
+    int rc = mdb_cursor_put(cursor->cursor, &k, &v, MDB_NOOVERWRITE);
+    if (rc == MDB_KEYEXIST) {
+        *existing = bytes_of_val(v);
+        return false;
+    }
+    return note(cursor->txn, rc);
+}
+
 bool store_cursor_delete(struct store_cursor *cursor)
 {
     return cursor != NULL && !cursor->txn->failed && note(cursor->txn, mdb_cursor_del(cursor->cursor, 0));

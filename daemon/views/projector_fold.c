@@ -17,6 +17,7 @@
 #include "daemon/views/views_witness.h"
 
 #define KEPT_DOCUMENT (1024u * 1024)
+#define KEPT_ROWS 256u
 #define ARRIVED_AT_ONCE 256u
 /* Of what others tell of the log, this much is kept before it is compared. */
 #define TOLD_KEPT 16384u
@@ -47,6 +48,8 @@ void fold_work_free(struct fold_work *work)
     opened_release(&work->opened);
     told_release(&work->told);
     told_release(&work->told_beside);
+    views_later_release(&work->events);
+    views_later_release(&work->origins);
     erased_release(&work->erased);
     document_free(work->document);
     free(work->refold);
@@ -312,6 +315,13 @@ static void fold_arrived(struct fold_work *work, struct fold_step *step, struct 
 
 /* ---- a step ---- */
 
+static void fold_origins(struct fold_work *work, struct fold_step *step)
+{
+    work->refold_count = 0;
+    fold_note_origins(work, step);
+    fold_again(work, step);
+}
+
 /* A site whose range is long is folded over many steps; another's turn comes in between, with little at a time. */
 static struct fold_range *range_of(struct fold_work *work, struct fold_step *step, struct told_list **told)
 {
@@ -378,6 +388,7 @@ static void begin_step(struct fold_work *work, struct fold_step *step)
     step->shared_count = 0;
     step->erased = &work->erased;
     erased_clear(&work->erased);
+    views_later_clear(&work->origins);
     work->heard_count = 0;
     work->failed = false;
     work->has_site_key = keyring_site_key(step->keyring, step->site, &key) == FELLOE_OK;
@@ -390,16 +401,25 @@ bool fold_site(struct fold_work *work, struct fold_step *step)
     struct told_list *told;
     begin_step(work, step);
     struct fold_range *range = range_of(work, step, &told);
+    if (step->epochs < 2) /* else each is looked for */
+        views_events_begin(step->views, &work->events);
     if (!work->failed)
         fold_arrived(work, step, told);
     if (!work->failed)
         fold_range(work, step, range, told);
+    if (!work->failed)
+        fold_origins(work, step);
+    views_events_end(step->views);
     if (!work->failed && !is_idle(step, range)) {
         step->taken += step->taken == 0; /* the cursor moves past what came by already */
         fold_note_heard(work, step);
         work->failed = !end_range(step, range, told);
     }
     taker_end(&work->taker);
+    if (work->events.room > KEPT_ROWS || work->origins.room > KEPT_ROWS) {
+        views_later_release(&work->events);
+        views_later_release(&work->origins);
+    }
     if (work->encoded.cap > KEPT_DOCUMENT)
         buffer_release(&work->encoded);
     return !work->failed && store_failed(step->views->store, NULL) == STORE_DONE;

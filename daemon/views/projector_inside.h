@@ -9,6 +9,7 @@
 #include "daemon/views/opened.h"
 #include "daemon/views/projector_fold.h"
 #include "daemon/views/projector_range.h"
+#include "daemon/views/views_later.h"
 
 /* ---- events taken from the log and opened: needs nothing of the views ---- */
 
@@ -95,6 +96,7 @@ struct fold_work {
     struct told_list told_beside;
     struct views_device heard[HEARD_MAX]; /* of this step */
     size_t heard_count;
+    struct views_later events, origins; /* of this step: rows to be put at its end */
     struct erased_list erased;  /* of this step */
     bool any_rewritten;         /* events of this site were written again: names have to be looked up */
     bool failed;
@@ -106,6 +108,8 @@ void fold_sift(struct fold_work *work, struct fold_step *step, struct fold_chunk
 /* Enters the items in the tables by event; what does not count is left out of the chunk, and whom something no longer
  * counts of is to be folded from the first event on (`refold`). */
 void fold_note_items(struct fold_work *work, struct fold_step *step, struct fold_chunk *chunk);
+/* What of this step was imported twice, counts once. */
+void fold_note_origins(struct fold_work *work, struct fold_step *step);
 void fold_note_heard(struct fold_work *work, struct fold_step *step);
 
 /* As the fold wants it; points to `opened`. */

@@ -22,16 +22,6 @@ static void want_refold(struct fold_work *work, const struct person_id *subject)
     work->refold[work->refold_count++] = *subject;
 }
 
-/* Of two events with one origin, below 0: the item counts; above: the other. What the hub wrote, no laptop puts
- * aside. */
-static int compare_origins(const struct fold_item *item, const struct event_id *first, const struct views_event *other)
-{
-    bool other_by_hub = (other->flags & VIEWS_BY_HUB) != 0;
-    if (item->event.by_hub != other_by_hub)
-        return item->event.by_hub ? -1 : 1;
-    return memcmp(&item->event.id, first, sizeof *first);
-}
-
 /* The one that counted so far counts no more. */
 static void put_aside(struct fold_work *work, struct fold_step *step, const struct event_id *id)
 {
@@ -44,24 +34,39 @@ static void put_aside(struct fold_work *work, struct fold_step *step, const stru
     want_refold(work, &other.subject);
 }
 
-/* Two laptops that import the same file before they hear of each other write each event twice. The one with the lower
- * id counts, everywhere. Is this item the other one? */
-static bool is_second_import(struct fold_work *work, struct fold_step *step, const struct fold_item *item)
+/* Of two events with one origin, does the first count? What the hub wrote, no laptop puts aside; else the one with the
+ * lower id counts, everywhere. */
+static bool comes_first(struct fold_step *step, const struct event_id *one, const struct event_id *other)
 {
-    struct event_id first;
-    struct person_id subject;
-    struct views_event other = {0};
-    const struct views_origin origin = {item->opened.body.origin, item->restricted};
-    if (views_get_origin(step->views, &origin, step->site, &first, &subject)) {
-        if (event_id_equal(&item->event.id, &first))
-            return false;
-        views_get_event(step->views, &first, step->site, &other);
-        if (compare_origins(item, &first, &other) > 0)
-            return true;
-        put_aside(work, step, &first);
+    struct views_event event = {0}, other_event = {0};
+    views_get_event(step->views, one, step->site, &event);
+    views_get_event(step->views, other, step->site, &other_event);
+    if ((event.flags ^ other_event.flags) & VIEWS_BY_HUB)
+        return event.flags & VIEWS_BY_HUB;
+    return memcmp(one, other, sizeof *one) < 0;
+}
+
+/* Two laptops that import the same file before they hear of each other write each event twice. All are folded; where
+ * an origin was there already, one of the two is put aside then. */
+void fold_note_origins(struct fold_work *work, struct fold_step *step)
+{
+    struct views_later *origins = &work->origins;
+    views_later_sort(origins);
+    struct store_cursor *cursor = store_cursor_open(step->views->store, VIEWS_ORIGINS);
+    for (size_t i = 0; i < origins->count; i++) {
+        struct bytes key = views_later_key(origins, i), value = views_later_value(origins, i), there;
+        struct event_id id, first;
+        struct person_id subject;
+        if (store_cursor_put_new(cursor, key, value, &there) || !views_read_origin(there, &first, &subject) ||
+            !views_read_origin(value, &id, &subject) || event_id_equal(&id, &first))
+            continue;
+        const bool counts = comes_first(step, &id, &first);
+        put_aside(work, step, counts ? &first : &id);
+        if (counts)
+            store_cursor_put(cursor, key, value);
     }
-    views_put_origin(step->views, &origin, step->site, &item->event.id, &item->subject);
-    return false;
+    store_cursor_close(cursor);
+    views_later_clear(origins);
 }
 
 /* A laptop that went on as another incarnation wrote again what the hub did not have. Another laptop may have had it
@@ -95,7 +100,12 @@ static bool is_second_writing(struct fold_work *work, struct fold_step *step, co
 
 static bool is_duplicate(struct fold_work *work, struct fold_step *step, const struct fold_item *item)
 {
-    return item->opened.body.has_origin ? is_second_import(work, step, item) : is_second_writing(work, step, item);
+    const struct views_origin origin = {item->opened.body.origin, item->restricted};
+    if (!item->opened.body.has_origin)
+        return is_second_writing(work, step, item);
+    work->failed |= !views_add_origin(step->views, &origin, step->site, &item->event.id, &item->subject,
+                                      &work->origins);
+    return false;
 }
 
 /* An event that came by before, at another place of the log, keeps that position too. In a log of one epoch there is

@@ -47,6 +47,7 @@ enum views_table {
 
 struct views;
 struct views_txn;
+struct views_later;
 
 struct views_options {
     const char *dir;                 /* the daemon's directory; the environment is dir/views */
@@ -84,6 +85,8 @@ struct views_txn {
     bool writing;
     struct key_record key;      /* the subject's that was used last; wiped at the end */
     bool has_key;
+    struct views_later *later;  /* between views_events_begin and _end; else NULL */
+    struct store_cursor *timeline;
     struct person_id key_subject;
     char key_site[SLUG_MAX + 1];
 };
@@ -197,6 +200,10 @@ bool views_get_event(struct views_txn *txn, const struct event_id *id, struct by
 /* Also enters it in the timeline, or, with VIEWS_DUPLICATE, takes it out. */
 void views_put_event(struct views_txn *txn, const struct event_id *id, struct bytes site,
                      const struct views_event *event);
+/* For whoever puts many events, and looks for few: in between they go into `later`, and into their table at the end, or
+ * when one is looked for. End it before the transaction ends. */
+void views_events_begin(struct views_txn *txn, struct views_later *later);
+void views_events_end(struct views_txn *txn); /* also where it has not begun */
 typedef bool (*views_event_visit)(void *context, const struct event_id *id, struct bytes site,
                                   const struct views_event *event);
 /* Events whose id begins with these bytes (and, where odd, the upper half of one more), in the order of ids. */
@@ -233,6 +240,10 @@ bool views_get_origin(struct views_txn *txn, const struct views_origin *origin, 
                       struct person_id *subject);
 void views_put_origin(struct views_txn *txn, const struct views_origin *origin, struct bytes site,
                       const struct event_id *id, const struct person_id *subject);
+/* The same in two: the row, and reading such a row. */
+bool views_add_origin(struct views_txn *txn, const struct views_origin *origin, struct bytes site,
+                      const struct event_id *id, const struct person_id *subject, struct views_later *out);
+bool views_read_origin(struct bytes value, struct event_id *id, struct person_id *subject);
 
 /* Of the events that a device wrote again in the place of `was`, the one that counts. */
 bool views_get_rewritten(struct views_txn *txn, const struct views_writing *writing, struct bytes site,

@@ -2,6 +2,7 @@
 /* The views' knowledge of single events: where each lies in the log, whose story it belongs to, what brought it here,
  * which device was last heard, and which events wait for a key. */
 #include "daemon/views/views_inside.h"
+#include "daemon/views/views_later.h"
 
 #define REF_SIZE (4 + 8)
 #define EVENT_VALUE_SIZE (16 + 8 + REF_SIZE + 1)
@@ -48,8 +49,30 @@ static bool read_event(struct bytes value, struct views_event *out)
     return !r.failed;
 }
 
+static void put_later(struct views_txn *txn)
+{
+    if (txn->later)
+        views_later_put(txn->later, txn->store, VIEWS_EVENTS);
+}
+
+void views_events_begin(struct views_txn *txn, struct views_later *later)
+{
+    views_later_clear(later);
+    txn->later = later;
+    txn->timeline = store_cursor_open(txn->store, VIEWS_TIMELINE);
+}
+
+void views_events_end(struct views_txn *txn)
+{
+    put_later(txn);
+    store_cursor_close(txn->timeline);
+    txn->later = NULL;
+    txn->timeline = NULL;
+}
+
 bool views_get_event(struct views_txn *txn, const struct event_id *id, struct bytes site, struct views_event *out)
 {
+    put_later(txn);
     struct store_key key;
     struct bytes value;
     event_key(&key, id, site);
@@ -78,7 +101,10 @@ void views_put_event(struct views_txn *txn, const struct event_id *id, struct by
         key_put(&value, event->was.b, sizeof event->was.b);
     for (uint8_t i = 0; i < event->more_count; i++)
         key_put_ref(&value, &(struct views_ref){event->more[i]});
-    store_put(txn->store, VIEWS_EVENTS, key_bytes(&key), key_bytes(&value));
+    if (!txn->later || !views_later_add(txn->later, key_bytes(&key), key_bytes(&value))) {
+        put_later(txn);
+        store_put(txn->store, VIEWS_EVENTS, key_bytes(&key), key_bytes(&value));
+    }
 
     const bool restricted = event->flags & VIEWS_IS_RESTRICTED;
     const enum views_table timeline = restricted ? VIEWS_RESTRICTED_TIMELINE : VIEWS_TIMELINE;
@@ -91,7 +117,10 @@ void views_put_event(struct views_txn *txn, const struct event_id *id, struct by
     key_put_ref(&value, &event->ref);
     if (restricted)
         key_put(&value, event->key.b, sizeof event->key.b);
-    store_put(txn->store, timeline, key_bytes(&key), key_bytes(&value));
+    if (txn->timeline && !restricted)
+        store_cursor_put(txn->timeline, key_bytes(&key), key_bytes(&value));
+    else
+        store_put(txn->store, timeline, key_bytes(&key), key_bytes(&value));
 }
 
 bool views_restricted_key(struct views_txn *txn, const struct event_id *id, struct bytes site,
@@ -112,6 +141,7 @@ bool views_restricted_key(struct views_txn *txn, const struct event_id *id, stru
 void views_events(struct views_txn *txn, struct bytes id_prefix, views_event_visit visit, void *context)
 {
     struct store_item item;
+    put_later(txn);
     struct store_cursor *cursor = store_cursor_open(txn->store, VIEWS_EVENTS);
     bool more = store_seek_prefix(cursor, id_prefix, &item);
     for (; more; more = store_next_prefix(cursor, id_prefix, &item)) {
@@ -192,6 +222,7 @@ static void drop_timeline(struct views_txn *txn, enum views_table table, struct 
 
 void views_drop_events(struct views_txn *txn, struct bytes site, const struct person_id *subject)
 {
+    put_later(txn);
     drop_timeline(txn, VIEWS_TIMELINE, site, subject);
     drop_timeline(txn, VIEWS_RESTRICTED_TIMELINE, site, subject);
 }
@@ -236,21 +267,41 @@ bool views_get_origin(struct views_txn *txn, const struct views_origin *origin, 
             return false;
         value = item.value;
     }
+    return views_read_origin(value, id, subject);
+}
+
+bool views_read_origin(struct bytes value, struct event_id *id, struct person_id *subject)
+{
     struct key_reader r = {.rest = value};
     take_id(&r, id->b, sizeof id->b);
     take_id(&r, subject->b, sizeof subject->b);
     return !r.failed;
 }
 
+static void origin_row(struct views_txn *txn, const struct views_origin *origin, struct bytes site,
+                       const struct event_id *id, const struct person_id *subject, struct store_key *key,
+                       struct store_key *value)
+{
+    origin_key(txn, key, origin, site);
+    key_start(value);
+    key_put(value, id->b, sizeof id->b);
+    key_put(value, subject->b, sizeof subject->b);
+}
+
 void views_put_origin(struct views_txn *txn, const struct views_origin *origin, struct bytes site,
                       const struct event_id *id, const struct person_id *subject)
 {
     struct store_key key, value;
-    origin_key(txn, &key, origin, site);
-    key_start(&value);
-    key_put(&value, id->b, sizeof id->b);
-    key_put(&value, subject->b, sizeof subject->b);
+    origin_row(txn, origin, site, id, subject, &key, &value);
     store_put(txn->store, VIEWS_ORIGINS, key_bytes(&key), key_bytes(&value));
+}
+
+bool views_add_origin(struct views_txn *txn, const struct views_origin *origin, struct bytes site,
+                      const struct event_id *id, const struct person_id *subject, struct views_later *out)
+{
+    struct store_key key, value;
+    origin_row(txn, origin, site, id, subject, &key, &value);
+    return views_later_add(out, key_bytes(&key), key_bytes(&value));
 }
 
 /* Of 49 bytes, and so no origin's, whatever a device puts into that. */
