@@ -13,6 +13,19 @@ check_equal "each as a line of JSON with all that was promised" '["record-one","
 check_equal "a ratio is the value's to the limit's" true \
     "$(jq -s '.[0] | .ratio == .value / .limit and .holds == (.ratio >= 0.85)' "$OUT")"
 check "it goes into a table" grep -q '^| record one by one, .* | ≥ 0.85 |' <("$bench/tables" bench "$OUT")
+# Two peers of which one is faster, without waiting for the disk: that has to be said.
+{
+    for line in 'felloe 0 durable 1000 yes' 'fleet 1 async 5000 no' 'slow 2 durable 10 yes'; do
+        read -r system version mode value durable <<<"$line"
+        jq -nc --arg system "$system" --arg version "$version" --arg mode "$mode" --argjson value "$value" \
+            --arg durable "$durable" '{$system, $version, $mode, work: "one", $value, $durable, asked: "what it is",
+                events: 1, rounds: 1, machine: "m", commit: "c"}'
+    done
+} >"$work/peers.jsonl"
+"$bench/tables" peers "$work/peers.jsonl" >"$work/peers.md"
+check "where a peer is ahead its table says so" grep -qF \
+    '**Ahead of Felloe here**: one by one: fleet 5 times (not durable).' "$work/peers.md"
+check "what each was asked to do stands beside it" grep -qxF -e '- **slow**: what it is.' "$work/peers.md"
 check_exit 2 "a figure that there is not" "$bench/run" swiftness
 
 # What was kept is of this very run; then of one that was five times as fast, and half as large.
