@@ -286,6 +286,11 @@ static void forget_shown(struct logging *l)
 static void next_chunk(struct control_request *request)
 {
     struct logging *l = request->state;
+    if (lease_passed(request->daemon)) { /* it was not when this was asked for: whoever follows may follow for days */
+        lease_refuse(request->daemon, &l->error);
+        control_fail(request, &l->error);
+        return;
+    }
     l->commits = event_log_commits(request->daemon->log);
     l->all_told = false;
     if (l->follow || l->shown_ms == 0)

@@ -145,6 +145,10 @@ void spoke_on_refused(struct spoke *s)
     }
     switch (s->in.refused.reason) {
     case REFUSED_HELLO_FIRST:
+        if (owner == OWNER_HELLO) { /* that makes no sense, and would go round as fast as the network does */
+            try_later(s, site, owner);
+            break;
+        }
         s->phase = SPOKE_PHASE_GREETING;
         spoke_sites_reset(s);
         spoke_hello_now(s);

@@ -369,6 +369,27 @@ static void a_follower_hears_what_comes(void **state)
     laptop_end(d);
 }
 
+/* Who began to follow in time is shown nothing any more either. */
+static void a_follower_hears_nothing_once_the_lease_has_passed(void **state)
+{
+    (void)state;
+    struct given_daemon *d = laptop();
+    struct given_client follower = given_client(d), client = given_client(d);
+    introduce(&client, "Jo", (char[33]){0});
+    client_ask_only(&follower, CONTROL_LOG, (const char *[]){"follow", "!", "limit", "#3", NULL});
+    save(&client, "Jo", NULL, "note.added", (const char *[]){"text", "one", NULL});
+    d->daemon.terms.lease_hours = 1;
+    d->daemon.lease.contact_ms = d->daemon.lease.clock_ms = 1;
+    save(&client, "Jo", NULL, "note.added", (const char *[]){"text", "two", NULL});
+    struct reply reply = client_reply(&follower);
+    assert_int_equal(reply.code, FELLOE_LOCKED);
+    assert_in_range(reply.count, 0, 2);
+    reply_release(&reply);
+    client_end(&follower);
+    client_end(&client);
+    laptop_end(d);
+}
+
 static void whoever_does_not_read_slows_nobody_else(void **state)
 {
     (void)state;
@@ -495,6 +516,7 @@ int main(void)
         cmocka_unit_test(its_own_export_adds_nothing),
         cmocka_unit_test(requests_are_answered_in_order_however_they_come),
         cmocka_unit_test(a_follower_hears_what_comes),
+        cmocka_unit_test(a_follower_hears_nothing_once_the_lease_has_passed),
         cmocka_unit_test(whoever_does_not_read_slows_nobody_else),
         cmocka_unit_test(nonsense_closes_the_connection_and_nothing_else),
         cmocka_unit_test(the_socket_is_its_owners_alone),

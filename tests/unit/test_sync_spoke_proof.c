@@ -155,6 +155,17 @@ static void after_a_refusal_it_is_told_too(void **state)
     says(welcome(3, 0), "notice-device clear; PULL#4 after 0 max 16384");
 }
 
+/* Whoever answers HELLO by asking for one does not keep the laptop busy. */
+static void to_be_asked_for_a_hello_by_way_of_answer_is_no_reason_to_hurry(void **state)
+{
+    (void)state;
+    up();
+    says(refused(1, REFUSED_HELLO_FIRST), "");
+    says(after(4999), "");
+    says(after(1), "HELLO#2 own 0 waiting 0");
+    says(welcome(2, 0), "PULL#3 after 0 max 16384");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +178,7 @@ int main(void)
         TEST(a_live_connection_is_not_live_for_ever),
         TEST(one_answer_is_enough),
         TEST(after_a_refusal_it_is_told_too),
+        TEST(to_be_asked_for_a_hello_by_way_of_answer_is_no_reason_to_hurry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
