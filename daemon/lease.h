@@ -6,9 +6,9 @@
  *
  * The latest contact is kept in D/lease with the highest time that the laptop's clock has shown since, so that a clock
  * set back does not make it longer. While the daemon runs, time goes on by the steady clock too. Without D/lease, in a
- * directory that was put back from a backup, say, the lease is over until the hub is heard; so it is when D/terms, which
- * tells whether there is one, is damaged, or gone while D/lease is not. Whoever can write to the directory can make both
- * up: the lease is for whoever has the laptop and not its files. */
+ * directory that was put back from a backup, say, the lease is over until the hub is heard; so it is when D/terms,
+ * which tells whether there is one, is damaged, or gone while D/lease is not. Whoever can write to the directory can
+ * make both up: the lease is for whoever has the laptop and not its files. */
 #ifndef FELLOE_DAEMON_LEASE_H
 #define FELLOE_DAEMON_LEASE_H
 
@@ -32,8 +32,8 @@ struct lease {
 void lease_open(struct daemon *daemon); /* after terms_open */
 void lease_close(struct daemon *daemon);
 bool lease_is_kept(const struct daemon *daemon); /* there is a D/lease, whatever it says */
-/* The hub answered what was asked at that time, and tells of a lease of so many hours. Before terms_take: a lease without
- * a contact would be over. */
+/* The hub answered what was asked at that time, and tells of a lease of so many hours. Before terms_take: a lease
+ * without a contact would be over. */
 void lease_heard(struct daemon *daemon, uint32_t hours, int64_t wall_ms, uint64_t steady_ms);
 
 /* No record may be shown before the hub was heard again. Never at a hub. */

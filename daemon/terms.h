@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The hub's terms (proto/event/terms.h), as this daemon goes by them: daemon->terms. On a laptop what the latest WELCOME
- * said, kept in D/terms, so that it holds without the hub too; all zeros before the first. At a hub what it tells. On
- * the loop's thread. */
+/* The hub's terms (proto/event/terms.h), as this daemon goes by them: daemon->terms. On a laptop what the latest
+ * WELCOME said, kept in D/terms, so that it holds without the hub too; all zeros before the first. At a hub what it
+ * tells. On the loop's thread. */
 #ifndef FELLOE_DAEMON_TERMS_H
 #define FELLOE_DAEMON_TERMS_H
 

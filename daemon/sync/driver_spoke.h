@@ -92,8 +92,8 @@ void driver_spoke_on_link(void *context, enum net_link link);
 bool rekey_open(struct spoke_driver *s); /* false when memory ran out */
 void rekey_close(struct spoke_driver *s);
 void rekey_linked(struct spoke_driver *s, enum net_link link);
-/* The hub's keys are those over which it answered, and which it says itself. False: they could not be kept, and what led
- * to them (its terms of before) is still needed. */
+/* The hub's keys are those over which it answered, and which it says itself. False: they could not be kept, and what
+ * led to them (its terms of before) is still needed. */
 bool rekey_hub_told(struct spoke_driver *s, const struct terms *terms);
 void rekey_welcomed(struct spoke_driver *s); /* after that */
 bool rekey_answered(struct spoke_driver *s, struct bytes header); /* it was about that, and is done with */

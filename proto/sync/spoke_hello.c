@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The spoke greets: HELLO until a WELCOME comes that proves to be the hub's, again every minute (to learn who was heard,
- * and whether a stopped site may go on), and a new connection when several HELLOs found no answer. */
+/* The spoke greets: HELLO until a WELCOME comes that proves to be the hub's, again every minute (to learn who was
+ * heard, and whether a stopped site may go on), and a new connection when several HELLOs found no answer. */
 #include <sodium.h>
 #include <stdlib.h>
 

@@ -163,8 +163,8 @@
 #define VECTOR_WORDS "granite lighthouse snowflake silver spider"
 #define VECTOR_WORDS_HEAD "temple scooter lobster violin elm"
 #define VECTOR_WORDS_LIST "834e880d8838dc1209f5e3a5f725efb90e3838957f696e9da7dc94f10853c643"
-/* the hub's terms for the device, in answer to the challenge of sixteen times 0x66: a lease of 72 h, its CURVE and X25519
- * keys, no auditors, nothing that changes */
+/* the hub's terms for the device, in answer to the challenge of sixteen times 0x66: a lease of 72 h, its CURVE and
+ * X25519 keys, no auditors, nothing that changes */
 #define VECTOR_TERMS \
     "9ac4109d24e2eeaf27c2a088a564a32fc03a88c4106666666666666666666666666666666648c0c42033343536373839" \
     "3a3b3c3d3e3f404142434445464748494a4b4c4d4e4f505152c4204eba782a2cb40e00bf2a5cb6cc0daf894fe096ee6f" \

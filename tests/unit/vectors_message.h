@@ -4,8 +4,8 @@
 #ifndef FELLOE_TESTS_VECTORS_MESSAGE_H
 #define FELLOE_TESTS_VECTORS_MESSAGE_H
 
-/* request 1; version 1, incarnation 1, challenge sixteen times 0x66, one site: own stream up to event 2, one event waiting since
- * 1767225600000, cursor at 1.1 */
+/* request 1; version 1, incarnation 1, challenge sixteen times 0x66, one site: own stream up to event 2, one event
+ * waiting since 1767225600000, cursor at 1.1 */
 #define VECTOR_HELLO \
     "97010101c4109d24e2eeaf27c2a088a564a32fc03a8801c410666666666666666666666666666666660196a964616c65" \
     "2d6561737402c420ad0f3cca970683e2404a37234353b239ab7c76436a9f4c9935ea29410ac7e95101cf0000019b76da" \
