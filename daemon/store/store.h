@@ -101,8 +101,8 @@ bool store_next_prefix(struct store_cursor *cursor, struct bytes prefix, struct 
 bool store_last_prefix(struct store_cursor *cursor, struct bytes prefix, struct store_item *out);
 /* Puts a row and stands on it; cheap where it comes to lie on the page of the one before. */
 bool store_cursor_put(struct store_cursor *cursor, struct bytes key, struct bytes value);
-/* The same, unless there is one with this key: then it stands on that, and hands it out. False, and an empty value, when
- * the transaction has failed. */
+/* The same, unless there is one with this key: then it stands on that, and hands it out. False, and an empty value,
+ * when the transaction has failed. */
 bool store_cursor_put_new(struct store_cursor *cursor, struct bytes key, struct bytes value, struct bytes *existing);
 /* Removes the entry that the cursor stands on; store_next then gives the one after it. */
 bool store_cursor_delete(struct store_cursor *cursor);

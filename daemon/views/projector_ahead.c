@@ -50,6 +50,7 @@ static void chunk_shrink(struct fold_chunk *chunk)
 void taker_begin(struct taker *taker, const struct fold_step *step, struct log_reader *reader)
 {
     taker->keyring = step->keyring;
+    taker->views = step->views->views;
     taker->opener.reader = reader;
     taker->opener.identity = step->identity;
     opener_of_site(&taker->opener, step->site);
@@ -111,6 +112,9 @@ void taker_take(struct taker *taker, struct fold_chunk *chunk, const struct view
     item->owner = taker->key.owner;
     item->restricted = key_kind_restricted(taker->key.kind);
     item->outcome = opener_open(&taker->opener, &found, &event, key, &item->opened);
+    const struct views_origin origin = {item->opened.body.origin, item->restricted};
+    if (item->outcome == OPENED && item->opened.body.has_origin)
+        item->origin = views_blind_origin(taker->views, &origin);
 }
 
 void taker_fill(struct taker *taker, struct fold_chunk *chunk, const struct fold_range *range, size_t from, size_t end)

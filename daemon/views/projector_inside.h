@@ -21,7 +21,8 @@ struct fold_item {
     enum { ITEM_ABSENT, ITEM_MALFORMED, ITEM_NO_KEY, ITEM_TAKEN } found; /* in the log, and its key in the keyring */
     enum opening outcome;       /* of ITEM_TAKEN */
     struct opened opened;
-    struct fold_event event;    /* of OPENED */
+    struct views_blind origin;  /* of OPENED, if it has one */
+    struct fold_event event;    /* once it is sifted */
     struct key_id key;          /* what seals it */
     enum key_kind kind;
     struct person_id owner;     /* of that key */
@@ -51,6 +52,7 @@ static inline bool chunk_has_room(const struct fold_chunk *chunk)
 /* Takes events out of the log and opens them, with the key used last at hand. Starts as {0}. */
 struct taker {
     struct keyring *keyring;
+    struct views *views;        /* for their hash */
     struct opener opener;
     struct key_record key;
     bool has_key;

@@ -100,11 +100,9 @@ static bool is_second_writing(struct fold_work *work, struct fold_step *step, co
 
 static bool is_duplicate(struct fold_work *work, struct fold_step *step, const struct fold_item *item)
 {
-    const struct views_origin origin = {item->opened.body.origin, item->restricted};
     if (!item->opened.body.has_origin)
         return is_second_writing(work, step, item);
-    work->failed |= !views_add_origin(step->views, &origin, step->site, &item->event.id, &item->subject,
-                                      &work->origins);
+    work->failed |= !views_add_origin(&item->origin, step->site, &item->event.id, &item->subject, &work->origins);
     return false;
 }
 

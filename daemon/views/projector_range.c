@@ -23,6 +23,67 @@ static void clear(struct fold_range *range)
     *range = (struct fold_range){.entries = range->entries, .room = range->room};
 }
 
+/* ---- the name of its key ---- */
+
+static size_t uint_size(uint8_t head)
+{
+    return head < 0x80 ? 1 : head >= 0xcc && head <= 0xcf ? 1 + ((size_t)1 << (head - 0xcc)) : 0;
+}
+
+/* Skips unsigned numbers. False: there is something else. */
+static bool skip_uints(struct bytes *in, unsigned count)
+{
+    for (; count > 0; count--) {
+        const size_t size = in->len > 0 ? uint_size(in->data[0]) : 0;
+        if (size == 0 || size > in->len)
+            return false;
+        *in = bytes_of(in->data + size, in->len - size);
+    }
+    return true;
+}
+
+/* Skips a short binary or text of this size. */
+static bool skip(struct bytes *in, uint8_t first, size_t head, size_t size)
+{
+    if (in->len < head + size || in->data[0] != first || (head == 2 && in->data[1] != size))
+        return false;
+    *in = bytes_of(in->data + head + size, in->len - head - size);
+    return true;
+}
+
+/* An event's clear part is an array of ten: version, device, incarnation, site, seq, prev, seen, key … (event.h). Here
+ * it is only looked at for the order in which events are taken; it is decoded, and checked, when they are. */
+static bool find_key(struct bytes in, struct key_id *out)
+{
+    const struct bytes start = in;
+    if (in.len < 2 || in.data[0] != 0x9a)
+        return false;
+    in = bytes_of(start.data + 1, start.len - 1);
+    if (!skip_uints(&in, 1) || !skip(&in, 0xc4, 2, 16) || !skip_uints(&in, 1) || in.len == 0 ||
+        (in.data[0] & 0xe0) != 0xa0 || !skip(&in, in.data[0], 1, in.data[0] & 0x1f) || !skip_uints(&in, 1) ||
+        !skip(&in, 0xc4, 2, 32) || in.len == 0 || (in.data[0] & 0xf0) != 0x90)
+        return false;
+    const unsigned seen = in.data[0] & 0x0f;
+    in = bytes_of(in.data + 1, in.len - 1);
+    if (!skip_uints(&in, seen) || in.len < 2 + sizeof out->b || !skip(&in, 0xc4, 2, sizeof out->b))
+        return false;
+    memcpy(out->b, in.data - sizeof out->b, sizeof out->b);
+    return true;
+}
+
+static bool key_of(struct bytes in, struct key_id *out)
+{
+    struct event event;
+    if (find_key(in, out))
+        return true;
+    if (!event_decode(in, &event))
+        return false;
+    *out = event.clear.key;
+    return true;
+}
+
+/* ---- entries ---- */
+
 /* A run begins with the first entry that there is, so that a gap before it (of a damaged log) takes no numbers. */
 static struct range_part *part_of(struct fold_range *range, uint32_t epoch, uint64_t n)
 {
@@ -39,7 +100,7 @@ enum adding { ADDED, NO_ROOM, NO_MEMORY };
 
 static enum adding add_entry(struct fold_range *range, size_t most, uint32_t epoch, uint64_t n, struct bytes bytes)
 {
-    struct event event;
+    struct key_id key;
     if (range->count >= most)
         return NO_ROOM;
     const struct range_part *part = part_of(range, epoch, n);
@@ -55,9 +116,9 @@ static enum adding add_entry(struct fold_range *range, size_t most, uint32_t epo
     }
     struct range_entry *entry = &range->entries[range->count++];
     *entry = (struct range_entry){.number = part->first + (uint32_t)(n - part->from)};
-    if (event_decode(bytes, &event)) {
-        entry->name = be_u64(event.clear.key.b);
-        entry->more_name = be_u32(event.clear.key.b + 12);
+    if (key_of(bytes, &key)) {
+        entry->name = be_u64(key.b);
+        entry->more_name = be_u32(key.b + 12);
     }
     return ADDED;
 }

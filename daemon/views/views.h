@@ -240,9 +240,13 @@ bool views_get_origin(struct views_txn *txn, const struct views_origin *origin, 
                       struct person_id *subject);
 void views_put_origin(struct views_txn *txn, const struct views_origin *origin, struct bytes site,
                       const struct event_id *id, const struct person_id *subject);
-/* The same in two: the row, and reading such a row. */
-bool views_add_origin(struct views_txn *txn, const struct views_origin *origin, struct bytes site,
-                      const struct event_id *id, const struct person_id *subject, struct views_later *out);
+/* The same in parts: the origin as the table has it (from any thread), the row, and reading such a row. */
+struct views_blind {
+    uint8_t b[16];
+};
+struct views_blind views_blind_origin(struct views *views, const struct views_origin *origin);
+bool views_add_origin(const struct views_blind *origin, struct bytes site, const struct event_id *id,
+                      const struct person_id *subject, struct views_later *out);
 bool views_read_origin(struct bytes value, struct event_id *id, struct person_id *subject);
 
 /* Of the events that a device wrote again in the place of `was`, the one that counts. */

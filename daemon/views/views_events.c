@@ -229,24 +229,37 @@ void views_drop_events(struct views_txn *txn, struct bytes site, const struct pe
 
 /* ---- what counts once ---- */
 
-static void once_key(struct views_txn *txn, struct store_key *key, struct bytes what, struct bytes site)
+static void blind_key(struct store_key *key, const struct views_blind *blind, struct bytes site)
 {
-    uint8_t hash[16];
-    views_blind(txn->views, what.data, what.len, hash);
     key_start(key);
-    key_put(key, hash, sizeof hash);
+    key_put(key, blind->b, sizeof blind->b);
     if (site.len > 0)
         key_put(key, site.data, site.len <= SLUG_MAX ? site.len : SLUG_MAX);
 }
 
-/* 17 bytes. */
-static void origin_key(struct views_txn *txn, struct store_key *key, const struct views_origin *origin,
-                       struct bytes site)
+static void once_key(struct views_txn *txn, struct store_key *key, struct bytes what, struct bytes site)
 {
+    struct views_blind blind;
+    views_blind(txn->views, what.data, what.len, blind.b);
+    blind_key(key, &blind, site);
+}
+
+/* Of 17 bytes. */
+struct views_blind views_blind_origin(struct views *views, const struct views_origin *origin)
+{
+    struct views_blind blind;
     uint8_t what[sizeof origin->id.b + 1];
     memcpy(what, origin->id.b, sizeof origin->id.b);
     what[sizeof what - 1] = origin->restricted;
-    once_key(txn, key, bytes_of(what, sizeof what), site);
+    views_blind(views, what, sizeof what, blind.b);
+    return blind;
+}
+
+static void origin_key(struct views_txn *txn, struct store_key *key, const struct views_origin *origin,
+                       struct bytes site)
+{
+    const struct views_blind blind = views_blind_origin(txn->views, origin);
+    blind_key(key, &blind, site);
 }
 
 bool views_get_origin(struct views_txn *txn, const struct views_origin *origin, struct bytes site, struct event_id *id,
@@ -278,11 +291,8 @@ bool views_read_origin(struct bytes value, struct event_id *id, struct person_id
     return !r.failed;
 }
 
-static void origin_row(struct views_txn *txn, const struct views_origin *origin, struct bytes site,
-                       const struct event_id *id, const struct person_id *subject, struct store_key *key,
-                       struct store_key *value)
+static void origin_value(struct store_key *value, const struct event_id *id, const struct person_id *subject)
 {
-    origin_key(txn, key, origin, site);
     key_start(value);
     key_put(value, id->b, sizeof id->b);
     key_put(value, subject->b, sizeof subject->b);
@@ -292,15 +302,17 @@ void views_put_origin(struct views_txn *txn, const struct views_origin *origin, 
                       const struct event_id *id, const struct person_id *subject)
 {
     struct store_key key, value;
-    origin_row(txn, origin, site, id, subject, &key, &value);
+    origin_key(txn, &key, origin, site);
+    origin_value(&value, id, subject);
     store_put(txn->store, VIEWS_ORIGINS, key_bytes(&key), key_bytes(&value));
 }
 
-bool views_add_origin(struct views_txn *txn, const struct views_origin *origin, struct bytes site,
-                      const struct event_id *id, const struct person_id *subject, struct views_later *out)
+bool views_add_origin(const struct views_blind *origin, struct bytes site, const struct event_id *id,
+                      const struct person_id *subject, struct views_later *out)
 {
     struct store_key key, value;
-    origin_row(txn, origin, site, id, subject, &key, &value);
+    blind_key(&key, origin, site);
+    origin_value(&value, id, subject);
     return views_later_add(out, key_bytes(&key), key_bytes(&value));
 }
 
