@@ -45,6 +45,10 @@ bool mp_next(struct mp_reader *r);
 bool mp_done(const struct mp_reader *r);
 /* The current object's own bytes, as they stand in the input. */
 struct bytes mp_object(const struct mp_reader *r);
+/* What has not been parsed yet; and taking `len` bytes of it, which are one object that was read in another way. Only
+ * where the current object was read to its end. */
+struct bytes mp_rest(const struct mp_reader *r);
+void mp_take(struct mp_reader *r, size_t len);
 /* Marks the rest of the current object as read. */
 void mp_skip_rest(struct mp_reader *r);
 

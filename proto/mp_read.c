@@ -220,6 +220,21 @@ struct bytes mp_object(const struct mp_reader *r)
     return bytes_of(r->in.data + r->object, r->off - r->object);
 }
 
+struct bytes mp_rest(const struct mp_reader *r)
+{
+    if (r->failed || r->at != r->count)
+        return (struct bytes){0};
+    return bytes_of(r->in.data + r->off, r->in.len - r->off);
+}
+
+void mp_take(struct mp_reader *r, size_t len)
+{
+    assert(!r->failed && r->at == r->count && len <= r->in.len - r->off);
+    r->object = r->off;
+    r->off += len;
+    r->at = r->count = 0;
+}
+
 void mp_skip_rest(struct mp_reader *r)
 {
     r->at = r->count;

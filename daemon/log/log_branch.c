@@ -100,7 +100,7 @@ static void owe_again(struct again *a, const struct key_id *id, uint64_t seq)
         owed_key(&owed, a->site, first, id);
         if (be_u32(row.data) != 0 || first == 0 || store_get(txn, T_OWN_KEYS, key_bytes(&owed), NULL))
             return;
-        store_delete(txn, T_KEY_USES, key_bytes(&use));
+        log_write_unuse(a->log, a->site, id);
     }
     if (!log_write_first_use(a->log, a->site, id, (struct position){0, seq}))
         return;

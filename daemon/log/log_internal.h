@@ -139,6 +139,14 @@ struct cached_key {
     struct data_key key;
 };
 
+/* Keys that were met lately: nearly every event's key was used before, and is held. */
+#define MET_KEYS 1024u
+#define MET_ANYWHERE UINT32_MAX
+struct met_key {
+    uint32_t place; /* 0: free; of a site, its number + 1 */
+    struct key_id id;
+};
+
 #define HEAD_TOLD_EVERY_MS 60000u
 /* What this run told others of a site's log, with an event of its own. */
 struct told_head {
@@ -159,6 +167,8 @@ struct log_write {
     struct cached_head heads[SITES_MAX];
     struct cached_own own[SITES_MAX];
     struct told_head told[SITES_MAX];
+    struct met_key used[MET_KEYS]; /* key-uses has it; outlives the transaction, but for one that came to nothing */
+    struct met_key held[MET_KEYS]; /* the keyring has it, or it was erased: neither ever ends */
     struct cached_key *keys;  /* KEY_CACHE of them, locked in memory; emptied after each group of jobs */
     struct buffer event;
 };
@@ -194,6 +204,7 @@ uint32_t log_site_number(const struct event_log *log, struct bytes site);
 /* ---- the writer's tools (log_txn.c); failures are sticky in the transaction ---- */
 
 void log_write_start(struct event_log *log, struct store_txn *txn); /* forgets all that was cached */
+void log_write_undo(struct event_log *log);                         /* it came to nothing */
 void log_write_flush(struct event_log *log);                        /* writes the cached heads; before the commit */
 /* The site's number, also one added in this transaction; SITES_MAX and an error in words when there is none. */
 uint32_t log_write_site(struct event_log *log, const char *site, struct felloe_error *error);
@@ -225,6 +236,11 @@ struct log_put {
 void log_write_entry(struct event_log *log, uint32_t site, struct head_row *head, const struct log_put *put);
 /* Notes the key's first use in the site's log; true when this is it. */
 bool log_write_first_use(struct event_log *log, uint32_t site, const struct key_id *key, struct position at);
+/* As if it had not been used. */
+void log_write_unuse(struct event_log *log, uint32_t site, const struct key_id *key);
+/* Whether it is noted as met in this place, and noting it. */
+bool log_met(const struct met_key *met, uint32_t place, const struct key_id *key);
+void log_meet(struct met_key *met, uint32_t place, const struct key_id *key);
 /* The own event stands at this position of the site's log. The first of two is kept. */
 void log_write_own_place(struct event_log *log, uint32_t site, uint32_t incarnation, uint64_t seq, struct position at);
 /* When the oldest own event that is not shared was written; 0 none. */

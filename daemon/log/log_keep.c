@@ -27,11 +27,16 @@ enum felloe_code log_entry_refused(struct log_job *job, const struct entry *entr
 void log_note_missing(struct event_log *log, struct log_job *job, struct log_asked *asked, const struct key_id *id)
 {
     unsigned slot = id->b[0] % KEY_CACHE;
-    if (asked->filled[slot] && memcmp(&asked->ids[slot], id, sizeof *id) == 0)
+    if (log_met(log->write.held, MET_ANYWHERE, id) ||
+        (asked->filled[slot] && memcmp(&asked->ids[slot], id, sizeof *id) == 0))
         return;
     asked->filled[slot] = true;
     asked->ids[slot] = *id;
-    if (job->missing_count == RECEIPT_KEYS_MAX || keyring_holds(log->keyring, id) || keyring_erased(log->keyring, id))
+    if (keyring_holds(log->keyring, id) || keyring_erased(log->keyring, id)) {
+        log_meet(log->write.held, MET_ANYWHERE, id);
+        return;
+    }
+    if (job->missing_count == RECEIPT_KEYS_MAX)
         return;
     for (uint32_t i = 0; i < job->missing_count; i++)
         if (memcmp(&job->missing[i], id, sizeof *id) == 0)

@@ -39,7 +39,7 @@ static bool is_first_use(struct event_log *log, uint32_t site, const struct key_
     if (store_get(log->write.txn, T_KEY_USES, key_bytes(&key), &row)) {
         if (row.len == 12 && position_compare((struct position){be_u32(row.data), be_u64(row.data + 4)}, at) <= 0)
             return false;
-        store_delete(log->write.txn, T_KEY_USES, key_bytes(&key));
+        log_write_unuse(log, site, id);
     }
     return log_write_first_use(log, site, id, at);
 }

@@ -250,7 +250,6 @@ static void add_entry(struct site_repair *s, const struct log_row *row, const st
                             .incarnation = event->clear.incarnation,
                             .seq = event->clear.seq,
                             .key = event->clear.key,
-                            .seen = event->clear.seen,
                             .flags = row->flags & ENTRY_FIRST_KEY};
     if (row->signature != NULL && signature_holds(s, &event->clear, id, row->signature)) {
         entry->flags |= ENTRY_SIGNED;

@@ -19,6 +19,11 @@ void log_write_start(struct event_log *log, struct store_txn *txn)
     memcpy(w->told, log->told, sizeof w->told);
 }
 
+void log_write_undo(struct event_log *log)
+{
+    memset(log->write.used, 0, sizeof log->write.used);
+}
+
 /* ---- sites ---- */
 
 static uint32_t find_site(const struct event_log *log, struct bytes site, uint32_t count)
@@ -301,9 +306,30 @@ void log_write_entry(struct event_log *log, uint32_t site, struct head_row *head
     }
 }
 
+static unsigned met_slot(uint32_t place, const struct key_id *id)
+{
+    uint32_t hash;
+    memcpy(&hash, id->b, sizeof hash); /* ids are random */
+    return (hash + place) % MET_KEYS;
+}
+
+bool log_met(const struct met_key *met, uint32_t place, const struct key_id *id)
+{
+    met += met_slot(place, id);
+    return met->place == place && memcmp(&met->id, id, sizeof *id) == 0;
+}
+
+void log_meet(struct met_key *met, uint32_t place, const struct key_id *id)
+{
+    met[met_slot(place, id)] = (struct met_key){place, *id};
+}
+
 bool log_write_first_use(struct event_log *log, uint32_t site, const struct key_id *id, struct position at)
 {
     struct store_key key;
+    if (log_met(log->write.used, site + 1, id))
+        return false;
+    log_meet(log->write.used, site + 1, id);
     key_use(&key, site, id);
     if (store_get(log->write.txn, T_KEY_USES, key_bytes(&key), NULL))
         return false;
@@ -312,6 +338,15 @@ bool log_write_first_use(struct event_log *log, uint32_t site, const struct key_
     be_put_u64(row + 4, at.n);
     log->write.touched = true;
     return store_put(log->write.txn, T_KEY_USES, key_bytes(&key), bytes_of(row, sizeof row));
+}
+
+void log_write_unuse(struct event_log *log, uint32_t site, const struct key_id *id)
+{
+    struct met_key *met = &log->write.used[met_slot(site + 1, id)];
+    struct store_key key;
+    key_use(&key, site, id);
+    store_delete(log->write.txn, T_KEY_USES, key_bytes(&key));
+    *met = (struct met_key){0};
 }
 
 void log_write_own_place(struct event_log *log, uint32_t site, uint32_t incarnation, uint64_t seq, struct position at)

@@ -304,12 +304,15 @@ static enum store_outcome transact(struct event_log *log, struct log_job *jobs, 
         bool again = run_jobs(log, jobs);
         if (again) {
             store_abort(txn);
+            log_write_undo(log);
             continue;
         }
         log_write_flush(log);
         enum store_outcome outcome = store_commit(txn, error);
         if (outcome == STORE_DONE)
             publish(log);
+        else
+            log_write_undo(log);
         return outcome;
     }
 }

@@ -19,7 +19,6 @@ struct entry {
     uint32_t incarnation;
     uint64_t seq;
     struct key_id key;
-    struct seen seen;
     unsigned flags;
     struct signature signature; /* with ENTRY_SIGNED */
 };

@@ -62,10 +62,130 @@ static bool tail_is_shortest(struct bytes raw, const uint8_t *nonce, struct byte
            nonce + EVENT_NONCE_SIZE + bin_header(sealed.len) == sealed.data;
 }
 
+/* ---- the clear part, as event_seal writes it ----
+ * Nearly every event has the one shortest form. Read by hand that takes a tenth of the time; what is found to be
+ * anything else is left to the general reader, which decides. */
+
+struct plain_reader {
+    const uint8_t *at, *end;
+    bool other;
+};
+
+static const uint8_t *plain_take(struct plain_reader *r, size_t len)
+{
+    const uint8_t *at = r->at;
+    if (r->other || (size_t)(r->end - at) < len) {
+        r->other = true;
+        return NULL;
+    }
+    r->at += len;
+    return at;
+}
+
+static uint8_t plain_byte(struct plain_reader *r)
+{
+    const uint8_t *at = plain_take(r, 1);
+    return at ? *at : 0;
+}
+
+static uint64_t plain_uint(struct plain_reader *r)
+{
+    const uint8_t first = plain_byte(r);
+    if (first < 0x80)
+        return first;
+    if (first < 0xcc || first > 0xcf) {
+        r->other = true;
+        return 0;
+    }
+    const size_t len = (size_t)1 << (first - 0xcc);
+    const uint8_t *at = plain_take(r, len);
+    uint64_t value = 0;
+    for (size_t i = 0; at && i < len; i++)
+        value = value << 8 | at[i];
+    return value;
+}
+
+static void plain_fixed(struct plain_reader *r, void *out, size_t size)
+{
+    const uint8_t *header = plain_take(r, 2 + size);
+    if (header && header[0] == 0xc4 && header[1] == size)
+        memcpy(out, header + 2, size);
+    else
+        r->other = true;
+}
+
+static struct bytes plain_site(struct plain_reader *r)
+{
+    const uint8_t first = plain_byte(r);
+    size_t len = first & 0x1fu;
+    if ((first & 0xe0) != 0xa0) {
+        len = first == 0xd9 ? plain_byte(r) : 0;
+        r->other |= len != SLUG_MAX;
+    }
+    return bytes_of(plain_take(r, len), len);
+}
+
+static void plain_seen(struct plain_reader *r, struct seen *seen)
+{
+    const uint8_t first = plain_byte(r);
+    *seen = (struct seen){.count = (uint8_t)((first & 0x0fu) / 2)};
+    r->other |= (first & 0xf1) != 0x90;
+    for (unsigned i = 0; i < seen->count && !r->other; i++) {
+        const uint64_t epoch = plain_uint(r);
+        r->other |= epoch > UINT32_MAX;
+        seen->at[i] = (struct position){(uint32_t)epoch, plain_uint(r)};
+    }
+}
+
+static struct bytes plain_sealed(struct plain_reader *r)
+{
+    const uint8_t first = plain_byte(r);
+    const uint8_t *header = plain_take(r, first == 0xc4 ? 1 : 2);
+    size_t len = 0;
+    if (header && first == 0xc4)
+        len = header[0];
+    else if (header && first == 0xc5)
+        len = (size_t)header[0] << 8 | header[1];
+    else
+        r->other = true;
+    r->other |= len < SEALED_MIN;
+    return bytes_of(plain_take(r, len), len);
+}
+
+size_t event_decode_first(struct bytes in, struct event *out)
+{
+    struct plain_reader r = {.at = in.data, .end = in.data + in.len};
+    struct event_clear *clear = &out->clear;
+    const uint8_t *begin = plain_take(&r, 2);
+    if (!begin || begin[0] != 0x9a || begin[1] != EVENT_VERSION)
+        return 0;
+    plain_fixed(&r, clear->device.b, sizeof clear->device.b);
+    const uint64_t incarnation = plain_uint(&r);
+    clear->incarnation = (uint32_t)incarnation;
+    clear->site = plain_site(&r);
+    clear->seq = plain_uint(&r);
+    plain_fixed(&r, clear->prev.b, sizeof clear->prev.b);
+    plain_seen(&r, &clear->seen);
+    plain_fixed(&r, clear->key.b, sizeof clear->key.b);
+    const uint8_t *nonce = plain_take(&r, 2 + EVENT_NONCE_SIZE);
+    if (!nonce || nonce[0] != 0xc4 || nonce[1] != EVENT_NONCE_SIZE)
+        return 0;
+    out->nonce = nonce + 2;
+    out->sealed = plain_sealed(&r);
+    if (r.other || incarnation > UINT32_MAX || (size_t)(r.at - begin) > EVENT_SIZE_MAX)
+        return 0;
+    out->raw = bytes_of(begin, (size_t)(r.at - begin));
+    out->header = bytes_of(begin, (size_t)(nonce - begin));
+    return clear_valid(clear) && tail_is_shortest(out->raw, out->nonce, out->sealed) ? out->raw.len : 0;
+}
+
 bool event_decode(struct bytes raw, struct event *out)
 {
     if (raw.len > EVENT_SIZE_MAX)
         return false;
+    const size_t first = event_decode_first(raw, out);
+    if (first > 0)
+        return first == raw.len;
     struct mp_reader r MP_UNSET;
     mp_reader_init(&r, raw);
     if (!mp_next(&r))

@@ -109,6 +109,10 @@ struct event_body {
  * EVENT_SIZE_MAX, of another version, or breaks a rule above that needs no other event to check. */
 bool event_decode(struct bytes raw, struct event *out);
 
+/* Reads an event at the beginning of `in`, where it is in the one shortest form, as event_seal writes it. Returns its
+ * length; 0: what is there is something else, or an event in a longer form. */
+size_t event_decode_first(struct bytes in, struct event *out);
+
 void event_id_of(struct bytes raw, struct event_id *out);
 
 /* Decrypts into `plain` (cleared first) and reads the body; the body's pointers point into plain. False when the key

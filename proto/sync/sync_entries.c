@@ -19,21 +19,19 @@ static bool decode_marker(struct mp_reader *r, const struct entries_form *form, 
     return !r->failed && form->markers && incarnation == form->incarnation && entry->seq > 0;
 }
 
-static bool decode_event(struct bytes raw, const struct entries_form *form, struct entry *entry,
-                         struct event_clear *clear)
+static enum entries_result take_event(const struct event *event, const struct entries_form *form, struct batch *batch)
 {
-    struct event event;
-    if (!event_decode(raw, &event) || !bytes_equal(event.clear.site, form->site))
-        return false;
-    *clear = event.clear;
-    entry->event = raw;
-    entry->device = clear->device;
-    entry->incarnation = clear->incarnation;
-    entry->seq = clear->seq;
-    entry->key = clear->key;
-    entry->seen = clear->seen;
-    event_id_of(raw, &entry->id);
-    return true;
+    struct entry *entry = &batch->entries[batch->count];
+    if (batch->count == form->count || !bytes_equal(event->clear.site, form->site))
+        return ENTRIES_BAD;
+    batch->count++;
+    entry->event = event->raw;
+    entry->device = event->clear.device;
+    entry->incarnation = event->clear.incarnation;
+    entry->seq = event->clear.seq;
+    entry->key = event->clear.key;
+    event_id_of(event->raw, &entry->id);
+    return form->check ? form->check(form->context, entry, &event->clear) : ENTRIES_OK;
 }
 
 /* A marker of several. */
@@ -79,21 +77,31 @@ static enum entries_result decode_markers(struct mp_reader *r, const struct entr
 
 static enum entries_result decode_entry(struct mp_reader *r, const struct entries_form *form, struct batch *batch)
 {
-    struct event_clear clear;
+    struct event event;
     struct entry *entry = &batch->entries[batch->count];
     const uint32_t values = mp_array(r, 3, MP_TAPE_MAX);
     if (values == 4)
         return decode_markers(r, form, batch);
-    if (values == 3) {
-        if (!decode_marker(r, form, entry))
-            return ENTRIES_BAD;
-    } else {
+    if (values != 3) { /* an event in a longer form, or none */
         mp_skip_rest(r);
-        if (r->failed || !decode_event(mp_object(r), form, entry, &clear))
-            return ENTRIES_BAD;
+        return !r->failed && event_decode(mp_object(r), &event) ? take_event(&event, form, batch) : ENTRIES_BAD;
     }
+    if (!decode_marker(r, form, entry))
+        return ENTRIES_BAD;
     batch->count++;
-    return form->check ? form->check(form->context, entry, values == 3 ? NULL : &clear) : ENTRIES_OK;
+    return form->check ? form->check(form->context, entry, NULL) : ENTRIES_OK;
+}
+
+/* The events that come next, each in its shortest form. */
+static enum entries_result decode_events(struct mp_reader *r, const struct entries_form *form, struct batch *batch)
+{
+    struct event event;
+    enum entries_result result = ENTRIES_OK;
+    for (size_t len; result == ENTRIES_OK && (len = event_decode_first(mp_rest(r), &event)) > 0;) {
+        mp_take(r, len);
+        result = take_event(&event, form, batch);
+    }
+    return result;
 }
 
 static bool decode_signature(struct mp_reader *r, const struct entries_form *form, struct entry *last)
@@ -112,8 +120,12 @@ static enum entries_result decode_all(struct mp_reader *r, const struct entries_
             return ENTRIES_BAD;
     batch->key_count = form->key_count;
     batch->keys = bytes_of(r->in.data, r->off);
-    while (mp_next(r)) {
-        enum entries_result result = ENTRIES_OK;
+    for (;;) {
+        enum entries_result result = decode_events(r, form, batch);
+        if (result != ENTRIES_OK)
+            return result;
+        if (!mp_next(r))
+            break;
         if (mp_peek(r) == MP_BIN) {
             if (!decode_signature(r, form, batch->count > 0 ? &batch->entries[batch->count - 1] : NULL))
                 result = ENTRIES_BAD;
