@@ -21,6 +21,15 @@ uint64_t clock_steady_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+uint64_t clock_slept_ms(void)
+{
+    struct timespec awake;
+    const uint64_t all_ms = clock_steady_ms();
+    clock_gettime(CLOCK_MONOTONIC, &awake);
+    const uint64_t awake_ms = (uint64_t)awake.tv_sec * 1000 + (uint64_t)awake.tv_nsec / 1000000;
+    return all_ms > awake_ms ? all_ms - awake_ms : 0;
+}
+
 void random_bytes(void *out, size_t size)
 {
     randombytes_buf(out, size);

@@ -379,7 +379,7 @@ static void defaults(struct config *config)
 {
     *config = (struct config){.level = LEVEL_INFO,
                               .lock_after_s = 15 * 60,
-                              .pull_wait_s = 20,
+                              .pull_wait_s = PULL_WAIT_MAX_MS / 1000,
                               .ticket_hours = 24,
                               .lease_hours = 72,
                               .retention_years = 20};
@@ -489,7 +489,7 @@ static void write_spoke(FILE *out, const struct config *config)
             "; A SOCKS5 proxy on the way to the hub, HOST:PORT; empty for none.\n"
             "proxy = %s\n\n"
             "; How many seconds the hub may hold back its answer while there is no news (1 to %u).\n"
-            "; Less notices a dead link sooner, more saves traffic.\n"
+            "; Less costs traffic, and finds out sooner should answers get lost on the way.\n"
             "pull_wait = %u\n",
             config->hub, config->proxy, PULL_WAIT_MAX_MS / 1000, config->pull_wait_s);
 }

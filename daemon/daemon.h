@@ -47,6 +47,7 @@ struct daemon {
 /* Wall clock, ms since 1970; and a clock that only goes forward, ms. The only places that ask. */
 int64_t clock_wall_ms(void);
 uint64_t clock_steady_ms(void);
+uint64_t clock_slept_ms(void); /* what of it this machine was asleep */
 void random_bytes(void *out, size_t size);
 void random_nonce(void *out, size_t size); /* what has to be new, but is no secret: cheap */
 

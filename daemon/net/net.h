@@ -56,6 +56,11 @@ void net_hub_sweep(struct net_hub *hub, uint64_t now_ms);
 /* Sends when the peer takes it; takes over header and body. What a peer does not read waits in a short queue, and past
  * its bound is dropped: the peer will ask again. False: dropped, or no such peer. */
 bool net_hub_send(struct net_hub *hub, uint64_t peer, struct buffer *header, struct lent *body);
+/* Looks at all connections: those that are gone, or from which no byte came for long, are dropped (`gone` is called).
+ * Of each other one is told when its last byte came, on the steady clock. */
+void net_hub_look(struct net_hub *hub, void (*alive)(void *context, uint64_t peer, uint64_t heard_ms));
+/* Each connection with its key; it may be sent to. */
+void net_hub_each(struct net_hub *hub, void (*each)(void *context, uint64_t peer, const struct net_key *key));
 /* The address in the form that connects (a * port is resolved). */
 const char *net_hub_endpoint(const struct net_hub *hub);
 
@@ -94,6 +99,8 @@ enum felloe_code net_spoke_open(struct net_spoke **out, const struct net_spoke_c
 void net_spoke_close(struct net_spoke *spoke); /* not from within a callback; NULL is fine */
 /* Drops the connection and makes a new one. */
 void net_spoke_reconnect(struct net_spoke *spoke);
+/* When the last byte came over this connection, on the steady clock; 0: not known. */
+uint64_t net_spoke_heard_ms(const struct net_spoke *spoke);
 /* As net_hub_send. False also while there is no connection. */
 bool net_spoke_send(struct net_spoke *spoke, struct buffer *header, struct lent *body);
 

@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <sodium.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <zmq.h>
 
 #include "daemon/daemon.h"
@@ -20,9 +18,9 @@
 /* What may wait for all peers of one key beyond ZeroMQ's own pipes: a few answers of the largest size. */
 #define QUEUE_MESSAGES 64
 #define QUEUE_BYTES    (4u * 1024 * 1024)
-/* A live spoke asks at least every PULL_WAIT_MAX_MS; one that is silent for this long has gone. */
-#define SILENCE_MS (3 * PULL_WAIT_MAX_MS)
-#define SWEEP_MS   30000
+/* A live laptop gives a sign of life every two minutes; one from which no byte came for this long has gone. */
+#define SILENCE_MS 300000
+#define SWEEP_MS   60000
 /* CURVE never changes the keys of a connection. Laptops make a new one each hour; one that does not is cut. */
 #define LIFE_MS (2ull * 3600 * 1000)
 /* Connections of one key that are heard side by side. */
@@ -40,8 +38,7 @@ struct peer {
     struct net_outgoing *first, **last;
     size_t messages, bytes;
     bool told; /* that it does not read */
-    int socket;    /* its descriptor, */
-    ino_t inode;   /* as long as this is its inode */
+    struct net_line line;
 };
 
 struct net_hub {
@@ -108,12 +105,6 @@ static void drop_key(struct net_hub *hub, const uint8_t *curve)
             peer_drop(hub, i);
 }
 
-static ino_t inode_of(int socket)
-{
-    struct stat file;
-    return socket >= 0 && fstat(socket, &file) == 0 && S_ISSOCK(file.st_mode) ? file.st_ino : 0;
-}
-
 static struct peer *peer_add(struct net_hub *hub, struct bytes routing, const uint8_t *curve, int socket)
 {
     if (hub->peer_count == hub->peer_cap) {
@@ -129,8 +120,7 @@ static struct peer *peer_add(struct net_hub *hub, struct bytes routing, const ui
         return NULL;
     memcpy(peer->routing, routing.data, sizeof peer->routing);
     memcpy(peer->curve, curve, sizeof peer->curve);
-    peer->socket = socket;
-    peer->inode = inode_of(socket);
+    peer->line = net_line_of(socket);
     peer->number = ++hub->next_number;
     peer->born_ms = clock_steady_ms();
     peer->last = &peer->first;
@@ -182,21 +172,49 @@ static struct peer *peer_of(struct net_hub *hub, struct bytes routing, const uin
     return peer_add(hub, routing, curve, socket);
 }
 
-static void cut(const struct peer *peer)
-{
-    if (peer->inode != 0 && inode_of(peer->socket) == peer->inode)
-        shutdown(peer->socket, SHUT_RDWR); /* ZeroMQ then lets go of what waits for it */
-}
-
-void net_hub_sweep(struct net_hub *hub, uint64_t now)
+/* False: this connection is gone, or about to be: what is silent is cut too, for speaking again it would be a new one,
+ * and might live for ever. */
+static bool look_at(const struct net_hub *hub, struct peer *peer, uint64_t now)
 {
     const uint64_t life = hub->config.life_ms > 0 ? hub->config.life_ms : LIFE_MS;
+    uint64_t heard_ms;
+    if (!net_line_heard(peer->line, clock_steady_ms(), &heard_ms))
+        return false;
+    if (heard_ms > peer->heard_ms)
+        peer->heard_ms = heard_ms;
+    if (now - peer->heard_ms <= SILENCE_MS && now - peer->born_ms <= life)
+        return true;
+    net_line_cut(peer->line);
+    return false;
+}
+
+static void look(struct net_hub *hub, uint64_t now, void (*alive)(void *context, uint64_t peer, uint64_t heard_ms))
+{
     for (size_t i = hub->peer_count; i-- > 0;) {
-        const struct peer *peer = hub->peers[i];
-        if (now - peer->heard_ms <= SILENCE_MS && now - peer->born_ms <= life)
-            continue;
-        cut(peer); /* who was silent, too: speaking again it would be a new one, and might live for ever */
-        peer_drop(hub, i);
+        struct peer *peer = hub->peers[i];
+        if (!look_at(hub, peer, now))
+            peer_drop(hub, i);
+        else if (alive != NULL)
+            alive(hub->config.context, peer->number, peer->heard_ms);
+    }
+}
+
+void net_hub_look(struct net_hub *hub, void (*alive)(void *context, uint64_t peer, uint64_t heard_ms))
+{
+    look(hub, clock_steady_ms(), alive);
+}
+
+void net_hub_sweep(struct net_hub *hub, uint64_t now_ms)
+{
+    look(hub, now_ms, NULL);
+}
+
+void net_hub_each(struct net_hub *hub, void (*each)(void *context, uint64_t peer, const struct net_key *key))
+{
+    for (size_t i = hub->peer_count; i-- > 0;) {
+        const struct net_key *key = net_keys_find(&hub->keys, hub->peers[i]->curve);
+        if (key != NULL)
+            each(hub->config.context, hub->peers[i]->number, key);
     }
 }
 
@@ -468,7 +486,7 @@ void net_hub_cut(struct net_hub *hub, const uint8_t curve[CURVE_KEY_SIZE])
 {
     for (size_t i = 0; i < hub->peer_count; i++) {
         if (same_key(hub->peers[i], curve))
-            cut(hub->peers[i]);
+            net_line_cut(hub->peers[i]->line);
     }
     drop_key(hub, curve);
 }

@@ -3,15 +3,16 @@
 #include "daemon/net/net_socket.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <zmq.h>
 
 _Static_assert(sizeof(zmq_msg_t) == sizeof(((struct net_frame *)0)->raw), "a frame holds a zmq_msg_t");
 
-/* A slow link may need a minute for one frame, and ZeroMQ takes only a whole frame as a sign of life. */
-#define HEARTBEAT_EVERY_MS   15000
-#define HEARTBEAT_TIMEOUT_MS 60000 /* as ZMQ_HEARTBEAT_TTL it must stay below 65,500 */
-#define HANDSHAKE_MS         5000
+#define HANDSHAKE_MS 5000
 /* Whole messages on their way out in ZeroMQ's pipes per peer: each may have BODY_MAX bytes, so few. On their way in
  * there is no bound: where one is reached, 4.3.4 stops reading, and if the peer then hangs up and a heartbeat is due or
  * among what it had read, it aborts. Sixty small messages and a PING were enough. The hub has net_guard.h instead. */
@@ -326,6 +327,37 @@ enum net_sent net_send(void *socket, struct bytes routing, struct net_outgoing *
     return NET_SENT;
 }
 
+/* ---- connections ---- */
+
+struct net_line net_line_of(int fd)
+{
+    struct stat file;
+    if (fd < 0 || fstat(fd, &file) != 0 || !S_ISSOCK(file.st_mode))
+        return (struct net_line){.fd = -1};
+    return (struct net_line){.fd = fd, .inode = file.st_ino};
+}
+
+bool net_line_open(struct net_line line)
+{
+    return line.fd >= 0 && net_line_of(line.fd).inode == line.inode;
+}
+
+void net_line_cut(struct net_line line)
+{
+    if (net_line_open(line))
+        shutdown(line.fd, SHUT_RDWR);
+}
+
+bool net_line_heard(struct net_line line, uint64_t now_ms, uint64_t *heard_ms)
+{
+    struct tcp_info info = {0};
+    socklen_t size = sizeof info;
+    if (!net_line_open(line) || getsockopt(line.fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
+        return false;
+    *heard_ms = now_ms > info.tcpi_last_data_recv ? now_ms - info.tcpi_last_data_recv : 0;
+    return true;
+}
+
 /* ---- options ---- */
 
 bool net_set(void *socket, int option, int value)
@@ -340,9 +372,7 @@ bool net_set_common(void *socket)
            zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &frame_max, sizeof frame_max) == 0 &&
            net_set(socket, ZMQ_SNDHWM, PIPE_MESSAGES) && net_set(socket, ZMQ_RCVHWM, NO_BOUND) &&
            net_set(socket, ZMQ_SNDBUF, SEND_BUFFER) && net_set(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS) &&
-           net_set(socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_EVERY_MS) &&
-           net_set(socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS) &&
-           net_set(socket, ZMQ_HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS) && net_set(socket, ZMQ_TCP_KEEPALIVE, 1);
+           net_set(socket, ZMQ_TCP_KEEPALIVE, 1);
 }
 
 const char *net_error(void)

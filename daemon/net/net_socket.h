@@ -2,11 +2,12 @@
 /* ZeroMQ sockets in a libuv loop, and whole messages in and out of them. Shared by the net_*.c files alone.
  *
  * ZMQ_FD is edge-triggered and only a wake-up, so its poll callback only notes that it stirred. Before the loop sleeps
- * (prepare) the ZMQ_EVENTS of each source that stirred or was used are read, and an idle handle keeps the loop from sleeping where something is pending; after the
- * poll (check) at most NET_TURN messages per source are handled, so that no peer starves timers or the local socket. */
+ * (prepare) the ZMQ_EVENTS of each source that stirred or was used are read, and an idle handle keeps the loop from
+ * sleeping where something is pending; after the poll (check) at most NET_TURN messages per source are handled, so that no peer starves timers or the local socket. */
 #ifndef FELLOE_DAEMON_NET_SOCKET_H
 #define FELLOE_DAEMON_NET_SOCKET_H
 
+#include <sys/types.h>
 #include <uv.h>
 
 #include "felloe/error.h"
@@ -68,8 +69,19 @@ enum net_sent { NET_SENT, NET_FULL, NET_GONE };
  * and the message is freed; else nothing has happened. */
 enum net_sent net_send(void *socket, struct bytes routing, struct net_outgoing *message);
 
+/* A connection, by its descriptor, as long as the descriptor has this inode: ZeroMQ closes it when it likes. */
+struct net_line {
+    int fd; /* -1: none */
+    ino_t inode;
+};
+struct net_line net_line_of(int fd);
+bool net_line_open(struct net_line line);
+void net_line_cut(struct net_line line); /* ZeroMQ then lets go of what waits for it */
+/* When the last byte came, a heartbeat's too, which ZeroMQ does not tell of. False: it is gone. */
+bool net_line_heard(struct net_line line, uint64_t now_ms, uint64_t *heard_ms);
+
 bool net_set(void *socket, int option, int value);
-/* What both ends have in common: limits, time-outs, heartbeats. */
+/* What both ends have in common: limits, time-outs. */
 bool net_set_common(void *socket);
 /* The loop's socket-independent description of the last ZeroMQ error. */
 const char *net_error(void);

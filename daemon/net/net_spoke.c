@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <zmq.h>
 
+#include "daemon/daemon.h"
 #include "daemon/loop.h"
 #include "daemon/net/net.h"
 #include "daemon/net/net_socket.h"
@@ -18,6 +19,11 @@
 /* A connect to where packets vanish must end, so that it can be tried another way round. */
 #define CONNECT_TIMEOUT_MS 8000
 #define AFTER_REFUSAL_MS   30000
+/* The laptop alone asks for signs of life: each one costs its answer too, and wakes both ends. The hub looks when the
+ * last byte came. Two minutes keep what translates addresses on the way from forgetting the connection. A slow link may
+ * need a minute for one frame, and ZeroMQ takes only a whole frame as a sign of life. */
+#define HEARTBEAT_EVERY_MS   120000
+#define HEARTBEAT_TIMEOUT_MS 60000
 /* After a fault in what came, ZeroMQ hangs up and does not connect again; when it does, it says so at once. */
 #define GIVEN_UP_MS 1000
 /* CURVE never changes the keys of a connection: the sync machine wants a new one each hour. Should it not. */
@@ -42,6 +48,7 @@ struct net_spoke {
     struct loop_timer *renew;
     unsigned sockets_made;
     enum net_link link;
+    struct net_line line; /* of the present connection, once something came */
     unsigned last_event; /* CONNECTED: somebody answered, and has not proven to be the hub */
     struct net_outgoing *first, **last;
     size_t messages, bytes;
@@ -63,6 +70,7 @@ static void set_link(struct net_spoke *spoke, enum net_link link)
     if (spoke->link == link)
         return;
     spoke->link = link;
+    spoke->line = (struct net_line){.fd = -1};
     if (link != NET_UP)
         queue_clear(spoke);
     spoke->config.link(spoke->config.context, link);
@@ -77,6 +85,8 @@ static bool receive(void *context)
     if (!net_receive(spoke->dealer, &frames))
         return false;
     struct lent body = {0};
+    if (spoke->line.fd < 0 && frames.count == 2)
+        spoke->line = net_line_of(net_frame_socket(&frames.at[1]));
     if (frames.count == 2 && frames.at[0].bytes.len <= HEADER_MAX && frames.at[1].bytes.len <= BODY_MAX &&
         (frames.at[1].bytes.len == 0 || net_frame_lend(&frames.at[1], &body))) {
         spoke->config.message(spoke->config.context, frames.at[0].bytes, &body);
@@ -173,6 +183,12 @@ bool net_spoke_send(struct net_spoke *spoke, struct buffer *header, struct lent 
     return true;
 }
 
+uint64_t net_spoke_heard_ms(const struct net_spoke *spoke)
+{
+    uint64_t heard_ms;
+    return net_line_heard(spoke->line, clock_steady_ms(), &heard_ms) ? heard_ms : 0;
+}
+
 /* ---- life ---- */
 
 static void sockets_close(struct net_spoke *spoke)
@@ -207,6 +223,8 @@ static enum felloe_code sockets_open(struct net_spoke *spoke, struct felloe_erro
                  net_set(dealer, ZMQ_RECONNECT_IVL, RECONNECT_MS) &&
                  net_set(dealer, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS) &&
                  net_set(dealer, ZMQ_CONNECT_TIMEOUT, CONNECT_TIMEOUT_MS) &&
+                 net_set(dealer, ZMQ_HEARTBEAT_IVL, HEARTBEAT_EVERY_MS) &&
+                 net_set(dealer, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS) &&
                  zmq_setsockopt(dealer, ZMQ_CURVE_SERVERKEY, spoke->hub_curve, CURVE_KEY_SIZE) == 0 &&
                  zmq_setsockopt(dealer, ZMQ_CURVE_PUBLICKEY, spoke->curve_public, CURVE_KEY_SIZE) == 0 &&
                  zmq_setsockopt(dealer, ZMQ_CURVE_SECRETKEY, spoke->curve_secret, CURVE_KEY_SIZE) == 0 && watch(spoke);
@@ -253,6 +271,7 @@ enum felloe_code net_spoke_open(struct net_spoke **out, const struct net_spoke_c
     memcpy(spoke->curve_public, config->curve_public, CURVE_KEY_SIZE);
     memcpy(spoke->curve_secret, config->curve_secret, CURVE_KEY_SIZE);
     spoke->last = &spoke->first;
+    spoke->line.fd = -1;
     spoke->zmq = zmq_ctx_new();
     spoke->pump = net_pump_new(config->loop);
     spoke->renew = loop_timer_new(config->loop, renew, spoke);

@@ -17,7 +17,7 @@ struct link_status {
     int64_t clock_skew_ms;       /* spoke: our clock minus the hub's at last contact */
     bool refused;                /* spoke: when last heard it did not let this laptop in */
     char notice[200];            /* what people should know (refused, fork, …); empty when all is well */
-    unsigned connected;          /* hub: devices heard within the last minute */
+    unsigned connected;          /* hub: devices that are connected, and gave a sign of life lately */
 };
 struct site_link {
     struct position head;        /* the hub's newest, as last heard */

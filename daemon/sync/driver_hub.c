@@ -10,6 +10,8 @@
 #include "proto/event/look.h"
 
 #define FULL_PROBE_MS 5000
+/* How old the machine's word of when laptops were heard may be when somebody wants to know. */
+#define LOOK_EVERY_MS 5000
 /* A ticket that expired is answered in words for this long; then its key is a stranger's. */
 #define EXPIRED_KEPT_MS (14ll * 24 * 3600 * 1000)
 
@@ -203,6 +205,24 @@ static void perform(struct hub_driver *h, struct hub_output *output)
 
 /* ---- the network ---- */
 
+static void heard_alive(void *context, uint64_t peer, uint64_t heard_ms)
+{
+    struct hub_driver *h = context;
+    const uint64_t now = clock_steady_ms();
+    if (h->machine != NULL)
+        hub_alive(h->machine, peer, now, heard_ms, clock_wall_ms() - (int64_t)(now - heard_ms));
+}
+
+/* PULLs that are held back are silent for half an hour: the transport knows who is there. */
+static void look_who_is_there(struct hub_driver *h)
+{
+    const uint64_t now = clock_steady_ms();
+    if (h->net == NULL || now - h->looked_ms < LOOK_EVERY_MS)
+        return;
+    h->looked_ms = now;
+    net_hub_look(h->net, heard_alive);
+}
+
 static void probed(struct log_job *log_job)
 {
     driver_job_end(driver_job_of(log_job));
@@ -261,6 +281,8 @@ static void on_message(void *context, uint64_t peer, const struct net_key *key, 
     rekey_look(h, key);
     if (answer_here(h, peer, key, header))
         return;
+    if (message_kind_of(header) == MSG_HELLO)
+        look_who_is_there(h); /* WELCOME tells */
     struct hub_input input = {.kind = HUB_MESSAGE,
                               .wall_ms = h->last_contact_ms,
                               .peer = peer,
@@ -278,6 +300,13 @@ static void on_gone(void *context, uint64_t peer)
 }
 
 /* ---- life ---- */
+
+/* A machine that was made afresh knows of no PULL that is held back, and nobody would ask again for half an hour. */
+static void greet_anew(void *context, uint64_t peer, const struct net_key *key)
+{
+    if (key->kind == NET_KEY_DEVICE)
+        driver_hub_refuse(context, peer, 0, REFUSED_HELLO_FIRST, "The hub has begun afresh: say HELLO again.");
+}
 
 struct loading {
     struct hub_driver *h;
@@ -358,6 +387,7 @@ static enum felloe_code load(struct driver *driver, struct felloe_error *error)
         return felloe_fail(error, FELLOE_FAILED, "what the log holds could not be loaded into memory");
     hub_set_terms(h->machine, &driver->daemon->terms);
     driver_hub_look_at_place(h);
+    net_hub_each(h->net, greet_anew);
     return FELLOE_OK;
 }
 
@@ -443,7 +473,8 @@ static void views_changed(struct driver *driver)
 
 static void status(struct driver *driver, struct link_status *out)
 {
-    const struct hub_driver *h = hub_of(driver);
+    struct hub_driver *h = hub_of(driver);
+    look_who_is_there(h);
     out->reachable = h->net != NULL;
     out->last_contact_ms = h->last_contact_ms;
     snprintf(out->notice, sizeof out->notice, "%s",
@@ -472,7 +503,8 @@ static void site_status(struct driver *driver, struct bytes site, struct site_li
 
 static bool device_heard(struct driver *driver, const struct device_id *device, struct device_heard *out)
 {
-    const struct hub_driver *h = hub_of(driver);
+    struct hub_driver *h = hub_of(driver);
+    look_who_is_there(h);
     for (size_t i = 0; h->machine != NULL && i < hub_device_count(h->machine); i++) {
         struct hub_device_status found;
         hub_device_status(h->machine, i, &found);

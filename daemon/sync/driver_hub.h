@@ -64,6 +64,7 @@ struct hub_driver {
     struct enrolment *enrolments; /* under way */
     struct message message;       /* large; for what the driver itself reads and writes */
     int64_t last_contact_ms;
+    uint64_t looked_ms;           /* when the network was last asked who is there */
     char incident[200];
     struct hub_refill refills[SITES_MAX];
     uint32_t refill_count;

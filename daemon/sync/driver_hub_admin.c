@@ -99,6 +99,7 @@ void driver_terms_changed(struct driver *driver)
     struct hub_driver *h = hub_of(driver);
     if (h->machine != NULL)
         hub_set_terms(h->machine, &driver->daemon->terms);
+    driver_retick(driver); /* everybody hears of it */
 }
 
 void driver_site_added(struct driver *driver, struct bytes site)

@@ -191,6 +191,7 @@ static void looked(void *context)
         refill->any = l->count > 0;
         if (!hub_set_missing(h->machine, site, l->keys, l->count))
             driver_restart(&h->base, "out of memory");
+        driver_retick(&h->base); /* laptops are asked */
     }
     free(l);
     if (!h->base.closing)

@@ -15,6 +15,18 @@ size_t driver_spoke_size(void)
 
 static void perform_all(struct spoke_driver *s);
 
+/* More than this, and the connection is dead more often than not: the hub, or what translates addresses on the way, has
+ * forgotten it. */
+#define SLEPT_MS 60000
+
+/* A laptop whose lid was closed learns from its clocks that it slept. */
+static bool has_slept(struct spoke_driver *s)
+{
+    const uint64_t slept_ms = clock_slept_ms(), before = s->slept_ms;
+    s->slept_ms = slept_ms;
+    return slept_ms > before + SLEPT_MS;
+}
+
 void driver_spoke_step(struct spoke_driver *s, struct spoke_input *input)
 {
     if (s->machine == NULL || s->base.restarting) {
@@ -22,6 +34,7 @@ void driver_spoke_step(struct spoke_driver *s, struct spoke_input *input)
         return;
     }
     input->now_ms = clock_steady_ms();
+    s->reconnect |= has_slept(s) && s->link == NET_UP;
     spoke_step(s->machine, input, &s->outputs);
     const enum spoke_phase phase = spoke_phase(s->machine);
     s->refused = phase == SPOKE_PHASE_REFUSED || (s->refused && phase != SPOKE_PHASE_LIVE);
@@ -257,6 +270,7 @@ static enum felloe_code open_spoke(struct driver *driver, struct felloe_error *e
     const struct identity *me = &daemon->identity;
     if (!me->locked && !box_shared_of(&s->hub_shared, &me->hub_box, &me->box_secret))
         return felloe_fail(error, FELLOE_DAMAGED, "the hub's key in the identity file is none");
+    s->slept_ms = clock_slept_ms();
     s->go_on = loop_timer_new(daemon->loop, driver_spoke_go_on_again, s);
     if (s->go_on == NULL || !driver_spoke_let_go_open(s) || !rekey_open(s))
         return felloe_fail(error, FELLOE_FAILED, "out of memory");
@@ -318,9 +332,23 @@ static void views_changed(struct driver *driver)
 
 /* ---- status ---- */
 
+/* While nothing happens the transport alone knows that the hub is there; and what it told of others is old by now. */
+static void look(struct spoke_driver *s)
+{
+    if (s->machine == NULL || s->net == NULL || spoke_phase(s->machine) != SPOKE_PHASE_LIVE)
+        return;
+    const uint64_t now = clock_steady_ms(), heard_ms = net_spoke_heard_ms(s->net);
+    const int64_t contact_ms = clock_wall_ms() - (int64_t)(now - heard_ms);
+    if (heard_ms != 0 && contact_ms > s->last_contact_ms)
+        s->last_contact_ms = contact_ms;
+    spoke_looked(s->machine, now);
+    driver_retick(&s->base);
+}
+
 static void status(struct driver *driver, struct link_status *out)
 {
-    const struct spoke_driver *s = spoke_of(driver);
+    struct spoke_driver *s = spoke_of(driver);
+    look(s);
     out->reachable = s->link == NET_UP && s->machine != NULL && spoke_phase(s->machine) == SPOKE_PHASE_LIVE;
     out->refused = s->refused || s->link == NET_REFUSED;
     out->last_contact_ms = s->last_contact_ms;
@@ -360,7 +388,8 @@ static void site_status(struct driver *driver, struct bytes site, struct site_li
 
 static bool device_heard(struct driver *driver, const struct device_id *device, struct device_heard *out)
 {
-    const struct spoke_driver *s = spoke_of(driver);
+    struct spoke_driver *s = spoke_of(driver);
+    look(s);
     for (uint32_t i = 0; i < s->peer_count; i++)
         if (device_id_equal(&s->peers[i].device, device)) {
             *out = (struct device_heard){*device, s->peers[i].heard_ms, s->peers[i].waiting};

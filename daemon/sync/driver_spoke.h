@@ -47,6 +47,7 @@ struct spoke_driver {
     struct box_pairs hub_pairs;   /* what it wraps is opened with */
     enum net_link link;
     bool reconnect; /* asked for by the step that is being performed */
+    uint64_t slept_ms; /* of the clock, when it was last looked at */
     uint64_t last_request; /* of the machine before, which spoke on the same connection */
     int64_t last_contact_ms, clock_skew_ms;
     int64_t hello_wall_ms;        /* when the latest HELLO was sent, by both clocks */

@@ -91,7 +91,7 @@ void hub_device_status(const struct hub *hub, size_t index, struct hub_device_st
     const struct hub_device *d = &hub->devices[index];
     *out = (struct hub_device_status){.device = d->id, .heard_ms = d->heard_wall_ms};
     out->waiting = sum_waiting(d, &out->oldest_waiting_ms);
-    out->connected = d->heard && !d->revoked && hub->now - d->heard_ms < CONNECTED_MS;
+    out->connected = d->peers > 0 && !d->revoked && hub->now - d->heard_ms < CONNECTED_MS;
 }
 
 /* One more than any that is known or was named: two clones must never be given the same. Not below the epoch, so that a
@@ -131,6 +131,7 @@ void hub_peer_gone(struct hub *hub, uint64_t id)
     if (at == TABLE_NONE)
         return;
     struct peer *peer = hub->peers[at];
+    hub->devices[peer->device].peers--;
     table_remove(&hub->peer_index, &id);
     hub->peers[at] = NULL; /* its place in the queue is passed over */
     for (uint32_t i = 0; i < SITES_MAX; i++)
@@ -214,6 +215,7 @@ struct peer *hub_peer_met(struct hub *hub, uint64_t id, uint32_t device)
         }
         peer->id = id;
         peer->device = device;
+        hub->devices[device].peers++;
         hub->peers[place] = peer;
         if (place == hub->peer_count)
             hub->peer_count++;
@@ -224,6 +226,48 @@ struct peer *hub_peer_met(struct hub *hub, uint64_t id, uint32_t device)
     d->heard_ms = hub->now;
     d->heard_wall_ms = hub->wall_ms;
     return peer;
+}
+
+void hub_alive(struct hub *hub, uint64_t id, uint64_t now_ms, uint64_t heard_ms, int64_t heard_wall_ms)
+{
+    struct peer *peer = hub_peer(hub, id);
+    if (now_ms > hub->now)
+        hub->now = now_ms;
+    if (!peer || heard_ms > hub->now || heard_ms <= peer->heard_ms)
+        return;
+    struct hub_device *d = &hub->devices[peer->device];
+    peer->heard_ms = heard_ms;
+    if (heard_ms <= d->heard_ms)
+        return;
+    d->heard_ms = heard_ms;
+    d->heard_wall_ms = heard_wall_ms;
+}
+
+/* ---- greeting anew ---- */
+
+void hub_greet_anew(struct hub *hub, uint32_t device, uint32_t sites)
+{
+    for (uint32_t i = 0; i < hub->peer_count; i++) {
+        struct peer *peer = hub->peers[i];
+        if (peer && peer->greeted && !peer->greeting && (device == NO_ONE || peer->device == device) &&
+            (hub->devices[peer->device].sites & sites))
+            hub->anew = peer->anew = true;
+    }
+}
+
+void hub_anew_turn(struct hub *hub)
+{
+    if (!hub->anew)
+        return;
+    hub->anew = false;
+    for (uint32_t i = 0; i < hub->peer_count; i++) {
+        struct peer *peer = hub->peers[i];
+        if (!peer || !peer->anew)
+            continue;
+        peer->anew = false;
+        if (!hub->devices[peer->device].revoked)
+            hub_refuse(hub, peer->id, 0, REFUSED_HELLO_FIRST, (struct bytes){0}, "There is news: say HELLO again.");
+    }
 }
 
 void hub_refuse_device(struct hub *hub, uint64_t peer, uint64_t request, bool revoked)

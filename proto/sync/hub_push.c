@@ -262,8 +262,11 @@ static struct batch *check_push(struct hub *hub, struct peer *peer, uint32_t sit
     if (fault == PUSH_FINE)
         return batch;
     batch_free(batch);
-    if (fault == PUSH_FORK && stream)
+    if (fault == PUSH_FORK && stream) {
+        if (!stream->forked) /* the other of the two is to hear of it too */
+            hub_greet_anew(hub, peer->device, 1u << site);
         stream->forked = true;
+    }
     refuse_push(hub, peer, site, fault);
     return NULL;
 }

@@ -319,10 +319,13 @@ void download_on_feed(struct spoke *s, struct lent *body)
         site->head = feed->newest;
     if (feed->count == 0) {
         catch_up_fed(site, NULL);
-        if (s->now - down->sent_ms < s->config.pull_wait_ms / 2)
+        if (down->wait_ms == 0 || s->now - down->sent_ms < down->wait_ms / 2)
             down->retry_ms = s->now + BACKOFF_FIRST_MS; /* it did not wait: do not chatter */
+        else if (down->patience_ms < PULL_WAIT_MAX_MS)
+            down->patience_ms *= 2;
         return;
     }
+    down->patience_ms = PULL_WAIT_FIRST_MS;
     take_feed(s, site, feed, body, NULL);
 }
 
@@ -390,7 +393,17 @@ static bool is_much(const struct download *down)
     return down->was_behind && down->asked > PULL_BYTES_THIN;
 }
 
-/* The answer may stand behind those to all other sites. */
+/* Where little happens little will: the longer it was quiet, the longer the hub may wait. An answer that was lost is
+ * missed after as long. */
+static uint32_t pull_wait(const struct spoke *s, const struct site *site)
+{
+    /* The hub is not to say for half an hour that something waits here. */
+    const uint32_t wait_ms = upload_waiting(site) > 0 ? PULL_WAIT_FIRST_MS : site->down.patience_ms;
+    return wait_ms < s->config.pull_wait_ms ? wait_ms : s->config.pull_wait_ms;
+}
+
+/* Half an hour may pass without news, but not once it is known that there is some. The answer may stand behind those to
+ * all other sites. */
 static uint64_t pull_deadline(const struct spoke *s, const struct download *down)
 {
     uint64_t bytes = 0;
@@ -398,7 +411,8 @@ static uint64_t pull_deadline(const struct spoke *s, const struct download *down
         return down->sent_ms + s->config.request_timeout_ms;
     for (uint32_t i = 0; i < s->site_count; i++)
         bytes += s->sites[i]->down.request != 0 ? s->sites[i]->down.asked : 0;
-    return down->sent_ms + s->config.pull_wait_ms + s->config.request_timeout_ms + bytes / THIN_BYTES_PER_MS;
+    const uint64_t answerable = down->news_ms != 0 ? down->news_ms : down->sent_ms + down->wait_ms;
+    return answerable + s->config.request_timeout_ms + bytes / THIN_BYTES_PER_MS;
 }
 
 static bool may_pull(const struct spoke *s, const struct site *site)
@@ -416,14 +430,16 @@ static void send_pull(struct spoke *s, struct site *site)
     bool at_once = s->config.going_on != 0 && !site->catch_up.covered;
     *m = (struct msg_pull){.site = site_name(site),
                            .max_bytes = pull_bytes(s, site),
-                           .wait_ms = at_once ? 0 : s->config.pull_wait_ms,
+                           .wait_ms = at_once ? 0 : pull_wait(s, site),
                            .waiting = upload_waiting(site)};
     m->oldest_waiting_ms = m->waiting > 0 ? site->oldest_waiting_ms : 0;
     m->cursor_count = down->ahead.count;
     for (uint8_t i = 0; i < down->ahead.count; i++)
         m->cursors[i] = down->ahead.at[i].at;
     down->asked = m->max_bytes;
+    down->wait_ms = m->wait_ms;
     down->was_behind = is_behind(site);
+    down->news_ms = down->was_behind ? s->now : 0;
     down->request = spoke_send(s, MSG_PULL, NULL);
     down->sent_ms = s->now;
     site->catch_up.asked = site->catch_up.targeted;
@@ -432,6 +448,8 @@ static void send_pull(struct spoke *s, struct site *site)
 void download_turn(struct spoke *s, struct site *site)
 {
     struct download *down = &site->down;
+    if (down->request != 0 && down->news_ms == 0 && is_behind(site))
+        down->news_ms = s->now;
     if (down->request != 0 && s->now >= pull_deadline(s, down)) {
         if (is_much(down)) {
             renew_thinned(s);
@@ -439,6 +457,7 @@ void download_turn(struct spoke *s, struct site *site)
         }
         spoke_probe(s, down->sent_ms);
         down->window = down->window / 2 > BODY_FLOOR ? down->window / 2 : BODY_FLOOR;
+        down->patience_ms = PULL_WAIT_FIRST_MS;
         down->request = 0;
     }
     if (may_pull(s, site) && s->now >= down->retry_ms)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The spoke greets: HELLO until a WELCOME comes that proves to be the hub's, again every minute (to learn who was
+/* The spoke greets: HELLO until a WELCOME comes that proves to be the hub's, again now and then (to learn who was
  * heard, and whether a stopped site may go on), and a new connection when several HELLOs found no answer. */
 #include <sodium.h>
 #include <stdlib.h>
@@ -266,6 +266,7 @@ void spoke_on_welcome(struct spoke *s)
     }
     s->hello_request = 0;
     s->hello_tries = 0;
+    s->welcome_ms = s->now;
     s->hello_due_ms = s->now + HELLO_AGAIN_MS;
     s->phase = SPOKE_PHASE_LIVE;
     spoke_not_revoked(s);
@@ -279,7 +280,41 @@ void spoke_on_welcome(struct spoke *s)
     }
 }
 
+/* The hub forgot what it was asked, or what WELCOME tells has changed. */
+void spoke_greet_anew(struct spoke *s)
+{
+    s->phase = SPOKE_PHASE_GREETING;
+    spoke_sites_reset(s);
+    spoke_hello_now(s);
+}
+
+void spoke_looked(struct spoke *s, uint64_t now_ms)
+{
+    if (s->phase == SPOKE_PHASE_LIVE && s->hello_request == 0 && now_ms >= s->welcome_ms + HELLO_LOOKED_MS &&
+        s->hello_due_ms > now_ms)
+        s->hello_due_ms = now_ms;
+}
+
 /* ---- time ---- */
+
+/* Only a WELCOME can say that it may go on. And where what comes does not verify, a HELLO of before that was late may
+ * have told the hub of another incarnation. */
+static bool is_stopped(const struct site *site)
+{
+    if (site->upload_only && site->verdict == SITE_DENIED) /* a hub of before */
+        return false;
+    return !site->greeted || site->verdict != SITE_OK || site->upload_stopped || site->down.contradicted ||
+           site->down.failures > 0;
+}
+
+static uint64_t hello_due(const struct spoke *s)
+{
+    const uint64_t soon = s->welcome_ms + HELLO_STOPPED_MS;
+    for (uint32_t i = 0; i < s->site_count && s->phase == SPOKE_PHASE_LIVE && soon < s->hello_due_ms; i++)
+        if (is_stopped(s->sites[i]))
+            return soon;
+    return s->hello_due_ms;
+}
 
 /* On a thin link the WELCOME may stand behind much else. */
 static bool is_there(const struct spoke *s)
@@ -289,7 +324,7 @@ static bool is_there(const struct spoke *s)
 
 static uint64_t welcome_due(const struct spoke *s)
 {
-    return s->hello_sent_ms + (is_there(s) ? HELLO_AGAIN_MS : s->config.request_timeout_ms);
+    return s->hello_sent_ms + (is_there(s) ? WELCOME_PATIENCE_MS : s->config.request_timeout_ms);
 }
 
 void spoke_greeting_turn(struct spoke *s)
@@ -305,7 +340,7 @@ void spoke_greeting_turn(struct spoke *s)
             spoke_reconnect(s);
             return;
         }
-    } else if (s->now < s->hello_due_ms) {
+    } else if (s->now < hello_due(s)) {
         return;
     }
     if (s->phase == SPOKE_PHASE_REFUSED || s->phase == SPOKE_PHASE_UNPROVEN)
@@ -317,5 +352,5 @@ uint64_t spoke_greeting_deadline(const struct spoke *s)
 {
     if (s->phase == SPOKE_PHASE_DOWN)
         return UINT64_MAX;
-    return s->hello_request != 0 ? welcome_due(s) : s->hello_due_ms;
+    return s->hello_request != 0 ? welcome_due(s) : hello_due(s);
 }

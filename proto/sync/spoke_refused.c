@@ -136,6 +136,10 @@ static void refuse_content(struct spoke *s, struct site *site, enum owner owner)
 void spoke_on_refused(struct spoke *s)
 {
     struct site *site;
+    if (s->in.request == 0 && s->in.refused.reason == REFUSED_HELLO_FIRST && s->phase == SPOKE_PHASE_LIVE) {
+        spoke_greet_anew(s); /* unasked: the hub has news for WELCOME, or has begun afresh */
+        return;
+    }
     enum owner owner = take_owner(s, s->in.request, &site);
     if (owner == OWNER_NONE)
         return; /* of a request that is no longer waited for */
@@ -149,9 +153,7 @@ void spoke_on_refused(struct spoke *s)
             try_later(s, site, owner);
             break;
         }
-        s->phase = SPOKE_PHASE_GREETING;
-        spoke_sites_reset(s);
-        spoke_hello_now(s);
+        spoke_greet_anew(s);
         break;
     case REFUSED_VERSION:
     case REFUSED_UNKNOWN:

@@ -53,6 +53,7 @@ void hub_free(struct hub *hub)
 void hub_set_terms(struct hub *hub, const struct terms *terms)
 {
     hub->terms = *terms;
+    hub_greet_anew(hub, NO_ONE, UINT32_MAX);
 }
 
 /* ---- sites ---- */
@@ -149,9 +150,13 @@ bool hub_set_missing(struct hub *hub, struct bytes site, const struct key_id *ke
     if (at == NO_ONE)
         return false;
     struct hub_site *found = hub->sites[at];
-    found->missing_count = (uint32_t)(count < RECEIPT_KEYS_MAX ? count : RECEIPT_KEYS_MAX);
-    if (count > 0)
-        memcpy(found->missing, keys, found->missing_count * sizeof keys[0]);
+    const uint32_t told = (uint32_t)(count < RECEIPT_KEYS_MAX ? count : RECEIPT_KEYS_MAX);
+    const bool same = told == found->missing_count && told > 0 && memcmp(found->missing, keys, told * sizeof *keys) == 0;
+    found->missing_count = told;
+    if (told > 0)
+        memcpy(found->missing, keys, told * sizeof *keys);
+    if (!same && told > 0)
+        hub_greet_anew(hub, NO_ONE, 1u << at);
     return true;
 }
 
@@ -262,12 +267,16 @@ void hub_step(struct hub *hub, struct hub_input *input, struct hub_outputs *outp
     if (!hub->dead)
         on_input(hub, input);
     lent_return(&input->body); /* unless it was taken */
-    if (!hub->dead)
+    if (!hub->dead) {
+        hub_anew_turn(hub);
         hub_pull_turn(hub);
+    }
     hub->out = NULL;
 }
 
 uint64_t hub_deadline(const struct hub *hub)
 {
-    return hub->dead ? UINT64_MAX : hub->due_ms;
+    if (hub->dead)
+        return UINT64_MAX;
+    return hub->anew ? 0 : hub->due_ms;
 }

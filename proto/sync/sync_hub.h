@@ -38,10 +38,10 @@ bool hub_load_stream(struct hub *hub, struct bytes site, const struct device_id 
 bool hub_taken(struct hub *hub, struct bytes site, const struct device_id *device, uint32_t incarnation,
                const struct stream_head *head);
 /* Keys that events of this site's log use and the hub lacks (erased ones aside): laptops are asked to bring them, some
- * with each WELCOME. Takes the place of what was said before; count 0: none. Also between steps. */
+ * with each WELCOME. Takes the place of what was said before; count 0: none. Also between steps: tick at once. */
 bool hub_set_missing(struct hub *hub, struct bytes site, const struct key_id *keys, size_t count);
 /* What it tells every laptop from now on, signed with each WELCOME; device and challenge are the HELLO's. All zeros
- * before. Also between steps. */
+ * before. Also between steps: tick at once. */
 void hub_set_terms(struct hub *hub, const struct terms *terms);
 /* How far the quarantine has a stream of a revoked device, by its own last event. Takes the place of what was said
  * before. False when memory ran out. */
@@ -50,6 +50,9 @@ bool hub_load_aside(struct hub *hub, struct bytes site, const struct device_id *
 /* Sites may be added later too. Devices: who may do what. Replaces what was known of the device. */
 bool hub_admit(struct hub *hub, const struct device_id *device, const struct sign_public *sign,
                const struct bytes *sites, size_t site_count);
+/* A byte came over this connection at heard_ms, which the driver knows from the transport: held-back PULLs are silent.
+ * Also between steps. */
+void hub_alive(struct hub *hub, uint64_t peer, uint64_t now_ms, uint64_t heard_ms, int64_t heard_wall_ms);
 /* Its held-back PULLs are refused in the next step: tick at once. From then on it may hand over what it had not shared,
  * and nothing else. */
 void hub_revoke(struct hub *hub, const struct device_id *device);
@@ -148,7 +151,7 @@ struct hub_device_status {
     int64_t heard_ms;            /* wall clock; 0: not since this hub started */
     uint64_t waiting;
     int64_t oldest_waiting_ms;
-    bool connected;              /* a message or a held-back PULL within the last minute */
+    bool connected;              /* by a connection that gave a sign of life within the last three minutes */
 };
 size_t hub_device_count(const struct hub *hub);
 void hub_device_status(const struct hub *hub, size_t index, struct hub_device_status *out);

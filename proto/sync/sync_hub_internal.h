@@ -22,8 +22,8 @@
 #define KEEP_BYTES_MAX (32u * 1024 * 1024) /* of bodies waiting for their commit; beyond it spokes are asked to wait */
 #define KEEP_WAITERS_MAX 4u
 #define PEERS_PER_DEVICE_MAX 4u      /* more are connections that died without a word */
-#define PEER_IDLE_MS 300000u
-#define CONNECTED_MS 60000u
+#define PEER_IDLE_MS (PULL_WAIT_MAX_MS + 300000u)
+#define CONNECTED_MS 180000u         /* a laptop gives a sign of life every two minutes (PROTOCOL.md, section 6) */
 #define INCIDENT_PAUSE_MS 10000u     /* per device: a liar must not fill the log */
 #define NO_ONE UINT32_MAX
 
@@ -63,6 +63,7 @@ struct hub_device {
     uint64_t heard_ms;               /* steady */
     uint32_t incarnation, named;     /* highest that greeted, highest that was named to it */
     uint32_t keeps;                  /* in flight */
+    uint32_t peers;                  /* its connections */
     uint64_t incident_ms;            /* no other incident before this */
 };
 
@@ -94,6 +95,7 @@ struct peer {
     uint64_t id;
     uint32_t device;
     bool greeted, queued;
+    bool anew;                       /* it is to say HELLO again */
     uint64_t reading;                /* ticket of its HUB_READ; 0: none */
     uint32_t incarnation, named;
     uint64_t heard_ms;
@@ -131,6 +133,7 @@ struct keep {
 struct hub {
     struct hub_config config;
     bool dead;
+    bool anew;                       /* somebody is to say HELLO again */
     uint64_t now;
     int64_t wall_ms;
     struct hub_outputs *out;
@@ -184,6 +187,11 @@ void hub_heard(struct hub *hub, uint32_t device);
 uint32_t hub_next_incarnation(struct hub *hub, struct peer *peer);
 /* The site that a request is about, if the peer may use it; otherwise refuses and returns NO_ONE. */
 uint32_t hub_site_for(struct hub *hub, const struct peer *peer, struct bytes name);
+
+/* What WELCOME tells has changed for this device (NO_ONE: all) in any of these sites (a bit each): its connections are
+ * asked, in this step or the next, to say HELLO again, which they else do only now and then. */
+void hub_greet_anew(struct hub *hub, uint32_t device, uint32_t sites);
+void hub_anew_turn(struct hub *hub);
 
 void hub_refuse_device(struct hub *hub, uint64_t peer, uint64_t request, bool revoked);
 

@@ -77,6 +77,7 @@ bool spoke_load_site(struct spoke *spoke, struct bytes site, const struct stream
     new->oldest_waiting_ms = oldest_waiting_ms;
     new->up.acked_seq = shared_seq;
     new->down.window = WINDOW_START;
+    new->down.patience_ms = PULL_WAIT_FIRST_MS;
     new->up.batch_bytes = WINDOW_START;
     new->up.depth = 1;
     streams_init(&new->down.streams);

@@ -45,7 +45,7 @@ struct spoke_config {
     struct sign_public hub_sign; /* pinned by the ticket */
     uint8_t secret[32];          /* random, another one for each machine: what each HELLO's challenge is derived from */
     uint32_t request_timeout_ms; /* 0: the default, 10 s */
-    uint32_t pull_wait_ms;       /* 0: the default, 20 s */
+    uint32_t pull_wait_ms;       /* 0: the default, half an hour */
     uint64_t last_request;       /* when the connection is one that an earlier machine spoke on: spoke_last_request of
                                     that one, for what it asked may still be answered; else 0 */
 };
@@ -175,6 +175,9 @@ struct spoke_outputs {
 void spoke_outputs_clear(struct spoke_outputs *outputs);   /* releases what was not taken; keeps the array */
 void spoke_outputs_release(struct spoke_outputs *outputs);
 
+/* Somebody looks at what the latest WELCOME told: when that is older than a minute, HELLO is said in the next step.
+ * Between steps; the deadline says so. */
+void spoke_looked(struct spoke *spoke, uint64_t now_ms);
 void spoke_step(struct spoke *spoke, struct spoke_input *input, struct spoke_outputs *outputs);
 
 /* When the next SPOKE_TICK is due at the latest (same clock as now_ms); UINT64_MAX for never. */

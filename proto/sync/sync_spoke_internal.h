@@ -21,12 +21,16 @@
 #include "proto/sync/sync_table.h"
 
 #define REQUEST_TIMEOUT_MS 10000u
-#define PULL_WAIT_MS 20000u
+#define PULL_WAIT_MS PULL_WAIT_MAX_MS
+#define PULL_WAIT_FIRST_MS 20000u   /* after news; then twice as long each time that there was none */
 #define RENEW_MS 3600000u           /* a connection lives for so long, */
 #define RENEW_SPREAD_MS 300000u     /* and up to so much longer, each laptop its own part of it, */
 #define RENEW_PATIENCE_MS 300000u   /* and so much more when something is under way all the time */
 #define HELLO_TRIES 3u              /* unanswered HELLOs before the connection is given up */
-#define HELLO_AGAIN_MS 60000u       /* while live: to learn who was heard, and whether a stopped site may go on */
+#define HELLO_AGAIN_MS 900000u       /* while live; the hub asks for one when what WELCOME tells has changed */
+#define HELLO_STOPPED_MS 60000u     /* while a site is stopped: may it go on? */
+#define HELLO_LOOKED_MS 60000u      /* somebody looks at what WELCOME told: older than that is asked for again */
+#define WELCOME_PATIENCE_MS 60000u  /* while other answers come */
 #define REFUSED_AGAIN_MS 60000u
 #define BUSY_AGAIN_MS 5000u
 #define BACKOFF_FIRST_MS 1000u
@@ -115,7 +119,9 @@ struct download {
     struct cursors ahead;           /* with what is being committed, or held */
     uint64_t request;               /* 0: none */
     uint64_t sent_ms, retry_ms;
-    uint32_t window, asked;         /* bytes: to be asked for at most; asked for by the present request */
+    uint64_t news_ms;               /* since when it is known that the hub has an answer for it; 0: it may wait */
+    uint32_t window, patience_ms;   /* what to ask for at most: bytes, and how long the hub may wait for news */
+    uint32_t asked, wait_ms;        /* the same of the present request */
     bool was_behind;                /* when it was asked: the answer was not held back */
     unsigned failures;
     bool committing;
@@ -206,6 +212,7 @@ struct spoke {
     uint8_t hub_curve[32];          /* what this connection's other side holds */
     uint64_t hello_request, hello_sent_ms, hello_due_ms;
     struct challenge challenge;     /* of that HELLO */
+    uint64_t welcome_ms;            /* the latest */
     unsigned hello_tries;
     uint32_t hello_backoff_ms;
     uint64_t heard_ms;
@@ -257,6 +264,7 @@ void spoke_not_revoked(struct spoke *s);
 void spoke_reconnect(struct spoke *s);
 void spoke_sites_reset(struct spoke *s);
 void spoke_hello_now(struct spoke *s);
+void spoke_greet_anew(struct spoke *s);
 void spoke_hello_soon(struct spoke *s); /* with a growing pause, so that two that disagree do not chatter */
 void spoke_probe(struct spoke *s, uint64_t sent_ms); /* a request of then was not answered: is the hub there at all? */
 void spoke_on_welcome(struct spoke *s);

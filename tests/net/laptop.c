@@ -63,7 +63,7 @@ bool laptop_connect(struct laptop *l, void *zmq, bool with_ticket)
     void *s = l->socket = zmq_socket(zmq, ZMQ_DEALER);
     return s != NULL && set(s, ZMQ_LINGER, 0) && set(s, ZMQ_IMMEDIATE, 1) && set(s, ZMQ_RECONNECT_IVL, 100) &&
            set(s, ZMQ_RECONNECT_IVL_MAX, 5000) && set(s, ZMQ_HANDSHAKE_IVL, 5000) &&
-           set(s, ZMQ_HEARTBEAT_IVL, 15000) && set(s, ZMQ_HEARTBEAT_TIMEOUT, 60000) && set(s, ZMQ_RCVHWM, 0) &&
+           set(s, ZMQ_HEARTBEAT_IVL, 120000) && set(s, ZMQ_HEARTBEAT_TIMEOUT, 60000) && set(s, ZMQ_RCVHWM, 0) &&
            zmq_setsockopt(s, ZMQ_CURVE_SERVERKEY, l->ticket.hub_curve, 32) == 0 &&
            zmq_setsockopt(s, ZMQ_CURVE_PUBLICKEY, public, 32) == 0 &&
            zmq_setsockopt(s, ZMQ_CURVE_SECRETKEY, secret, 32) == 0 && zmq_connect(s, l->ticket.address) == 0;

@@ -151,7 +151,7 @@ static void each_problem_is_named_with_its_line(void **state)
         {"[felloe]\nrole = spoke\n[spoke]\nhub = 10.0.0.1\n", "line 4: hub is to be tcp://HOST:PORT"},
         {"[felloe]\nrole = spoke\n[spoke]\nhub = tcp://h:70000\n", "line 4: hub is to be"},
         {"[felloe]\nrole = spoke\ncolour = red\n[spoke]\nhub = tcp://h:1\n", "line 3: there is no setting 'colour'"},
-        {"[felloe]\nrole = spoke\n[spoke]\nhub = tcp://h:1\npull_wait = 99\n", "line 5: pull_wait is to be"},
+        {"[felloe]\nrole = spoke\n[spoke]\nhub = tcp://h:1\npull_wait = 9999\n", "line 5: pull_wait is to be"},
         {"[felloe]\nrole = spoke\n[spoke]\nhub = tcp://h:1\nproxy = here\n", "line 5: proxy"},
         {"[felloe]\nrole = spoke\nsocket = here\n[spoke]\nhub = tcp://h:1\n", "line 3: socket"},
         {"[felloe]\nrole = spoke\nunlock = a stick\n[spoke]\nhub = tcp://h:1\n", "line 3: unlock"},

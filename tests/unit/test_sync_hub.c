@@ -288,9 +288,49 @@ static void devices_are_told_as_heard(void **state)
     assert_true(status.connected);
     assert_int_equal(status.waiting, 3);
     assert_int_equal(status.oldest_waiting_ms, 77);
-    after(60000);
+    after(170000);
+    hub_alive(hub, 1, now, now - 1000, 77); /* a heartbeat */
+    after(170000);
+    hub_device_status(hub, 0, &status);
+    assert_true(status.connected);
+    assert_int_equal(status.heard_ms, 77);
+    hub_alive(hub, 9, now, now, 78); /* nobody's connection */
+    after(10000);
     hub_device_status(hub, 0, &status);
     assert_false(status.connected);
+    assert_int_equal(status.heard_ms, 77);
+}
+
+static void a_connection_that_is_gone_is_not_connected(void **state)
+{
+    (void)state;
+    struct hub_device_status status;
+    hello(&a, 1, &head_a);
+    hub_device_status(hub, 0, &status);
+    assert_true(status.connected);
+    struct hub_input gone = {.kind = HUB_PEER_GONE, .peer = 1};
+    step(&gone);
+    hub_device_status(hub, 0, &status);
+    assert_false(status.connected);
+}
+
+static void who_is_connected_is_asked_to_greet_again_when_there_is_news(void **state)
+{
+    (void)state;
+    const struct key_id lacking = {{1}};
+    const struct terms terms = {.lease_hours = 5};
+    hello(&a, 1, &head_a);
+    assert_true(hub_deadline(hub) > now);
+    hub_set_terms(hub, &terms);
+    assert_true(hub_deadline(hub) <= now);
+    says(after(0), "REFUSED#0 6 to 1");
+    says(after(1), "");
+    assert_true(hub_set_missing(hub, bytes_str(SITE), &lacking, 1));
+    says(after(0), "REFUSED#0 6 to 1");
+    assert_true(hub_set_missing(hub, bytes_str(SITE), &lacking, 1)); /* nothing new */
+    says(after(1), "");
+    assert_true(hub_set_missing(hub, bytes_str(SITE), NULL, 0));
+    says(after(1), "");
 }
 
 int main(void)
@@ -313,6 +353,8 @@ int main(void)
         TEST(a_laptop_at_the_last_incarnation_is_named_none),
         TEST(of_many_connections_the_quietest_is_forgotten),
         TEST(devices_are_told_as_heard),
+        TEST(a_connection_that_is_gone_is_not_connected),
+        TEST(who_is_connected_is_asked_to_greet_again_when_there_is_news),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

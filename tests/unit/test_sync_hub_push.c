@@ -199,7 +199,8 @@ static void a_fork_found_in_a_push_is_told_in_the_next_welcome(void **state)
     struct stream_head longer = {8, {{1}}, {0}};
     says(hello(&a, 1, &longer), "WELCOME#1 ok held 2 head 2 to 1");
     const struct pool_event *events[] = {write_event(&a, 1, &(struct stream_head){2, {{7}}, {0}}, (struct seen){0})};
-    says(push(&a, 1, 2, events, 1), "incident; REFUSED#2 10 to 1");
+    says(push(&a, 1, 2, events, 1), "incident; REFUSED#2 10 to 1; REFUSED#0 6 to 1"); /* it is soon to say HELLO */
+    says(push(&a, 1, 2, events, 1), "REFUSED#2 10 to 1");
     says(hello(&a, 1, &longer), "WELCOME#1 fork held 2 head 2 to 1");
     assert_int_equal(welcomed.sites[0].next_incarnation, 2);
 }

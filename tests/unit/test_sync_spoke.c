@@ -41,16 +41,75 @@ static void silence_while_live_is_probed(void **state)
     says(after(10000), "reconnect");
 }
 
-static void it_greets_again_every_minute(void **state)
+static void it_greets_again_now_and_then_and_when_somebody_looks(void **state)
 {
     (void)state;
+    const uint64_t quarter = 900000;
     up();
     welcome(1, 0);
+    uint64_t welcomed = now;
     says(after(20000), "");
     others_write(1);
     feed(2, 1, 1);
     feed_kept(true);
-    says(after(40000), "HELLO#4 own 0 waiting 0; PULL#5 after 1 max 8192");
+    spoke_looked(spoke, now);
+    assert_true(spoke_deadline(spoke) > now); /* what was told is new */
+    now = welcomed + 60000;
+    spoke_looked(spoke, now);
+    says(after(0), "HELLO#4 own 0 waiting 0; PULL#5 after 1 max 8192");
+    welcome(4, 0);
+    welcomed = now;
+    for (uint64_t pull = 5; spoke_deadline(spoke) < welcomed + quarter; pull++) {
+        after(spoke_deadline(spoke) - now - 10000);
+        feed(pull, 0, 0);
+    }
+    assert_non_null(strstr(after(welcomed + quarter - now), "HELLO#"));
+}
+
+static void where_nothing_happens_the_hub_may_wait_longer_and_longer(void **state)
+{
+    (void)state;
+    uint64_t waits = 20000, request = 2;
+    up();
+    welcome(1, 0);
+    for (; waits < 1280000; waits *= 2, request++) {
+        assert_int_equal(message.pull.wait_ms, waits);
+        now += waits;
+        feed(request, 0, 0);
+    }
+    others_write(1);
+    assert_non_null(strstr(feed(request, 1, 1), "PULL#"));
+    assert_int_equal(message.pull.wait_ms, 20000);
+}
+
+static void news_that_are_known_of_and_do_not_come_are_asked_for_again(void **state)
+{
+    (void)state;
+    up();
+    welcome(1, 0);
+    for (uint64_t request = 2, waits = 20000; request < 6; request++, waits *= 2) {
+        now += waits;
+        feed(request, 0, 0);
+    }
+    now += 60000;
+    spoke_looked(spoke, now); /* it has been quiet for minutes, and the hub may wait for minutes */
+    says(after(0), "HELLO#7 own 0 waiting 0");
+    message.welcome = (struct msg_welcome){.epoch = 1, .now_ms = 1, .site_count = 1, .terms = terms_now()};
+    message.welcome.sites[0] = (struct welcome_site){.site = bytes_str(SITE), .verdict = SITE_OK, .head = {1, 1}};
+    says(hub_sends(MSG_WELCOME, 7, NULL), "");
+    says(after(10000 + 2047), "");
+    says(after(1), "PULL#8 after 0 max 8192");
+}
+
+static void the_hub_may_ask_to_be_greeted_again(void **state)
+{
+    (void)state;
+    up();
+    says(welcome(1, 0), "PULL#2 after 0 max 16384");
+    says(refused(0, REFUSED_HELLO_FIRST), "HELLO#3 own 0 waiting 0");
+    says(refused(0, REFUSED_HELLO_FIRST), ""); /* it is being done */
+    says(welcome(3, 0), "PULL#4 after 0 max 16384");
+    says(refused(0, REFUSED_BUSY), "");
 }
 
 /* Answers every HELLO and PULL as they come, until the machine wants something else. */
@@ -116,7 +175,9 @@ static void what_the_hub_acknowledged_is_not_told_as_waiting(void **state)
     says(receipt(3, 2), "keep-receipt 2 runs 0");
     others_write(1);
     says(feed(2, 1, 1), "keep-feed 1+1; PULL#4 after 1 max 16384");
-    says(after(60000), "HELLO#5 own 2 waiting 0; PULL#6 after 1 max 8192"); /* the receipt is still being kept */
+    now += 60000;
+    spoke_looked(spoke, now);
+    says(after(0), "HELLO#5 own 2 waiting 0; PULL#6 after 1 max 8192"); /* the receipt is still being kept */
     assert_int_equal(shared(), 0);
 }
 
@@ -434,7 +495,10 @@ int main(void)
         TEST(it_greets_until_it_is_welcomed),
         TEST(unanswered_it_asks_for_a_new_connection),
         TEST(silence_while_live_is_probed),
-        TEST(it_greets_again_every_minute),
+        TEST(it_greets_again_now_and_then_and_when_somebody_looks),
+        TEST(where_nothing_happens_the_hub_may_wait_longer_and_longer),
+        TEST(news_that_are_known_of_and_do_not_come_are_asked_for_again),
+        TEST(the_hub_may_ask_to_be_greeted_again),
         TEST(a_connection_lives_for_an_hour),
         TEST(saved_events_are_pushed_and_shared_only_when_the_receipt_is_kept),
         TEST(what_the_hub_acknowledged_is_not_told_as_waiting),

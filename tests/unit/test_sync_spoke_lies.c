@@ -284,13 +284,21 @@ static void what_is_invented_in_the_own_name_is_noticed(void **state)
 
 /* ---- lies of a WELCOME ---- */
 
+/* Somebody looks, and so the hub is greeted. */
+static const char *looked_after(uint64_t ms)
+{
+    now += ms;
+    spoke_looked(spoke, now);
+    return after(0);
+}
+
 /* All is well, it says, and has less than it had signed for. */
 static void an_old_state_that_is_served_as_the_present_one_is_named(void **state)
 {
     (void)state;
     bool kept;
     given_received();
-    says(after(60000), "HELLO#4 own 0 waiting 0; PULL#5 after 3 max 8192");
+    says(looked_after(60000), "HELLO#4 own 0 waiting 0; PULL#5 after 3 max 8192");
     message.welcome = (struct msg_welcome){.epoch = 1, .now_ms = 1, .site_count = 1, .terms = terms_now()};
     message.welcome.sites[0] = (struct welcome_site){.site = bytes_str(SITE), .verdict = SITE_OK, .head = {1, 2}};
     hub_lies(MSG_WELCOME, 4, NULL, &kept);
@@ -308,7 +316,7 @@ static void a_welcome_that_was_overtaken_is_no_lie(void **state)
 {
     (void)state;
     given_received();
-    says(after(60000), "HELLO#4 own 0 waiting 0; PULL#5 after 3 max 8192");
+    says(looked_after(60000), "HELLO#4 own 0 waiting 0; PULL#5 after 3 max 8192");
     says(feed(5, 4, 4), "keep-feed 4+4; PULL#6 after 7 max 8192");
     says(feed_kept(true), "");
     message.welcome = (struct msg_welcome){.epoch = 1, .now_ms = 1, .site_count = 1, .terms = terms_now()};

@@ -122,7 +122,9 @@ static void a_live_connection_is_not_live_for_ever(void **state)
     others_write(2);
     up();
     says(welcome(1, 0), "PULL#2 after 0 max 16384");
-    says(after(60000), "HELLO#3 own 0 waiting 0; PULL#4 after 0 max 8192");
+    now += 60000;
+    spoke_looked(spoke, now);
+    says(after(0), "HELLO#3 own 0 waiting 0; PULL#4 after 0 max 8192");
     says(answer(3, (struct bytes){0}), NOTHING_TOLD);
     says(feed(4, 1, 2), "");
     write_own(1);
