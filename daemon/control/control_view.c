@@ -226,6 +226,14 @@ static void read_story(struct control_request *request, struct reading *reading)
         query_sort(&v->rows);
 }
 
+/* Of many rows of which a page is asked for, only those of the page are opened, where nothing else depends on them. */
+static bool read_rows_of_page(struct viewing *v, struct reading *reading)
+{
+    return v->limit > 0 && view_keeps_all(v->wish.view->view) && view_filter_is_empty(&v->wish.filter) &&
+           query_page(&reading->views, &reading->scope, v->wish.view->view, (size_t)v->after, (size_t)v->limit,
+                      &v->rows);
+}
+
 static void read_rows(struct control_request *request, struct reading *reading)
 {
     struct viewing *v = request->state;
@@ -241,7 +249,7 @@ static void read_rows(struct control_request *request, struct reading *reading)
     }
     if (view == VIEW_PERSON)
         read_story(request, reading);
-    else
+    else if (!read_rows_of_page(v, reading))
         query_view(views, &reading->scope, view, &v->rows);
     if (view == VIEW_TO_SETTLE)
         query_duplicates(views, &reading->scope, &v->rows);

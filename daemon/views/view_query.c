@@ -108,6 +108,21 @@ void query_view(struct views_txn *txn, const struct scope *scope, enum view view
         query_sort(out);
 }
 
+bool query_page(struct views_txn *txn, const struct scope *scope, enum view view, size_t from, size_t count,
+                struct query_rows *out)
+{
+    uint32_t site = 0, sites = 0;
+    for (uint32_t i = 0; i < scope->count; i++)
+        if (views_any_row(txn, bytes_str(scope->sites[i]), view)) {
+            site = i;
+            sites++;
+        }
+    struct collecting c = {out, site, NULL, 0};
+    if (sites == 1)
+        views_rows_page(txn, bytes_str(scope->sites[site]), view, from, count, collect_row, &c);
+    return sites < 2;
+}
+
 /* ---- devices ---- */
 
 struct hearing {

@@ -28,6 +28,10 @@ void query_sort(struct query_rows *rows);
 /* The stored rows of a view, as they are stored. A person who is with several teams of the scope comes once, with the
  * rows of the first of them. */
 void query_view(struct views_txn *txn, const struct scope *scope, enum view view, struct query_rows *out);
+/* The same of a view that view_keeps_all, where only these of its rows are to be shown: the others come without cells.
+ * False: rows of several sites have to be put together, and nothing was read. */
+bool query_page(struct views_txn *txn, const struct scope *scope, enum view view, size_t from, size_t count,
+                struct query_rows *out);
 /* learning: sums in the place of everybody's rows. */
 void query_learn(struct query_rows *rows);
 /* A person's entries in all sites of the scope, in the order of time; entries that cannot be read are left out. */

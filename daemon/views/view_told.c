@@ -199,6 +199,10 @@ void query_tell(struct daemon *daemon, struct views_txn *txn, const struct scope
     for (size_t i = 0; i < rows->count && !t.failed; i++) {
         struct query_row row = rows->rows[i];
         const size_t begin = told.len;
+        if (row.len == 0) { /* of another page */
+            rows->rows[kept++] = row;
+            continue;
+        }
         bool keep = tell_row(&t, &row, bytes_of(rows->cells.data + row.begin, row.len), &told);
         t.failed = told.failed || t.cells[0].failed || t.cells[1].failed;
         if (!keep) {

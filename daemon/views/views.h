@@ -159,7 +159,12 @@ typedef bool (*views_row_visit)(void *context, const struct views_row *row);
  * left out. */
 void views_rows(struct views_txn *txn, struct bytes site, enum view view, struct bytes after, views_row_visit visit,
                 void *context);
+/* The same, from the first on, where the first `from` rows, and those after `count` more, are not opened, and come
+ * without cells. */
+void views_rows_page(struct views_txn *txn, struct bytes site, enum view view, size_t from, size_t count,
+                     views_row_visit visit, void *context);
 uint64_t views_count_rows(struct views_txn *txn, struct bytes site, enum view view);
+bool views_any_row(struct views_txn *txn, struct bytes site, enum view view);
 
 /* The name that a person is shown by; `name` is cleared first, and stays empty when none is known. */
 void views_get_name(struct views_txn *txn, struct bytes site, const struct person_id *subject, struct buffer *name);

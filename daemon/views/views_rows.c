@@ -237,6 +237,17 @@ static bool starts_with(struct bytes key, const struct store_key *prefix)
     return key.len >= prefix->len && memcmp(key.data, prefix->b, prefix->len) == 0;
 }
 
+static bool read_row_key(struct bytes key, const struct store_key *prefix, struct views_row *row)
+{
+    struct key_reader r = {.rest = key};
+    *row = (struct views_row){.key = key};
+    key_take(&r, prefix->len);
+    row->sort = key_take_u64(&r);
+    memcpy(row->subject.b, key_take(&r, sizeof row->subject.b), sizeof row->subject.b);
+    row->sub = key_take_u32(&r);
+    return !r.failed;
+}
+
 void views_rows(struct views_txn *txn, struct bytes site, enum view view, struct bytes after, views_row_visit visit,
                 void *context)
 {
@@ -249,15 +260,36 @@ void views_rows(struct views_txn *txn, struct bytes site, enum view view, struct
     if (more && after.len > 0 && bytes_equal(item.key, after))
         more = store_next(cursor, &item);
     for (; more && starts_with(item.key, &prefix); more = store_next(cursor, &item)) {
-        struct key_reader r = {.rest = item.key};
-        struct views_row row = {.key = item.key};
-        key_take(&r, prefix.len);
-        row.sort = key_take_u64(&r);
-        memcpy(row.subject.b, key_take(&r, sizeof row.subject.b), sizeof row.subject.b);
-        row.sub = key_take_u32(&r);
-        if (r.failed || views_unseal(txn, site, &row.subject, VIEWS_ROWS, item.key, item.value, &plain) != VIEWS_FOUND)
+        struct views_row row;
+        if (!read_row_key(item.key, &prefix, &row) ||
+            views_unseal(txn, site, &row.subject, VIEWS_ROWS, item.key, item.value, &plain) != VIEWS_FOUND)
             continue;
         row.cells = buffer_bytes(&plain);
+        if (!visit(context, &row))
+            break;
+    }
+    store_cursor_close(cursor);
+    buffer_release(&plain);
+}
+
+void views_rows_page(struct views_txn *txn, struct bytes site, enum view view, size_t from, size_t count,
+                     views_row_visit visit, void *context)
+{
+    struct store_key prefix;
+    struct store_item item;
+    struct buffer plain = {0};
+    size_t at = 0;
+    view_prefix(&prefix, site, view);
+    struct store_cursor *cursor = store_cursor_open(txn->store, VIEWS_ROWS);
+    for (bool more = store_seek_prefix(cursor, key_bytes(&prefix), &item); more;
+         more = store_next_prefix(cursor, key_bytes(&prefix), &item), at++) {
+        struct views_row row;
+        const bool shown = at >= from && at - from < count;
+        if (!read_row_key(item.key, &prefix, &row) ||
+            (shown &&
+             views_unseal(txn, site, &row.subject, VIEWS_ROWS, item.key, item.value, &plain) != VIEWS_FOUND))
+            continue;
+        row.cells = shown ? buffer_bytes(&plain) : (struct bytes){0};
         if (!visit(context, &row))
             break;
     }
@@ -277,6 +309,17 @@ uint64_t views_count_rows(struct views_txn *txn, struct bytes site, enum view vi
         count++;
     store_cursor_close(cursor);
     return count;
+}
+
+bool views_any_row(struct views_txn *txn, struct bytes site, enum view view)
+{
+    struct store_key prefix;
+    struct store_item item;
+    view_prefix(&prefix, site, view);
+    struct store_cursor *cursor = store_cursor_open(txn->store, VIEWS_ROWS);
+    const bool any = store_seek_prefix(cursor, key_bytes(&prefix), &item);
+    store_cursor_close(cursor);
+    return any;
 }
 
 void views_get_name(struct views_txn *txn, struct bytes site, const struct person_id *subject, struct buffer *name)

@@ -171,11 +171,17 @@ static void look_at_urgency(const struct view_filter *filter, struct mp_reader *
         mp_skip(r);
 }
 
+bool view_filter_is_empty(const struct view_filter *filter)
+{
+    return filter->worker.len == 0 && !filter->by_team && filter->people_count == 0 && !filter->has_since &&
+           filter->urgency.len == 0;
+}
+
 bool view_filter_passes(const struct view_def *view, const struct view_filter *filter, struct bytes cells,
                         struct mp_reader *r)
 {
     bool by_worker = filter->worker.len > 0, by_person = filter->people_count > 0, by_urgency = filter->urgency.len > 0;
-    if (!by_worker && !filter->by_team && !by_person && !filter->has_since && !by_urgency)
+    if (view_filter_is_empty(filter))
         return true;
     struct found found = {0};
     bool team_column = has_team(view);

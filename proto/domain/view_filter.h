@@ -26,6 +26,8 @@ struct view_filter {
     struct bytes urgency;
 };
 
+/* Does every row pass? */
+bool view_filter_is_empty(const struct view_filter *filter);
 /* Once, before the first row: an urgency given by its label is its code afterwards. FELLOE_USAGE: the view has no
  * column for one of the filters; FELLOE_INVALID: there is no such urgency. */
 enum felloe_code view_filter_check(const struct view_def *view, struct view_filter *filter, struct felloe_error *error);

@@ -140,6 +140,11 @@ static bool keeps(struct finishing *f, struct bytes cells, struct mp_reader *r)
     }
 }
 
+bool view_keeps_all(enum view view)
+{
+    return view == VIEW_CASELOAD || view == VIEW_FRONT_DOOR || view == VIEW_FAREWELLS;
+}
+
 /* ---- cells ---- */
 
 static void put_next(const struct finishing *f, struct mp_reader *r, struct buffer *out)

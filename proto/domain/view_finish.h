@@ -34,4 +34,8 @@ enum finish_verdict view_finish(const struct view_def *view, struct bytes cells,
  * rows of these views are put into their order again. */
 uint64_t view_finished_sort(const struct view_def *view, struct bytes finished, uint64_t stored);
 
+/* Are the rows of this view told as they are stored, all of them, in their order? Then how many there are, and which of
+ * them come at a place, can be said without opening them. */
+bool view_keeps_all(enum view view);
+
 #endif

@@ -422,6 +422,81 @@ static double ms_now(void)
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec * 1000 + (double)t.tv_nsec / 1e6;
 }
+static void assert_page(struct given *g, const struct query_rows *all, size_t from, size_t count)
+{
+    struct query_rows page = {0};
+    const struct view_wish wish = {.view = view_of(VIEW_FRONT_DOOR), .moment = {.now = 1795262400000}};
+    assert_true(query_page(&g->txn, &both_sites, VIEW_FRONT_DOOR, from, count, &page));
+    query_tell(&g->daemon, &g->txn, &both_sites, &both_sites, &wish, &page);
+    assert_int_equal(page.count, all->count); /* how many there are, and of whom, is known of all */
+    for (size_t i = 0; i < all->count; i++) {
+        const struct query_row *row = &page.rows[i], *want = &all->rows[i];
+        const bool shown = i >= from && i - from < count;
+        assert_true(person_id_equal(&row->subject, &want->subject) && row->sort == want->sort);
+        assert_true(bytes_equal(bytes_of(page.cells.data + row->begin, row->len),
+                                bytes_of(all->cells.data + want->begin, shown ? want->len : 0)));
+    }
+    query_rows_release(&page);
+}
+
+static void a_page_is_what_it_is_of_all_rows(void **state)
+{
+    (void)state;
+    struct given g;
+    char name[16];
+    given(&g);
+    for (unsigned i = 1; i <= 20; i++) {
+        snprintf(name, sizeof name, "Person %u", i);
+        put_person(&g, i, name, NULL);
+    }
+    now_ask(&g);
+    struct query_rows all = ask_(&g, &one_site, VIEW_FRONT_DOOR, (struct view_filter){0});
+    assert_int_equal(all.count, 20);
+    assert_page(&g, &all, 0, 20);
+    assert_page(&g, &all, 0, 7);
+    assert_page(&g, &all, 7, 7);
+    assert_page(&g, &all, 14, 7);
+    assert_page(&g, &all, 30, 7);
+    query_rows_release(&all);
+    end(&g);
+
+    given(&g); /* of two sites, whose rows stand between each other's */
+    const struct person_id jo = person_of(1);
+    put_person(&g, 1, "Jo", NULL);
+    fold_(&g, &jo, "person.introduced", "known_as", "Jo", "source", "A1");
+    keep(&g, SOUTH, &jo);
+    now_ask(&g);
+    struct query_rows none = {0};
+    assert_false(query_page(&g.txn, &both_sites, VIEW_FRONT_DOOR, 0, 7, &none));
+    assert_int_equal(none.count, 0);
+    end(&g);
+}
+
+/* What view_keeps_all says is so is so: whatever the moment, no row is dropped, and none changes its place. */
+static void rows_that_are_all_kept_keep_their_order(void **state)
+{
+    (void)state;
+    size_t some = 0;
+    for (size_t i = 0; i < view_count(); i++) {
+        const struct view_def *view = view_at(i);
+        struct buffer cells = {0}, told = {0};
+        if (!view_keeps_all(view->view))
+            continue;
+        some++;
+        mp_put_array(&cells, (uint32_t)view->column_count);
+        for (size_t k = 0; k < view->column_count; k++)
+            mp_put_nil(&cells);
+        for (int64_t now = 0; now <= 1795262400000; now += 1795262400000 / 4) {
+            buffer_clear(&told);
+            assert_int_equal(view_finish(view, buffer_bytes(&cells), &(struct view_moment){now, 0}, &told),
+                             FINISH_KEEP);
+            assert_true(view_finished_sort(view, buffer_bytes(&told), 77) == 77);
+        }
+        buffer_release(&cells);
+        buffer_release(&told);
+    }
+    assert_int_equal(some, 3);
+}
 
 #define MANY 2000u
 
@@ -496,6 +571,8 @@ int main(void)
         cmocka_unit_test(a_team_is_an_agency_a_role_or_workers),
         cmocka_unit_test(a_connection_says_to_what),
         cmocka_unit_test(learning_sums_up_and_tells_the_median),
+        cmocka_unit_test(a_page_is_what_it_is_of_all_rows),
+        cmocka_unit_test(rows_that_are_all_kept_keep_their_order),
         cmocka_unit_test(two_thousand_people_are_no_burden),
     };
     if (sodium_init() < 0)
