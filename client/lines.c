@@ -4,6 +4,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define CHUNK (64u * 1024)
 
 void lines_init(struct lines *lines, FILE *file)
 {
@@ -13,40 +16,56 @@ void lines_init(struct lines *lines, FILE *file)
 void lines_release(struct lines *lines)
 {
     free(lines->text);
-    lines->text = NULL;
+    free(lines->chunk);
+    lines->text = lines->chunk = NULL;
 }
 
-static bool add(struct lines *lines, char c)
+static bool add(struct lines *lines, const char *more, size_t len)
 {
-    if (lines->len + 1 >= lines->cap) {
-        size_t cap = lines->cap ? lines->cap * 2 : 4096;
+    if (len > lines->cap - lines->len) {
+        size_t cap = lines->cap ? lines->cap : 4096;
+        while (cap - lines->len < len)
+            cap *= 2;
         char *text = realloc(lines->text, cap);
         if (!text)
             return false;
         lines->text = text;
         lines->cap = cap;
     }
-    lines->text[lines->len++] = c;
+    memcpy(lines->text + lines->len, more, len);
+    lines->len += len;
     return true;
+}
+
+/* What is there now: whoever types lines need not fill a buffer first. False at the end, and when it fails. */
+static bool fill(struct lines *lines)
+{
+    if (!lines->chunk)
+        lines->chunk = malloc(CHUNK);
+    ssize_t got = lines->chunk ? read(fileno(lines->file), lines->chunk, CHUNK) : -1;
+    lines->failed |= got < 0;
+    lines->at = 0;
+    lines->end = got > 0 ? (size_t)got : 0;
+    return got > 0;
 }
 
 bool lines_next(struct lines *lines)
 {
-    int c = EOF;
-    bool any = false;
+    bool any = false, ended = false;
     lines->len = 0;
     lines->too_long = false;
-    while (!lines->failed && (c = getc_unlocked(lines->file)) != EOF) {
+    while (!lines->failed && !ended && (lines->at < lines->end || fill(lines))) {
+        const char *from = lines->chunk + lines->at, *newline = memchr(from, '\n', lines->end - lines->at);
+        const size_t there = newline ? (size_t)(newline - from) : lines->end - lines->at;
+        const size_t room = LINE_LENGTH_MAX - lines->len;
         any = true;
-        lines->offset++;
-        if (c == '\n')
-            break;
-        if (lines->len >= LINE_LENGTH_MAX)
-            lines->too_long = true;
-        else if (!add(lines, (char)c))
-            lines->failed = true;
+        ended = newline != NULL;
+        lines->at += there + ended;
+        lines->offset += there + ended;
+        lines->too_long |= there > room;
+        lines->failed = !add(lines, from, there < room ? there : room);
     }
-    lines->failed |= ferror(lines->file) != 0 || !add(lines, '\0');
+    lines->failed = lines->failed || !add(lines, "", 1);
     if (lines->failed || !any)
         return false;
     lines->len--; /* the NUL */

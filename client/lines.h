@@ -14,6 +14,8 @@ struct lines {
     FILE *file;
     char *text;          /* the line, without its end (LF or CRLF); NUL-terminated */
     size_t len, cap;
+    char *chunk;         /* what was read and is not a line yet: from `at` to `end` */
+    size_t at, end;
     uint64_t number;     /* of the line, from 1 */
     uint64_t offset;     /* bytes read so far */
     bool too_long;       /* over LINE_LENGTH_MAX: only its beginning is in text */

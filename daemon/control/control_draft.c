@@ -541,6 +541,7 @@ size_t drafts_prepare(struct preparing *p, size_t from)
         } else
             drafts_note(p->drafts, p->at);
     }
+    sodium_memzero(&p->last.commons, sizeof p->last.commons);
     finder_release(&p->finder);
     buffer_release(&p->checked);
     return p->at;

@@ -103,6 +103,8 @@ struct preparing {
         bool has_key;               /* a site's own key */
         char key_site[SLUG_MAX + 1];
         struct key_id key;
+        bool has_commons;           /* the site commons' key: what an import's people are named by; to be wiped */
+        struct data_key commons;
     } last;                         /* what was looked up last: a batch is often about one person */
     bool must_wait;                 /* out: it stopped at a draft that names what may be found later */
     size_t at;                      /* the draft being looked at */

@@ -20,6 +20,8 @@
 #define IMPORT_WAIT_MS 60000u
 /* More than this the loop does not read itself; for less a thread is not worth waking. */
 #define READ_AT_ONCE (16u * 1024)
+/* So many are a piece of an import, or of a bulk append. */
+#define MANY_DRAFTS 100u
 
 static void release(void *state)
 {
@@ -101,9 +103,17 @@ static bool any_wrong(const struct recording *r)
     return false;
 }
 
+/* Before its batch is folded, another is likely to have come. */
+static void tell_projector(const struct recording *r)
+{
+    if (r->drafts.count >= MANY_DRAFTS && r->request->daemon->projector != NULL)
+        projector_expect(r->request->daemon->projector);
+}
+
 static void finish(struct control_request *request)
 {
     struct recording *r = request->state;
+    tell_projector(r);
     struct control_data data = {0};
     uint64_t saved = 0, known = 0, failed = 0;
     if (r->has_imports)
@@ -366,6 +376,7 @@ static void import_begins(struct control_request *request)
 static void was_read(struct control_request *request)
 {
     struct recording *r = request->state;
+    tell_projector(r);
     if (r->error.code != FELLOE_OK)
         control_fail(request, &r->error);
     else if (r->has_imports)

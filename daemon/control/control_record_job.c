@@ -126,14 +126,14 @@ static void seal_before(struct recording *r, const struct record_draft *draft, s
 {
     struct event_log *log = r->request->daemon->log;
     struct event_body body = out->body;
+    out->time = body.time = event_log_next_time(log);
     if (draft->link_count > 0 || !find_key(r, draft, sealing))
         return;
     struct log_sealed *sealed = arena_take(&r->drafts.arena, sizeof *sealed);
     if (sealed == NULL)
         return;
-    *sealed = (struct log_sealed){.body.incarnation = event_log_incarnation(log), .time = event_log_next_time(log)};
+    *sealed = (struct log_sealed){.body.incarnation = event_log_incarnation(log)};
     random_nonce(sealed->body.nonce, sizeof sealed->body.nonce);
-    body.time = sealed->time;
     if (!event_seal_body(&body, &sealing->key, &sealing->room, &sealed->body))
         return;
     sealed->body.text = arena_copy(&r->drafts.arena, sealed->body.text);
@@ -165,6 +165,8 @@ static struct record_job *make_job(struct recording *r, const char *site, void (
         if (draft->companion.len == 0)
             continue;
         fill_companion(&job->log.drafts[job->log.draft_count], draft, seen);
+        if (r->drafts.count >= SEALED_BEFORE)
+            job->log.drafts[job->log.draft_count].time = event_log_next_time(r->request->daemon->log);
         job->index[job->log.draft_count++] = RECORD_COMPANION;
     }
     explicit_bzero(&sealing.key, sizeof sealing.key);

@@ -48,11 +48,26 @@ static bool has_key(struct daemon *daemon, const struct person_id *person)
     return keyring_has(daemon->keyring, &id);
 }
 
-/* A draft before this one makes the same person: its key is theirs. */
-static bool made_before(const struct preparing *p, const struct person_id *person)
+/* A draft before this one is about the same person, or makes them: there is a key. */
+static bool met_before(const struct preparing *p, const struct person_id *person)
 {
+    const struct record_draft *before = drafts_of_person(p->drafts, person);
     const struct record_draft *maker = drafts_maker(p->drafts, person);
-    return maker != NULL && maker->state != DRAFT_WRONG;
+    return (before != NULL && (before->state == DRAFT_READY || before->state == DRAFT_GIVEN)) ||
+           (maker != NULL && maker->state != DRAFT_WRONG);
+}
+
+static bool need_commons(struct preparing *p)
+{
+    struct key_record found;
+    if (p->last.has_commons)
+        return true;
+    p->last.has_commons = keyring_site_key(p->daemon->keyring, bytes_str("commons"), &found) == FELLOE_OK;
+    if (p->last.has_commons) {
+        p->last.commons = found.key;
+        sodium_memzero(&found, sizeof found);
+    }
+    return p->last.has_commons;
 }
 
 struct trying {
@@ -81,7 +96,7 @@ static bool known_subject(struct preparing *p, const struct data_key *commons, s
     const struct identity *me = &p->daemon->identity;
     *erased = false;
     *out = derive(commons, &me->device, event_log_incarnation(p->daemon->log), source, subject);
-    if (has_key(p->daemon, out) || made_before(p, out))
+    if (met_before(p, out) || has_key(p->daemon, out))
         return true;
     const struct person_id own = *out;
     for (size_t i = 0; i < p->reading->scope.count && !t.has_found; i++)
@@ -113,24 +128,22 @@ bool draft_new_person(struct record_draft *draft)
 bool draft_person_of_subject(struct preparing *p, struct record_draft *draft, struct bytes subject,
                              struct felloe_error *error)
 {
-    struct key_record commons;
     bool erased = false;
     draft->has_person = true;
     if (subject.len == 2 * sizeof draft->person.b && hex_decode(subject, draft->person.b, sizeof draft->person.b)) {
-        if (has_key(p->daemon, &draft->person))
+        if (met_before(p, &draft->person) || has_key(p->daemon, &draft->person))
             return true;
         erased = is_erased(p->daemon, &draft->person);
     }
-    if (keyring_site_key(p->daemon->keyring, bytes_str("commons"), &commons) != FELLOE_OK) {
+    if (!need_commons(p)) {
         felloe_fail(error, FELLOE_DENIED, "People can be imported once this device has joined its hub: the key of the "
                                           "site commons is not here yet.");
         return false;
     }
     bool made = true;
-    if (!erased && !known_subject(p, &commons.key, draft_source(&draft->text), subject, &draft->person, &erased) &&
+    if (!erased && !known_subject(p, &p->last.commons, draft_source(&draft->text), subject, &draft->person, &erased) &&
         !erased)
         made = make_key(draft);
-    sodium_memzero(&commons, sizeof commons);
     if (!made)
         return felloe_fail(error, FELLOE_FAILED, "Memory ran out.") == FELLOE_OK;
     if (erased)

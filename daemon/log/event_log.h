@@ -48,8 +48,7 @@ void event_log_close(struct event_log *log);
  * when its turn comes (nothing of this device was written meanwhile that is later, or under another incarnation, and
  * the event has nothing more to say), and at most once: else the body is sealed anew. */
 struct log_sealed {
-    struct event_sealed body;
-    uint64_t time;              /* that is in it: event_log_next_time */
+    struct event_sealed body;   /* with the draft's time in it */
     bool used;
 };
 
@@ -62,6 +61,7 @@ struct log_draft {
     size_t link_count;
     struct key_id key;
     const struct data_key *sealing; /* NULL: the keyring has it */
+    uint64_t time;              /* event_log_next_time, taken before: it holds if nothing later was written. 0: none */
     struct log_sealed *sealed;  /* NULL: it was not */
     struct seen seen;           /* what the views had folded; raised to the stream's last where it was below */
     bool brings_key;            /* at the hub: whoever is fed it gets its key along with it, as of a first use */

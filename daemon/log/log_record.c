@@ -229,8 +229,7 @@ static bool fits(const struct recording *r, const struct log_draft *draft, const
 {
     const struct log_sealed *sealed = draft->sealed;
     return sealed != NULL && !sealed->used && draft->link_count == 0 && body->after.count == 0 && !body->has_head &&
-           !body->has_was && sealed->body.incarnation == r->log->write.incarnation &&
-           sealed->time > r->log->written_time;
+           !body->has_was && sealed->body.incarnation == r->log->write.incarnation && body->time == draft->time;
 }
 
 static enum felloe_code seal_with(struct recording *r, const struct event_clear *clear, struct log_draft *draft,
@@ -239,7 +238,6 @@ static enum felloe_code seal_with(struct recording *r, const struct event_clear 
     struct event_log *log = r->log;
     struct data_key *key;
     draft->sealed->used = true;
-    body->time = draft->sealed->time;
     enum felloe_code code = log_data_key(log, &clear->key, &key, &r->job->error); /* is it still here? */
     if (code != FELLOE_OK)
         return code;
@@ -260,9 +258,11 @@ static enum felloe_code seal_draft(struct recording *r, const struct event_clear
         body->has_head = log_tell_head(log, r->site, &body->head);
         r->looked = true;
     }
+    /* One of a batch that took a later time would be later than the rest of it. */
+    if (body->time == 0)
+        body->time = draft->time > log->written_time ? draft->time : event_log_next_time(log);
     if (fits(r, draft, body))
         return seal_with(r, clear, draft, body);
-    body->time = draft->body.time ? draft->body.time : event_log_next_time(log);
     return log_seal(log, r->job, clear, body, draft->sealing);
 }
 

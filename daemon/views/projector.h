@@ -36,6 +36,9 @@ void projector_poke(struct projector *projector);
 /* Somebody waits until everything up to this commit of the log is folded, also when it is still to come: then that is
  * done without delay. */
 void projector_want(struct projector *projector, uint64_t commits);
+/* A large batch is being recorded, and another is likely to follow: what nobody waits for is folded later, and then in
+ * one. */
+void projector_expect(struct projector *projector);
 /* Fold everything again from the first event on. */
 void projector_rebuild(struct projector *projector);
 /* Folded so far against what the log has now, in events; equal when up to date. */

@@ -5,6 +5,7 @@
  *   somebody waits for what the log has        at once
  *   nobody waits, the log has become quiet     a moment later
  *   nobody waits, the log goes on              now and then, and for no more than a part of the time
+ *   nobody waits, large batches come           the same, at longer intervals
  *
  * Nothing is shown later for that, and an event never claims to have seen more: whoever is shown something waits. */
 #include <time.h>
@@ -38,7 +39,9 @@ static uint64_t due_ms(const struct projector *p)
         return UINT64_MAX;
     if (somebody_waits(p))
         return 0;
-    return lesser(g->last_ms + g->quiet_ms, greater(g->first_ms + g->most_ms, g->rest_until_ms));
+    const uint64_t times = g->more_until_ms > g->last_ms ? PROJECTOR_MORE_TIMES : 1;
+    return lesser(greater(g->last_ms + g->quiet_ms, g->more_until_ms),
+                  greater(g->first_ms + g->most_ms * times, g->rest_until_ms));
 }
 
 void gather_init(struct projector *p)
@@ -111,6 +114,13 @@ void projector_poke(struct projector *p)
     g->poked = true;
     if (first || somebody_waits(p)) /* else the thread wakes by the clock, and looks */
         pthread_cond_signal(&p->woken);
+    pthread_mutex_unlock(&p->mutex);
+}
+
+void projector_expect(struct projector *p)
+{
+    pthread_mutex_lock(&p->mutex);
+    p->gather.more_until_ms = clock_steady_ms() + PROJECTOR_MORE_MS;
     pthread_mutex_unlock(&p->mutex);
 }
 

@@ -24,6 +24,7 @@ struct gather {
     uint64_t first_ms, last_ms; /* when the first and the latest came of what is new */
     uint64_t began_ms;          /* when folding began */
     uint64_t rest_until_ms;
+    uint64_t more_until_ms;     /* see projector_expect */
     uint64_t quiet_ms, most_ms;
 };
 
@@ -57,6 +58,10 @@ struct projector {
  */
 #define PROJECTOR_QUIET_MS 20u
 #define PROJECTOR_MOST_MS  250u
+/* A bulk append or an import rests for so long between two batches (a thousand lines of JSON are read meanwhile), and
+ * what it brought waits for so many times as long. */
+#define PROJECTOR_MORE_MS    200u
+#define PROJECTOR_MORE_TIMES 4u
 /* While the log goes on and nobody waits: rests for so many times as long as it worked, of which so much counts. */
 #define PROJECTOR_REST        3u
 #define PROJECTOR_TURN_MAX_MS 500u

@@ -2,6 +2,8 @@
 /* When the projector folds: at once for whoever waits, else gathered. */
 #include "tests/unit/given_views.h"
 
+#include "daemon/views/projector_state.h"
+
 #define NEVER_MS (3600u * 1000)
 
 /* Opens the node's views again with other times; what `changed` told is counted. */
@@ -111,6 +113,25 @@ static void what_came_first_does_not_wait_for_ever(void **state)
     given_node_end(g.node);
 }
 
+/* Between two batches of an import the log is quiet for longer than between two entries that people write. */
+static void where_more_is_expected_it_is_folded_later_but_unasked(void **state)
+{
+    (void)state;
+    struct gathering g = {.node = given_node(ROLE_SPOKE, NULL)};
+    struct key_record jo = node_introduce(g.node, "Jo");
+    open_again(&g, 1, NEVER_MS);
+    until_folded(&g);
+    const uint64_t told = clock_steady_ms();
+    projector_expect(g.node->projector);
+    write_notes(&g, &jo, 3);
+    until_folded(&g);
+    assert_true(clock_steady_ms() >= told + PROJECTOR_MORE_MS);
+    projector_expect(g.node->projector);
+    write_notes(&g, &jo, 3);
+    node_fold(g.node); /* whoever waits does not wait for that */
+    given_node_end(g.node);
+}
+
 /* Who follows the log waits for a commit that is still to come: then each is folded as it comes. */
 static void somebody_waits_for_what_is_still_to_come(void **state)
 {
@@ -149,6 +170,7 @@ int main(void)
         cmocka_unit_test(progress_is_told_of_what_the_log_has_now),
         cmocka_unit_test(a_log_that_is_quiet_is_folded_unasked),
         cmocka_unit_test(what_came_first_does_not_wait_for_ever),
+        cmocka_unit_test(where_more_is_expected_it_is_folded_later_but_unasked),
         cmocka_unit_test(somebody_waits_for_what_is_still_to_come),
         cmocka_unit_test(what_it_was_asked_for_waits_for_no_news),
     };
