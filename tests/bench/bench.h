@@ -29,6 +29,7 @@ char *bench_words(size_t bytes);
 /* The subcommands; each gets its own arguments, argv[0] its name. */
 void bench_commit(int argc, char **argv); /* raw LMDB: DIR BYTES BATCH SECONDS */
 void bench_road(int argc, char **argv);   /* the bare road: DIR EVENTS BYTES */
+void bench_reached(int argc, char **argv); /* how fast a log grows to so many: DIR shared|received EVENTS SECONDS */
 void bench_parse(int argc, char **argv);  /* jansson alone: FILE */
 void bench_scan(int argc, char **argv);   /* a directory's log read, opened, decoded: DIR */
 void bench_fold(int argc, char **argv);   /* its views made again, without a daemon around: DIR TIMES */

@@ -18,6 +18,7 @@ static const struct subcommand {
 } subcommands[] = {
     {"commit", "DIR BYTES BATCH SECONDS", 4, bench_commit},
     {"road", "DIR EVENTS BYTES", 3, bench_road},
+    {"reached", "DIR shared|received EVENTS SECONDS", 4, bench_reached},
     {"parse", "FILE", 1, bench_parse},
     {"scan", "DIR", 1, bench_scan},
     {"fold", "DIR TIMES", 2, bench_fold},
