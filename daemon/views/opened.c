@@ -101,6 +101,7 @@ static enum opening open_copy(struct opener *o, const struct log_item *item, con
         return OPENED_NOT;
     event_id_of(original, &out->id);
     out->copied = true;
+    out->home = site_tag(out->event.clear.site);
     out->home_at = envelope.at;
     return envelope_marks(envelope.saw, &out->marks, &out->saw) ? OPENED : OPENED_NO_MEMORY;
 }
@@ -152,7 +153,7 @@ struct fold_event opened_for_fold(struct opener *o, const struct opened *opened)
     return (struct fold_event){
         .at = opened->at,
         .log = o->tag,
-        .home = bytes_equal(clear->site, o->site) ? o->tag : site_tag(clear->site),
+        .home = opened->copied ? opened->home : o->tag,
         .home_at = opened->home_at,
         .saw = opened->saw,
         .device = clear->device,

@@ -23,12 +23,14 @@ void opener_of_site(struct opener *opener, struct bytes site); /* another site's
 
 /* Starts as {0}; release it. What it points to lives until the opener or it is used again. */
 struct opened {
-    struct event event;         /* of a copy the original: its clear part is of the site that it was written in */
+    struct event event;         /* of a copy the original: its clear part is of the site that it was written in, whose
+                                 * name is there until the opener opens another */
     struct event_id id;
     struct event_body body;
     struct position at;         /* in the log that is read; epoch 0: an own event without a position */
     bool restricted;            /* by opener_get: sealed with a restricted key */
     bool copied;
+    uint32_t home;              /* of a copy: the tag of the site that it was written in */
     struct position home_at;    /* of a copy: the original's position in its own site's log */
     struct marks saw;
     struct buffer plain, marks; /* memory: what the body and `saw` point into */
