@@ -129,6 +129,12 @@ void happened_let_go(struct happened *h, const struct happened_moved *moved)
     h->moved_count = keep + 1;
 }
 
+void happened_is_back(struct happened *h, unsigned at)
+{
+    memmove(&h->moved[at], &h->moved[at + 1], (--h->moved_count - at) * sizeof h->moved[0]);
+    h->moved[h->moved_count] = (struct happened_moved){0};
+}
+
 void happened_shared_text(uint64_t entries, char out[80])
 {
     if (entries == 1)

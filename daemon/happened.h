@@ -88,6 +88,8 @@ void happened_shared_text(uint64_t entries, char out[80]);
 void happened_ticket_again(struct happened *h, const struct happened_ticket *ticket);
 void happened_ticket_text(const struct happened *h, uint64_t now_ms, char out[HAPPENED_TEXT_MAX]);
 void happened_let_go(struct happened *h, const struct happened_moved *moved);
+/* moved[at] came back, and is told of no more. */
+void happened_is_back(struct happened *h, unsigned at);
 /* Is this one still told? */
 bool happened_moved_told(const struct happened_moved *moved, uint64_t now_ms);
 void happened_aside_settled(struct happened *h, const struct happened_aside *aside);

@@ -274,14 +274,17 @@ static void take_news(struct spoke_driver *s)
     l->count += count;
 }
 
-/* Of those who were erased since, the name goes here, too. */
-static void forget_erased(struct daemon *daemon)
+/* Who is back is told of no more; of those who were erased since, the name goes here, too. */
+static void forget_some(struct daemon *daemon)
 {
-    for (unsigned i = 0; i < daemon->happened.moved_count; i++) {
-        struct happened_moved *moved = &daemon->happened.moved[i];
+    struct happened *happened = &daemon->happened;
+    for (unsigned i = happened->moved_count; i-- > 0;) {
+        struct happened_moved *moved = &happened->moved[i];
         const struct key_id own = key_id_of_person(moved->person);
         if (moved->name[0] != '\0' && keyring_erased(daemon->keyring, &own))
             sodium_memzero(moved->name, sizeof moved->name);
+        if (keyring_has(daemon->keyring, &own))
+            happened_is_back(happened, i);
     }
 }
 
@@ -289,7 +292,7 @@ void driver_spoke_let_go(struct spoke_driver *s)
 {
     struct spoke_leaver *l = &s->leaver;
     struct daemon *daemon = s->base.daemon;
-    forget_erased(daemon);
+    forget_some(daemon);
     l->again = l->work != NULL;
     if (s->base.closing || l->again || l->timer == NULL ||
         !projector_has(daemon->projector, event_log_commits(daemon->log)))

@@ -164,6 +164,7 @@ check "who comes back is back, with all that there is" \
     wait_until 30 told_by_all "the new team's words" Lee s1 s2 s3
 check "and all that was" told_by_all "late words of the first team" Lee s1 s2 s3
 check "on the front door" grep -q Lee <(at s1 front-door)
+check "and is told of no more as one who moved" wait_until 20 not says s1 "moved to dales"
 check "and the other team lets go" wait_until 30 gone d1 Lee
 check "all agree" wait_until 30 converged hub s1 s2 s3 m1 m2
 

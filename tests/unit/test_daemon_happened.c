@@ -143,6 +143,12 @@ static void who_moved_is_counted_and_not_named(void **state)
     happened_let_go_text(&h, bytes_str("north"), 10, text);
     expect(text, "3 people moved to other teams, the last on ");
     assert_null(strstr(text, "Jo"));
+    let_go(&h, 4, "dales", 0, 9);
+    happened_is_back(&h, 1); /* the third came back */
+    happened_let_go_text(&h, bytes_str("north"), 10, text);
+    expect(text, "3 people moved to dales, the last on ");
+    happened_is_back(&h, 0);
+    let_go(&h, 3, "peak", 0, 9);
     happened_let_go_text(&h, bytes_str("south"), 10, text);
     assert_string_equal(text, "");
     happened_let_go_text(&h, bytes_str("north"), 8 + 7 * DAY, text); /* each for a week: the third alone is told */
