@@ -236,6 +236,39 @@ static void a_long_entry_goes_in_halves_and_is_told_whole(void **state)
     teams_end(&t);
 }
 
+static size_t other_digest(struct two_teams *t, struct view_digest out[VIEW_DIGESTS_MAX])
+{
+    struct reading_all r = begin_reading(t);
+    const size_t count = query_digests(&r.views, bytes_str(OTHER), out);
+    end_reading(&r);
+    return count;
+}
+
+/* Folded one by one as they came, and all together when the views are made again: the same to the byte. */
+static void copies_that_are_folded_together_are_what_they_were_one_by_one(void **state)
+{
+    (void)state;
+    struct two_teams t = given_teams();
+    struct view_digest before[VIEW_DIGESTS_MAX], after[VIEW_DIGESTS_MAX];
+    static const char *const names[] = {"Jo", "Joey", "Joanne of the library", "J"};
+    static char words[63001];
+    memset(words, 'a', sizeof words - 1);
+    share(&t, SITE, OTHER, false);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        tell(&t, SITE, "person.details.recorded", "known_as", names[i]);
+        assert_true(copy_all(&t) > 0);
+        tell(&t, SITE, "note.added", "text", i == 2 ? words : words + sizeof words - 200 - 40 * i);
+        assert_true(copy_all(&t) > 0);
+    }
+    const size_t count = other_digest(&t, before);
+    projector_rebuild(t.hub->projector);
+    assert_int_equal(other_digest(&t, after), count);
+    for (size_t i = 0; i < count; i++)
+        if (memcmp(&before[i].hash, &after[i].hash, sizeof before[i].hash) != 0)
+            fail_msg("%s differ", before[i].view);
+    teams_end(&t);
+}
+
 /* Each team knew of the other's word when it wrote its own: nothing is to settle, in neither site. */
 static void who_knew_of_whom_is_the_same_in_both_sites(void **state)
 {
@@ -522,6 +555,7 @@ int main(void)
         cmocka_unit_test(the_history_goes_along_and_later_entries_follow),
         cmocka_unit_test(what_is_copied_again_adds_nothing),
         cmocka_unit_test(a_long_entry_goes_in_halves_and_is_told_whole),
+        cmocka_unit_test(copies_that_are_folded_together_are_what_they_were_one_by_one),
         cmocka_unit_test(who_knew_of_whom_is_the_same_in_both_sites),
         cmocka_unit_test(who_left_is_not_shown_there_and_the_key_stays_away),
         cmocka_unit_test(the_key_is_for_the_sites_that_the_person_is_with),
