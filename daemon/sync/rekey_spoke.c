@@ -27,15 +27,11 @@ static const struct identity *me(const struct spoke_driver *s)
     return &s->base.daemon->identity;
 }
 
-/* The one that the hub will have after that in the identity; NULL: none that is known of. Terms that name another key
- * than the identity has are of before: of the step to that key, or of before a ticket. */
+/* The hub's key that may be tried beside the one in the identity; NULL: there is none. */
 static const uint8_t *other_hub_key(const struct spoke_driver *s)
 {
-    const struct terms *terms = &s->base.daemon->terms;
-    if (terms->renews && memcmp(terms->curve, me(s)->hub_curve, CURVE_KEY_SIZE) == 0 &&
-        memcmp(terms->next_curve, me(s)->hub_curve, CURVE_KEY_SIZE) != 0)
-        return terms->next_curve;
-    return NULL;
+    const struct daemon *daemon = s->base.daemon;
+    return daemon->terms_kept == TERMS_KEPT ? terms_other_curve(&daemon->terms, me(s)->hub_curve) : NULL;
 }
 
 static bool uses_fresh(const struct spoke_driver *s)
@@ -109,7 +105,8 @@ bool rekey_open(struct spoke_driver *s)
     if (code != FELLOE_OK && code != FELLOE_NOT_FOUND)
         report(LEVEL_WARNING, "%s; the keys in use are not concerned", error.message);
     r->there = code == FELLOE_OK;
-    r->other_hub = other_hub_key(s) != NULL && clock_wall_ms() >= terms->next_from_ms; /* unless a clock is wrong */
+    const uint8_t *other = other_hub_key(s);
+    r->other_hub = other != NULL && other == terms->next_curve && clock_wall_ms() >= terms->next_from_ms;
     r->timer = loop_timer_new(s->base.daemon->loop, connect_other, s);
     return r->timer != NULL && (identity->locked || driver_pairs(own, hubs, &s->hub_pairs));
 }

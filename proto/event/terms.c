@@ -117,3 +117,16 @@ bool terms_same(const struct terms *a, const struct terms *b)
            memcmp(a->next_curve, b->next_curve, sizeof a->next_curve) == 0 &&
            memcmp(&a->next_box, &b->next_box, sizeof a->next_box) == 0;
 }
+
+static bool same_key(const uint8_t *a, const uint8_t *b)
+{
+    return memcmp(a, b, 32) == 0;
+}
+
+const uint8_t *terms_other_curve(const struct terms *terms, const uint8_t pinned[32])
+{
+    const bool leads_on = terms->renews && !same_key(terms->next_curve, pinned);
+    if (same_key(terms->curve, pinned))
+        return leads_on ? terms->next_curve : NULL;
+    return terms->renews && !leads_on ? NULL : terms->curve;
+}

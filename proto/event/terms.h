@@ -51,6 +51,12 @@ struct terms {
 void terms_put(struct buffer *out, const struct terms *terms, const struct sign_secret *hub);
 /* False when these are none, or not signed by this hub. `out` is all zeros then. */
 bool terms_read(struct bytes object, const struct sign_public *hub, struct terms *out);
+/* Which CURVE key of the hub may be tried beside the one that is pinned, by the latest terms; NULL: none.
+ *   they are of that very key    the next one, where they tell of one
+ *   they led to that key         none: the one of before is over
+ *   they are of another key      that one: they were proven over it; what is pinned is of a ticket, which is hearsay,
+ *                                or was put back */
+const uint8_t *terms_other_curve(const struct terms *terms, const uint8_t pinned[32]);
 /* Do they say the same, to whomever and whenever? */
 bool terms_same(const struct terms *a, const struct terms *b);
 /* Were they told this device, in answer to the HELLO with this challenge? */

@@ -100,6 +100,8 @@ check_exit 0 "taken back" at hub hub rekey --cancel
 check "then it does not" test "$(json hub .hub_keys_change status)" = null
 check_exit 8 "a laptop has no such verb" at amy hub rekey
 stop bea
+cp "$work/amy/identity" "$work/identity.before"
+stale=$(at hub hub rekey --tell)
 check_exit 0 "in some seconds" at hub hub rekey --in 5s
 stop amy
 start amy # hears of it
@@ -107,6 +109,16 @@ pinned() { grep -q "the hub has new keys, as it had told" "$work/amy.log"; }
 check "a laptop that heard of it goes on with the hub's new keys" wait_until 40 pinned
 at amy note "$person" "to the hub's new keys" >/dev/null
 check "and shares" wait_until 40 shared amy
+cp "$work/amy/identity" "$work/identity.after"
+stop amy
+cp "$work/identity.before" "$work/amy/identity"
+start amy
+at amy note "$person" "put back to before" >/dev/null
+check "put back to before, it finds the hub by the terms that it kept" wait_until 40 shared amy
+check "and has pinned its new key again" wait_until 10 cmp "$work/identity.after" "$work/amy/identity"
+check_exit 0 "somebody gives it what told the hub's old key" at amy rekey --ticket "$stale"
+at amy note "$person" "after a stale ticket" >/dev/null
+check "which it gets over" wait_until 40 shared amy
 start bea
 wrong() { at bea status | grep -q "does not hold the hub's key"; }
 check "one that was away is told that the key is another" wait_until 20 wrong

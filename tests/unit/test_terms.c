@@ -170,6 +170,20 @@ static void what_they_say_is_compared_without_whom_and_when(void **state)
     assert_false(terms_same(&a, &b));
 }
 
+static void one_other_key_of_the_hub_may_be_tried_and_none_that_is_over(void **state)
+{
+    (void)state;
+    static const uint8_t ticket[32] = {7};
+    struct terms now = plain(), told = renewing();
+    assert_null(terms_other_curve(&now, now.curve)); /* nothing else is known of */
+    assert_ptr_equal(terms_other_curve(&told, told.curve), told.next_curve);
+    assert_null(terms_other_curve(&told, told.next_curve)); /* the step is made: never back */
+    assert_ptr_equal(terms_other_curve(&now, ticket), now.curve);
+    assert_ptr_equal(terms_other_curve(&told, ticket), told.curve);
+    memcpy(told.next_curve, told.curve, sizeof told.curve);
+    assert_null(terms_other_curve(&told, told.curve));
+}
+
 /* Seals the array in `b` (which says how many elements it has) with the hub's signature. */
 static void sign(struct buffer *b)
 {
@@ -281,6 +295,7 @@ int main(void)
         cmocka_unit_test(another_hub_cannot_give_them),
         cmocka_unit_test(they_answer_one_laptop_and_one_question),
         cmocka_unit_test(what_they_say_is_compared_without_whom_and_when),
+        cmocka_unit_test(one_other_key_of_the_hub_may_be_tried_and_none_that_is_over),
         cmocka_unit_test(nonsense_is_refused_though_signed),
         cmocka_unit_test(what_a_later_version_adds_is_passed_over),
         cmocka_unit_test(without_memory_nothing_is_signed),
