@@ -245,12 +245,22 @@ enum felloe_code log_read_ids(struct event_log *log, struct bytes site, uint64_t
     key_own(&key, reader->incarnation, first_seq);
     struct store_cursor *cursor = store_cursor_open(reader->txn, T_OWN + number);
     bool more = store_seek(cursor, key_bytes(&key), &item);
+    struct bytes last = {0};
     for (; more && *read < count; more = store_next(cursor, &item)) {
+        struct event event;
         if (item.key.len != 12 || be_u32(item.key.data) != reader->incarnation ||
             be_u64(item.key.data + 4) != first_seq + *read || item.value.len <= OWN_PREFIX)
             break;
-        event_id_of(bytes_of(item.value.data + OWN_PREFIX, item.value.len - OWN_PREFIX), &out[(*read)++]);
+        const struct bytes raw = bytes_of(item.value.data + OWN_PREFIX, item.value.len - OWN_PREFIX);
+        if (*read > 0 && event_decode(raw, &event)) /* it names the one before */
+            out[*read - 1] = event.clear.prev;
+        else if (*read > 0)
+            event_id_of(last, &out[*read - 1]);
+        last = raw;
+        ++*read;
     }
+    if (*read > 0)
+        event_id_of(last, &out[*read - 1]);
     store_cursor_close(cursor);
     struct frame none = {0};
     return frame_end_reading(&none, reader, error);

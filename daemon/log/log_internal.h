@@ -139,8 +139,8 @@ struct cached_key {
     struct data_key key;
 };
 
-/* Keys that were met lately: nearly every event's key was used before, and is held. */
-#define MET_KEYS 1024u
+/* Keys that were met lately: nearly every event's key was used before, and is held. As many as a team has people. */
+#define MET_KEYS 16384u
 #define MET_ANYWHERE UINT32_MAX
 struct met_key {
     uint32_t place; /* 0: free; of a site, its number + 1 */

@@ -91,12 +91,34 @@ enum felloe_code log_run_push(struct event_log *log, struct log_job *job)
 
 /* ---- FEED ---- */
 
-static enum felloe_code feed_entry(struct event_log *log, struct log_job *job, uint32_t site, struct head_row *head,
-                                   const struct entry *entry, struct log_seconds *seconds, size_t *bytes)
+/* The own event that a marker names. Where the next entry is a marker of the event after it, that one's `prev` is
+ * compared with the id, and the event need not be hashed. */
+static bool marked_event(struct event_log *log, uint32_t site, const struct entry *entry, bool chained,
+                         struct bytes *raw)
 {
+    struct stream_head *stream = log_write_stream(log, site, &entry->device, entry->incarnation);
+    if (chained && entry->seq == stream->seq + 1)
+        return log_own_event(log->write.txn, site, entry->incarnation, entry->seq, raw);
+    return log_is_own(log->write.txn, site, entry, raw);
+}
+
+static bool is_chained(const struct batch *batch, uint32_t at)
+{
+    const struct entry *entry = &batch->entries[at], *next = entry + 1;
+    return at + 1 < batch->count && (next->flags & ENTRY_OWN) && next->incarnation == entry->incarnation &&
+           next->seq == entry->seq + 1;
+}
+
+static enum felloe_code feed_entry(struct event_log *log, struct log_job *job, uint32_t site, struct head_row *head,
+                                   uint32_t at, struct log_seconds *seconds, size_t *bytes)
+{
+    const struct entry *entry = &job->batch->entries[at];
     struct bytes raw = entry->event;
-    bool own = (entry->flags & ENTRY_OWN) || device_id_equal(&entry->device, &log->identity->device);
-    own = own && log_is_own(log->write.txn, site, entry, &raw);
+    bool own = false;
+    if (entry->flags & ENTRY_OWN)
+        own = marked_event(log, site, entry, is_chained(job->batch, at), &raw);
+    else if (device_id_equal(&entry->device, &log->identity->device))
+        own = log_is_own(log->write.txn, site, entry, &raw);
     if (!own && (entry->flags & ENTRY_OWN))
         return felloe_fail(&job->error, FELLOE_INVALID,
                            "the hub names an own entry (%s, number %llu) that this device did not write",
@@ -137,7 +159,7 @@ static enum felloe_code feed_entries(struct event_log *log, struct log_job *job,
     struct log_seconds seconds = {0};
     enum felloe_code code = FELLOE_OK;
     for (uint32_t i = 0; i < job->batch->count && code == FELLOE_OK; i++)
-        code = feed_entry(log, job, site, head, &job->batch->entries[i], &seconds, bytes);
+        code = feed_entry(log, job, site, head, i, &seconds, bytes);
     if (code == FELLOE_OK && !log_seconds_hold(log, site, job->batch, &seconds))
         code = seconds.failed ? felloe_fail(&job->error, FELLOE_FAILED, "out of memory")
                               : felloe_fail(&job->error, FELLOE_INVALID,
