@@ -23,8 +23,11 @@ bool control_import_first(struct control_request *request);
 /* While the server pauses nothing that is at rest goes on: true then, and it is woken at the end of the pause. */
 bool control_put_off(struct control_request *request);
 bool control_paused(const struct control_server *server);
-/* The list of those that wait for the projector. */
+/* The list of those that wait for the projector; of imports: the first has its turn. */
 struct control_request **control_waiting(struct control_server *server);
+struct control_request **control_importing(struct control_server *server);
+/* It goes on now. */
+void control_take_turn(struct control_request *request);
 /* Those that are checked together at the end of this turn of the loop. */
 struct control_group *control_group_of(struct control_server *server);
 

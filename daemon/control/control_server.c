@@ -350,12 +350,6 @@ static void leave_list(struct control_server *server, const struct control_reque
     *at = request->next;
 }
 
-static void take_turn(struct control_request *request)
-{
-    request->waiting = STEP_NONE;
-    request->step(request);
-}
-
 /* The one before it has been answered. */
 static void becomes_first(struct control_request *request)
 {
@@ -364,7 +358,7 @@ static void becomes_first(struct control_request *request)
         control_finish(request);
     } else if (request->comes_first) {
         request->comes_first = false;
-        take_turn(request);
+        control_take_turn(request);
     }
 }
 
@@ -396,42 +390,6 @@ void control_let_next(struct control_request *request)
     request->lets_next = true;
     if (request->client && !request->client->closing && !request->earlier)
         take_requests(request->client);
-}
-
-void control_when_first(struct control_request *request, control_step then)
-{
-    if (!request->earlier) {
-        then(request);
-        return;
-    }
-    request->step = then;
-    request->waiting = STEP_TURN;
-    request->comes_first = true;
-}
-
-/* ---- imports take turns ---- */
-
-void control_import_enter(struct control_request *request, control_step then)
-{
-    struct control_request **at = &request->daemon->control->importing;
-    bool first = *at == NULL;
-    while (*at)
-        at = &(*at)->next_importing;
-    *at = request;
-    request->next_importing = NULL;
-    request->step = then;
-    request->waiting = STEP_TURN;
-    if (first)
-        take_turn(request);
-}
-
-void control_import_leave(struct control_request *request)
-{
-    struct control_server *server = request->daemon->control;
-    assert(server->importing == request);
-    server->importing = request->next_importing;
-    if (server->importing)
-        take_turn(server->importing);
 }
 
 bool control_import_first(struct control_request *request)
@@ -529,6 +487,11 @@ void control_server_resume(struct control_server *server)
 struct control_request **control_waiting(struct control_server *server)
 {
     return &server->waiting;
+}
+
+struct control_request **control_importing(struct control_server *server)
+{
+    return &server->importing;
 }
 
 struct control_group *control_group_of(struct control_server *server)
