@@ -17,6 +17,16 @@ struct uv_loop_s;
 struct control_server;
 struct audit;
 
+/* How many likely duplicates the views had in each site, and in which state of them. Of the loop's thread. */
+struct duplicates_known {
+    uint64_t state[3]; /* zeros: not counted yet */
+    size_t count;
+    struct {
+        char site[SLUG_MAX + 1];
+        uint64_t duplicates;
+    } sites[SITES_MAX];
+};
+
 struct daemon {
     const char *dir;
     struct config config;
@@ -37,6 +47,7 @@ struct daemon {
     struct loop_timer *hub_keys_timer; /* a hub whose keys are about to change */
     struct audit *audit;         /* the key that looks are sealed with; NULL before the first */
     struct settle_numbers *settle_numbers;
+    struct duplicates_known duplicates;
     unsigned sites_adding; /* jobs under way; and whether the configuration was read again meanwhile */
     bool sites_again;
     uint64_t used_ms; /* when somebody used the record last */

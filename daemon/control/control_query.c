@@ -3,6 +3,9 @@
  * cursors, never from hope. */
 #include "daemon/control/control_query.h"
 
+#include <stdio.h>
+
+#include "daemon/views/erased.h"
 #include "daemon/views/view_linked.h"
 #include "proto/event/hlc.h"
 
@@ -134,14 +137,34 @@ static void read_site(struct site_progress *site, const struct progress_table *t
     read_times(site, table, reading, hub);
 }
 
-void progress_add_duplicates(struct progress_table *table, struct reading *reading)
+/* The file's commit, and what tells it from one that was made anew and has come to the same number. */
+static void views_state(uint64_t state[3], const struct progress_table *table, struct reading *reading)
 {
-    uint64_t counts[SITES_MAX] = {0};
-    query_count_duplicates(&reading->views, &reading->scope, counts);
-    for (size_t i = 0; i < reading->scope.count; i++)
+    state[0] = store_txn_number(reading->views.store);
+    state[1] = views_count_erased(&reading->views);
+    state[2] = 0;
+    for (size_t i = 0; i < table->count; i++)
+        state[2] += table->sites[i].folded_sum;
+}
+
+void progress_add_duplicates(struct progress_table *table, struct reading *reading, bool behind,
+                             struct duplicates_known *known)
+{
+    uint64_t state[3], counts[SITES_MAX] = {0};
+    views_state(state, table, reading);
+    if (memcmp(state, known->state, sizeof state) != 0 && !behind) {
+        query_count_duplicates(&reading->views, &reading->scope, counts);
+        memcpy(known->state, state, sizeof state);
+        known->count = reading->scope.count;
+        for (size_t i = 0; i < known->count; i++) {
+            snprintf(known->sites[i].site, sizeof known->sites[i].site, "%s", reading->scope.sites[i]);
+            known->sites[i].duplicates = counts[i];
+        }
+    }
+    for (size_t i = 0; i < known->count; i++)
         for (size_t k = 0; k < table->count; k++)
-            if (strcmp(table->sites[k].site, reading->scope.sites[i]) == 0)
-                table->sites[k].to_settle += counts[i];
+            if (strcmp(table->sites[k].site, known->sites[i].site) == 0)
+                table->sites[k].to_settle += known->sites[i].duplicates;
 }
 
 void progress_read(struct progress_table *table, struct daemon *daemon, struct reading *reading)

@@ -45,8 +45,10 @@ struct progress_table {
 void progress_note_links(struct progress_table *table, struct daemon *daemon);
 /* Within a reading, for its scope. */
 void progress_read(struct progress_table *table, struct daemon *daemon, struct reading *reading);
-/* Adds likely duplicates, of which no row is stored, to what is to settle. */
-void progress_add_duplicates(struct progress_table *table, struct reading *reading);
+/* Adds likely duplicates, of which no row is stored, to what is to settle: all people are compared for it, so what came
+ * of it is known until the views have changed. While they are `behind`, what is known is told as it is. */
+void progress_add_duplicates(struct progress_table *table, struct reading *reading, bool behind,
+                             struct duplicates_known *known);
 /* Up to when everything is known here; 0: not at all yet. */
 int64_t progress_as_of(const struct progress_table *table);
 

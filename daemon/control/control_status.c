@@ -25,6 +25,7 @@ struct status {
     char stories[SITES_MAX][WITNESS_TEXT_MAX]; /* of each site of the table */
     char happened[HAPPENED_TEXT_MAX]; /* the least of notices: it is over */
     uint64_t erased;     /* people */
+    struct duplicates_known duplicates;
 };
 
 static void put_position(struct buffer *out, struct position at)
@@ -159,6 +160,7 @@ static void answer(struct control_request *request)
     const struct identity *identity = &request->daemon->identity;
     struct buffer *out = &request->out;
     size_t begin = control_frame_begin(out);
+    request->daemon->duplicates = status->duplicates;
     control_put_end(out, 22);
     mp_put_pair(out, "role", request->daemon->config.role == ROLE_HUB ? "hub" : "spoke");
     mp_put_pair(out, "name", identity->label);
@@ -212,7 +214,7 @@ static void read_progress(struct control_request *request)
     if (!status->locked)
         status->erased = views_count_erased(&reading.views);
     if (!status->locked)
-        progress_add_duplicates(&status->table, &reading);
+        progress_add_duplicates(&status->table, &reading, status->folded < status->total, &status->duplicates);
     for (size_t i = 0; i < status->table.count && !status->locked; i++)
         witness_notice(&reading, request->daemon->config.role == ROLE_HUB, status->table.sites[i].site,
                        status->stories[i]);
@@ -223,6 +225,7 @@ static void read_status(struct control_request *request)
 {
     struct status *status = request->state;
     progress_note_links(&status->table, request->daemon);
+    status->duplicates = request->daemon->duplicates;
     status->locked = request->daemon->projector == NULL;
     if (!status->locked) {
         projector_progress(request->daemon->projector, &status->folded, &status->total);

@@ -251,6 +251,11 @@ enum store_outcome store_commit(struct store_txn *txn, struct felloe_error *erro
     return is_full(rc) && still_sound(store) ? STORE_FULL : STORE_UNKNOWN;
 }
 
+uint64_t store_txn_number(const struct store_txn *txn)
+{
+    return (uint64_t)mdb_txn_id(txn->txn);
+}
+
 void store_abort(struct store_txn *txn)
 {
     if (txn == NULL)

@@ -54,6 +54,8 @@ enum store_outcome {
 };
 /* Ends the transaction in any case. */
 enum store_outcome store_commit(struct store_txn *txn, struct felloe_error *error);
+/* The number of the last commit that this transaction sees; a writing one's is its own. */
+uint64_t store_txn_number(const struct store_txn *txn);
 void store_abort(struct store_txn *txn); /* ends a read transaction too; NULL is fine */
 
 /* Has a call of this transaction failed? Then says how; the transaction can only be aborted. STORE_FULL: for want of

@@ -26,6 +26,32 @@ static void what_is_committed_is_there_and_what_is_aborted_is_not(void **state)
     given_dir_end(&dir);
 }
 
+static uint64_t number_of_last_commit(struct store *store)
+{
+    struct store_txn *txn = begin(store, false);
+    const uint64_t number = store_txn_number(txn);
+    store_abort(txn);
+    return number;
+}
+
+static void each_commit_has_a_number_of_its_own(void **state)
+{
+    (void)state;
+    struct given_dir dir = given_dir();
+    struct store *store = open_store(&dir);
+    put_word(store, "rim", "felloe");
+    const uint64_t first = number_of_last_commit(store);
+    assert_int_equal(number_of_last_commit(store), first);
+    struct store_txn *txn = begin(store, true);
+    store_put(txn, WORDS, text("hub"), text("nave"));
+    store_abort(txn);
+    assert_int_equal(number_of_last_commit(store), first);
+    put_word(store, "hub", "nave");
+    assert_int_equal(number_of_last_commit(store), first + 1);
+    store_close(store);
+    given_dir_end(&dir);
+}
+
 static void files_are_for_their_owner_alone(void **state)
 {
     (void)state;
@@ -340,6 +366,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_committed_is_there_and_what_is_aborted_is_not),
+        cmocka_unit_test(each_commit_has_a_number_of_its_own),
         cmocka_unit_test(files_are_for_their_owner_alone),
         cmocka_unit_test(a_key_that_is_not_the_last_is_appended_all_the_same),
         cmocka_unit_test(numbers_sort_as_numbers),
