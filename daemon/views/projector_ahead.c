@@ -112,8 +112,11 @@ void taker_take(struct taker *taker, struct fold_chunk *chunk, const struct view
     item->owner = taker->key.owner;
     item->restricted = key_kind_restricted(taker->key.kind);
     item->outcome = opener_open(&taker->opener, &found, &event, key, &item->opened);
+    if (item->outcome != OPENED)
+        return;
+    item->event = opened_for_fold(&taker->opener, &item->opened); /* now: a copy's site lies in the opener's memory */
     const struct views_origin origin = {item->opened.body.origin, item->restricted};
-    if (item->outcome == OPENED && item->opened.body.has_origin)
+    if (item->opened.body.has_origin)
         item->origin = views_blind_origin(taker->views, &origin);
 }
 

@@ -93,7 +93,8 @@ static bool refold_one(void *context, const struct event_id *id, uint64_t sort, 
     enum opening outcome = opener_open(&work->taker.opener, &item, &event, key, &work->opened);
     if (outcome != OPENED)
         return !(work->failed |= outcome == OPENED_NO_MEMORY);
-    fold = fold_event_of(r->step, &work->taker.opener, &work->opened, item.flags);
+    fold = opened_for_fold(&work->taker.opener, &work->opened);
+    fold_event_of_log(r->step, &work->opened, item.flags, &fold);
     fold.at = ref->at.epoch != 0 ? ref->at : item.at;
     fold.id = *id;
     if (!document_fold(r->work->document, &fold) || !fold_other_positions(r, &fold))

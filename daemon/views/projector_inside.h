@@ -22,7 +22,7 @@ struct fold_item {
     enum opening outcome;       /* of ITEM_TAKEN */
     struct opened opened;
     struct views_blind origin;  /* of OPENED, if it has one */
-    struct fold_event event;    /* once it is sifted */
+    struct fold_event event;    /* of OPENED; whole once it is sifted */
     struct key_id key;          /* what seals it */
     enum key_kind kind;
     struct person_id owner;     /* of that key */
@@ -114,8 +114,8 @@ void fold_note_items(struct fold_work *work, struct fold_step *step, struct fold
 void fold_note_origins(struct fold_work *work, struct fold_step *step);
 void fold_note_heard(struct fold_work *work, struct fold_step *step);
 
-/* As the fold wants it; points to `opened`. */
-struct fold_event fold_event_of(const struct fold_step *step, struct opener *opener, const struct opened *opened,
-                                unsigned flags);
+/* What the fold is to know of it besides, as an entry of this log. */
+void fold_event_of_log(const struct fold_step *step, const struct opened *opened, unsigned flags,
+                       struct fold_event *event);
 
 #endif

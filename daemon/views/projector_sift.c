@@ -15,13 +15,11 @@ static bool is_of_other_history(const struct fold_step *step, const struct event
            device_id_equal(&event->clear.device, &step->identity->device);
 }
 
-struct fold_event fold_event_of(const struct fold_step *step, struct opener *opener, const struct opened *opened,
-                                unsigned flags)
+void fold_event_of_log(const struct fold_step *step, const struct opened *opened, unsigned flags,
+                       struct fold_event *event)
 {
-    struct fold_event event = opened_for_fold(opener, opened);
     if (!opened->copied && is_of_other_history(step, &opened->event, flags))
-        event.incarnation = 0;
-    return event;
+        event->incarnation = 0;
 }
 
 static void complain(const struct fold_step *step, const struct fold_item *item, const char *what)
@@ -104,7 +102,7 @@ static bool sift(struct fold_work *work, struct fold_step *step, struct fold_ite
     if (body->has_subject && memcmp(&own, &item->key, sizeof own) != 0 &&
         !may_open(work, step, item, &own, keyring_has(step->keyring, &own), has_waited))
         return false;
-    item->event = fold_event_of(step, &work->taker.opener, &item->opened, item->flags);
+    fold_event_of_log(step, &item->opened, item->flags, &item->event);
     item->event.at = item->ref.at.epoch != 0 ? item->ref.at : item->at;
     if (item->event.by_hub && !item->opened.copied && bytes_is(step->site, ERASURE_SITE))
         work->failed |= !erased_note(&work->erased, body);
