@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Felloe, as its peers are asked: see run.
 # shellcheck shell=bash disable=SC2034,SC2154
-asked[felloe]="checks each event against the catalogue, seals it under the person's key, chains and signs it, and acknowledges after the commit (fdatasync); for the backlog, sends it encrypted and authenticated (CURVE), where the hub checks chains and signatures, commits, and only then signs a receipt; views are kept up on both sides meanwhile"
+asked[felloe]="checks each event against the catalogue, seals it under the person's key, chains and signs it, and acknowledges after the commit (fdatasync); for the backlog, sends it encrypted and authenticated (CURVE), where the hub checks chains and signatures, commits, and only then signs a receipt; views are kept up on both sides meanwhile; its backlog is counted from the first event that arrives, the others' from the word to begin"
 durable[felloe durable]="yes, on both sides"
 missing_felloe() { return 1; }
 version_felloe() { "$B/felloe" --version | awk '{ print $2; exit }'; }
 modes_felloe() { echo durable; }
 
-shared_all() { start laptop && wait_until 600 shared laptop; }
 new_pair() {
     hub_new hub salford && start hub && laptop_new laptop hub amy salford && stop hub && start laptop
 }
@@ -18,7 +17,6 @@ gone() {
         rm -rf "${work:?}/$name"
     done
 }
-all_folded() { [ "$(json "$1" '.folded == .total' status)" = true ]; }
 round_felloe() { # MODE DIR
     new_pair || return 1
     took felloe durable one "$(number "$bench" record "$work/laptop" 1 1 "$each" "$bytes")"
@@ -26,7 +24,7 @@ round_felloe() { # MODE DIR
     gone
     new_pair || return 1
     took felloe durable bulk "$(number "$bench" fill "$work/laptop" "$events" "$bytes")"
-    wait_until 600 all_folded laptop && stop laptop && start hub && rate_of "$events" shared_all || return 1
+    wait_until 600 folded laptop && stop laptop && start hub && moves laptop shared || return 1
     took felloe durable backlog "$rate"
     gone
 }
