@@ -23,7 +23,8 @@ uint64_t bench_number(const char *text);
 struct felloe_client;
 /* A connection to the daemon of that directory. */
 struct felloe_client *bench_connect(const char *dir);
-/* As many bytes of words; the caller frees them. */
+/* As many bytes of words; the caller frees them. And how many a note has unless it is said. */
+#define NOTE_BYTES 200u
 char *bench_words(size_t bytes);
 
 /* The subcommands; each gets its own arguments, argv[0] its name. */
@@ -36,8 +37,8 @@ void bench_fold(int argc, char **argv);   /* its views made again, without a dae
 void bench_costs(int argc, char **argv);  /* what must not grow with a log: IMAGE */
 void bench_handshake(int argc, char **argv); /* from a start to the hub's word: FELLOED DIR TIMES */
 void bench_stages(int argc, char **argv); /* ns of each thing that is done with an event: IMAGE DIR EVENTS */
-void bench_record(int argc, char **argv); /* recording through the client library: DIR CLIENTS BATCH SECONDS */
-void bench_clients(int argc, char **argv); /* single notes by many connections at once: DIR CLIENTS SECONDS */
+void bench_record(int argc, char **argv); /* recording through the client library: DIR CLIENTS BATCH SECONDS [BYTES] */
+void bench_clients(int argc, char **argv); /* single notes by many connections at once: DIR CLIENTS SECONDS [BYTES] */
 void bench_fill(int argc, char **argv);   /* so many notes, 1,000 a batch, of many people: DIR EVENTS BYTES */
 void bench_live(int argc, char **argv);   /* recorded here, seen there: DIR OTHER-DIR TIMES */
 void bench_ask(int argc, char **argv);    /* a view over the socket: DIR TIMES VIEW [PERSON] */

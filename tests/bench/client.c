@@ -8,15 +8,6 @@
 #include "felloe/client.h"
 #include "tests/bench/bench.h"
 
-static struct felloe_client *connected(const char *dir)
-{
-    struct felloe_client *client;
-    struct felloe_error error;
-    if (felloe_connect(dir, &client, &error) != FELLOE_OK)
-        bench_die("%s", error.message);
-    return client;
-}
-
 /* ---- recording ---- */
 
 struct recording {
@@ -25,9 +16,6 @@ struct recording {
     uint64_t until;
     atomic_uint_fast64_t saved;
 };
-
-#define WORDS "Met at the library. Talked about the tenancy, the letter from the landlord and what to answer; they " \
-              "want to write it themselves and read it out on Thursday. Sleeping better. Goes on with the walks."
 
 /* Of batches so many are under way at once, as in an import; single events wait each for their answer. */
 #define BATCHES 3
@@ -47,7 +35,7 @@ static void introduce(struct felloe_client *client, char person[33])
 static void *record(void *argument)
 {
     struct recording *r = argument;
-    struct felloe_client *client = connected(r->dir);
+    struct felloe_client *client = bench_connect(r->dir);
     struct felloe_error error;
     const struct felloe_field field = {"text", r->words};
     struct felloe_draft *drafts = calloc(r->batch, sizeof *drafts);
@@ -80,10 +68,9 @@ static void *record(void *argument)
 void bench_record(int argc, char **argv)
 {
     const size_t clients = bench_number(argv[2]);
-    char *words = argc > 5 ? bench_words(bench_number(argv[5])) : NULL;
+    char *words = bench_words(argc > 5 ? bench_number(argv[5]) : NOTE_BYTES);
     const uint64_t begun = bench_now();
-    struct recording recording = {
-        .dir = argv[1], .words = words != NULL ? words : WORDS, .batch = bench_number(argv[3])};
+    struct recording recording = {.dir = argv[1], .words = words, .batch = bench_number(argv[3])};
     recording.until = begun + bench_number(argv[4]) * 1000000000u;
     pthread_t *threads = calloc(clients, sizeof *threads);
     for (size_t i = 0; threads != NULL && i < clients; i++)
@@ -106,7 +93,7 @@ void bench_ask(int argc, char **argv)
         {.name = "limit", .kind = FELLOE_INTEGER, .integer = 50},
         {.name = "person", .kind = FELLOE_TEXT, .text = argc > 4 ? argv[4] : ""},
     };
-    struct felloe_client *client = connected(argv[1]);
+    struct felloe_client *client = bench_connect(argv[1]);
     uint64_t *took = calloc(times, sizeof *took);
     for (size_t i = 0; took != NULL && i < times; i++) {
         struct felloe_answer *answer;

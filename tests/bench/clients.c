@@ -10,11 +10,9 @@
 #include "felloe/client.h"
 #include "tests/bench/bench.h"
 
-#define WORDS "Met at the library. Talked about the tenancy, the letter from the landlord and what to answer; they " \
-              "want to write it themselves and read it out on Thursday. Sleeping better. Goes on with the walks."
-
 struct recorder {
     struct felloe_client *client;
+    const char *words;
     char person[33];
 };
 
@@ -32,7 +30,7 @@ static void introduce(struct recorder *r)
 
 static void note(struct recorder *r)
 {
-    const struct felloe_field field = {"text", WORDS};
+    const struct felloe_field field = {"text", r->words};
     const struct felloe_draft draft = {.type = "note.added", .person = r->person, .fields = &field, .field_count = 1};
     struct felloe_error error;
     if (felloe_append_send(r->client, &draft, 1, false, &error) != FELLOE_OK)
@@ -74,8 +72,8 @@ static uint64_t go_round(struct recorder *recorders, size_t count, int poll, uin
 
 void bench_clients(int argc, char **argv)
 {
-    (void)argc;
     const size_t count = bench_number(argv[2]);
+    char *words = bench_words(argc > 4 ? bench_number(argv[4]) : NOTE_BYTES);
     struct recorder *recorders = calloc(count, sizeof *recorders);
     const int poll = epoll_create1(EPOLL_CLOEXEC);
     if (recorders == NULL || poll < 0)
@@ -83,6 +81,7 @@ void bench_clients(int argc, char **argv)
     for (size_t i = 0; i < count; i++) {
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = &recorders[i]};
         recorders[i].client = bench_connect(argv[1]);
+        recorders[i].words = words;
         introduce(&recorders[i]);
         if (epoll_ctl(poll, EPOLL_CTL_ADD, recorders[i].client->fd, &event) != 0)
             bench_die("a connection cannot be watched");
@@ -94,4 +93,5 @@ void bench_clients(int argc, char **argv)
     for (size_t i = 0; i < count; i++)
         felloe_close(recorders[i].client);
     free(recorders);
+    free(words);
 }

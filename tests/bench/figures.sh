@@ -120,6 +120,7 @@ figure_newcomer() {
 
 figure_live() {
     local i commit lines
+    forget l1 l2 hub
     hub_new hub salford && start hub && laptop_new l1 hub amy salford && laptop_new l2 hub bea salford || return 1
     start l1 && start l2 || return 1
     for ((i = 0; i < rounds; i++)); do

@@ -29,21 +29,12 @@ static bool told(void *context, const struct felloe_value *item)
     return true;
 }
 
-static struct felloe_client *connected(const char *dir)
-{
-    struct felloe_client *client;
-    struct felloe_error error;
-    if (felloe_connect(dir, &client, &error) != FELLOE_OK)
-        bench_die("%s", error.message);
-    return client;
-}
-
 static void *follow(void *argument)
 {
     struct live *live = argument;
     const struct felloe_argument follow = {.name = "follow", .kind = FELLOE_BOOL, .integer = 1};
     struct felloe_error error;
-    felloe_stream(connected(live->dir), "log", &follow, 1, told, live, NULL, NULL, &error);
+    felloe_stream(bench_connect(live->dir), "log", &follow, 1, told, live, NULL, NULL, &error);
     bench_die("the other laptop tells no more: %s", error.message);
 }
 
@@ -81,7 +72,7 @@ void bench_live(int argc, char **argv)
     (void)argc;
     static struct live live = {.lock = PTHREAD_MUTEX_INITIALIZER, .came = PTHREAD_COND_INITIALIZER};
     const size_t times = bench_number(argv[3]);
-    struct felloe_client *here = connected(argv[1]), *there = connected(argv[2]);
+    struct felloe_client *here = bench_connect(argv[1]), *there = bench_connect(argv[2]);
     uint64_t *took = calloc(times, sizeof *took);
     struct felloe_saved person, saved;
     pthread_t follower;

@@ -26,7 +26,7 @@ static const struct subcommand {
     {"handshake", "FELLOED DIR TIMES", 3, bench_handshake},
     {"stages", "IMAGE DIR EVENTS", 3, bench_stages},
     {"record", "DIR CLIENTS BATCH SECONDS [BYTES]", 4, bench_record},
-    {"clients", "DIR CLIENTS SECONDS", 3, bench_clients},
+    {"clients", "DIR CLIENTS SECONDS [BYTES]", 3, bench_clients},
     {"fill", "DIR EVENTS BYTES", 3, bench_fill},
     {"live", "DIR OTHER-DIR TIMES", 3, bench_live},
     {"ask", "DIR TIMES VIEW [PERSON]", 3, bench_ask},

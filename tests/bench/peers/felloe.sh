@@ -20,7 +20,7 @@ gone() {
 round_felloe() { # MODE DIR
     new_pair || return 1
     took felloe durable one "$(number "$bench" record "$work/laptop" 1 1 "$each" "$bytes")"
-    took felloe durable many "$(number "$bench" record "$work/laptop" 64 1 "$each" "$bytes")"
+    took felloe durable many "$(number "$bench" clients "$work/laptop" 64 "$each" "$bytes")"
     gone
     new_pair || return 1
     took felloe durable bulk "$(number "$bench" fill "$work/laptop" "$events" "$bytes")"
