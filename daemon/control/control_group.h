@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What drafts are checked in: a reading of log and views, and what the views had folded before it began. And small
- * requests together: all that came in one turn of the loop are checked in one reading, by the loop itself, since handing
- * each to the pool and back costs more than the check. */
+ * requests together: all that came in one turn of the loop are checked in one reading, by the loop itself, since
+ * handing each to the pool and back costs more than the check. */
 #ifndef FELLOE_DAEMON_CONTROL_GROUP_H
 #define FELLOE_DAEMON_CONTROL_GROUP_H
 
@@ -14,7 +14,7 @@ struct checking {
     struct site_seen {
         char site[SLUG_MAX + 1];
         struct seen seen;
-    } sites[SITES_MAX];             /* first, so that an event never claims to have seen more than it was checked against */
+    } sites[SITES_MAX];             /* noted first: an event never claims to have seen more than it was checked in */
 };
 /* Ends itself when it fails. Without `wait` it also fails, in no words, while the views are being made anew. */
 enum felloe_code checking_begin(struct checking *checking, struct daemon *daemon, bool wait,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ZeroMQ sockets in a libuv loop, and whole messages in and out of them. Shared by the net_*.c files alone.
  *
- * ZMQ_FD is edge-triggered and only a wake-up, so its poll callback only notes that it stirred. Before the loop sleeps
- * (prepare) the ZMQ_EVENTS of each source that stirred or was used are read, and an idle handle keeps the loop from
- * sleeping where something is pending; after the poll (check) at most NET_TURN messages per source are handled, so that no peer starves timers or the local socket. */
+ * ZMQ_FD is edge-triggered and only a wake-up, so its poll callback only notes that it stirred. Before the loop
+ * sleeps (prepare) the ZMQ_EVENTS of each source that stirred or was used are read, and an idle handle keeps the
+ * loop from sleeping where something is pending; after the poll (check) at most NET_TURN messages per source are
+ * handled, so that no peer starves timers or the local socket. */
 #ifndef FELLOE_DAEMON_NET_SOCKET_H
 #define FELLOE_DAEMON_NET_SOCKET_H
 
