@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/daemon.h"
 #include "proto/control.h"
 #include "proto/domain/document.h"
 #include "proto/sync/sync_entries.h"
@@ -147,7 +148,7 @@ static void draw_nonces(size_t count)
 {
     uint8_t nonce[EVENT_NONCE_SIZE];
     for (size_t i = 0; i < count; i++)
-        randombytes_buf(nonce, sizeof nonce);
+        random_nonce(nonce, sizeof nonce);
 }
 
 static void seal(size_t count)

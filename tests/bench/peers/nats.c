@@ -173,7 +173,8 @@ static void connect_to(struct connection *c, const char *port, size_t index)
 static void put_message(struct connection *c, size_t index, const char *subject, const void *body, size_t len)
 {
     char words[512];
-    const int size = snprintf(words, sizeof words, "PUB %s _INBOX.%zu.%ld %zu\r\n", subject, index, (long)getpid(), len);
+    const int size =
+        snprintf(words, sizeof words, "PUB %s _INBOX.%zu.%ld %zu\r\n", subject, index, (long)getpid(), len);
     put(c, words, (size_t)size);
     put(c, body, len);
     put(c, "\r\n", 2);
