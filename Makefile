@@ -173,7 +173,7 @@ $B/felloe-nats: $B/tests/bench/peers/nats.o
 	@echo "  LINK  $@"
 	$Q$(CC) $(ALLLDFLAGS) -o $@ $^
 # What is measured, and the bare limits that it is measured against.
-$B/felloe-bench: $(BENCH_O) $(filter-out %/main.o,$(POWER_O)) $(LIB_O) $(filter-out $B/daemon/main.o,$(DAEMON_O)) $B/libproto.a
+$B/felloe-bench: $(BENCH_O) $B/tests/net/laptop.o $(filter-out %/main.o,$(POWER_O)) $(LIB_O) $(filter-out $B/daemon/main.o,$(DAEMON_O)) $B/libproto.a | $B/faster.so
 	@echo "  LINK  $@"
 	$Q$(CC) $(ALLLDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(shell $(PKG_CONFIG) --libs jansson)
 

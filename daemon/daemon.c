@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -23,6 +24,8 @@
 
 /* How often keys that are still missing are asked for again. */
 #define KEYS_AGAIN_MS 60000
+/* After work, memory that it needed is given back to the system: malloc keeps it for the next time. Not each time. */
+#define GIVE_BACK_MS 10000
 
 void daemon_stop(struct daemon *daemon, enum felloe_code code)
 {
@@ -42,6 +45,21 @@ void daemon_again(struct daemon *daemon)
 
 /* ---- what other threads have done ---- */
 
+static void give_back(void *context)
+{
+    struct running *running = context;
+    running->gives_back = false;
+    malloc_trim(0);
+}
+
+static void worked(struct running *running)
+{
+    if (running->gives_back || running->give_back == NULL)
+        return;
+    running->gives_back = true;
+    loop_timer_set(running->give_back, GIVE_BACK_MS);
+}
+
 /* Finished jobs go back to their makers, then the projector hears that the log has news. A log that has failed cannot
  * be opened anew under readers on other threads, so the daemon ends. */
 static void complete_jobs(void *context)
@@ -49,6 +67,8 @@ static void complete_jobs(void *context)
     struct running *running = context;
     struct queue_item *item = queue_take_all(&running->daemon.completions);
     bool any = item != NULL;
+    if (any && !running->beating) /* the watchdog's question is no work */
+        worked(running);
     while (item != NULL) {
         struct queue_item *next = item->next;
         struct log_job *job = (struct log_job *)((char *)item - offsetof(struct log_job, link));
@@ -100,6 +120,7 @@ static void ask_again(void *context)
 static void views_changed(void *context)
 {
     struct daemon *daemon = &((struct running *)context)->daemon;
+    worked(context);
     if (daemon->control != NULL)
         control_server_changed(daemon->control);
     if (daemon->driver != NULL && daemon->projector != NULL && daemon->config.role == ROLE_SPOKE)
@@ -249,6 +270,7 @@ static enum felloe_code open_loop(struct running *running, struct felloe_error *
     running->interrupt = loop_signal_new(loop, SIGINT, on_end, &running->daemon);
     running->hangup = loop_signal_new(loop, SIGHUP, daemon_on_hangup, &running->daemon);
     running->keys_again = loop_timer_new(loop, ask_again, running);
+    running->give_back = loop_timer_new(loop, give_back, running);
     running->idle = loop_timer_new(loop, daemon_on_idle, running);
     bool fine = running->keys_again != NULL && running->idle != NULL && running->completed != NULL &&
                 running->changed != NULL && running->term != NULL && running->interrupt != NULL &&
@@ -326,6 +348,7 @@ static void close_all(struct running *running)
     audit_close(daemon);
     loop_timer_free(running->watchdog);
     loop_timer_free(running->keys_again);
+    loop_timer_free(running->give_back);
     lease_close(daemon);
     hub_keys_close(daemon);
     loop_timer_free(running->idle);

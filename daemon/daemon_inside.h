@@ -21,6 +21,8 @@ struct running {
     struct loop_wake *completed, *changed;
     struct loop_signal *term, *interrupt, *hangup;
     struct loop_timer *keys_again, *watchdog;
+    struct loop_timer *give_back; /* set: there was work, whose memory is given back soon */
+    bool gives_back;
     uint64_t watchdog_ms;
     struct log_job beat; /* the watchdog's question to the log's writer */
     bool beating;

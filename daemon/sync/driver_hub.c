@@ -410,6 +410,7 @@ static enum felloe_code open_hub(struct driver *driver, struct felloe_error *err
                                           .context = h,
                                           .message = on_message,
                                           .gone = on_gone};
+    h->box_index.key_size = sizeof(struct device_id);
     if (!driver_hub_refill_open(h) || !driver_hub_copy_open(h))
         return felloe_fail(error, FELLOE_FAILED, "out of memory");
     enum felloe_code code = net_hub_open(&h->net, &config, error);
@@ -435,6 +436,7 @@ static void close_hub(struct driver *driver)
     if (h->boxes != NULL)
         sodium_memzero(h->boxes, h->box_count * sizeof *h->boxes);
     free(h->boxes);
+    table_release(&h->box_index);
     free(h->rekeys);
 }
 

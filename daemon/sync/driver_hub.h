@@ -14,6 +14,7 @@
 #define FELLOE_DAEMON_DRIVER_HUB_H
 
 #include "daemon/sync/driver_inside.h"
+#include "proto/sync/sync_table.h"
 
 /* The precomputed secrets between the hub and one device. */
 struct hub_box {
@@ -58,7 +59,8 @@ struct hub_driver {
     struct hub *machine; /* NULL while it is made afresh */
     struct hub_outputs outputs;
     struct hub_box *boxes;
-    size_t box_count, box_cap;
+    uint32_t box_count, box_cap;
+    struct table box_index; /* by device */
     struct hub_rekey *rekeys; /* devices whose keys change */
     size_t rekey_count, rekey_cap;
     struct enrolment *enrolments; /* under way */

@@ -10,25 +10,25 @@
 
 const struct box_pairs *driver_hub_pairs(const struct hub_driver *h, const struct device_id *device)
 {
-    for (size_t i = 0; i < h->box_count; i++)
-        if (device_id_equal(&h->boxes[i].device, device))
-            return &h->boxes[i].pairs;
-    return NULL;
+    const uint32_t at = table_find(&h->box_index, device->b);
+    return at == TABLE_NONE ? NULL : &h->boxes[at].pairs;
 }
 
 static bool put_box(struct hub_driver *h, const struct device_record *device, const struct box_pairs *pairs)
 {
-    size_t at = 0;
-    while (at < h->box_count && !device_id_equal(&h->boxes[at].device, &device->device))
-        at++;
+    uint32_t at = table_find(&h->box_index, device->device.b);
+    if (at == TABLE_NONE)
+        at = h->box_count;
     if (at == h->box_cap) {
-        size_t cap = h->box_cap > 0 ? h->box_cap * 2 : 16;
+        uint32_t cap = h->box_cap > 0 ? h->box_cap * 2 : 16;
         struct hub_box *boxes = realloc(h->boxes, cap * sizeof *boxes);
         if (boxes == NULL)
             return false;
         h->boxes = boxes;
         h->box_cap = cap;
     }
+    if (at == h->box_count && !table_put(&h->box_index, device->device.b, at))
+        return false;
     h->boxes[at] = (struct hub_box){device->device, *pairs};
     if (at == h->box_count)
         h->box_count++;

@@ -42,6 +42,7 @@ void bench_clients(int argc, char **argv); /* single notes by many connections a
 void bench_fill(int argc, char **argv);   /* so many notes, 1,000 a batch, of many people: DIR EVENTS BYTES */
 void bench_live(int argc, char **argv);   /* recorded here, seen there: DIR OTHER-DIR TIMES */
 void bench_ask(int argc, char **argv);    /* a view over the socket: DIR TIMES VIEW [PERSON] */
+void bench_fanin(int argc, char **argv);  /* many laptops that share at once: TICKETS EVENTS [SECONDS] */
 void bench_bytes(int argc, char **argv);   /* how large its events are, and their bodies: DIR */
 void bench_wakeups(int argc, char **argv); /* of processes: SECONDS PID... */
 

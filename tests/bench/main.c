@@ -30,6 +30,7 @@ static const struct subcommand {
     {"fill", "DIR EVENTS BYTES", 3, bench_fill},
     {"live", "DIR OTHER-DIR TIMES", 3, bench_live},
     {"ask", "DIR TIMES VIEW [PERSON]", 3, bench_ask},
+    {"fanin", "TICKETS EVENTS [SECONDS]", 2, bench_fanin},
     {"bytes", "DIR", 1, bench_bytes},
     {"wakeups", "SECONDS PID...", 2, bench_wakeups},
 };

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/../lib/e2e.sh"
 laptops=${LAPTOPS:-100} events=${EVENTS:-100}
 count=$(((laptops + 31) / 32)) sites=()
-[ $count -le 31 ] || count=31
+[ $count -le 30 ] || count=30
 for ((i = 1; i <= count; i++)); do sites+=("team-$i"); done
 
 hub_new hub "${sites[@]}"

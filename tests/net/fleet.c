@@ -298,7 +298,9 @@ static void turn(struct member *m)
         if (up && !m->was_up)
             note_figure(&ups, now_ms() - began_ms);
         m->was_up |= up;
-        step(m, &(struct spoke_input){.kind = up ? SPOKE_UP : SPOKE_DOWN});
+        struct spoke_input change = {.kind = up ? SPOKE_UP : SPOKE_DOWN};
+        memcpy(change.hub_curve, m->laptop.ticket.hub_curve, sizeof change.hub_curve); /* a WELCOME has to name it */
+        step(m, &change);
     }
     while (laptop_hear(&m->laptop, &header, &body)) {
         look_at_answer(m);
