@@ -36,8 +36,8 @@
 /* The signed log hash is kept at each multiple of this, so any position's hash is near one that is stored. */
 #define CHECKPOINT_EVERY 64u
 
-/* Longest time (ms) that a hub holds a PULL back when there is no news: an idle laptop costs next to nothing, and should
- * an answer be lost, it is so late that it is asked for again. */
+/* Longest time (ms) that a hub holds a PULL back when there is no news: an idle laptop costs next to nothing, and
+ * should an answer be lost, it is so late that it is asked for again. */
 #define PULL_WAIT_MAX_MS 1800000u
 
 /* msgpack: deepest nesting and most values in one object (an event's fields, a message's header). */

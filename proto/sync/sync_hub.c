@@ -151,7 +151,8 @@ bool hub_set_missing(struct hub *hub, struct bytes site, const struct key_id *ke
         return false;
     struct hub_site *found = hub->sites[at];
     const uint32_t told = (uint32_t)(count < RECEIPT_KEYS_MAX ? count : RECEIPT_KEYS_MAX);
-    const bool same = told == found->missing_count && told > 0 && memcmp(found->missing, keys, told * sizeof *keys) == 0;
+    const bool same =
+        told == found->missing_count && told > 0 && memcmp(found->missing, keys, told * sizeof *keys) == 0;
     found->missing_count = told;
     if (told > 0)
         memcpy(found->missing, keys, told * sizeof *keys);

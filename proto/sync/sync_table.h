@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds things by a short key of fixed size (a stream, a device, a connection): a hash table from key to a number, and
- * the heads of a site's streams. For the sync machines and their drivers. Nothing here depends on addresses, so that a run can be
- * replayed exactly. */
+ * the heads of a site's streams. For the sync machines and their drivers. Nothing here depends on addresses, so that a
+ * run can be replayed exactly. */
 #ifndef FELLOE_PROTO_SYNC_TABLE_H
 #define FELLOE_PROTO_SYNC_TABLE_H
 
