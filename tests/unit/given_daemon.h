@@ -10,14 +10,17 @@
 #include <sys/un.h>
 
 #include "daemon/audit.h"
-#include "daemon/sync/driver_inside.h"
+#include "daemon/sync/driver_spoke.h"
 #include "daemon/loop.h"
 #include "proto/control.h"
 
 struct given_daemon {
     struct given_log *log;
     struct daemon daemon;
-    struct driver driver;        /* with the role of one that is always offline */
+    union {
+        struct driver driver;    /* with the role of one that is always offline … */
+        struct spoke_driver spoke; /* … and a laptop's, for the verbs that ask what only that has */
+    };
     struct loop_wake *completed, *changed, *ended;
     pthread_t thread;
 };
@@ -95,7 +98,7 @@ static inline struct given_daemon *given_daemon(enum role role, struct given_log
     memcpy(d->daemon.worker, log->identity.worker, sizeof d->daemon.worker);
     d->daemon.whole = true;
     d->daemon.config = (struct config){.role = role, .listen = "tcp://127.0.0.1:7000", .ticket_hours = 24};
-    d->driver = (struct driver){.role = &offline_role, .daemon = &d->daemon};
+    d->spoke = (struct spoke_driver){.base = {.role = &offline_role, .daemon = &d->daemon}};
     uv_loop_init(d->daemon.loop);
     d->completed = loop_wake_new(d->daemon.loop, complete_jobs, d);
     d->changed = loop_wake_new(d->daemon.loop, views_changed, d);
