@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <lmdb.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -515,6 +516,28 @@ static int make_copy(struct store *store, const char *path)
     return rc;
 }
 
+/* Where it cannot, there is none, and every begin says so. */
+static int open_again(struct store *store)
+{
+    int rc = open_env(store);
+    if (rc != 0 && store->env != NULL) {
+        mdb_env_close(store->env);
+        store->env = NULL;
+    }
+    return rc;
+}
+
+enum felloe_code store_slim(struct store *store, struct felloe_error *error)
+{
+    if (store->env == NULL)
+        return say(store, EIO, error);
+    mdb_env_close(store->env);
+    store->env = NULL;
+    malloc_trim(0);
+    int rc = open_again(store);
+    return rc != 0 ? say(store, rc, error) : FELLOE_OK;
+}
+
 enum felloe_code store_rewrite(struct store *store, struct felloe_error *error)
 {
     char path[PATH_MAX + 16], fresh[PATH_MAX + 16];
@@ -532,11 +555,7 @@ enum felloe_code store_rewrite(struct store *store, struct felloe_error *error)
         store_overwrite(old);
     if (old >= 0)
         close(old);
-    int opened = open_env(store);
-    if (opened != 0 && store->env != NULL) {
-        mdb_env_close(store->env);
-        store->env = NULL;
-    }
+    int opened = open_again(store);
     return rc != 0 || opened != 0 ? say(store, rc != 0 ? rc : opened, error) : FELLOE_OK;
 }
 

@@ -119,6 +119,10 @@ enum felloe_code store_copy(struct store *store, int descriptor, struct felloe_e
  * the old one. No transaction is open, and none begins meanwhile, on any thread. Where no copy can be made, all is as
  * it was (FELLOE_STORAGE); where the new file cannot be opened, every later begin fails. */
 enum felloe_code store_rewrite(struct store *store, struct felloe_error *error);
+/* Gives memory back: LMDB keeps that of the most pages which a transaction ever changed until it is closed. So that is
+ * what this does, and opens it again. No transaction is open, and none begins meanwhile, on any thread; where it cannot
+ * be opened, every later begin fails. */
+enum felloe_code store_slim(struct store *store, struct felloe_error *error);
 
 /* ---- numbers ---- */
 

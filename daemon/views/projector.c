@@ -195,6 +195,8 @@ static enum felloe_code fold_one_site(struct projector *p, struct bytes site, en
         return code;
     publish(p, site, &step.cursor, step.ahead);
     publish_shared(p, &step);
+    if (step.taken > p->most_taken)
+        p->most_taken = step.taken;
     if (step.more)
         *pass = PASS_MORE;
     else if (step.taken > 0 && *pass == PASS_IDLE)
@@ -330,6 +332,7 @@ static void *run(void *context)
         projector_do_asked(p);
         fold_until_done(p);
         to_compact = projector_compact(p);
+        projector_slim(p);
         pthread_mutex_lock(&p->mutex);
     }
     pthread_mutex_unlock(&p->mutex);

@@ -75,6 +75,16 @@ bool projector_compact(struct projector *p)
     return code != FELLOE_OK;
 }
 
+void projector_slim(struct projector *p)
+{
+    struct felloe_error error = {0};
+    if (p->most_taken <= PROJECTOR_SLIM_EVENTS || !views_are_open(p->views))
+        return;
+    p->most_taken = 0;
+    if (views_slim(p->views, &error) != FELLOE_OK)
+        report(LEVEL_WARNING, "the views could not be opened again: %s", error.message);
+}
+
 /* ---- asking ---- */
 
 size_t projector_take_shared(struct projector *p, struct person_id out[PROJECTOR_SHARED_MAX], bool *all)

@@ -41,6 +41,7 @@ struct projector {
     struct gather gather;
     bool stop, wipe;
     uint64_t compacted_ms;      /* of the thread alone: when the views' file was last written anew */
+    size_t most_taken;          /* of the thread alone: the events of the longest step since the last projector_slim */
     bool has_any;               /* all that the log held was folded once, since the start or the last wipe */
     uint64_t has_commits;       /* with it: everything up to this commit of the log is folded */
     struct felloe_error stuck;  /* FELLOE_OK: all is well */
@@ -82,5 +83,8 @@ void projector_do_asked(struct projector *projector);
  * pages. While there are many, not more often than this. True: it is still due. */
 #define PROJECTOR_COMPACT_MS 5000u
 bool projector_compact(struct projector *projector);
+/* On the thread, once all is folded: gives back the memory of steps longer than this. */
+#define PROJECTOR_SLIM_EVENTS 4096u
+void projector_slim(struct projector *projector);
 
 #endif

@@ -185,6 +185,14 @@ enum felloe_code views_compact(struct views *views, struct felloe_error *error)
     return views_commit(&txn, error) == STORE_DONE ? FELLOE_OK : FELLOE_STORAGE;
 }
 
+enum felloe_code views_slim(struct views *views, struct felloe_error *error)
+{
+    pthread_rwlock_wrlock(&views->lock);
+    enum felloe_code code = store_slim(views->store, error);
+    pthread_rwlock_unlock(&views->lock);
+    return code;
+}
+
 bool views_are_open(struct views *views)
 {
     return views->store != NULL; /* only the writing thread changes it */

@@ -68,6 +68,8 @@ enum felloe_code views_wipe(struct views *views, struct felloe_error *error);
 void views_compact_later(struct views_txn *txn);
 bool views_compact_is_due(struct views *views);
 enum felloe_code views_compact(struct views *views, struct felloe_error *error);
+/* After large transactions: gives back the memory that LMDB keeps of them. On the writing thread; waits for readers. */
+enum felloe_code views_slim(struct views *views, struct felloe_error *error);
 
 /* False after a wipe that could not open it again: wipe it once more. On the writing thread. */
 bool views_are_open(struct views *views);
