@@ -29,6 +29,8 @@
  */
 #define CUT_MIN   (2u * 1024 * 1024)
 #define SLOWLY_NS 5000000
+/* Where nobody was to be cut off it is looked again after so many bytes: nobody can have become much larger. */
+#define LOOK_AGAIN (256u * 1024)
 /* After this much was held, memory is given back to the system. */
 #define MUCH     (4u * 1024 * 1024)
 #define SWEEP_MS 200u
@@ -49,6 +51,7 @@ struct net_guard {
     uint64_t sum;  /* what all its lines hold, and: */
     uint64_t gone; /* what those held that are no more */
     uint64_t most; /* since memory was last given back */
+    uint64_t unlooked; /* may come yet before it is looked again who holds much */
     uint64_t swept_ms;
     char cut[192]; /* who was cut off last, to be told on the loop's thread */
 };
@@ -199,8 +202,10 @@ static bool make_room(struct net_guard *guard)
     /* What is cut off already goes as soon as ZeroMQ has come round to it. */
     for (uint64_t over = guard->gone + held; over > NET_HELD_LEFT;) {
         const struct line *largest = largest_holder(guard);
-        if (largest == NULL)
-            return over <= NET_HELD_MAX;
+        if (largest == NULL) {
+            guard->unlooked = over > NET_HELD_MAX ? LOOK_AGAIN : 0;
+            return guard->unlooked == 0;
+        }
         const struct line holder = *largest;
         for (size_t i = 0; i < all.line_count; i++) {
             struct line *line = &all.lines[i];
@@ -225,7 +230,7 @@ static bool may_read(int fd)
         if (!line->heard && line->held > NET_STRANGER_MAX && !line->cut)
             cut(line, fd);
         if (line->guard->sum > NET_HELD_MAX && !line->cut)
-            slowly = !make_room(line->guard);
+            slowly = line->guard->unlooked > 0 || !make_room(line->guard);
         may = !line->cut;
     }
     pthread_mutex_unlock(&all.lock);
@@ -242,6 +247,7 @@ static void has_read(int fd, ssize_t count, bool ended)
     if (line != NULL && count > 0) {
         line->held += (uint64_t)count;
         line->guard->sum += (uint64_t)count;
+        line->guard->unlooked -= (uint64_t)count < line->guard->unlooked ? (uint64_t)count : line->guard->unlooked;
         if (line->guard->sum > line->guard->most)
             line->guard->most = line->guard->sum;
     } else if (line != NULL && ended) {
