@@ -363,11 +363,13 @@ static void wait_for_views(struct control_request *request)
     control_wait_views(request, begin_pass);
 }
 
+/* Who was imported before is found by the views: also when these are just being made anew. */
 static void import_begins(struct control_request *request)
 {
+    struct projector *projector = request->daemon->projector;
     if (control_gone(request))
         finish(request);
-    else if (control_import_first(request))
+    else if (control_import_first(request) || (projector != NULL && !projector_has(projector, 0)))
         control_wait_commits(request, event_log_commits(request->daemon->log), IMPORT_WAIT_MS, begin_pass);
     else
         begin_pass(request);

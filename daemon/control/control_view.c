@@ -83,6 +83,8 @@ static void note_shown(struct viewing *v)
         control_shown_add(&v->shown, &v->people[i]);
     for (size_t i = v->next; i < v->last; i++) {
         const struct query_row *row = &v->rows.rows[i];
+        if (row->len == 0) /* it did not open: nothing of it is sent */
+            continue;
         control_shown_add(&v->shown, &row->subject);
         control_shown_row(&v->shown, bytes_of(v->rows.cells.data + row->begin, row->len));
     }

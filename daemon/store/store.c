@@ -193,6 +193,11 @@ void store_close(struct store *store)
     free(store);
 }
 
+bool store_is_open(const struct store *store)
+{
+    return store->env != NULL;
+}
+
 /* ---- transactions ---- */
 
 static enum felloe_code begin(struct store *store, unsigned flags, struct store_txn **out, struct felloe_error *error)

@@ -39,6 +39,8 @@ struct store_options {
  * FELLOE_IN_USE: this process has it open already. FELLOE_DENIED, FELLOE_STORAGE. */
 enum felloe_code store_open(struct store **out, const struct store_options *options, struct felloe_error *error);
 void store_close(struct store *store); /* NULL is fine; all transactions have ended */
+/* False after a store_rewrite or store_slim that could not open it again. */
+bool store_is_open(const struct store *store);
 
 /* ---- transactions ---- */
 

@@ -129,10 +129,10 @@ static bool was_dropped(struct fold_step *step, const struct person_id *subject,
     return counting.count > items;
 }
 
-static bool is_locked(const struct fold_step *step, const struct person_id *subject)
+static bool is_locked(struct fold_work *work, const struct person_id *subject)
 {
     struct key_id key = key_id_of_person(*subject);
-    return !person_id_is_none(subject) && !keyring_has(step->keyring, &key);
+    return !person_id_is_none(subject) && taker_key(&work->taker, &key) == NULL;
 }
 
 /* Has another site something of this person? Only a hub, which has them all, is to know. */
@@ -178,7 +178,7 @@ static void fold_subject(struct fold_work *work, struct fold_step *step, const s
     struct document *document = work->document;
     document_clear(document);
     enum views_found found = views_get_document(step->views, step->site, subject, &work->encoded);
-    if (found == VIEWS_LOCKED || (found == VIEWS_ABSENT && is_locked(step, subject))) {
+    if (found == VIEWS_LOCKED || (found == VIEWS_ABSENT && is_locked(work, subject))) {
         /* Their key was destroyed: they are to be forgotten. */
         views_drop_subject(step->views, step->site, subject);
         return;
@@ -219,7 +219,7 @@ static void fold_restricted(struct fold_work *work, struct fold_step *step, cons
     bool has_any = false;
     if (step->identity->role == ROLE_SPOKE)
         views_restricted_timeline(step->views, step->site, subject, NULL, any_event, &has_any);
-    has_any = has_any && !is_locked(step, subject) && !views_has_left(step->views, step->site, subject);
+    has_any = has_any && !is_locked(work, subject) && !views_has_left(step->views, step->site, subject);
     if (has_any) {
         struct refolding refolding = {work, step};
         document_clear(work->document);
@@ -299,7 +299,7 @@ static void fold_arrived(struct fold_work *work, struct fold_step *step, struct 
         return;
     work->failed |= !chunk_init(&work->arrived);
     while (!work->failed && chunk_has_room(&work->arrived) && views_waiting_key(step->views, step->site, &from, &key)) {
-        if (keyring_has(step->keyring, &key) || keyring_erased(step->keyring, &key))
+        if (taker_key(&work->taker, &key) != NULL || keyring_erased(step->keyring, &key))
             take_arrived(work, step, &key);
         from = key;
         size_t at = sizeof from.b;
@@ -376,7 +376,8 @@ static bool end_range(struct fold_step *step, struct fold_range *range, struct t
     if (whole)
         step->cursor = range->to;
     step->ahead = whole ? 0 : range->next;
-    step->more |= !whole || range->more;
+    /* What came to the log since an earlier step began it is in no index. */
+    step->more |= !whole || range->more || range->begun;
     return true;
 }
 

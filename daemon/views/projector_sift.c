@@ -100,7 +100,7 @@ static bool sift(struct fold_work *work, struct fold_step *step, struct fold_ite
     const struct event_body *body = &item->opened.body;
     const struct key_id own = key_id_of_person(item->subject);
     if (body->has_subject && memcmp(&own, &item->key, sizeof own) != 0 &&
-        !may_open(work, step, item, &own, keyring_has(step->keyring, &own), has_waited))
+        !may_open(work, step, item, &own, taker_key(&work->taker, &own) != NULL, has_waited))
         return false;
     fold_event_of_log(step, &item->opened, item->flags, &item->event);
     item->event.at = item->ref.at.epoch != 0 ? item->ref.at : item->at;

@@ -195,7 +195,7 @@ enum felloe_code views_slim(struct views *views, struct felloe_error *error)
 
 bool views_are_open(struct views *views)
 {
-    return views->store != NULL; /* only the writing thread changes it */
+    return views->store != NULL && store_is_open(views->store); /* only the writing thread changes it */
 }
 
 bool views_damaged(struct views *views)

@@ -9,7 +9,7 @@
 void views_later_clear(struct views_later *later)
 {
     later->count = 0;
-    later->bytes.len = 0;
+    buffer_clear(&later->bytes);
 }
 
 void views_later_release(struct views_later *later)
