@@ -144,10 +144,16 @@ static bool is_up(struct asker *a)
     return laptop_is_up(a->laptop);
 }
 
+/* The hub has news, and would like to be greeted again: nobody had asked. */
+static bool is_unasked(const struct message *m)
+{
+    return m->kind == MSG_REFUSED && m->request == 0 && m->refused.reason == REFUSED_HELLO_FIRST;
+}
+
 static bool has_answer(struct asker *a)
 {
     while (laptop_hear(a->laptop, &a->header, &a->body))
-        if (message_decode(buffer_bytes(&a->header), a->answer) &&
+        if (message_decode(buffer_bytes(&a->header), a->answer) && !is_unasked(a->answer) &&
             (a->answer->request == a->last_request || a->answer->request == 0))
             return true;
     return false;
