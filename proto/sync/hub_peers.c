@@ -245,14 +245,16 @@ void hub_alive(struct hub *hub, uint64_t id, uint64_t now_ms, uint64_t heard_ms,
 
 /* ---- greeting anew ---- */
 
-void hub_greet_anew(struct hub *hub, uint32_t device, uint32_t sites)
+bool hub_greet_anew(struct hub *hub, uint32_t device, uint32_t sites)
 {
+    bool any = false;
     for (uint32_t i = 0; i < hub->peer_count; i++) {
         struct peer *peer = hub->peers[i];
         if (peer && peer->greeted && !peer->greeting && (device == NO_ONE || peer->device == device) &&
             (hub->devices[peer->device].sites & sites))
-            hub->anew = peer->anew = true;
+            any = hub->anew = peer->anew = true;
     }
+    return any;
 }
 
 void hub_anew_turn(struct hub *hub)

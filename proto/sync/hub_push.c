@@ -379,6 +379,8 @@ void hub_on_kept(struct hub *hub, const struct hub_input *input)
         assert(stream && keep->first_seq == stream->durable.seq + 1);
         stream->durable = keep->head;
         fewer_waiting(hub, keep);
+    } else {
+        hub->sites[keep->site]->brought = keep->device;
     }
     for (uint32_t i = 0; i < keep->waiter_count; i++)
         if (hub_peer(hub, keep->waiters[i].peer))

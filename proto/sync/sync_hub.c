@@ -16,7 +16,7 @@ struct hub *hub_new(const struct hub_config *config)
     hub->device_index.key_size = sizeof(struct device_id);
     hub->peer_index.key_size = sizeof(uint64_t);
     hub->keeps_end = &hub->keeps;
-    hub->due_ms = UINT64_MAX;
+    hub->due_ms = hub->missing_due_ms = UINT64_MAX;
     return hub;
 }
 
@@ -109,6 +109,7 @@ bool hub_load_site(struct hub *hub, struct bytes site)
     if (!new)
         return false;
     memcpy(new->name, site.data, site.len);
+    new->brought = NO_ONE;
     new->upload_only = site_is_audit(site);
     streams_init(&new->streams);
     streams_init(&new->aside);
@@ -144,6 +145,15 @@ bool hub_load_aside(struct hub *hub, struct bytes site, const struct device_id *
     return true;
 }
 
+static bool is_missing(const struct hub_site *site, const struct key_id *key)
+{
+    for (uint32_t i = 0; i < site->missing_count; i++)
+        if (memcmp(&site->missing[i], key, sizeof *key) == 0)
+            return true;
+    return false;
+}
+
+/* They come in another order each time. */
 bool hub_set_missing(struct hub *hub, struct bytes site, const struct key_id *keys, size_t count)
 {
     uint32_t at = hub_site_index(hub, site);
@@ -151,14 +161,38 @@ bool hub_set_missing(struct hub *hub, struct bytes site, const struct key_id *ke
         return false;
     struct hub_site *found = hub->sites[at];
     const uint32_t told = (uint32_t)(count < RECEIPT_KEYS_MAX ? count : RECEIPT_KEYS_MAX);
-    const bool same =
-        told == found->missing_count && told > 0 && memcmp(found->missing, keys, told * sizeof *keys) == 0;
+    bool news = false;
+    for (uint32_t i = 0; i < told && !news; i++)
+        news = !is_missing(found, &keys[i]);
     found->missing_count = told;
     if (told > 0)
         memcpy(found->missing, keys, told * sizeof *keys);
-    if (!same && told > 0)
-        hub_greet_anew(hub, NO_ONE, 1u << at);
+    found->missing_news = told > 0 && (found->missing_news || news);
+    if (found->missing_news && found->missing_due_ms < hub->missing_due_ms)
+        hub->missing_due_ms = found->missing_due_ms;
+    if (news && found->brought != NO_ONE) { /* it is asked for the next ones at once, and nobody else */
+        hub_greet_anew(hub, found->brought, 1u << at);
+        found->brought = NO_ONE;
+    }
     return true;
+}
+
+/* Whoever writes under keys that the hub lacks, again and again, shall not keep everybody else greeting. */
+static void missing_turn(struct hub *hub)
+{
+    if (hub->now < hub->missing_due_ms)
+        return;
+    hub->missing_due_ms = UINT64_MAX;
+    for (uint32_t i = 0; i < hub->site_count; i++) {
+        struct hub_site *site = hub->sites[i];
+        if (site->missing_news && hub->now >= site->missing_due_ms) {
+            site->missing_news = false;
+            if (hub_greet_anew(hub, NO_ONE, 1u << i))
+                site->missing_due_ms = hub->now + MISSING_PAUSE_MS;
+        } else if (site->missing_news && site->missing_due_ms < hub->missing_due_ms) {
+            hub->missing_due_ms = site->missing_due_ms;
+        }
+    }
 }
 
 /* ---- the step ---- */
@@ -269,6 +303,7 @@ void hub_step(struct hub *hub, struct hub_input *input, struct hub_outputs *outp
         on_input(hub, input);
     lent_return(&input->body); /* unless it was taken */
     if (!hub->dead) {
+        missing_turn(hub);
         hub_anew_turn(hub);
         hub_pull_turn(hub);
     }
@@ -279,5 +314,7 @@ uint64_t hub_deadline(const struct hub *hub)
 {
     if (hub->dead)
         return UINT64_MAX;
-    return hub->anew ? 0 : hub->due_ms;
+    if (hub->anew)
+        return 0;
+    return hub->missing_due_ms < hub->due_ms ? hub->missing_due_ms : hub->due_ms;
 }

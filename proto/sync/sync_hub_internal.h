@@ -24,6 +24,7 @@
 #define PEERS_PER_DEVICE_MAX 4u      /* more are connections that died without a word */
 #define PEER_IDLE_MS (PULL_WAIT_MAX_MS + 300000u)
 #define CONNECTED_MS 180000u         /* a laptop gives a sign of life every two minutes (PROTOCOL.md, section 6) */
+#define MISSING_PAUSE_MS 60000u      /* per site: everybody is asked to say HELLO again for keys that the hub lacks */
 #define INCIDENT_PAUSE_MS 10000u     /* per device: a liar must not fill the log */
 #define NO_ONE UINT32_MAX
 
@@ -49,6 +50,9 @@ struct hub_site {
     struct hub_offer offer;          /* one at a time; no PUSH is taken meanwhile, so that it can be undone */
     struct key_id missing[RECEIPT_KEYS_MAX]; /* keys that the hub lacks: asked for with each WELCOME */
     uint32_t missing_count;
+    bool missing_news;               /* some of them were not yet when laptops were asked to say HELLO again */
+    uint64_t missing_due_ms;         /* for news of this kind they are not asked before this */
+    uint32_t brought;                /* the device that brought keys since: it may have more of them; or NO_ONE */
 };
 
 struct hub_device {
@@ -154,6 +158,7 @@ struct hub {
     struct keep *keeps, **keeps_end;
     size_t keep_bytes;               /* of offers too */
     uint64_t due_ms;                 /* no held-back PULL is due before this */
+    uint64_t missing_due_ms;         /* no site's news of missing keys before this */
     struct terms terms;
     struct buffer told;              /* … as they are told with the WELCOME that is being written */
     struct message in, msg;
@@ -189,8 +194,8 @@ uint32_t hub_next_incarnation(struct hub *hub, struct peer *peer);
 uint32_t hub_site_for(struct hub *hub, const struct peer *peer, struct bytes name);
 
 /* What WELCOME tells has changed for this device (NO_ONE: all) in any of these sites (a bit each): its connections are
- * asked, in this step or the next, to say HELLO again, which they else do only now and then. */
-void hub_greet_anew(struct hub *hub, uint32_t device, uint32_t sites);
+ * asked, in this step or the next, to say HELLO again, which they else do only now and then. False: there are none. */
+bool hub_greet_anew(struct hub *hub, uint32_t device, uint32_t sites);
 void hub_anew_turn(struct hub *hub);
 
 void hub_refuse_device(struct hub *hub, uint64_t peer, uint64_t request, bool revoked);

@@ -333,6 +333,30 @@ static void who_is_connected_is_asked_to_greet_again_when_there_is_news(void **s
     says(after(1), "");
 }
 
+/* The log tells them from another place each time, and whoever makes up keys could have more of them at any time. */
+static void for_keys_that_are_missing_everybody_is_asked_to_greet_once_a_minute_at_most(void **state)
+{
+    (void)state;
+    const struct key_id keys[] = {{{1}}, {{2}}, {{3}}, {{4}}}, turned[] = {{{2}}, {{1}}};
+    hello(&a, 1, &head_a);
+    assert_true(hub_set_missing(hub, bytes_str(SITE), keys, 2));
+    says(after(0), "REFUSED#0 6 to 1");
+    after(60000);
+    assert_true(hub_set_missing(hub, bytes_str(SITE), turned, 2)); /* the same */
+    says(after(0), "");
+    assert_true(hub_set_missing(hub, bytes_str(SITE), keys, 1)); /* fewer */
+    says(after(0), "");
+    assert_true(hub_set_missing(hub, bytes_str(SITE), keys, 3));
+    says(after(0), "REFUSED#0 6 to 1");
+    after(30000);
+    assert_true(hub_set_missing(hub, bytes_str(SITE), keys, 4));
+    says(after(0), "");
+    assert_int_equal(hub_deadline(hub), now + 30000);
+    says(after(29999), "");
+    says(after(1), "REFUSED#0 6 to 1");
+    assert_true(hub_deadline(hub) > now);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +379,7 @@ int main(void)
         TEST(devices_are_told_as_heard),
         TEST(a_connection_that_is_gone_is_not_connected),
         TEST(who_is_connected_is_asked_to_greet_again_when_there_is_news),
+        TEST(for_keys_that_are_missing_everybody_is_asked_to_greet_once_a_minute_at_most),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
