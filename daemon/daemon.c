@@ -246,7 +246,10 @@ static enum felloe_code open_log(struct daemon *daemon, uint64_t commits, struct
                                             .completions = &daemon->completions,
                                             .commits = commits};
     daemon_wrap_keys(daemon);
-    return tell_way_on(daemon, event_log_open(&daemon->log, &config, error), error);
+    enum felloe_code code = tell_way_on(daemon, event_log_open(&daemon->log, &config, error), error);
+    if (code == FELLOE_OK)
+        terms_look_at_log(daemon);
+    return code;
 }
 
 static enum felloe_code open_views(struct running *running, struct felloe_error *error)

@@ -155,8 +155,6 @@ void lease_heard(struct daemon *daemon, uint32_t hours, int64_t wall_ms, uint64_
         return;
     bool was_passed = lease_passed(daemon);
     lease_heard_at(lease, wall_ms, steady_ms);
-    if (daemon->terms_kept == TERMS_LOST)
-        daemon->terms_kept = TERMS_NONE; /* new ones come along */
     if (was_passed && !lease_passed(daemon))
         report(LEVEL_INFO, "the hub was heard: the record may be shown again");
     if (hours > 0 &&

@@ -53,6 +53,37 @@ static void of_laptop(struct daemon *daemon)
     buffer_release(&in);
 }
 
+static bool was_heard(struct log_reader *reader, const char *name)
+{
+    struct stream_head own = {0};
+    struct log_head cursors[SEEN_MAX];
+    uint64_t shared_seq = 0;
+    int64_t oldest_ms = 0;
+    const struct bytes site = bytes_str(name);
+    return log_heads(reader, site, cursors) > 0 ||
+           (log_own(reader, site, &own, &shared_seq, &oldest_ms) && shared_seq > 0);
+}
+
+/* What the hub gave, or has a receipt for, came after a WELCOME. */
+void terms_look_at_log(struct daemon *daemon)
+{
+    char site[SLUG_MAX + 1];
+    if (daemon->config.role == ROLE_HUB || daemon->terms_kept != TERMS_NONE)
+        return;
+    struct log_reader *reader = log_reader_begin(daemon->log, NULL);
+    bool heard = reader == NULL;
+    for (size_t i = 0; !heard && log_site_at(reader, i, site); i++)
+        heard = was_heard(reader, site);
+    heard = heard || log_reader_failed(reader, NULL);
+    if (reader != NULL)
+        log_reader_end(reader);
+    if (!heard)
+        return;
+    daemon->terms = (struct terms){0};
+    daemon->terms_kept = TERMS_LOST;
+    report(LEVEL_WARNING, "%s/" FILE_NAME " is gone: no record is shown before the hub is heard", daemon->dir);
+}
+
 void terms_open(struct daemon *daemon)
 {
     if (daemon->config.role == ROLE_HUB)
@@ -69,6 +100,8 @@ void terms_take(struct daemon *daemon, struct bytes object)
         return; /* they were proven */
     bool same = daemon->terms_kept == TERMS_KEPT && terms_same(&next, &daemon->terms);
     daemon->terms = next;
+    if (daemon->terms_kept == TERMS_LOST)
+        report(LEVEL_INFO, "the hub was heard: how long the record may be shown is known again");
     if (same)
         return;
     if (file_write(daemon->dir, FILE_NAME, object, &error) == FELLOE_OK) {

@@ -11,7 +11,7 @@ struct daemon;
 
 /* What a laptop's directory has of them. */
 enum terms_kept {
-    TERMS_NONE, /* none yet */
+    TERMS_NONE, /* none yet: nothing ever came from the hub; or none that could be written down */
     TERMS_KEPT,
     TERMS_LOST  /* there were some: how long the record may be shown without the hub is not known before it is heard */
 };
@@ -19,6 +19,9 @@ enum terms_kept {
 /* A laptop: from D/terms. A hub: from its configuration and its keys; again whenever one of them has changed (the
  * driver has to be told then). */
 void terms_open(struct daemon *daemon);
+/* Once the log is open: a laptop without D/terms and D/lease that the hub gave something, or that has a receipt of it,
+ * had terms. */
+void terms_look_at_log(struct daemon *daemon);
 /* A WELCOME came with these, and they are proven (SPOKE_HEARD). */
 void terms_take(struct daemon *daemon, struct bytes object);
 

@@ -7,7 +7,7 @@
 #include "daemon/daemon.h"
 #include "daemon/loop.h"
 #include "daemon/store/file.h"
-#include "tests/unit/given_dir.h"
+#include "tests/unit/given_log.h"
 
 #define HOUR 3600000ll
 #define NOON 1767268800000ll
@@ -270,6 +270,42 @@ static void without_its_files_it_is_careful(void **state)
     assert_int_equal(given_mode(&l->dir, "terms"), 0600);
 }
 
+/* Both files deleted: a laptop that the hub never answered has none either, and it is the log that tells them apart. */
+static void without_both_files_the_log_tells_whether_there_were_terms(void **state)
+{
+    struct laptop *l = *state;
+    struct given_log *hub = given_log(ROLE_HUB, NULL), *spoke = given_log(ROLE_SPOKE, hub);
+    l->daemon.log = spoke->log;
+    record_note(spoke, "before the hub was ever there");
+    terms_look_at_log(&l->daemon);
+    assert_false(lease_passed(&l->daemon));
+    struct log_job job;
+    const uint32_t count = push(spoke, hub, 1, &job);
+    struct stream_head head = own_head(spoke, NULL);
+    struct msg_receipt receipt = receipt_of(hub, spoke, &job, &head, count);
+    struct log_job kept = {.kind = LOG_KEEP_RECEIPT, .receipt = &receipt};
+    name_site(&kept, SITE);
+    run_well(spoke, &kept);
+    take(l, 72);
+    terms_look_at_log(&l->daemon);
+    assert_false(lease_passed(&l->daemon)); /* the files are there */
+    end(l);
+    lose(l, "terms");
+    lose(l, "lease");
+    begin(l);
+    terms_look_at_log(&l->daemon);
+    assert_true(lease_passed(&l->daemon));
+    /* The hub answers, and its new keys could not be pinned: what it tells of a lease was not taken. */
+    lease_heard(&l->daemon, 72, clock_wall_ms(), clock_steady_ms());
+    assert_true(lease_passed(&l->daemon));
+    take(l, 72);
+    assert_false(lease_passed(&l->daemon));
+    assert_int_equal(l->daemon.terms.lease_hours, 72);
+    l->daemon.log = NULL;
+    given_log_end(spoke);
+    given_log_end(hub);
+}
+
 static void a_hub_has_none(void **state)
 {
     struct laptop *l = *state;
@@ -299,7 +335,10 @@ int main(void)
         TEST(they_are_written_down_when_they_change),
         TEST(terms_of_somebody_else_change_nothing),
         TEST(without_its_files_it_is_careful),
+        TEST(without_both_files_the_log_tells_whether_there_were_terms),
         TEST(a_hub_has_none),
     };
+    if (sodium_init() < 0)
+        return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
