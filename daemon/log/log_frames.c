@@ -317,6 +317,7 @@ struct feeding {
     struct position first;
     struct log_head end; /* the epoch's head */
     struct mark mark;
+    uint64_t own_first, own_end; /* markers' events, from the first to behind the last; 0: none */
 };
 
 /* The epoch to read from: the lowest at or after `from` that has entries there. */
@@ -361,13 +362,29 @@ static void add_marker(struct feeding *g, uint64_t seq, struct bytes raw)
     m->last = raw;
 }
 
-static void add_entry(struct feeding *g, const struct log_row *row, struct bytes raw)
+/* A laptop reads the ids of its own events of one FEED in one go, from the first to the last. */
+static bool own_span_grows(struct feeding *g, uint64_t seq)
+{
+    const bool none = g->own_end == 0;
+    const uint64_t first = none || seq < g->own_first ? seq : g->own_first;
+    const uint64_t end = seq + 1 > g->own_end ? seq + 1 : g->own_end;
+    if (end - first > BATCH_ENTRIES_MAX)
+        return false;
+    g->own_first = first;
+    g->own_end = end;
+    return true;
+}
+
+/* False: it has to wait for the next FEED. */
+static bool add_entry(struct feeding *g, const struct log_row *row, struct bytes raw)
 {
     struct frame *f = &g->frame;
     struct event event;
     bool own = false;
     if (event_decode(raw, &event)) {
         own = event.clear.incarnation == g->incarnation && device_id_equal(&event.clear.device, g->device);
+        if (own && !own_span_grows(g, event.clear.seq))
+            return false;
         if (!own && (row->flags & ENTRY_FIRST_KEY))
             frame_add_key(f, g->site, &event.clear.key);
     }
@@ -379,6 +396,7 @@ static void add_entry(struct feeding *g, const struct log_row *row, struct bytes
     }
     f->whole += raw.len + ENTRY_OVERHEAD; /* markers too: what came as one FEED has to go back as one OFFER */
     f->count++;
+    return true;
 }
 
 static void add_entries(struct feeding *g)
@@ -397,9 +415,8 @@ static void add_entries(struct feeding *g)
             break;
         if ((row.flags & ENTRY_OWN) && !log_own_event(g->reader->txn, g->number, row.incarnation, row.seq, &row.event))
             break;
-        if (!frame_has_room(f, row.event.len + ENTRY_OVERHEAD))
+        if (!frame_has_room(f, row.event.len + ENTRY_OVERHEAD) || !add_entry(g, &row, row.event))
             break;
-        add_entry(g, &row, row.event);
         if (n % CHECKPOINT_EVERY == 0) {
             end_markers(g);
             g->mark = (struct mark){f->keys.len, f->entries.len, f->key_count, f->count};
