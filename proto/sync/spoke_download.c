@@ -259,6 +259,8 @@ static void wait_for_ids(struct spoke *s, struct site *site, const struct msg_fe
     bool sound = entries_own_span(body->bytes, &form, &down->pending.first_seq, &down->pending.count);
     c->forked = sound && (s->config.going_on != 0 || down->pending.first_seq + down->pending.count - 1 > site->own.seq);
     if (!sound || c->forked) {
+        if (!sound) /* less may span less */
+            down->window = down->window / 2 > BODY_FLOOR ? down->window / 2 : BODY_FLOOR;
         lent_return(body);
         feed_bad(s, site, c);
         return;
@@ -290,7 +292,7 @@ void download_on_ids(struct spoke *s, struct site *site, const struct spoke_inpu
 {
     struct download *down = &site->down;
     down->pending.reading = false;
-    if (!down->pending.there)
+    if (!down->pending.there || down->contradicted)
         return;
     if (down->pending.reading_from != down->pending.first_seq || down->pending.reading_count != down->pending.count) {
         read_ids(s, site); /* they were for a FEED of before */
@@ -339,6 +341,8 @@ static void contradicted(struct spoke *s, struct site *site)
     down->request = 0;
     batch_free(down->held);
     down->held = NULL;
+    lent_return(&down->pending.body);
+    down->pending.there = false;
     receipt_forked(s, site);
     spoke_hello_soon(s);
 }

@@ -260,6 +260,24 @@ static void what_contradicts_the_own_log_stops_that_site_only(void **state)
     says(read_own(1, 16384), "PUSH#5 1+1 keys 0");
 }
 
+static void what_was_still_to_be_looked_at_when_the_own_log_contradicted_is_let_go(void **state)
+{
+    (void)state;
+    others_write(2);
+    write_own(2);
+    make_spoke(2);
+    for (unsigned i = 0; i < 2; i++)
+        store_append(log_, 1, own->own[i], NULL);
+    up();
+    says(welcome(1, 2), "PULL#2 after 0 max 16384");
+    says(feed(2, 1, 2), "keep-feed 1+2; PULL#3 after 2 max 32768");
+    feed_make_markers(3, 2);
+    says(feed_send(3), "read-ids 1+2");
+    struct spoke_input refused = {.kind = SPOKE_FEED_KEPT, .contradicts = true};
+    says(step(&refused), "notice fork");
+    says(own_ids(1, 2), ""); /* the log did not take what was before it */
+}
+
 static void a_commit_that_failed_ends_the_machine(void **state)
 {
     (void)state;
@@ -381,6 +399,7 @@ int main(void)
         TEST(a_feed_that_does_not_verify_is_not_taken_in),
         TEST(a_bad_feed_is_asked_again_ever_more_slowly),
         TEST(what_contradicts_the_own_log_stops_that_site_only),
+        TEST(what_was_still_to_be_looked_at_when_the_own_log_contradicted_is_let_go),
         TEST(a_commit_that_failed_ends_the_machine),
         TEST(keys_that_are_lacking_are_asked_for),
         TEST(keys_that_are_for_others_are_asked_for_once),
