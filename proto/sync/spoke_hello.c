@@ -34,6 +34,11 @@ void spoke_up(struct spoke *s)
     s->heard_ms = s->up_ms = s->now;
     spoke_not_revoked(s);
     spoke_sites_reset(s);
+    for (uint32_t i = 0; i < s->site_count; i++) { /* it may be another, thinner link */
+        struct upload *up = &s->sites[i]->up;
+        up->batch_bytes = up->batch_bytes < WINDOW_START ? up->batch_bytes : WINDOW_START;
+        up->depth = 1;
+    }
     spoke_hello_now(s);
 }
 

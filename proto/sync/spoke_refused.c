@@ -59,6 +59,7 @@ static void try_later(struct spoke *s, struct site *site, enum owner owner)
         break;
     case OWNER_UPLOAD:
         site->up.retry_ms = later;
+        site->up.batch_bytes = site->up.batch_bytes / 2 > BODY_FLOOR ? site->up.batch_bytes / 2 : BODY_FLOOR;
         break;
     case OWNER_DOWNLOAD:
         site->down.retry_ms = later;

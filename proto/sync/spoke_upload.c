@@ -174,15 +174,29 @@ static void time_out(struct spoke *s, struct site *site)
     upload_restart(site);
 }
 
-/* One batch of each site may always be under way: no site waits for another's backlog. */
-static bool has_room(const struct spoke *s, const struct upload *up)
+/* How much more may be under way, over all sites. */
+static size_t room(const struct spoke *s, const struct upload *up)
 {
-    size_t bytes = up->batch_bytes, most = (size_t)PUSHES_MAX * up->batch_bytes;
+    size_t bytes = 0, most = (size_t)PUSHES_MAX * up->batch_bytes;
     if (most < FLIGHT_BYTES_THIN)
         most = FLIGHT_BYTES_THIN;
     for (uint32_t i = 0; i < s->site_count; i++)
         bytes += s->sites[i]->up.flight_bytes;
-    return up->flight_count == 0 || (up->flight_count < up->depth && bytes <= most);
+    return bytes < most ? most - bytes : 0;
+}
+
+static bool has_room(const struct spoke *s, const struct upload *up)
+{
+    return up->flight_count == 0 || (up->flight_count < up->depth && up->batch_bytes <= room(s, up));
+}
+
+/* One batch of each site may always be under way, if a small one: no site waits for another's backlog. */
+static uint32_t next_bytes(const struct spoke *s, const struct upload *up)
+{
+    const size_t left = room(s, up);
+    if (left >= up->batch_bytes || up->batch_bytes <= WINDOW_START)
+        return up->batch_bytes;
+    return left > WINDOW_START ? (uint32_t)left : WINDOW_START;
 }
 
 static bool may_read(const struct spoke *s, const struct site *site)
@@ -202,7 +216,7 @@ void upload_turn(struct spoke *s, struct site *site)
     if (!o)
         return;
     o->first_seq = up->reading_from = up->next_seq;
-    o->max_bytes = up->batch_bytes;
+    o->max_bytes = next_bytes(s, up);
     up->reading = true;
 }
 

@@ -437,7 +437,7 @@ static void a_busy_hub_is_asked_later(void **state)
     says(refused(3, REFUSED_BUSY), "");
     says(refused(2, REFUSED_BUSY), "");
     says(after(4999), "");
-    says(after(1), "read 1 max 16384; PULL#4 after 0 max 16384");
+    says(after(1), "read 1 max 8192; PULL#4 after 0 max 16384");
 }
 
 static void a_refused_laptop_asks_again_in_a_minute(void **state)

@@ -295,7 +295,7 @@ static void a_receipt_that_is_just_being_kept_is_lowered_after_it(void **state)
     says(welcome(4, 2), "PULL#5 after 0 max 16384");
     says(receipt_kept(5), "lower-receipt 2");
     assert_int_equal(shared(), 1); /* never higher: the hub has said that it holds less */
-    says(receipt_kept(2), "read 3 max 32768");
+    says(receipt_kept(2), "read 3 max 16384");
 }
 
 static void a_lowered_receipt_for_another_event_shows_the_hub_the_fork(void **state)
