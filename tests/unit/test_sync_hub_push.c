@@ -87,6 +87,26 @@ static void a_failed_commit_ends_the_machine(void **state)
     says(push(&a, 1, 3, five, 3), "");
 }
 
+static void who_brought_keys_is_asked_for_the_next_ones_at_once(void **state)
+{
+    (void)state;
+    const struct key_id lacking[] = {{{9}}, {{10}}};
+    a_writes_five();
+    hello(&a, 1, &head_a);
+    hello(&b, 2, &head_b);
+    assert_true(hub_set_missing(hub, bytes_str(SITE), &lacking[0], 1));
+    says(after(0), "REFUSED#0 6 to 1; REFUSED#0 6 to 2");
+    struct buffer body = {0};
+    given_key_record(&body, 9);
+    message.push = (struct msg_push){.site = bytes_str(SITE), .incarnation = 1, .key_count = 1};
+    says(send(&a, 1, MSG_PUSH, 3, &body), "keep-keys(1) 1");
+    struct hub_input done = {.kind = HUB_KEPT, .ticket = 1, .ok = true};
+    step(&done);
+    assert_true(hub_set_missing(hub, bytes_str(SITE), &lacking[1], 1));
+    says(after(0), "REFUSED#0 6 to 1");
+    says(after(60000), "REFUSED#0 6 to 1; REFUSED#0 6 to 2"); /* the others, when it is their time */
+}
+
 static void keys_the_log_lacks_are_named_and_taken(void **state)
 {
     (void)state;
@@ -378,6 +398,7 @@ int main(void)
         TEST(a_gap_is_answered_by_where_to_go_on),
         TEST(a_failed_commit_ends_the_machine),
         TEST(keys_the_log_lacks_are_named_and_taken),
+        TEST(who_brought_keys_is_asked_for_the_next_ones_at_once),
         TEST(a_push_that_lies_is_refused_and_nothing_of_it_kept),
         TEST(a_fork_found_in_a_push_is_told_in_the_next_welcome),
         TEST(a_hello_that_its_push_overtook_is_no_fork),
