@@ -139,6 +139,8 @@ static void seal_before(struct recording *r, const struct record_draft *draft, s
     sealed->body.text = arena_copy(&r->drafts.arena, sealed->body.text);
     if (sealed->body.text.data != NULL)
         out->sealed = sealed;
+    else
+        explicit_bzero(&sealed->body.tag_key, sizeof sealed->body.tag_key);
 }
 
 /* All ready drafts of one site, in their order. NULL when memory ran out. */

@@ -242,7 +242,9 @@ static enum felloe_code seal_with(struct recording *r, const struct event_clear 
     if (code != FELLOE_OK)
         return code;
     buffer_clear(&log->write.event);
-    if (event_seal_with(clear, &draft->sealed->body, &log->write.event))
+    const bool done = event_seal_with(clear, &draft->sealed->body, &log->write.event);
+    explicit_bzero(&draft->sealed->body.tag_key, sizeof draft->sealed->body.tag_key);
+    if (done)
         return FELLOE_OK;
     return log->write.event.failed ? felloe_fail(&r->job->error, FELLOE_FAILED, "out of memory")
                                    : too_long(r->job, body->fields.len);

@@ -404,8 +404,10 @@ static bool put_sealed_text(struct buffer *out, const struct event_body *body, u
     put_body(out, body);
     *len = out->len - room - SEAL_ROOM;
     if (out->failed || *len > EVENT_SIZE_MAX ||
-        !read_body(bytes_of(out->data + room + SEAL_ROOM, *len), incarnation, &made))
+        !read_body(bytes_of(out->data + room + SEAL_ROOM, *len), incarnation, &made)) {
+        sodium_memzero(out->data + room, out->len - room); /* the words stay in no buffer that is used again */
         return false;
+    }
     seal_text(out->data + room, *len, key, nonce, tag_key);
     return true;
 }

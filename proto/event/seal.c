@@ -19,6 +19,7 @@ void seal_text(uint8_t *room, size_t len, const struct data_key *key, const uint
     memset(room, 0, SEAL_ROOM);
     crypto_stream_chacha20_ietf_xor_ic(room, room, SEAL_ROOM + len, rest, 0, subkey);
     memcpy(tag_key->b, room, sizeof tag_key->b);
+    sodium_memzero(room, SEAL_ROOM); /* else it would stay in the buffer */
     sodium_memzero(subkey, sizeof subkey);
 }
 
