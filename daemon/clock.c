@@ -35,7 +35,7 @@ void random_bytes(void *out, size_t size)
     randombytes_buf(out, size);
 }
 
-/* A pool is given up after this long: a machine of which a snapshot goes on twice would hand out the same bytes twice. */
+/* A pool is given up after this long: a machine whose snapshot goes on twice would hand out the same bytes twice. */
 #define POOL_NS 1000000000ll
 
 /* One system call fills it for a hundred events. The daemon never forks, so no two processes use the same bytes; and
