@@ -281,8 +281,11 @@ static void on_message(void *context, uint64_t peer, const struct net_key *key, 
     rekey_look(h, key);
     if (answer_here(h, peer, key, header))
         return;
+    h->speaking = peer;
     if (message_kind_of(header) == MSG_HELLO)
         look_who_is_there(h); /* WELCOME tells */
+    if (h->speaking != peer)
+        return; /* it was cut: the machine would take it for a new one, which nobody ever tells it is gone */
     struct hub_input input = {.kind = HUB_MESSAGE,
                               .wall_ms = h->last_contact_ms,
                               .peer = peer,
@@ -295,8 +298,11 @@ static void on_message(void *context, uint64_t peer, const struct net_key *key, 
 
 static void on_gone(void *context, uint64_t peer)
 {
+    struct hub_driver *h = context;
     struct hub_input input = {.kind = HUB_PEER_GONE, .peer = peer};
-    driver_hub_step(context, &input);
+    if (h->speaking == peer)
+        h->speaking = 0;
+    driver_hub_step(h, &input);
 }
 
 /* ---- life ---- */

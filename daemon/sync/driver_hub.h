@@ -67,6 +67,7 @@ struct hub_driver {
     struct message message;       /* large; for what the driver itself reads and writes */
     int64_t last_contact_ms;
     uint64_t looked_ms;           /* when the network was last asked who is there */
+    uint64_t speaking;            /* the peer whose message is handled; 0: it was dropped meanwhile */
     char incident[200];
     struct hub_refill refills[SITES_MAX];
     uint32_t refill_count;
