@@ -335,6 +335,9 @@ static void views_changed(struct driver *driver)
 /* While nothing happens the transport alone knows that the hub is there; and what it told of others is old by now. */
 static void look(struct spoke_driver *s)
 {
+    struct spoke_input woken = {.kind = SPOKE_TICK};
+    if (clock_slept_ms() > s->slept_ms + SLEPT_MS) /* the transport's word is of a clock that slept along */
+        driver_spoke_step(s, &woken);
     if (s->machine == NULL || s->net == NULL || spoke_phase(s->machine) != SPOKE_PHASE_LIVE)
         return;
     const uint64_t now = clock_steady_ms(), heard_ms = net_spoke_heard_ms(s->net);
