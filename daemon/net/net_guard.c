@@ -31,6 +31,11 @@
 #define SLOWLY_NS 5000000
 /* Where nobody was to be cut off it is looked again after so many bytes: nobody can have become much larger. */
 #define LOOK_AGAIN (256u * 1024)
+/* ZeroMQ asks for so much at a time, and of small frames keeps the buffer that each read went into, 18 KB, however
+ * little came: so many such reads and no whole message among them are some 36 MiB. (A large frame is read into its own
+ * memory, with more asked for.) */
+#define READ_SMALL 8192u
+#define READS_MAX  2048u
 /* After this much was held, memory is given back to the system. */
 #define MUCH     (4u * 1024 * 1024)
 #define SWEEP_MS 200u
@@ -40,6 +45,7 @@ struct line {
     struct net_guard *guard; /* NULL: none of those that are watched */
     ino_t inode;             /* another one: the descriptor is another connection's by now */
     uint64_t held, forgiven_ms;
+    unsigned reads; /* small ones, since its last whole message */
     bool heard, has_device, cut;
     struct device_id device;
 };
@@ -227,7 +233,7 @@ static bool may_read(int fd)
     pthread_mutex_lock(&all.lock);
     struct line *line = line_of(fd);
     if (line != NULL) {
-        if (!line->heard && line->held > NET_STRANGER_MAX && !line->cut)
+        if (((!line->heard && line->held > NET_STRANGER_MAX) || line->reads > READS_MAX) && !line->cut)
             cut(line, fd);
         if (line->guard->sum > NET_HELD_MAX && !line->cut)
             slowly = line->guard->unlooked > 0 || !make_room(line->guard);
@@ -239,13 +245,14 @@ static bool may_read(int fd)
     return may;
 }
 
-static void has_read(int fd, ssize_t count, bool ended)
+static void has_read(int fd, size_t asked, ssize_t count, bool ended)
 {
     pthread_mutex_lock(&all.lock);
     /* Nobody else closes it: it is the line that may_read looked at. */
     struct line *line = (size_t)fd < all.line_count && all.lines[fd].guard != NULL ? &all.lines[fd] : NULL;
     if (line != NULL && count > 0) {
         line->held += (uint64_t)count;
+        line->reads += asked <= READ_SMALL;
         line->guard->sum += (uint64_t)count;
         line->guard->unlooked -= (uint64_t)count < line->guard->unlooked ? (uint64_t)count : line->guard->unlooked;
         if (line->guard->sum > line->guard->most)
@@ -268,7 +275,7 @@ ssize_t guarded_recv(int fd, void *data, size_t len, int flags)
     else
         errno = ECONNRESET;
     const int error = errno;
-    has_read(fd, count, count == 0 || (count < 0 && error != EAGAIN && error != EWOULDBLOCK && error != EINTR));
+    has_read(fd, len, count, count == 0 || (count < 0 && error != EAGAIN && error != EWOULDBLOCK && error != EINTR));
     errno = error;
     return count;
 }
@@ -288,6 +295,7 @@ void net_guard_heard(struct net_guard *guard, int fd, size_t wire, const struct 
             line->forgiven_ms = now_ms;
         }
         line->heard = true;
+        line->reads = 0;
         line->has_device = device != NULL;
         if (device != NULL)
             line->device = *device;

@@ -293,6 +293,13 @@ static bool drain(struct net_hub *hub, struct peer *peer)
     return true;
 }
 
+/* What connections hold that never say anything whole stirs no socket. */
+static bool wants_flush(void *context)
+{
+    const struct net_hub *hub = context;
+    return net_guard_remembers(hub->guard);
+}
+
 static void flush(void *context)
 {
     struct net_hub *hub = context;
@@ -428,6 +435,7 @@ static enum felloe_code listen_at(struct net_hub *hub, struct felloe_error *erro
     }
     if (hub->zap_source == NULL || hub->router_source == NULL)
         return felloe_fail(error, FELLOE_FAILED, "the network could not be joined to the event loop");
+    net_source_ask(hub->router_source, wants_flush);
     loop_timer_set(hub->sweep, SWEEP_MS);
     return FELLOE_OK;
 }

@@ -31,6 +31,7 @@ struct net_source {
     uv_poll_t poll;
     bool (*receive)(void *context);
     void (*flush)(void *context);
+    bool (*wants)(void *context); /* see net_source_ask; NULL: never */
     void *context;
 };
 
@@ -69,6 +70,11 @@ void net_source_stir(struct net_source *source)
         source->stirred = true;
 }
 
+void net_source_ask(struct net_source *source, bool (*wants)(void *context))
+{
+    source->wants = wants;
+}
+
 static void settle(struct net_source *source)
 {
     is_readable(source); /* learns of pipes that have room again, for flush */
@@ -85,7 +91,7 @@ static void before_poll(uv_prepare_t *handle)
     bool pending = false;
     for (struct net_source *source = pump->sources, *next; source != NULL; source = next) {
         next = source->next;
-        if (source->stirred)
+        if (source->stirred || (source->wants != NULL && source->wants(source->context)))
             settle(source);
     }
     for (const struct net_source *source = pump->sources; source != NULL; source = source->next)

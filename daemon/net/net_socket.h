@@ -30,6 +30,8 @@ struct net_source *net_source_new(struct net_pump *pump, void *socket, bool (*re
 /* Something was sent or received by its socket elsewhere than in `receive` and `flush`: that may take the wake-up of
  * its descriptor away. NULL is fine. */
 void net_source_stir(struct net_source *source);
+/* Asked before each time that the loop sleeps, so cheaply: is there something for `flush`, though nothing stirred? */
+void net_source_ask(struct net_source *source, bool (*wants)(void *context));
 /* Before zmq_close: the other order watches a stranger's file descriptor. NULL is fine. */
 void net_source_free(struct net_source *source);
 

@@ -118,6 +118,21 @@ static void a_message_without_an_end_is_cut_off_though_the_loop_never_runs(void 
     close_line(&l);
 }
 
+/* Each small read costs ZeroMQ a buffer, however little came: a message that dribbles in is cut off long before it is
+ * large. */
+static void so_is_one_that_comes_in_crumbs(void **state)
+{
+    (void)state;
+    struct line l = connect_one();
+    size_t crumbs = 0;
+    say(&l, &amy);
+    while (crumbs < 10000 && bring(&l, 64) == 64)
+        crumbs++;
+    assert_in_range(crumbs, 2000, 2100);
+    assert_true(is_cut(&l));
+    close_line(&l);
+}
+
 static void messages_that_nobody_has_taken_count_as_well(void **state)
 {
     (void)state;
@@ -197,6 +212,7 @@ int main(void)
 #define STORY(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         STORY(a_message_without_an_end_is_cut_off_though_the_loop_never_runs),
+        STORY(so_is_one_that_comes_in_crumbs),
         STORY(messages_that_nobody_has_taken_count_as_well),
         STORY(a_stranger_brings_no_more_than_a_handshake_and_a_first_message),
         STORY(who_holds_most_is_cut_off_with_all_its_connections),
