@@ -8,7 +8,8 @@
  * set back does not make it longer. While the daemon runs, time goes on by the steady clock too. Without D/lease, in a
  * directory that was put back from a backup, say, the lease is over until the hub is heard; so it is when D/terms,
  * which tells whether there is one, is damaged, or gone though the hub was heard before: D/lease is there, or the log
- * has something that came from it. Whoever can write to the directory can make both up: the lease is for whoever has the laptop and not its files. */
+ * has something that came from it. Whoever can write to the directory can make both up: the lease is for whoever has
+ * the laptop and not its files. */
 #ifndef FELLOE_DAEMON_LEASE_H
 #define FELLOE_DAEMON_LEASE_H
 
