@@ -3,10 +3,7 @@
 #define GIVEN_FAILING_REALLOC
 #include "tests/unit/given_event.h"
 
-#include <sodium.h>
 #include <stdio.h>
-
-#include "proto/event/seal.h"
 
 /* Decodes and opens; both must succeed for an event to count. */
 static bool passes(struct bytes raw, const struct data_key *key)
@@ -559,24 +556,6 @@ static void without_memory_nothing_half_done_is_left(void **state)
     buffer_release(&g.fields);
 }
 
-/* The buffer is used again and given back as it is: nothing of the words, nor of what the tag is made with. */
-static void a_body_that_is_not_sealed_leaves_no_words_behind(void **state)
-{
-    (void)state;
-    struct given_event g = given_event(2);
-    struct buffer room = {0};
-    struct event_sealed sealed = {.incarnation = g.clear.incarnation};
-    memcpy(sealed.nonce, g.nonce, sizeof sealed.nonce);
-    assert_true(event_seal_body(&g.body, &g.key, &room, &sealed));
-    assert_int_equal(sodium_is_zero(room.data, SEAL_ROOM), 1);
-    g.body.worker = bytes_str("No Slug At All");
-    assert_false(event_seal_body(&g.body, &g.key, &room, &sealed));
-    assert_true(room.len > SEAL_ROOM);
-    assert_int_equal(sodium_is_zero(room.data, room.len), 1);
-    buffer_release(&room);
-    buffer_release(&g.fields);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -594,7 +573,6 @@ int main(void)
         cmocka_unit_test(what_breaks_a_rule_is_not_made),
         cmocka_unit_test(the_largest_event_is_64_kib),
         cmocka_unit_test(a_body_of_any_length_is_read_back),
-        cmocka_unit_test(a_body_that_is_not_sealed_leaves_no_words_behind),
         cmocka_unit_test(without_memory_nothing_half_done_is_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,12 +66,31 @@ static void a_body_that_breaks_a_rule_is_not_sealed(void **state)
     buffer_release(&g.fields);
 }
 
+/* The buffer is used again and given back as it is: nothing of the words, nor of what the tag is made with. */
+static void a_body_that_is_not_sealed_leaves_no_words_behind(void **state)
+{
+    (void)state;
+    struct given_event g = given_event(2);
+    struct buffer room = {0};
+    struct event_sealed sealed = {.incarnation = g.clear.incarnation};
+    memcpy(sealed.nonce, g.nonce, sizeof sealed.nonce);
+    assert_true(event_seal_body(&g.body, &g.key, &room, &sealed));
+    assert_int_equal(sodium_is_zero(room.data, SEAL_ROOM), 1);
+    g.body.worker = bytes_str("No Slug At All");
+    assert_false(event_seal_body(&g.body, &g.key, &room, &sealed));
+    assert_true(room.len > SEAL_ROOM);
+    assert_int_equal(sodium_is_zero(room.data, room.len), 1);
+    buffer_release(&room);
+    buffer_release(&g.fields);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_halves_make_what_libsodium_makes),
         cmocka_unit_test(a_body_that_was_sealed_before_makes_the_same_event),
         cmocka_unit_test(a_body_that_breaks_a_rule_is_not_sealed),
+        cmocka_unit_test(a_body_that_is_not_sealed_leaves_no_words_behind),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }
