@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <lmdb.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -538,7 +537,6 @@ enum felloe_code store_slim(struct store *store, struct felloe_error *error)
         return say(store, EIO, error);
     mdb_env_close(store->env);
     store->env = NULL;
-    malloc_trim(0);
     int rc = open_again(store);
     return rc != 0 ? say(store, rc, error) : FELLOE_OK;
 }
