@@ -14,6 +14,8 @@
 #define LOOK_EVERY_MS 5000
 /* A ticket that expired is answered in words for this long; then its key is a stranger's. */
 #define EXPIRED_KEPT_MS (14ll * 24 * 3600 * 1000)
+/* A PUSH of so many is one of a backlog: another follows. */
+#define BACKLOG_ENTRIES 256u
 
 size_t driver_hub_size(void)
 {
@@ -62,6 +64,15 @@ void driver_hub_refuse(struct hub_driver *h, uint64_t peer, uint64_t request, en
     driver_hub_send(h, peer, &header, &nothing);
 }
 
+/* Of a backlog nothing is folded, while nobody waits for it, before more of it has come: that took a third of the
+ * processor time of the road. */
+static void tell_projector(struct hub_driver *h, const struct log_job *job)
+{
+    struct projector *projector = h->base.daemon->projector;
+    if (projector != NULL && job->kind == LOG_KEEP_PUSH && job->batch->count >= BACKLOG_ENTRIES)
+        projector_expect(projector);
+}
+
 static void kept(struct log_job *log_job)
 {
     struct driver_job *job = driver_job_of(log_job);
@@ -70,6 +81,7 @@ static void kept(struct log_job *log_job)
         driver_restart(job->driver, log_job->error.message);
     } else {
         driver_works(job->driver);
+        tell_projector(h, log_job);
         struct hub_input done = {.kind = HUB_KEPT,
                                  .ticket = job->ticket,
                                  .ok = true,
