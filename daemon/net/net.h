@@ -38,6 +38,8 @@ struct net_hub_config {
     void (*message)(void *context, uint64_t peer, const struct net_key *key, struct bytes header, struct lent *body);
     /* This connection is gone, or is forgotten after a long silence. Its number does not come again. */
     void (*gone)(void *context, uint64_t peer);
+    /* Something that was for this connection was dropped, and nothing waits for it any more. Not from within a call. */
+    void (*missed)(void *context, uint64_t peer);
 };
 
 /* Proves that an unknown key is refused and a known one admitted, then listens. FELLOE_IN_USE: the port is taken. */
@@ -54,7 +56,7 @@ void net_hub_cut(struct net_hub *hub, const uint8_t curve[CURVE_KEY_SIZE]);
  * itself; tests give the time. Not from within a callback. */
 void net_hub_sweep(struct net_hub *hub, uint64_t now_ms);
 /* Sends when the peer takes it; takes over header and body. What a peer does not read waits in a short queue, and past
- * its bound is dropped: the peer will ask again. False: dropped, or no such peer. */
+ * its bound is dropped: `missed` tells once it reads again. False: dropped, or no such peer. */
 bool net_hub_send(struct net_hub *hub, uint64_t peer, struct buffer *header, struct lent *body);
 /* Looks at all connections: those that are gone, or from which no byte came for long, are dropped (`gone` is called).
  * Of each other one is told when its last byte came, on the steady clock. */

@@ -25,6 +25,10 @@
 #define LIFE_MS (2ull * 3600 * 1000)
 /* Connections of one key that are heard side by side. */
 #define KEY_PEERS_MAX 4
+/* How exactly the system tells when a byte came. Closer together, whoever said something later is the livelier. */
+#define HEARD_GRAIN_MS 50
+/* A live laptop has given a sign of life by then. */
+#define SIGN_MS 180000
 /* Laptops that come back all at once wait in the system's queue, or else for seconds until they try again. */
 #define BACKLOG 1024
 /* ZeroMQ names a connection with a zero byte and a number of four, unless the peer chose a name for itself. */
@@ -37,7 +41,8 @@ struct peer {
     uint64_t heard_at; /* the count of messages then: the quietest has the lowest */
     struct net_outgoing *first, **last;
     size_t messages, bytes;
-    bool told; /* that it does not read */
+    bool told;   /* that it does not read */
+    bool missed; /* something for it was dropped */
     struct net_line line;
 };
 
@@ -53,6 +58,7 @@ struct net_hub {
     struct peer **peers;
     size_t peer_count, peer_cap;
     size_t waiting_peers; /* with something in their queue */
+    bool any_missed;
     uint64_t next_number;
     struct net_hub_counts counts;
 };
@@ -153,22 +159,60 @@ static size_t drop_gone(struct net_hub *hub, const uint8_t *curve)
     return dropped;
 }
 
-/* The connection that a message came by. When a key has too many, those that are gone make room, or else the quietest:
- * what it was to get is asked for again, and should it speak once more it is a new one. */
-static struct peer *peer_of(struct net_hub *hub, struct bytes routing, const uint8_t *curve, int socket)
+/* False: this connection is gone. */
+static bool hear(struct peer *peer, uint64_t now)
 {
-    size_t count = 0, quietest = 0;
-    for (size_t i = 0; i < hub->peer_count; i++) {
-        const struct peer *peer = hub->peers[i];
-        if (!same_key(peer, curve))
+    uint64_t heard_ms;
+    if (!net_line_heard(peer->line, now, &heard_ms))
+        return false;
+    if (heard_ms > peer->heard_ms)
+        peer->heard_ms = heard_ms;
+    return true;
+}
+
+static bool is_quieter(const struct peer *one, const struct peer *other)
+{
+    if (one->heard_ms + HEARD_GRAIN_MS < other->heard_ms || other->heard_ms + HEARD_GRAIN_MS < one->heard_ms)
+        return one->heard_ms < other->heard_ms;
+    return one->heard_at < other->heard_at;
+}
+
+/* Those of this key that are gone make room, or else the quietest, by signs of life: what waits for news says nothing
+ * for long. What that one was to get is asked for again, and should it speak once more it is a new one. */
+static void make_room(struct net_hub *hub, const uint8_t *curve)
+{
+    const uint64_t now = clock_steady_ms();
+    size_t quietest = hub->peer_count;
+    if (drop_gone(hub, curve) > 0)
+        return;
+    for (size_t i = hub->peer_count; i-- > 0;) {
+        if (!same_key(hub->peers[i], curve))
             continue;
-        if (memcmp(peer->routing, routing.data, ROUTING_SIZE) == 0)
-            return hub->peers[i];
-        if (count++ == 0 || peer->heard_at < hub->peers[quietest]->heard_at)
+        if (!hear(hub->peers[i], now)) {
+            peer_drop(hub, i);
+            return;
+        }
+        if (quietest == hub->peer_count || is_quieter(hub->peers[i], hub->peers[quietest]))
             quietest = i;
     }
-    if (count >= KEY_PEERS_MAX && drop_gone(hub, curve) == 0)
-        peer_drop(hub, quietest);
+    if (now - hub->peers[quietest]->heard_ms > SIGN_MS)
+        net_line_cut(hub->peers[quietest]->line);
+    peer_drop(hub, quietest);
+}
+
+/* The connection that a message came by. */
+static struct peer *peer_of(struct net_hub *hub, struct bytes routing, const uint8_t *curve, int socket)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < hub->peer_count; i++) {
+        if (!same_key(hub->peers[i], curve))
+            continue;
+        if (memcmp(hub->peers[i]->routing, routing.data, ROUTING_SIZE) == 0)
+            return hub->peers[i];
+        count++;
+    }
+    if (count >= KEY_PEERS_MAX)
+        make_room(hub, curve);
     return peer_add(hub, routing, curve, socket);
 }
 
@@ -177,11 +221,8 @@ static struct peer *peer_of(struct net_hub *hub, struct bytes routing, const uin
 static bool look_at(const struct net_hub *hub, struct peer *peer, uint64_t now)
 {
     const uint64_t life = hub->config.life_ms > 0 ? hub->config.life_ms : LIFE_MS;
-    uint64_t heard_ms;
-    if (!net_line_heard(peer->line, clock_steady_ms(), &heard_ms))
+    if (!hear(peer, clock_steady_ms()))
         return false;
-    if (heard_ms > peer->heard_ms)
-        peer->heard_ms = heard_ms;
     if (now - peer->heard_ms <= SILENCE_MS && now - peer->born_ms <= life)
         return true;
     net_line_cut(peer->line);
@@ -293,6 +334,21 @@ static bool drain(struct net_hub *hub, struct peer *peer)
     return true;
 }
 
+/* Of each whose queue is empty: to the others nothing more would get through just now. */
+static void tell_missed(struct net_hub *hub)
+{
+    hub->any_missed = false;
+    for (size_t i = 0; i < hub->peer_count; i++) {
+        struct peer *peer = hub->peers[i];
+        if (peer->missed && peer->first == NULL) {
+            peer->missed = false;
+            hub->config.missed(hub->config.context, peer->number);
+        }
+    }
+    for (size_t i = 0; i < hub->peer_count && !hub->any_missed; i++)
+        hub->any_missed = hub->peers[i]->missed;
+}
+
 /* What connections hold that never say anything whole stirs no socket. */
 static bool wants_flush(void *context)
 {
@@ -308,11 +364,17 @@ static void flush(void *context)
     if (net_guard_remembers(hub->guard) && zmq_getsockopt(hub->router, ZMQ_EVENTS, &events, &size) == 0 &&
         (events & ZMQ_POLLIN) == 0)
         net_guard_idle(hub->guard, clock_steady_ms());
-    if (hub->waiting_peers == 0)
-        return;
-    for (size_t i = hub->peer_count; i-- > 0;)
+    for (size_t i = hub->waiting_peers > 0 ? hub->peer_count : 0; i-- > 0;)
         if (hub->peers[i]->first != NULL && !drain(hub, hub->peers[i]))
             peer_drop(hub, i);
+    if (hub->any_missed)
+        tell_missed(hub);
+}
+
+static void miss(struct net_hub *hub, struct peer *peer)
+{
+    peer->missed = hub->any_missed = true;
+    net_source_stir(hub->router_source);
 }
 
 static bool refuse_more(struct net_hub *hub, struct peer *peer, struct net_outgoing *message)
@@ -322,6 +384,7 @@ static bool refuse_more(struct net_hub *hub, struct peer *peer, struct net_outgo
         report(LEVEL_INFO, "connection %llu does not read; what is for it is dropped until it does",
                (unsigned long long)peer->number);
     peer->told = true;
+    miss(hub, peer);
     hub->counts.dropped_out++;
     net_outgoing_free(message);
     return false;
@@ -348,6 +411,7 @@ static bool has_room(struct net_hub *hub, const struct peer *peer, size_t size)
         if (quietest == NULL)
             return false;
         queue_clear(hub, quietest);
+        miss(hub, quietest);
     }
 }
 
@@ -360,6 +424,8 @@ bool net_hub_send(struct net_hub *hub, uint64_t number, struct buffer *header, s
         hub->counts.dropped_out++;
         if (message != NULL)
             net_outgoing_free(message);
+        else if (peer != NULL)
+            miss(hub, peer);
         return false;
     }
     size_t size = net_outgoing_size(message);

@@ -317,6 +317,12 @@ static void on_gone(void *context, uint64_t peer)
     driver_hub_step(h, &input);
 }
 
+static void on_missed(void *context, uint64_t peer)
+{
+    struct hub_input input = {.kind = HUB_PEER_MISSED, .peer = peer};
+    driver_hub_step(context, &input);
+}
+
 /* ---- life ---- */
 
 /* A machine that was made afresh knows of no PULL that is held back, and nobody would ask again for half an hour. */
@@ -427,7 +433,8 @@ static enum felloe_code open_hub(struct driver *driver, struct felloe_error *err
                                           .curve_secret = daemon->identity.curve_secret,
                                           .context = h,
                                           .message = on_message,
-                                          .gone = on_gone};
+                                          .gone = on_gone,
+                                          .missed = on_missed};
     h->box_index.key_size = sizeof(struct device_id);
     if (!driver_hub_refill_open(h) || !driver_hub_copy_open(h))
         return felloe_fail(error, FELLOE_FAILED, "out of memory");

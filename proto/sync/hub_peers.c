@@ -257,6 +257,13 @@ bool hub_greet_anew(struct hub *hub, uint32_t device, uint32_t sites)
     return any;
 }
 
+void hub_peer_missed(struct hub *hub, uint64_t id)
+{
+    struct peer *peer = hub_peer(hub, id);
+    if (peer && peer->greeted)
+        hub->anew = peer->anew = true;
+}
+
 void hub_anew_turn(struct hub *hub)
 {
     if (!hub->anew)

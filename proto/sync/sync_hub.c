@@ -276,6 +276,9 @@ static void on_input(struct hub *hub, struct hub_input *input)
     case HUB_PEER_GONE:
         hub_peer_gone(hub, input->peer);
         break;
+    case HUB_PEER_MISSED:
+        hub_peer_missed(hub, input->peer);
+        break;
     case HUB_KEPT:
         hub_on_kept(hub, input);
         break;

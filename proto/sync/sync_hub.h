@@ -61,6 +61,7 @@ enum hub_input_kind {
     HUB_TICK,
     HUB_MESSAGE,     /* peer, device, header, body */
     HUB_PEER_GONE,   /* peer: its connection is gone; forget its held-back PULLs */
+    HUB_PEER_MISSED, /* peer: an answer was dropped, because it did not read: it is to ask for everything again */
     HUB_KEPT,        /* a HUB_KEEP or HUB_KEEP_KEYS is durable: ticket, ok; of a HUB_KEEP also at (position of its first
                         event; the others follow without a gap) and the keys that the log lacks. A HUB_KEEP_ASIDE is:
                         ticket, ok, aside; or `full` */

@@ -196,6 +196,7 @@ uint32_t hub_site_for(struct hub *hub, const struct peer *peer, struct bytes nam
 /* What WELCOME tells has changed for this device (NO_ONE: all) in any of these sites (a bit each): its connections are
  * asked, in this step or the next, to say HELLO again, which they else do only now and then. False: there are none. */
 bool hub_greet_anew(struct hub *hub, uint32_t device, uint32_t sites);
+void hub_peer_missed(struct hub *hub, uint64_t peer); /* an answer did not reach it */
 void hub_anew_turn(struct hub *hub);
 
 void hub_refuse_device(struct hub *hub, uint64_t peer, uint64_t request, bool revoked);

@@ -28,11 +28,12 @@ struct pair {
 static uv_loop_t loop;
 static struct pair hub_pair;
 static uint64_t hub_life_ms; /* of the hub's connections; 0: as long as ever */
+static int raw_heartbeat_ms; /* of plain connections that are made from then on; 0: none */
 
 static struct {
     struct net_hub *net;
-    unsigned heard, gone;
-    uint64_t last_peer, last_gone;
+    unsigned heard, gone, missed;
+    uint64_t last_peer, last_gone, last_missed;
     struct net_key last_key;
     char last_header[64];
     size_t last_body;
@@ -75,6 +76,13 @@ static inline void hub_loses(void *context, uint64_t peer)
     hub.last_gone = peer;
 }
 
+static inline void hub_owes(void *context, uint64_t peer)
+{
+    (void)context;
+    hub.missed++;
+    hub.last_missed = peer;
+}
+
 static inline enum felloe_code hub_open(const char *listen, struct felloe_error *error)
 {
     const struct net_hub_config config = {.loop = &loop,
@@ -83,7 +91,8 @@ static inline enum felloe_code hub_open(const char *listen, struct felloe_error 
                                           .curve_secret = hub_pair.secret,
                                           .life_ms = hub_life_ms,
                                           .message = hub_hears,
-                                          .gone = hub_loses};
+                                          .gone = hub_loses,
+                                          .missed = hub_owes};
     return net_hub_open(&hub.net, &config, error);
 }
 
@@ -209,6 +218,7 @@ static inline void raw_open_as(struct raw *raw, const struct pair *pair)
     zmq_setsockopt(raw->dealer, ZMQ_LINGER, &none, sizeof none);
     zmq_setsockopt(raw->dealer, ZMQ_RCVHWM, &few, sizeof few);
     zmq_setsockopt(raw->dealer, ZMQ_RCVBUF, &small, sizeof small);
+    zmq_setsockopt(raw->dealer, ZMQ_HEARTBEAT_IVL, &raw_heartbeat_ms, sizeof raw_heartbeat_ms);
     zmq_setsockopt(raw->dealer, ZMQ_CURVE_SERVERKEY, hub_pair.open, 32);
     zmq_setsockopt(raw->dealer, ZMQ_CURVE_PUBLICKEY, raw->pair.open, 32);
     zmq_setsockopt(raw->dealer, ZMQ_CURVE_SECRETKEY, raw->pair.secret, 32);

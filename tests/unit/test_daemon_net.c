@@ -380,10 +380,12 @@ static void a_peer_that_does_not_read_is_bounded_and_holds_nobody_up(void **stat
     laptop_says(&laptop, "quick", 1000);
     UNTIL(laptop.heard == 1);
 
-    /* Once it reads, all that was not dropped comes, and every loan is returned. */
+    /* Once it reads, all that was not dropped comes, every loan is returned, and that something is missing is told. */
     unsigned read = 0;
+    assert_int_equal(hub.missed, 0);
     POLL_UNTIL((read += raw_read_all(&raw), read == tried - counts.dropped_out));
     POLL_UNTIL(loans == 0);
+    POLL_UNTIL(hub.missed == 1 && hub.last_missed == slow);
     net_hub_counts(hub.net, &counts);
     assert_int_equal(counts.queued_bytes, 0);
     assert_true(read > 16);

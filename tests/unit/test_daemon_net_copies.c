@@ -67,6 +67,31 @@ static void of_five_copies_the_quietest_makes_room(void **state)
         net_spoke_close(copies[i].net);
 }
 
+/* What waits for news says nothing for half an hour, and still is the last that should make room. */
+static void a_copy_that_shows_signs_of_life_is_not_the_quietest(void **state)
+{
+    (void)state;
+    struct raw copies[5];
+    uint64_t numbers[5];
+    for (unsigned i = 0; i < 5; i++) {
+        raw_heartbeat_ms = i == 0 ? 20 : 0;
+        if (i == 4) {
+            const uint64_t then = clock_steady_ms();
+            POLL_UNTIL(clock_steady_ms() > then + 200);
+        }
+        raw_open_as(&copies[i], i > 0 ? &copies[0].pair : NULL);
+        zmq_send(copies[i].dealer, "hello", 5, ZMQ_SNDMORE);
+        zmq_send(copies[i].dealer, "", 0, 0);
+        UNTIL(hub.heard == i + 1);
+        numbers[i] = hub.last_peer;
+    }
+    raw_heartbeat_ms = 0;
+    assert_int_equal(hub.gone, 1);
+    assert_true(hub.last_gone == numbers[1]);
+    for (unsigned i = 0; i < 5; i++)
+        raw_close(&copies[i]);
+}
+
 /* A laptop that made new connections has old ones at the hub that say nothing more, and need not be the quietest. */
 static void connections_that_are_gone_make_room_first(void **state)
 {
@@ -119,6 +144,7 @@ static void copies_that_do_not_read_share_one_bound(void **state)
         }
     }
     assert_int_equal(hub.gone, 0);
+    assert_true(hub.missed >= 3); /* what waited for the quieter ones, each of which is told */
     /* What waited for the quieter ones went first: the newest has its queue. */
     unsigned read = 0;
     POLL_UNTIL((read += raw_read_all(&copies[3]), net_hub_counts(hub.net, &counts),
@@ -134,6 +160,7 @@ int main(void)
 #define STORY(name) cmocka_unit_test_setup_teardown(name, begin, end)
         STORY(copies_of_a_laptop_are_heard_side_by_side),
         STORY(of_five_copies_the_quietest_makes_room),
+        STORY(a_copy_that_shows_signs_of_life_is_not_the_quietest),
         STORY(connections_that_are_gone_make_room_first),
         STORY(copies_that_do_not_read_share_one_bound),
     };

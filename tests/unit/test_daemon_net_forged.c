@@ -237,7 +237,8 @@ static int begin(void **state)
                                           .curve_public = hub_pair.open,
                                           .curve_secret = hub_pair.secret,
                                           .message = hub_hears,
-                                          .gone = hub_loses};
+                                          .gone = hub_loses,
+                                          .missed = hub_loses};
     return (int)net_hub_open(&net, &config, NULL);
 }
 

@@ -273,6 +273,20 @@ static void of_many_connections_the_quietest_is_forgotten(void **state)
     says(pull(&a, 1, 2, 0), "REFUSED#2 6 to 1");
 }
 
+/* Held back, it would be waited for in vain for half an hour. */
+static void whom_an_answer_did_not_reach_is_asked_to_greet_again(void **state)
+{
+    (void)state;
+    struct hub_input missed = {.kind = HUB_PEER_MISSED, .peer = 1}, nobody = {.kind = HUB_PEER_MISSED, .peer = 9};
+    hello(&a, 1, &head_a);
+    hello(&b, 2, &head_b);
+    says(step(&nobody), "");
+    says(step(&missed), "REFUSED#0 6 to 1");
+    says(after(1), "");
+    hub_revoke(hub, &a.device);
+    says(step(&missed), "");
+}
+
 static void devices_are_told_as_heard(void **state)
 {
     (void)state;
@@ -376,6 +390,7 @@ int main(void)
         TEST(a_laptop_that_was_set_back_learns_its_next_incarnation),
         TEST(a_laptop_at_the_last_incarnation_is_named_none),
         TEST(of_many_connections_the_quietest_is_forgotten),
+        TEST(whom_an_answer_did_not_reach_is_asked_to_greet_again),
         TEST(devices_are_told_as_heard),
         TEST(a_connection_that_is_gone_is_not_connected),
         TEST(who_is_connected_is_asked_to_greet_again_when_there_is_news),
