@@ -377,4 +377,13 @@ static inline struct reply client_record(struct given_client *client, struct con
     return client_reply(client);
 }
 
+/* The request failed with this code and said something that holds `word`. */
+static inline void expect_error(struct reply reply, enum felloe_code code, const char *word)
+{
+    if (reply.code != code || strstr(reply.text, word) == NULL)
+        fail_msg("expected %s with \"%s\"; found %s: %s", felloe_code_name(code), word, felloe_code_name(reply.code),
+                 reply.text);
+    reply_release(&reply);
+}
+
 #endif

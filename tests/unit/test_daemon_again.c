@@ -3,27 +3,7 @@
  * away, and what was asked for in between is answered afterwards. */
 #include <poll.h>
 
-#include "tests/unit/given_daemon.h"
-
-static struct given_daemon *laptop(void)
-{
-    return given_daemon(ROLE_SPOKE, given_log(ROLE_SPOKE, NULL));
-}
-
-static void laptop_end(struct given_daemon *d)
-{
-    struct given_log *log = d->log;
-    given_daemon_end(d);
-    given_log_end(log);
-}
-
-static void save(struct given_client *client, const char *person, const char *type, const char *const *pairs)
-{
-    struct reply reply = client_record(client, (struct control_draft){.person = bytes_str(person)}, type, pairs);
-    if (reply.code != FELLOE_OK)
-        fail_msg("%s", reply.text);
-    reply_release(&reply);
-}
+#include "tests/unit/given_laptop.h"
 
 /* Sends a note and does not wait for the answer. */
 static void ask_to_save(struct given_client *client, const char *person, const char *text)
@@ -112,7 +92,7 @@ static void clients_wait_while_the_log_is_opened_again(void **state)
     (void)state;
     struct given_daemon *d = laptop();
     struct given_client one = given_client(d), follower = given_client(d), late;
-    save(&one, "@new", "person.introduced", (const char *[]){"known_as", "Jo", "source", "Q1", NULL});
+    save(&one, "@new", NULL, "person.introduced", (const char *[]){"known_as", "Jo", "source", "Q1", NULL});
     client_ask_only(&follower, CONTROL_LOG, (const char *[]){"follow", "!", NULL});
     follow(&follower, 1);
 
@@ -130,7 +110,7 @@ static void clients_wait_while_the_log_is_opened_again(void **state)
     assert_int_equal(saved.code, FELLOE_OK);
     assert_int_equal(status.code, FELLOE_OK);
     follow(&follower, 1);
-    save(&one, "Jo", "note.added", (const char *[]){"text", "and it goes on", NULL});
+    save(&one, "Jo", NULL, "note.added", (const char *[]){"text", "and it goes on", NULL});
     follow(&follower, 1);
     reply_release(&saved);
     reply_release(&status);
@@ -147,7 +127,7 @@ static void what_is_at_work_ends_first(void **state)
     struct given_client clients[20];
     for (size_t i = 0; i < 20; i++)
         clients[i] = given_client(d);
-    save(&clients[0], "@new", "person.introduced", (const char *[]){"known_as", "Jo", "source", "Q1", NULL});
+    save(&clients[0], "@new", NULL, "person.introduced", (const char *[]){"known_as", "Jo", "source", "Q1", NULL});
     for (unsigned round = 0; round < 10; round++) {
         for (size_t i = 0; i < 20; i++)
             ask_to_save(&clients[i], "Jo", "one of many");
@@ -174,7 +154,7 @@ static void whoever_leaves_in_between_is_forgotten(void **state)
     (void)state;
     struct given_daemon *d = laptop();
     struct given_client one = given_client(d), follower = given_client(d);
-    save(&one, "@new", "person.introduced", (const char *[]){"known_as", "Jo", "source", "Q1", NULL});
+    save(&one, "@new", NULL, "person.introduced", (const char *[]){"known_as", "Jo", "source", "Q1", NULL});
     client_ask_only(&follower, CONTROL_LOG, (const char *[]){"follow", "!", NULL});
     follow(&follower, 1);
     pause_daemon(d);
@@ -182,7 +162,7 @@ static void whoever_leaves_in_between_is_forgotten(void **state)
     let_it_be_seen(d);
     open_log(d, close_log(d));
     resume_daemon(d);
-    save(&one, "Jo", "note.added", (const char *[]){"text", "one is left", NULL});
+    save(&one, "Jo", NULL, "note.added", (const char *[]){"text", "one is left", NULL});
     client_end(&one);
     laptop_end(d); /* ends only when no request is left */
 }
@@ -193,7 +173,7 @@ static void a_log_that_does_not_open_ends_it(void **state)
     (void)state;
     struct given_daemon *d = laptop();
     struct given_client one = given_client(d), follower = given_client(d);
-    save(&one, "@new", "person.introduced", (const char *[]){"known_as", "Jo", "source", "Q1", NULL});
+    save(&one, "@new", NULL, "person.introduced", (const char *[]){"known_as", "Jo", "source", "Q1", NULL});
     client_ask_only(&follower, CONTROL_LOG, (const char *[]){"follow", "!", NULL});
     follow(&follower, 1);
     pause_daemon(d);

@@ -37,13 +37,6 @@ static struct saved save(struct scene *s, const char *worker, const char *person
 }
 #define SAVE(s, worker, person, type, ...) save(s, worker, person, type, (const char *[]){__VA_ARGS__, NULL})
 
-static void expect_error(struct reply reply, enum felloe_code code, const char *word)
-{
-    if (reply.code != code || strstr(reply.text, word) == NULL)
-        fail_msg("expected %s with \"%s\"; found %s: %s", felloe_code_name(code), word, felloe_code_name(reply.code),
-                 reply.text);
-    reply_release(&reply);
-}
 #define REFUSED(s, code, word, worker, person, type, ...) \
     expect_error(record(s, worker, person, type, (const char *[]){__VA_ARGS__, NULL}), code, word)
 

@@ -1,55 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The local socket as a client meets it: recording, reading, importing, and what is said when something is wrong. */
-#include "tests/unit/given_daemon.h"
-
-static struct given_daemon *laptop(void)
-{
-    return given_daemon(ROLE_SPOKE, given_log(ROLE_SPOKE, NULL));
-}
-
-static void laptop_end(struct given_daemon *d)
-{
-    struct given_log *log = d->log;
-    given_daemon_end(d);
-    given_log_end(log);
-}
-
-/* Records and expects it to be saved; the person's id is put into `person`. */
-static void save(struct given_client *client, const char *person_text, char person[33], const char *type,
-                 const char *const *pairs)
-{
-    struct reply reply = client_record(client, (struct control_draft){.person = bytes_str(person_text)}, type, pairs);
-    if (reply.code != FELLOE_OK)
-        fail_msg("%s", reply.text);
-    assert_int_equal(reply.count, 1);
-    if (person)
-        hex_in(item_at(&reply, 0), "person", person, 33);
-    reply_release(&reply);
-}
-
-static void introduce(struct given_client *client, const char *name, char person[33])
-{
-    save(client, "@new", person, "person.introduced", (const char *[]){"known_as", name, "source", "Q1", NULL});
-}
-
-static size_t story_length(struct given_client *client, const char *person)
-{
-    struct reply reply = client_ask(client, CONTROL_VIEW, (const char *[]){"name", "person", "person", person, NULL});
-    if (reply.code != FELLOE_OK)
-        fail_msg("%s", reply.text);
-    size_t count = reply.count;
-    reply_release(&reply);
-    return count;
-}
-
-/* The request fails with this code and says something that holds `word`. */
-static void expect_error(struct reply reply, enum felloe_code code, const char *word)
-{
-    if (reply.code != code || strstr(reply.text, word) == NULL)
-        fail_msg("expected %s with \"%s\"; found %s: %s", felloe_code_name(code), word, felloe_code_name(reply.code),
-                 reply.text);
-    reply_release(&reply);
-}
+#include "tests/unit/given_laptop.h"
 
 static void what_was_recorded_shows_at_once(void **state)
 {

@@ -1,23 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Batches that a client sends without waiting: one is made ready while the one before it is committed, and nobody can
  * tell but by the clock. */
-#include "tests/unit/given_daemon.h"
+#include "tests/unit/given_laptop.h"
 
 #include <signal.h>
 
 #define NOTES 200 /* more than the loop reads itself */
-
-static struct given_daemon *laptop(void)
-{
-    return given_daemon(ROLE_SPOKE, given_log(ROLE_SPOKE, NULL));
-}
-
-static void laptop_end(struct given_daemon *d)
-{
-    struct given_log *log = d->log;
-    given_daemon_end(d);
-    given_log_end(log);
-}
 
 static void put_note(struct buffer *out, const char *person, const char *text)
 {
@@ -64,14 +52,6 @@ static void expect_saved(struct given_client *client, size_t count)
     reply_release(&reply);
 }
 
-static void expect_error(struct given_client *client, enum felloe_code code, const char *word)
-{
-    struct reply reply = client_reply(client);
-    if (reply.code != code || strstr(reply.text, word) == NULL)
-        fail_msg("expected \"%s\"; found %s: %s", word, felloe_code_name(reply.code), reply.text);
-    reply_release(&reply);
-}
-
 static void expect_story(struct given_client *client, size_t count)
 {
     struct reply reply = client_reply(client);
@@ -94,12 +74,12 @@ static void batches_are_answered_in_their_order(void **state)
         put_story(&out, "Cleo");
         client_send(&client, &out);
         expect_saved(&client, 1 + NOTES);
-        expect_error(&client, FELLOE_INVALID, "note.sung");
+        expect_error(client_reply(&client), FELLOE_INVALID, "note.sung");
         expect_saved(&client, 1 + NOTES);
         if (round == 0)
             expect_story(&client, 1 + NOTES);
         else
-            expect_error(&client, FELLOE_AMBIGUOUS, "several people");
+            expect_error(client_reply(&client), FELLOE_AMBIGUOUS, "several people");
     }
     struct reply log = client_ask(&client, CONTROL_LOG, NULL);
     assert_int_equal(log.count, 10 * (1 + NOTES));

@@ -1,22 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Small requests that come together are checked together, and each gets its own answer. */
-#include "tests/unit/given_daemon.h"
+#include "tests/unit/given_laptop.h"
 
 #include <signal.h>
 
 #define CLIENTS 40u
-
-static struct given_daemon *laptop(void)
-{
-    return given_daemon(ROLE_SPOKE, given_log(ROLE_SPOKE, NULL));
-}
-
-static void laptop_end(struct given_daemon *d)
-{
-    struct given_log *log = d->log;
-    given_daemon_end(d);
-    given_log_end(log);
-}
 
 static void put_note(struct buffer *out, const char *person, const char *text)
 {
@@ -32,17 +20,6 @@ static void put_note(struct buffer *out, const char *person, const char *text)
     buffer_release(&fields);
 }
 
-static void introduce(struct given_client *client, char person[33])
-{
-    struct reply reply =
-        client_record(client, (struct control_draft){.person = bytes_str("@new"), .anyway = true}, "person.introduced",
-                      (const char *[]){"known_as", "Robin", "source", "Q1", NULL});
-    if (reply.code != FELLOE_OK)
-        fail_msg("%s", reply.text);
-    hex_in(item_at(&reply, 0), "person", person, 33);
-    reply_release(&reply);
-}
-
 static void expect_saved(struct given_client *client, const char *person)
 {
     char found[33];
@@ -55,16 +32,6 @@ static void expect_saved(struct given_client *client, const char *person)
     reply_release(&reply);
 }
 
-static size_t story_length(struct given_client *client, const char *person)
-{
-    struct reply reply = client_ask(client, CONTROL_VIEW, (const char *[]){"name", "person", "person", person, NULL});
-    if (reply.code != FELLOE_OK)
-        fail_msg("%s", reply.text);
-    const size_t count = reply.count;
-    reply_release(&reply);
-    return count;
-}
-
 static void each_of_many_at_once_gets_its_own_answer(void **state)
 {
     (void)state;
@@ -73,7 +40,7 @@ static void each_of_many_at_once_gets_its_own_answer(void **state)
     char people[CLIENTS][33];
     for (size_t i = 0; i < CLIENTS; i++) {
         clients[i] = given_client(d);
-        introduce(&clients[i], people[i]);
+        introduce(&clients[i], "Robin", people[i]);
     }
     for (unsigned round = 0; round < 3; round++) {
         for (size_t i = 0; i < CLIENTS; i++) {
@@ -98,7 +65,7 @@ static void what_one_client_sends_in_one_go_is_answered_in_order(void **state)
     struct given_daemon *d = laptop();
     struct given_client client = given_client(d);
     char person[33];
-    introduce(&client, person);
+    introduce(&client, "Robin", person);
     struct buffer out = {0};
     put_note(&out, person, "by id");
     put_note(&out, "Robin", "by name, which waits for the views");
@@ -123,7 +90,7 @@ static void who_leaves_at_once_is_recorded_all_the_same(void **state)
     struct given_daemon *d = laptop();
     struct given_client client = given_client(d);
     char person[33];
-    introduce(&client, person);
+    introduce(&client, "Robin", person);
     for (unsigned i = 0; i < 10; i++) {
         struct given_client hasty = given_client(d);
         struct buffer out = {0};
@@ -144,7 +111,7 @@ static void where_there_is_no_reading_now_the_pool_tries(void **state)
     struct given_daemon *d = laptop();
     struct given_client client = given_client(d);
     char person[33];
-    introduce(&client, person);
+    introduce(&client, "Robin", person);
     assert_int_equal(story_length(&client, person), 1);
     struct projector *projector = d->daemon.projector;
     d->daemon.projector = NULL;

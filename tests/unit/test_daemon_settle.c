@@ -1,64 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Settling over the local socket: what is meant, what is chosen, who comes too late; links; and what makes no sense. */
-#include "tests/unit/given_daemon.h"
+#include "tests/unit/given_laptop.h"
 
 #include <sodium.h>
-
-static struct given_daemon *laptop(void)
-{
-    return given_daemon(ROLE_SPOKE, given_log(ROLE_SPOKE, NULL));
-}
-
-static void laptop_end(struct given_daemon *d)
-{
-    struct given_log *log = d->log;
-    given_daemon_end(d);
-    given_log_end(log);
-}
 
 static struct reply record(struct given_client *client, const char *person, const char *type, const char *const *pairs)
 {
     return client_record(client, (struct control_draft){.person = bytes_str(person)}, type, pairs);
 }
 
-static void save(struct given_client *client, const char *person_text, char person[33], const char *type,
-                 const char *const *pairs)
-{
-    struct reply reply = record(client, person_text, type, pairs);
-    if (reply.code != FELLOE_OK)
-        fail_msg("%s", reply.text);
-    if (person)
-        hex_in(item_at(&reply, 0), "person", person, 33);
-    reply_release(&reply);
-}
-
-static void introduce(struct given_client *client, const char *name, char person[33])
-{
-    save(client, "@new", person, "person.introduced", (const char *[]){"known_as", name, "source", "Q1", NULL});
-}
-
-static void expect_error(struct reply reply, enum felloe_code code, const char *word)
-{
-    if (reply.code != code || strstr(reply.text, word) == NULL)
-        fail_msg("expected %s with \"%s\"; found %s: %s", felloe_code_name(code), word, felloe_code_name(reply.code),
-                 reply.text);
-    reply_release(&reply);
-}
 #define ask(client, verb, ...) client_ask(client, CONTROL_##verb, (const char *[]){__VA_ARGS__, NULL})
 
 static size_t open_count(struct given_client *client)
 {
     struct reply reply = ask(client, VIEW, "name", "to-settle");
-    if (reply.code != FELLOE_OK)
-        fail_msg("%s", reply.text);
-    size_t count = reply.count;
-    reply_release(&reply);
-    return count;
-}
-
-static size_t story_length(struct given_client *client, const char *person)
-{
-    struct reply reply = ask(client, VIEW, "name", "person", "person", person);
     if (reply.code != FELLOE_OK)
         fail_msg("%s", reply.text);
     size_t count = reply.count;
