@@ -63,14 +63,21 @@ static void do_nothing(uv_idle_t *idle)
 static void check_all(struct control_group *group, struct control_request *requests)
 {
     struct checking checking;
-    if (checking_begin(&checking, group->daemon, false, NULL) != FELLOE_OK) {
-        for (struct control_request *request = requests; request; request = request->next_gathered)
+    bool begun = false;
+    for (struct control_request *request = requests; request; request = request->next_gathered) {
+        begun = begun || checking_begin(&checking, group->daemon, false, NULL) == FELLOE_OK;
+        if (!begun) {
             request->step = request->ungathered;
-        return;
-    }
-    for (struct control_request *request = requests; request; request = request->next_gathered)
+            continue;
+        }
         request->check(request, &checking);
-    checking_end(&checking); /* before anything goes on: a step may want a reading of its own */
+        if (reading_failed(&checking.reading)) { /* it finds nothing more: that is the matter of this one alone */
+            checking_end(&checking);
+            begun = false;
+        }
+    }
+    if (begun)
+        checking_end(&checking); /* before anything goes on: a step may want a reading of its own */
 }
 
 static void turn_ends(uv_check_t *handle)

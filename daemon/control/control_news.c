@@ -78,12 +78,8 @@ static void read_news(struct control_request *request)
         news_scan(request->daemon, &reading.views, reading.log, &reading.scope, &wish, &request->cancelled, &l->news);
     }
     reading_end(&reading);
-    if (l->error.code == FELLOE_OK && views_damaged(projector_views(request->daemon->projector))) {
-        projector_poke(request->daemon->projector);
-        felloe_fail(&l->error, FELLOE_DAMAGED,
-                    "The views on this disk are damaged, and are being made again from the record, which is safe. Ask "
-                    "again in a moment.");
-    }
+    if (l->error.code == FELLOE_OK && views_damaged(projector_views(request->daemon->projector)))
+        reading_tell_damage(request->daemon, &l->error);
     if (l->error.code == FELLOE_OK && (l->news.failed || l->names.failed))
         felloe_fail(&l->error, FELLOE_FAILED, "Memory ran out while reading the news.");
     for (size_t i = 0; i < l->news.count; i++)

@@ -59,6 +59,21 @@ void reading_end(struct reading *reading)
         views_end(&reading->views);
 }
 
+bool reading_failed(const struct reading *reading)
+{
+    return log_reader_failed(reading->log, NULL) ||
+           (!reading->locked && store_failed(reading->views.store, NULL) != STORE_DONE);
+}
+
+void reading_tell_damage(struct daemon *daemon, struct felloe_error *error)
+{
+    views_found_damage(projector_views(daemon->projector)); /* before the reading's end says so */
+    projector_poke(daemon->projector);
+    felloe_fail(error, FELLOE_DAMAGED,
+                "The views on this disk are damaged, and are being made again from the record, which is safe. Ask again "
+                "in a moment.");
+}
+
 void progress_note_links(struct progress_table *table, struct daemon *daemon)
 {
     struct felloe_error error;

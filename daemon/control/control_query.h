@@ -21,6 +21,10 @@ enum felloe_code reading_begin(struct reading *reading, struct daemon *daemon, s
 enum felloe_code reading_try(struct reading *reading, struct daemon *daemon);
 enum felloe_code reading_begin_log(struct reading *reading, struct daemon *daemon, struct felloe_error *error);
 void reading_end(struct reading *reading);
+/* Has anything been read that could not be, of log or views? Then what was found may lack something. */
+bool reading_failed(const struct reading *reading);
+/* The views are damaged: says so, and has them made again. */
+void reading_tell_damage(struct daemon *daemon, struct felloe_error *error);
 
 /* How far a site is. What the driver knows is taken down on the loop, before the work begins. */
 struct site_progress {

@@ -243,6 +243,13 @@ static void make_drafts(struct recording *r, struct reading *reading)
         felloe_fail(&r->error, FELLOE_FAILED, "Memory ran out.");
 }
 
+/* What was checked in a reading that failed was not checked. */
+static void tell_unread(struct recording *r, struct reading *reading)
+{
+    if (!log_reader_failed(reading->log, &r->error) && reading_failed(reading))
+        reading_tell_damage(r->request->daemon, &r->error);
+}
+
 static void prepare_in(struct control_request *request, struct checking *in)
 {
     struct recording *r = request->state;
@@ -259,6 +266,7 @@ static void prepare_in(struct control_request *request, struct checking *in)
         make_drafts(r, &in->reading);
     if (r->error.code == FELLOE_OK)
         r->next = drafts_prepare(&p, r->next);
+    tell_unread(r, &in->reading);
     r->must_wait = p.must_wait;
     r->in = in;
     if (r->error.code == FELLOE_OK && (r->partly || (!r->must_wait && !any_wrong(r))))

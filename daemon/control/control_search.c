@@ -72,12 +72,8 @@ static void search(struct control_request *request)
         search_scan(request->daemon, &reading.views, reading.log, &reading.scope, &s->filter, note_progress, request,
                     &s->found);
     reading_end(&reading);
-    if (s->error.code == FELLOE_OK && views_damaged(projector_views(request->daemon->projector))) {
-        projector_poke(request->daemon->projector);
-        felloe_fail(&s->error, FELLOE_DAMAGED,
-                    "The views on this disk are damaged, and are being made again from the record, which is safe. Ask "
-                    "again in a moment.");
-    }
+    if (s->error.code == FELLOE_OK && views_damaged(projector_views(request->daemon->projector)))
+        reading_tell_damage(request->daemon, &s->error);
     if (s->error.code == FELLOE_OK && (s->found.failed || s->names.failed))
         felloe_fail(&s->error, FELLOE_FAILED, "Memory ran out while searching.");
     for (size_t i = 0; i < s->found.count && s->error.code == FELLOE_OK; i++)

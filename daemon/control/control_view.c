@@ -270,12 +270,8 @@ static void read_view(struct control_request *request)
     query_put_worker_names(&reading.views, &reading.scope, &request->daemon->identity, &v->names);
     read_rows(request, &reading);
     reading_end(&reading);
-    if (v->error.code == FELLOE_OK && views_damaged(projector_views(request->daemon->projector))) {
-        projector_poke(request->daemon->projector);
-        felloe_fail(&v->error, FELLOE_DAMAGED,
-                    "The views on this disk are damaged, and are being made again from the record, which is safe. Ask "
-                    "again in a moment.");
-    }
+    if (v->error.code == FELLOE_OK && views_damaged(projector_views(request->daemon->projector)))
+        reading_tell_damage(request->daemon, &v->error);
     if (v->error.code == FELLOE_OK && (v->rows.failed || v->names.failed || v->about.failed))
         felloe_fail(&v->error, FELLOE_FAILED, "Memory ran out while reading the view.");
     if (v->error.code != FELLOE_OK)
