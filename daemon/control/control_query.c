@@ -70,8 +70,8 @@ void reading_tell_damage(struct daemon *daemon, struct felloe_error *error)
     views_found_damage(projector_views(daemon->projector)); /* before the reading's end says so */
     projector_poke(daemon->projector);
     felloe_fail(error, FELLOE_DAMAGED,
-                "The views on this disk are damaged, and are being made again from the record, which is safe. Ask again "
-                "in a moment.");
+                "The views on this disk are damaged, and are being made again from the record, which is safe. Ask "
+                "again in a moment.");
 }
 
 void progress_note_links(struct progress_table *table, struct daemon *daemon)
