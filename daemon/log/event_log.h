@@ -232,6 +232,19 @@ void log_walk_begin(struct log_walk *walk, struct log_reader *reader, struct byt
 bool log_walk_next(struct log_walk *walk, struct log_item *out);
 void log_walk_end(struct log_walk *walk);
 
+/* Own events of this incarnation, in the order of their numbers, with the position of those that have one. */
+struct log_own_walk {
+    struct log_reader *reader;
+    uint64_t next, place_seq;   /* place_seq: the number that `places` stands at; 0: at none */
+    struct position place;
+    uint32_t number;
+    bool started;
+    void *own, *places;         /* cursors of the store */
+};
+void log_own_walk_begin(struct log_own_walk *walk, struct log_reader *reader, struct bytes site, uint64_t from);
+bool log_own_walk_next(struct log_own_walk *walk, uint64_t *seq, struct log_item *out);
+void log_own_walk_end(struct log_own_walk *walk);
+
 /* One event by its position; false when it is not there. */
 bool log_get(struct log_reader *reader, struct bytes site, struct position at, struct log_item *out);
 /* One own event of this incarnation, with its position when it has one. */

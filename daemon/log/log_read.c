@@ -214,6 +214,62 @@ void log_walk_end(struct log_walk *walk)
     walk->cursor = NULL;
 }
 
+/* ---- own events in their order ---- */
+
+static void stand_at_place(struct log_own_walk *walk, bool found, const struct store_item *item)
+{
+    struct store_key key;
+    key_site_incarnation(&key, walk->number, walk->reader->incarnation);
+    walk->place_seq = 0;
+    if (!found || item->key.len != (size_t)key.len + 8 || memcmp(item->key.data, key.b, key.len) != 0 ||
+        item->value.len != 12)
+        return;
+    walk->place_seq = be_u64(item->key.data + key.len);
+    walk->place = (struct position){be_u32(item->value.data), be_u64(item->value.data + 4)};
+}
+
+void log_own_walk_begin(struct log_own_walk *walk, struct log_reader *reader, struct bytes site, uint64_t from)
+{
+    struct store_key key;
+    struct store_item item;
+    *walk = (struct log_own_walk){.reader = reader, .next = from, .number = log_site_number(reader->log, site)};
+    if (walk->number == SITES_MAX)
+        return;
+    walk->own = store_cursor_open(reader->txn, T_OWN + walk->number);
+    walk->places = store_cursor_open(reader->txn, T_OWN_PLACES);
+    key_own_place(&key, walk->number, reader->incarnation, from);
+    stand_at_place(walk, store_seek(walk->places, key_bytes(&key), &item), &item);
+}
+
+bool log_own_walk_next(struct log_own_walk *walk, uint64_t *seq, struct log_item *out)
+{
+    struct store_key key;
+    struct store_item item;
+    if (walk->own == NULL)
+        return false;
+    key_own(&key, walk->reader->incarnation, walk->next);
+    const bool found = walk->started ? store_next(walk->own, &item) : store_seek(walk->own, key_bytes(&key), &item);
+    walk->started = true;
+    if (!found || item.key.len != 12 || be_u32(item.key.data) != walk->reader->incarnation)
+        return false;
+    *seq = be_u64(item.key.data + 4);
+    *out = (struct log_item){.flags = ENTRY_OWN};
+    if (item.value.len > OWN_PREFIX)
+        out->event = bytes_of(item.value.data + OWN_PREFIX, item.value.len - OWN_PREFIX);
+    while (walk->place_seq != 0 && walk->place_seq < *seq)
+        stand_at_place(walk, store_next(walk->places, &item), &item);
+    if (walk->place_seq == *seq)
+        out->at = walk->place;
+    return true;
+}
+
+void log_own_walk_end(struct log_own_walk *walk)
+{
+    store_cursor_close(walk->own);
+    store_cursor_close(walk->places);
+    walk->own = walk->places = NULL;
+}
+
 /* ---- hashes ---- */
 
 bool log_hash_at(struct log_reader *reader, struct bytes site, struct position at, struct log_hash *out)

@@ -9,6 +9,8 @@
 
 #define KEPT_PER_EVENT 2048u
 #define KEPT_EVENTS 64u
+/* So far ahead the memory of an event is asked for: events of one person lie everywhere in a log. */
+#define PREPARED 4u
 /* Fewer than these are not worth a thread. */
 #define AHEAD_MIN (2 * CHUNK_EVENTS_MAX)
 
@@ -82,7 +84,8 @@ static struct views_ref ref_of(const struct views_ref *ref, const struct log_ite
     return ref->at.epoch != 0 || found->at.epoch == 0 ? *ref : (struct views_ref){found->at};
 }
 
-void taker_take(struct taker *taker, struct fold_chunk *chunk, const struct views_ref *ref)
+void taker_take(struct taker *taker, struct fold_chunk *chunk, const struct views_ref *ref,
+                const struct log_item *there)
 {
     struct fold_item *item = &chunk->memory[chunk->count];
     struct log_item found;
@@ -93,7 +96,9 @@ void taker_take(struct taker *taker, struct fold_chunk *chunk, const struct view
     chunk->items[chunk->count++] = item;
     if (chunk->used < chunk->count)
         chunk->used = chunk->count;
-    if (!opener_fetch(taker->opener.reader, taker->opener.site, ref, &found))
+    if (there)
+        found = *there;
+    else if (!opener_fetch(taker->opener.reader, taker->opener.site, ref, &found))
         return;
     item->ref = ref_of(ref, &found);
     item->at = found.at;
@@ -125,7 +130,9 @@ void taker_fill(struct taker *taker, struct fold_chunk *chunk, const struct fold
     chunk->count = chunk->bytes = 0;
     for (chunk->next = from; chunk->next < end && chunk_has_room(chunk); chunk->next++) {
         const struct views_ref ref = range_ref(range, chunk->next);
-        taker_take(taker, chunk, &ref);
+        struct log_item item;
+        range_prepare(range, chunk->next + PREPARED);
+        taker_take(taker, chunk, &ref, range_item(range, chunk->next, &ref, &item) ? &item : NULL);
     }
 }
 

@@ -78,6 +78,7 @@ bool projector_compact(struct projector *p)
 void projector_slim(struct projector *p)
 {
     struct felloe_error error = {0};
+    fold_work_rest(p->work);
     pthread_mutex_lock(&p->mutex);
     const bool at_rest = p->gather.poked; /* more has come: such steps go on, and would need it again */
     pthread_mutex_unlock(&p->mutex);

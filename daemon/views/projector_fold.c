@@ -57,6 +57,12 @@ void fold_work_free(struct fold_work *work)
     free(work);
 }
 
+void fold_work_rest(struct fold_work *work)
+{
+    range_rest(&work->range);
+    range_rest(&work->beside);
+}
+
 /* ---- folding ---- */
 
 struct refolding {
@@ -287,7 +293,7 @@ static void take_arrived(struct fold_work *work, struct fold_step *step, const s
         for (size_t i = 0; i < count && chunk_has_room(&work->arrived); i++) {
             views_drop_waiting(step->views, step->site, key, &refs[i]);
             step->taken++;
-            taker_take(&work->taker, &work->arrived, &refs[i]);
+            taker_take(&work->taker, &work->arrived, &refs[i], NULL);
         }
 }
 
@@ -331,7 +337,7 @@ static struct fold_range *range_of(struct fold_work *work, struct fold_step *ste
     *told = other ? &work->told_beside : &work->told;
     if (!range_goes_on(range, step->views, step->site)) {
         (*told)->count = 0;
-        work->failed |= !range_begin(range, step->reader, step->site, &step->cursor,
+        work->failed |= !range_begin(range, step->log, step->reader, step->site, &step->cursor,
                                      other ? CHUNK_EVENTS_MAX : RANGE_EVENTS_MAX);
     }
     step->epochs = range->to.seen.count;
@@ -417,6 +423,8 @@ bool fold_site(struct fold_work *work, struct fold_step *step)
         fold_note_heard(work, step);
         work->failed = !end_range(step, range, told);
     }
+    if (!range->holds || range->next == range->count)
+        range_rest(range);
     taker_end(&work->taker);
     if (work->events.room > KEPT_ROWS || work->origins.room > KEPT_ROWS) {
         views_later_release(&work->events);

@@ -18,6 +18,8 @@ struct fold_work; /* memory that is used again from step to step */
 
 struct fold_work *fold_work_new(void); /* NULL when memory ran out */
 void fold_work_free(struct fold_work *work);
+/* No step follows for a while: nothing of the log is held on to. */
+void fold_work_rest(struct fold_work *work);
 
 struct fold_step {
     struct event_log *log;

@@ -61,8 +61,9 @@ void taker_begin(struct taker *taker, const struct fold_step *step, struct log_r
 void taker_end(struct taker *taker); /* wipes the key */
 void taker_release(struct taker *taker);
 const struct data_key *taker_key(struct taker *taker, const struct key_id *id);
-/* Into the next item of the chunk. */
-void taker_take(struct taker *taker, struct fold_chunk *chunk, const struct views_ref *ref);
+/* Into the next item of the chunk; `found`: the log's entry, or NULL to look for it. */
+void taker_take(struct taker *taker, struct fold_chunk *chunk, const struct views_ref *ref,
+                const struct log_item *found);
 /* The next entries of the range, below `end`, into an empty chunk. */
 void taker_fill(struct taker *taker, struct fold_chunk *chunk, const struct fold_range *range, size_t from, size_t end);
 

@@ -9,10 +9,24 @@
 
 /* How much of an index is kept from range to range. */
 #define KEPT_ENTRIES 4096u
+/* With fewer events waiting a range is not worth a reader of its own. */
+#define HOLD_MIN 2048u
+
+void range_rest(struct fold_range *range)
+{
+    if (range->holds)
+        log_reader_end(range->reader);
+    range->reader = NULL;
+    range->holds = false;
+}
 
 void range_release(struct fold_range *range)
 {
+    range_rest(range);
     free(range->entries);
+    free(range->order);
+    free(range->keys);
+    free(range->slots);
     *range = (struct fold_range){0};
 }
 
@@ -20,7 +34,11 @@ static void clear(struct fold_range *range)
 {
     if (range->room > KEPT_ENTRIES)
         range_release(range);
-    *range = (struct fold_range){.entries = range->entries, .room = range->room};
+    range_rest(range);
+    if (range->key_room > 0)
+        memset(range->slots, 0, 2 * range->key_room * sizeof *range->slots);
+    *range = (struct fold_range){.entries = range->entries, .room = range->room, .order = range->order,
+                                 .keys = range->keys, .key_room = range->key_room, .slots = range->slots};
 }
 
 /* ---- the name of its key ---- */
@@ -82,6 +100,80 @@ static bool key_of(struct bytes in, struct key_id *out)
     return true;
 }
 
+/* ---- keys ---- */
+
+static size_t slot_of(const struct fold_range *range, uint64_t name, uint32_t more_name)
+{
+    const size_t mask = 2 * range->key_room - 1;
+    size_t slot = (size_t)(((name ^ (uint64_t)more_name << 24) * 0x9e3779b97f4a7c15u) >> 32) & mask;
+    for (; range->slots[slot] != 0; slot = (slot + 1) & mask) {
+        const struct range_key *key = &range->keys[range->slots[slot] - 1];
+        if (key->name == name && key->more_name == more_name)
+            break;
+    }
+    return slot;
+}
+
+static bool more_keys(struct fold_range *range)
+{
+    const size_t room = range->key_room ? range->key_room * 2 : 64;
+    struct range_key *keys = realloc(range->keys, room * sizeof *keys);
+    uint32_t *slots = keys ? calloc(2 * room, sizeof *slots) : NULL;
+    if (keys)
+        range->keys = keys;
+    if (!slots)
+        return false;
+    free(range->slots);
+    range->slots = slots;
+    range->key_room = room;
+    for (uint32_t i = 0; i < range->key_count; i++)
+        slots[slot_of(range, keys[i].name, keys[i].more_name)] = i + 1;
+    return true;
+}
+
+/* One more entry has this key. False: memory ran out. */
+static bool count_key(struct fold_range *range, uint64_t name, uint32_t more_name, uint32_t *out)
+{
+    if (range->key_count == range->key_room && !more_keys(range))
+        return false;
+    const size_t slot = slot_of(range, name, more_name);
+    if (range->slots[slot] == 0) {
+        const uint32_t number = (uint32_t)range->key_count++;
+        range->keys[number] = (struct range_key){name, more_name, 0, number};
+        range->slots[slot] = number + 1;
+    }
+    *out = range->slots[slot] - 1;
+    range->keys[*out].count++;
+    return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct range_key *x = a, *y = b;
+    if (x->name != y->name)
+        return x->name < y->name ? -1 : 1;
+    return x->more_name < y->more_name ? -1 : x->more_name > y->more_name;
+}
+
+/* By keys, and those of one key as they stand in the log. */
+static bool put_in_order(struct fold_range *range)
+{
+    uint32_t *order = realloc(range->order, (range->room > 0 ? range->room : 1) * sizeof *order);
+    uint32_t *from = malloc((range->key_count > 0 ? range->key_count : 1) * sizeof *from), begin = 0;
+    if (order)
+        range->order = order;
+    if (order && from) {
+        if (range->key_count > 1)
+            qsort(range->keys, range->key_count, sizeof *range->keys, by_name);
+        for (size_t i = 0; i < range->key_count; begin += range->keys[i++].count)
+            from[range->keys[i].number] = begin;
+        for (uint32_t i = 0; i < range->count; i++)
+            order[from[range->entries[i].key]++] = i;
+    }
+    free(from);
+    return order && from;
+}
+
 /* ---- entries ---- */
 
 /* A run begins with the first entry that there is, so that a gap before it (of a damaged log) takes no numbers. */
@@ -98,9 +190,11 @@ static struct range_part *part_of(struct fold_range *range, uint32_t epoch, uint
 
 enum adding { ADDED, NO_ROOM, NO_MEMORY };
 
-static enum adding add_entry(struct fold_range *range, size_t most, uint32_t epoch, uint64_t n, struct bytes bytes)
+/* `item` as it is found there; what has a place behind this range has to be looked for again. */
+static enum adding add_entry(struct fold_range *range, size_t most, uint32_t epoch, uint64_t n,
+                             const struct log_item *item)
 {
-    struct key_id key;
+    struct key_id key = {{0}};
     if (range->count >= most)
         return NO_ROOM;
     const struct range_part *part = part_of(range, epoch, n);
@@ -114,19 +208,22 @@ static enum adding add_entry(struct fold_range *range, size_t most, uint32_t epo
         range->entries = grown;
         range->room = room;
     }
-    struct range_entry *entry = &range->entries[range->count++];
-    *entry = (struct range_entry){.number = part->first + (uint32_t)(n - part->from)};
-    if (key_of(bytes, &key)) {
-        entry->name = be_u64(key.b);
-        entry->more_name = be_u32(key.b + 12);
+    struct range_entry *entry = &range->entries[range->count];
+    *entry = (struct range_entry){.number = part->first + (uint32_t)(n - part->from), .flags = item->flags};
+    if (item->event.len > 0 && (epoch != 0 || item->at.epoch == 0)) {
+        entry->event = item->event.data;
+        entry->len = (uint32_t)item->event.len;
     }
+    key_of(item->event, &key);
+    if (!count_key(range, be_u64(key.b), be_u32(key.b + 12), &entry->key))
+        return NO_MEMORY;
+    range->count++;
     return ADDED;
 }
 
-static bool add_log(struct fold_range *range, struct log_reader *reader, struct bytes site, size_t most)
+static bool add_log(struct fold_range *range, struct bytes site, const struct log_head *heads, size_t count,
+                    size_t most)
 {
-    struct log_head heads[SEEN_MAX];
-    const size_t count = log_heads(reader, site, heads);
     enum adding outcome = ADDED;
     for (size_t i = 0; i < count && outcome != NO_MEMORY; i++) {
         const struct position from = {heads[i].at.epoch, seen_in(&range->to.seen, heads[i].at.epoch) + 1};
@@ -135,9 +232,9 @@ static bool add_log(struct fold_range *range, struct log_reader *reader, struct 
         if (from.n > heads[i].at.n)
             continue;
         outcome = ADDED;
-        log_walk_begin(&walk, reader, site, from);
+        log_walk_begin(&walk, range->reader, site, from);
         while (outcome == ADDED && log_walk_next(&walk, &item) && item.at.epoch == from.epoch) {
-            outcome = add_entry(range, most, item.at.epoch, item.at.n, item.event);
+            outcome = add_entry(range, most, item.at.epoch, item.at.n, &item);
             if (outcome == ADDED)
                 seen_advance(&range->to.seen, item.at);
         }
@@ -148,60 +245,107 @@ static bool add_log(struct fold_range *range, struct log_reader *reader, struct 
 }
 
 /* Those that the log has a position for within what is folded with this range come by there. */
-static bool add_own(struct fold_range *range, struct log_reader *reader, struct bytes site, size_t most)
+static bool add_own(struct fold_range *range, struct bytes site, uint64_t head, size_t most)
 {
-    struct stream_head head = {0};
-    uint64_t shared;
-    int64_t oldest;
+    struct log_own_walk walk;
+    struct log_item item;
+    uint64_t seq;
     enum adding outcome = ADDED;
-    if (!log_own(reader, site, &head, &shared, &oldest))
+    if (range->to.own_seq >= head)
         return true;
-    while (range->to.own_seq < head.seq) {
-        struct log_item item;
-        const uint64_t seq = range->to.own_seq + 1;
-        if (log_get_own(reader, site, seq, &item) && !seen_covers(&range->to.seen, item.at))
-            outcome = add_entry(range, most, 0, seq, item.event);
-        if (outcome != ADDED)
+    log_own_walk_begin(&walk, range->reader, site, range->to.own_seq + 1);
+    while (range->to.own_seq < head && outcome == ADDED) {
+        if (!log_own_walk_next(&walk, &seq, &item) || seq > head) {
+            range->to.own_seq = head; /* what is missing was lost, and is not waited for */
             break;
-        range->to.own_seq = seq;
+        }
+        if (!seen_covers(&range->to.seen, item.at))
+            outcome = add_entry(range, most, 0, seq, &item);
+        if (outcome == ADDED)
+            range->to.own_seq = seq;
     }
+    log_own_walk_end(&walk);
     range->more |= outcome == NO_ROOM;
     return outcome != NO_MEMORY;
 }
 
-static int by_entry(const void *a, const void *b)
+static uint64_t beyond(uint64_t head, uint64_t cursor)
 {
-    const struct range_entry *x = a, *y = b;
-    if (x->name != y->name)
-        return x->name < y->name ? -1 : 1;
-    if (x->more_name != y->more_name)
-        return x->more_name < y->more_name ? -1 : 1;
-    return x->number < y->number ? -1 : x->number > y->number;
+    return head > cursor ? head - cursor : 0;
 }
 
-bool range_begin(struct fold_range *range, struct log_reader *reader, struct bytes site,
+/* How many follow the cursor. */
+static uint64_t waiting_in(const struct views_cursor *cursor, const struct log_head *heads, size_t count, uint64_t own)
+{
+    uint64_t waiting = beyond(own, cursor->own_seq);
+    for (size_t i = 0; i < count; i++)
+        waiting += beyond(heads[i].at.n, seen_in(&cursor->seen, heads[i].at.epoch));
+    return waiting;
+}
+
+bool range_begin(struct fold_range *range, struct event_log *log, struct log_reader *reader, struct bytes site,
                  const struct views_cursor *cursor, size_t most)
 {
+    struct log_head heads[SEEN_MAX];
+    struct stream_head own = {0};
+    uint64_t shared;
+    int64_t oldest;
+    const size_t count = log_heads(reader, site, heads);
+    if (!log_own(reader, site, &own, &shared, &oldest))
+        own.seq = 0;
     clear(range);
     range->to = *cursor;
-    if (!bytes_to_text(site, range->site, sizeof range->site) || !add_log(range, reader, site, most) ||
-        !add_own(range, reader, site, most)) {
+    range->reader = reader;
+    if (most > HOLD_MIN && waiting_in(cursor, heads, count, own.seq) > HOLD_MIN) {
+        struct log_reader *held = log_reader_begin(log, &(struct felloe_error){0});
+        range->holds = held != NULL;
+        range->reader = held ? held : reader;
+    }
+    if (!bytes_to_text(site, range->site, sizeof range->site) || !add_log(range, site, heads, count, most) ||
+        !add_own(range, site, own.seq, most) || !put_in_order(range)) {
         clear(range);
         return false;
     }
-    if (range->count > 1)
-        qsort(range->entries, range->count, sizeof *range->entries, by_entry);
     return true;
+}
+
+static const struct range_entry *entry_at(const struct fold_range *range, size_t index)
+{
+    return &range->entries[range->order[index]];
 }
 
 struct views_ref range_ref(const struct fold_range *range, size_t index)
 {
-    const uint32_t number = range->entries[index].number;
+    const uint32_t number = entry_at(range, index)->number;
     size_t i = range->part_count - 1;
     while (i > 0 && range->parts[i].first > number)
         i--;
     const struct range_part *part = &range->parts[i];
     return (struct views_ref){{part->epoch, part->from + (number - part->first)}};
+}
+
+bool range_item(const struct fold_range *range, size_t index, const struct views_ref *ref, struct log_item *out)
+{
+    const struct range_entry *entry = entry_at(range, index);
+    if (!range->reader || !entry->event)
+        return false;
+    *out = (struct log_item){ref->at.epoch != 0 ? ref->at : (struct position){0}, bytes_of(entry->event, entry->len),
+                             entry->flags, NULL};
+    return true;
+}
+
+void range_prepare(const struct fold_range *range, size_t index)
+{
+    if (!range->reader || index >= range->count)
+        return;
+    const struct range_entry *entry = entry_at(range, index);
+    for (size_t i = 0; i < entry->len && i < 512; i += 64)
+        __builtin_prefetch(entry->event + i);
+}
+
+bool range_is_same_key(const struct fold_range *range, size_t index)
+{
+    return entry_at(range, index)->key == entry_at(range, index - 1)->key;
 }
 
 /* ---- how far it is committed ---- */

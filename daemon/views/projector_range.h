@@ -3,8 +3,8 @@
  * were written, so that their document is read and written once.
  *
  * The clear part of an event names its key, and a person's key is called as the person is; so nothing has to be opened
- * to find out what belongs together. An index of 8 bytes an event is sorted, and events are taken from the log as the
- * index says. A large range takes several commits. What holds:
+ * to find out what belongs together. An index of 24 bytes an event says which event has which key, and in which order
+ * they are taken from the log. A large range takes several commits. What holds:
  *
  *   1. After each commit the tables by event, the timelines and the documents agree: a document is the fold of just
  *      those events that its timeline names (but for those that count no more). A commit takes on whole chunks, and
@@ -19,14 +19,18 @@
  *      last that was heard of a device by numbers; waiting for a key is by key; what others tell of the log is compared
  *      after the range's last event; people who were erased have no key.
  *
- * The names in an index are cut short. Where two keys share one their events stand mixed, and are still told apart. */
+ * The names in an index are cut short. Where two keys share one their events stand mixed, and are still told apart.
+ *
+ * The log is read once for the index, in its own order, and its events stay where they are as long as that reader lives:
+ * until then the index says where each lies. A long range has a reader of its own, over as many steps as it takes, but
+ * not while the projector rests (the log's free pages wait for it); without it each event is looked for again. */
 #ifndef FELLOE_DAEMON_PROJECTOR_RANGE_H
 #define FELLOE_DAEMON_PROJECTOR_RANGE_H
 
 #include "daemon/log/event_log.h"
 #include "daemon/views/views.h"
 
-/* 4 MiB of index, which is held while a long log is folded: enough for most people's events to meet in one range. */
+/* 7 MiB of index, which is held while a long log is folded: enough for most people's events to meet in one range. */
 #define RANGE_EVENTS_MAX (256u * 1024)
 
 /* Starts as {0}; release it. */
@@ -41,18 +45,33 @@ struct fold_range {
         uint64_t from;       /* its entry number `first` is this one */
     } parts[SEEN_MAX + 1];
     size_t part_count;
+    struct log_reader *reader; /* what the entries point into; NULL: their events have to be looked for … */
+    bool holds;             /* … and it is this range's own */
     struct range_entry {
-        uint64_t name;       /* the first 8 bytes of the key's id, which may be but the time at which it was made … */
-        uint32_t more_name;  /* … and the last 4 */
+        const uint8_t *event;   /* NULL: look for it */
         uint32_t number;
-    } *entries;
+        uint32_t key;           /* which of the keys */
+        uint32_t len;
+        uint32_t flags;         /* of the log's entry */
+    } *entries;                 /* in the log's order */
     size_t count, room, next;
+    uint32_t *order;            /* the entries in the order of keys */
+    struct range_key {
+        uint64_t name;          /* the first 8 bytes of the key's id, which may be but the time at which it was made … */
+        uint32_t more_name;     /* … and the last 4 */
+        uint32_t count, number; /* entries of it; what they call it (the keys are put in order) */
+    } *keys;
+    size_t key_count, key_room;
+    uint32_t *slots;            /* by a hash of the name, a key's number + 1, or 0; twice as many as keys have room */
 };
 
 void range_release(struct fold_range *range);
-/* Makes it what follows the cursor, up to `most` events. False: memory ran out. */
-bool range_begin(struct fold_range *range, struct log_reader *reader, struct bytes site,
+/* Makes it what follows the cursor, up to `most` events. A long one takes a reader of its own, else it has this one,
+ * until range_rest. False: memory ran out. */
+bool range_begin(struct fold_range *range, struct event_log *log, struct log_reader *reader, struct bytes site,
                  const struct views_cursor *cursor, size_t most);
+/* From now on its events are looked for again: the reader that it was made with ends, or the projector rests. */
+void range_rest(struct fold_range *range);
 /* Is a part of it folded, and a part not? */
 static inline bool range_is_under_way(const struct fold_range *range)
 {
@@ -62,6 +81,12 @@ static inline bool range_is_under_way(const struct fold_range *range)
 bool range_goes_on(struct fold_range *range, struct views_txn *views, struct bytes site);
 /* Where the log has its entry number `index`, in the order of keys. */
 struct views_ref range_ref(const struct fold_range *range, size_t index);
+/* The entry itself. False: it has to be looked for, as range_ref says. */
+bool range_item(const struct fold_range *range, size_t index, const struct views_ref *ref, struct log_item *out);
+/* It will be wanted in a moment. */
+void range_prepare(const struct fold_range *range, size_t index);
+/* Have the entries at `index` and before it one key? */
+bool range_is_same_key(const struct fold_range *range, size_t index);
 /* Within the transaction: how far it is, or that all of it is folded and the cursor stands behind it. */
 void range_keep(struct fold_range *range, struct views_txn *views, struct bytes site);
 

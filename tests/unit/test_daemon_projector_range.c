@@ -153,6 +153,27 @@ static void write_views(struct views *views, struct views_txn *txn)
     assert_int_equal(views_write(views, txn, NULL), FELLOE_OK);
 }
 
+/* As long as the reader is there with which it was made. */
+static void assert_says_where_they_are(struct fold_range *range, struct log_reader *reader, struct bytes site)
+{
+    struct log_item said, there;
+    uint64_t sum = 0;
+    for (size_t i = 0; i < range->count; i++) {
+        const struct views_ref ref = range_ref(range, i);
+        assert_int_equal(ref.at.epoch, 0);
+        sum += ref.at.n;
+        assert_true(log_get_own(reader, site, ref.at.n, &there));
+        assert_true(range_item(range, i, &ref, &said));
+        assert_ptr_equal(said.event.data, there.event.data);
+        assert_int_equal(said.event.len, there.event.len);
+        assert_int_equal(said.flags, there.flags);
+    }
+    assert_int_equal(sum, range->count * (range->count + 1) / 2); /* each once */
+    range_rest(range);
+    assert_false(range_item(range, 0, &(struct views_ref){{0, 1}}, &said));
+    assert_int_equal(range_ref(range, 0).at.n, 1);
+}
+
 static void memory_that_the_views_do_not_bear_out_is_given_up(void **state)
 {
     (void)state;
@@ -169,10 +190,11 @@ static void memory_that_the_views_do_not_bear_out_is_given_up(void **state)
     assert_int_equal(views_open(&views, &options, NULL), FELLOE_OK);
     assert_int_equal(views_wipe(views, NULL), FELLOE_OK); /* whatever the projector had folded by then */
     struct log_reader *reader = log_reader_begin(amy->log->log, &error);
-    assert_true(range_begin(&range, reader, site, &cursor, 60));
+    assert_true(range_begin(&range, amy->log->log, reader, site, &cursor, 60));
     assert_int_equal(range.count, 60);
     assert_true(range.more);
     assert_int_equal(range.to.own_seq, 60);
+    assert_says_where_they_are(&range, reader, site);
 
     write_views(views, &txn); /* a part of it, given up */
     range.next = 20;
@@ -182,7 +204,7 @@ static void memory_that_the_views_do_not_bear_out_is_given_up(void **state)
     assert_false(range_goes_on(&range, &txn, site));
     views_end(&txn);
 
-    assert_true(range_begin(&range, reader, site, &cursor, 60));
+    assert_true(range_begin(&range, amy->log->log, reader, site, &cursor, 60));
     for (size_t part = 20; part <= 60; part += 20) { /* committed, part by part */
         write_views(views, &txn);
         range.next = part;
@@ -195,7 +217,7 @@ static void memory_that_the_views_do_not_bear_out_is_given_up(void **state)
         views_end(&txn);
     }
 
-    assert_true(range_begin(&range, reader, site, &cursor, 30));
+    assert_true(range_begin(&range, amy->log->log, reader, site, &cursor, 30));
     assert_int_equal(range_ref(&range, 0).at.n, 61);
     write_views(views, &txn);
     range.next = 10;
@@ -224,16 +246,19 @@ static void a_persons_events_stand_together(void **state)
     uint64_t last = 0;
     record_lives(amy);
     struct log_reader *reader = log_reader_begin(amy->log->log, &error);
-    assert_true(range_begin(&range, reader, bytes_str(SITE), &cursor, RANGE_EVENTS_MAX));
+    assert_true(range_begin(&range, amy->log->log, reader, bytes_str(SITE), &cursor, RANGE_EVENTS_MAX));
     assert_int_equal(range.count, PEOPLE * (ENTRIES + 1));
     for (size_t i = 0; i < range.count; i++) {
         const struct views_ref ref = range_ref(&range, i);
-        struct log_item item;
+        struct log_item item, said;
         struct event event;
         assert_true(log_get_own(reader, bytes_str(SITE), ref.at.n, &item) && event_decode(item.event, &event));
         static struct key_id key;
         const bool another = memcmp(&key, &event.clear.key, sizeof key) != 0;
         assert_true(another || ref.at.n > last); /* in the order in which they were written */
+        assert_true(i == 0 || range_is_same_key(&range, i) == !another);
+        assert_true(range.holds && range_item(&range, i, &ref, &said)); /* by a reader of its own: it is long */
+        assert_true(bytes_equal(said.event, item.event));
         changes += another;
         key = event.clear.key;
         last = ref.at.n;
