@@ -34,14 +34,15 @@ void bench_reached(int argc, char **argv); /* how fast a log grows to so many: D
 void bench_parse(int argc, char **argv);  /* jansson alone: FILE */
 void bench_scan(int argc, char **argv);   /* a directory's log read, opened, decoded: DIR */
 void bench_fold(int argc, char **argv);   /* its views made again, without a daemon around: DIR TIMES */
-void bench_costs(int argc, char **argv);  /* what must not grow with a log: IMAGE */
+void bench_costs(int argc, char **argv);  /* what must not grow with a log: IMAGE [SMALL-IMAGE] */
 void bench_handshake(int argc, char **argv); /* from a start to the hub's word: FELLOED DIR TIMES */
 void bench_stages(int argc, char **argv); /* ns of each thing that is done with an event: IMAGE DIR EVENTS */
 void bench_record(int argc, char **argv); /* recording through the client library: DIR CLIENTS BATCH SECONDS [BYTES] */
 void bench_clients(int argc, char **argv); /* single notes by many connections at once: DIR CLIENTS SECONDS [BYTES] */
 void bench_fill(int argc, char **argv);   /* so many notes, 1,000 a batch, of many people: DIR EVENTS BYTES */
-void bench_live(int argc, char **argv);   /* recorded here, seen there: DIR OTHER-DIR TIMES */
-void bench_ask(int argc, char **argv);    /* a view over the socket: DIR TIMES VIEW [PERSON] */
+void bench_turns(int argc, char **argv);  /* recording in turns with its limit: DIR RAW-DIR one|clients|bulk SECONDS */
+void bench_live(int argc, char **argv);   /* recorded here, seen there: DIR OTHER-DIR RAW-DIR TIMES */
+void bench_ask(int argc, char **argv);    /* a view over the socket: DIR RAW-DIR TIMES VIEW [PERSON] */
 void bench_fanin(int argc, char **argv);  /* many laptops that share at once: TICKETS EVENTS [SECONDS] */
 void bench_bytes(int argc, char **argv);   /* how large its events are, and their bodies: DIR */
 void bench_wakeups(int argc, char **argv); /* of processes: SECONDS PID... */

@@ -40,29 +40,63 @@ void raw_commit(MDB_txn *txn)
         bench_die("LMDB did not commit: %s", mdb_strerror(code));
 }
 
+void raw_disk_open(struct raw_disk *disk, const char *dir, size_t bytes, uint64_t batch)
+{
+    *disk = (struct raw_disk){.bytes = bytes, .batch = batch, .row = malloc(bytes)};
+    if (disk->row == NULL)
+        bench_die("out of memory");
+    randombytes_buf(disk->row, bytes);
+    disk->env = raw_open(dir, &disk->table);
+}
+
+void raw_disk_commit(struct raw_disk *disk)
+{
+    const uint64_t begun = bench_now();
+    MDB_txn *txn;
+    if (mdb_txn_begin(disk->env, NULL, 0, &txn) != 0)
+        bench_die("LMDB begins no transaction");
+    for (uint64_t i = 0; i < disk->batch; i++)
+        raw_put(txn, disk->table, disk->number++, disk->row, disk->bytes);
+    raw_commit(txn);
+    if (disk->count == disk->room) {
+        disk->room = disk->room == 0 ? 4096 : 2 * disk->room;
+        disk->took = realloc(disk->took, disk->room * sizeof *disk->took);
+        if (disk->took == NULL)
+            bench_die("out of memory");
+    }
+    disk->took[disk->count++] = bench_now() - begun;
+}
+
+uint64_t raw_disk_run(void *context, uint64_t until_ns)
+{
+    struct raw_disk *disk = context;
+    const uint64_t before = disk->number;
+    do
+        raw_disk_commit(disk);
+    while (bench_now() < until_ns);
+    return disk->number - before;
+}
+
+void raw_disk_tell(struct raw_disk *disk)
+{
+    bench_tell_times("commit", disk->took, disk->count);
+}
+
+void raw_disk_close(struct raw_disk *disk)
+{
+    mdb_env_close(disk->env);
+    free(disk->took);
+    free(disk->row);
+}
+
 void bench_commit(int argc, char **argv)
 {
     (void)argc;
-    const size_t bytes = bench_number(argv[2]);
-    const uint64_t batch = bench_number(argv[3]), limit = bench_number(argv[4]) * 1000000000u;
-    MDB_dbi table;
-    MDB_env *env = raw_open(argv[1], &table);
-    uint8_t *row = malloc(bytes);
-    if (row == NULL)
-        bench_die("out of memory");
-    randombytes_buf(row, bytes);
-    uint64_t number = 0, passed;
+    struct raw_disk disk;
+    raw_disk_open(&disk, argv[1], bench_number(argv[2]), bench_number(argv[3]));
     const uint64_t begun = bench_now();
-    do {
-        MDB_txn *txn;
-        if (mdb_txn_begin(env, NULL, 0, &txn) != 0)
-            bench_die("LMDB begins no transaction");
-        for (uint64_t i = 0; i < batch; i++)
-            raw_put(txn, table, number++, row, bytes);
-        raw_commit(txn);
-        passed = bench_now() - begun;
-    } while (passed < limit);
-    bench_tell("rows", (double)number * 1e9 / (double)passed, "/s");
-    mdb_env_close(env);
-    free(row);
+    const uint64_t rows = raw_disk_run(&disk, begun + bench_number(argv[4]) * 1000000000u);
+    bench_tell("rows", (double)rows * 1e9 / (double)(bench_now() - begun), "/s");
+    raw_disk_tell(&disk);
+    raw_disk_close(&disk);
 }

@@ -2,7 +2,7 @@
 /* What must not grow with the log: appending to it, reading it on from a place, and finding that place (which is what
  * a hub does when a laptop tells how far it is). Beside it what does: opening it, and starting a daemon until its
  * hub's word, because every page is looked at then. A directory's log is opened by the daemon's own code; no daemon
- * may run on it. */
+ * may run on it. Of two logs the same is done to each in turns, so that what the machine does meanwhile it does to both. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,10 +16,20 @@
 #include "tests/bench/bench.h"
 #include "tests/power/opened.h"
 
-#define TIMES 2000u
+#define TURNS 10u
+#define TIMES 200u
 #define READ_EVENTS 5000u
 #define BATCH 1000u
 #define BATCHES 5u
+
+struct measured {
+    struct opened opened;
+    const char *prefix; /* of its figures */
+    char site[SLUG_MAX + 1];
+    struct log_head head;
+    struct key_id key; /* of the head's event */
+    uint64_t cursor[TURNS], read[TURNS], append[BATCHES];
+};
 
 /* The site with the longest log, and its head. */
 static struct log_head largest_site(struct log_reader *reader, char out[SLUG_MAX + 1])
@@ -48,7 +58,7 @@ static struct log_reader *begin(struct opened *opened)
 }
 
 /* A laptop's cursor among the last thousand: how far is the log, is it the same log, and what comes next. */
-static void find_cursors(struct opened *opened, const char *site, const struct log_head *head)
+static uint64_t find_cursors(struct opened *opened, const char *site, const struct log_head *head)
 {
     struct log_head heads[SEEN_MAX];
     struct log_hash hash;
@@ -56,7 +66,7 @@ static void find_cursors(struct opened *opened, const char *site, const struct l
     struct log_walk walk;
     const uint64_t begun = bench_now();
     for (unsigned i = 0; i < TIMES; i++) {
-        const struct position at = {head->at.epoch, head->at.n - i % 1000};
+        const struct position at = {head->at.epoch, head->at.n - i * 7 % 1000};
         struct log_reader *reader = begin(opened);
         log_walk_begin(&walk, reader, bytes_str(site), at);
         if (log_heads(reader, bytes_str(site), heads) == 0 || !log_hash_at(reader, bytes_str(site), at, &hash) ||
@@ -65,78 +75,112 @@ static void find_cursors(struct opened *opened, const char *site, const struct l
         log_walk_end(&walk);
         log_reader_end(reader);
     }
-    bench_tell("cursor", (double)(bench_now() - begun) / TIMES, "ns");
+    return bench_now() - begun;
 }
 
-static void read_on(struct opened *opened, const char *site, const struct log_head *head)
+static uint64_t read_on(struct opened *opened, const char *site, const struct log_head *head)
 {
     struct log_walk walk;
     struct log_item item;
-    uint64_t best = UINT64_MAX, bytes = 0;
-    for (int turn = 0; turn < 10; turn++) { /* the best counts: its pages are in memory, whatever the size */
-        struct log_reader *reader = begin(opened);
-        const uint64_t begun = bench_now();
-        log_walk_begin(&walk, reader, bytes_str(site), (struct position){head->at.epoch, head->at.n / 2});
-        for (unsigned i = 0; i < READ_EVENTS / 2 && log_walk_next(&walk, &item); i++)
-            bytes += item.event.len;
-        log_walk_end(&walk);
-        log_reader_end(reader);
-        best = bench_now() - begun < best ? bench_now() - begun : best;
-    }
+    uint64_t bytes = 0;
+    struct log_reader *reader = begin(opened);
+    const uint64_t begun = bench_now();
+    log_walk_begin(&walk, reader, bytes_str(site), (struct position){head->at.epoch, head->at.n / 2});
+    for (unsigned i = 0; i < READ_EVENTS / 2 && log_walk_next(&walk, &item); i++)
+        bytes += item.event.len;
+    log_walk_end(&walk);
+    log_reader_end(reader);
     if (bytes == 0)
         bench_die("nothing was read");
-    bench_tell("read", (double)best / (READ_EVENTS / 2), "ns");
+    return bench_now() - begun;
 }
 
-/* Notes under the key of the latest event, 1,000 a job, each job a commit. */
-static void append(struct opened *opened, const char *site, const struct log_head *head)
+/* Notes under the key of the latest event, 1,000 in a job, which is a commit. */
+static uint64_t append(struct opened *opened, const char *site, const struct key_id *key)
 {
     static struct log_draft drafts[BATCH];
     struct buffer fields = {0};
-    struct log_item item;
-    struct event event;
-    struct log_reader *reader = begin(opened);
-    char *words = bench_words(200);
-    if (!log_get(reader, bytes_str(site), head->at, &item) || !event_decode(item.event, &event))
-        bench_die("the latest event is not there");
-    const struct key_id key = event.clear.key;
-    log_reader_end(reader);
+    char *words = bench_words(NOTE_BYTES);
     mp_put_map(&fields, 1);
     mp_put_text(&fields, "text");
     mp_put_text(&fields, words);
     const uint64_t begun = bench_now();
-    for (unsigned i = 0; i < BATCHES; i++) {
-        for (unsigned j = 0; j < BATCH; j++)
-            drafts[j] = (struct log_draft){.body = {.type = bytes_str("note.added"), .worker = bytes_str("amy"),
-                                                    .fields = buffer_bytes(&fields)},
-                                           .key = key};
-        struct log_job job = {.kind = LOG_RECORD, .drafts = drafts, .draft_count = BATCH};
-        snprintf(job.site, sizeof job.site, "%s", site);
-        if (opened_do(opened, &job) != FELLOE_OK)
-            bench_die("%s", job.error.message);
-    }
-    bench_tell("append", (double)(bench_now() - begun) / (BATCH * BATCHES), "ns");
+    for (unsigned j = 0; j < BATCH; j++)
+        drafts[j] = (struct log_draft){.body = {.type = bytes_str("note.added"), .worker = bytes_str("amy"),
+                                                .fields = buffer_bytes(&fields)},
+                                       .key = *key};
+    struct log_job job = {.kind = LOG_RECORD, .drafts = drafts, .draft_count = BATCH};
+    snprintf(job.site, sizeof job.site, "%s", site);
+    if (opened_do(opened, &job) != FELLOE_OK)
+        bench_die("%s", job.error.message);
+    const uint64_t took = bench_now() - begun;
     buffer_release(&fields);
     free(words);
+    return took;
+}
+
+static void measured_open(struct measured *m, const char *image, const char *prefix)
+{
+    struct felloe_error error;
+    struct log_item item;
+    struct event event;
+    const uint64_t begun = bench_now();
+    if (opened_open(&m->opened, image, &error) != FELLOE_OK)
+        bench_die("%s", error.message);
+    m->prefix = prefix;
+    if (*prefix == '\0')
+        bench_tell("open", (double)(bench_now() - begun) / 1e6, "ms");
+    struct log_reader *reader = begin(&m->opened);
+    m->head = largest_site(reader, m->site);
+    if (!log_get(reader, bytes_str(m->site), m->head.at, &item) || !event_decode(item.event, &event))
+        bench_die("the latest event is not there");
+    m->key = event.clear.key;
+    log_reader_end(reader);
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The median of those times; of reading the least: its pages are in memory then, whatever the size. */
+static void measured_tell(struct measured *m)
+{
+    const struct {
+        const char *name;
+        uint64_t *times;
+        size_t count, which;
+        double each;
+    } figures[] = {{"cursor", m->cursor, TURNS, TURNS / 2, TIMES},
+                   {"read", m->read, TURNS, 0, READ_EVENTS / 2},
+                   {"append", m->append, BATCHES, BATCHES / 2, BATCH}};
+    char figure[32];
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
+        qsort(figures[i].times, figures[i].count, sizeof *figures[i].times, by_time);
+        snprintf(figure, sizeof figure, "%s%s", m->prefix, figures[i].name);
+        bench_tell(figure, (double)figures[i].times[figures[i].which] / figures[i].each, "ns");
+    }
 }
 
 void bench_costs(int argc, char **argv)
 {
-    (void)argc;
-    static struct opened opened;
-    struct felloe_error error;
-    char site[SLUG_MAX + 1];
-    const uint64_t begun = bench_now();
-    if (opened_open(&opened, argv[1], &error) != FELLOE_OK)
-        bench_die("%s", error.message);
-    bench_tell("open", (double)(bench_now() - begun) / 1e6, "ms");
-    struct log_reader *reader = begin(&opened);
-    const struct log_head head = largest_site(reader, site);
-    log_reader_end(reader);
-    find_cursors(&opened, site, &head);
-    read_on(&opened, site, &head);
-    append(&opened, site, &head);
-    opened_close(&opened);
+    static struct measured all[2];
+    const size_t count = argc > 2 ? 2 : 1;
+    for (size_t i = 0; i < count; i++)
+        measured_open(&all[i], argv[i + 1], i == 0 ? "" : "small-");
+    for (unsigned turn = 0; turn < TURNS; turn++)
+        for (struct measured *m = all; m < all + count; m++) {
+            m->cursor[turn] = find_cursors(&m->opened, m->site, &m->head);
+            m->read[turn] = read_on(&m->opened, m->site, &m->head);
+        }
+    for (unsigned turn = 0; turn < BATCHES; turn++)
+        for (struct measured *m = all; m < all + count; m++)
+            m->append[turn] = append(&m->opened, m->site, &m->key);
+    for (struct measured *m = all; m < all + count; m++) {
+        measured_tell(m);
+        opened_close(&m->opened);
+    }
 }
 
 /* ---- handshakes ---- */

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # NATS JetStream: a leaf node with a stream in files, a hub whose stream has that one as its source.
 # shellcheck shell=bash disable=SC2034,SC2154
-asked[nats]="writes to files and acknowledges after the write, without fsync (it does that every two minutes; this version has no setting for it); for the backlog, plain text from leaf to hub: a stream whose source is the leaf's, not encrypted, nothing verified; events sent at once wait for no batch (bulk: 1,000 under way)"
+asked[nats]="writes to files and acknowledges after the write, without fsync (it does that every two minutes; this version has no setting for it); for the backlog, plain text from leaf to hub: a stream whose source is the leaf's, not encrypted, nothing verified; for a new laptop, a stream on a new leaf whose source is the hub's; events sent at once wait for no batch (bulk: 1,000 under way)"
 durable[nats async]="no"
 missing_nats() {
     command -v nats-server >/dev/null || { echo "nats-server is not installed"; return 0; }
@@ -19,8 +19,8 @@ create() { # PORT NAME FURTHER
 }
 linked() { grep -q 'Leafnode connection created' "$1"; }
 round_nats() { # MODE DIR
-    local dir=$2 leaf hub inner client=$B/felloe-nats code=0
-    leaf=$(free_port) hub=$(free_port) inner=$(free_port)
+    local dir=$2 leaf hub new inner client=$B/felloe-nats code=0
+    leaf=$(free_port) hub=$(free_port) new=$(free_port) inner=$(free_port)
     mkdir -p "$dir"
     cat >"$dir/hub.conf" <<END
 listen: 127.0.0.1:$hub
@@ -29,13 +29,7 @@ jetstream { store_dir: "$dir/hub", domain: hub }
 authorization { user: bench, password: "$PEER_SECRET" }
 leafnodes { listen: "127.0.0.1:$inner", authorization { user: bench, password: "$PEER_SECRET" } }
 END
-    cat >"$dir/leaf.conf" <<END
-listen: 127.0.0.1:$leaf
-server_name: leaf
-jetstream { store_dir: "$dir/leaf", domain: leaf }
-authorization { user: bench, password: "$PEER_SECRET" }
-leafnodes { remotes [ { url: "nats://bench:$PEER_SECRET@127.0.0.1:$inner" } ] }
-END
+    leaf_conf leaf "$leaf" && leaf_conf new "$new" || return 1
     chmod 600 "$dir"/*.conf
     serve nats-leaf "$leaf" nats-server -c "$dir/leaf.conf" && create "$leaf" APPEND '"subjects":["append.>"]' &&
         create "$leaf" EDGE '"subjects":["edge.>"]' &&
@@ -44,12 +38,23 @@ END
         took nats async bulk "$(number "$client" publish "$leaf" append.a "$bytes" 1 1000 "$each")" &&
         "$client" fill "$leaf" edge.a "$bytes" "$events" &&
         serve nats-hub "$hub" nats-server -c "$dir/hub.conf" && wait_until 60 linked "$work/nats-hub.log" &&
-        rate_of "$events" come_together && took nats async backlog "$rate" || code=1
-    ended nats-leaf nats-hub
+        rate_of "$events" come_together "$hub" leaf EDGE ALL && took nats async backlog "$rate" &&
+        serve nats-new "$new" nats-server -c "$dir/new.conf" && wait_until 60 linked "$work/nats-new.log" &&
+        rate_of "$events" come_together "$new" hub ALL MINE && took nats async newcomer "$rate" || code=1
+    ended nats-new nats-leaf nats-hub
     return $code
 }
+leaf_conf() { # NAME PORT
+    cat >"$dir/$1.conf" <<END
+listen: 127.0.0.1:$2
+server_name: $1
+jetstream { store_dir: "$dir/$1", domain: $1 }
+authorization { user: bench, password: "$PEER_SECRET" }
+leafnodes { remotes [ { url: "nats://bench:$PEER_SECRET@127.0.0.1:$inner" } ] }
+END
+}
 # (The names of round_nats hold here.)
-come_together() {
-    create "$hub" ALL '"sources":[{"name":"EDGE","external":{"api":"$JS.leaf.API","deliver":""}}]' &&
-        timeout 600 "$client" await "$hub" ALL "$events"
+come_together() { # PORT, DOMAIN and NAME of the source, NAME
+    create "$1" "$4" '"sources":[{"name":"'"$3"'","external":{"api":"$JS.'"$2"'.API","deliver":""}}]' &&
+        timeout 600 "$client" await "$1" "$4" "$events"
 }

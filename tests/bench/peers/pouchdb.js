@@ -4,7 +4,8 @@
  *   node pouchdb.js hub PORT DIR                               serves until it is ended
  *   node pouchdb.js append DIR BYTES CLIENTS BATCH SECONDS     documents a second
  *   node pouchdb.js fill DIR BYTES COUNT
- *   node pouchdb.js replicate DIR URL COUNT                    documents a second, to a database that is not there yet
+ *   node pouchdb.js push DIR URL COUNT                         documents a second, to a database that is not there yet
+ *   node pouchdb.js pull DIR URL COUNT                         the same, from the hub's
  *
  * The modules are looked for where PEER_MODULES says. */
 'use strict';
@@ -43,11 +44,11 @@ async function fill(dir, bytes, count) {
     await db.close();
 }
 
-async function replicate(dir, url, count) {
+async function replicate(way, dir, url, count) {
     const db = new PouchDB(dir);
     await db.info();
     const begun = process.hrtime.bigint();
-    const result = await db.replicate.to(new PouchDB(url), { batch_size: 100, batches_limit: 10 });
+    const result = await db.replicate[way](new PouchDB(url), { batch_size: 1000, batches_limit: 10 });
     if (!result.ok || result.docs_written < count) throw new Error('only ' + result.docs_written + ' came');
     console.log('documents', result.docs_written / seconds(begun), '/s');
     await db.close();
@@ -67,7 +68,8 @@ const verbs = {
     hub: () => hub(given[0], given[1]),
     append: () => append(given[0], ...numbers),
     fill: () => fill(given[0], ...numbers),
-    replicate: () => replicate(given[0], given[1], Number(given[2])),
+    push: () => replicate('to', given[0], given[1], Number(given[2])),
+    pull: () => replicate('from', given[0], given[1], Number(given[2])),
 };
 Promise.resolve(verbs[verb]()).catch((error) => {
     console.error('pouchdb.js:', error.message);

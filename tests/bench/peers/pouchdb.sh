@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # PouchDB on LevelDB, replicating to express-pouchdb: what many offline-first health records are made of.
 # shellcheck shell=bash disable=SC2034,SC2154
-asked[pouchdb]="documents with a revision and an MD5, acknowledged after LevelDB's write, without fsync (it has no setting for it); for the backlog, replication over HTTP to express-pouchdb, 1,000 documents a batch, not encrypted, nothing verified; a tenth of the others' backlog, for the time it takes"
+asked[pouchdb]="documents with a revision and an MD5, acknowledged after LevelDB's write, without fsync (it has no setting for it); for the backlog, replication over HTTP to express-pouchdb, 1,000 documents a batch, not encrypted, nothing verified (for a new laptop the other way); a tenth of the others' backlog, for the time it takes"
 durable[pouchdb async]="no"
 missing_pouchdb() {
     command -v node >/dev/null && command -v npm >/dev/null || { echo "node and npm are not here"; return 0; }
@@ -24,7 +24,9 @@ round_pouchdb() { # MODE DIR
         pouch fill "$dir/laptop/edge" "$bytes" $((events / 10)) &&
         serve pouchdb-hub "$hub" node "$here/pouchdb.js" hub "$hub" "$dir/hub" &&
         took pouchdb async backlog \
-            "$(number pouch replicate "$dir/laptop/edge" "http://127.0.0.1:$hub/edge" $((events / 10)))" || code=1
+            "$(number pouch push "$dir/laptop/edge" "http://127.0.0.1:$hub/edge" $((events / 10)))" &&
+        took pouchdb async newcomer \
+            "$(number pouch pull "$dir/laptop/new" "http://127.0.0.1:$hub/edge" $((events / 10)))" || code=1
     ended pouchdb-hub
     return $code
 }
