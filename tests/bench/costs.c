@@ -2,7 +2,8 @@
 /* What must not grow with the log: appending to it, reading it on from a place, and finding that place (which is what
  * a hub does when a laptop tells how far it is). Beside it what does: opening it, and starting a daemon until its
  * hub's word, because every page is looked at then. A directory's log is opened by the daemon's own code; no daemon
- * may run on it. Of two logs the same is done to each in turns, so that what the machine does meanwhile it does to both. */
+ * may run on it. Of two logs the same is done to each in turns, so that what the machine does meanwhile it does to
+ * both. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From "saved" asked for on one laptop to the note in the person's story on another, both connected: TIMES notes, one
- * after the other. In turns with them three commits of LMDB's, one after the other: the disk's part of the way is at least
- * that long, for the note is durable on three machines before it is seen. */
+ * after the other. In turns with them three commits of LMDB's, one after the other: the disk's part of the way is at
+ * least that long, for the note is durable on three machines before it is seen. */
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
