@@ -4,6 +4,7 @@
 #include "daemon/store/file.h"
 #include "daemon/store/store_check.h"
 #include "daemon/store/store_claim.h"
+#include "daemon/store/store_mark.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +25,7 @@ struct store {
     unsigned table_count;
     MDB_dbi tables[STORE_TABLES_MAX];
     struct store_claim claim;
+    struct store_marking marking;
 };
 
 struct store_txn {
@@ -105,8 +107,11 @@ static int open_tables(struct store *store, const char *const *names)
     int rc = mdb_txn_begin(store->env, NULL, 0, &txn);
     if (rc)
         return rc;
-    for (unsigned i = 0; i < store->table_count && rc == 0; i++)
-        rc = mdb_dbi_open(txn, names[i], MDB_CREATE, &store->tables[i]);
+    for (unsigned i = 0; i < store->table_count && rc == 0; i++) {
+        rc = mdb_dbi_open(txn, names[i], 0, &store->tables[i]);
+        if (rc == MDB_NOTFOUND && (rc = store_marking_set(&store->marking)) == 0)
+            rc = mdb_dbi_open(txn, names[i], MDB_CREATE, &store->tables[i]);
+    }
     if (rc) {
         mdb_txn_abort(txn);
         return rc;
@@ -123,8 +128,11 @@ static int open_env(struct store *store)
     rc = mdb_env_set_mapsize(store->env, options->map_bytes ? options->map_bytes : MAP_BYTES_DEFAULT);
     if (rc == 0)
         rc = mdb_env_set_maxdbs(store->env, options->table_count); /* each transaction clears a record of each */
-    if (rc == 0) /* NOTLS: readers belong to transactions and not to threads, so a stuck thread pins nothing */
-        rc = mdb_env_open(store->env, store->dir, MDB_NOTLS | (options->sync == STORE_LAZY ? MDB_NOMETASYNC : 0), 0600);
+    /* NOTLS: readers belong to transactions and not to threads, so a stuck thread pins nothing. Without a mark every
+     * commit of what is derived is to leave behind something whole, be it the one before. */
+    const unsigned sync = store->marking.can ? MDB_NOSYNC : options->sync == STORE_DERIVED ? MDB_NOMETASYNC : 0;
+    if (rc == 0)
+        rc = mdb_env_open(store->env, store->dir, MDB_NOTLS | sync, 0600);
     int dead = 0;
     if (rc == 0)
         rc = mdb_reader_check(store->env, &dead);
@@ -162,7 +170,10 @@ enum felloe_code store_open(struct store **out, const struct store_options *opti
     }
     char path[PATH_MAX + 16];
     snprintf(path, sizeof path, "%s/data.mdb", store->dir);
-    code = store_check_file(path, error);
+    if (options->sync == STORE_DERIVED)
+        code = store_marking_open(&store->marking, store->dir, store->what, error);
+    if (code == FELLOE_OK)
+        code = store_check_file(path, error);
     if (code == FELLOE_OK) {
         int rc = store_allocate_readers(store->dir);
         if (rc == 0 && options->sync == STORE_DURABLE)
@@ -175,14 +186,14 @@ enum felloe_code store_open(struct store **out, const struct store_options *opti
             code = say(store, rc, error);
     }
     if (code != FELLOE_OK) {
-        store_close(store);
+        store_abandon(store);
         return code;
     }
     *out = store;
     return FELLOE_OK;
 }
 
-void store_close(struct store *store)
+void store_abandon(struct store *store)
 {
     if (store == NULL)
         return;
@@ -190,6 +201,34 @@ void store_close(struct store *store)
         mdb_env_close(store->env);
     store_unclaim(&store->claim);
     free(store);
+}
+
+void store_close(struct store *store)
+{
+    if (store != NULL)
+        store_rest(store, NULL);
+    store_abandon(store);
+}
+
+bool store_is_at_rest(const struct store *store)
+{
+    return !store->marking.set;
+}
+
+/* The names in the folder, too: a file that was made anew is the one that is there. */
+enum felloe_code store_rest(struct store *store, struct felloe_error *error)
+{
+    if (!store->marking.set || store->env == NULL)
+        return FELLOE_OK;
+    int rc = mdb_env_sync(store->env, 1);
+    if (rc == 0)
+        rc = file_sync_folder(store->dir);
+    if (rc != 0) {
+        say(store, rc, error);
+        return error != NULL ? error->code = FELLOE_DAMAGED : FELLOE_DAMAGED;
+    }
+    store_marking_clear(&store->marking);
+    return FELLOE_OK;
 }
 
 bool store_is_open(const struct store *store)
@@ -225,7 +264,9 @@ enum felloe_code store_begin_read(struct store *store, struct store_txn **out, s
 
 enum felloe_code store_begin_write(struct store *store, struct store_txn **out, struct felloe_error *error)
 {
-    return begin(store, 0, out, error);
+    int rc = store_marking_set(&store->marking);
+    *out = NULL;
+    return rc != 0 ? say(store, rc, error) : begin(store, 0, out, error);
 }
 
 /* After a commit failed: was it before the meta page was written? LMDB refuses all further use when it was not. */
@@ -413,11 +454,6 @@ static bool move(struct store_cursor *cursor, struct bytes key, MDB_cursor_op op
     return true;
 }
 
-static bool begins_with(struct bytes key, struct bytes prefix)
-{
-    return key.len >= prefix.len && (prefix.len == 0 || memcmp(key.data, prefix.data, prefix.len) == 0);
-}
-
 bool store_seek(struct store_cursor *cursor, struct bytes key, struct store_item *out)
 {
     return move(cursor, key, key.len == 0 ? MDB_FIRST : MDB_SET_RANGE, out);
@@ -438,29 +474,6 @@ bool store_next(struct store_cursor *cursor, struct store_item *out)
 bool store_previous(struct store_cursor *cursor, struct store_item *out)
 {
     return move(cursor, (struct bytes){0}, MDB_PREV, out);
-}
-
-bool store_seek_prefix(struct store_cursor *cursor, struct bytes prefix, struct store_item *out)
-{
-    return store_seek(cursor, prefix, out) && begins_with(out->key, prefix);
-}
-
-bool store_next_prefix(struct store_cursor *cursor, struct bytes prefix, struct store_item *out)
-{
-    return store_next(cursor, out) && begins_with(out->key, prefix);
-}
-
-bool store_last_prefix(struct store_cursor *cursor, struct bytes prefix, struct store_item *out)
-{
-    /* The first key above all that begin with the prefix: the prefix plus one; none when it is all 0xff. */
-    struct store_key above;
-    key_start(&above);
-    key_put(&above, prefix.data, prefix.len);
-    while (above.len > 0 && above.b[above.len - 1] == 0xff)
-        above.len--;
-    if (above.len > 0)
-        above.b[above.len - 1]++;
-    return store_seek_below(cursor, key_bytes(&above), out) && begins_with(out->key, prefix);
 }
 
 bool store_cursor_put(struct store_cursor *cursor, struct bytes key, struct bytes value)

@@ -22,7 +22,8 @@ struct store_cursor;
 
 enum store_sync {
     STORE_DURABLE, /* a commit that returned has reached the disk */
-    STORE_LAZY     /* for what can be derived again: the last commit may be lost by a power cut, never more */
+    STORE_DERIVED  /* for what can be derived again: no commit waits for the disk. What is not synced (see store_rest)
+                      when the system goes down is found damaged at the next opening, whatever is left of it */
 };
 
 struct store_options {
@@ -39,6 +40,8 @@ struct store_options {
  * FELLOE_IN_USE: this process has it open already. FELLOE_DENIED, FELLOE_STORAGE. */
 enum felloe_code store_open(struct store **out, const struct store_options *options, struct felloe_error *error);
 void store_close(struct store *store); /* NULL is fine; all transactions have ended */
+/* The same for one that is not needed any more: what was not synced stays so. */
+void store_abandon(struct store *store);
 /* False after a store_rewrite or store_slim that could not open it again. */
 bool store_is_open(const struct store *store);
 
@@ -125,6 +128,13 @@ enum felloe_code store_rewrite(struct store *store, struct felloe_error *error);
  * what this does, and opens it again. No transaction is open, and none begins meanwhile, on any thread; where it cannot
  * be opened, every later begin fails. */
 enum felloe_code store_slim(struct store *store, struct felloe_error *error);
+
+/* ---- rest (STORE_DERIVED) ---- */
+
+/* Is there nothing that was not synced? */
+bool store_is_at_rest(const struct store *store);
+/* Syncs, on the thread that writes, with no writing transaction open. FELLOE_DAMAGED: the disk did not take it. */
+enum felloe_code store_rest(struct store *store, struct felloe_error *error);
 
 /* ---- numbers ---- */
 

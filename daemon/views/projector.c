@@ -324,15 +324,22 @@ static void *run(void *context)
     bool to_compact = false;
     pthread_mutex_lock(&p->mutex);
     for (;;) {
-        gather_wait(p, to_compact ? clock_steady_ms() + PROJECTOR_COMPACT_MS : UINT64_MAX);
+        const uint64_t compact = to_compact ? clock_steady_ms() + PROJECTOR_COMPACT_MS : UINT64_MAX;
+        const uint64_t rest = p->rest_ms != 0 ? p->rest_ms : UINT64_MAX;
+        const bool to_fold = gather_wait(p, compact < rest ? compact : rest);
         if (p->stop)
             break;
         pthread_mutex_unlock(&p->mutex);
-        wipe_if_asked(p);
-        projector_do_asked(p);
-        fold_until_done(p);
+        if (to_fold) {
+            wipe_if_asked(p);
+            projector_do_asked(p);
+            fold_until_done(p);
+        }
         to_compact = projector_compact(p);
         projector_slim(p);
+        if (to_fold)
+            projector_rest_later(p);
+        projector_rest(p);
         pthread_mutex_lock(&p->mutex);
     }
     pthread_mutex_unlock(&p->mutex);

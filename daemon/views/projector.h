@@ -22,7 +22,7 @@ struct projector_config {
     const struct identity *identity;
     void (*changed)(void *context);  /* from the projector's thread: something new was folded, or keys are missing */
     void *context;
-    unsigned quiet_ms, most_ms;      /* see projector_state.h; 0: as usual */
+    unsigned quiet_ms, most_ms, rest_ms; /* see projector_state.h; 0: as usual */
     size_t step_events;              /* see projector_fold.h; 0: as usual */
 };
 

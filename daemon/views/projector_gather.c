@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When the projector folds. Each fold is a durable commit of its own, which competes with the log's for the disk, and
- * ten events of a person fold at little more than the price of one. So:
+/* When the projector folds. Each fold competes with the log for the processors and the disk, and ten events of a person
+ * fold at little more than the price of one. So:
  *
  *   somebody waits for what the log has        at once
  *   nobody waits, the log has become quiet     a moment later
@@ -72,13 +72,15 @@ void gather_wait_ms(struct projector *p, uint64_t ms)
         pthread_cond_timedwait(&p->woken, &p->mutex, &until);
 }
 
-void gather_wait(struct projector *p, uint64_t until_ms)
+bool gather_wait(struct projector *p, uint64_t until_ms)
 {
     for (;;) {
-        const uint64_t due = lesser(due_ms(p), until_ms);
+        const uint64_t folds = due_ms(p), due = lesser(folds, until_ms);
         const uint64_t now = due == 0 || due == UINT64_MAX ? 0 : clock_steady_ms();
-        if (due <= now)
+        if (folds <= now)
             break;
+        if (due <= now)
+            return false;
         if (due == UINT64_MAX)
             pthread_cond_wait(&p->woken, &p->mutex);
         else
@@ -86,6 +88,7 @@ void gather_wait(struct projector *p, uint64_t until_ms)
     }
     p->gather.poked = p->gather.asked = false;
     p->gather.began_ms = clock_steady_ms();
+    return true;
 }
 
 bool gather_goes_on(struct projector *p, bool more)

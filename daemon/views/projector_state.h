@@ -41,6 +41,7 @@ struct projector {
     struct gather gather;
     bool stop, wipe;
     uint64_t compacted_ms;      /* of the thread alone: when the views' file was last written anew */
+    uint64_t rest_ms;           /* of the thread alone: when it syncs what it wrote */
     size_t most_taken;          /* of the thread alone: the events of the longest step since the last projector_slim */
     bool has_any;               /* all that the log held was folded once, since the start or the last wipe */
     uint64_t has_commits;       /* with it: everything up to this commit of the log is folded */
@@ -69,8 +70,8 @@ struct projector {
 
 /* All with the mutex held, which is let go of while they wait; but for gather_init on the projector's thread. */
 void gather_init(struct projector *projector);
-/* Until it is to fold, or `until_ms` has come. */
-void gather_wait(struct projector *projector, uint64_t until_ms);
+/* Until it is to fold, or (false) `until_ms` has come. */
+bool gather_wait(struct projector *projector, uint64_t until_ms);
 void gather_wait_ms(struct projector *projector, uint64_t ms);
 /* After a pass: folding goes on at once. `more`: something was left. */
 bool gather_goes_on(struct projector *projector, bool more);
@@ -86,5 +87,11 @@ bool projector_compact(struct projector *projector);
 /* On the thread, once all is folded: gives back the memory of steps longer than this. */
 #define PROJECTOR_SLIM_EVENTS 4096u
 void projector_slim(struct projector *projector);
+/* On the thread, once it has folded nothing for so long: what was written since the last time reaches the disk. Not so
+ * soon again where the disk did not take it. */
+#define PROJECTOR_REST_MS   2000u
+#define PROJECTOR_FAILED_MS 60000u
+void projector_rest_later(struct projector *projector);
+void projector_rest(struct projector *projector);
 
 #endif

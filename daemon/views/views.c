@@ -40,7 +40,7 @@ static enum felloe_code open_store(struct views *views, struct felloe_error *err
         .what = "the views",
         .tables = table_names,
         .table_count = VIEWS_TABLE_COUNT,
-        .sync = STORE_LAZY,
+        .sync = STORE_DERIVED,
     };
     return store_open(&views->store, &options, error);
 }
@@ -137,7 +137,7 @@ static bool keys_are_here(struct views *views)
 
 static enum felloe_code wipe_locked(struct views *views, struct felloe_error *error)
 {
-    store_close(views->store);
+    store_abandon(views->store);
     views->store = NULL;
     delete_files(views->dir);
     atomic_store(&views->damaged, false);
@@ -193,6 +193,16 @@ enum felloe_code views_slim(struct views *views, struct felloe_error *error)
     return code;
 }
 
+enum felloe_code views_rest(struct views *views, struct felloe_error *error)
+{
+    return views_are_open(views) ? store_rest(views->store, error) : FELLOE_OK;
+}
+
+bool views_are_at_rest(struct views *views)
+{
+    return !views_are_open(views) || store_is_at_rest(views->store);
+}
+
 bool views_are_open(struct views *views)
 {
     return views->store != NULL && store_is_open(views->store); /* only the writing thread changes it */
@@ -233,7 +243,7 @@ enum felloe_code views_open(struct views **out, const struct views_options *opti
 
     enum felloe_code code = open_store(views, error);
     if (code == FELLOE_DAMAGED) {
-        report(LEVEL_WARNING, "the views are damaged and are made again from the log");
+        report(LEVEL_WARNING, "the views are made again from the log: %s", error->message);
         code = wipe_locked(views, error);
     } else if (code == FELLOE_OK && !owner_fits(views)) {
         code = wipe_locked(views, error);

@@ -70,6 +70,10 @@ bool views_compact_is_due(struct views *views);
 enum felloe_code views_compact(struct views *views, struct felloe_error *error);
 /* After large transactions: gives back the memory that LMDB keeps of them. On the writing thread; waits for readers. */
 enum felloe_code views_slim(struct views *views, struct felloe_error *error);
+/* No commit waits for the disk: after the system went down without a rest, they are made anew at the next opening. On
+ * the writing thread; FELLOE_DAMAGED: the disk did not take what was written. */
+enum felloe_code views_rest(struct views *views, struct felloe_error *error);
+bool views_are_at_rest(struct views *views);
 
 /* False after a wipe that could not open it again: wipe it once more. On the writing thread. */
 bool views_are_open(struct views *views);

@@ -6,9 +6,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "daemon/setup/setup.h"
 #include "daemon/store/store.h"
+#include "daemon/store/store_mark.h"
 #include "tests/power/opened.h"
 
 struct judging {
@@ -204,7 +206,7 @@ static bool goes_on(struct judging *j, const char *folder)
     return (there && verifies(j)) || wrong(j, "one more event was recorded, and is not there");
 }
 
-/* They can be opened, or are seen to be damaged, and are made again. */
+/* They can be opened, or are seen to be damaged, and are made again; but not what is said to be at rest. */
 static bool views_are_whole(struct judging *j)
 {
     char path[sizeof j->opened.dir + 16];
@@ -214,11 +216,16 @@ static bool views_are_whole(struct judging *j)
     snprintf(path, sizeof path, "%s/views", j->opened.dir);
     if (stat(path, &st) != 0)
         return true;
-    const struct store_options options = {.dir = path, .what = "the views"};
+    const struct store_options options = {.dir = path, .what = "the views", .sync = STORE_DERIVED};
+    char mark[sizeof path + sizeof MARK_NAME];
+    snprintf(mark, sizeof mark, "%s/" MARK_NAME, path);
+    const bool at_rest = access(mark, F_OK) == 0 && store_mark_read(path) == MARK_REST;
     enum felloe_code code = store_open(&store, &options, &error);
     if (code == FELLOE_OK)
         store_close(store);
     j->verdict->views_again = code == FELLOE_DAMAGED;
+    if (code == FELLOE_DAMAGED && at_rest)
+        return wrong(j, "the views are said to be at rest: %s", error.message);
     return code == FELLOE_OK || code == FELLOE_DAMAGED || wrong(j, "the views: %s", error.message);
 }
 

@@ -2,6 +2,9 @@
 /* When the projector folds: at once for whoever waits, else gathered. */
 #include "tests/unit/given_views.h"
 
+#include <sched.h>
+
+#include "daemon/store/store_mark.h"
 #include "daemon/views/projector_state.h"
 
 #define NEVER_MS (3600u * 1000)
@@ -27,7 +30,7 @@ static void open_again(struct gathering *g, unsigned quiet_ms, unsigned most_ms)
     struct felloe_error error = {0};
     const struct projector_config config = {.dir = log->dir.path, .log = log->log, .keyring = log->keyring,
                                             .identity = &log->identity, .changed = count_pass, .context = g,
-                                            .quiet_ms = quiet_ms, .most_ms = most_ms};
+                                            .quiet_ms = quiet_ms, .most_ms = most_ms, .rest_ms = 1};
     projector_close(g->node->projector);
     if (projector_open(&g->node->projector, &config, &error) != FELLOE_OK)
         fail_msg("%s", error.message);
@@ -163,6 +166,23 @@ static void what_it_was_asked_for_waits_for_no_news(void **state)
     given_node_end(g.node); /* nor is closing kept waiting */
 }
 
+/* Nobody asks for it, and nothing comes that would wake the thread. */
+static void views_reach_the_disk_a_moment_after_the_last_fold(void **state)
+{
+    (void)state;
+    struct gathering g = {.node = given_node(ROLE_SPOKE, NULL)};
+    struct key_record jo = node_introduce(g.node, "Jo");
+    const char *views = given_path(&g.node->log->dir, "views");
+    assert_int_equal(store_mark_read(views), MARK_HERE);
+    open_again(&g, 1, NEVER_MS);
+    until_folded(&g);
+    write_notes(&g, &jo, 3);
+    until_folded(&g);
+    while (store_mark_read(views) != MARK_REST)
+        sched_yield();
+    given_node_end(g.node);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +193,7 @@ int main(void)
         cmocka_unit_test(where_more_is_expected_it_is_folded_later_but_unasked),
         cmocka_unit_test(somebody_waits_for_what_is_still_to_come),
         cmocka_unit_test(what_it_was_asked_for_waits_for_no_news),
+        cmocka_unit_test(views_reach_the_disk_a_moment_after_the_last_fold),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }
