@@ -24,10 +24,9 @@ void position_text(const struct felloe_value *position, char *out);
 
 /* A draft made of one line; what it points to lives until imported_release. Starts as {0}. */
 struct imported {
-    json_t *json;
+    char *text;               /* the line, taken apart where it stands */
     struct felloe_field *fields;
-    char **owned;             /* numbers and yes/no, written out */
-    size_t field_cap, owned_count;
+    size_t field_cap;
     struct felloe_draft draft;
 };
 enum felloe_code imported_read(struct imported *imported, const char *line, size_t len, struct felloe_error *error);
