@@ -37,6 +37,7 @@ struct hub_refill {
     char site[SLUG_MAX + 1];
     bool due, any;            /* keys: to be looked for again; some were missing last time */
     uint32_t turn;
+    uint64_t rests_until_ms;  /* it is not looked through again before */
 };
 
 /* People whose entries may have to be copied to other sites. */

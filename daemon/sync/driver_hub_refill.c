@@ -13,6 +13,8 @@
 /* After something happened that may have changed what is missing; and while something is. */
 #define LOOK_SOON_MS  200
 #define LOOK_AGAIN_MS 60000
+/* Then a site rests for so many times what the look took: laptops can give cause for one at any time. */
+#define LOOK_RESTS 9u
 /* Of the epochs that a log has room for, the rest is for hubs that were set back for certain. */
 #define CAUTIOUS_EPOCHS (SEEN_MAX / 2)
 
@@ -163,6 +165,7 @@ struct key_look {
     struct key_id keys[MISSING_MAX];
     size_t count;
     bool read;
+    uint64_t took_ms;
 };
 
 static void look_next(struct hub_driver *h);
@@ -170,12 +173,14 @@ static void look_next(struct hub_driver *h);
 static void look(void *context)
 {
     struct key_look *l = context;
+    const uint64_t began_ms = clock_steady_ms();
     struct log_reader *reader = log_reader_begin(l->h->base.daemon->log, NULL);
     if (reader == NULL)
         return;
     l->count = log_missing_keys(reader, bytes_str(l->site), l->turn, l->keys, MISSING_MAX);
     l->read = true;
     log_reader_end(reader);
+    l->took_ms = clock_steady_ms() - began_ms;
 }
 
 /* A machine that is being made afresh looks for itself. */
@@ -187,6 +192,8 @@ static void looked(void *context)
     driver_work_end(&h->base);
     h->looking = false;
     struct hub_refill *refill = refill_of(h, site);
+    if (refill != NULL)
+        refill->rests_until_ms = clock_steady_ms() + LOOK_RESTS * l->took_ms;
     if (l->read && refill != NULL && h->machine != NULL && !h->base.restarting) {
         refill->any = l->count > 0;
         if (!hub_set_missing(h->machine, site, l->keys, l->count))
@@ -198,19 +205,32 @@ static void looked(void *context)
         look_next(h);
 }
 
+/* The site that is due and has rested; NULL: none, and one will be after `rest_ms` (UINT64_MAX: none is due). */
+static struct hub_refill *rested(struct hub_driver *h, uint64_t *rest_ms)
+{
+    const uint64_t now = clock_steady_ms();
+    *rest_ms = UINT64_MAX;
+    for (uint32_t i = 0; i < h->refill_count; i++) {
+        struct hub_refill *refill = &h->refills[i];
+        if (refill->due && now >= refill->rests_until_ms)
+            return refill;
+        if (refill->due && refill->rests_until_ms - now < *rest_ms)
+            *rest_ms = refill->rests_until_ms - now;
+    }
+    return NULL;
+}
+
 /* One site after the other; then again after a while, as long as something is missing. */
 static void look_next(struct hub_driver *h)
 {
-    struct hub_refill *next = NULL;
+    uint64_t rest_ms;
+    struct hub_refill *next = rested(h, &rest_ms);
     bool any = false;
-    for (uint32_t i = 0; i < h->refill_count; i++) {
+    for (uint32_t i = 0; i < h->refill_count; i++)
         any |= h->refills[i].any;
-        if (next == NULL && h->refills[i].due)
-            next = &h->refills[i];
-    }
     if (next == NULL) {
-        if (any)
-            loop_timer_set(h->looker, LOOK_AGAIN_MS);
+        if (rest_ms != UINT64_MAX || any)
+            loop_timer_set(h->looker, rest_ms < LOOK_AGAIN_MS ? rest_ms : LOOK_AGAIN_MS);
         return;
     }
     next->due = false;

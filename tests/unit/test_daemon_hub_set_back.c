@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A hub to which a laptop shows that it was set back, and which cannot begin an epoch (no number is left for one; a
- * disk that is full is the same): it gives no position any more, however often it tries again, and says why. */
+/* A hub that was set back. To which a laptop shows it, and which cannot begin an epoch (no number is left for one; a
+ * disk that is full is the same): it gives no position any more, however often it tries again, and says why. And which
+ * looks for keys that it lacks: whoever makes it look has not the whole machine. */
 #include "tests/unit/given_log.h"
 
+#include <dlfcn.h>
+#include <stdatomic.h>
 #include <uv.h>
 
 #include "daemon/loop.h"
@@ -35,6 +38,42 @@ static void run_for(uint64_t ms)
     loop_timer_set(timer, ms);
     uv_run(&loop, UV_RUN_DEFAULT);
     loop_timer_free(timer);
+}
+
+/* ---- the hub ---- */
+
+static struct hub_driver *open_hub(struct given_log *g)
+{
+    event_log_close(g->log);
+    uv_loop_init(&loop);
+    queue_init(&a_daemon.completions, loop_wake_signal, loop_wake_new(&loop, complete, NULL));
+    a_daemon.dir = g->dir.path;
+    a_daemon.identity = g->identity;
+    a_daemon.loop = &loop;
+    a_daemon.keyring = g->keyring;
+    a_daemon.config.role = ROLE_HUB;
+    snprintf(a_daemon.config.listen, sizeof a_daemon.config.listen, "tcp://127.0.0.1:*");
+    const struct event_log_config config = {.dir = g->dir.path, .identity = &a_daemon.identity,
+                                            .keyring = g->keyring, .completions = &a_daemon.completions};
+    struct felloe_error error;
+    assert_int_equal(event_log_open(&a_daemon.log, &config, &error), FELLOE_OK);
+    assert_int_equal(driver_open(&a_daemon.driver, &a_daemon, &error), FELLOE_OK);
+    struct hub_driver *h = hub_of(a_daemon.driver);
+    assert_non_null(h->machine);
+    return h;
+}
+
+static void close_hub(struct given_log *g)
+{
+    driver_close(a_daemon.driver);
+    event_log_close(a_daemon.log);
+    complete(NULL);
+    loop_wake_free(a_daemon.completions.context);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+    queue_destroy(&a_daemon.completions);
+    g->log = NULL;
+    given_log_end(g);
 }
 
 /* ---- the laptop ---- */
@@ -84,23 +123,7 @@ static void a_hub_that_cannot_begin_an_epoch_gives_no_position(void **state)
     struct given_log *g = given_log(ROLE_HUB, NULL);
     identity_generate(&laptop, ROLE_SPOKE);
     admit(g);
-    event_log_close(g->log);
-    uv_loop_init(&loop);
-    struct loop_wake *completed = loop_wake_new(&loop, complete, NULL);
-    queue_init(&a_daemon.completions, loop_wake_signal, completed);
-    a_daemon.dir = g->dir.path;
-    a_daemon.identity = g->identity;
-    a_daemon.loop = &loop;
-    a_daemon.keyring = g->keyring;
-    a_daemon.config.role = ROLE_HUB;
-    snprintf(a_daemon.config.listen, sizeof a_daemon.config.listen, "tcp://127.0.0.1:*");
-    const struct event_log_config config = {.dir = g->dir.path, .identity = &a_daemon.identity,
-                                            .keyring = g->keyring, .completions = &a_daemon.completions};
-    struct felloe_error error;
-    assert_int_equal(event_log_open(&a_daemon.log, &config, &error), FELLOE_OK);
-    assert_int_equal(driver_open(&a_daemon.driver, &a_daemon, &error), FELLOE_OK);
-    struct hub_driver *h = hub_of(a_daemon.driver);
-    assert_non_null(h->machine);
+    struct hub_driver *h = open_hub(g);
 
     say_hello(h);
     show_it(h);
@@ -114,15 +137,50 @@ static void a_hub_that_cannot_begin_an_epoch_gives_no_position(void **state)
     assert_non_null(strstr(status.notice, "epoch"));
     assert_int_equal(event_log_epoch(a_daemon.log), 1);
 
-    driver_close(a_daemon.driver);
-    event_log_close(a_daemon.log);
-    complete(NULL);
-    loop_wake_free(completed);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&loop), 0);
-    queue_destroy(&a_daemon.completions);
-    g->log = NULL;
-    given_log_end(g);
+    close_hub(g);
+}
+
+/* ---- looking for keys ---- */
+
+/* A log so large, or a disk so slow, that a look takes long. */
+#define LOOK_TAKES_MS 60
+static atomic_bool large;
+
+int mdb_cursor_get(void *cursor, void *key, void *value, int way);
+int mdb_cursor_get(void *cursor, void *key, void *value, int way)
+{
+    int (*real)(void *, void *, void *, int);
+    *(void **)&real = dlsym(RTLD_NEXT, "mdb_cursor_get");
+    const uint64_t until = clock_steady_ms() + LOOK_TAKES_MS / 2; /* it goes round in two parts */
+    while (atomic_load(&large) && clock_steady_ms() < until)
+        continue;
+    return real(cursor, key, value, way);
+}
+
+static void look_for_keys(struct hub_driver *h)
+{
+    driver_hub_look_for_keys(h, bytes_str(SITE));
+}
+
+/* Entries under keys that it lacks can come at any rate. */
+static void looking_for_keys_takes_a_part_of_the_machine(void **state)
+{
+    (void)state;
+    struct given_log *g = given_log(ROLE_HUB, NULL);
+    identity_generate(&laptop, ROLE_SPOKE);
+    admit(g);
+    struct hub_driver *h = open_hub(g);
+    const uint32_t before = h->refills[0].turn;
+    atomic_store(&large, true);
+    for (const uint64_t end = clock_steady_ms() + 1800; clock_steady_ms() < end;) {
+        look_for_keys(h);
+        run_for(10);
+    }
+    atomic_store(&large, false);
+    assert_in_range(h->refills[0].turn - before, 2, 5); /* 200 ms after the first, and then each 600 ms */
+    while (h->looking)
+        run_for(10);
+    close_hub(g);
 }
 
 int main(void)
@@ -132,6 +190,7 @@ int main(void)
     report_level(LEVEL_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_hub_that_cannot_begin_an_epoch_gives_no_position),
+        cmocka_unit_test(looking_for_keys_takes_a_part_of_the_machine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
