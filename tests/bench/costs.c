@@ -21,11 +21,10 @@
 #define TIMES 200u
 #define READ_EVENTS 5000u
 #define BATCH 1000u
-#define BATCHES 5u
+#define BATCHES 9u
 
 struct measured {
     struct opened opened;
-    const char *prefix; /* of its figures */
     char site[SLUG_MAX + 1];
     struct log_head head;
     struct key_id key; /* of the head's event */
@@ -120,7 +119,7 @@ static uint64_t append(struct opened *opened, const char *site, const struct key
     return took;
 }
 
-static void measured_open(struct measured *m, const char *image, const char *prefix)
+static void measured_open(struct measured *m, const char *image, const char *figure)
 {
     struct felloe_error error;
     struct log_item item;
@@ -128,9 +127,7 @@ static void measured_open(struct measured *m, const char *image, const char *pre
     const uint64_t begun = bench_now();
     if (opened_open(&m->opened, image, &error) != FELLOE_OK)
         bench_die("%s", error.message);
-    m->prefix = prefix;
-    if (*prefix == '\0')
-        bench_tell("open", (double)(bench_now() - begun) / 1e6, "ms");
+    bench_tell(figure, (double)(bench_now() - begun) / 1e6, "ms");
     struct log_reader *reader = begin(&m->opened);
     m->head = largest_site(reader, m->site);
     if (!log_get(reader, bytes_str(m->site), m->head.at, &item) || !event_decode(item.event, &event))
@@ -145,31 +142,34 @@ static int by_time(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* The median of those times; of reading the least: its pages are in memory then, whatever the size. */
-static void measured_tell(struct measured *m)
+/* Of each figure the times of all turns, the middle one of them, and what it was of the small log's in the same turn. Of
+ * reading it is the least: its pages are in memory then, whatever the size. */
+static void tell(const char *figure, size_t turns, double each, uint64_t *times, uint64_t *small)
 {
-    const struct {
-        const char *name;
-        uint64_t *times;
-        size_t count, which;
-        double each;
-    } figures[] = {{"cursor", m->cursor, TURNS, TURNS / 2, TIMES},
-                   {"read", m->read, TURNS, 0, READ_EVENTS / 2},
-                   {"append", m->append, BATCHES, BATCHES / 2, BATCH}};
-    char figure[32];
-    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
-        qsort(figures[i].times, figures[i].count, sizeof *figures[i].times, by_time);
-        snprintf(figure, sizeof figure, "%s%s", m->prefix, figures[i].name);
-        bench_tell(figure, (double)figures[i].times[figures[i].which] / figures[i].each, "ns");
-    }
+    const size_t which = strcmp(figure, "read") == 0 ? 0 : turns / 2;
+    uint64_t ratios[TURNS]; /* in millionths */
+    char name[32];
+    for (size_t i = 0; small != NULL && i < turns; i++)
+        ratios[i] = times[i] * 1000000 / small[i];
+    qsort(times, turns, sizeof *times, by_time);
+    bench_tell(figure, (double)times[which] / each, "ns");
+    if (small == NULL)
+        return;
+    qsort(small, turns, sizeof *small, by_time);
+    snprintf(name, sizeof name, "small-%s", figure);
+    bench_tell(name, (double)small[which] / each, "ns");
+    qsort(ratios, turns, sizeof *ratios, by_time);
+    snprintf(name, sizeof name, "%s-ratio", figure);
+    bench_tell(name, which == 0 ? (double)times[0] / (double)small[0] : (double)ratios[turns / 2] / 1e6, "");
 }
 
 void bench_costs(int argc, char **argv)
 {
     static struct measured all[2];
-    const size_t count = argc > 2 ? 2 : 1;
+    struct measured *const large = &all[0], *const small = argc > 2 ? &all[1] : NULL;
+    const size_t count = small != NULL ? 2 : 1;
     for (size_t i = 0; i < count; i++)
-        measured_open(&all[i], argv[i + 1], i == 0 ? "" : "small-");
+        measured_open(&all[i], argv[i + 1], i == 0 ? "open" : "small-open");
     for (unsigned turn = 0; turn < TURNS; turn++)
         for (struct measured *m = all; m < all + count; m++) {
             m->cursor[turn] = find_cursors(&m->opened, m->site, &m->head);
@@ -178,10 +178,11 @@ void bench_costs(int argc, char **argv)
     for (unsigned turn = 0; turn < BATCHES; turn++)
         for (struct measured *m = all; m < all + count; m++)
             m->append[turn] = append(&m->opened, m->site, &m->key);
-    for (struct measured *m = all; m < all + count; m++) {
-        measured_tell(m);
+    tell("cursor", TURNS, TIMES, large->cursor, small ? small->cursor : NULL);
+    tell("read", TURNS, READ_EVENTS / 2, large->read, small ? small->read : NULL);
+    tell("append", BATCHES, BATCH, large->append, small ? small->append : NULL);
+    for (struct measured *m = all; m < all + count; m++)
         opened_close(&m->opened);
-    }
 }
 
 /* ---- handshakes ---- */

@@ -227,26 +227,29 @@ figure_seal() {
 }
 per_second() { awk -v ns="$1" 'BEGIN { printf "%d\n", 1e9 / ns }'; }
 
-# What must not grow with the log: of one of 10,000 events it is measured too, and held against that. A handshake is a
-# connection that is cut and made anew, in processor time of laptop and hub and in bytes, which other work on the machine
-# does not disturb; what is done with the log is done to both in turns.
+# What must not grow with the log: of one of 10,000 events it is measured too, in turns, and held against that. A handshake
+# is a connection that is cut and made anew, in processor time of laptop and hub and in bytes, which other work on the
+# machine hardly disturbs.
 small_log=10000
 figure_costs() {
     local i goal="" small="" small_us="" small_bytes="" used sent
+    forget l0 hub0 proxy-l0
     rm -rf "${work:?}/image" "${work:?}/small"
     if [ "$events" -gt $small_log ]; then
         goal="ratio <= 1.2" small=$work/small
-        connected_with $small_log && handshakes $((10 * rounds)) || return 1
-        small_us=$used small_bytes=$sent
-        stop l1 && stop hub
-        mkdir "$small" && mv "$work/hub" "$small/hub" || return 1
+        connected_with $small_log l0 hub0 || return 1
     fi
-    connected_with "$events" || return 1
+    connected_with "$events" l1 hub || return 1
     for ((i = 0; i < rounds; i++)); do
-        handshakes 10 || return 1
+        if [ -n "$small" ]; then
+            handshakes l0 hub0 10 || return 1
+            small_us=$used small_bytes=$sent
+        fi
+        handshakes l1 hub 10 || return 1
         sample cost-handshake "$used" us ${small_us:+"$small_us"}
         sample cost-handshake-bytes "$sent" B ${small_bytes:+"$small_bytes"}
     done
+    [ -z "$small" ] || { stop l0 && stop hub0; }
     stop l1
     for ((i = 0; i < rounds; i++)); do starts 10 || return 1; done
     stop hub
@@ -261,30 +264,37 @@ figure_costs() {
     judge start "" "a laptop starts and looks at every page of its files: until the hub has said how far it is"
     judge start-processor "" "processor time of that laptop, from its start to its end"
     judge start-open "" "the hub's log and keyring are looked through and opened"
-    rm -rf "${work:?}/image" "${work:?}/small"
-    forget l1 hub proxy-l1
+    rm -rf "${work:?}/image"
+    forget l1 l0 hub hub0 proxy-l1 proxy-l0
 }
-# connected_with COUNT: a laptop and a hub that both have so many events, with a proxy between them, at rest.
+# connected_with COUNT LAPTOP HUB: the two with so many events, with a proxy between them, at rest.
 connected_with() {
-    local events=$1
+    local events=$1 laptop=$2 hub=$3
     forget l1 hub proxy-l1
-    filled && start hub && wait_until 600 shared l1 && stop l1 && through_proxy l1 hub || return 1
-    start l1 && wait_until 60 reachable l1 && wait_until 600 folded hub && wait_until 600 folded l1
+    filled && start hub && wait_until 600 shared l1 && wait_until 600 folded hub || return 1
+    stop l1
+    if [ "$hub" != hub ]; then
+        stop hub
+        rm -rf "${work:?}/$laptop" "${work:?}/$hub"
+        mv "$work/l1" "$work/$laptop" && mv "$work/hub" "$work/$hub" && port[$hub]=${port[hub]} && start "$hub" || return 1
+    fi
+    through_proxy "$laptop" "$hub" && start "$laptop" && wait_until 60 reachable "$laptop" &&
+        wait_until 600 folded "$laptop"
 }
-bytes_through() { net_count l1 "up|down" | awk '{ s += $1 } END { print s }'; }
+bytes_through() { net_count "$1" "up|down" | awk '{ s += $1 } END { print s }'; }
 # Read off its journal: a daemon that is asked has more to do than to shake hands.
-connections() { grep -c 'connected to the hub' "$work/l1.log"; }
-connected_again() { [ "$(connections)" -gt "$1" ]; }
-handshakes() { # TIMES: what one takes, in $used and $sent
+connections() { grep -c 'connected to the hub' "$work/$1.log"; }
+connected_again() { [ "$(connections "$1")" -gt "$2" ]; }
+handshakes() { # LAPTOP HUB TIMES: what one takes, in $used and $sent
     local n before
-    used=$(($(processor_us l1) + $(processor_us hub))) sent=$(bytes_through)
-    for ((n = 0; n < $1; n++)); do
-        before=$(connections)
-        net_cut l1
-        wait_until 60 connected_again "$before" || return 1
+    used=$(($(processor_us "$1") + $(processor_us "$2"))) sent=$(bytes_through "$1")
+    for ((n = 0; n < $3; n++)); do
+        before=$(connections "$1")
+        net_cut "$1"
+        wait_until 60 connected_again "$1" "$before" || return 1
     done
-    used=$((($(processor_us l1) + $(processor_us hub) - used) / $1))
-    sent=$((($(bytes_through) - sent) / $1))
+    used=$((($(processor_us "$1") + $(processor_us "$2") - used) / $3))
+    sent=$((($(bytes_through "$1") - sent) / $3))
 }
 starts() { # TIMES
     local lines
@@ -292,11 +302,16 @@ starts() { # TIMES
     sample start "$(line handshake-p50 <<<"$lines")" ms
     sample start-processor "$(line processor <<<"$lines")" ms
 }
-log_costs() { # [SMALL IMAGE]
+log_costs() { # [WHERE a copy of the small log is made, so that it stays small]
     local name lines
+    if [ $# = 1 ]; then
+        rm -rf "$1" && mkdir "$1" && cp -r "$work/hub0" "$1/hub" || return 1
+    fi
     lines=$("$bench" costs "$work/image" "$@") || return 1
     sample start-open "$(line open <<<"$lines")" ms
     for name in append read cursor; do
-        sample "cost-$name" "$(line $name <<<"$lines")" ns ${1:+"$(line "small-$name" <<<"$lines")"}
+        sample "cost-$name" "$(line $name <<<"$lines")" ns \
+            ${1:+"$(line "small-$name" <<<"$lines")" "$(line "$name-ratio" <<<"$lines")"}
     done
+    rm -rf "${work:?}/small"
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Recording, in turns with what it is held against: a disk that others use too changes by several times within seconds,
- * so that what is measured after one another for seconds each cannot be compared. Slices of half a second or a second,
- * the limit's, ours, the limit's, ours, the limit's; a slice of ours is held against the two around it, and the ratio is
- * the median of those. While the limit is measured the daemon rests: its views have all that was recorded. */
+/* Recording, in turns with what it is held against: a disk that others use too changes by several times within
+ * seconds, so that what is measured after one another for seconds each cannot be compared. Slices of half a second
+ * or a second, the limit's, ours, the limit's, ours, the limit's; a slice of ours is held against the two around it,
+ * and the ratio is the median of those. While the limit is measured the daemon rests: its views have all that was
+ * recorded. */
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
