@@ -3,10 +3,9 @@
  * one thread. No daemon may run on the directory. */
 #include <stdlib.h>
 
-#include "daemon/log/event_log.h"
 #include "daemon/store/keyring.h"
 #include "tests/bench/bench.h"
-#include "tests/power/opened.h"
+#include "tests/bench/each.h"
 
 struct scan {
     struct opened opened;
@@ -15,8 +14,9 @@ struct scan {
     uint64_t events, opened_events;
 };
 
-static void open_one(struct scan *s, struct bytes bytes)
+static void open_one(void *context, struct bytes bytes)
 {
+    struct scan *s = context;
     struct event event;
     struct event_body body;
     if (!event_decode(bytes, &event))
@@ -28,36 +28,15 @@ static void open_one(struct scan *s, struct bytes bytes)
     s->opened_events += event_open(&event, &s->key.key, &s->plain, &body);
 }
 
-static void scan_site(struct scan *s, struct log_reader *reader, const char *site)
-{
-    struct log_walk walk;
-    struct log_item item;
-    struct stream_head own;
-    uint64_t shared;
-    int64_t oldest;
-    log_walk_begin(&walk, reader, bytes_str(site), (struct position){1, 1});
-    while (log_walk_next(&walk, &item))
-        open_one(s, item.event);
-    log_walk_end(&walk);
-    if (!log_own(reader, bytes_str(site), &own, &shared, &oldest))
-        return;
-    for (uint64_t seq = shared + 1; seq <= own.seq && log_get_own(reader, bytes_str(site), seq, &item); seq++)
-        open_one(s, item.event);
-}
-
 void bench_scan(int argc, char **argv)
 {
     (void)argc;
     static struct scan scan;
     struct felloe_error error;
-    char site[SLUG_MAX + 1];
     if (opened_open(&scan.opened, argv[1], &error) != FELLOE_OK)
         bench_die("%s", error.message);
     const uint64_t begun = bench_now();
-    struct log_reader *reader = log_reader_begin(scan.opened.log, &error);
-    for (size_t i = 0; reader != NULL && log_site_at(reader, i, site); i++)
-        scan_site(&scan, reader, site);
-    log_reader_end(reader);
+    each_event(&scan.opened, open_one, &scan);
     bench_tell("events", (double)scan.events * 1e9 / (double)(bench_now() - begun), "/s");
     if (scan.opened_events < scan.events / 2)
         bench_die("most events do not open here");
