@@ -200,6 +200,7 @@ enum felloe_code event_log_open(struct event_log **out, const struct event_log_c
     atomic_init(&log->commits, config->commits);
     queue_init(&log->jobs, NULL, NULL);
     log_shares_init(&log->shares);
+    log_hub_box_init(&log->hub_box);
     enum felloe_code code = open_inside(log, error);
     if (code != FELLOE_OK) {
         event_log_close(log);
@@ -219,6 +220,7 @@ void event_log_close(struct event_log *log)
     store_close(log->store);
     queue_destroy(&log->jobs);
     log_shares_release(&log->shares);
+    log_hub_box_release(&log->hub_box);
     log_seconds_forget(log);
     sodium_free(log->write.keys);
     buffer_release(&log->write.event);

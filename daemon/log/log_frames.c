@@ -210,7 +210,7 @@ enum felloe_code log_read_push(struct event_log *log, struct bytes site, uint64_
         return FELLOE_OK;
     if (log->identity->locked)
         sodium_memzero(&shared, sizeof shared); /* and no key can be had to wrap */
-    else if (!box_shared_of(&shared, &log->identity->hub_box, &log->identity->box_secret))
+    else if (!log_hub_box(log, &shared))
         return felloe_fail(error, FELLOE_DAMAGED, "the hub's key in this device's identity is not a valid key");
     struct log_reader *reader = log_reader_begin(log, error);
     if (reader == NULL)

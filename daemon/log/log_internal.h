@@ -173,6 +173,17 @@ struct log_write {
     struct buffer event;
 };
 
+/* Any thread's; see log_hub_box.c. */
+struct log_hub_box {
+    pthread_mutex_t mutex;
+    bool made;
+    struct box_shared shared;
+};
+void log_hub_box_init(struct log_hub_box *box);
+void log_hub_box_release(struct log_hub_box *box); /* wiped */
+/* False: what the identity has for the hub's key is none. To be wiped after use. */
+bool log_hub_box(struct event_log *log, struct box_shared *out);
+
 #define SECOND_INDEXES 4
 struct event_log {
     struct store *store;
@@ -194,6 +205,7 @@ struct event_log {
     struct log_second_index *seconds[SECOND_INDEXES]; /* the writer's: see log_second.c */
     uint64_t seconds_read;    /* … and how many rows were read for that, which tests look at */
     struct log_shares shares;
+    struct log_hub_box hub_box;
     struct told_head told[SITES_MAX]; /* the writer's: as committed */
     struct log_write write;
 };

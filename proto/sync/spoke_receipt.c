@@ -31,6 +31,34 @@ static void keep(struct spoke *s, struct site *site, struct msg_receipt *receipt
     o->lowered = lowered;
     site->up.keeping = true;
     site->up.keeping_lowered = lowered;
+    site->up.keep_ms = s->now;
+}
+
+/* Each is a commit of its own, of a few bytes, on the disk that the log is read from. While more is under way, that
+ * what is shared is known a moment later costs nobody anything. */
+static bool may_wait(const struct spoke *s, const struct upload *up)
+{
+    return s->phase == SPOKE_PHASE_LIVE && up->flight_count > 0 && s->now < up->keep_ms + RECEIPT_EVERY_MS;
+}
+
+void receipt_turn(struct spoke *s, struct site *site)
+{
+    struct upload *up = &site->up;
+    struct msg_receipt *next = up->next_keep;
+    const bool lowered = up->next_lowered;
+    if (!next || up->keeping || (!lowered && may_wait(s, up)))
+        return;
+    up->next_keep = NULL;
+    up->next_lowered = false;
+    keep(s, site, next, lowered);
+}
+
+uint64_t receipt_deadline(const struct spoke *s, const struct site *site)
+{
+    const struct upload *up = &site->up;
+    if (!up->next_keep || up->keeping)
+        return UINT64_MAX;
+    return may_wait(s, up) ? up->keep_ms + RECEIPT_EVERY_MS : s->now;
 }
 
 /* A later receipt takes an earlier one's place, and keeps the positions that it told. Those that find no room come with
@@ -61,12 +89,6 @@ void receipt_on_kept(struct spoke *s, struct site *site, const struct spoke_inpu
         site->shared_seq = input->seq;
     if (input->ok)
         site->oldest_waiting_ms = input->oldest_waiting_ms;
-    struct msg_receipt *next = up->next_keep;
-    bool next_lowered = up->next_lowered;
-    up->next_keep = NULL;
-    up->next_lowered = false;
-    if (next)
-        keep(s, site, next, next_lowered);
 }
 
 /* The hub was restored: it holds our stream up to `held` (0: nothing of it), though it had signed for more. What is
@@ -138,17 +160,10 @@ void receipt_sure(struct spoke *s, struct site *site, const struct msg_receipt *
     up->flight_count -= gone;
     if (up->next_seq <= receipt->seq)
         up->next_seq = receipt->seq + 1;
-    if (up->next_keep) {
+    if (up->next_keep)
         merge(up->next_keep, receipt);
-        return;
-    }
-    struct msg_receipt *copy = receipt_copy(s, site, receipt);
-    if (!copy)
-        return;
-    if (up->keeping)
-        up->next_keep = copy;
     else
-        keep(s, site, copy, false);
+        up->next_keep = receipt_copy(s, site, receipt); /* and see receipt_turn */
 }
 
 static bool known_as_ours(const struct site *site, const struct msg_receipt *receipt)

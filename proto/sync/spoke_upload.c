@@ -177,9 +177,9 @@ static void time_out(struct spoke *s, struct site *site)
 /* How much more may be under way, over all sites. */
 static size_t room(const struct spoke *s, const struct upload *up)
 {
-    size_t bytes = 0, most = (size_t)PUSHES_MAX * up->batch_bytes;
-    if (most < FLIGHT_BYTES_THIN)
-        most = FLIGHT_BYTES_THIN;
+    size_t bytes = 0, most = FLIGHT_BYTES_THIN;
+    if (up->batch_bytes > PUSH_BYTES_THIN)
+        most = (size_t)PUSHES_MAX * up->batch_bytes;
     for (uint32_t i = 0; i < s->site_count; i++)
         bytes += s->sites[i]->up.flight_bytes;
     return bytes < most ? most - bytes : 0;

@@ -205,6 +205,32 @@ static void receipts_may_be_doubled_and_reordered(void **state)
     assert_int_equal(shared(), 3);
 }
 
+static void receipts_of_a_backlog_are_kept_now_and_then(void **state)
+{
+    (void)state;
+    write_own(2000);
+    saved();
+    up();
+    welcome(1, 0);
+    read_own(1, 16384);
+    says(receipt(3, 105), "keep-receipt 105 runs 0; read 106 max 32768");
+    says(receipt_kept(105), "");
+    says(read_own(106, 32768), "PUSH#4 106+205 keys 0; read 311 max 32768");
+    says(read_own(311, 32768), "PUSH#5 311+202 keys 0");
+    says(receipt(4, 310), "read 513 max 65536"); /* more is under way: this one waits */
+    assert_int_equal(spoke_deadline(spoke), now + 50);
+    says(after(49), "");
+    assert_int_equal(shared(), 105);
+    says(after(1), "keep-receipt 310 runs 0");
+    says(receipt_kept(310), "");
+    says(receipt(5, 512), "keep-receipt 512 runs 0"); /* nothing is: at once */
+    says(receipt_kept(512), "");
+    says(read_own(513, 65536), "PUSH#6 513+404 keys 0; read 917 max 131072");
+    says(read_own(917, 131072), "PUSH#7 917+809 keys 0; read 1726 max 131072");
+    says(receipt(6, 916), "");
+    says(simple(SPOKE_DOWN), "keep-receipt 916 runs 0"); /* no later one will come */
+}
+
 static void positions_of_receipts_that_wait_are_kept_together(void **state)
 {
     (void)state;
@@ -503,6 +529,7 @@ int main(void)
         TEST(saved_events_are_pushed_and_shared_only_when_the_receipt_is_kept),
         TEST(what_the_hub_acknowledged_is_not_told_as_waiting),
         TEST(receipts_may_be_doubled_and_reordered),
+        TEST(receipts_of_a_backlog_are_kept_now_and_then),
         TEST(positions_of_receipts_that_wait_are_kept_together),
         TEST(a_receipt_without_the_hubs_signature_is_nothing),
         TEST(a_push_without_a_receipt_is_sent_again_in_smaller_pieces),
