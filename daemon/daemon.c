@@ -60,7 +60,17 @@ static void worked(struct running *running)
     loop_timer_set(running->give_back, GIVE_BACK_MS);
 }
 
-/* Finished jobs go back to their makers, then the projector hears that the log has news. A log that has failed cannot
+/* Only where there is something to fold. */
+static void tell_projector(struct running *running)
+{
+    const struct daemon *daemon = &running->daemon;
+    const uint64_t commits = daemon->log != NULL ? event_log_commits(daemon->log) : 0;
+    if (daemon->projector != NULL && commits != running->told_commits)
+        projector_poke(daemon->projector);
+    running->told_commits = commits;
+}
+
+/* The projector hears that the log has news, and finished jobs go back to their makers. A log that has failed cannot
  * be opened anew under readers on other threads, so the daemon ends. */
 static void complete_jobs(void *context)
 {
@@ -69,14 +79,13 @@ static void complete_jobs(void *context)
     bool any = item != NULL;
     if (any && !running->beating) /* the watchdog's question is no work */
         worked(running);
+    tell_projector(running); /* first: what it does somebody may be waiting for on another laptop */
     while (item != NULL) {
         struct queue_item *next = item->next;
         struct log_job *job = (struct log_job *)((char *)item - offsetof(struct log_job, link));
         job->done(job);
         item = next;
     }
-    if (any && running->daemon.projector != NULL)
-        projector_poke(running->daemon.projector);
     if (any && !running->ending && running->daemon.log != NULL && event_log_failed(running->daemon.log)) {
         report(LEVEL_ERROR, "the log takes nothing more in: ending, so that whoever looks after this daemon starts it "
                             "again and the log is compared with the disk");

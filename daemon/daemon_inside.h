@@ -19,6 +19,7 @@ struct running {
     bool ending, again;
     bool hung_up; /* SIGHUP came while it was being opened again */
     struct loop_wake *completed, *changed;
+    uint64_t told_commits; /* how far the projector was told of the log's */
     struct loop_signal *term, *interrupt, *hangup;
     struct loop_timer *keys_again, *watchdog;
     struct loop_timer *give_back; /* set: there was work, whose memory is given back soon */

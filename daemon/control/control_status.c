@@ -227,10 +227,8 @@ static void read_status(struct control_request *request)
     progress_note_links(&status->table, request->daemon);
     status->duplicates = request->daemon->duplicates;
     status->locked = request->daemon->projector == NULL;
-    if (!status->locked) {
-        projector_progress(request->daemon->projector, &status->folded, &status->total);
+    if (!status->locked)
         projector_stuck(request->daemon->projector, &status->error);
-    }
     if (request->daemon->config.role == ROLE_HUB)
         happened_ticket_text(&request->daemon->happened, clock_steady_ms(), status->happened);
     else
@@ -243,13 +241,20 @@ static void read_status(struct control_request *request)
     control_work(request, read_progress, answer, NULL);
 }
 
+static void read_progress_again(struct control_request *request)
+{
+    struct status *status = request->state;
+    if (request->daemon->projector)
+        projector_progress(request->daemon->projector, &status->folded, &status->total);
+    read_status(request);
+}
+
 /* Status answers at once, also when the views are far behind: it says how far they are. What came a moment ago is
  * waited for, so that what is to settle is told of what people have just done. */
 void control_verb_STATUS(struct control_request *request)
 {
     struct projector *projector = request->daemon->projector;
     struct status *status = calloc(1, sizeof *status);
-    uint64_t folded = 0, total = 0;
     if (!status) {
         control_fail(request, &(struct felloe_error){FELLOE_FAILED, "Memory ran out."});
         return;
@@ -257,9 +262,10 @@ void control_verb_STATUS(struct control_request *request)
     request->state = status;
     request->release = free;
     if (projector)
-        projector_progress(projector, &folded, &total);
-    if (folded < total && total - folded <= FEW_EVENTS && !projector_stuck(projector, NULL))
-        control_wait_commits(request, event_log_commits(request->daemon->log), FEW_WAIT_MS, read_status);
+        projector_progress(projector, &status->folded, &status->total);
+    if (status->folded < status->total && status->total - status->folded <= FEW_EVENTS &&
+        !projector_stuck(projector, NULL))
+        control_wait_commits(request, event_log_commits(request->daemon->log), FEW_WAIT_MS, read_progress_again);
     else
         read_status(request);
 }

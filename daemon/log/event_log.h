@@ -302,8 +302,9 @@ uint64_t event_log_time(struct event_log *log);
 /* The time of an event that is made now: above all that were known before. */
 uint64_t event_log_next_time(struct event_log *log);
 void event_log_heard_time(struct event_log *log, uint64_t time);
-/* How many commits there have been since this daemon opened the log first (those that only brought keys count too).
- * Grows before the commit's jobs are completed. */
+/* How many commits there have been since this daemon opened the log first (those that only brought keys count too,
+ * those that only brought looks do not: nothing that is shown changes with them). Grows before the commit's jobs are
+ * completed. */
 uint64_t event_log_commits(struct event_log *log);
 /* True while the disk is too full to record. */
 bool event_log_full(struct event_log *log);

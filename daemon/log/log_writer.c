@@ -132,7 +132,8 @@ static struct bytes *wrap_for_hub(struct event_log *log, const struct key_record
     struct box_shared shared;
     struct bytes *out = calloc(count, sizeof *out);
     size_t *ends = calloc(count, sizeof *ends);
-    bool fine = out != NULL && ends != NULL && log_hub_box(log, &shared);
+    bool fine = out != NULL && ends != NULL &&
+                box_shared_of(&shared, &log->identity->hub_box, &log->identity->box_secret);
     for (size_t i = 0; i < count && fine; i++) {
         uint8_t nonce[BOX_NONCE_SIZE];
         randombytes_buf(nonce, sizeof nonce);
@@ -353,13 +354,15 @@ static void run_group(struct event_log *log, struct log_job *jobs)
         fail_all(jobs, &error);
         return;
     }
+    bool news = false; /* looks are no part of what views show, or followers are told of */
     for (struct log_job *job = jobs; job != NULL; job = next_job(job)) {
         if (job->kind == LOG_NEXT_EPOCH && job->code == FELLOE_OK)
             log->set_back = false;
         if (job->code == FELLOE_OK)
             log_mirror_device(log, job);
+        news |= job->code == FELLOE_OK && !site_is_audit(bytes_str(job->site));
     }
-    atomic_fetch_add(&log->commits, 1);
+    atomic_fetch_add(&log->commits, news);
 }
 
 /* ---- the thread ---- */

@@ -134,8 +134,12 @@ static void on_message(struct spoke *s, struct spoke_input *input)
     }
 }
 
-static void on_saved(struct site *site, const struct spoke_input *input)
+static void on_saved(const struct spoke *s, struct site *site, const struct spoke_input *input)
 {
+    /* Nobody waits for looks: those of a moment go together. One by one each would cost both sides a signature, a commit
+     * and a receipt, beside what somebody waits for. */
+    if (site->upload_only && site->up.next_seq > site->own.seq && site->up.retry_ms <= s->now)
+        site->up.retry_ms = s->now + LOOKS_GATHER_MS;
     if (input->own.seq >= site->own.seq)
         site->own = input->own;
     site->oldest_waiting_ms = input->oldest_waiting_ms;
@@ -164,7 +168,7 @@ static void on_input(struct spoke *s, struct spoke_input *input)
         return;
     switch (input->kind) {
     case SPOKE_SAVED:
-        on_saved(site, input);
+        on_saved(s, site, input);
         break;
     case SPOKE_OWN_READ:
         if (site->hand.reading)
@@ -199,8 +203,6 @@ static void on_input(struct spoke *s, struct spoke_input *input)
 static void take_turn(struct spoke *s)
 {
     spoke_greeting_turn(s);
-    for (uint32_t i = 0; i < s->site_count; i++)
-        receipt_turn(s, s->sites[i]);
     for (uint32_t i = 0; i < s->site_count && s->phase == SPOKE_PHASE_LIVE; i++) {
         upload_turn(s, s->sites[i]);
         download_turn(s, s->sites[i]);
@@ -238,8 +240,6 @@ uint64_t spoke_deadline(const struct spoke *spoke)
     if (spoke->dead)
         return UINT64_MAX;
     uint64_t due = earlier(spoke_greeting_deadline(spoke), renew_deadline(spoke));
-    for (uint32_t i = 0; i < spoke->site_count; i++)
-        due = earlier(due, receipt_deadline(spoke, spoke->sites[i]));
     for (uint32_t i = 0; i < spoke->site_count && spoke->phase == SPOKE_PHASE_LIVE; i++) {
         due = earlier(due, upload_deadline(spoke, spoke->sites[i]));
         due = earlier(due, download_deadline(spoke, spoke->sites[i]));

@@ -33,14 +33,14 @@
 #define WELCOME_PATIENCE_MS 60000u  /* while other answers come */
 #define REFUSED_AGAIN_MS 60000u
 #define BUSY_AGAIN_MS 5000u
+#define LOOKS_GATHER_MS 500u        /* see on_saved */
 #define BACKOFF_FIRST_MS 1000u
 #define BACKOFF_MAX_MS 300000u
 #define FAST_MS 150u                /* an answer within this long lets the window grow to any size, */
 #define QUICK_MS 1000u              /* within this long, to what a thin link bears */
 #define SLOW_MS 4000u               /* one that takes longer makes it smaller */
 #define WINDOW_START (16u * 1024)
-#define PUSHES_MAX 8u               /* in flight per site */
-#define RECEIPT_EVERY_MS 50u        /* those of a backlog are kept so often */
+#define PUSHES_MAX 4u               /* in flight per site */
 /* A link may become thin at any moment, and all else then waits behind what is in flight: upward, over all sites, and
  * downward, for all sites that are behind, no more than 50 kbit/s carry in 20 s. On a link that has just proven to be
  * far from thin there may be more, in frames that cost little each; and should it become thin then, the connection is
@@ -78,9 +78,8 @@ struct upload {
     struct sent_mark sent[SENT_MARKS]; /* ends of the latest batches, to compare receipts with */
     uint32_t sent_at;
     struct msg_receipt *unsure;     /* a receipt whose id has to be looked up among the own events first */
-    struct msg_receipt *next_keep;  /* to be kept once the present one is, and see RECEIPT_EVERY_MS */
+    struct msg_receipt *next_keep;  /* to be kept once the present one is */
     bool keeping, keeping_lowered;
-    uint64_t keep_ms;               /* when one was last given to be kept */
     bool next_lowered;              /* next_keep takes away: nothing is merged into it */
     bool lowering;                  /* the hub holds less than it signed for; no upload before that is durable here */
     uint64_t fence;                 /* RECEIPTs for requests up to this one are of before: not believed */
@@ -300,9 +299,6 @@ uint64_t hand_deadline(const struct spoke *s, const struct site *site);
 void receipt_heard(struct spoke *s, struct site *site, const struct msg_receipt *receipt);
 void receipt_sure(struct spoke *s, struct site *site, const struct msg_receipt *receipt);
 void receipt_forked(struct spoke *s, struct site *site);
-/* Gives the next one to be kept. */
-void receipt_turn(struct spoke *s, struct site *site);
-uint64_t receipt_deadline(const struct spoke *s, const struct site *site);
 void receipt_lower(struct spoke *s, struct site *site, const struct msg_receipt *held);
 void spoke_on_receipt(struct spoke *s);
 void receipt_on_kept(struct spoke *s, struct site *site, const struct spoke_input *input);
