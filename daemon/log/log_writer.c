@@ -132,8 +132,7 @@ static struct bytes *wrap_for_hub(struct event_log *log, const struct key_record
     struct box_shared shared;
     struct bytes *out = calloc(count, sizeof *out);
     size_t *ends = calloc(count, sizeof *ends);
-    bool fine = out != NULL && ends != NULL &&
-                box_shared_of(&shared, &log->identity->hub_box, &log->identity->box_secret);
+    bool fine = out != NULL && ends != NULL && log_hub_box(log, &shared);
     for (size_t i = 0; i < count && fine; i++) {
         uint8_t nonce[BOX_NONCE_SIZE];
         randombytes_buf(nonce, sizeof nonce);

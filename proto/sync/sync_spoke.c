@@ -203,6 +203,8 @@ static void on_input(struct spoke *s, struct spoke_input *input)
 static void take_turn(struct spoke *s)
 {
     spoke_greeting_turn(s);
+    for (uint32_t i = 0; i < s->site_count; i++)
+        receipt_turn(s, s->sites[i]);
     for (uint32_t i = 0; i < s->site_count && s->phase == SPOKE_PHASE_LIVE; i++) {
         upload_turn(s, s->sites[i]);
         download_turn(s, s->sites[i]);
@@ -240,6 +242,8 @@ uint64_t spoke_deadline(const struct spoke *spoke)
     if (spoke->dead)
         return UINT64_MAX;
     uint64_t due = earlier(spoke_greeting_deadline(spoke), renew_deadline(spoke));
+    for (uint32_t i = 0; i < spoke->site_count; i++)
+        due = earlier(due, receipt_deadline(spoke, spoke->sites[i]));
     for (uint32_t i = 0; i < spoke->site_count && spoke->phase == SPOKE_PHASE_LIVE; i++) {
         due = earlier(due, upload_deadline(spoke, spoke->sites[i]));
         due = earlier(due, download_deadline(spoke, spoke->sites[i]));

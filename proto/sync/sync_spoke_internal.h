@@ -40,7 +40,8 @@
 #define QUICK_MS 1000u              /* within this long, to what a thin link bears */
 #define SLOW_MS 4000u               /* one that takes longer makes it smaller */
 #define WINDOW_START (16u * 1024)
-#define PUSHES_MAX 4u               /* in flight per site */
+#define PUSHES_MAX 8u               /* in flight per site */
+#define RECEIPT_EVERY_MS 50u        /* those of a backlog are kept so often */
 /* A link may become thin at any moment, and all else then waits behind what is in flight: upward, over all sites, and
  * downward, for all sites that are behind, no more than 50 kbit/s carry in 20 s. On a link that has just proven to be
  * far from thin there may be more, in frames that cost little each; and should it become thin then, the connection is
@@ -78,8 +79,9 @@ struct upload {
     struct sent_mark sent[SENT_MARKS]; /* ends of the latest batches, to compare receipts with */
     uint32_t sent_at;
     struct msg_receipt *unsure;     /* a receipt whose id has to be looked up among the own events first */
-    struct msg_receipt *next_keep;  /* to be kept once the present one is */
+    struct msg_receipt *next_keep;  /* to be kept once the present one is, and see RECEIPT_EVERY_MS */
     bool keeping, keeping_lowered;
+    uint64_t keep_ms;               /* when one was last given to be kept */
     bool next_lowered;              /* next_keep takes away: nothing is merged into it */
     bool lowering;                  /* the hub holds less than it signed for; no upload before that is durable here */
     uint64_t fence;                 /* RECEIPTs for requests up to this one are of before: not believed */
@@ -299,6 +301,9 @@ uint64_t hand_deadline(const struct spoke *s, const struct site *site);
 void receipt_heard(struct spoke *s, struct site *site, const struct msg_receipt *receipt);
 void receipt_sure(struct spoke *s, struct site *site, const struct msg_receipt *receipt);
 void receipt_forked(struct spoke *s, struct site *site);
+/* Gives the next one to be kept. */
+void receipt_turn(struct spoke *s, struct site *site);
+uint64_t receipt_deadline(const struct spoke *s, const struct site *site);
 void receipt_lower(struct spoke *s, struct site *site, const struct msg_receipt *held);
 void spoke_on_receipt(struct spoke *s);
 void receipt_on_kept(struct spoke *s, struct site *site, const struct spoke_input *input);
