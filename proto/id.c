@@ -70,26 +70,22 @@ void hex_encode(struct bytes in, char *out)
     *out = '\0';
 }
 
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
+/* One more than the digit's value: 0 stands for what is none. */
+static const uint8_t hex_digits[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
 
 bool hex_decode(struct bytes hex, uint8_t *out, size_t size)
 {
     if (hex.len % 2 != 0 || hex.len / 2 != size)
         return false;
     for (size_t i = 0; i < size; i++) {
-        int high = hex_digit(hex.data[2 * i]), low = hex_digit(hex.data[2 * i + 1]);
-        if (high < 0 || low < 0)
+        const unsigned high = hex_digits[hex.data[2 * i]], low = hex_digits[hex.data[2 * i + 1]];
+        if (high == 0 || low == 0)
             return false;
-        out[i] = (uint8_t)(high << 4 | low);
+        out[i] = (uint8_t)((high - 1) << 4 | (low - 1));
     }
     return true;
 }

@@ -8,18 +8,20 @@
  * sides' sockets hold the answers. */
 #define APPENDS_MAX 4
 
-/* Fields of one name become a list, wherever they stand. */
-static uint32_t same_name(const struct felloe_draft *draft, size_t index, bool *is_first)
+static bool same_name(const struct felloe_field *a, const struct felloe_field *b)
 {
-    uint32_t count = 0;
+    return a->name == b->name || strcmp(a->name, b->name) == 0;
+}
+
+/* Fields of one name become a list, wherever they stand. */
+static uint32_t count_name(const struct felloe_draft *draft, size_t index, bool *is_first)
+{
+    uint32_t count = 1;
     *is_first = true;
-    for (size_t i = 0; i < draft->field_count; i++) {
-        if (strcmp(draft->fields[i].name, draft->fields[index].name) != 0)
-            continue;
-        if (i < index)
-            *is_first = false;
-        count++;
-    }
+    for (size_t i = 0; i < index && *is_first; i++)
+        *is_first = !same_name(&draft->fields[i], &draft->fields[index]);
+    for (size_t i = index + 1; i < draft->field_count && *is_first; i++)
+        count += same_name(&draft->fields[i], &draft->fields[index]);
     return count;
 }
 
@@ -28,12 +30,12 @@ static void put_fields(struct buffer *out, const struct felloe_draft *draft)
     bool first;
     uint32_t names = 0;
     for (size_t i = 0; i < draft->field_count; i++) {
-        same_name(draft, i, &first);
+        count_name(draft, i, &first);
         names += first;
     }
     mp_put_map(out, names);
     for (size_t i = 0; i < draft->field_count; i++) {
-        uint32_t count = same_name(draft, i, &first);
+        uint32_t count = count_name(draft, i, &first);
         if (!first)
             continue;
         mp_put_text(out, draft->fields[i].name);
@@ -43,7 +45,7 @@ static void put_fields(struct buffer *out, const struct felloe_draft *draft)
         }
         mp_put_array(out, count);
         for (size_t j = i; j < draft->field_count; j++)
-            if (strcmp(draft->fields[j].name, draft->fields[i].name) == 0)
+            if (same_name(&draft->fields[j], &draft->fields[i]))
                 mp_put_text(out, draft->fields[j].value);
     }
 }
@@ -53,10 +55,11 @@ static struct bytes text_of(const char *text)
     return text ? bytes_str(text) : (struct bytes){0};
 }
 
-static void put_draft(struct buffer *out, const struct felloe_draft *draft)
+/* `fields`: room for a draft's, used for all of a batch. */
+static void put_draft(struct buffer *out, const struct felloe_draft *draft, struct buffer *fields)
 {
-    struct buffer fields = {0};
-    put_fields(&fields, draft);
+    buffer_clear(fields);
+    put_fields(fields, draft);
     struct control_draft wire = {
         .type = text_of(draft->type),
         .site = text_of(draft->site),
@@ -68,11 +71,10 @@ static void put_draft(struct buffer *out, const struct felloe_draft *draft)
         .origin = text_of(draft->id),
         .subject = text_of(draft->subject),
         .anyway = draft->anyway,
-        .fields = buffer_bytes(&fields),
+        .fields = buffer_bytes(fields),
     };
     control_put_draft(out, &wire);
-    out->failed |= fields.failed;
-    buffer_release(&fields);
+    out->failed |= fields->failed;
 }
 
 static enum felloe_code check_draft(const struct felloe_draft *draft, struct felloe_error *error)
@@ -111,8 +113,10 @@ enum felloe_code felloe_append_send(struct felloe_client *client, const struct f
         mp_put_text(&client->out, "partly");
         mp_put_bool(&client->out, true);
     }
+    struct buffer fields = {0};
     for (size_t i = 0; i < count; i++)
-        put_draft(&client->out, &drafts[i]);
+        put_draft(&client->out, &drafts[i], &fields);
+    buffer_release(&fields);
     if (client->out.len > CONTROL_FRAME_MAX) {
         size_t size = client->out.len;
         buffer_clear(&client->out);
@@ -133,10 +137,9 @@ static void id_text(const struct felloe_value *value, char *out, size_t size)
 {
     size_t len;
     const uint8_t *bytes = felloe_value_bytes(value, &len);
-    out[0] = '\0';
     if (bytes && len * 2 < size)
         hex_encode(bytes_of(bytes, len), out);
-    else if (!bytes)
+    else if (!bytes && value)
         snprintf(out, size, "%s", felloe_value_text(value));
 }
 
@@ -151,8 +154,10 @@ static void read_result(const struct felloe_value *item, struct felloe_saved *ou
                                 felloe_value_text(failure));
         return;
     }
+    const struct felloe_value *warning = felloe_value_get(item, "warning");
     out->known = known != NULL;
-    snprintf(out->warning, sizeof out->warning, "%s", felloe_value_text(felloe_value_get(item, "warning")));
+    if (warning)
+        snprintf(out->warning, sizeof out->warning, "%s", felloe_value_text(warning));
     id_text(known ? known : felloe_value_get(item, "id"), out->id, sizeof out->id);
     id_text(felloe_value_get(item, "person"), out->person, sizeof out->person);
 }
