@@ -12,6 +12,8 @@
 
 /* A clock that only goes forward, ns. */
 uint64_t bench_now(void);
+/* How long this thread has had the processor, ns: what else runs on the machine disturbs that less. */
+uint64_t bench_processor(void);
 /* One figure, on stdout. */
 void bench_tell(const char *figure, double value, const char *unit);
 /* median, p99 and most of `count` times in ns (sorted in place), in ms: FIGURE-p50, FIGURE-p99, FIGURE-max. */

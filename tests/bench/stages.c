@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "daemon/daemon.h"
 #include "proto/control.h"
@@ -96,22 +95,14 @@ static void take_all(size_t wanted)
 
 /* ---- measuring ---- */
 
-/* How long this thread had the processor, ns: what else runs on the machine disturbs that less. */
-static uint64_t used(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
 /* ns for one event when `work` does `events` of them. */
 static void stage(const char *name, size_t events, void (*work)(size_t count))
 {
     uint64_t best = UINT64_MAX;
     for (int turn = 0; turn < TURNS; turn++) {
-        const uint64_t begun = used();
+        const uint64_t begun = bench_processor();
         work(stages.count);
-        const uint64_t took = used() - begun;
+        const uint64_t took = bench_processor() - begun;
         best = took < best ? took : best;
     }
     bench_tell(name, (double)best / (double)events, "ns");
@@ -120,9 +111,9 @@ static void stage(const char *name, size_t events, void (*work)(size_t count))
 /* Of something that is done once for many: `times` of it, and among how many events each is shared. */
 static void shared_stage(const char *name, size_t times, size_t among, void (*work)(size_t times))
 {
-    const uint64_t begun = used();
+    const uint64_t begun = bench_processor();
     work(times);
-    bench_tell(name, (double)(used() - begun) / (double)times / (double)among, "ns");
+    bench_tell(name, (double)(bench_processor() - begun) / (double)times / (double)among, "ns");
 }
 
 /* ---- recording ---- */
@@ -244,16 +235,16 @@ static void read_and_decode(void)
     uint32_t count = 0, keys = 0;
     uint64_t read_ns = 0, decode_ns = 0, done = 0;
     while (done < stages.count) {
-        const uint64_t begun = used();
+        const uint64_t begun = bench_processor();
         if (log_read_push(stages.opened.log, bytes_str(stages.site), done + 1, FRAME_BYTES, &body, &count, &keys, &last,
                           &error) != FELLOE_OK || count == 0)
             bench_die("the laptop's stream cannot be read");
-        const uint64_t read = used();
+        const uint64_t read = bench_processor();
         const struct entries_form form = {.site = bytes_str(stages.site), .count = count, .key_count = keys};
         struct batch *batch = NULL;
         if (entries_decode(&body, &form, &batch) != ENTRIES_OK)
             bench_die("what was read is not what a hub takes");
-        decode_ns += used() - read;
+        decode_ns += bench_processor() - read;
         read_ns += read - begun;
         batch_free(batch);
         done += count;
@@ -280,10 +271,10 @@ static void put_rows(const char *dir)
         MDB_txn *txn;
         if (mdb_txn_begin(env, NULL, 0, &txn) != 0)
             bench_die("LMDB begins no transaction");
-        const uint64_t begun = used();
+        const uint64_t begun = bench_processor();
         for (size_t j = i; j < i + BATCH; j++)
             raw_put(txn, table, j, stages.pieces[j].event.raw.data, stages.pieces[j].event.raw.len);
-        put_ns += used() - begun;
+        put_ns += bench_processor() - begun;
         const uint64_t put = bench_now(); /* by the clock: it waits for the disk */
         raw_commit(txn);
         commit_ns += bench_now() - put;
@@ -344,16 +335,16 @@ static void fold_people(void)
     qsort(stages.pieces, stages.count, sizeof *stages.pieces, by_person);
     for (size_t i = 0; i < stages.count;) {
         const struct key_id person = stages.pieces[i].event.clear.key;
-        const uint64_t begun = used();
+        const uint64_t begun = bench_processor();
         document_clear(document);
         for (; i < stages.count && memcmp(&stages.pieces[i].event.clear.key, &person, sizeof person) == 0; i++)
             fold_one(document, &stages.pieces[i]);
-        const uint64_t folded = used();
+        const uint64_t folded = bench_processor();
         buffer_clear(&stages.out);
         document_encode(document, &stages.out);
         if (!document_decode(document, buffer_bytes(&stages.out)))
             bench_die("a document is none");
-        codec_ns += used() - folded;
+        codec_ns += bench_processor() - folded;
         fold_ns += folded - begun;
     }
     document_free(document);
