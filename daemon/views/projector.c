@@ -95,13 +95,15 @@ static void publish_shared(struct projector *p, const struct fold_step *step)
     pthread_mutex_unlock(&p->mutex);
 }
 
-/* Collects the keys that events of this site wait for. */
-static void publish_missing(struct projector *p, struct views_txn *txn, struct bytes site)
+/* Collects the keys that events of this site wait for. True: some do. */
+static bool publish_missing(struct projector *p, struct views_txn *txn, struct bytes site)
 {
     struct key_id from = {{0}}, key;
     struct key_id missing[KEYS_MAX];
     size_t count = 0;
+    bool any = false;
     while (count < KEYS_MAX && views_waiting_key(txn, site, &from, &key)) {
+        any = true;
         if (!keyring_holds(p->config.keyring, &key) && !keyring_erased(p->config.keyring, &key) &&
             !denied_has(&p->denied, site, &key))
             missing[count++] = key;
@@ -117,6 +119,7 @@ static void publish_missing(struct projector *p, struct views_txn *txn, struct b
         state->missing_count = count;
     }
     pthread_mutex_unlock(&p->mutex);
+    return any;
 }
 
 /* ---- folding ---- */
@@ -128,25 +131,60 @@ enum pass {
     PASS_FAILED
 };
 
-/* Are the views ahead of the log? Then the log was put back from a backup, and they are of another history. */
-static bool is_ahead(struct log_reader *reader, struct bytes site, const struct views_cursor *cursor)
+/* How far the log has come. */
+static void log_reach(struct log_reader *reader, struct bytes site, struct views_cursor *out)
 {
     struct log_head heads[SEEN_MAX];
     struct stream_head own = {0};
     uint64_t shared;
     int64_t oldest;
     size_t count = log_heads(reader, site, heads);
-    struct seen held = {0};
+    *out = (struct views_cursor){0};
     for (size_t i = 0; i < count; i++)
-        seen_advance(&held, heads[i].at);
+        seen_advance(&out->seen, heads[i].at);
     log_own(reader, site, &own, &shared, &oldest);
-    return !seen_includes(&held, &cursor->seen) || cursor->own_seq > own.seq;
+    out->own_seq = own.seq;
+}
+
+/* Are the views ahead of the log? Then the log was put back from a backup, and they are of another history. */
+static bool is_ahead(const struct views_cursor *reach, const struct views_cursor *cursor)
+{
+    return !seen_includes(&reach->seen, &cursor->seen) || cursor->own_seq > reach->own_seq;
+}
+
+/* Most of what comes is of one site; a look at each of the others, to find nothing, cost more than to fold it. */
+static bool is_settled(struct projector *p, struct log_reader *reader, struct bytes site)
+{
+    struct views_cursor reach;
+    const struct site_state *state = find_site(p, site); /* only this thread makes room for others */
+    if (state == NULL || !state->settled || views_damaged(p->views) || !views_are_open(p->views))
+        return false;
+    log_reach(reader, site, &reach);
+    return reach.own_seq == state->reach.own_seq && seen_includes(&reach.seen, &state->reach.seen) &&
+           seen_includes(&state->reach.seen, &reach.seen);
+}
+
+static void settle(struct projector *p, struct bytes site, bool settled, const struct views_cursor *reach)
+{
+    struct site_state *state = find_site(p, site);
+    if (state != NULL) {
+        state->settled = settled;
+        state->reach = *reach;
+    }
+}
+
+static void unsettle(struct projector *p)
+{
+    for (size_t i = 0; i < p->site_count; i++)
+        p->sites[i].settled = false;
 }
 
 static enum felloe_code fold_in_txn(struct projector *p, struct log_reader *reader, struct bytes site,
                                     struct fold_step *step, struct felloe_error *error)
 {
     struct views_txn txn;
+    struct views_cursor reach;
+    log_reach(reader, site, &reach);
     enum felloe_code code = views_write(p->views, &txn, error);
     if (code != FELLOE_OK)
         return code;
@@ -154,7 +192,7 @@ static enum felloe_code fold_in_txn(struct projector *p, struct log_reader *read
                                .identity = p->config.identity, .site = site,
                                .most = p->config.step_events};
     views_get_cursor(&txn, site, &step->cursor);
-    if (is_ahead(reader, site, &step->cursor)) {
+    if (is_ahead(&reach, &step->cursor)) {
         views_end(&txn);
         return felloe_fail(error, FELLOE_DAMAGED, "The views are ahead of the log.");
     }
@@ -170,13 +208,14 @@ static enum felloe_code fold_in_txn(struct projector *p, struct log_reader *read
         views_end(&txn);
         return code;
     }
-    publish_missing(p, &txn, site);
+    const bool settled = !publish_missing(p, &txn, site) && !step->more;
+    settle(p, site, settled && step->taken == 0, &reach);
     if (step->taken == 0) {
         views_end(&txn);
         return FELLOE_OK;
     }
     switch (views_commit(&txn, error)) {
-    case STORE_DONE: return FELLOE_OK;
+    case STORE_DONE: settle(p, site, settled, &reach); return FELLOE_OK;
     case STORE_FULL: return FELLOE_STORAGE;
     default: return FELLOE_DAMAGED;
     }
@@ -244,10 +283,15 @@ static enum pass fold_all_sites(struct projector *p)
         set_stuck(p, &error);
         return PASS_FAILED;
     }
+    bool settled[SITES_MAX];
     size_t count = read_sites(reader, sites);
+    for (size_t i = 0; i < count; i++)
+        settled[i] = is_settled(p, reader, bytes_str(sites[i]));
     log_reader_end(reader);
     for (size_t i = 0; i < count; i++) {
         enum felloe_code code = FELLOE_DAMAGED;
+        if (settled[i])
+            continue;
         if (views_damaged(p->views))
             felloe_fail(&error, code, "Something in them cannot be read.");
         else if (views_are_open(p->views))
@@ -260,6 +304,8 @@ static enum pass fold_all_sites(struct projector *p)
             report(LEVEL_WARNING, "the views are made again from the log: %s", error.message);
             pthread_mutex_lock(&p->mutex);
             p->has_any = false;
+            p->has_commits = 0;
+            unsettle(p);
             pthread_mutex_unlock(&p->mutex);
             code = views_wipe(p->views, &error);
             pass = PASS_MORE;
@@ -286,6 +332,8 @@ static void wipe_if_asked(struct projector *p)
     p->wipe = false;
     for (size_t i = 0; wipe && i < p->site_count; i++)
         p->sites[i].folded = 0;
+    if (wipe)
+        unsettle(p);
     pthread_mutex_unlock(&p->mutex);
     if (wipe && views_wipe(p->views, &error) != FELLOE_OK)
         set_stuck(p, &error);
@@ -360,8 +408,10 @@ static void publish_kept(struct projector *p)
         for (size_t i = 0; i < count; i++) {
             struct bytes site = bytes_str(sites[i]);
             struct views_cursor cursor;
+            struct views_cursor reach;
             views_get_cursor(&txn, site, &cursor);
-            if (!is_ahead(reader, site, &cursor))
+            log_reach(reader, site, &reach);
+            if (!is_ahead(&reach, &cursor))
                 publish(p, site, &cursor, 0);
         }
         views_end(&txn);
@@ -435,6 +485,7 @@ void projector_rebuild(struct projector *p)
     pthread_mutex_lock(&p->mutex);
     p->wipe = true;
     p->has_any = false;
+    p->has_commits = 0;
     for (size_t i = 0; i < p->site_count; i++)
         p->sites[i].folded = 0;
     pthread_cond_signal(&p->woken);

@@ -26,7 +26,13 @@ static uint64_t greater(uint64_t a, uint64_t b)
 /* With the mutex held. */
 static bool somebody_waits(const struct projector *p)
 {
-    return !p->has_any || p->gather.wanted > p->has_commits;
+    return p->gather.wanted > p->has_commits;
+}
+
+/* With the mutex held: large batches come, and nothing has come since the last. */
+static bool more_comes(const struct gather *g)
+{
+    return g->more_until_ms > g->last_ms;
 }
 
 /* With the mutex held: when to fold, on the steady clock. 0: now; UINT64_MAX: when there is something to fold. */
@@ -39,7 +45,7 @@ static uint64_t due_ms(const struct projector *p)
         return UINT64_MAX;
     if (somebody_waits(p))
         return 0;
-    const uint64_t times = g->more_until_ms > g->last_ms ? PROJECTOR_MORE_TIMES : 1;
+    const uint64_t times = more_comes(g) ? PROJECTOR_MORE_TIMES : 1;
     return lesser(greater(g->last_ms + g->quiet_ms, g->more_until_ms),
                   greater(g->first_ms + g->most_ms * times, g->rest_until_ms));
 }
@@ -96,11 +102,13 @@ bool gather_goes_on(struct projector *p, bool more)
     struct gather *g = &p->gather;
     if (p->stop || p->wipe)
         return false;
+    if (!g->poked) /* whatever comes is told */
+        return more;
     /* Is something new on top, and nobody waiting? Then others need the processor and the disk, too. */
-    if (!g->poked || somebody_waits(p))
+    if (somebody_waits(p))
         return true;
     const uint64_t now = clock_steady_ms(), took = lesser(now - g->began_ms, PROJECTOR_TURN_MAX_MS);
-    g->rest_until_ms = now + PROJECTOR_REST * took;
+    g->rest_until_ms = now + (more_comes(g) ? PROJECTOR_MORE_REST : PROJECTOR_REST) * took;
     if (more)
         g->first_ms = 0; /* what is left has waited long enough but for the rest */
     return false;

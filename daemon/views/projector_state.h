@@ -14,6 +14,8 @@ struct site_state {
     uint64_t folded;
     struct key_id missing[KEYS_MAX];
     size_t missing_count;
+    bool settled;               /* of the thread alone: all of it was folded, and nothing waits for a key … */
+    struct views_cursor reach;  /* … when the log had come so far */
 };
 
 /* See projector_gather.c. Times are of the steady clock, in ms. */
@@ -44,7 +46,7 @@ struct projector {
     uint64_t rest_ms;           /* of the thread alone: when it syncs what it wrote */
     size_t most_taken;          /* of the thread alone: the events of the longest step since the last projector_slim */
     bool has_any;               /* all that the log held was folded once, since the start or the last wipe */
-    uint64_t has_commits;       /* with it: everything up to this commit of the log is folded */
+    uint64_t has_commits;       /* with it: everything up to this commit of the log is folded; without it 0 */
     struct felloe_error stuck;  /* FELLOE_OK: all is well */
     struct site_state *sites;
     size_t site_count;
@@ -63,9 +65,11 @@ struct projector {
 /* A bulk append or an import rests for so long between two batches (a thousand lines of JSON are read meanwhile), and
  * what it brought waits for so many times as long. */
 #define PROJECTOR_MORE_MS    200u
-#define PROJECTOR_MORE_TIMES 4u
-/* While the log goes on and nobody waits: rests for so many times as long as it worked, of which so much counts. */
+#define PROJECTOR_MORE_TIMES 12u
+/* While the log goes on and nobody waits: rests for so many times as long as it worked, of which so much counts. While
+ * large batches come others are short of processors, and what is folded then is done no sooner for it. */
 #define PROJECTOR_REST        3u
+#define PROJECTOR_MORE_REST   7u
 #define PROJECTOR_TURN_MAX_MS 500u
 
 /* All with the mutex held, which is let go of while they wait; but for gather_init on the projector's thread. */
