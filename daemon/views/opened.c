@@ -111,6 +111,12 @@ static enum opening open_copy(struct opener *o, const struct log_item *item, con
 enum opening opener_open(struct opener *o, const struct log_item *item, const struct event *event,
                          const struct data_key *key, struct opened *out)
 {
+    return opener_open_named(o, item, event, key, NULL, out);
+}
+
+enum opening opener_open_named(struct opener *o, const struct log_item *item, const struct event *event,
+                               const struct data_key *key, const struct event_id *id, struct opened *out)
+{
     out->copied = false;
     out->home_at = (struct position){0};
     out->saw = (struct marks){0};
@@ -120,7 +126,10 @@ enum opening opener_open(struct opener *o, const struct log_item *item, const st
     if (bytes_is(out->body.type, ENVELOPE_TYPE) && identity_is_hub(o->identity, &event->clear.device))
         return open_copy(o, item, event, key, out);
     out->event = *event;
-    event_id_of(item->event, &out->id);
+    if (id)
+        out->id = *id;
+    else
+        event_id_of(item->event, &out->id);
     return OPENED;
 }
 

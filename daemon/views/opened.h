@@ -47,6 +47,9 @@ enum opening {
 /* `event` is item->event decoded, `key` the one that it names. */
 enum opening opener_open(struct opener *opener, const struct log_item *item, const struct event *event,
                          const struct data_key *key, struct opened *out);
+/* The same where its id may be known already; NULL: it is not. */
+enum opening opener_open_named(struct opener *opener, const struct log_item *item, const struct event *event,
+                               const struct data_key *key, const struct event_id *id, struct opened *out);
 /* The same by its reference. OPENED_NOT when nothing is there, too. */
 enum opening opener_get(struct opener *opener, struct keyring *keyring, const struct views_ref *ref,
                         struct opened *out);

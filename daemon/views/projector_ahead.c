@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "daemon/views/projector_inside.h"
+#include "proto/domain/record.h"
 
 #define KEPT_PER_EVENT 2048u
 #define KEPT_EVENTS 64u
@@ -18,7 +19,7 @@
 
 bool chunk_init(struct fold_chunk *chunk)
 {
-    chunk->count = chunk->bytes = 0;
+    chunk->count = chunk->bytes = chunk->document_count = chunk->taken = 0;
     if (!chunk->memory)
         chunk->memory = calloc(CHUNK_EVENTS_MAX, sizeof *chunk->memory);
     return chunk->memory != NULL;
@@ -30,8 +31,18 @@ static bool is_small(const struct fold_item *item)
     return item->opened.plain.cap <= KEPT_PER_EVENT && item->opened.marks.cap <= KEPT_PER_EVENT;
 }
 
+static void free_documents(struct fold_chunk *chunk)
+{
+    for (size_t i = 0; i < chunk->document_room; i++)
+        document_free(chunk->documents[i]);
+    free(chunk->documents);
+    chunk->documents = NULL;
+    chunk->document_count = chunk->document_room = 0;
+}
+
 void chunk_release(struct fold_chunk *chunk)
 {
+    free_documents(chunk);
     for (size_t i = 0; chunk->memory && i < CHUNK_EVENTS_MAX; i++)
         opened_release(&chunk->memory[i].opened);
     free(chunk->memory);
@@ -40,6 +51,7 @@ void chunk_release(struct fold_chunk *chunk)
 
 static void chunk_shrink(struct fold_chunk *chunk)
 {
+    free_documents(chunk);
     bool keep = chunk->used <= KEPT_EVENTS;
     for (size_t i = 0; i < chunk->used && keep; i++)
         keep = is_small(&chunk->memory[i]);
@@ -85,12 +97,13 @@ static struct views_ref ref_of(const struct views_ref *ref, const struct log_ite
 }
 
 void taker_take(struct taker *taker, struct fold_chunk *chunk, const struct views_ref *ref,
-                const struct log_item *there)
+                const struct log_item *there, const struct event_id *id)
 {
     struct fold_item *item = &chunk->memory[chunk->count];
     struct log_item found;
     struct event event;
     item->order = (uint32_t)chunk->count;
+    item->prepared = NULL;
     item->ref = *ref;
     item->found = ITEM_ABSENT;
     chunk->items[chunk->count++] = item;
@@ -116,7 +129,7 @@ void taker_take(struct taker *taker, struct fold_chunk *chunk, const struct view
     item->kind = taker->key.kind;
     item->owner = taker->key.owner;
     item->restricted = key_kind_restricted(taker->key.kind);
-    item->outcome = opener_open(&taker->opener, &found, &event, key, &item->opened);
+    item->outcome = opener_open_named(&taker->opener, &found, &event, key, id, &item->opened);
     if (item->outcome != OPENED)
         return;
     item->event = opened_for_fold(&taker->opener, &item->opened); /* now: a copy's site lies in the opener's memory */
@@ -127,12 +140,80 @@ void taker_take(struct taker *taker, struct fold_chunk *chunk, const struct view
 
 void taker_fill(struct taker *taker, struct fold_chunk *chunk, const struct fold_range *range, size_t from, size_t end)
 {
-    chunk->count = chunk->bytes = 0;
+    chunk->count = chunk->bytes = chunk->document_count = chunk->taken = 0;
     for (chunk->next = from; chunk->next < end && chunk_has_room(chunk); chunk->next++) {
+        if (chunk->count >= CHUNK_EVENTS_MAX - CHUNK_EVENTS_MAX / 4 && !range_is_same_key(range, chunk->next))
+            break; /* nobody's entries are in two chunks, if that can be helped */
         const struct views_ref ref = range_ref(range, chunk->next);
+        const struct event_id *id;
         struct log_item item;
         range_prepare(range, chunk->next + PREPARED);
-        taker_take(taker, chunk, &ref, range_item(range, chunk->next, &ref, &item) ? &item : NULL);
+        const bool there = range_item(range, chunk->next, &ref, &item, &id);
+        taker_take(taker, chunk, &ref, there ? &item : NULL, id);
+    }
+}
+
+/* ---- documents ---- */
+
+/* Whom is it about, as far as it can be said here? Only the person's own key speaks of them. */
+static const struct person_id *person_of(const struct fold_item *item)
+{
+    if (item->found != ITEM_TAKEN || item->outcome != OPENED || item->restricted || !item->opened.body.has_subject)
+        return NULL;
+    const struct key_id own = key_id_of_person(item->opened.body.subject);
+    return memcmp(&own, &item->key, sizeof own) == 0 ? &item->opened.body.subject : NULL;
+}
+
+static struct document *next_document(struct fold_chunk *chunk)
+{
+    if (chunk->document_count == chunk->document_room) {
+        const size_t room = chunk->document_room ? chunk->document_room * 2 : 16;
+        struct document **grown = realloc(chunk->documents, room * sizeof(struct document *));
+        if (!grown)
+            return NULL;
+        chunk->documents = grown;
+        for (; chunk->document_room < room; chunk->document_room++)
+            grown[chunk->document_room] = NULL;
+    }
+    struct document **document = &chunk->documents[chunk->document_count];
+    if (!*document)
+        *document = document_new();
+    if (!*document)
+        return NULL;
+    chunk->document_count++;
+    document_clear(*document);
+    return *document;
+}
+
+/* With what they mean: that is worked out here, too. */
+static bool fold_items(struct document *document, struct fold_item *items, size_t count)
+{
+    size_t readings;
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++) {
+        items[i].event.at = fold_item_at(&items[i]);
+        ok = document_fold(document, &items[i].event);
+    }
+    if (ok)
+        record_readings(document, &readings, &ok);
+    return ok;
+}
+
+/* Where memory runs out, there are fewer. */
+static void prepare_documents(struct fold_chunk *chunk)
+{
+    for (size_t from = 0, to; from < chunk->count; from = to) {
+        const struct person_id *person = person_of(&chunk->memory[from]);
+        for (to = from + 1; person && to < chunk->count; to++) {
+            const struct person_id *other = person_of(&chunk->memory[to]);
+            if (!other || !person_id_equal(other, person))
+                break;
+        }
+        struct document *document = person ? next_document(chunk) : NULL;
+        if (document && fold_items(document, &chunk->memory[from], to - from)) {
+            chunk->memory[from].prepared = document;
+            chunk->memory[from].prepared_count = (uint32_t)(to - from);
+        }
     }
 }
 
@@ -150,6 +231,7 @@ struct ahead {
     pthread_cond_t turned;
     uint64_t filled, given;     /* chunks that were filled; that the caller has had */
     bool done, stop;            /* the thread fills no more; it is to fill no more */
+    bool prepares;              /* documents, too */
 };
 
 struct ahead *ahead_new(void)
@@ -191,8 +273,11 @@ static void *fill_all(void *context)
             continue;
         }
         struct fold_chunk *chunk = &ahead->chunks[ahead->filled % 2];
+        const bool prepares = ahead->prepares;
         pthread_mutex_unlock(&ahead->mutex);
         fill_next(ahead, chunk);
+        if (prepares)
+            prepare_documents(chunk);
         pthread_mutex_lock(&ahead->mutex);
         ahead->filled++;
         pthread_cond_broadcast(&ahead->turned);
@@ -222,6 +307,7 @@ bool ahead_begin(struct ahead *ahead, const struct fold_step *step, const struct
     ahead->range = range;
     ahead->next = range->next;
     ahead->end = end;
+    ahead->prepares |= range->next == 0;
     ahead->filled = ahead->given = 0;
     ahead->done = ahead->stop = ahead->threaded = false;
     ahead->reader = NULL;
@@ -235,6 +321,10 @@ static struct fold_chunk *next_threaded(struct ahead *ahead)
 {
     struct fold_chunk *chunk = NULL;
     pthread_mutex_lock(&ahead->mutex);
+    if (ahead->given > 0) {
+        const struct fold_chunk *last = &ahead->chunks[(ahead->given - 1) % 2];
+        ahead->prepares &= 2 * last->taken >= last->document_count;
+    }
     while (ahead->filled == ahead->given && !ahead->done)
         pthread_cond_wait(&ahead->turned, &ahead->mutex);
     if (ahead->filled > ahead->given)

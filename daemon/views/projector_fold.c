@@ -96,7 +96,7 @@ static bool refold_one(void *context, const struct event_id *id, uint64_t sort, 
     const struct data_key *key = taker_key(&work->taker, &event.clear.key);
     if (!key)
         return true;
-    enum opening outcome = opener_open(&work->taker.opener, &item, &event, key, &work->opened);
+    enum opening outcome = opener_open_named(&work->taker.opener, &item, &event, key, id, &work->opened);
     if (outcome != OPENED)
         return !(work->failed |= outcome == OPENED_NO_MEMORY);
     fold = opened_for_fold(&work->taker.opener, &work->opened);
@@ -159,22 +159,36 @@ static void tell_shared(struct fold_work *work, struct fold_step *step, const st
 }
 
 /* Which sites the person is with; true when they have left this one. */
-static bool note_share(struct fold_work *work, struct fold_step *step, const struct person_id *subject)
+static bool note_share(struct fold_work *work, struct fold_step *step, const struct person_id *subject,
+                       const struct document *document)
 {
     struct views_share share;
     if (person_id_is_none(subject) ||
-        !views_put_share(step->views, step->site, subject, work->document, is_elsewhere(step, subject), &share))
+        !views_put_share(step->views, step->site, subject, document, is_elsewhere(step, subject), &share))
         return false;
     tell_shared(work, step, subject);
     return share.place == SHARING_LEFT;
 }
 
-static bool put_rows(struct fold_work *work, struct fold_step *step, const struct person_id *subject)
+static bool put_rows(struct fold_work *work, struct fold_step *step, const struct person_id *subject,
+                     const struct document *document)
 {
-    if (!note_share(work, step, subject))
-        return views_put_rows(step->views, step->site, subject, work->document);
+    if (!note_share(work, step, subject, document))
+        return views_put_rows(step->views, step->site, subject, document);
     views_drop_rows(step->views, step->site, subject);
     return true;
+}
+
+/* The document of just these items, if it was folded beforehand; nothing was left out of them since, and none is now to
+ * be folded as of another history. */
+static struct document *prepared_of(const struct fold_step *step, struct fold_item *const *items, size_t count)
+{
+    if (count == 0 || !items[0]->prepared || items[0]->prepared_count != count || event_log_going_on(step->log) != 0)
+        return NULL;
+    for (size_t i = 1; i < count; i++)
+        if (items[i] != items[0] + i)
+            return NULL;
+    return items[0]->prepared;
 }
 
 /* Brings one subject up to date with the items, which are all about it. */
@@ -191,9 +205,13 @@ static void fold_subject(struct fold_work *work, struct fold_step *step, const s
     }
     bool whole = !is_to_refold(work, subject) && found != VIEWS_BROKEN &&
                  (found != VIEWS_ABSENT || !was_dropped(step, subject, count));
+    struct document *prepared = whole && found == VIEWS_ABSENT ? prepared_of(step, items, count) : NULL;
     if (whole && found == VIEWS_FOUND)
         whole = document_decode(document, buffer_bytes(&work->encoded));
-    if (whole) {
+    if (prepared) {
+        document = prepared;
+        work->taken++;
+    } else if (whole) {
         for (size_t i = 0; i < count && !work->failed; i++)
             work->failed = !document_fold(document, &items[i]->event);
     } else {
@@ -205,7 +223,7 @@ static void fold_subject(struct fold_work *work, struct fold_step *step, const s
     document_encode(document, &work->encoded);
     if (work->failed || work->encoded.failed ||
         !views_put_document(step->views, step->site, subject, buffer_bytes(&work->encoded)) ||
-        !put_rows(work, step, subject) ||
+        !put_rows(work, step, subject, document) ||
         !views_put_names(step->views, step->site, subject, document))
         work->failed = true;
 }
@@ -259,13 +277,22 @@ static int by_subject(const void *a, const void *b)
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
+/* As the range has them, they mostly are. */
+static void sort_by_subject(struct fold_chunk *chunk)
+{
+    for (size_t i = 1; i < chunk->count; i++)
+        if (by_subject(&chunk->items[i - 1], &chunk->items[i]) > 0) {
+            qsort(chunk->items, chunk->count, sizeof(struct fold_item *), by_subject);
+            return;
+        }
+}
+
 /* Notes a chunk's events, and brings all up to date whom they are about. */
 static void fold_chunk(struct fold_work *work, struct fold_step *step, struct fold_chunk *chunk)
 {
     work->refold_count = 0;
     fold_note_items(work, step, chunk);
-    if (chunk->count > 1)
-        qsort(chunk->items, chunk->count, sizeof(struct fold_item *), by_subject);
+    sort_by_subject(chunk);
     for (size_t from = 0, to, restricted; from < chunk->count && !work->failed; from = to) {
         const struct person_id subject = chunk->items[from]->subject;
         for (to = restricted = from; to < chunk->count && person_id_equal(&chunk->items[to]->subject, &subject); to++)
@@ -293,7 +320,7 @@ static void take_arrived(struct fold_work *work, struct fold_step *step, const s
         for (size_t i = 0; i < count && chunk_has_room(&work->arrived); i++) {
             views_drop_waiting(step->views, step->site, key, &refs[i]);
             step->taken++;
-            taker_take(&work->taker, &work->arrived, &refs[i], NULL);
+            taker_take(&work->taker, &work->arrived, &refs[i], NULL, NULL);
         }
 }
 
@@ -357,8 +384,10 @@ static void fold_range(struct fold_work *work, struct fold_step *step, struct fo
         step->taken += chunk->next - range->next;
         range->next = chunk->next;
         bytes += chunk->bytes;
+        work->taken = 0;
         fold_sift(work, step, chunk, told, false);
         fold_chunk(work, step, chunk);
+        chunk->taken = work->taken;
     }
     ahead_end(work->ahead);
 }

@@ -32,6 +32,8 @@ struct fold_item {
     struct views_ref ref;
     struct person_id subject;
     uint32_t order;
+    uint32_t prepared_count;    /* of the first of a person's: so many make up the document `prepared` */
+    struct document *prepared;  /* NULL: none was */
 };
 
 struct fold_chunk {
@@ -40,6 +42,9 @@ struct fold_chunk {
     size_t count, bytes;
     size_t used;                /* the most that were in it */
     size_t next;                /* of the range: what comes after this chunk */
+    struct document **documents; /* of people who may have had none before */
+    size_t document_count, document_room;
+    size_t taken;               /* so many of them were what the views lacked */
 };
 /* Empty, with memory for its events. False: memory ran out. */
 bool chunk_init(struct fold_chunk *chunk);
@@ -61,13 +66,15 @@ void taker_begin(struct taker *taker, const struct fold_step *step, struct log_r
 void taker_end(struct taker *taker); /* wipes the key */
 void taker_release(struct taker *taker);
 const struct data_key *taker_key(struct taker *taker, const struct key_id *id);
-/* Into the next item of the chunk; `found`: the log's entry, or NULL to look for it. */
+/* Into the next item of the chunk. `there`: the log's entry, or NULL to look for it; `id`: its id, where it is known. */
 void taker_take(struct taker *taker, struct fold_chunk *chunk, const struct views_ref *ref,
-                const struct log_item *found);
+                const struct log_item *there, const struct event_id *id);
 /* The next entries of the range, below `end`, into an empty chunk. */
 void taker_fill(struct taker *taker, struct fold_chunk *chunk, const struct fold_range *range, size_t from, size_t end);
 
-/* Chunks of a range one after the other; a thread of its own takes and opens the next while one is folded. */
+/* Chunks of a range one after the other; a thread of its own takes and opens the next while one is folded. It folds what
+ * it has of a person into a document, too, as long as that is mostly what the views lack: whoever has a document already
+ * needs it added to that. */
 struct ahead;
 struct ahead *ahead_new(void); /* NULL when memory ran out */
 void ahead_free(struct ahead *ahead);
@@ -92,6 +99,7 @@ struct fold_work {
     size_t refold_count, refold_cap;
     struct person_id shared[FOLD_SHARED_MAX];
     struct document *document;
+    size_t taken;               /* documents of the chunk that were folded beforehand */
     struct buffer encoded;
     bool has_site_key;
     bool any_waiting;           /* events of this site wait for keys */
@@ -115,6 +123,11 @@ void fold_note_items(struct fold_work *work, struct fold_step *step, struct fold
 void fold_note_origins(struct fold_work *work, struct fold_step *step);
 void fold_note_heard(struct fold_work *work, struct fold_step *step);
 
+/* Where it is, as the fold is to know it. */
+static inline struct position fold_item_at(const struct fold_item *item)
+{
+    return item->ref.at.epoch != 0 ? item->ref.at : item->at;
+}
 /* What the fold is to know of it besides, as an entry of this log. */
 void fold_event_of_log(const struct fold_step *step, const struct opened *opened, unsigned flags,
                        struct fold_event *event);

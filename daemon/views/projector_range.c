@@ -71,33 +71,95 @@ static bool skip(struct bytes *in, uint8_t first, size_t head, size_t size)
 
 /* An event's clear part is an array of ten: version, device, incarnation, site, seq, prev, seen, key … (event.h). Here
  * it is only looked at for the order in which events are taken; it is decoded, and checked, when they are. */
-static bool find_key(struct bytes in, struct key_id *out)
+struct looked_at {
+    struct key_id key;
+    struct bytes stream;    /* device, incarnation, site: as they stand there */
+    struct bytes seq;
+    const uint8_t *prev;    /* NULL: it was not read like this */
+};
+
+static struct bytes up_to(const uint8_t *from, struct bytes rest)
 {
-    const struct bytes start = in;
+    return bytes_of(from, (size_t)(rest.data - from));
+}
+
+static bool look_at(struct bytes in, struct looked_at *out)
+{
+    const uint8_t *from = in.data + 1;
     if (in.len < 2 || in.data[0] != 0x9a)
         return false;
-    in = bytes_of(start.data + 1, start.len - 1);
+    in = bytes_of(from, in.len - 1);
     if (!skip_uints(&in, 1) || !skip(&in, 0xc4, 2, 16) || !skip_uints(&in, 1) || in.len == 0 ||
-        (in.data[0] & 0xe0) != 0xa0 || !skip(&in, in.data[0], 1, in.data[0] & 0x1f) || !skip_uints(&in, 1) ||
-        !skip(&in, 0xc4, 2, 32) || in.len == 0 || (in.data[0] & 0xf0) != 0x90)
+        (in.data[0] & 0xe0) != 0xa0 || !skip(&in, in.data[0], 1, in.data[0] & 0x1f))
         return false;
+    out->stream = up_to(from, in);
+    from = in.data;
+    if (!skip_uints(&in, 1))
+        return false;
+    out->seq = up_to(from, in);
+    if (!skip(&in, 0xc4, 2, sizeof(struct event_id)) || in.len == 0 || (in.data[0] & 0xf0) != 0x90)
+        return false;
+    const uint8_t *prev = in.data - sizeof(struct event_id);
     const unsigned seen = in.data[0] & 0x0f;
     in = bytes_of(in.data + 1, in.len - 1);
-    if (!skip_uints(&in, seen) || in.len < 2 + sizeof out->b || !skip(&in, 0xc4, 2, sizeof out->b))
+    if (!skip_uints(&in, seen) || in.len < 2 + sizeof out->key.b || !skip(&in, 0xc4, 2, sizeof out->key.b))
         return false;
-    memcpy(out->b, in.data - sizeof out->b, sizeof out->b);
+    memcpy(out->key.b, in.data - sizeof out->key.b, sizeof out->key.b);
+    out->prev = prev;
     return true;
 }
 
-static bool key_of(struct bytes in, struct key_id *out)
+static void look(struct bytes in, struct looked_at *out)
 {
     struct event event;
-    if (find_key(in, out))
-        return true;
-    if (!event_decode(in, &event))
-        return false;
-    *out = event.clear.key;
-    return true;
+    *out = (struct looked_at){{{0}}, {0}, {0}, NULL};
+    if (look_at(in, out))
+        return;
+    out->prev = NULL;
+    if (event_decode(in, &event))
+        out->key = event.clear.key;
+}
+
+/* ---- ids ---- */
+
+/* The streams that a walk over the log has met, and their last entries. */
+#define RANGE_STREAMS_MAX 32u
+struct range_streams {
+    struct range_stream {
+        struct bytes name;
+        uint64_t seq;
+        uint32_t entry;
+    } at[RANGE_STREAMS_MAX];
+    size_t count, next;
+};
+
+static uint64_t read_uint(struct bytes in)
+{
+    uint64_t value = in.len == 1 ? in.data[0] : 0;
+    for (size_t i = 1; i < in.len; i++)
+        value = value << 8 | in.data[i];
+    return value;
+}
+
+/* An event names its author's previous one by its id, and the log took it for that: what was hashed then need not be
+ * hashed again. */
+static void tell_id(struct fold_range *range, struct range_streams *streams, const struct looked_at *now)
+{
+    size_t i = 0;
+    if (!now->prev)
+        return;
+    while (i < streams->count && !bytes_equal(streams->at[i].name, now->stream))
+        i++;
+    const uint64_t seq = read_uint(now->seq);
+    if (i < streams->count && seq == streams->at[i].seq + 1)
+        range->entries[streams->at[i].entry].id = now->prev;
+    if (i == RANGE_STREAMS_MAX) /* of very many devices: the one met first is forgotten */
+        i = streams->next++ % RANGE_STREAMS_MAX;
+    else if (i == streams->count)
+        streams->count++;
+    streams->at[i].name = now->stream;
+    streams->at[i].seq = seq;
+    streams->at[i].entry = (uint32_t)range->count;
 }
 
 /* ---- keys ---- */
@@ -191,10 +253,10 @@ static struct range_part *part_of(struct fold_range *range, uint32_t epoch, uint
 enum adding { ADDED, NO_ROOM, NO_MEMORY };
 
 /* `item` as it is found there; what has a place behind this range has to be looked for again. */
-static enum adding add_entry(struct fold_range *range, size_t most, uint32_t epoch, uint64_t n,
-                             const struct log_item *item)
+static enum adding add_entry(struct fold_range *range, struct range_streams *streams, size_t most, uint32_t epoch,
+                             uint64_t n, const struct log_item *item)
 {
-    struct key_id key = {{0}};
+    struct looked_at there;
     if (range->count >= most)
         return NO_ROOM;
     const struct range_part *part = part_of(range, epoch, n);
@@ -214,9 +276,10 @@ static enum adding add_entry(struct fold_range *range, size_t most, uint32_t epo
         entry->event = item->event.data;
         entry->len = (uint32_t)item->event.len;
     }
-    key_of(item->event, &key);
-    if (!count_key(range, be_u64(key.b), be_u32(key.b + 12), &entry->key))
+    look(item->event, &there);
+    if (!count_key(range, be_u64(there.key.b), be_u32(there.key.b + 12), &entry->key))
         return NO_MEMORY;
+    tell_id(range, streams, &there);
     range->count++;
     return ADDED;
 }
@@ -225,6 +288,7 @@ static bool add_log(struct fold_range *range, struct bytes site, const struct lo
                     size_t most)
 {
     enum adding outcome = ADDED;
+    struct range_streams streams;
     for (size_t i = 0; i < count && outcome != NO_MEMORY; i++) {
         const struct position from = {heads[i].at.epoch, seen_in(&range->to.seen, heads[i].at.epoch) + 1};
         struct log_walk walk;
@@ -232,9 +296,10 @@ static bool add_log(struct fold_range *range, struct bytes site, const struct lo
         if (from.n > heads[i].at.n)
             continue;
         outcome = ADDED;
+        streams.count = streams.next = 0;
         log_walk_begin(&walk, range->reader, site, from);
         while (outcome == ADDED && log_walk_next(&walk, &item) && item.at.epoch == from.epoch) {
-            outcome = add_entry(range, most, item.at.epoch, item.at.n, &item);
+            outcome = add_entry(range, &streams, most, item.at.epoch, item.at.n, &item);
             if (outcome == ADDED)
                 seen_advance(&range->to.seen, item.at);
         }
@@ -248,11 +313,13 @@ static bool add_log(struct fold_range *range, struct bytes site, const struct lo
 static bool add_own(struct fold_range *range, struct bytes site, uint64_t head, size_t most)
 {
     struct log_own_walk walk;
+    struct range_streams streams;
     struct log_item item;
     uint64_t seq;
     enum adding outcome = ADDED;
     if (range->to.own_seq >= head)
         return true;
+    streams.count = streams.next = 0;
     log_own_walk_begin(&walk, range->reader, site, range->to.own_seq + 1);
     while (range->to.own_seq < head && outcome == ADDED) {
         if (!log_own_walk_next(&walk, &seq, &item) || seq > head) {
@@ -260,7 +327,7 @@ static bool add_own(struct fold_range *range, struct bytes site, uint64_t head, 
             break;
         }
         if (!seen_covers(&range->to.seen, item.at))
-            outcome = add_entry(range, most, 0, seq, &item);
+            outcome = add_entry(range, &streams, most, 0, seq, &item);
         if (outcome == ADDED)
             range->to.own_seq = seq;
     }
@@ -324,11 +391,14 @@ struct views_ref range_ref(const struct fold_range *range, size_t index)
     return (struct views_ref){{part->epoch, part->from + (number - part->first)}};
 }
 
-bool range_item(const struct fold_range *range, size_t index, const struct views_ref *ref, struct log_item *out)
+bool range_item(const struct fold_range *range, size_t index, const struct views_ref *ref, struct log_item *out,
+                const struct event_id **id)
 {
     const struct range_entry *entry = entry_at(range, index);
+    *id = NULL;
     if (!range->reader || !entry->event)
         return false;
+    *id = (const struct event_id *)entry->id;
     *out = (struct log_item){ref->at.epoch != 0 ? ref->at : (struct position){0}, bytes_of(entry->event, entry->len),
                              entry->flags, NULL};
     return true;
@@ -341,6 +411,8 @@ void range_prepare(const struct fold_range *range, size_t index)
     const struct range_entry *entry = entry_at(range, index);
     for (size_t i = 0; i < entry->len && i < 512; i += 64)
         __builtin_prefetch(entry->event + i);
+    if (entry->id)
+        __builtin_prefetch(entry->id);
 }
 
 bool range_is_same_key(const struct fold_range *range, size_t index)

@@ -3,7 +3,7 @@
  * were written, so that their document is read and written once.
  *
  * The clear part of an event names its key, and a person's key is called as the person is; so nothing has to be opened
- * to find out what belongs together. An index of 24 bytes an event says which event has which key, and in which order
+ * to find out what belongs together. An index of 32 bytes an event says which event has which key, and in which order
  * they are taken from the log. A large range takes several commits. What holds:
  *
  *   1. After each commit the tables by event, the timelines and the documents agree: a document is the fold of just
@@ -21,8 +21,8 @@
  *
  * The names in an index are cut short. Where two keys share one their events stand mixed, and are still told apart.
  *
- * The log is read once for the index, in its own order, and its events stay where they are as long as that reader lives:
- * until then the index says where each lies. A long range has a reader of its own, over as many steps as it takes, but
+ * The log is read once for the index, in its own order, and its events stay where they are as long as that reader
+ * lives: until then the index says where each lies. A long range has a reader of its own, over as many steps as it takes, but
  * not while the projector rests (the log's free pages wait for it); without it each event is looked for again. */
 #ifndef FELLOE_DAEMON_PROJECTOR_RANGE_H
 #define FELLOE_DAEMON_PROJECTOR_RANGE_H
@@ -30,7 +30,7 @@
 #include "daemon/log/event_log.h"
 #include "daemon/views/views.h"
 
-/* 7 MiB of index, which is held while a long log is folded: enough for most people's events to meet in one range. */
+/* 9 MiB of index, which is held while a long log is folded: enough for most people's events to meet in one range. */
 #define RANGE_EVENTS_MAX (256u * 1024)
 
 /* Starts as {0}; release it. */
@@ -49,6 +49,7 @@ struct fold_range {
     bool holds;             /* … and it is this range's own */
     struct range_entry {
         const uint8_t *event;   /* NULL: look for it */
+        const uint8_t *id;      /* in the author's next event; NULL: it is not there */
         uint32_t number;
         uint32_t key;           /* which of the keys */
         uint32_t len;
@@ -57,7 +58,7 @@ struct fold_range {
     size_t count, room, next;
     uint32_t *order;            /* the entries in the order of keys */
     struct range_key {
-        uint64_t name;          /* the first 8 bytes of the key's id, which may be but the time at which it was made … */
+        uint64_t name;          /* the first 8 bytes of the key's id, which may be but the time when it was made … */
         uint32_t more_name;     /* … and the last 4 */
         uint32_t count, number; /* entries of it; what they call it (the keys are put in order) */
     } *keys;
@@ -81,8 +82,9 @@ static inline bool range_is_under_way(const struct fold_range *range)
 bool range_goes_on(struct fold_range *range, struct views_txn *views, struct bytes site);
 /* Where the log has its entry number `index`, in the order of keys. */
 struct views_ref range_ref(const struct fold_range *range, size_t index);
-/* The entry itself. False: it has to be looked for, as range_ref says. */
-bool range_item(const struct fold_range *range, size_t index, const struct views_ref *ref, struct log_item *out);
+/* The entry itself, and its id where it is known (else NULL). False: it has to be looked for, as range_ref says. */
+bool range_item(const struct fold_range *range, size_t index, const struct views_ref *ref, struct log_item *out,
+                const struct event_id **id);
 /* It will be wanted in a moment. */
 void range_prepare(const struct fold_range *range, size_t index);
 /* Have the entries at `index` and before it one key? */

@@ -72,8 +72,7 @@ static bool is_sound(struct fold_work *work, struct fold_step *step, struct fold
     default: complain(step, item, "does not open with its key"); return false;
     }
     if (!item->opened.copied) /* a copy tells of another site's log */
-        work->failed |= !told_add(told, body, &item->opened.event.clear.device,
-                                  item->ref.at.epoch != 0 ? item->ref.at : item->at);
+        work->failed |= !told_add(told, body, &item->opened.event.clear.device, fold_item_at(item));
     item->subject = body->has_subject ? body->subject : PERSON_ID_NONE;
     const struct key_id own = key_id_of_person(item->subject);
     if (!is_key_of(item, &own))
@@ -103,7 +102,7 @@ static bool sift(struct fold_work *work, struct fold_step *step, struct fold_ite
         !may_open(work, step, item, &own, taker_key(&work->taker, &own) != NULL, has_waited))
         return false;
     fold_event_of_log(step, &item->opened, item->flags, &item->event);
-    item->event.at = item->ref.at.epoch != 0 ? item->ref.at : item->at;
+    item->event.at = fold_item_at(item);
     if (item->event.by_hub && !item->opened.copied && bytes_is(step->site, ERASURE_SITE))
         work->failed |= !erased_note(&work->erased, body);
     event_log_heard_time(step->log, body->time);

@@ -28,7 +28,7 @@ struct views {
     atomic_bool damaged;
     struct keyring *keyring;
     char dir[4096];
-    uint8_t blind_key[32];
+    uint8_t blind_key[crypto_shorthash_siphashx24_KEYBYTES];
     struct device_id device;
     uint32_t incarnation;
 };
@@ -413,7 +413,7 @@ enum views_found views_unseal(struct views_txn *txn, struct bytes site, const st
 
 void views_blind(struct views *views, const void *data, size_t len, uint8_t out[16])
 {
-    crypto_generichash(out, 16, data, len, views->blind_key, sizeof views->blind_key);
+    crypto_shorthash_siphashx24(out, data, len, views->blind_key);
 }
 
 /* ---- how far ---- */

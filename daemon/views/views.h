@@ -23,7 +23,7 @@
  * "site" is the slug and a NUL; the subject a person's id, zeros for the site itself; numbers big-endian. What is
  * personal lies sealed (XChaCha20-Poly1305, random nonce, table and key as associated data) under the subject's own
  * data key, so that destroying the key empties the views too. Origins may be guessable, so they are hashed with a
- * secret of this device.
+ * secret of this device (SipHash of 128 bits: they are short, and every imported event has one).
  *
  * One thread writes (the projector's). Readers: begin and end on one thread, and do not nest. */
 #ifndef FELLOE_DAEMON_VIEWS_H
@@ -36,7 +36,7 @@
 
 /* Raise it whenever a table here changes its meaning: the views are then folded afresh. (Documents and rows have a
  * version of their own, document_version.) */
-#define VIEWS_SCHEMA 6
+#define VIEWS_SCHEMA 7
 
 enum views_table {
     VIEWS_META, VIEWS_DOCS, VIEWS_ROWS, VIEWS_ROWKEYS, VIEWS_NAMES, VIEWS_TIMELINE, VIEWS_EVENTS, VIEWS_DEVICES,

@@ -49,20 +49,72 @@ struct bytes views_later_value(const struct views_later *later, size_t i)
 }
 
 /* Of one key, the row that was added first comes first. */
+static bool is_before(const struct views_later *later, const struct later_row *x, const struct later_row *y)
+{
+    if (x->begin != y->begin)
+        return x->begin < y->begin;
+    const uint8_t *bytes = later->bytes.data;
+    const int order = bytes_compare(bytes_of(bytes + x->at, x->key_len), bytes_of(bytes + y->at, y->key_len));
+    return order != 0 ? order < 0 : x->at < y->at;
+}
+
 static int by_key(const void *a, const void *b, void *context)
 {
-    const struct later_row *x = a, *y = b;
-    const uint8_t *bytes = context;
-    if (x->begin != y->begin)
-        return x->begin < y->begin ? -1 : 1;
-    const int order = bytes_compare(bytes_of(bytes + x->at, x->key_len), bytes_of(bytes + y->at, y->key_len));
-    return order != 0 ? order : x->at < y->at ? -1 : x->at > y->at;
+    return is_before(context, a, b) ? -1 : 1;
+}
+
+static void insert_each(struct views_later *later, struct later_row *rows, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        const struct later_row row = rows[i];
+        size_t at = i;
+        for (; at > 0 && is_before(later, &row, &rows[at - 1]); at--)
+            rows[at] = rows[at - 1];
+        rows[at] = row;
+    }
+}
+
+#define HEAP_BITS 12
+#define HEAPS (1u << HEAP_BITS)
+#define HEAP_MAX 64u /* keys that are not as random as they should be are sorted otherwise */
+
+static size_t heap_of(const struct later_row *row)
+{
+    return (size_t)(row->begin >> (64 - HEAP_BITS));
+}
+
+/* Keys are random: by their first bits they make heaps of a few each, which are sorted by themselves. False: no memory,
+ * or they are not that random; then nothing has changed. */
+static bool sort_in_heaps(struct views_later *later)
+{
+    uint32_t *ends = calloc(HEAPS + 1, sizeof *ends), most = 0;
+    struct later_row *sorted = malloc(later->room * sizeof *sorted);
+    for (size_t i = 0; ends && i < later->count; i++)
+        ends[heap_of(&later->rows[i]) + 1]++;
+    for (size_t i = 0; ends && i < HEAPS; i++) {
+        most = ends[i + 1] > most ? ends[i + 1] : most;
+        ends[i + 1] += ends[i];
+    }
+    const bool can = ends && sorted && most <= HEAP_MAX;
+    for (size_t i = 0; can && i < later->count; i++)
+        sorted[ends[heap_of(&later->rows[i])]++] = later->rows[i];
+    for (size_t i = 0, from = 0; can && i < HEAPS; from = ends[i++])
+        insert_each(later, sorted + from, ends[i] - from);
+    if (can) {
+        free(later->rows);
+        later->rows = sorted;
+    } else {
+        free(sorted);
+    }
+    free(ends);
+    return can;
 }
 
 void views_later_sort(struct views_later *later)
 {
-    if (later->count > 1)
-        qsort_r(later->rows, later->count, sizeof *later->rows, by_key, later->bytes.data);
+    const bool many = later->count >= HEAPS / 4;
+    if (later->count > 1 && !(many && sort_in_heaps(later)))
+        qsort_r(later->rows, later->count, sizeof *later->rows, by_key, later);
 }
 
 void views_later_put(struct views_later *later, struct store_txn *txn, unsigned table)

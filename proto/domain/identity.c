@@ -72,8 +72,7 @@ static void put_links(const struct document *document, struct buffer *out)
 
 bool document_identity(const struct document *document, struct buffer *out)
 {
-    struct person_state state;
-    if (!person_state_of(document, &state) || !document_names(document, put_name, out))
+    if (!document_names(document, put_name, out))
         return false;
     mp_put_array(out, 6);
     put_other_names(document, out);
@@ -81,7 +80,7 @@ bool document_identity(const struct document *document, struct buffer *out)
     put_values(document, REG_nhs_number, out);
     put_values(document, REG_contact, out);
     put_links(document, out);
-    mp_put_bool(out, state.moved);
+    mp_put_bool(out, person_has_moved(document));
     return !out->failed;
 }
 

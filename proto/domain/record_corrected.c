@@ -18,12 +18,34 @@ bool value_number(struct bytes raw, int64_t *out)
     return !r.failed;
 }
 
+/* Is there a register of a correction whose key begins like this entry's name? Most contacts were never corrected. */
+static bool may_be_corrected(const struct document *document, const struct item *item)
+{
+    size_t high, low = 0, all;
+    bool ok;
+    char begin[2 + 1];
+    const struct reading *readings = record_readings(document, &all, &ok);
+    for (high = all; low < high;) {
+        const size_t middle = low + (high - low) / 2;
+        if (readings[middle].def->id < REG_correction)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    hex_encode(bytes_of(item->name.b, 1), begin);
+    for (; low < all && readings[low].def->id == REG_correction; low++)
+        if (readings[low].each.len >= 2 && memcmp(readings[low].each.data, begin, 2) == 0)
+            return true;
+    return false;
+}
+
 /* The correction that shows: of several that did not know of each other the first, until they are settled. */
 static struct bytes correction_of(const struct document *document, const struct item *item, const char *field)
 {
     char key[2 * sizeof(struct event_id) + 1 + CONTACT_FIELD_MAX + 1];
     size_t len = strlen(field);
-    if (len > CONTACT_FIELD_MAX || record_of(document, TYPE_contact_corrected).count == 0)
+    if (len > CONTACT_FIELD_MAX || record_of(document, TYPE_contact_corrected).count == 0 ||
+        !may_be_corrected(document, item))
         return (struct bytes){0};
     hex_encode(bytes_of(item->name.b, sizeof item->name.b), key);
     key[2 * sizeof item->name.b] = EACH_SEPARATOR;

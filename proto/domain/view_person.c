@@ -22,8 +22,7 @@ static bool still_waits(const struct item *introduction, const struct reading *s
     return true;
 }
 
-/* The person went to another team, and is not with this one as well: as this document has it, and as the keys go. */
-static bool has_moved(const struct document *document)
+bool person_has_moved(const struct document *document)
 {
     const struct item *moved;
     return sharing_place_of(document, document_site(document), &moved) == SHARING_LEFT;
@@ -129,7 +128,7 @@ bool person_state_of(const struct document *document, struct person_state *out)
     if (!ok)
         return false;
     const struct reading *support = record_reading(document, REG_support);
-    out->moved = has_moved(document);
+    out->moved = person_has_moved(document);
     for (size_t i = 0; i < count && !out->moved; i++)
         out->to_settle += readings[i].to_settle;
     if (support)

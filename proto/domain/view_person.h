@@ -78,6 +78,9 @@ static inline bool is_ours(const struct person_state *state)
     return !state->moved && (state->standing == STANDING_ACTIVE || state->standing == STANDING_WAITING);
 }
 
+/* The person went to another team, and is not with this one as well: as this document has it, and as the keys go. */
+bool person_has_moved(const struct document *document);
+
 /* A contact at which worker and person met. */
 bool item_is_meeting(const struct document *document, const struct item *item);
 

@@ -157,20 +157,24 @@ static void write_views(struct views *views, struct views_txn *txn)
 static void assert_says_where_they_are(struct fold_range *range, struct log_reader *reader, struct bytes site)
 {
     struct log_item said, there;
+    const struct event_id *id;
+    struct event_id hashed;
     uint64_t sum = 0;
     for (size_t i = 0; i < range->count; i++) {
         const struct views_ref ref = range_ref(range, i);
         assert_int_equal(ref.at.epoch, 0);
         sum += ref.at.n;
         assert_true(log_get_own(reader, site, ref.at.n, &there));
-        assert_true(range_item(range, i, &ref, &said));
+        assert_true(range_item(range, i, &ref, &said, &id));
+        event_id_of(there.event, &hashed);
+        assert_true(id ? event_id_equal(id, &hashed) : ref.at.n == range->count); /* nobody names the last one yet */
         assert_ptr_equal(said.event.data, there.event.data);
         assert_int_equal(said.event.len, there.event.len);
         assert_int_equal(said.flags, there.flags);
     }
     assert_int_equal(sum, range->count * (range->count + 1) / 2); /* each once */
     range_rest(range);
-    assert_false(range_item(range, 0, &(struct views_ref){{0, 1}}, &said));
+    assert_false(range_item(range, 0, &(struct views_ref){{0, 1}}, &said, &id));
     assert_int_equal(range_ref(range, 0).at.n, 1);
 }
 
@@ -252,12 +256,13 @@ static void a_persons_events_stand_together(void **state)
         const struct views_ref ref = range_ref(&range, i);
         struct log_item item, said;
         struct event event;
+        const struct event_id *id;
         assert_true(log_get_own(reader, bytes_str(SITE), ref.at.n, &item) && event_decode(item.event, &event));
         static struct key_id key;
         const bool another = memcmp(&key, &event.clear.key, sizeof key) != 0;
         assert_true(another || ref.at.n > last); /* in the order in which they were written */
         assert_true(i == 0 || range_is_same_key(&range, i) == !another);
-        assert_true(range.holds && range_item(&range, i, &ref, &said)); /* by a reader of its own: it is long */
+        assert_true(range.holds && range_item(&range, i, &ref, &said, &id)); /* by a reader of its own: it is long */
         assert_true(bytes_equal(said.event, item.event));
         changes += another;
         key = event.clear.key;
