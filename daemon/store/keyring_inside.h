@@ -38,6 +38,10 @@ void keyring_end(struct keyring *keyring, struct store_txn *txn);
 
 /* Where the keys of an owner begin in the table of owners; a number of 4 bytes follows. */
 void keyring_owner_key(struct store_key *key, enum key_kind kind, const struct person_id *owner, struct bytes site);
+
+/* ---- a row of keys (keyring_row.c) ---- */
+#define KEYRING_VALUE_MAX (1 + 16 + 1 + SLUG_MAX + 2 + 24 + DATA_KEY_SIZE + 16 + AUDIENCE_MAX * (1 + SLUG_MAX))
+size_t keyring_seal(const struct keyring *keyring, const struct key_record *record, uint8_t out[KEYRING_VALUE_MAX]);
 /* How long the row is that begins so; 0: none begins so. */
 size_t keyring_value_size(struct bytes begin);
 /* What a row says without being opened: kind, owner, site. */
@@ -45,6 +49,7 @@ bool keyring_clear_part(struct bytes value, struct key_record *out);
 /* False, too, when this session lacks what opens it: keyring_opens says. */
 bool keyring_open_value(const struct keyring *keyring, const struct key_id *id, struct bytes value,
                         struct key_record *out);
+
 /* Is it erased, or a key of somebody who was? */
 bool keyring_refuses(struct store_txn *txn, const struct key_record *record);
 /* Those that are new and not erased, into the transaction; `out` may be NULL. */
