@@ -75,9 +75,10 @@ folded() { [ "$(json "$1" '.folded == .total' status)" = true ]; }
 # moves NAME shared|received: how many a second, in $rate: from the moment when the hub, which is held while the laptop
 # starts, goes on, to the last event's. The laptop's log is looked at from outside: asking it would cost what is measured.
 moves() {
-    local watch begun code
+    local watch begun code used=()
     freeze hub
     start "$1" || { thaw hub; return 1; }
+    used=("$(processor_us "$1")" "$(processor_us hub)")
     "$bench" reached "$work/$1" "$2" "$events" 600 >"$work/moves" 2>"$work/moves.err" &
     watch=$!
     wait_until 10 grep -q . "$work/moves.err"
@@ -86,7 +87,9 @@ moves() {
     wait "$watch"
     code=$? rate=$((events * 1000000 / ($(now_us) - begun)))
     [ $code = 0 ] || { cat "$work/moves.err" >&2; return 1; }
-    progress "    (from the first event on $(number cat "$work/moves") /s)"
+    progress "    (from the first event on $(number cat "$work/moves") /s; processor time an event: laptop" \
+        "$(((($(processor_us "$1") - used[0])) * 1000 / events)) ns," \
+        "hub $(((($(processor_us hub) - used[1])) * 1000 / events)) ns)"
 }
 # The bare road, while nothing else is done: in $road.
 bare_road() {
