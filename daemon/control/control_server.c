@@ -28,6 +28,8 @@
 #define SWEEP_MS 2000
 /* How long a pause waits for what is at work before it cuts it short. */
 #define PAUSE_MS 20000
+/* So many records of one client at once: one is being committed, the next ones share the commit after that. */
+#define AT_ONCE_MAX 3u
 
 struct control_client {
     uv_pipe_t pipe;
@@ -35,7 +37,7 @@ struct control_client {
     struct control_server *server;
     struct control_client *next;
     struct buffer in;
-    struct control_request *request; /* the one being answered; one more may have begun (its `later`) */
+    struct control_request *request; /* the one being answered; more may have begun (its `later`, and so on) */
     size_t unsent;                   /* bytes of answers that it has not taken yet */
     bool reading, closing, taking;
     bool ended;                      /* it has said that it sends no more */
@@ -97,9 +99,12 @@ static void close_client(struct control_client *client)
         r->client = NULL;
         atomic_store(&r->cancelled, true);
     }
-    if (request->later) /* first, for it does not end before the other */
-        control_wake(request->later);
-    control_wake(request);
+    while (request->later) /* the last one first: none ends before those before it */
+        request = request->later;
+    for (struct control_request *earlier; request; request = earlier) {
+        earlier = request->earlier;
+        control_wake(request);
+    }
 }
 
 static void give_memory(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
@@ -138,9 +143,23 @@ struct control_recent *control_recent(const struct control_request *request)
     return request->client ? &request->client->recent : NULL;
 }
 
+static struct control_request *last_of(const struct control_client *client)
+{
+    struct control_request *last = client->request;
+    while (last && last->later)
+        last = last->later;
+    return last;
+}
+
+/* (More than two only when they are small: what one client can have under way in memory has a bound.) */
 static bool takes_more(const struct control_client *client)
 {
-    return !client->request || (client->request->lets_next && !client->request->later);
+    const struct control_request *last = last_of(client);
+    unsigned begun = 0;
+    size_t size = 0;
+    for (const struct control_request *r = client->request; r; r = r->later, begun++)
+        size += r->frame.len;
+    return !last || (last->lets_next && begun < (size < CONTROL_FRAME_MAX ? AT_ONCE_MAX : 2u));
 }
 
 static bool records(struct bytes payload)
@@ -203,8 +222,8 @@ static void begin_request(struct control_client *client, struct bytes payload, s
         close_client(client);
         return;
     }
-    request->earlier = client->request;
-    *(client->request ? &client->request->later : &client->request) = request;
+    request->earlier = last_of(client);
+    *(request->earlier ? &request->earlier->later : &client->request) = request;
     request->next = client->server->requests;
     client->server->requests = request;
     control_request_start(request);
@@ -388,7 +407,7 @@ void control_finish(struct control_request *request)
 void control_let_next(struct control_request *request)
 {
     request->lets_next = true;
-    if (request->client && !request->client->closing && !request->earlier)
+    if (request->client && !request->client->closing)
         take_requests(request->client);
 }
 
@@ -449,7 +468,9 @@ static void cut_short(void *context)
     for (struct control_client *client = server->clients, *next; client; client = next) {
         next = client->next;
         const struct control_request *request = client->request;
-        if (request && (!is_at_rest(request) || (request->later && !is_at_rest(request->later))))
+        while (request && is_at_rest(request))
+            request = request->later;
+        if (request)
             close_client(client);
     }
 }

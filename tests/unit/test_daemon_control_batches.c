@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Batches that a client sends without waiting: one is made ready while the one before it is committed, and nobody can
- * tell but by the clock. */
+/* Batches that a client sends without waiting: two are made ready while the one before them is committed, and nobody
+ * can tell but by the clock. */
 #include "tests/unit/given_laptop.h"
 
 #include <signal.h>
@@ -88,6 +88,35 @@ static void batches_are_answered_in_their_order(void **state)
     laptop_end(d);
 }
 
+/* Also where several are made ready at once. */
+static void what_was_sent_first_stands_first_in_the_log(void **state)
+{
+    (void)state;
+    struct given_daemon *d = laptop();
+    struct given_client client = given_client(d);
+    struct buffer out = {0};
+    char name[32];
+    for (int i = 0; i < 12; i++) {
+        snprintf(name, sizeof name, "Person number %02d", i);
+        put_batch(&out, name, NULL);
+    }
+    client_send(&client, &out);
+    for (int i = 0; i < 12; i++)
+        expect_saved(&client, 1 + NOTES);
+    struct reply log = client_ask(&client, CONTROL_LOG, NULL);
+    assert_int_equal(log.count, 12 * (1 + NOTES));
+    const uint8_t *at = log.items.data;
+    for (int i = 0; i < 12; i++) {
+        snprintf(name, sizeof name, "Person number %02d", i);
+        at = memmem(at, (size_t)(log.items.data + log.items.len - at), name, strlen(name));
+        if (at == NULL)
+            fail_msg("%s is not where it belongs", name);
+    }
+    reply_release(&log);
+    client_end(&client);
+    laptop_end(d);
+}
+
 /* The name is looked up when the one before has been saved and folded. */
 static void a_batch_may_name_whom_the_one_before_introduces(void **state)
 {
@@ -120,7 +149,8 @@ static void whoever_leaves_in_the_middle_leaves_the_others_be(void **state)
         struct buffer out = {0};
         for (int i = 0; i < 3; i++) {
             put_batch(&out, "Ann", NULL);
-            put_note_about(&out, "Nobody");
+            if (round > 2) /* else all of them are made ready at once */
+                put_note_about(&out, "Nobody");
         }
         client_send(&gone, &out);
         if (round % 2)
@@ -160,6 +190,7 @@ int main(void)
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batches_are_answered_in_their_order),
+        cmocka_unit_test(what_was_sent_first_stands_first_in_the_log),
         cmocka_unit_test(a_batch_may_name_whom_the_one_before_introduces),
         cmocka_unit_test(whoever_leaves_in_the_middle_leaves_the_others_be),
         cmocka_unit_test(the_daemon_ends_in_the_middle),
