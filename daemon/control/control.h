@@ -87,7 +87,7 @@ void control_finish(struct control_request *request); /* sends what is in `out`:
 void control_fail(struct control_request *request, const struct felloe_error *error);
 
 /* What is left of this one is the writer's: the client's next request may begin, if it records, so that a batch is made
- * ready while the one before it is committed. (One at a time: the next waits for its answer until this one has its.) */
+ * ready while the one before it is committed. (Up to three are under way, and are answered in their order.) */
 void control_let_next(struct control_request *request);
 /* Goes on when no request of this client that came before is still under way. */
 void control_when_first(struct control_request *request, control_step then);
