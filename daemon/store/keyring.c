@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The data keys at rest, in D/keys; what a row of `keys` is is in keyring_row.c, what else lies there in keyring_lists.c
- * and keyring_pair.c:
+/* The data keys at rest, in D/keys; what a row of `keys` is made of is in keyring_row.c, what else lies there in
+ * keyring_lists.c and keyring_pair.c:
  *
  *   keys    key id (16) -> the key, sealed, and whose it is
  *   owners  kind (1), owner (16), site, NUL, number (4) -> key id; numbers from 0 in the order in which they came */

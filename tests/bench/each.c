@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See each.h. */
+/* Walks the logs of all sites of an opened directory: see each.h. */
 #include "tests/bench/bench.h"
 #include "tests/bench/each.h"
 

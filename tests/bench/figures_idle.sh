@@ -17,8 +17,8 @@ figure_idle() {
     before=$(bytes_both l1)
     lines=$("$bench" wakeups "$seconds" "${pid[l1]}" "${pid[hub]}") || return 1
     sample idle-wire "$((($(bytes_both l1) - before) * 86400 / fast / seconds))" B/day
-    sample idle-laptop "$(line wakeups-1 <<<"$lines" | awk -v f=$fast '{ print $1 / f }')" /s
-    sample idle-hub "$(line wakeups-2 <<<"$lines" | awk -v f=$fast '{ print $1 / f }')" /s
+    sample idle-laptop "$(line wakeups-1 <<<"$lines" | awk -v f=$fast '{ print $1 / f }')" wake-ups/s
+    sample idle-hub "$(line wakeups-2 <<<"$lines" | awk -v f=$fast '{ print $1 / f }')" wake-ups/s
     judge idle-wire "value <= 300000" "an idle laptop of two sites, bytes both ways (CURVE's included, TCP's not)"
     judge idle-laptop "value <= 1" "wake-ups of an idle laptop"
     judge idle-hub "value <= 1" "wake-ups of a hub with two idle laptops"
@@ -54,17 +54,20 @@ figure_bytes() {
 
 # LAPTOPS with events of their own, that all share at once; then they stay, and do nothing.
 figure_fan_in() {
-    local i laptops=${LAPTOPS:-1000} each_events=${LAPTOP_EVENTS:-1000} lines="$work/fan-in" sites=() fan
+    local i laptops=${LAPTOPS:-1000} each_events=${LAPTOP_EVENTS:-1000} lines="$work/fan-in" sites=() road
     for ((i = 1; i <= 30; i++)); do sites+=("team-$i"); done
+    forget hub
+    bare_road || return 1
     for ((i = 0; i < rounds; i++)); do
         forget hub
         hub_new hub "${sites[@]}" && start hub || return 1
         tickets "$laptops" >"$work/tickets" || return 1
         "$bench" fanin "$work/tickets" "$each_events" >"$lines" || return 1
-        sample fan-in "$(line events <"$lines")" /s
+        wait_until 600 folded hub || return 1
+        road_beside fan-in "$(line events <"$lines")" || return 1
         sample fan-in-slowest "$(line laptop-max <"$lines")" ms "$(line laptop-p50 <"$lines")"
     done
-    judge fan-in "value >= 150000" "$laptops laptops share $each_events events each at once; they need the same cores"
+    judge fan-in "value >= 150000" "$laptops laptops share $each_events events each at once, which need the same cores; against the bare road"
     judge fan-in-slowest "ratio <= 3" "the slowest of them; against the median"
     forget hub
 }
@@ -79,7 +82,7 @@ figure_memory_hub() {
     "$bench" wakeups 15 "${pid[hub]}" >/dev/null # what it needed meanwhile is given back
     woken=$("$bench" wakeups 20 "${pid[hub]}")
     sample memory-hub "$(private hub)" MiB
-    sample memory-hub-woken "$(line wakeups-1 <<<"$woken")" /s
+    sample memory-hub-woken "$(line wakeups-1 <<<"$woken")" wake-ups/s
     wait $fan || return 1
     judge memory-hub "value <= 96" "private memory of the hub, with $laptops idle laptops"
     judge memory-hub-woken "" "how often they wake it: each gives a sign of life in two minutes"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See recorder.h. */
+/* Recording through the client library, a batch after the other: see recorder.h. */
 #include <stdio.h>
 #include <stdlib.h>
 
