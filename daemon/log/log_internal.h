@@ -244,6 +244,8 @@ struct log_put {
     struct bytes event;        /* without ENTRY_OWN */
     uint32_t incarnation;      /* with it */
     uint64_t seq;
+    bool hashed;               /* the log's hash was worked out already; the caller sets it after the last entry */
+    const struct log_hash *hash; /* … at a multiple of CHECKPOINT_EVERY */
 };
 void log_write_entry(struct event_log *log, uint32_t site, struct head_row *head, const struct log_put *put);
 /* Notes the key's first use in the site's log; true when this is it. */

@@ -137,7 +137,10 @@ static enum felloe_code feed_entry(struct event_log *log, struct log_job *job, u
                        &entry->id);
     else if (!own)
         log_seconds_add(seconds, entry);
-    struct log_put put = {.flags = entry->flags & ENTRY_FIRST_KEY, .id = entry->id, .event = raw};
+    struct log_put put = {
+        .flags = entry->flags & ENTRY_FIRST_KEY, .id = entry->id, .event = raw, .hashed = job->batch->hashed};
+    if (put.hashed && (head->head.at.n + 1) % CHECKPOINT_EVERY == 0)
+        put.hash = batch_checkpoint(job->batch, head->head.at.n + 1);
     if (own) {
         put.flags |= ENTRY_OWN;
         put.incarnation = event.clear.incarnation;
@@ -217,9 +220,15 @@ enum felloe_code log_run_feed(struct event_log *log, struct log_job *job)
         return felloe_fail(
             &job->error, FELLOE_INVALID, "what came for %s begins at %u.%llu and does not follow %u.%llu", batch->site,
             batch->epoch, (unsigned long long)batch->first_n, head->head.at.epoch, (unsigned long long)head->head.at.n);
+    if (batch->hashed && memcmp(&head->head.hash, &batch->before, sizeof batch->before) != 0)
+        return felloe_fail(&job->error, FELLOE_INVALID,
+                           "what came for %s follows another log up to %u.%llu than is here", batch->site, batch->epoch,
+                           (unsigned long long)head->head.at.n);
     enum felloe_code code = feed_entries(log, job, site, head, &bytes);
     if (code != FELLOE_OK)
         return code;
+    if (batch->hashed) /* of these very entries, after that hash: the machine has checked it */
+        head->head.hash = batch->head.hash;
     if (head->head.at.n != batch->head.at.n || memcmp(&head->head.hash, &batch->head.hash, sizeof head->head.hash) != 0)
         return felloe_fail(&job->error, FELLOE_INVALID,
                            "what came for %s up to %u.%llu does not have the hash that the hub signed", batch->site,

@@ -281,7 +281,10 @@ void log_write_entry(struct event_log *log, uint32_t site, struct head_row *head
 {
     struct store_txn *txn = log->write.txn;
     log->write.touched = true;
-    log_head_advance(&head->head, &put->id);
+    if (!put->hashed)
+        log_head_advance(&head->head, &put->id);
+    else if (++head->head.at.n % CHECKPOINT_EVERY == 0)
+        head->head.hash = *put->hash;
     head->has_signature = false;
     struct store_key key;
     key_place(&key, head->head.at);

@@ -10,6 +10,14 @@
 #define GO_ON_WAITS    7u
 #define GO_ON_FIRST_MS 1000u
 #define GO_ON_DOUBLED  5u
+/* A FEED of so many is one of a long log: another follows, or views are folded while it comes. */
+#define BACKLOG_ENTRIES 256u
+
+static void expect_more(const struct log_job *log_job, struct projector *projector)
+{
+    if (projector != NULL && log_job->kind == LOG_KEEP_FEED && log_job->batch->count >= BACKLOG_ENTRIES)
+        projector_expect(projector);
+}
 
 static void kept(struct log_job *log_job)
 {
@@ -31,6 +39,7 @@ static void kept(struct log_job *log_job)
     if (!input.ok && !input.contradicts)
         driver_restart(job->driver, log_job->error.message);
     else if (log_job->kind != LOG_KEEP_KEYS) {
+        expect_more(log_job, job->driver->daemon->projector);
         driver_works(job->driver);
         driver_spoke_step(s, &input);
     }

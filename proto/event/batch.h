@@ -37,15 +37,19 @@ struct batch {
     uint64_t first_n;      /* FEED: position of the first */
     struct log_head head;  /* FEED: the log's head after the last entry, checked; and the hub's signature over it */
     struct signature head_signature;
+    struct log_hash before; /* FEED: the log's hash before the first entry, */
+    bool hashed;            /* … if it was worked out, and at checkpoints among these: see batch_checkpoint */
     uint32_t key_count;
     struct bytes keys;     /* key_count key records, back to back, still wrapped */
     struct lent body;      /* what entries and keys point into */
-    uint32_t count;
+    uint32_t count, room;
     struct entry entries[];
 };
 
 /* All zeros (count too), with room for `count` entries; NULL when memory ran out or it is over BATCH_ENTRIES_MAX. */
 struct batch *batch_new(uint32_t count);
+/* Of position n, one of this FEED's and a multiple of CHECKPOINT_EVERY. */
+struct log_hash *batch_checkpoint(struct batch *batch, uint64_t n);
 void batch_free(struct batch *batch); /* returns the body too; NULL is fine */
 
 #endif

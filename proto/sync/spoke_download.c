@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Download of one site: PULL after the cursors, check every entry of the FEED, and have it made durable together with
- * the new cursor. While one batch is being committed the next is already asked for. */
+ * the new cursor. All of it goes on side by side: a FEED's header already tells where the next one begins, so that is
+ * asked for before the entries of this one are checked, and while others of before are being committed. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -8,7 +9,7 @@
 
 /* ---- cursors ---- */
 
-static struct log_head *cursor_in(struct cursors *cursors, uint32_t epoch)
+struct log_head *cursor_of_epoch(struct cursors *cursors, uint32_t epoch)
 {
     for (uint8_t i = 0; i < cursors->count; i++)
         if (cursors->at[i].at.epoch == epoch)
@@ -18,7 +19,7 @@ static struct log_head *cursor_in(struct cursors *cursors, uint32_t epoch)
 
 bool cursors_set(struct cursors *cursors, const struct log_head *head)
 {
-    struct log_head *found = cursor_in(cursors, head->at.epoch);
+    struct log_head *found = cursor_of_epoch(cursors, head->at.epoch);
     if (found) {
         *found = *head;
         return true;
@@ -32,145 +33,45 @@ bool cursors_set(struct cursors *cursors, const struct log_head *head)
     return true;
 }
 
+/* How far what came reaches in this epoch, checked or not. */
+static const struct log_head *reached(struct download *down, uint32_t epoch)
+{
+    for (uint32_t i = down->fed_count; i-- > 0;)
+        if (down->feds[i].feed.head.at.epoch == epoch)
+            return &down->feds[i].feed.head;
+    return cursor_of_epoch(&down->ahead, epoch);
+}
+
+/* ---- FEEDs that came, and are not checked yet ---- */
+
+void download_drop_feds(struct site *site)
+{
+    struct download *down = &site->down;
+    for (uint32_t i = 0; i < down->fed_count; i++)
+        lent_return(&down->feds[i].body);
+    down->fed_count = 0;
+    down->ids.needed = false;
+}
+
+static void drop_first_fed(struct download *down)
+{
+    lent_return(&down->feds[0].body);
+    down->fed_count--;
+    memmove(down->feds, down->feds + 1, down->fed_count * sizeof down->feds[0]);
+    down->ids.needed = false;
+}
+
+static bool may_check(const struct download *down)
+{
+    return down->fed_count > 0 && !down->ids.needed && down->commits < COMMITS_MAX;
+}
+
 void download_reset(struct site *site)
 {
-    lent_return(&site->down.pending.body);
-    site->down.pending.there = false;
+    download_drop_feds(site);
     site->down.request = 0;
     site->down.retry_ms = 0;
     site->down.failures = 0;
-}
-
-/* ---- checking a FEED ---- */
-
-struct feed_check {
-    struct spoke *s;
-    struct site *site;
-    struct log_head head; /* runs along */
-    const char *why;      /* in words, behind the position, where it does not verify */
-    bool forked;          /* a marker of an event that we never wrote */
-    bool wants_ids;       /* there are markers of several, and the ids of those are not here */
-};
-
-#define NOT_SOUND "is not a sound entry, or there are more or fewer than told" /* until one is decoded that is */
-
-/* What follows the position of an entry, or of the head. */
-static const char *const stream_words[] = {
-    [STREAM_NEXT] = "cannot be taken in",
-    [STREAM_OLD] = "is an entry for the second time",
-    [STREAM_GAP] = "leaves out an entry that its laptop wrote before",
-    [STREAM_FORK] = "is not what its laptop wrote after the entry before it",
-    [STREAM_BAD] = "has seen less than its laptop had before",
-};
-
-static enum entries_result check_event(struct feed_check *c, const struct entry *entry, const struct event_clear *event)
-{
-    struct download *down = &c->site->down;
-    struct spoke *s = c->s;
-    if (device_id_equal(&entry->device, &s->config.device) && entry->incarnation == spoke_incarnation(s)) {
-        /* a whole event of our own stream: we get markers, unless it was never ours */
-        c->forked = true;
-        return ENTRIES_BAD;
-    }
-    struct stream *stream = streams_get(&down->streams, &entry->device, entry->incarnation);
-    if (!stream)
-        return ENTRIES_NO_MEMORY;
-    const enum stream_verdict verdict = stream_check(&stream->head, event, &entry->id);
-    c->why = stream_words[verdict];
-    switch (verdict) {
-    case STREAM_NEXT:
-        return streams_advance(&down->streams, stream, event, &entry->id) ? ENTRIES_OK : ENTRIES_NO_MEMORY;
-    case STREAM_OLD:
-        /* at a second position, which takes a hub that was restored; the log compares the ids */
-        return down->ahead.count + (cursor_in(&down->ahead, c->head.at.epoch) ? 0 : 1) > 1 ? ENTRIES_OK : ENTRIES_BAD;
-    default:
-        return ENTRIES_BAD;
-    }
-}
-
-static enum entries_result check_entry(void *context, const struct entry *entry, const struct event_clear *event)
-{
-    struct feed_check *c = context;
-    enum entries_result result = ENTRIES_OK;
-    c->why = "";
-    if (event) {
-        result = check_event(c, entry, event);
-    } else if (c->s->config.going_on != 0 || entry->seq > c->site->own.seq) {
-        c->forked = true;
-        result = ENTRIES_BAD;
-    }
-    if (result == ENTRIES_OK) {
-        log_head_advance(&c->head, &entry->id);
-        c->why = NOT_SOUND;
-    }
-    return result;
-}
-
-/* What the hub signs has to be what it sent, after what it sent before. */
-static bool is_signed(struct feed_check *c, const struct msg_feed *feed)
-{
-    c->head.at.n--; /* the entry that is told of is the last one, if any */
-    c->why = "is signed for other entries than these and those before them";
-    const bool same = position_compare((struct position){c->head.at.epoch, c->head.at.n + 1}, feed->head.at) == 0 &&
-                      memcmp(&c->head.hash, &feed->head.hash, sizeof c->head.hash) == 0;
-    if (same)
-        c->why = "has not the hub's signature";
-    return same && verify_log_head(&c->s->config.hub_sign, site_name(c->site), &feed->head, &feed->signature);
-}
-
-static struct entries_form feed_form(const struct spoke *s, const struct site *site, const struct msg_feed *feed)
-{
-    return (struct entries_form){.site = site_name(site),
-                                 .count = feed->count,
-                                 .key_count = feed->key_count,
-                                 .markers = true,
-                                 .signatures = true,
-                                 .own = s->config.device,
-                                 .incarnation = spoke_incarnation(s)};
-}
-
-/* The whole FEED as a batch, or NULL; then all stream heads are as before. `read` brings ids of own events, or is NULL.
- */
-static struct batch *check_feed(struct feed_check *c, const struct msg_feed *feed, struct lent *body,
-                                const struct spoke_input *read)
-{
-    struct spoke *s = c->s;
-    struct download *down = &c->site->down;
-    const struct log_head *from = cursor_in(&down->ahead, feed->first.epoch);
-    if (from)
-        c->head = *from;
-    else
-        log_head_start(&c->head, site_name(c->site), feed->first.epoch);
-    c->why = "was to come next, and something else came";
-    if (feed->first.epoch == 0 || feed->first.n != c->head.at.n + 1 || (!from && down->ahead.count == SEEN_MAX))
-        return NULL;
-    c->why = NOT_SOUND;
-    struct entries_form form = feed_form(s, c->site, feed);
-    form.check = check_entry;
-    form.context = c;
-    if (read) {
-        form.own_ids = read->ids;
-        form.own_first = read->first_seq;
-        form.own_count = read->count;
-    }
-    struct batch *batch;
-    streams_begin(&down->streams);
-    enum entries_result result = entries_decode(body, &form, &batch);
-    if (result == ENTRIES_OK && is_signed(c, feed)) {
-        batch->epoch = feed->first.epoch;
-        batch->first_n = feed->first.n;
-        batch->head = feed->head;
-        batch->head_signature = feed->signature;
-        return batch;
-    }
-    if (result == ENTRIES_OK)
-        batch_free(batch);
-    if (result == ENTRIES_NO_MEMORY)
-        spoke_out_of_memory(s);
-    c->forked |= result == ENTRIES_FORK;
-    c->wants_ids = result == ENTRIES_OWN;
-    streams_undo(&down->streams);
-    return NULL;
 }
 
 /* ---- FEED ---- */
@@ -182,15 +83,18 @@ static void commit(struct spoke *s, struct site *site, struct batch *batch)
         batch_free(batch);
         return;
     }
-    site->down.committing = true;
-    site->down.committing_head = batch->head;
+    site->down.committing[site->down.commits++] = batch->head;
     o->batch = batch;
 }
 
+/* What came after it, or was asked for after it, goes with it. */
 static void feed_bad(struct spoke *s, struct site *site, const struct feed_check *c)
 {
     struct download *down = &site->down;
     char at[40];
+    if (down->fed_count > 0)
+        down->request = 0;
+    download_drop_feds(site);
     uint64_t pause = (uint64_t)BACKOFF_FIRST_MS << (down->failures < 10 ? down->failures : 10);
     down->failures++;
     down->retry_ms = s->now + (pause < BACKOFF_MAX_MS ? pause : BACKOFF_MAX_MS);
@@ -208,10 +112,10 @@ static void feed_bad(struct spoke *s, struct site *site, const struct feed_check
 
 /* Own events are counted by the hub as if they came whole, and come as markers: then it was little, however much was
  * asked for. */
-static void adapt_window(const struct spoke *s, struct site *site, const struct batch *batch)
+static void adapt_window(const struct spoke *s, struct site *site, const struct msg_feed *feed, size_t bytes)
 {
     struct download *down = &site->down;
-    bool more = position_compare(site->head, batch->head.at) > 0, little = batch->body.bytes.len < down->asked / 4;
+    bool more = position_compare(site->head, feed->head.at) > 0, little = bytes < down->asked / 4;
     uint64_t took = s->now - down->sent_ms;
     if (little && took >= QUICK_MS)
         took = QUICK_MS - 1;
@@ -227,14 +131,10 @@ static void feed_good(struct spoke *s, struct site *site, struct batch *batch)
     down->failures = 0;
     if (site->noticed && site->notice == NOTICE_BAD_FEED)
         spoke_notice_clear(s, site);
-    adapt_window(s, site, batch);
     bool room = cursors_set(&down->ahead, &batch->head);
     assert(room);
     (void)room;
-    if (down->committing)
-        down->held = batch;
-    else
-        commit(s, site, batch);
+    commit(s, site, batch);
     catch_up_fed(site, &head);
 }
 
@@ -244,69 +144,106 @@ static void read_ids(struct spoke *s, struct site *site)
     struct spoke_output *o = spoke_put(s, SPOKE_READ_IDS, site);
     if (!o)
         return;
-    o->first_seq = down->pending.reading_from = down->pending.first_seq;
-    o->count = down->pending.reading_count = down->pending.count;
-    down->pending.reading = true;
+    o->first_seq = down->ids.reading_from = down->ids.first_seq;
+    o->count = down->ids.reading_count = down->ids.count;
+    down->ids.reading = true;
 }
 
 /* Markers of several do not tell the id of each; the log does. */
-static void wait_for_ids(struct spoke *s, struct site *site, const struct msg_feed *feed, struct feed_check *c,
-                         struct lent *body)
+static void wait_for_ids(struct spoke *s, struct site *site, struct feed_check *c)
 {
     struct download *down = &site->down;
-    const struct entries_form form = feed_form(s, site, feed);
-    c->why = NOT_SOUND;
-    bool sound = entries_own_span(body->bytes, &form, &down->pending.first_seq, &down->pending.count);
-    c->forked = sound && (s->config.going_on != 0 || down->pending.first_seq + down->pending.count - 1 > site->own.seq);
+    const struct fed *fed = &down->feds[0];
+    const struct entries_form form = feed_form(s, site, &fed->feed);
+    c->why = FEED_NOT_SOUND;
+    bool sound = entries_own_span(fed->body.bytes, &form, &down->ids.first_seq, &down->ids.count);
+    c->forked = sound && (s->config.going_on != 0 || down->ids.first_seq + down->ids.count - 1 > site->own.seq);
     if (!sound || c->forked) {
         if (!sound) /* less may span less */
             down->window = down->window / 2 > BODY_FLOOR ? down->window / 2 : BODY_FLOOR;
-        lent_return(body);
         feed_bad(s, site, c);
         return;
     }
-    down->pending.there = true;
-    down->pending.feed = *feed;
-    down->pending.feed.site = site_name(site);
-    down->pending.body = *body;
-    *body = (struct lent){0};
-    if (!down->pending.reading)
+    down->ids.needed = true;
+    if (!down->ids.reading)
         read_ids(s, site);
 }
 
-static void take_feed(struct spoke *s, struct site *site, const struct msg_feed *feed, struct lent *body,
-                      const struct spoke_input *read)
+/* The first of those that came. `read` brings ids of own events, or is NULL. */
+static void check_first(struct spoke *s, struct site *site, const struct spoke_input *read)
 {
+    struct fed *fed = &site->down.feds[0];
     struct feed_check c = {.s = s, .site = site};
-    struct batch *batch = check_feed(&c, feed, body, read);
-    if (batch)
+    struct batch *batch = feed_check(&c, &fed->feed, &fed->body, read);
+    if (batch) {
+        drop_first_fed(&site->down);
         feed_good(s, site, batch);
-    else if (c.wants_ids && !read)
-        wait_for_ids(s, site, feed, &c, body);
-    else if (!s->dead)
+    } else if (c.wants_ids && !read) {
+        wait_for_ids(s, site, &c);
+    } else if (!s->dead) {
         feed_bad(s, site, &c);
-    lent_return(body);
+    }
+}
+
+void download_check(struct spoke *s, struct site *site)
+{
+    while (may_check(&site->down) && !s->dead)
+        check_first(s, site, NULL);
 }
 
 void download_on_ids(struct spoke *s, struct site *site, const struct spoke_input *input)
 {
     struct download *down = &site->down;
-    down->pending.reading = false;
-    if (!down->pending.there || down->contradicted)
+    down->ids.reading = false;
+    if (!down->ids.needed || down->contradicted)
         return;
-    if (down->pending.reading_from != down->pending.first_seq || down->pending.reading_count != down->pending.count) {
+    if (down->ids.reading_from != down->ids.first_seq || down->ids.reading_count != down->ids.count) {
         read_ids(s, site); /* they were for a FEED of before */
         return;
     }
-    struct lent body = down->pending.body;
-    down->pending.body = (struct lent){0};
-    down->pending.there = false;
-    if (input->count == down->pending.count) {
-        take_feed(s, site, &down->pending.feed, &body, input);
+    down->ids.needed = false;
+    if (input->count == down->ids.count) {
+        check_first(s, site, input);
+        download_check(s, site);
         return;
     }
-    lent_return(&body); /* our own log is not readable just now */
+    download_drop_feds(site); /* our own log is not readable just now */
+    down->request = 0;
     down->retry_ms = s->now + BUSY_AGAIN_MS;
+}
+
+/* As far as its header tells. */
+static bool comes_next(struct site *site, const struct msg_feed *feed, struct feed_check *c)
+{
+    struct download *down = &site->down;
+    const struct log_head *from = reached(down, feed->first.epoch);
+    c->head.at = from ? from->at : (struct position){feed->first.epoch, 0};
+    c->why = "was to come next, and something else came";
+    if (feed->first.epoch == 0 || feed->first.n != c->head.at.n + 1 ||
+        (!from && down->ahead.count + down->fed_count >= SEEN_MAX))
+        return false;
+    c->why = "is signed for other entries than these and those before them";
+    return feed->head.at.epoch == feed->first.epoch && feed->head.at.n == c->head.at.n + feed->count;
+}
+
+static void take_feed(struct spoke *s, struct site *site, const struct msg_feed *feed, struct lent *body)
+{
+    struct download *down = &site->down;
+    struct feed_check c = {.s = s, .site = site};
+    if (!comes_next(site, feed, &c)) {
+        feed_bad(s, site, &c);
+        return;
+    }
+    adapt_window(s, site, feed, body->bytes.len);
+    assert(down->fed_count < FEEDS_MAX); /* or it would not have been asked for */
+    struct fed *fed = &down->feds[down->fed_count++];
+    *fed = (struct fed){*feed, *body};
+    fed->feed.site = site_name(site);
+    *body = (struct lent){0};
+    /* Where there is more, that is asked for first: the next step checks. Whoever goes on wants to know what an answer
+     * was sent after. */
+    if (s->config.going_on != 0 || position_compare(site->head, feed->head.at) <= 0)
+        download_check(s, site);
 }
 
 void download_on_feed(struct spoke *s, struct lent *body)
@@ -328,21 +265,19 @@ void download_on_feed(struct spoke *s, struct lent *body)
         return;
     }
     down->patience_ms = PULL_WAIT_FIRST_MS;
-    take_feed(s, site, feed, body, NULL);
+    take_feed(s, site, feed, body);
 }
 
 /* Our own log says that we never wrote what the hub has under our name: a second history, though every chain is whole.
- * The stream heads here are ahead of the log now, so this site's download is over for this machine. */
+ * The stream heads here are ahead of the log now, so this site's download is over for this machine. What was to be kept
+ * after it is refused, too. */
 static void contradicted(struct spoke *s, struct site *site)
 {
     struct download *down = &site->down;
     down->contradicted = true;
-    down->committing = false;
+    down->commits = 0;
     down->request = 0;
-    batch_free(down->held);
-    down->held = NULL;
-    lent_return(&down->pending.body);
-    down->pending.there = false;
+    download_drop_feds(site);
     receipt_forked(s, site);
     spoke_hello_soon(s);
 }
@@ -350,6 +285,8 @@ static void contradicted(struct spoke *s, struct site *site)
 void download_on_kept(struct spoke *s, struct site *site, const struct spoke_input *input)
 {
     struct download *down = &site->down;
+    if (down->contradicted)
+        return;
     if (!input->ok && input->contradicts) {
         contradicted(s, site);
         return;
@@ -358,24 +295,19 @@ void download_on_kept(struct spoke *s, struct site *site, const struct spoke_inp
         s->dead = true;
         return;
     }
-    if (!down->committing)
+    if (down->commits == 0)
         return;
-    down->committing = false;
-    (void)cursors_set(&down->durable, &down->committing_head); /* room was found for it in `ahead` */
-    struct batch *held = down->held;
-    down->held = NULL;
-    if (held)
-        commit(s, site, held);
+    (void)cursors_set(&down->durable, &down->committing[0]); /* room was found for it in `ahead` */
+    down->commits--;
+    memmove(down->committing, down->committing + 1, down->commits * sizeof down->committing[0]);
 }
 
 /* ---- time ---- */
 
-static bool is_behind(const struct site *site)
+static bool is_behind(struct site *site)
 {
-    for (uint8_t i = 0; i < site->down.ahead.count; i++)
-        if (site->down.ahead.at[i].at.epoch == site->head.epoch)
-            return site->down.ahead.at[i].at.n < site->head.n;
-    return site->head.n > 0;
+    const struct log_head *there = reached(&site->down, site->head.epoch);
+    return site->head.n > (there ? there->at.n : 0);
 }
 
 /* Sites that have much to catch up with share what may be under way. */
@@ -422,8 +354,8 @@ static uint64_t pull_deadline(const struct spoke *s, const struct download *down
 static bool may_pull(const struct spoke *s, const struct site *site)
 {
     return s->phase == SPOKE_PHASE_LIVE && site->greeted && !site->upload_only && site->verdict != SITE_DENIED &&
-           site->verdict != SITE_SPLIT && site->down.request == 0 && !site->down.held && !site->down.pending.there &&
-           !site->down.contradicted;
+           site->verdict != SITE_SPLIT && site->down.request == 0 && !site->down.contradicted &&
+           site->down.fed_count < (s->config.going_on != 0 ? 1 : FEEDS_MAX) && site->down.commits < COMMITS_MAX;
 }
 
 static void send_pull(struct spoke *s, struct site *site)
@@ -437,9 +369,12 @@ static void send_pull(struct spoke *s, struct site *site)
                            .wait_ms = at_once ? 0 : pull_wait(s, site),
                            .waiting = upload_waiting(site)};
     m->oldest_waiting_ms = m->waiting > 0 ? site->oldest_waiting_ms : 0;
-    m->cursor_count = down->ahead.count;
-    for (uint8_t i = 0; i < down->ahead.count; i++)
-        m->cursors[i] = down->ahead.at[i].at;
+    struct cursors after = down->ahead;
+    for (uint32_t i = 0; i < down->fed_count; i++)
+        (void)cursors_set(&after, &down->feds[i].feed.head); /* comes_next has seen that there is room */
+    m->cursor_count = after.count;
+    for (uint8_t i = 0; i < after.count; i++)
+        m->cursors[i] = after.at[i].at;
     down->asked = m->max_bytes;
     down->wait_ms = m->wait_ms;
     down->was_behind = is_behind(site);
@@ -471,6 +406,8 @@ void download_turn(struct spoke *s, struct site *site)
 uint64_t download_deadline(const struct spoke *s, const struct site *site)
 {
     uint64_t due = UINT64_MAX;
+    if (may_check(&site->down))
+        return 0;
     if (site->down.request != 0)
         due = pull_deadline(s, &site->down);
     if (may_pull(s, site) && site->down.retry_ms < due)

@@ -13,7 +13,7 @@ static uint64_t due(const struct spoke *s)
 static bool is_under_way(const struct spoke *s, const struct site *site)
 {
     return site->up.flight_count > 0 || site->up.reading || site->refill.request != 0 || site->refill.reading ||
-           site->down.pending.there ||
+           site->down.fed_count > 0 ||
            site->keys.request != 0 || site->debts.request != 0 || (site->down.request != 0 && site->down.was_behind) ||
            s->hello_request != 0;
 }

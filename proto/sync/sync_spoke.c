@@ -34,8 +34,7 @@ static void site_free(struct site *site)
 {
     free(site->up.unsure);
     free(site->up.next_keep);
-    batch_free(site->down.held);
-    lent_return(&site->down.pending.body);
+    download_drop_feds(site);
     streams_release(&site->down.streams);
     table_release(&site->denied);
     free(site);
@@ -224,6 +223,8 @@ void spoke_step(struct spoke *spoke, struct spoke_input *input, struct spoke_out
     spoke->out = outputs;
     if (input->now_ms > spoke->now)
         spoke->now = input->now_ms;
+    for (uint32_t i = 0; i < spoke->site_count; i++)
+        download_check(spoke, spoke->sites[i]);
     if (!spoke->dead)
         on_input(spoke, input);
     lent_return(&input->body); /* unless it was taken */

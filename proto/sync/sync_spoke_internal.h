@@ -7,6 +7,7 @@
  *   spoke_upload.c   own events: reading, PUSH, timeouts
  *   spoke_receipt.c  RECEIPT: what the hub holds, and making that durable here
  *   spoke_download.c PULL, FEED, cursors
+ *   spoke_feed.c     is a FEED what it claims to be?
  *   spoke_offer.c    OFFER: a restored hub is refilled
  *   spoke_going_on.c going on as the next incarnation
  *   spoke_keys.c     keys that are lacking, here and there
@@ -52,6 +53,8 @@
 #define PUSH_BYTES_MAX BODY_TARGET
 #define PULL_BYTES_MAX BODY_TARGET
 #define THIN_BYTES_PER_MS 8u        /* timeouts leave room for a link as thin as 64 kbit/s */
+#define FEEDS_MAX 2u                /* per site: that came, and are not checked yet, */
+#define COMMITS_MAX 4u              /* and that are being made durable; of those, what waits becomes one commit */
 #define SENT_MARKS 16u
 #define STALLS_MAX 3u               /* receipts in a row that bring nothing new, before asking afresh */
 
@@ -117,9 +120,15 @@ struct catch_up {
     struct cursors cover;
 };
 
+/* A FEED whose entries are not checked yet; its header fits. */
+struct fed {
+    struct msg_feed feed;
+    struct lent body;
+};
+
 struct download {
     struct cursors durable;
-    struct cursors ahead;           /* with what is being committed, or held */
+    struct cursors ahead;           /* with what is being committed */
     uint64_t request;               /* 0: none */
     uint64_t sent_ms, retry_ms;
     uint64_t news_ms;               /* since when it is known that the hub has an answer for it; 0: it may wait */
@@ -127,17 +136,15 @@ struct download {
     uint32_t asked, wait_ms;        /* the same of the present request */
     bool was_behind;                /* when it was asked: the answer was not held back */
     unsigned failures;
-    bool committing;
-    struct log_head committing_head;
-    struct batch *held;             /* verified; waits for the present commit */
-    /* A FEED that cannot be checked before the ids of own events that it stands for are here. */
+    uint32_t fed_count, commits;
+    struct fed feds[FEEDS_MAX];     /* oldest first */
+    struct log_head committing[COMMITS_MAX]; /* heads of what is being committed, oldest first */
+    /* The first FEED cannot be checked before the ids of own events that it stands for are here. */
     struct {
-        bool there, reading;
-        struct msg_feed feed;
-        struct lent body;
+        bool needed, reading;
         uint64_t first_seq, reading_from;
         uint32_t count, reading_count;
-    } pending;
+    } ids;
     bool contradicted;              /* what the hub sends cannot be ours: no more, until the machine is made anew */
     struct streams streams;
 };
@@ -308,9 +315,30 @@ void receipt_lower(struct spoke *s, struct site *site, const struct msg_receipt 
 void spoke_on_receipt(struct spoke *s);
 void receipt_on_kept(struct spoke *s, struct site *site, const struct spoke_input *input);
 
+/* ---- spoke_feed.c ---- */
+struct feed_check {
+    struct spoke *s;
+    struct site *site;
+    struct log_head head; /* runs along */
+    struct log_hash checkpoints[BATCH_ENTRIES_MAX / CHECKPOINT_EVERY + 1]; /* that it passed */
+    uint32_t checkpoint_count;
+    const char *why;      /* in words, behind the position, where it does not verify */
+    bool forked;          /* a marker of an event that we never wrote */
+    bool wants_ids;       /* there are markers of several, and the ids of those are not here */
+};
+#define FEED_NOT_SOUND "is not a sound entry, or there are more or fewer than told" /* until one is decoded that is */
+struct entries_form feed_form(const struct spoke *s, const struct site *site, const struct msg_feed *feed);
+/* The whole FEED as a batch, or NULL; then all stream heads are as before, and `body` is the caller's still where ids
+ * are wanted. `read` brings ids of own events, or is NULL. */
+struct batch *feed_check(struct feed_check *c, const struct msg_feed *feed, struct lent *body,
+                         const struct spoke_input *read);
+
 /* ---- spoke_download.c ---- */
+struct log_head *cursor_of_epoch(struct cursors *cursors, uint32_t epoch);
 bool cursors_set(struct cursors *cursors, const struct log_head *head); /* false: too many epochs */
+void download_drop_feds(struct site *site);
 void download_reset(struct site *site);
+void download_check(struct spoke *s, struct site *site); /* what came before this step */
 void download_on_feed(struct spoke *s, struct lent *body);
 void download_on_ids(struct spoke *s, struct site *site, const struct spoke_input *input);
 void download_on_kept(struct spoke *s, struct site *site, const struct spoke_input *input);

@@ -145,6 +145,8 @@ struct sim_node {
     struct link up, down;
     int64_t skew_ms;
     uint64_t full_until, disk_free;
+    uint64_t feed_told;         /* when the latest FEED is told of as kept: they are told of in order */
+    uint64_t refused[DISK_SITES]; /* the life in which its log refused a FEED: then also those after it */
     struct site_view views[SIM_SITES];
     struct document *documents[SIM_KEYS];
     bool folded_without_key[SIM_KEYS], refold[SIM_KEYS];

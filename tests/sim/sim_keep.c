@@ -192,11 +192,24 @@ static bool fits(struct sim *sim, const struct disk_site *site, const struct bat
     return true;
 }
 
+/* They are kept in order, and told of in order. */
+static struct task *feed_done(struct sim *sim, uint32_t node, struct bytes site)
+{
+    struct sim_node *n = &sim->nodes[node];
+    const uint64_t at = sim->now + sim_below(sim, 3);
+    n->feed_told = at > n->feed_told ? at : n->feed_told;
+    struct task *done = sim_later(sim, n->feed_told, ITEM_SPOKE_DONE, node, n->life);
+    done->spoke_done = (struct spoke_input){.kind = SPOKE_FEED_KEPT, .site = site, .ok = true};
+    return done;
+}
+
 static void keep_feed(struct sim *sim, uint32_t node, struct disk_site *site, struct spoke_output *asked)
 {
     enum fate fate = commit_fate(sim, sim->nodes[node].full_until);
-    if (!fits(sim, site, asked->batch)) {
-        struct task *refused = done_later(sim, node, SPOKE_FEED_KEPT, asked->site);
+    uint64_t *refused_life = &sim->nodes[node].refused[site - sim->nodes[node].disk.sites];
+    if (*refused_life == sim->nodes[node].life || !fits(sim, site, asked->batch)) {
+        struct task *refused = feed_done(sim, node, asked->site);
+        *refused_life = sim->nodes[node].life;
         refused->spoke_done.ok = false;
         refused->spoke_done.contradicts = true;
         sim_note(sim, node, "an own entry that it did not write", 0, 0, 0);
@@ -212,7 +225,7 @@ static void keep_feed(struct sim *sim, uint32_t node, struct disk_site *site, st
         return;
     }
     if (sim->nodes[node].machine)
-        (void)done_later(sim, node, SPOKE_FEED_KEPT, asked->site);
+        (void)feed_done(sim, node, asked->site);
     views_due(sim, node);
 }
 

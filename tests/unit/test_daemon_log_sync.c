@@ -276,6 +276,56 @@ static void a_feed_that_does_not_fit_moves_no_cursor(void **state)
     pair_end(&p);
 }
 
+/* As the machine does that has checked it. */
+static void work_out_hashes(struct batch *batch, struct log_head head)
+{
+    batch->before = head.hash;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        log_head_advance(&head, &batch->entries[i].id);
+        if (head.at.n % CHECKPOINT_EVERY == 0)
+            *batch_checkpoint(batch, head.at.n) = head.hash;
+    }
+    assert_memory_equal(&head.hash, &batch->head.hash, sizeof head.hash);
+    batch->hashed = true;
+}
+
+static void hashes_that_were_worked_out_before_are_those_that_are_kept(void **state)
+{
+    (void)state;
+    struct pair p = pair_with(300);
+    push_all(&p);
+    struct given_log *other = given_log(ROLE_SPOKE, p.hub), *third = given_log(ROLE_SPOKE, p.hub);
+    struct log_head start;
+    log_head_start(&start, bytes_str(SITE), 1);
+    for (uint64_t n = 0; n < 300; n = site_head(other).at.n) {
+        struct key_record keys[64];
+        uint32_t key_count;
+        struct batch *batch = read_feed(p.hub, other, (struct position){1, n + 1}, 40000, keys, &key_count);
+        work_out_hashes(batch, n == 0 ? start : site_head(other));
+        batch->before.b[0] ^= 1;
+        struct log_job job = {.kind = LOG_KEEP_FEED, .batch = batch, .new_keys = keys, .new_key_count = key_count};
+        assert_int_equal(run(other, &job), FELLOE_INVALID); /* it follows another log than is here */
+        assert_int_equal(site_head(other).at.n, n);
+        batch->before.b[0] ^= 1;
+        assert_int_equal(run(other, &job), FELLOE_OK);
+        batch_free(batch);
+    }
+    feed_all(p.hub, third, BODY_TARGET); /* and this one's log works them out itself */
+    assert_same_log(p.hub, other);
+    struct log_reader *reader = reader_of(other), *hashing = reader_of(third);
+    for (uint64_t n = CHECKPOINT_EVERY; n < 300; n += CHECKPOINT_EVERY) {
+        struct log_hash hash, same;
+        assert_true(log_hash_at(reader, bytes_str(SITE), (struct position){1, n}, &hash));
+        assert_true(log_hash_at(hashing, bytes_str(SITE), (struct position){1, n}, &same));
+        assert_memory_equal(&hash, &same, sizeof hash);
+    }
+    log_reader_end(reader);
+    log_reader_end(hashing);
+    given_log_end(third);
+    given_log_end(other);
+    pair_end(&p);
+}
+
 static void any_positions_hash_can_be_asked_for(void **state)
 {
     (void)state;
@@ -413,6 +463,7 @@ int main(void)
         cmocka_unit_test(own_events_come_back_as_markers_and_bring_positions),
         cmocka_unit_test(a_feed_ends_at_a_checkpoint_where_it_can),
         cmocka_unit_test(a_feed_that_does_not_fit_moves_no_cursor),
+        cmocka_unit_test(hashes_that_were_worked_out_before_are_those_that_are_kept),
         cmocka_unit_test(any_positions_hash_can_be_asked_for),
         cmocka_unit_test(what_the_hub_records_is_placed_and_signed_at_once),
         cmocka_unit_test(an_event_may_have_a_position_in_two_epochs_if_it_is_the_same),

@@ -4,23 +4,67 @@
 
 /* ---- download ---- */
 
-static void a_feed_is_checked_kept_and_the_next_is_asked_meanwhile(void **state)
+static void where_there_is_more_that_is_asked_for_before_a_feed_is_checked(void **state)
 {
     (void)state;
     others_write(5);
     up();
     says(welcome(1, 0), "PULL#2 after 0 max 16384");
-    says(feed(2, 1, 2), "keep-feed 1+2; PULL#3 after 2 max 32768"); /* there is more */
+    says(feed(2, 1, 2), "PULL#3 after 2 max 32768"); /* there is more */
+    assert_int_equal(spoke_deadline(spoke), 0);
+    says(after(0), "keep-feed 1+2");
     says(feed(2, 1, 2), ""); /* doubled */
-    says(feed(3, 3, 2), ""); /* held: the first is still being committed */
-    says(feed_kept(true), "keep-feed 3+2; PULL#4 after 4 max 65536");
+    says(feed(3, 3, 2), "PULL#4 after 4 max 65536"); /* the first is still being committed */
+    says(feed_kept(true), "keep-feed 3+2");
     struct spoke_site_status status;
     spoke_site_status(spoke, 0, &status);
     assert_int_equal(status.received.at[0].n, 2);
     says(feed_kept(true), "");
     spoke_site_status(spoke, 0, &status);
     assert_int_equal(status.received.at[0].n, 4);
-    says(feed(4, 5, 1), "keep-feed 5+1; PULL#5 after 5 max 65536");
+    says(feed(4, 5, 1), "keep-feed 5+1; PULL#5 after 5 max 65536"); /* that is all for now */
+}
+
+static void a_slow_disk_holds_the_download_back(void **state)
+{
+    (void)state;
+    others_write(9);
+    up();
+    says(welcome(1, 0), "PULL#2 after 0 max 16384");
+    for (unsigned n = 1; n <= 4; n++) {
+        assert_true(strncmp(feed(n + 1, n, 1), "PULL#", 5) == 0);
+        assert_true(strncmp(after(0), "keep-feed", 9) == 0);
+    }
+    says(feed(6, 5, 1), ""); /* four are being made durable: this one waits, and nothing is asked for */
+    says(after(0), "");
+    assert_true(spoke_deadline(spoke) > now);
+    says(feed_kept(true), "PULL#7 after 5 max 262144");
+    says(after(0), "keep-feed 5+1");
+    says(feed(7, 6, 1), "");
+    says(simple(SPOKE_DOWN), ""); /* what was not checked goes with the connection */
+    for (unsigned i = 0; i < 4; i++)
+        says(feed_kept(true), "");
+    up();
+    says(welcome(8, 0), "PULL#9 after 5 max 262144");
+}
+
+static void what_was_asked_for_behind_a_feed_that_does_not_verify_is_forgotten(void **state)
+{
+    (void)state;
+    others_write(6);
+    up();
+    says(welcome(1, 0), "PULL#2 after 0 max 16384");
+    feed_make(1, 2);
+    message.feed.head.hash.b[0] ^= 1;
+    says(feed_send(2), "PULL#3 after 2 max 32768"); /* its header is as it should be */
+    says(after(0), "notice bad-feed");
+    says(feed(3, 3, 2), ""); /* sound, and of no use */
+    says(after(1000), "PULL#4 after 0 max 32768");
+    feed_make(1, 2);
+    message.feed.head.at.n++;
+    says(feed_send(4), ""); /* its header says that it is not: it was told of already */
+    says(after(2000), "PULL#5 after 0 max 32768");
+    says(feed(5, 1, 6), "notice clear; keep-feed 1+6; PULL#6 after 6 max 32768");
 }
 
 /* On a thin link what is under way keeps all else waiting; what comes quickly, or is little, is asked for in larger
@@ -32,21 +76,25 @@ static void the_window_follows_the_link(void **state)
     up();
     says(welcome(1, 0), "PULL#2 after 0 max 16384");
     now += 6000;
-    says(feed(2, 1, 100), "keep-feed 1+100; PULL#3 after 100 max 8192");
+    says(feed(2, 1, 100), "PULL#3 after 100 max 8192");
+    says(after(0), "keep-feed 1+100");
     feed_kept(true);
     now += 6000;
-    says(feed(3, 101, 50), "keep-feed 101+50; PULL#4 after 150 max 4096");
+    says(feed(3, 101, 50), "PULL#4 after 150 max 4096");
+    says(after(0), "keep-feed 101+50");
     feed_kept(true);
     now += 6000;
-    says(feed(4, 151, 25), "keep-feed 151+25; PULL#5 after 175 max 4096"); /* no smaller */
+    says(feed(4, 151, 25), "PULL#5 after 175 max 4096"); /* no smaller */
+    says(after(0), "keep-feed 151+25");
     feed_kept(true);
     unsigned at = 176;
     const char *const wider[] = {"8192", "16384", "32768", "65536", "131072", "131072", "262144", "262144"};
     for (unsigned i = 0; i < 8; i++, at += 100) {
         char wanted[100];
         now += i < 6 ? 500 : 50; /* quick; then fast */
-        snprintf(wanted, sizeof wanted, "keep-feed %u+100; PULL#%u after %u max %s", at, 6 + i, at + 99, wider[i]);
+        snprintf(wanted, sizeof wanted, "PULL#%u after %u max %s", 6 + i, at + 99, wider[i]);
         says(feed(5 + i, at, 100), wanted);
+        after(0);
         feed_kept(true);
     }
 }
@@ -88,22 +136,24 @@ static void own_events_in_a_row_come_as_one_marker(void **state)
     up();
     says(welcome(1, 5), "PULL#2 after 0 max 16384");
     feed_make_markers(1, 2);
-    says(feed_send(2), "read-ids 1+2");
-    says(own_ids(1, 2), "keep-feed 1+2; PULL#3 after 2 max 32768");
+    says(feed_send(2), "PULL#3 after 2 max 32768");
+    says(after(0), "read-ids 1+2");
+    says(own_ids(1, 2), "keep-feed 1+2");
     feed_make_markers(3, 3);
-    says(feed_send(3), "read-ids 3+3");
+    says(feed_send(3), "read-ids 3+3; PULL#4 after 5 max 32768");
     says(own_ids(3, 0), ""); /* they cannot be read just now */
-    says(after(5000), "PULL#4 after 2 max 32768");
+    says(after(5000), "PULL#5 after 2 max 32768");
     feed_make_markers(3, 3);
-    says(feed_send(4), "read-ids 3+3"); /* before they come, the connection is lost */
+    says(feed_send(5), "read-ids 3+3; PULL#6 after 5 max 32768"); /* before they come, the connection is lost */
     simple(SPOKE_DOWN);
     up();
-    says(welcome(5, 5), "PULL#6 after 2 max 32768");
+    says(welcome(7, 5), "PULL#8 after 2 max 32768");
     feed_make_markers(3, 2);
-    says(feed_send(6), ""); /* one at a time */
+    says(feed_send(8), "PULL#9 after 4 max 65536");
+    says(after(0), ""); /* one at a time */
+    says(feed(9, 5, 1), ""); /* behind that one; more is not asked for */
     says(own_ids(3, 3), "read-ids 3+2");
-    says(own_ids(3, 2), ""); /* the first is not kept yet */
-    says(feed_kept(true), "keep-feed 3+2; PULL#7 after 4 max 65536");
+    says(own_ids(3, 2), "keep-feed 3+2; keep-feed 5+1; PULL#10 after 5 max 65536");
 }
 
 static void one_marker_of_what_was_never_written_is_a_fork(void **state)
@@ -120,10 +170,11 @@ static void one_marker_of_what_was_never_written_is_a_fork(void **state)
     says(feed_send(2), "notice fork");
     says(after(1000), "HELLO#3 own 2 waiting 0; PULL#4 after 0 max 16384");
     feed_make_markers(1, 2);
-    says(feed_send(4), "read-ids 1+2");
+    says(feed_send(4), "PULL#5 after 2 max 32768");
+    says(after(0), "read-ids 1+2");
     own->own[1] = own->own[2]; /* and here stands another one in that place */
     says(own_ids(1, 2), "");
-    says(after(2000), "PULL#5 after 0 max 16384");
+    says(after(2000), "PULL#6 after 0 max 32768");
 }
 
 static void no_news_is_asked_again_at_once_unless_the_hub_did_not_wait(void **state)
@@ -251,13 +302,15 @@ static void what_contradicts_the_own_log_stops_that_site_only(void **state)
     saved();
     up();
     says(welcome(1, 0), "read 1 max 16384; PULL#2 after 0 max 16384");
-    says(feed(2, 1, 2), "keep-feed 1+2; PULL#3 after 2 max 32768");
-    says(feed(3, 3, 2), "");
+    says(feed(2, 1, 2), "PULL#3 after 2 max 32768");
+    says(feed(3, 3, 2), "keep-feed 1+2; PULL#4 after 4 max 65536");
+    says(after(0), "keep-feed 3+2");
     struct spoke_input refused = {.kind = SPOKE_FEED_KEPT, .contradicts = true};
     says(step(&refused), "notice fork");
-    says(after(1000), "HELLO#4 own 1 waiting 1");
-    says(welcome(4, 0), ""); /* the hub knows of no fork: no PULL all the same, and the notice stays */
-    says(read_own(1, 16384), "PUSH#5 1+1 keys 0");
+    says(step(&refused), ""); /* and so is what came after it */
+    says(after(1000), "HELLO#5 own 1 waiting 1");
+    says(welcome(5, 0), ""); /* the hub knows of no fork: no PULL all the same, and the notice stays */
+    says(read_own(1, 16384), "PUSH#6 1+1 keys 0");
 }
 
 static void what_was_still_to_be_looked_at_when_the_own_log_contradicted_is_let_go(void **state)
@@ -270,9 +323,9 @@ static void what_was_still_to_be_looked_at_when_the_own_log_contradicted_is_let_
         store_append(log_, 1, own->own[i], NULL);
     up();
     says(welcome(1, 2), "PULL#2 after 0 max 16384");
-    says(feed(2, 1, 2), "keep-feed 1+2; PULL#3 after 2 max 32768");
+    says(feed(2, 1, 2), "PULL#3 after 2 max 32768");
     feed_make_markers(3, 2);
-    says(feed_send(3), "read-ids 1+2");
+    says(feed_send(3), "keep-feed 1+2; read-ids 1+2; PULL#4 after 4 max 32768");
     struct spoke_input refused = {.kind = SPOKE_FEED_KEPT, .contradicts = true};
     says(step(&refused), "notice fork");
     says(own_ids(1, 2), ""); /* the log did not take what was before it */
@@ -389,7 +442,9 @@ static void a_receipt_that_comes_late_still_names_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_feed_is_checked_kept_and_the_next_is_asked_meanwhile),
+        TEST(where_there_is_more_that_is_asked_for_before_a_feed_is_checked),
+        TEST(a_slow_disk_holds_the_download_back),
+        TEST(what_was_asked_for_behind_a_feed_that_does_not_verify_is_forgotten),
         TEST(the_window_follows_the_link),
         TEST(own_events_come_back_as_markers),
         TEST(a_marker_of_what_was_never_written_is_a_fork),
