@@ -142,8 +142,8 @@ static int by_time(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Of each figure the times of all turns, the middle one of them, and what it was of the small log's in the same turn. Of
- * reading it is the least: its pages are in memory then, whatever the size. */
+/* Of each figure the times of all turns, the middle one of them, and what it was of the small log's in the same turn.
+ * Of reading it is the least: its pages are in memory then, whatever the size. */
 static void tell(const char *figure, size_t turns, double each, uint64_t *times, uint64_t *small)
 {
     const size_t which = strcmp(figure, "read") == 0 ? 0 : turns / 2;
