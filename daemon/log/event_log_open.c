@@ -159,7 +159,8 @@ static enum felloe_code open_inside(struct event_log *log, struct felloe_error *
     if (code != FELLOE_OK)
         return code;
     pthread_once(&names_once, name_tables);
-    const struct store_options options = {.dir = dir, .what = "the log", .tables = table_names, .table_count = T_COUNT};
+    const struct store_options options = {.dir = dir, .what = "the log", .tables = table_names,
+                                          .table_count = T_COUNT, .made_first = T_OWN};
     code = store_open(&log->store, &options, error);
     if (code == FELLOE_OK)
         code = load(log, error);

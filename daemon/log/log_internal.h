@@ -18,6 +18,7 @@
  *   origins      origin -> event id, whether about a person, person
  *   devices, tickets  id, curve key -> msgpack, see log_admin.c
  *   aside, aside-keys, aside-heads  what revoked laptops handed over (hub), see log_aside_inside.h
+ * and, made with the first row of a site, since each table is a row of the page that every commit writes:
  *   own.NN       I, seq -> time (8), event; one table a site, so that new keys are always its last
  *   log.NN       epoch, n -> flags (1), signature (64) where ENTRY_SIGNED, then the event; where ENTRY_OWN: I, seq */
 #ifndef FELLOE_DAEMON_LOG_INTERNAL_H
@@ -167,11 +168,13 @@ struct log_write {
     struct cached_head heads[SITES_MAX];
     struct cached_own own[SITES_MAX];
     struct told_head told[SITES_MAX];
+    uint64_t met, telling;    /* a bit a site: of which heads, or what was told, is of this transaction */
     struct met_key used[MET_KEYS]; /* key-uses has it; outlives the transaction, but for one that came to nothing */
     struct met_key held[MET_KEYS]; /* the keyring has it, or it was erased: neither ever ends */
     struct cached_key *keys;  /* KEY_CACHE of them, locked in memory; emptied after each group of jobs */
     struct buffer event;
 };
+_Static_assert(SITES_MAX < 64, "a bit a site");
 
 /* Any thread's; see log_hub_box.c. */
 struct log_hub_box {

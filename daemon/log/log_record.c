@@ -39,7 +39,7 @@ enum felloe_code log_data_key(struct event_log *log, const struct key_id *id, st
     struct cached_key *cached = &log->write.keys[id->b[0] % KEY_CACHE]; /* ids are random */
     if (!cached->filled || memcmp(&cached->id, id, sizeof *id) != 0) {
         struct key_record record;
-        cached->filled = false;
+        sodium_memzero(cached, sizeof *cached);
         enum felloe_code code = keyring_get(log->keyring, id, &record);
         if (code != FELLOE_OK) {
             char hex[33];

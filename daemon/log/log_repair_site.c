@@ -404,14 +404,16 @@ static bool look_through(struct site_repair *s, unsigned root)
     return pass(s, false);
 }
 
-/* Under the root where more of it is true: the newest, unless that one's pages were hit. */
+/* Under the root where more of it is true: the newest, unless that one's pages were hit, or it has nothing of what
+ * heads tell of. */
 static bool find_ends(struct site_repair *s)
 {
     const uint64_t lost = store_salvage_lost(s->r->old);
     if (!look_through(s, 0))
         return false;
     const uint64_t newest = count_true(s);
-    if (store_salvage_lost(s->r->old) == lost || store_salvage_roots(s->r->old) < 2)
+    const bool whole = store_salvage_lost(s->r->old) == lost && (newest > 0 || s->mark_count == 0);
+    if (whole || store_salvage_roots(s->r->old) < 2)
         return true;
     return look_through(s, 1) && (count_true(s) > newest || look_through(s, 0));
 }

@@ -38,6 +38,7 @@ bool log_tell_head(struct event_log *log, uint32_t site, struct log_head *out)
         (told->any && position_compare(told->head.at, row.head.at) == 0 &&
          memcmp(&told->head.hash, &row.head.hash, sizeof row.head.hash) == 0))
         return false;
+    log->write.telling |= UINT64_C(1) << site;
     *told = (struct told_head){.any = true, .ms = now, .head = row.head};
     *out = row.head;
     return true;

@@ -4,6 +4,19 @@
 #include "daemon/log/log_internal.h"
 #include "proto/event/look.h"
 
+/* A transaction is of one or two sites, and there is room for all: 50 KB that need not be cleared each time. */
+static void forget_sites(struct event_log *log)
+{
+    struct log_write *w = &log->write;
+    for (uint32_t site = 0; w->met >> site != 0; site++) {
+        w->heads[site].loaded = w->heads[site].dirty = false;
+        w->own[site].loaded = w->own[site].dirty = w->own[site].has_after = false;
+    }
+    for (uint32_t site = 0; w->telling >> site != 0; site++)
+        w->told[site] = log->told[site];
+    w->met = w->telling = 0;
+}
+
 void log_write_start(struct event_log *log, struct store_txn *txn)
 {
     struct log_write *w = &log->write;
@@ -14,9 +27,7 @@ void log_write_start(struct event_log *log, struct store_txn *txn)
     w->going_on = atomic_load(&log->going_on);
     w->touched = w->damaged = false;
     w->stream_count = w->stream_last = 0;
-    memset(w->heads, 0, sizeof w->heads);
-    memset(w->own, 0, sizeof w->own);
-    memcpy(w->told, log->told, sizeof w->told);
+    forget_sites(log);
 }
 
 void log_write_undo(struct event_log *log)
@@ -94,6 +105,7 @@ struct head_row *log_write_head(struct event_log *log, uint32_t site, uint32_t e
     }
     w->damaged |= !ends_at(w, T_LOG + site, cached->row.head.at);
     cached->loaded = true;
+    w->met |= UINT64_C(1) << site;
     return &cached->row;
 }
 
@@ -154,6 +166,7 @@ struct stream_head *log_write_own(struct event_log *log, uint32_t site)
         }
         w->damaged |= !ends_at(w, T_OWN + site, (struct position){incarnation, cached->head.seq});
         cached->loaded = true;
+        w->met |= UINT64_C(1) << site;
     }
     return &cached->head;
 }
@@ -189,6 +202,7 @@ const struct branches *log_write_after(struct event_log *log, uint32_t site)
         if (store_get(log->write.txn, T_AFTER, key_bytes(&key), &row))
             log->write.damaged |= !after_row_read(row, &cached->after);
         cached->has_after = true;
+        log->write.met |= UINT64_C(1) << site;
     }
     return &cached->after;
 }
@@ -267,7 +281,7 @@ struct stream_head *log_write_stream_change(struct event_log *log, uint32_t site
 void log_write_flush(struct event_log *log)
 {
     struct log_write *w = &log->write;
-    for (uint32_t site = 0; site < SITES_MAX; site++) {
+    for (uint32_t site = 0; w->met >> site != 0; site++) {
         write_head(w, site);
         write_own(w, site);
     }

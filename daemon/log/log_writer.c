@@ -97,11 +97,9 @@ static void refuse_while_set_back(struct event_log *log, struct log_job *jobs)
 /* What came together with it may bring the very key back that it puts away. */
 static void put_off_letting_go(struct log_job *jobs)
 {
-    struct felloe_error why;
-    felloe_fail(&why, FELLOE_NOT_FOUND, "there is other news");
     for (struct log_job *job = jobs; job != NULL && next_job(jobs) != NULL; job = next_job(job))
         if (job->kind == LOG_LET_GO)
-            fail_job(job, &why);
+            job->code = felloe_fail(&job->error, FELLOE_NOT_FOUND, "there is other news");
 }
 
 static void give_up_reserve(struct event_log *log)
@@ -290,7 +288,8 @@ static void publish(struct event_log *log)
     atomic_store(&log->epoch, w->epoch);
     atomic_store(&log->incarnation, w->incarnation);
     atomic_store(&log->going_on, w->going_on);
-    memcpy(log->told, w->told, sizeof log->told);
+    for (uint32_t site = 0; w->telling >> site != 0; site++)
+        log->told[site] = w->told[site];
 }
 
 static enum store_outcome transact(struct event_log *log, struct log_job *jobs, struct felloe_error *error)
@@ -375,6 +374,13 @@ static void complete(struct event_log *log, struct queue_item *items)
     }
 }
 
+static void forget_keys(struct cached_key *keys)
+{
+    for (unsigned i = 0; i < KEY_CACHE; i++)
+        if (keys[i].filled)
+            sodium_memzero(&keys[i], sizeof keys[i]);
+}
+
 void *log_writer_main(void *context)
 {
     struct event_log *log = context;
@@ -386,7 +392,7 @@ void *log_writer_main(void *context)
         }
         run_group(log, job_of(items));
         log_seconds_rest(log);
-        sodium_memzero(log->write.keys, KEY_CACHE * sizeof *log->write.keys);
+        forget_keys(log->write.keys);
         complete(log, items);
     }
     return NULL;

@@ -1,43 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* LMDB behind one door; see store.h. */
-#include "daemon/store/store.h"
+/* Environments, transactions, copies; see store.h. */
 #include "daemon/store/file.h"
 #include "daemon/store/store_check.h"
-#include "daemon/store/store_claim.h"
-#include "daemon/store/store_mark.h"
+#include "daemon/store/store_inside.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define MAP_BYTES_DEFAULT ((size_t)256 << 30)
-
-struct store {
-    MDB_env *env;
-    char dir[PATH_MAX];
-    struct store_options options; /* its dir: see above */
-    const char *what;
-    unsigned table_count;
-    MDB_dbi tables[STORE_TABLES_MAX];
-    struct store_claim claim;
-    struct store_marking marking;
-};
-
-struct store_txn {
-    MDB_txn *txn;
-    struct store *store;
-    int failed; /* LMDB's number of the first failure; 0 none */
-};
-
-struct store_cursor {
-    MDB_cursor *cursor;
-    struct store_txn *txn;
-};
 
 /* ---- errors ---- */
 
@@ -104,12 +78,17 @@ static enum felloe_code claim(struct store *store, struct felloe_error *error)
 static int open_tables(struct store *store, const char *const *names)
 {
     MDB_txn *txn;
+    const unsigned made_first = store->options.made_first > 0 ? store->options.made_first : store->table_count;
+    atomic_store(&store->made, 1);
     int rc = mdb_txn_begin(store->env, NULL, 0, &txn);
     if (rc)
         return rc;
     for (unsigned i = 0; i < store->table_count && rc == 0; i++) {
         rc = mdb_dbi_open(txn, names[i], 0, &store->tables[i]);
-        if (rc == MDB_NOTFOUND && (rc = store_marking_set(&store->marking)) == 0)
+        atomic_store(&store->turns[i], rc == MDB_NOTFOUND && i >= made_first ? 0 : 1);
+        if (rc == MDB_NOTFOUND && i >= made_first)
+            rc = 0;
+        else if (rc == MDB_NOTFOUND && (rc = store_marking_set(&store->marking)) == 0)
             rc = mdb_dbi_open(txn, names[i], MDB_CREATE, &store->tables[i]);
     }
     if (rc) {
@@ -117,6 +96,15 @@ static int open_tables(struct store *store, const char *const *names)
         return rc;
     }
     return mdb_txn_commit(txn);
+}
+
+static void close_env(struct store *store)
+{
+    while (store->spare_count > 0)
+        mdb_txn_abort(store->spare[--store->spare_count]);
+    if (store->env != NULL)
+        mdb_env_close(store->env);
+    store->env = NULL;
 }
 
 static int open_env(struct store *store)
@@ -158,13 +146,16 @@ enum felloe_code store_open(struct store **out, const struct store_options *opti
     store->options.dir = NULL; /* the caller's */
     store->what = options->what;
     store->table_count = options->table_count;
+    pthread_mutex_init(&store->beginning, NULL);
     if (strlen(options->dir) >= sizeof store->dir) {
+        pthread_mutex_destroy(&store->beginning);
         free(store);
         return felloe_fail(error, FELLOE_USAGE, "the directory's name is too long: %s", options->dir);
     }
     memcpy(store->dir, options->dir, strlen(options->dir) + 1);
     enum felloe_code code = claim(store, error);
     if (code != FELLOE_OK) {
+        pthread_mutex_destroy(&store->beginning);
         free(store);
         return code;
     }
@@ -197,9 +188,9 @@ void store_abandon(struct store *store)
 {
     if (store == NULL)
         return;
-    if (store->env != NULL)
-        mdb_env_close(store->env);
+    close_env(store);
     store_unclaim(&store->claim);
+    pthread_mutex_destroy(&store->beginning);
     free(store);
 }
 
@@ -238,7 +229,39 @@ bool store_is_open(const struct store *store)
 
 /* ---- transactions ---- */
 
-static enum felloe_code begin(struct store *store, unsigned flags, struct store_txn **out, struct felloe_error *error)
+/* A reading has the tables that were made when it begins: not fewer, or it would find a head without its rows. */
+static int begin_reading(struct store *store, struct store_txn *txn)
+{
+    int rc;
+    pthread_mutex_lock(&store->beginning);
+    if (store->spare_count > 0) {
+        txn->txn = store->spare[--store->spare_count];
+        rc = mdb_txn_renew(txn->txn);
+        if (rc != 0)
+            mdb_txn_abort(txn->txn);
+    } else {
+        rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn->txn);
+    }
+    txn->made = atomic_load(&store->made);
+    pthread_mutex_unlock(&store->beginning);
+    return rc;
+}
+
+static void end_reading(struct store_txn *txn)
+{
+    struct store *store = txn->store;
+    pthread_mutex_lock(&store->beginning);
+    const bool keep = txn->failed == 0 && store->spare_count < STORE_SPARE;
+    if (keep) {
+        mdb_txn_reset(txn->txn);
+        store->spare[store->spare_count++] = txn->txn;
+    }
+    pthread_mutex_unlock(&store->beginning);
+    if (!keep)
+        mdb_txn_abort(txn->txn);
+}
+
+static enum felloe_code begin(struct store *store, bool reads, struct store_txn **out, struct felloe_error *error)
 {
     *out = NULL;
     if (store->env == NULL)
@@ -248,7 +271,9 @@ static enum felloe_code begin(struct store *store, unsigned flags, struct store_
     if (txn == NULL)
         return felloe_fail(error, FELLOE_FAILED, "out of memory");
     txn->store = store;
-    int rc = mdb_txn_begin(store->env, NULL, flags, &txn->txn);
+    txn->reads = reads;
+    txn->made = atomic_load(&store->made);
+    int rc = reads ? begin_reading(store, txn) : mdb_txn_begin(store->env, NULL, 0, &txn->txn);
     if (rc) {
         free(txn);
         return say(store, rc, error);
@@ -259,14 +284,14 @@ static enum felloe_code begin(struct store *store, unsigned flags, struct store_
 
 enum felloe_code store_begin_read(struct store *store, struct store_txn **out, struct felloe_error *error)
 {
-    return begin(store, MDB_RDONLY, out, error);
+    return begin(store, true, out, error);
 }
 
 enum felloe_code store_begin_write(struct store *store, struct store_txn **out, struct felloe_error *error)
 {
     int rc = store_marking_set(&store->marking);
     *out = NULL;
-    return rc != 0 ? say(store, rc, error) : begin(store, 0, out, error);
+    return rc != 0 ? say(store, rc, error) : begin(store, false, out, error);
 }
 
 /* After a commit failed: was it before the meta page was written? LMDB refuses all further use when it was not. */
@@ -279,6 +304,30 @@ static bool still_sound(struct store *store)
     return true;
 }
 
+/* Those tables that a transaction made which came to nothing. */
+static void forget_tables(struct store *store)
+{
+    const unsigned made = atomic_load(&store->made);
+    for (unsigned i = 0; i < store->table_count; i++)
+        if (atomic_load_explicit(&store->turns[i], memory_order_relaxed) > made)
+            atomic_store_explicit(&store->turns[i], 0, memory_order_relaxed);
+}
+
+static int commit(struct store_txn *txn)
+{
+    struct store *store = txn->store;
+    if (txn->made == atomic_load(&store->made))
+        return mdb_txn_commit(txn->txn);
+    pthread_mutex_lock(&store->beginning); /* no reading begins between the commit and its being told */
+    int rc = mdb_txn_commit(txn->txn);
+    if (rc == 0)
+        atomic_store(&store->made, txn->made);
+    pthread_mutex_unlock(&store->beginning);
+    if (rc != 0)
+        forget_tables(store);
+    return rc;
+}
+
 enum store_outcome store_commit(struct store_txn *txn, struct felloe_error *error)
 {
     struct store *store = txn->store;
@@ -287,7 +336,7 @@ enum store_outcome store_commit(struct store_txn *txn, struct felloe_error *erro
         store_abort(txn);
         return outcome;
     }
-    int rc = mdb_txn_commit(txn->txn);
+    int rc = commit(txn);
     free(txn);
     if (rc == 0)
         return STORE_DONE;
@@ -306,7 +355,12 @@ void store_abort(struct store_txn *txn)
 {
     if (txn == NULL)
         return;
-    mdb_txn_abort(txn->txn);
+    if (txn->reads) {
+        end_reading(txn);
+    } else {
+        mdb_txn_abort(txn->txn);
+        forget_tables(txn->store);
+    }
     free(txn);
 }
 
@@ -316,191 +370,6 @@ enum store_outcome store_failed(const struct store_txn *txn, struct felloe_error
         return STORE_DONE;
     say(txn->store, txn->failed, error);
     return is_full(txn->failed) ? STORE_FULL : STORE_REFUSED;
-}
-
-static bool note(struct store_txn *txn, int rc)
-{
-    if (rc != 0 && rc != MDB_NOTFOUND && txn->failed == 0)
-        txn->failed = rc;
-    return rc == 0;
-}
-
-static MDB_dbi table_of(const struct store_txn *txn, unsigned table)
-{
-    assert(table < txn->store->table_count);
-    return txn->store->tables[table];
-}
-
-/* ---- values ---- */
-
-static MDB_val val_of(struct bytes b)
-{
-    return (MDB_val){b.len, (void *)(uintptr_t)b.data}; /* LMDB only reads it, and does not say const */
-}
-
-static struct bytes bytes_of_val(MDB_val v)
-{
-    return (struct bytes){v.mv_data, v.mv_size};
-}
-
-bool store_get(struct store_txn *txn, unsigned table, struct bytes key, struct bytes *out)
-{
-    MDB_val k = val_of(key), v;
-    if (txn->failed || !note(txn, mdb_get(txn->txn, table_of(txn, table), &k, &v)))
-        return false;
-    if (out != NULL)
-        *out = bytes_of_val(v);
-    return true;
-}
-
-/* MDB_APPEND says KEYEXIST, before it has touched anything, when the key is not the highest. */
-static bool put(struct store_txn *txn, unsigned table, struct bytes key, MDB_val *v, unsigned flags)
-{
-    assert(key.len > 0 && key.len <= STORE_KEY_MAX);
-    if (txn->failed)
-        return false;
-    MDB_val k = val_of(key);
-    MDB_dbi dbi = table_of(txn, table);
-    size_t size = v->mv_size;
-    int rc = mdb_put(txn->txn, dbi, &k, v, flags);
-    if (rc == MDB_KEYEXIST && (flags & MDB_APPEND)) {
-        v->mv_size = size;
-        rc = mdb_put(txn->txn, dbi, &k, v, flags & ~(unsigned)MDB_APPEND);
-    }
-    return note(txn, rc);
-}
-
-static uint8_t *reserve(struct store_txn *txn, unsigned table, struct bytes key, size_t len, unsigned flags)
-{
-    MDB_val v = {len, NULL};
-    return put(txn, table, key, &v, flags | MDB_RESERVE) ? v.mv_data : NULL;
-}
-
-bool store_put(struct store_txn *txn, unsigned table, struct bytes key, struct bytes value)
-{
-    MDB_val v = val_of(value);
-    return put(txn, table, key, &v, 0);
-}
-
-bool store_put_last(struct store_txn *txn, unsigned table, struct bytes key, struct bytes value)
-{
-    MDB_val v = val_of(value);
-    return put(txn, table, key, &v, MDB_APPEND);
-}
-
-uint8_t *store_reserve(struct store_txn *txn, unsigned table, struct bytes key, size_t len)
-{
-    return reserve(txn, table, key, len, 0);
-}
-
-uint8_t *store_reserve_last(struct store_txn *txn, unsigned table, struct bytes key, size_t len)
-{
-    return reserve(txn, table, key, len, MDB_APPEND);
-}
-
-bool store_delete(struct store_txn *txn, unsigned table, struct bytes key)
-{
-    MDB_val k = val_of(key);
-    return !txn->failed && note(txn, mdb_del(txn->txn, table_of(txn, table), &k, NULL));
-}
-
-bool store_clear(struct store_txn *txn, unsigned table)
-{
-    return !txn->failed && note(txn, mdb_drop(txn->txn, table_of(txn, table), 0));
-}
-
-uint64_t store_count(struct store_txn *txn, unsigned table)
-{
-    MDB_stat stat;
-    return !txn->failed && note(txn, mdb_stat(txn->txn, table_of(txn, table), &stat)) ? stat.ms_entries : 0;
-}
-
-/* ---- cursors ---- */
-
-struct store_cursor *store_cursor_open(struct store_txn *txn, unsigned table)
-{
-    if (txn->failed)
-        return NULL;
-    struct store_cursor *cursor = calloc(1, sizeof *cursor);
-    if (cursor == NULL) {
-        note(txn, ENOMEM);
-        return NULL;
-    }
-    cursor->txn = txn;
-    if (!note(txn, mdb_cursor_open(txn->txn, table_of(txn, table), &cursor->cursor))) {
-        free(cursor);
-        return NULL;
-    }
-    return cursor;
-}
-
-void store_cursor_close(struct store_cursor *cursor)
-{
-    if (cursor == NULL)
-        return;
-    mdb_cursor_close(cursor->cursor);
-    free(cursor);
-}
-
-static bool move(struct store_cursor *cursor, struct bytes key, MDB_cursor_op op, struct store_item *out)
-{
-    if (cursor == NULL || cursor->txn->failed)
-        return false;
-    MDB_val k = val_of(key), v = {0, NULL};
-    if (!note(cursor->txn, mdb_cursor_get(cursor->cursor, &k, &v, op)))
-        return false;
-    out->key = bytes_of_val(k);
-    out->value = bytes_of_val(v);
-    return true;
-}
-
-bool store_seek(struct store_cursor *cursor, struct bytes key, struct store_item *out)
-{
-    return move(cursor, key, key.len == 0 ? MDB_FIRST : MDB_SET_RANGE, out);
-}
-
-bool store_seek_below(struct store_cursor *cursor, struct bytes key, struct store_item *out)
-{
-    if (key.len != 0 && store_seek(cursor, key, out))
-        return move(cursor, key, MDB_PREV, out);
-    return move(cursor, key, MDB_LAST, out);
-}
-
-bool store_next(struct store_cursor *cursor, struct store_item *out)
-{
-    return move(cursor, (struct bytes){0}, MDB_NEXT, out);
-}
-
-bool store_previous(struct store_cursor *cursor, struct store_item *out)
-{
-    return move(cursor, (struct bytes){0}, MDB_PREV, out);
-}
-
-bool store_cursor_put(struct store_cursor *cursor, struct bytes key, struct bytes value)
-{
-    MDB_val k = val_of(key), v = val_of(value);
-    assert(key.len > 0 && key.len <= STORE_KEY_MAX);
-    return cursor != NULL && !cursor->txn->failed && note(cursor->txn, mdb_cursor_put(cursor->cursor, &k, &v, 0));
-}
-
-bool store_cursor_put_new(struct store_cursor *cursor, struct bytes key, struct bytes value, struct bytes *existing)
-{
-    MDB_val k = val_of(key), v = val_of(value);
-    assert(key.len > 0 && key.len <= STORE_KEY_MAX);
-    *existing = (struct bytes){0};
-    if (cursor == NULL || cursor->txn->failed)
-        return false;
-    int rc = mdb_cursor_put(cursor->cursor, &k, &v, MDB_NOOVERWRITE);
-    if (rc == MDB_KEYEXIST) {
-        *existing = bytes_of_val(v);
-        return false;
-    }
-    return note(cursor->txn, rc);
-}
-
-bool store_cursor_delete(struct store_cursor *cursor)
-{
-    return cursor != NULL && !cursor->txn->failed && note(cursor->txn, mdb_cursor_del(cursor->cursor, 0));
 }
 
 /* ---- copies ---- */
@@ -537,10 +406,8 @@ static int make_copy(struct store *store, const char *path)
 static int open_again(struct store *store)
 {
     int rc = open_env(store);
-    if (rc != 0 && store->env != NULL) {
-        mdb_env_close(store->env);
-        store->env = NULL;
-    }
+    if (rc != 0)
+        close_env(store);
     return rc;
 }
 
@@ -548,8 +415,7 @@ enum felloe_code store_slim(struct store *store, struct felloe_error *error)
 {
     if (store->env == NULL)
         return say(store, EIO, error);
-    mdb_env_close(store->env);
-    store->env = NULL;
+    close_env(store);
     int rc = open_again(store);
     return rc != 0 ? say(store, rc, error) : FELLOE_OK;
 }
@@ -562,8 +428,7 @@ enum felloe_code store_rewrite(struct store *store, struct felloe_error *error)
     int rc = store->env == NULL ? EIO : make_copy(store, fresh);
     if (rc != 0)
         return say(store, rc, error);
-    mdb_env_close(store->env);
-    store->env = NULL;
+    close_env(store);
     int old = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
     rc = rename(fresh, path) != 0 ? errno : file_sync_folder(store->dir);
     unlink(fresh); /* where it could not be renamed */

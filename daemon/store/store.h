@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* LMDB behind one door: environments, tables, transactions, cursors. store.c is the only file that includes lmdb.h.
+/* LMDB behind one door: environments, tables, transactions, cursors. store_inside.h is the only file that includes
+ * lmdb.h, for store.c and store_rows.c.
  *
  * What it sees to, so that nobody else has to:
  *   - An environment is checked before it is mapped (a truncated file would kill the process with SIGBUS), its map is
  *     huge from the start, its files are 0600 in a 0700 directory, and readers that died are cleared.
  *   - One process can have an environment open once only: a second store_open of the same directory is refused.
  *   - Errors are sticky in the transaction: put and get without looking, and ask once, at the commit or with
- *     store_failed. They come as codes and sentences for people; no LMDB number leaves store.c.
+ *     store_failed. They come as codes and sentences for people; no LMDB number leaves them.
  *
  * Threads: a write transaction belongs to the thread that began it (one writer at a time; others wait). A read
  * transaction may be used by one thread at a time, any. */
@@ -31,6 +32,8 @@ struct store_options {
     const char *what;           /* for people, in errors: "the log", "the views" */
     const char *const *tables;  /* their names; everywhere else a table is its index in here. Borrowed for ever */
     unsigned table_count;       /* at most STORE_TABLES_MAX */
+    unsigned made_first;        /* 0: all are made with the file; else so many, the others when a row is put into them:
+                                   fewer tables are fewer pages that a commit writes */
     enum store_sync sync;
     size_t map_bytes;           /* 0: 256 GiB, which is address space, not memory */
 };
@@ -92,7 +95,7 @@ uint64_t store_count(struct store_txn *txn, unsigned table);
 struct store_item {
     struct bytes key, value;
 };
-/* NULL on failure; every other call is fine with NULL and then finds nothing. Close it before its transaction ends. */
+/* NULL on failure, and where the table is not there yet; every other call is fine with NULL and then finds nothing. Close it before its transaction ends. */
 struct store_cursor *store_cursor_open(struct store_txn *txn, unsigned table);
 void store_cursor_close(struct store_cursor *cursor);
 /* The first entry at or above `key` (empty key: the first of all). False: there is none. */

@@ -238,7 +238,7 @@ bool store_salvage_rows(struct store_salvage *s, unsigned root, const char *tabl
         return true;
     if (!salvage_tree(s, &s->metas[root].dbs[1], TREE_TABLES, find_table, &wanted))
         return false;
-    s->lost += !wanted.found; /* all tables are made when a file is */
+    s->lost += !wanted.found && strchr(table, '.') == NULL; /* those of sites are made with their first row */
     return !wanted.found || salvage_tree(s, &wanted.tree, TREE_ROWS, visit, context);
 }
 

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tables, values, cursors; see store.h. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "daemon/store/store_inside.h"
+
+/* ---- tables ---- */
+
+/* Is it there, as this transaction sees it? */
+static bool has_table(const struct store_txn *txn, unsigned table)
+{
+    assert(table < txn->store->table_count);
+    const unsigned turn = atomic_load_explicit(&txn->store->turns[table], memory_order_relaxed);
+    return turn != 0 && turn <= txn->made;
+}
+
+static MDB_dbi table_of(const struct store_txn *txn, unsigned table)
+{
+    return txn->store->tables[table];
+}
+
+/* Nobody else sees it before the commit (see store_commit). */
+static bool make_table(struct store_txn *txn, unsigned table)
+{
+    struct store *store = txn->store;
+    assert(!txn->reads);
+    if (!store_note(txn, mdb_dbi_open(txn->txn, store->options.tables[table], MDB_CREATE, &store->tables[table])))
+        return false;
+    txn->made = atomic_load(&store->made) + 1;
+    atomic_store_explicit(&store->turns[table], txn->made, memory_order_relaxed);
+    return true;
+}
+
+/* ---- values ---- */
+
+static MDB_val val_of(struct bytes b)
+{
+    return (MDB_val){b.len, (void *)(uintptr_t)b.data}; /* LMDB only reads it, and does not say const */
+}
+
+static struct bytes bytes_of_val(MDB_val v)
+{
+    return (struct bytes){v.mv_data, v.mv_size};
+}
+
+bool store_get(struct store_txn *txn, unsigned table, struct bytes key, struct bytes *out)
+{
+    MDB_val k = val_of(key), v;
+    if (txn->failed || !has_table(txn, table) || !store_note(txn, mdb_get(txn->txn, table_of(txn, table), &k, &v)))
+        return false;
+    if (out != NULL)
+        *out = bytes_of_val(v);
+    return true;
+}
+
+/* MDB_APPEND says KEYEXIST, before it has touched anything, when the key is not the highest. */
+static bool put(struct store_txn *txn, unsigned table, struct bytes key, MDB_val *v, unsigned flags)
+{
+    assert(key.len > 0 && key.len <= STORE_KEY_MAX);
+    if (txn->failed || (!has_table(txn, table) && !make_table(txn, table)))
+        return false;
+    MDB_val k = val_of(key);
+    MDB_dbi dbi = table_of(txn, table);
+    size_t size = v->mv_size;
+    int rc = mdb_put(txn->txn, dbi, &k, v, flags);
+    if (rc == MDB_KEYEXIST && (flags & MDB_APPEND)) {
+        v->mv_size = size;
+        rc = mdb_put(txn->txn, dbi, &k, v, flags & ~(unsigned)MDB_APPEND);
+    }
+    return store_note(txn, rc);
+}
+
+static uint8_t *reserve(struct store_txn *txn, unsigned table, struct bytes key, size_t len, unsigned flags)
+{
+    MDB_val v = {len, NULL};
+    return put(txn, table, key, &v, flags | MDB_RESERVE) ? v.mv_data : NULL;
+}
+
+bool store_put(struct store_txn *txn, unsigned table, struct bytes key, struct bytes value)
+{
+    MDB_val v = val_of(value);
+    return put(txn, table, key, &v, 0);
+}
+
+bool store_put_last(struct store_txn *txn, unsigned table, struct bytes key, struct bytes value)
+{
+    MDB_val v = val_of(value);
+    return put(txn, table, key, &v, MDB_APPEND);
+}
+
+uint8_t *store_reserve(struct store_txn *txn, unsigned table, struct bytes key, size_t len)
+{
+    return reserve(txn, table, key, len, 0);
+}
+
+uint8_t *store_reserve_last(struct store_txn *txn, unsigned table, struct bytes key, size_t len)
+{
+    return reserve(txn, table, key, len, MDB_APPEND);
+}
+
+bool store_delete(struct store_txn *txn, unsigned table, struct bytes key)
+{
+    MDB_val k = val_of(key);
+    return !txn->failed && has_table(txn, table) && store_note(txn, mdb_del(txn->txn, table_of(txn, table), &k, NULL));
+}
+
+bool store_clear(struct store_txn *txn, unsigned table)
+{
+    return !txn->failed && (!has_table(txn, table) || store_note(txn, mdb_drop(txn->txn, table_of(txn, table), 0)));
+}
+
+uint64_t store_count(struct store_txn *txn, unsigned table)
+{
+    MDB_stat stat;
+    return !txn->failed && has_table(txn, table) && store_note(txn, mdb_stat(txn->txn, table_of(txn, table), &stat))
+               ? stat.ms_entries
+               : 0;
+}
+
+/* ---- cursors ---- */
+
+struct store_cursor *store_cursor_open(struct store_txn *txn, unsigned table)
+{
+    if (txn->failed || !has_table(txn, table))
+        return NULL;
+    struct store_cursor *cursor = calloc(1, sizeof *cursor);
+    if (cursor == NULL) {
+        store_note(txn, ENOMEM);
+        return NULL;
+    }
+    cursor->txn = txn;
+    if (!store_note(txn, mdb_cursor_open(txn->txn, table_of(txn, table), &cursor->cursor))) {
+        free(cursor);
+        return NULL;
+    }
+    return cursor;
+}
+
+void store_cursor_close(struct store_cursor *cursor)
+{
+    if (cursor == NULL)
+        return;
+    mdb_cursor_close(cursor->cursor);
+    free(cursor);
+}
+
+static bool move(struct store_cursor *cursor, struct bytes key, MDB_cursor_op op, struct store_item *out)
+{
+    if (cursor == NULL || cursor->txn->failed)
+        return false;
+    MDB_val k = val_of(key), v = {0, NULL};
+    if (!store_note(cursor->txn, mdb_cursor_get(cursor->cursor, &k, &v, op)))
+        return false;
+    out->key = bytes_of_val(k);
+    out->value = bytes_of_val(v);
+    return true;
+}
+
+bool store_seek(struct store_cursor *cursor, struct bytes key, struct store_item *out)
+{
+    return move(cursor, key, key.len == 0 ? MDB_FIRST : MDB_SET_RANGE, out);
+}
+
+bool store_seek_below(struct store_cursor *cursor, struct bytes key, struct store_item *out)
+{
+    if (key.len != 0 && store_seek(cursor, key, out))
+        return move(cursor, key, MDB_PREV, out);
+    return move(cursor, key, MDB_LAST, out);
+}
+
+bool store_next(struct store_cursor *cursor, struct store_item *out)
+{
+    return move(cursor, (struct bytes){0}, MDB_NEXT, out);
+}
+
+bool store_previous(struct store_cursor *cursor, struct store_item *out)
+{
+    return move(cursor, (struct bytes){0}, MDB_PREV, out);
+}
+
+bool store_cursor_put(struct store_cursor *cursor, struct bytes key, struct bytes value)
+{
+    MDB_val k = val_of(key), v = val_of(value);
+    assert(key.len > 0 && key.len <= STORE_KEY_MAX);
+    return cursor != NULL && !cursor->txn->failed && store_note(cursor->txn, mdb_cursor_put(cursor->cursor, &k, &v, 0));
+}
+
+bool store_cursor_put_new(struct store_cursor *cursor, struct bytes key, struct bytes value, struct bytes *existing)
+{
+    MDB_val k = val_of(key), v = val_of(value);
+    assert(key.len > 0 && key.len <= STORE_KEY_MAX);
+    *existing = (struct bytes){0};
+    if (cursor == NULL || cursor->txn->failed)
+        return false;
+    int rc = mdb_cursor_put(cursor->cursor, &k, &v, MDB_NOOVERWRITE);
+    if (rc == MDB_KEYEXIST) {
+        *existing = bytes_of_val(v);
+        return false;
+    }
+    return store_note(cursor->txn, rc);
+}
+
+bool store_cursor_delete(struct store_cursor *cursor)
+{
+    return cursor != NULL && !cursor->txn->failed && store_note(cursor->txn, mdb_cursor_del(cursor->cursor, 0));
+}
