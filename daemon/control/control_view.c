@@ -222,6 +222,10 @@ static enum felloe_code read_filter(struct control_request *request, struct read
 static void read_story(struct control_request *request, struct reading *reading)
 {
     struct viewing *v = request->state;
+    if (v->limit > 0 && v->people_count == 1 && view_filter_is_empty(&v->wish.filter) &&
+        query_story_page(request->daemon, &reading->views, reading->log, &reading->scope, &v->people[0],
+                         (size_t)v->after, (size_t)v->limit, &v->rows))
+        return;
     for (size_t i = 0; i < v->people_count; i++)
         query_story(request->daemon, &reading->views, reading->log, &reading->scope, &v->people[i], &v->rows);
     if (v->people_count > 1)

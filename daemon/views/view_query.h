@@ -37,6 +37,11 @@ void query_learn(struct query_rows *rows);
 /* A person's entries in all sites of the scope, in the order of time; entries that cannot be read are left out. */
 void query_story(struct daemon *daemon, struct views_txn *txn, struct log_reader *reader, const struct scope *scope,
                  const struct person_id *person, struct query_rows *out);
+/* The same, where only these of them are to be shown: the others, and what cannot be read, come without cells. False:
+ * their places depend on what they say (restricted entries, copies in several sites), and nothing was read. */
+bool query_story_page(struct daemon *daemon, struct views_txn *txn, struct log_reader *reader,
+                      const struct scope *scope, const struct person_id *person, size_t from, size_t count,
+                      struct query_rows *out);
 /* When each device was last heard: its last event as the views know it. */
 struct heard_device {
     struct device_id device;

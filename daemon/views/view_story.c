@@ -25,6 +25,7 @@ struct telling {
     const struct document *document;
     struct query_rows *rows;
     struct told *told;
+    size_t from, count; /* of a page */
 };
 
 /* ---- what is restricted ---- */
@@ -127,6 +128,78 @@ static void tell_all_restricted(struct telling *t, struct views_txn *txn, const 
     views_restricted_timeline(txn, t->opener.site, person, NULL, tell_event, t);
     document_free(document);
 }
+
+/* ---- a page ---- */
+
+static bool any_entry(void *context, const struct event_id *id, uint64_t sort, const struct views_ref *ref)
+{
+    (void)id, (void)sort, (void)ref;
+    *(bool *)context = true;
+    return false;
+}
+
+/* The one site that has entries about them, SITES_MAX when none has; false: where they stand depends on more. */
+static bool is_of_one_site(struct views_txn *txn, const struct scope *scope, const struct person_id *person,
+                           uint32_t *site)
+{
+    uint32_t sites = 0;
+    bool restricted = false;
+    *site = SITES_MAX;
+    for (uint32_t i = 0; i < scope->count && !restricted; i++) {
+        bool any = false;
+        views_timeline(txn, bytes_str(scope->sites[i]), person, NULL, any_entry, &any);
+        views_restricted_timeline(txn, bytes_str(scope->sites[i]), person, NULL, any_entry, &restricted);
+        sites += any;
+        if (any)
+            *site = i;
+    }
+    return sites < 2 && !restricted;
+}
+
+/* One of another page, or that cannot be read, keeps its place, and has no cells. */
+static bool tell_event_of_page(void *context, const struct event_id *id, uint64_t sort, const struct views_ref *ref)
+{
+    struct telling *t = context;
+    const size_t place = t->rows->count;
+    if (place >= t->from && place - t->from < t->count && (!tell_event(t, id, sort, ref) || t->rows->count > place))
+        return !t->rows->failed;
+    struct query_row *row = query_add(t->rows);
+    if (row) {
+        row->sort = sort;
+        row->event = *id;
+        row->site = t->site_index;
+    }
+    return row != NULL;
+}
+
+bool query_story_page(struct daemon *daemon, struct views_txn *txn, struct log_reader *reader,
+                      const struct scope *scope, const struct person_id *person, size_t from, size_t count,
+                      struct query_rows *out)
+{
+    uint32_t at;
+    if (!is_of_one_site(txn, scope, person, &at))
+        return false;
+    if (at == SITES_MAX)
+        return true;
+    struct document *document = document_new();
+    struct buffer encoded = {0};
+    struct told told = {.count = 0};
+    struct bytes site = bytes_str(scope->sites[at]);
+    struct telling t = {.daemon = daemon, .views = txn->views, .rows = out, .told = &told, .site_index = at,
+                        .document = document, .from = from, .count = count,
+                        .opener = {.reader = reader, .identity = &daemon->identity, .site = site}};
+    out->failed |= document == NULL;
+    if (document != NULL && views_get_document(txn, site, person, &encoded) == VIEWS_FOUND &&
+        document_decode(document, buffer_bytes(&encoded)))
+        views_timeline(txn, site, person, NULL, tell_event_of_page, &t);
+    opener_release(&t.opener);
+    opened_release(&t.opened);
+    buffer_release(&encoded);
+    document_free(document);
+    return true;
+}
+
+/* ---- all of it ---- */
 
 void query_story(struct daemon *daemon, struct views_txn *txn, struct log_reader *reader, const struct scope *scope,
                  const struct person_id *person, struct query_rows *out)
