@@ -12,7 +12,8 @@
 
 #define SECONDS_MAX (366ll * 24 * 3600)
 
-bool control_hub_only(struct control_request *request, const char *what)
+/* On a laptop the request fails: "WHAT; this is the laptop …", and false. */
+static bool hub_only(struct control_request *request, const char *what)
 {
     struct felloe_error error;
     if (request->daemon->config.role == ROLE_HUB)
@@ -24,7 +25,7 @@ bool control_hub_only(struct control_request *request, const char *what)
 
 void *control_hub_begin(struct control_request *request, size_t size, void (*release)(void *state), const char *what)
 {
-    if (!control_hub_only(request, what))
+    if (!hub_only(request, what))
         return NULL;
     void *state = calloc(1, size);
     if (state == NULL) {
@@ -38,7 +39,7 @@ void *control_hub_begin(struct control_request *request, size_t size, void (*rel
 
 static bool is_hub(struct control_request *request)
 {
-    return control_hub_only(request, "Only the hub lets devices in and out");
+    return hub_only(request, "Only the hub lets devices in and out");
 }
 
 /* ---- invite ---- */

@@ -7,8 +7,6 @@
 #include "daemon/control/control.h"
 #include "proto/event/ticket.h"
 
-/* On a laptop the request fails: "WHAT; this is the laptop …", and false. */
-bool control_hub_only(struct control_request *request, const char *what);
 /* How such a verb begins: its state, all zeros, which `release` ends. NULL: the request has been answered. */
 void *control_hub_begin(struct control_request *request, size_t size, void (*release)(void *state), const char *what);
 /* Tickets carry an address that laptops can reach; FELLOE_INVALID says what to set where the hub does not know it. */

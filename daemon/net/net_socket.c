@@ -343,14 +343,14 @@ struct net_line net_line_of(int fd)
     return (struct net_line){.fd = fd, .inode = file.st_ino};
 }
 
-bool net_line_open(struct net_line line)
+static bool is_open(struct net_line line)
 {
     return line.fd >= 0 && net_line_of(line.fd).inode == line.inode;
 }
 
 void net_line_cut(struct net_line line)
 {
-    if (net_line_open(line))
+    if (is_open(line))
         shutdown(line.fd, SHUT_RDWR);
 }
 
@@ -358,7 +358,7 @@ bool net_line_heard(struct net_line line, uint64_t now_ms, uint64_t *heard_ms)
 {
     struct tcp_info info = {0};
     socklen_t size = sizeof info;
-    if (!net_line_open(line) || getsockopt(line.fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
+    if (!is_open(line) || getsockopt(line.fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
         return false;
     *heard_ms = now_ms > info.tcpi_last_data_recv ? now_ms - info.tcpi_last_data_recv : 0;
     return true;

@@ -78,7 +78,6 @@ struct net_line {
     ino_t inode;
 };
 struct net_line net_line_of(int fd);
-bool net_line_open(struct net_line line);
 void net_line_cut(struct net_line line); /* ZeroMQ then lets go of what waits for it */
 /* When the last byte came, a heartbeat's too, which ZeroMQ does not tell of. False: it is gone. */
 bool net_line_heard(struct net_line line, uint64_t now_ms, uint64_t *heard_ms);

@@ -138,7 +138,8 @@ void taker_take(struct taker *taker, struct fold_chunk *chunk, const struct view
         item->origin = views_blind_origin(taker->views, &origin);
 }
 
-void taker_fill(struct taker *taker, struct fold_chunk *chunk, const struct fold_range *range, size_t from, size_t end)
+/* The next entries of the range, below `end`, into an empty chunk. */
+static void fill(struct taker *taker, struct fold_chunk *chunk, const struct fold_range *range, size_t from, size_t end)
 {
     chunk->count = chunk->bytes = chunk->document_count = chunk->taken = 0;
     for (chunk->next = from; chunk->next < end && chunk_has_room(chunk); chunk->next++) {
@@ -258,7 +259,7 @@ void ahead_free(struct ahead *ahead)
 
 static void fill_next(struct ahead *ahead, struct fold_chunk *chunk)
 {
-    taker_fill(&ahead->taker, chunk, ahead->range, ahead->next, ahead->end);
+    fill(&ahead->taker, chunk, ahead->range, ahead->next, ahead->end);
     ahead->next = chunk->next;
 }
 

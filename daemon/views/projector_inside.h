@@ -69,8 +69,6 @@ const struct data_key *taker_key(struct taker *taker, const struct key_id *id);
 /* Into the next item of the chunk. `there`: the log's entry, or NULL to look for it; `id`: its id, where it is known. */
 void taker_take(struct taker *taker, struct fold_chunk *chunk, const struct views_ref *ref,
                 const struct log_item *there, const struct event_id *id);
-/* The next entries of the range, below `end`, into an empty chunk. */
-void taker_fill(struct taker *taker, struct fold_chunk *chunk, const struct fold_range *range, size_t from, size_t end);
 
 /* Chunks of a range one after the other; a thread of its own takes and opens the next while one is folded. It folds what
  * it has of a person into a document, too, as long as that is mostly what the views lack: whoever has a document already
