@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Events out of the log, opened, a chunk at a time. Opening costs as much as folding: of a long range the next chunk is
+/* Events out of the log, opened, a chunk at a time. That costs as much as all else: of a long range the next chunk is
  * opened by a thread of its own, with its own reading of the log, while the last one is folded. It touches nothing of
- * the views. */
+ * the views, and yet makes people's documents: of those whom the views do not know yet that is all there is to fold. */
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -33,8 +33,10 @@ static bool is_small(const struct fold_item *item)
 
 static void free_documents(struct fold_chunk *chunk)
 {
-    for (size_t i = 0; i < chunk->document_room; i++)
-        document_free(chunk->documents[i]);
+    for (size_t i = 0; i < chunk->document_room; i++) {
+        document_free(chunk->documents[i].document);
+        buffer_release(&chunk->documents[i].encoded);
+    }
     free(chunk->documents);
     chunk->documents = NULL;
     chunk->document_count = chunk->document_room = 0;
@@ -165,44 +167,53 @@ static const struct person_id *person_of(const struct fold_item *item)
     return memcmp(&own, &item->key, sizeof own) == 0 ? &item->opened.body.subject : NULL;
 }
 
-static struct document *next_document(struct fold_chunk *chunk)
+/* Room for `count` of them. Nothing may point to them yet. */
+static bool make_room(struct fold_chunk *chunk, size_t count)
 {
-    if (chunk->document_count == chunk->document_room) {
-        const size_t room = chunk->document_room ? chunk->document_room * 2 : 16;
-        struct document **grown = realloc(chunk->documents, room * sizeof(struct document *));
-        if (!grown)
-            return NULL;
-        chunk->documents = grown;
-        for (; chunk->document_room < room; chunk->document_room++)
-            grown[chunk->document_room] = NULL;
-    }
-    struct document **document = &chunk->documents[chunk->document_count];
-    if (!*document)
-        *document = document_new();
-    if (!*document)
-        return NULL;
-    chunk->document_count++;
-    document_clear(*document);
-    return *document;
+    if (count <= chunk->document_room)
+        return true;
+    struct fold_prepared *grown = realloc(chunk->documents, count * sizeof *grown);
+    if (!grown)
+        return false;
+    memset(grown + chunk->document_room, 0, (count - chunk->document_room) * sizeof *grown);
+    chunk->documents = grown;
+    chunk->document_room = count;
+    return true;
 }
 
-/* With what they mean: that is worked out here, too. */
-static bool fold_items(struct document *document, struct fold_item *items, size_t count)
+/* With what they mean, and as they are written: that is worked out here, too. */
+static bool fold_items(struct fold_prepared *prepared, struct fold_item *items, size_t count)
 {
     size_t readings;
-    bool ok = true;
+    bool ok = prepared->document || (prepared->document = document_new());
+    prepared->count = (uint32_t)count;
+    buffer_clear(&prepared->encoded);
+    if (ok)
+        document_clear(prepared->document);
     for (size_t i = 0; ok && i < count; i++) {
         items[i].event.at = fold_item_at(&items[i]);
-        ok = document_fold(document, &items[i].event);
+        ok = document_fold(prepared->document, &items[i].event);
     }
-    if (ok)
-        record_readings(document, &readings, &ok);
-    return ok;
+    if (!ok)
+        return false;
+    record_readings(prepared->document, &readings, &ok);
+    document_encode(prepared->document, &prepared->encoded);
+    return ok && !prepared->encoded.failed;
+}
+
+static size_t count_runs(const struct fold_chunk *chunk)
+{
+    size_t runs = chunk->count > 0;
+    for (size_t i = 1; i < chunk->count; i++)
+        runs += memcmp(&chunk->memory[i].key, &chunk->memory[i - 1].key, sizeof chunk->memory[i].key) != 0;
+    return runs;
 }
 
 /* Where memory runs out, there are fewer. */
 static void prepare_documents(struct fold_chunk *chunk)
 {
+    if (!make_room(chunk, count_runs(chunk)))
+        return;
     for (size_t from = 0, to; from < chunk->count; from = to) {
         const struct person_id *person = person_of(&chunk->memory[from]);
         for (to = from + 1; person && to < chunk->count; to++) {
@@ -210,11 +221,13 @@ static void prepare_documents(struct fold_chunk *chunk)
             if (!other || !person_id_equal(other, person))
                 break;
         }
-        struct document *document = person ? next_document(chunk) : NULL;
-        if (document && fold_items(document, &chunk->memory[from], to - from)) {
-            chunk->memory[from].prepared = document;
-            chunk->memory[from].prepared_count = (uint32_t)(to - from);
-        }
+        if (!person || chunk->document_count == chunk->document_room)
+            continue;
+        struct fold_prepared *prepared = &chunk->documents[chunk->document_count++];
+        if (fold_items(prepared, &chunk->memory[from], to - from))
+            chunk->memory[from].prepared = prepared;
+        else
+            buffer_release(&prepared->encoded);
     }
 }
 

@@ -181,9 +181,10 @@ static bool put_rows(struct fold_work *work, struct fold_step *step, const struc
 
 /* The document of just these items, if it was folded beforehand; nothing was left out of them since, and none is now to
  * be folded as of another history. */
-static struct document *prepared_of(const struct fold_step *step, struct fold_item *const *items, size_t count)
+static const struct fold_prepared *prepared_of(const struct fold_step *step, struct fold_item *const *items,
+                                               size_t count)
 {
-    if (count == 0 || !items[0]->prepared || items[0]->prepared_count != count || event_log_going_on(step->log) != 0)
+    if (count == 0 || !items[0]->prepared || items[0]->prepared->count != count || event_log_going_on(step->log) != 0)
         return NULL;
     for (size_t i = 1; i < count; i++)
         if (items[i] != items[0] + i)
@@ -205,11 +206,11 @@ static void fold_subject(struct fold_work *work, struct fold_step *step, const s
     }
     bool whole = !is_to_refold(work, subject) && found != VIEWS_BROKEN &&
                  (found != VIEWS_ABSENT || !was_dropped(step, subject, count));
-    struct document *prepared = whole && found == VIEWS_ABSENT ? prepared_of(step, items, count) : NULL;
+    const struct fold_prepared *prepared = whole && found == VIEWS_ABSENT ? prepared_of(step, items, count) : NULL;
     if (whole && found == VIEWS_FOUND)
         whole = document_decode(document, buffer_bytes(&work->encoded));
     if (prepared) {
-        document = prepared;
+        document = prepared->document;
         work->taken++;
     } else if (whole) {
         for (size_t i = 0; i < count && !work->failed; i++)
@@ -220,9 +221,11 @@ static void fold_subject(struct fold_work *work, struct fold_step *step, const s
         views_timeline(step->views, step->site, subject, NULL, refold_one, &refolding);
     }
     buffer_clear(&work->encoded);
-    document_encode(document, &work->encoded);
+    if (!prepared)
+        document_encode(document, &work->encoded);
+    const struct bytes encoded = buffer_bytes(prepared ? &prepared->encoded : &work->encoded);
     if (work->failed || work->encoded.failed ||
-        !views_put_document(step->views, step->site, subject, buffer_bytes(&work->encoded)) ||
+        !views_put_document(step->views, step->site, subject, encoded) ||
         !put_rows(work, step, subject, document) ||
         !views_put_names(step->views, step->site, subject, document))
         work->failed = true;

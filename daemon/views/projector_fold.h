@@ -10,7 +10,7 @@
 
 /* What one transaction takes on, of a long log: enough that the tables by event, whose rows lie everywhere, are not
  * written anew for each few; and little enough that it does not take much memory, and ends soon when it is to. */
-#define FOLD_EVENTS_MAX (32u * 1024)
+#define FOLD_EVENTS_MAX (64u * 1024)
 #define FOLD_BYTES_MAX (32u * 1024 * 1024)
 #define FOLD_SHARED_MAX PROJECTOR_SHARED_MAX
 

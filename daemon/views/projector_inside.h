@@ -32,8 +32,14 @@ struct fold_item {
     struct views_ref ref;
     struct person_id subject;
     uint32_t order;
-    uint32_t prepared_count;    /* of the first of a person's: so many make up the document `prepared` */
-    struct document *prepared;  /* NULL: none was */
+    const struct fold_prepared *prepared; /* of the first of a person's; NULL: none was */
+};
+
+/* A person's document, with what it means, its bytes, and of how many items it is. */
+struct fold_prepared {
+    struct document *document;
+    struct buffer encoded;
+    uint32_t count;
 };
 
 struct fold_chunk {
@@ -42,7 +48,7 @@ struct fold_chunk {
     size_t count, bytes;
     size_t used;                /* the most that were in it */
     size_t next;                /* of the range: what comes after this chunk */
-    struct document **documents; /* of people who may have had none before */
+    struct fold_prepared *documents; /* of people who may have had none before; as many as there are keys in it */
     size_t document_count, document_room;
     size_t taken;               /* so many of them were what the views lacked */
 };
@@ -66,13 +72,13 @@ void taker_begin(struct taker *taker, const struct fold_step *step, struct log_r
 void taker_end(struct taker *taker); /* wipes the key */
 void taker_release(struct taker *taker);
 const struct data_key *taker_key(struct taker *taker, const struct key_id *id);
-/* Into the next item of the chunk. `there`: the log's entry, or NULL to look for it; `id`: its id, where it is known. */
+/* Into the next item of the chunk. `there`: the log's entry, or NULL to look for it; `id`: its id, where known. */
 void taker_take(struct taker *taker, struct fold_chunk *chunk, const struct views_ref *ref,
                 const struct log_item *there, const struct event_id *id);
 
-/* Chunks of a range one after the other; a thread of its own takes and opens the next while one is folded. It folds what
- * it has of a person into a document, too, as long as that is mostly what the views lack: whoever has a document already
- * needs it added to that. */
+/* Chunks of a range one after the other; a thread of its own takes and opens the next while one is folded. It folds
+ * what it has of a person into a document, too, as long as that is mostly what the views lack: whoever has a document
+ * already needs it added to that. */
 struct ahead;
 struct ahead *ahead_new(void); /* NULL when memory ran out */
 void ahead_free(struct ahead *ahead);

@@ -22,8 +22,8 @@
  * The names in an index are cut short. Where two keys share one their events stand mixed, and are still told apart.
  *
  * The log is read once for the index, in its own order, and its events stay where they are as long as that reader
- * lives: until then the index says where each lies. A long range has a reader of its own, over as many steps as it takes, but
- * not while the projector rests (the log's free pages wait for it); without it each event is looked for again. */
+ * lives: until then the index says where each lies. A long range has a reader of its own, over as many steps as it
+ * takes, but not while the projector rests (the log's free pages wait for it); without it each event is looked for. */
 #ifndef FELLOE_DAEMON_PROJECTOR_RANGE_H
 #define FELLOE_DAEMON_PROJECTOR_RANGE_H
 
