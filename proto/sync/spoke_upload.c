@@ -148,23 +148,57 @@ void upload_on_read(struct spoke *s, struct site *site, struct spoke_input *inpu
 
 /* ---- time ---- */
 
-/* More is in flight than a thin link bears. */
-static bool is_much(const struct upload *up)
+static size_t under_way(const struct spoke *s)
 {
-    return up->flight_bytes > FLIGHT_BYTES_THIN;
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < s->site_count; i++)
+        bytes += s->sites[i]->up.flight_bytes;
+    return bytes;
+}
+
+/* More is in flight, over all sites, than a thin link bears, and than a small batch of each that has any. */
+static bool is_much(const struct spoke *s)
+{
+    const size_t bytes = under_way(s);
+    size_t small = 0;
+    for (uint32_t i = 0; i < s->site_count; i++)
+        small += s->sites[i]->up.flight_count > 0 ? WINDOW_START : 0;
+    return bytes > FLIGHT_BYTES_THIN && bytes > small;
 }
 
 /* A receipt for an earlier batch shows that the later ones are under way. */
+static uint64_t last_sign(const struct upload *up)
+{
+    return up->flight[0].sent_ms > up->progress_ms ? up->flight[0].sent_ms : up->progress_ms;
+}
+
+/* … of any site: when the connection is given up for what is under way, if that is much. */
+static uint64_t thinned_deadline(const struct spoke *s)
+{
+    uint64_t since = 0;
+    for (uint32_t i = 0; i < s->site_count; i++) {
+        const struct upload *up = &s->sites[i]->up;
+        if (up->flight_count > 0 && last_sign(up) > since)
+            since = last_sign(up);
+    }
+    return since + s->config.request_timeout_ms;
+}
+
+/* What the other sites have under way may stand before this one's. */
 static uint64_t push_deadline(const struct spoke *s, const struct upload *up)
 {
-    uint64_t since = up->flight[0].sent_ms > up->progress_ms ? up->flight[0].sent_ms : up->progress_ms;
-    return since + s->config.request_timeout_ms + (is_much(up) ? 0 : up->flight[0].bytes / THIN_BYTES_PER_MS);
+    const size_t before = under_way(s) - up->flight_bytes + up->flight[0].bytes;
+    const uint64_t due = last_sign(up) + s->config.request_timeout_ms + before / THIN_BYTES_PER_MS;
+    if (!is_much(s))
+        return due;
+    const uint64_t thinned = thinned_deadline(s);
+    return thinned < due ? thinned : due;
 }
 
 static void time_out(struct spoke *s, struct site *site)
 {
     struct upload *up = &site->up;
-    if (is_much(up)) {
+    if (is_much(s) && s->now >= thinned_deadline(s)) {
         renew_thinned(s);
         return;
     }
@@ -177,11 +211,10 @@ static void time_out(struct spoke *s, struct site *site)
 /* How much more may be under way, over all sites. */
 static size_t room(const struct spoke *s, const struct upload *up)
 {
-    size_t bytes = 0, most = FLIGHT_BYTES_THIN;
+    const size_t bytes = under_way(s);
+    size_t most = FLIGHT_BYTES_THIN;
     if (up->batch_bytes > PUSH_BYTES_THIN)
         most = (size_t)PUSHES_MAX * up->batch_bytes;
-    for (uint32_t i = 0; i < s->site_count; i++)
-        bytes += s->sites[i]->up.flight_bytes;
     return bytes < most ? most - bytes : 0;
 }
 

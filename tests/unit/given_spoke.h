@@ -13,6 +13,7 @@ static struct pool pool;
 static struct store mine, hubs;       /* what each holds durably */
 static struct store_site *own, *log_; /* the site in each */
 static struct stream_head others_head;
+static const char *at_site = SITE;    /* whom inputs are about */
 static struct spoke *spoke;
 static struct spoke_outputs outputs;
 static struct message message;
@@ -130,7 +131,7 @@ static inline void tell_output(struct spoke_output *o)
 static inline const char *step(struct spoke_input *input)
 {
     input->now_ms = now;
-    input->site = bytes_str(SITE);
+    input->site = bytes_str(at_site);
     line.len = 0;
     line.text[0] = '\0';
     spoke_step(spoke, input, &outputs);
@@ -164,7 +165,7 @@ static inline void write_own(unsigned count)
 {
     struct seen none = {0};
     while (count-- > 0)
-        store_own_append(own, pool_make(&pool, bytes_str(SITE), &me.device, 1, &own->own_head, &none));
+        store_own_append(own, pool_make(&pool, bytes_str(at_site), &me.device, 1, &own->own_head, &none));
 }
 /* What was asked for by read-ids. */
 static inline const char *own_ids(uint64_t first, uint32_t count)

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A laptop with many sites: what is under way is of all of them, and so is how long an answer may take. */
+#include "tests/unit/given_spoke.h"
+
+#define SITES 12u
+
+static char names[SITES][8];
+static struct store_site *owns[SITES];
+
+static void turn_to(size_t site)
+{
+    at_site = names[site];
+    own = owns[site];
+}
+
+/* A laptop with so many sites, which has written something to each. */
+static int begin(void **state)
+{
+    int failed = set_up(state);
+    struct spoke_config config = {.device = me.device, .incarnation = 1, .sign = me.secret, .hub_sign = hub.sign};
+    spoke_free(spoke);
+    spoke = spoke_new(&config);
+    for (size_t i = 0; i < SITES; i++) {
+        (void)snprintf(names[i], sizeof names[i], "site%zu", i);
+        owns[i] = store_add_site(&mine, names[i]);
+        turn_to(i);
+        write_own(2000);
+        assert_true(spoke_load_site(spoke, bytes_str(at_site), &own->own_head, 0, 0));
+    }
+    return failed;
+}
+
+static int end(void **state)
+{
+    at_site = SITE;
+    return tear_down(state);
+}
+
+static const char *welcome_to(size_t count)
+{
+    message.welcome = (struct msg_welcome){.epoch = 1, .now_ms = 1, .site_count = (uint32_t)count,
+                                           .terms = terms_now()};
+    for (size_t i = 0; i < count; i++)
+        message.welcome.sites[i] = (struct welcome_site){.site = bytes_str(names[i]), .verdict = SITE_OK};
+    return hub_sends(MSG_WELCOME, greeted, NULL);
+}
+
+/* What was asked for is read; the PUSH that came of it. */
+struct pushed {
+    unsigned long long request, first, count;
+};
+static struct pushed push(size_t site, uint64_t first, uint32_t max)
+{
+    struct pushed pushed;
+    turn_to(site);
+    const char *text = read_own(first, max);
+    if (sscanf(text, "PUSH#%llu %llu+%llu", &pushed.request, &pushed.first, &pushed.count) != 3)
+        fail_msg("of %s from %llu: \"%s\"", names[site], (unsigned long long)first, text);
+    assert_true(pushed.first == first);
+    return pushed;
+}
+
+static const char *receipt_of(size_t site, uint64_t request, uint64_t seq)
+{
+    turn_to(site);
+    struct event_id id = own_id(seq);
+    message.receipt = (struct msg_receipt){.site = bytes_str(at_site), .incarnation = 1, .seq = seq, .id = id};
+    sign_receipt(&hub.secret, bytes_str(at_site), &me.device, 1, seq, &id, &message.receipt.signature);
+    return hub_sends(MSG_RECEIPT, request, NULL);
+}
+
+/* A batch of each is under way, which a link of 64 kbit/s bears: the last of them comes after all others. */
+static void on_a_thin_link_one_sites_answer_stands_behind_all_others(void **state)
+{
+    (void)state;
+    const uint64_t all = SITES * 16384u;
+    up();
+    welcome_to(SITES);
+    for (size_t i = 0; i < SITES; i++)
+        push(i, 1, 16384);
+    says(after(10000 + 16384 / 8), "");
+    says(after(all / 8 - 16384 / 8 - SITES * 200 / 8 - 100), "");
+    assert_true(strstr(after(SITES * 200 / 8 + 200), "read 1 max 8192") != NULL); /* one of them: it was lost */
+}
+
+/* None has much under way, and all together have. */
+static void a_fast_link_that_becomes_thin_is_given_up_for_what_all_have_under_way(void **state)
+{
+    (void)state;
+    up();
+    welcome_to(3);
+    for (size_t i = 0; i < 3; i++) {
+        struct pushed p = push(i, 1, 16384);
+        receipt_of(i, p.request, p.count);
+        p = push(i, p.first + p.count, i < 2 ? 32768 : 16384); /* no site waits for the others, but it sends little */
+        if (i < 2)
+            push(i, p.first + p.count, 32768);
+    }
+    says(after(9999), "");
+    says(after(1), "reconnect");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(on_a_thin_link_one_sites_answer_stands_behind_all_others, begin, end),
+        cmocka_unit_test_setup_teardown(a_fast_link_that_becomes_thin_is_given_up_for_what_all_have_under_way, begin,
+                                        end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
