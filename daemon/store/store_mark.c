@@ -110,7 +110,11 @@ enum felloe_code store_marking_open(struct store_marking *marking, const char *d
     if (!is_new && mark == MARK_LOST)
         return felloe_fail(error, FELLOE_DAMAGED,
                            "the machine went down while %s (%s) were in use, or this is a copy of such", what, dir);
-    int failed = !is_new ? 0 : marking->can ? store_marking_set(marking) : mark == MARK_LOST ? write_mark(dir, false) : 0;
+    int failed = 0;
+    if (is_new && marking->can)
+        failed = store_marking_set(marking);
+    else if (is_new && mark == MARK_LOST)
+        failed = write_mark(dir, false);
     return failed == 0 ? FELLOE_OK
                        : felloe_fail(error, failed == ENOSPC || failed == EDQUOT ? FELLOE_STORAGE : FELLOE_DENIED,
                                      "%s/" MARK_NAME " cannot be written: %s", dir, strerror(failed));

@@ -29,7 +29,7 @@ struct store_marking {
     bool can; /* the system says which start of it this is: what is written need not be synced */
     bool set; /* the file is in use */
 };
-/* Before the file is opened. A file that is missing or empty begins in use. FELLOE_DAMAGED: it is not to be believed. */
+/* Before the file is opened. One that is missing or empty begins in use. FELLOE_DAMAGED: it is not to be believed. */
 enum felloe_code store_marking_open(struct store_marking *marking, const char *dir, const char *what,
                                     struct felloe_error *error);
 /* Before anything is written: the mark is on the disk when it returns 0, else an errno. */

@@ -119,7 +119,7 @@ cp "$work/check.out" "$work/power.out"
 cat "$work/power.out"
 said=$(sed -n 's/^amy.trace.* \([0-9]*\) saved.*/\1/p' "$work/check.out")
 check_equal "each event that the laptop said was saved counts" "$((19 + $(wc -l <"$work/import.jsonl")))" "$said"
-for fault in no-sync no-meta-sync no-key-sync no-folder-sync early; do
+for fault in no-sync no-meta-sync no-key-sync no-views-sync no-folder-sync early; do
     check "the test finds it when the product is wrong: $fault" \
         not power --images $([ $fault = early ] && echo 450 || echo 150) --pretend "$fault"
 done

@@ -311,6 +311,8 @@ static bool forgotten(const struct disk *disk, const struct op *op, const struct
         return op->head->kind == TRACE_WRITE;
     case PRETEND_NO_KEY_SYNC:
         return strstr(disk->names[op->head->file], "/keys/") != NULL;
+    case PRETEND_NO_VIEWS_SYNC:
+        return strstr(disk->names[op->head->file], "/views/data.mdb") != NULL;
     case PRETEND_NO_FOLDER_SYNC:
         return file->is_folder;
     default:

@@ -29,7 +29,8 @@
 #define FAILURES_SHOWN  5
 #define JOBS_MAX        16
 
-static const char *const pretences[] = {"nothing", "no-sync", "no-meta-sync", "no-key-sync", "no-folder-sync", "early"};
+static const char *const pretences[] = {"nothing",       "no-sync",        "no-meta-sync", "no-key-sync",
+                                        "no-views-sync", "no-folder-sync", "early"};
 
 struct options {
     size_t images, jobs, part, parts;
@@ -69,7 +70,8 @@ static struct choice choose(const struct run *run, const struct disk *disk, size
     const size_t pending = disk_pending(disk);
     struct choice choice = {.chance = {run->options->seed ^ (uint64_t)run->number << 56 ^ (uint64_t)cut << 24 ^ image}};
     const uint64_t how = chance_below(&choice.chance, 10);
-    choice.views = run->options->build != NULL || chance_below(&choice.chance, 8) == 0;
+    choice.views = run->options->build != NULL || run->options->pretence == PRETEND_NO_VIEWS_SYNC ||
+                   chance_below(&choice.chance, 8) == 0;
     if (pending <= ALL_SUBSETS_MAX && quota >> pending > 1 && image >> pending == 0) {
         choice.kind = KEEP_MASK;
         choice.mask = image;

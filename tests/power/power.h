@@ -53,6 +53,7 @@ enum pretence {
     PRETEND_NO_SYNC,      /* nothing is ever synced */
     PRETEND_NO_META_SYNC, /* O_DSYNC is forgotten */
     PRETEND_NO_KEY_SYNC,  /* the keyring is never synced */
+    PRETEND_NO_VIEWS_SYNC, /* the views are said to be at rest, and are not synced */
     PRETEND_NO_FOLDER_SYNC,
     PRETEND_EARLY /* what is said is said before the sync that goes before it */
 };
