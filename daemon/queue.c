@@ -24,9 +24,17 @@ void queue_destroy(struct queue *queue)
 void queue_push(struct queue *queue, struct queue_item *item)
 {
     item->next = NULL;
+    queue_push_all(queue, item);
+}
+
+void queue_push_all(struct queue *queue, struct queue_item *first)
+{
+    struct queue_item **last = &first->next;
+    while (*last != NULL)
+        last = &(*last)->next;
     pthread_mutex_lock(&queue->mutex);
-    *queue->last = item;
-    queue->last = &item->next;
+    *queue->last = first;
+    queue->last = last;
     pthread_mutex_unlock(&queue->mutex);
     pthread_cond_signal(&queue->filled); /* after: who wakes finds the mutex free */
     if (queue->wake != NULL)

@@ -22,6 +22,8 @@ struct queue {
 void queue_init(struct queue *queue, void (*wake)(void *context), void *context);
 void queue_destroy(struct queue *queue);
 void queue_push(struct queue *queue, struct queue_item *item);
+/* All of a list, which ends with NULL: whoever takes gets all of them or none. */
+void queue_push_all(struct queue *queue, struct queue_item *first);
 /* All items in the order they were pushed (a linked list), NULL when there are none. */
 struct queue_item *queue_take_all(struct queue *queue);
 /* As above, but waits for the first; NULL only when the queue is closed and empty. */

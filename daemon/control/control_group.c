@@ -53,6 +53,8 @@ struct control_group {
     uv_idle_t idle;   /* whoever comes at another time does not wait until something else happens */
     unsigned handles;
     struct control_request *first, **last;
+    bool ending;                          /* the steps at the end of a turn are at work */
+    struct queue_item *jobs, **last_job;  /* that they gave */
 };
 
 static void do_nothing(uv_idle_t *idle)
@@ -90,11 +92,34 @@ static void turn_ends(uv_check_t *handle)
     group->last = &group->first;
     if (requests)
         check_all(group, requests);
+    group->ending = true;
     for (struct control_request *next; requests; requests = next) {
         next = requests->next_gathered;
         requests->waiting = STEP_NONE;
         requests->step(requests);
     }
+    control_group_flush(group);
+}
+
+void control_group_submit(struct control_group *group, struct log_job *job)
+{
+    if (!group->ending) {
+        event_log_submit(group->daemon->log, job);
+        return;
+    }
+    job->link.next = NULL;
+    *group->last_job = &job->link;
+    group->last_job = &job->link.next;
+}
+
+void control_group_flush(struct control_group *group)
+{
+    struct queue_item *jobs = group->jobs;
+    group->jobs = NULL;
+    group->last_job = &group->jobs;
+    group->ending = false; /* what a loop inside of a step gives waits for nobody */
+    if (jobs)
+        event_log_submit_all(group->daemon->log, jobs);
 }
 
 struct control_group *control_group_new(struct daemon *daemon)
@@ -104,6 +129,7 @@ struct control_group *control_group_new(struct daemon *daemon)
         return NULL;
     group->daemon = daemon;
     group->last = &group->first;
+    group->last_job = &group->jobs;
     group->handles = 2;
     group->check.data = group->idle.data = group;
     uv_check_init(daemon->loop, &group->check);
@@ -122,7 +148,7 @@ void control_group_free(struct control_group *group)
 {
     if (!group)
         return;
-    assert(group->first == NULL);
+    assert(group->first == NULL && group->jobs == NULL);
     uv_close((uv_handle_t *)&group->check, closed);
     uv_close((uv_handle_t *)&group->idle, closed);
 }

@@ -34,4 +34,11 @@ typedef void (*control_check)(struct control_request *request, struct checking *
 void control_group_add(struct control_request *request, control_check check, control_step then,
                        control_step otherwise);
 
+/* Gives a job to the log. What the steps at the end of a turn give goes there together: given one by one, the first
+ * would get a commit of its own, and all others wait for that. */
+struct log_job;
+void control_group_submit(struct control_group *group, struct log_job *job);
+/* What was given so far goes there now: before the loop is run inside of a step. */
+void control_group_flush(struct control_group *group);
+
 #endif

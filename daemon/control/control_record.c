@@ -191,7 +191,7 @@ static bool submit_ready(struct recording *r)
         struct record_job *job = r->ready;
         r->ready = job->next;
         r->jobs++;
-        event_log_submit(daemon->log, &job->log);
+        control_group_submit(control_group_of(daemon->control), &job->log);
     }
     return --r->jobs > 0;
 }

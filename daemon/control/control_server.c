@@ -478,6 +478,7 @@ static void cut_short(void *context)
 void control_server_pause(struct control_server *server)
 {
     server->paused = true;
+    control_group_flush(server->group); /* a step may have come here */
     loop_timer_set(server->patience, PAUSE_MS);
     while (any_at_work(server))
         uv_run(server->daemon->loop, UV_RUN_ONCE);
@@ -580,6 +581,7 @@ void control_server_close(struct control_server *server)
     if (!server)
         return;
     uv_close((uv_handle_t *)&server->listener, listener_closed);
+    control_group_flush(server->group);
     while (server->clients)
         close_client(server->clients);
     while (server->paused && server->requests) /* at rest, and never to go on: what they would use is closed */

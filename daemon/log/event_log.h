@@ -176,6 +176,8 @@ struct log_job {
 
 /* Takes the job; done runs exactly once, also when the log is closed or has failed. */
 void event_log_submit(struct event_log *log, struct log_job *job);
+/* All of a list of jobs, by their links: they come into one commit. */
+void event_log_submit_all(struct event_log *log, struct queue_item *first);
 
 /* ---- reading ---- */
 

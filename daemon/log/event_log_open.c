@@ -238,6 +238,11 @@ void event_log_submit(struct event_log *log, struct log_job *job)
     queue_push(&log->jobs, &job->link);
 }
 
+void event_log_submit_all(struct event_log *log, struct queue_item *first)
+{
+    queue_push_all(&log->jobs, first);
+}
+
 /* ---- state that threads share ---- */
 
 uint64_t event_log_time(struct event_log *log)

@@ -365,15 +365,6 @@ static void run_group(struct event_log *log, struct log_job *jobs)
 
 /* ---- the thread ---- */
 
-static void complete(struct event_log *log, struct queue_item *items)
-{
-    while (items != NULL) {
-        struct queue_item *next = items->next; /* the job is its maker's again once it is pushed */
-        queue_push(log->completions, items);
-        items = next;
-    }
-}
-
 static void forget_keys(struct cached_key *keys)
 {
     for (unsigned i = 0; i < KEY_CACHE; i++)
@@ -393,7 +384,7 @@ void *log_writer_main(void *context)
         run_group(log, job_of(items));
         log_seconds_rest(log);
         forget_keys(log->write.keys);
-        complete(log, items);
+        queue_push_all(log->completions, items); /* from now on they are their makers' again */
     }
     return NULL;
 }

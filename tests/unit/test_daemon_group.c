@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small requests that come together are checked together, and each gets its own answer. */
+/* Small requests that come together are checked and committed together, and each gets its own answer. */
 #include "tests/unit/given_laptop.h"
 
 #include <signal.h>
@@ -42,17 +42,22 @@ static void each_of_many_at_once_gets_its_own_answer(void **state)
         clients[i] = given_client(d);
         introduce(&clients[i], "Robin", people[i]);
     }
-    for (unsigned round = 0; round < 3; round++) {
+    uint64_t fewest = UINT64_MAX;
+    for (unsigned round = 0; round < 6; round++) {
         for (size_t i = 0; i < CLIENTS; i++) {
             struct buffer out = {0};
             put_note(&out, people[i], "as all the others");
             client_send(&clients[i], &out);
         }
+        const uint64_t commits = event_log_commits(d->daemon.log);
         for (size_t i = 0; i < CLIENTS; i++)
             expect_saved(&clients[i], people[i]);
+        if (event_log_commits(d->daemon.log) - commits < fewest)
+            fewest = event_log_commits(d->daemon.log) - commits;
     }
+    assert_int_equal(fewest, 1); /* not each time: the views may be changing at that moment */
     for (size_t i = 0; i < CLIENTS; i += 13)
-        assert_int_equal(story_length(&clients[i], people[i]), 4);
+        assert_int_equal(story_length(&clients[i], people[i]), 7);
     for (size_t i = 0; i < CLIENTS; i++)
         client_end(&clients[i]);
     laptop_end(d);

@@ -35,6 +35,24 @@ static void items_come_in_the_order_they_were_pushed(void **state)
     queue_destroy(&queue);
 }
 
+static void a_list_is_taken_whole(void **state)
+{
+    (void)state;
+    struct queue queue;
+    struct item items[4] = {{.number = 0}, {.number = 1}, {.number = 2}, {.number = 3}};
+    queue_init(&queue, NULL, NULL);
+    queue_push(&queue, &items[0].link);
+    items[1].link.next = &items[2].link;
+    items[2].link.next = NULL;
+    queue_push_all(&queue, &items[1].link);
+    queue_push(&queue, &items[3].link);
+    unsigned next = 0;
+    for (struct queue_item *at = queue_wait_all(&queue); at != NULL; at = at->next)
+        assert_int_equal(item_of(at)->number, next++);
+    assert_int_equal(next, 4);
+    queue_destroy(&queue);
+}
+
 static void count_wake(void *context)
 {
     ++*(unsigned *)context;
@@ -123,6 +141,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(items_come_in_the_order_they_were_pushed),
+        cmocka_unit_test(a_list_is_taken_whole),
         cmocka_unit_test(each_push_wakes_the_loop),
         cmocka_unit_test(what_was_pushed_before_closing_is_still_taken),
         cmocka_unit_test(nothing_is_lost_between_many_threads),
