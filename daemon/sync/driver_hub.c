@@ -14,8 +14,6 @@
 #define LOOK_EVERY_MS 5000
 /* A ticket that expired is answered in words for this long; then its key is a stranger's. */
 #define EXPIRED_KEPT_MS (14ll * 24 * 3600 * 1000)
-/* A PUSH of so many is one of a backlog: another follows. */
-#define BACKLOG_ENTRIES 256u
 
 size_t driver_hub_size(void)
 {

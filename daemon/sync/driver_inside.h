@@ -16,6 +16,9 @@
 #include "proto/sync/sync_hub.h"
 #include "proto/sync/sync_spoke.h"
 
+/* A PUSH or a FEED of so many is one of a backlog, or of a long log: more follows, and nobody waits for views of it. */
+#define BACKLOG_ENTRIES 256u
+
 /* One implementation a role. */
 struct driver_role {
     enum felloe_code (*open)(struct driver *driver, struct felloe_error *error);

@@ -63,12 +63,30 @@ static void set_notice(struct spoke_driver *s, const struct spoke_output *output
                output->site.len > 0 ? ": " : "", output->text);
 }
 
+/* While a backlog is shared its entries come back with their positions: each few of them, folded at once, would fold
+ * their people anew, which took more of the processor than sharing did. */
+static void tell_projector(struct spoke_driver *s)
+{
+    struct projector *projector = s->base.daemon->projector;
+    for (size_t i = 0; projector != NULL && i < spoke_site_count(s->machine); i++) {
+        struct spoke_site_status site;
+        spoke_site_status(s->machine, i, &site);
+        if (site.saved_seq >= site.shared_seq + BACKLOG_ENTRIES) {
+            projector_expect(projector);
+            return;
+        }
+    }
+}
+
 /* What is answered is of when it was asked at the earliest, whenever the answer comes. */
 static void send_out(struct spoke_driver *s, struct spoke_output *output)
 {
-    if (message_kind_of(buffer_bytes(&output->header)) == MSG_HELLO) {
+    const enum message_kind kind = message_kind_of(buffer_bytes(&output->header));
+    if (kind == MSG_HELLO) {
         s->hello_wall_ms = clock_wall_ms();
         s->hello_steady_ms = clock_steady_ms();
+    } else if (kind == MSG_PUSH) {
+        tell_projector(s);
     }
     net_spoke_send(s->net, &output->header, &output->body);
 }
