@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Environments, transactions, copies; see store.h. */
+#include <lmdb.h>
+
 #include "daemon/store/file.h"
 #include "daemon/store/store_check.h"
 #include "daemon/store/store_inside.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* LMDB behind one door: environments, tables, transactions, cursors. store_inside.h is the only file that includes
- * lmdb.h, for store.c and store_rows.c.
+/* LMDB behind one door: environments, tables, transactions, cursors. store.c and store_rows.c are the only files that
+ * include lmdb.h.
  *
  * What it sees to, so that nobody else has to:
  *   - An environment is checked before it is mapped (a truncated file would kill the process with SIGBUS), its map is
@@ -95,7 +95,8 @@ uint64_t store_count(struct store_txn *txn, unsigned table);
 struct store_item {
     struct bytes key, value;
 };
-/* NULL on failure, and where the table is not there yet; every other call is fine with NULL and then finds nothing. Close it before its transaction ends. */
+/* NULL on failure, and where the table is not there yet; every other call is fine with NULL and then finds nothing.
+ * Close it before its transaction ends. */
 struct store_cursor *store_cursor_open(struct store_txn *txn, unsigned table);
 void store_cursor_close(struct store_cursor *cursor);
 /* The first entry at or above `key` (empty key: the first of all). False: there is none. */

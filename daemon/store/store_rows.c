@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tables, values, cursors; see store.h. */
 #include <errno.h>
+#include <lmdb.h>
 #include <stdlib.h>
 
 #include "daemon/store/store_inside.h"
