@@ -9,7 +9,9 @@
 static enum felloe_code run(struct cli *cli)
 {
     struct felloe_answer *answer;
-    enum felloe_code code = ask_with_progress(cli, "rebuilding", &answer);
+    enum felloe_code code = expect_all_sites(cli);
+    if (code == FELLOE_OK)
+        code = ask_with_progress(cli, "rebuilding", &answer);
     if (code != FELLOE_OK)
         return code;
     const struct felloe_value *summary = felloe_answer_summary(answer);

@@ -23,6 +23,13 @@ enum felloe_code ask_with_progress(struct cli *cli, const char *what, struct fel
     return ask_about(cli, what, NULL, 0, out);
 }
 
+enum felloe_code expect_all_sites(struct cli *cli)
+{
+    if (cli_option(cli, "site") == NULL)
+        return FELLOE_OK;
+    return cli_fail(cli, FELLOE_USAGE, "%s goes through all sites: leave --site out", cli->verb->name);
+}
+
 /* What was looked at, a line a site. */
 static enum felloe_code print_sites(struct cli *cli, const struct felloe_value *sites)
 {
@@ -157,7 +164,9 @@ static enum felloe_code run(struct cli *cli)
     struct felloe_answer *answer;
     const char *at = cli_option(cli, "at");
     const struct felloe_argument about = {.name = "at", .kind = FELLOE_TEXT, .text = at};
-    enum felloe_code code = ask_about(cli, "verifying", &about, at != NULL, &answer);
+    enum felloe_code code = expect_all_sites(cli);
+    if (code == FELLOE_OK)
+        code = ask_about(cli, "verifying", &about, at != NULL, &answer);
     if (code != FELLOE_OK)
         return code;
     const struct felloe_value *summary = felloe_answer_summary(answer);

@@ -8,6 +8,9 @@
 /* Asks the verb (its name is the daemon's) and shows how far it is. */
 enum felloe_code ask_with_progress(struct cli *cli, const char *what, struct felloe_answer **out);
 
+/* Those that take all sites as one: fails where --site was given. */
+enum felloe_code expect_all_sites(struct cli *cli);
+
 #define GROUP_KEEP "Keep it well"
 
 #endif

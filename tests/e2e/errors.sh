@@ -18,6 +18,8 @@ events=$(at l1 log --json | wc -l)
 check_exit 2 "an unknown verb" at l1 remember Jo
 check "it names the nearest one" grep -q 'note' <(at l1 noet Jo x 2>&1)
 check_exit 2 "an unknown option" at l1 status --fast
+check_exit 2 "verify of one site: it goes through all" at l1 verify --site salford
+check_exit 2 "rebuild of one site" at l1 rebuild --site salford
 check_exit 2 "a missing argument" at l1 note Jo
 check_exit 2 "hub with nothing" at l1 hub
 check_exit 2 "an empty --dir, of a variable that was not set" felloe --dir "" status
