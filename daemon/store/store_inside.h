@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What store.c (environments, transactions, copies) and store_rows.c (values, cursors) share, and nobody else sees. Both
- * include lmdb.h first. */
+/* What store.c (environments, transactions, copies) and store_rows.c (values, cursors) share, and nobody else sees.
+ * Both include lmdb.h first. */
 #ifndef FELLOE_DAEMON_STORE_INSIDE_H
 #define FELLOE_DAEMON_STORE_INSIDE_H
 
