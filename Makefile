@@ -234,7 +234,7 @@ asan:  ## unit, fuzz and short end-to-end tests under the address and undefined-
 	@B=$B/asan tests/run unit fuzz short
 tsan:  ## the daemon's unit tests and short end-to-end tests under the thread sanitizer
 	$(SUBMAKE) B=$B/tsan OPT="-O1 -g -fno-omit-frame-pointer" SANITIZE="-fsanitize=thread" test-programs
-	@B=$B/tsan TSAN_OPTIONS="suppressions=$(CURDIR)/tests/tsan.supp die_after_fork=0 $(TSAN_OPTIONS)" tests/run daemon short
+	@B=$B/tsan TSAN_OPTIONS="suppressions=$(CURDIR)/tests/tsan.supp $(TSAN_OPTIONS)" tests/run daemon short
 fuzz:  ## libFuzzer over every fuzz target, FUZZ_SECONDS (20) each
 	+@$(MAKE) -s --no-print-directory deps EXTRA="clang libclang-rt-14-dev"
 	$(SUBMAKE) B=$B $(FUZZ)
