@@ -3,9 +3,9 @@
  *
  * The shape of all Felloe data is a *sequence of msgpack objects* laid back to back: a message's header, an
  * event, the items of a frame, a document's facts. The reader parses one object at a time, by hand where it has the
- * usual forms only and with msgpack-c's own unpacking template where not, into a flat tape of fixed size (no allocation;
- * at most MP_TAPE_MAX values and MP_DEPTH_MAX levels), and the caller then pulls values from the tape. Failure is
- * sticky: check once at the end. Strings and binaries point into the input. */
+ * usual forms only and with msgpack-c's own unpacking template where not, into a flat tape of fixed size (no
+ * allocation; at most MP_TAPE_MAX values and MP_DEPTH_MAX levels), and the caller then pulls values from the tape.
+ * Failure is sticky: check once at the end. Strings and binaries point into the input. */
 #ifndef FELLOE_PROTO_MP_H
 #define FELLOE_PROTO_MP_H
 
