@@ -213,12 +213,12 @@ enum felloe_code store_rest(struct store *store, struct felloe_error *error)
 {
     if (!store->marking.set || store->env == NULL)
         return FELLOE_OK;
-    int rc = mdb_env_sync(store->env, 1);
+    int rc = store->marking.lost ? EIO : mdb_env_sync(store->env, 1);
     if (rc == 0)
         rc = file_sync_folder(store->dir);
     if (rc != 0) {
-        say(store, rc, error);
-        return error != NULL ? error->code = FELLOE_DAMAGED : FELLOE_DAMAGED;
+        store_marking_spoil(&store->marking);
+        return felloe_fail(error, FELLOE_DAMAGED, "the disk did not take all of %s (%s)", store->what, store->dir);
     }
     store_marking_clear(&store->marking);
     return FELLOE_OK;

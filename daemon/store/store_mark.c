@@ -15,6 +15,7 @@
 /* Of one length, and less than a sector: it is written over in its place, and is there whole or not at all. */
 #define MARK_SIZE 128
 #define BOOT_SIZE 32 /* hexadecimal digits */
+#define AT_REST   "at rest"
 
 /* Where the system keeps its number from a service, the unit hands it on. */
 static bool boot_id(char out[BOOT_SIZE + 1])
@@ -70,7 +71,7 @@ enum store_mark store_mark_read(const char *dir)
         return errno == ENOENT ? MARK_REST : MARK_LOST;
     enum store_mark mark = MARK_LOST;
     if (read(fd, there, MARK_SIZE) == MARK_SIZE) {
-        fill(wanted, "at rest");
+        fill(wanted, AT_REST);
         if (memcmp(there, wanted, MARK_SIZE) == 0)
             mark = MARK_REST;
         else if (say_in_use(fd, wanted) && memcmp(there, wanted, MARK_SIZE) == 0)
@@ -80,15 +81,17 @@ enum store_mark store_mark_read(const char *dir)
     return mark;
 }
 
-static int write_mark(const char *dir, bool in_use)
+/* NULL: in use. */
+static int write_mark(const char *dir, const char *state)
 {
     char text[MARK_SIZE + 1];
     struct stat st;
     int fd = open_mark(dir, O_RDWR | O_CREAT);
     if (fd < 0)
         return errno;
-    fill(text, "at rest");
-    int failed = fstat(fd, &st) != 0 ? errno : in_use && !say_in_use(fd, text) ? EINVAL : 0;
+    if (state != NULL)
+        fill(text, state);
+    int failed = fstat(fd, &st) != 0 ? errno : state == NULL && !say_in_use(fd, text) ? EINVAL : 0;
     if (failed == 0 && pwrite(fd, text, MARK_SIZE, 0) != MARK_SIZE)
         failed = errno != 0 ? errno : EIO;
     if (failed == 0 && fdatasync(fd) != 0)
@@ -106,15 +109,18 @@ enum felloe_code store_marking_open(struct store_marking *marking, const char *d
     const bool is_new = stat(path, &st) != 0 || st.st_size == 0;
     const enum store_mark mark = store_mark_read(dir);
     *marking = (struct store_marking){.dir = dir, .can = boot_id(boot)};
-    marking->set = marking->can && mark == MARK_HERE;
     if (!is_new && mark == MARK_LOST)
         return felloe_fail(error, FELLOE_DAMAGED,
-                           "the machine went down while %s (%s) were in use, or this is a copy of such", what, dir);
+                           "the machine went down while %s (%s) were in use, the disk did not take all of it, or "
+                           "this is a copy of such",
+                           what, dir);
     int failed = 0;
-    if (is_new && marking->can)
-        failed = store_marking_set(marking);
+    if (marking->can && (is_new || mark == MARK_HERE))
+        failed = store_marking_set(marking); /* once more: whoever set it may have died before it was on the disk */
     else if (is_new && mark == MARK_LOST)
-        failed = write_mark(dir, false);
+        failed = write_mark(dir, AT_REST);
+    if (failed == 0 && marking->set)
+        failed = file_sync_folder(dir);
     return failed == 0 ? FELLOE_OK
                        : felloe_fail(error, failed == ENOSPC || failed == EDQUOT ? FELLOE_STORAGE : FELLOE_DENIED,
                                      "%s/" MARK_NAME " cannot be written: %s", dir, strerror(failed));
@@ -122,14 +128,22 @@ enum felloe_code store_marking_open(struct store_marking *marking, const char *d
 
 int store_marking_set(struct store_marking *marking)
 {
-    int failed = marking->can && !marking->set ? write_mark(marking->dir, true) : 0;
+    int failed = marking->can && !marking->set ? write_mark(marking->dir, NULL) : 0;
     marking->set |= marking->can && failed == 0;
     return failed;
 }
 
 void store_marking_clear(struct store_marking *marking)
 {
+    if (marking->lost)
+        return;
     if (marking->set)
-        (void)write_mark(marking->dir, false);
+        (void)write_mark(marking->dir, AT_REST);
     marking->set = false;
+}
+
+void store_marking_spoil(struct store_marking *marking)
+{
+    marking->lost = true;
+    (void)write_mark(marking->dir, "not whole: the disk did not take all of it");
 }

@@ -5,7 +5,7 @@
  * So a small file beside it says since which start of the system it is in use, from before the first such write until
  * all of it was synced. It names itself, too: in a copy of the directory it is another file, and says nothing good.
  *
- *   D/views/in-use    "at rest", or "in use since boot ID, by file DEVICE.INODE"
+ *   D/views/in-use    "at rest", or "in use since boot ID, by file DEVICE.INODE", or words that say why it is not whole
  */
 #ifndef FELLOE_DAEMON_STORE_MARK_H
 #define FELLOE_DAEMON_STORE_MARK_H
@@ -28,6 +28,7 @@ struct store_marking {
     const char *dir;
     bool can; /* the system says which start of it this is: what is written need not be synced */
     bool set; /* the file is in use */
+    bool lost; /* it is not whole, and never will be */
 };
 /* Before the file is opened. One that is missing or empty begins in use. FELLOE_DAMAGED: it is not to be believed. */
 enum felloe_code store_marking_open(struct store_marking *marking, const char *dir, const char *what,
@@ -37,5 +38,8 @@ int store_marking_set(struct store_marking *marking);
 /* Once all was synced, with the names in the folder. Where it cannot be written either mark is right, and the next
  * store_marking_set writes it again. */
 void store_marking_clear(struct store_marking *marking);
+/* A sync failed: the system forgets what it could not write, shows it still, and the next sync succeeds. So nobody is to
+ * believe the file any more, also who opens it after this process. */
+void store_marking_spoil(struct store_marking *marking);
 
 #endif

@@ -178,6 +178,30 @@ static void a_mark_that_is_none_is_not_believed(void **state)
     given_dir_end(&dir);
 }
 
+/* The next sync would succeed. */
+static void what_the_disk_did_not_take_is_never_believed_again(void **state)
+{
+    (void)state;
+    struct given_dir dir = given_dir();
+    char path[120];
+    struct store *store;
+    struct felloe_error error = {0};
+    struct store_marking marking;
+    snprintf(path, sizeof path, "%s/env", dir.path);
+    store = open_derived(path);
+    put_word(store, "oak", "tree");
+    store_close(store);
+    assert_int_equal(store_marking_open(&marking, path, "the test's views", NULL), FELLOE_OK);
+    assert_int_equal(store_marking_set(&marking), 0);
+    assert_int_equal(store_mark_read(path), MARK_HERE);
+    store_marking_spoil(&marking);
+    assert_int_equal(store_mark_read(path), MARK_LOST);
+    store_marking_clear(&marking);
+    assert_int_equal(store_mark_read(path), MARK_LOST);
+    assert_int_equal(try_derived(&store, path, &error), FELLOE_DAMAGED);
+    given_dir_end(&dir);
+}
+
 static void what_has_to_wait_for_the_disk_has_no_mark(void **state)
 {
     (void)state;
@@ -198,6 +222,7 @@ int main(void)
         cmocka_unit_test(a_machine_that_went_down_leaves_nothing_to_be_believed),
         cmocka_unit_test(a_copy_of_what_is_in_use_is_another_file),
         cmocka_unit_test(a_mark_that_is_none_is_not_believed),
+        cmocka_unit_test(what_the_disk_did_not_take_is_never_believed_again),
         cmocka_unit_test(what_has_to_wait_for_the_disk_has_no_mark),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
