@@ -6,6 +6,8 @@
 
 #include "tests/unit/given_views.h"
 
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -21,7 +23,9 @@ struct given_daemon {
         struct driver driver;    /* with the role of one that is always offline … */
         struct spoke_driver spoke; /* … and a laptop's, for the verbs that ask what only that has */
     };
-    struct loop_wake *completed, *changed, *ended;
+    struct loop_wake *completed, *changed, *ended, *wished;
+    void (*_Atomic wish)(struct given_daemon *d);
+    sem_t granted;
     pthread_t thread;
 };
 
@@ -74,6 +78,12 @@ static inline void stop_loop(void *context)
     struct given_daemon *d = context;
     uv_stop(d->daemon.loop);
 }
+static inline void grant_wish(void *context)
+{
+    struct given_daemon *d = context;
+    atomic_load(&d->wish)(d);
+    sem_post(&d->granted);
+}
 static inline void *run_loop(void *context)
 {
     struct given_daemon *d = context;
@@ -103,6 +113,8 @@ static inline struct given_daemon *given_daemon(enum role role, struct given_log
     d->completed = loop_wake_new(d->daemon.loop, complete_jobs, d);
     d->changed = loop_wake_new(d->daemon.loop, views_changed, d);
     d->ended = loop_wake_new(d->daemon.loop, stop_loop, d);
+    d->wished = loop_wake_new(d->daemon.loop, grant_wish, d);
+    sem_init(&d->granted, 0, 0);
     given_log_close(log); /* its writer must not be there while the queue learns whom to wake */
     log->completions.wake = loop_wake_signal;
     log->completions.context = d->completed;
@@ -116,6 +128,14 @@ static inline struct given_daemon *given_daemon(enum role role, struct given_log
         fail_msg("%s", error.message);
     assert_int_equal(pthread_create(&d->thread, NULL, run_loop, d), 0);
     return d;
+}
+
+/* What only the loop's thread may do. */
+static inline void on_the_loop(struct given_daemon *d, void (*wish)(struct given_daemon *d))
+{
+    atomic_store(&d->wish, wish);
+    loop_wake_signal(d->wished);
+    sem_wait(&d->granted);
 }
 
 /* The log stays, and is given back to jobs that are waited for. */
@@ -132,6 +152,8 @@ static inline void given_daemon_end(struct given_daemon *d)
     loop_wake_free(d->completed);
     loop_wake_free(d->changed);
     loop_wake_free(d->ended);
+    loop_wake_free(d->wished);
+    sem_destroy(&d->granted);
     uv_run(d->daemon.loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(d->daemon.loop), 0);
     settle_numbers_free(d->daemon.settle_numbers);

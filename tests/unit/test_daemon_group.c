@@ -109,6 +109,17 @@ static void who_leaves_at_once_is_recorded_all_the_same(void **state)
     laptop_end(d);
 }
 
+static struct projector *away;
+static void take_views_away(struct given_daemon *d)
+{
+    away = d->daemon.projector;
+    d->daemon.projector = NULL;
+}
+static void bring_views_back(struct given_daemon *d)
+{
+    d->daemon.projector = away;
+}
+
 /* Where the views cannot be read at that moment the pool does it, and says what is wrong. */
 static void where_there_is_no_reading_now_the_pool_tries(void **state)
 {
@@ -118,15 +129,14 @@ static void where_there_is_no_reading_now_the_pool_tries(void **state)
     char person[33];
     introduce(&client, "Robin", person);
     assert_int_equal(story_length(&client, person), 1);
-    struct projector *projector = d->daemon.projector;
-    d->daemon.projector = NULL;
+    on_the_loop(d, take_views_away);
     struct buffer out = {0};
     put_note(&out, person, "while there are no views");
     client_send(&client, &out);
     struct reply reply = client_reply(&client);
     assert_int_equal(reply.code, FELLOE_LOCKED);
     reply_release(&reply);
-    d->daemon.projector = projector;
+    on_the_loop(d, bring_views_back);
     put_note(&out, person, "and now there are");
     client_send(&client, &out);
     expect_saved(&client, person);
