@@ -54,8 +54,12 @@ static struct pushed push(size_t site, uint64_t first, uint32_t max)
     struct pushed pushed;
     turn_to(site);
     const char *text = read_own(first, max);
-    if (sscanf(text, "PUSH#%llu %llu+%llu", &pushed.request, &pushed.first, &pushed.count) != 3)
+    if (strncmp(text, "PUSH#", 5) != 0)
         fail_msg("of %s from %llu: \"%s\"", names[site], (unsigned long long)first, text);
+    char *rest;
+    pushed.request = strtoull(text + 5, &rest, 10);
+    pushed.first = strtoull(rest, &rest, 10);
+    pushed.count = strtoull(rest + 1, NULL, 10);
     assert_true(pushed.first == first);
     return pushed;
 }
