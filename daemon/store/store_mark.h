@@ -38,8 +38,8 @@ int store_marking_set(struct store_marking *marking);
 /* Once all was synced, with the names in the folder. Where it cannot be written either mark is right, and the next
  * store_marking_set writes it again. */
 void store_marking_clear(struct store_marking *marking);
-/* A sync failed: the system forgets what it could not write, shows it still, and the next sync succeeds. So nobody is to
- * believe the file any more, also who opens it after this process. */
+/* A sync failed: the system forgets what it could not write, shows it still, and the next sync succeeds. So nobody is
+ * to believe the file any more, also who opens it after this process. */
 void store_marking_spoil(struct store_marking *marking);
 
 #endif
