@@ -174,6 +174,13 @@ static bool tells_head(struct given_node *node, uint64_t seq, struct log_head *o
     return body.has_head;
 }
 
+/* The writer's own copy is what it goes by, and what was committed is what it takes up again. */
+static void a_minute_passes(struct given_node *node)
+{
+    node->log->log->told[0].ms -= HEAD_TOLD_EVERY_MS;
+    node->log->log->write.told[0].ms -= HEAD_TOLD_EVERY_MS;
+}
+
 static void a_head_is_told_at_first_and_then_once_a_minute_if_it_is_new(void **state)
 {
     (void)state;
@@ -191,10 +198,10 @@ static void a_head_is_told_at_first_and_then_once_a_minute_if_it_is_new(void **s
     catch_up(s.truth, s.amy->log);
     node_name(s.amy, &s.jo, "Jojo");
     assert_false(tells_head(s.amy, 4, &head)); /* it is new, and not a minute has passed */
-    s.amy->log->log->told[0].ms -= HEAD_TOLD_EVERY_MS;
+    a_minute_passes(s.amy);
     node_name(s.amy, &s.jo, "Jojoe");
     assert_true(tells_head(s.amy, 5, &head) && position_is(head.at, 1, 3));
-    s.amy->log->log->told[0].ms -= HEAD_TOLD_EVERY_MS;
+    a_minute_passes(s.amy);
     node_name(s.amy, &s.jo, "Jo again");
     assert_false(tells_head(s.amy, 6, &head)); /* a minute has passed, and there is nothing new */
     start_again(s.amy);
