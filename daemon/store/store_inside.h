@@ -37,6 +37,8 @@ struct store_txn {
     int failed;    /* LMDB's number of the first failure; 0 none */
     unsigned made; /* it has the tables up to this turn */
     bool reads;
+    unsigned appended; /* the table to which something was appended last, plus one; 0: none */
+    MDB_cursor *end;   /* at its end, after a second one; NULL: none. LMDB closes it with the transaction */
 };
 
 struct store_cursor {

@@ -17,7 +17,7 @@
 #include "proto/sync/sync_spoke.h"
 
 /* A PUSH or a FEED of so many is one of a backlog, or of a long log: more follows, and nobody waits for views of it. */
-#define BACKLOG_ENTRIES 256u
+#define BACKLOG_ENTRIES 64u
 
 /* One implementation a role. */
 struct driver_role {

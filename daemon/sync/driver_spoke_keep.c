@@ -10,8 +10,6 @@
 #define GO_ON_WAITS    7u
 #define GO_ON_FIRST_MS 1000u
 #define GO_ON_DOUBLED  5u
-/* A FEED of so many is one of a long log: another follows, or views are folded while it comes. */
-#define BACKLOG_ENTRIES 256u
 
 static void expect_more(const struct log_job *log_job, struct projector *projector)
 {

@@ -87,6 +87,109 @@ static void a_key_that_is_not_the_last_is_appended_all_the_same(void **state)
 
 /* ---- cursors and keys ---- */
 
+/* What stays at the end for the next row that is appended must not be led astray by what else happens to the table:
+ * pages that are split and merged, rows before and after it. */
+struct rows {
+    struct store_txn *txn;
+    size_t lens[3000]; /* of each key's value; 0: it is not there */
+    unsigned next, random;
+};
+
+static unsigned any(struct rows *rows, unsigned below)
+{
+    rows->random = rows->random * 1103515245u + 12345u;
+    return (rows->random >> 16) % below;
+}
+
+static struct bytes key_of(struct store_key *key, unsigned n)
+{
+    key_start(key);
+    key_put_u32(key, n);
+    return key_bytes(key);
+}
+
+static void put_row(struct rows *rows, unsigned n, bool last)
+{
+    static const uint8_t value[1500] = {1};
+    struct store_key key;
+    const size_t len = 1 + any(rows, any(rows, 8) == 0 ? sizeof value : 200);
+    if (last)
+        assert_true(store_put_last(rows->txn, WORDS, key_of(&key, n), bytes_of(value, len)));
+    else
+        assert_true(store_put(rows->txn, WORDS, key_of(&key, n), bytes_of(value, len)));
+    rows->lens[n] = len;
+}
+
+static void take_row(struct rows *rows, unsigned n, bool by_cursor)
+{
+    struct store_key key;
+    struct store_item item;
+    if (rows->lens[n] == 0)
+        return;
+    if (by_cursor) {
+        struct store_cursor *cursor = store_cursor_open(rows->txn, WORDS);
+        assert_true(store_seek(cursor, key_of(&key, n), &item) && store_cursor_delete(cursor));
+        store_cursor_close(cursor);
+    } else {
+        assert_true(store_delete(rows->txn, WORDS, key_of(&key, n)));
+    }
+    rows->lens[n] = 0;
+}
+
+static void assert_rows(const struct rows *rows)
+{
+    struct store_item item;
+    struct store_cursor *cursor = store_cursor_open(rows->txn, WORDS);
+    bool more = store_seek(cursor, (struct bytes){0}, &item);
+    for (unsigned n = 0; n < rows->next; n++) {
+        if (rows->lens[n] == 0)
+            continue;
+        assert_true(more);
+        assert_int_equal(be_u32(item.key.data), n);
+        assert_int_equal(item.value.len, rows->lens[n]);
+        more = store_next(cursor, &item);
+    }
+    assert_false(more);
+    store_cursor_close(cursor);
+}
+
+static void rows_that_are_appended_lie_behind_all_others_whatever_else_happens(void **state)
+{
+    (void)state;
+    struct given_dir dir = given_dir();
+    struct store *store = open_store(&dir);
+    struct rows rows = {.random = 7};
+    while (rows.next < 2900) {
+        rows.txn = begin(store, true);
+        for (unsigned turn = 0; turn < 40 && rows.next < 2900; turn++) {
+            for (unsigned run = any(&rows, 12); run > 0; run--)
+                put_row(&rows, rows.next++, true);
+            const unsigned recent = rows.next > 30 ? rows.next - 1 - any(&rows, 30) : 0;
+            switch (rows.next > 0 ? any(&rows, 6) : 5) {
+            case 0: put_row(&rows, any(&rows, rows.next), false); break;
+            case 1: put_row(&rows, recent, any(&rows, 2) == 0); break;
+            case 2: take_row(&rows, recent, false); break;
+            case 3: take_row(&rows, rows.next - 1, any(&rows, 2) == 0); break;
+            case 4: take_row(&rows, recent, true); break;
+            default: break;
+            }
+        }
+        assert_rows(&rows);
+        assert_int_equal(store_commit(rows.txn, NULL), STORE_DONE);
+    }
+    rows.txn = begin(store, true);
+    put_row(&rows, rows.next++, true);
+    put_row(&rows, rows.next++, true);
+    assert_true(store_clear(rows.txn, WORDS));
+    memset(rows.lens, 0, sizeof rows.lens);
+    for (unsigned i = 0; i < 50; i++)
+        put_row(&rows, rows.next++, true);
+    assert_rows(&rows);
+    assert_int_equal(store_commit(rows.txn, NULL), STORE_DONE);
+    store_close(store);
+    given_dir_end(&dir);
+}
+
 static void numbers_sort_as_numbers(void **state)
 {
     (void)state;
@@ -460,6 +563,7 @@ int main(void)
         cmocka_unit_test(each_commit_has_a_number_of_its_own),
         cmocka_unit_test(files_are_for_their_owner_alone),
         cmocka_unit_test(a_key_that_is_not_the_last_is_appended_all_the_same),
+        cmocka_unit_test(rows_that_are_appended_lie_behind_all_others_whatever_else_happens),
         cmocka_unit_test(numbers_sort_as_numbers),
         cmocka_unit_test(cursors_find_what_lies_around_a_key),
         cmocka_unit_test(one_process_opens_it_once),
