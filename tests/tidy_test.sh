@@ -64,7 +64,7 @@ cases=(
     'only main exits|daemon/leave.c|static void p(void) { exit(1); }'
     'no test sleeps|tests/unit/test_nap.c|static void p(void) { usleep(10); }'
     "LMDB's durability|daemon/fast.c|static int f = MDB_NOSYNC;"
-    "LMDB's durability|daemon/event_log.c|static int f = STORE_LAZY;"
+    "LMDB's durability|daemon/event_log.c|static int f = STORE_DERIVED;"
     'nothing is left for later|client/later.c|/* TO''DO: more */'
     'no path of one machine|client/mine.c|static const char *p = "/ho''me/someone/x";'
     'every file of proto has a unit test|proto/untested.c|'

@@ -135,8 +135,8 @@ static void on_message(struct spoke *s, struct spoke_input *input)
 
 static void on_saved(const struct spoke *s, struct site *site, const struct spoke_input *input)
 {
-    /* Nobody waits for looks: those of a moment go together. One by one each would cost both sides a signature, a commit
-     * and a receipt, beside what somebody waits for. */
+    /* Nobody waits for looks: those of a moment go together. One by one each would cost both sides a signature, a
+     * commit and a receipt, beside what somebody waits for. */
     if (site->upload_only && site->up.next_seq > site->own.seq && site->up.retry_ms <= s->now)
         site->up.retry_ms = s->now + LOOKS_GATHER_MS;
     if (input->own.seq >= site->own.seq)

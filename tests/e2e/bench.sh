@@ -10,8 +10,25 @@ check "a figure with its limit, and one without, are measured" "$bench/run" reco
 check_equal "each as a line of JSON with all that was promised" '["record-one","memory-laptop"]' \
     "$(jq -sc '[.[] | select(has("figure") and has("value") and has("unit") and has("limit") and has("ratio") and
         has("goal") and has("holds")) | .figure]' "$OUT")"
-check_equal "a ratio is the value's to the limit's" true \
-    "$(jq -s '.[0] | .ratio == .value / .limit and .holds == (.ratio >= 0.85)' "$OUT")"
+check_equal "what is measured is judged" true "$(jq -s '.[0] | .ratio > 0 and .holds == (.ratio >= 0.85)' "$OUT")"
+# judged GOAL SAMPLE…: of samples "VALUE LIMIT [RATIO]", the value, the limit, the ratio and whether the goal holds.
+judged() (
+    goal=$1 out=$work/judged.jsonl machine=m commit=c by=x events=1 each=1
+    shift
+    . "$bench/judge.sh"
+    for sample; do
+        read -r value limit ratio <<<"$sample"
+        sample x "$value" /s "$limit" ${ratio:+"$ratio"} 2>/dev/null
+    done
+    judge x "$goal" "what is judged" >/dev/null
+    jq -c '[.value, .limit, .ratio, .holds]' "$out"
+    rm "$out"
+)
+check_equal "a ratio is the value's to the limit's, and the median of the rounds'" '[20,40,0.5,true]' \
+    "$(judged "ratio >= 0.5" "10 40" "20 40" "30 40")"
+check_equal "or that of slices in turns, where it was so measured" '[20,40,0.3,false]' \
+    "$(judged "ratio >= 0.5" "20 40 0.3")"
+check_equal "some are to be low" '[20,40,0.5,false]' "$(judged "value <= 5" "20 40")"
 check "it goes into a table" grep -q '^| record one by one, .* | ≥ 0.85 |' <("$bench/tables" bench "$OUT")
 # Two peers of which one is faster, without waiting for the disk: that has to be said.
 {
