@@ -213,7 +213,7 @@ enum felloe_code log_run_feed(struct event_log *log, struct log_job *job)
         return job->error.code;
     if (!log_write_epoch_fits(log, site, batch->epoch, &job->error))
         return job->error.code;
-    struct head_row *head = log_write_head_change(log, site, batch->epoch);
+    struct head_row *head = log_write_head(log, site, batch->epoch);
     const struct head_row before = *head;
     size_t bytes = 0;
     if (batch->epoch == 0 || head->head.at.n + 1 != batch->first_n)
@@ -224,6 +224,7 @@ enum felloe_code log_run_feed(struct event_log *log, struct log_job *job)
         return felloe_fail(&job->error, FELLOE_INVALID,
                            "what came for %s follows another log up to %u.%llu than is here", batch->site, batch->epoch,
                            (unsigned long long)head->head.at.n);
+    head = log_write_head_change(log, site, batch->epoch); /* what was refused so far costs nobody else anything */
     enum felloe_code code = feed_entries(log, job, site, head, &bytes);
     if (code != FELLOE_OK)
         return code;

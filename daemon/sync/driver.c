@@ -85,6 +85,8 @@ void driver_restart(struct driver *driver, const char *why)
 
 void driver_works(struct driver *driver)
 {
+    if (driver->restarting) /* that was something of before: the next machine's first work tells */
+        return;
     driver->restarts = 0;
     driver->trouble[0] = '\0';
 }

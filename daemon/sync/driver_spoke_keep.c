@@ -29,14 +29,16 @@ static void kept(struct log_job *log_job)
         input.seq = log_job->receipt->seq;
         input.oldest_waiting_ms = log_job->oldest_waiting_ms;
     }
-    /* The log refused it, alone and for certain: the machine deals with it, and nothing has to start afresh. */
+    /* The log refused it, alone and for certain: the machine deals with it, and nothing has to start afresh. But what
+     * only does not follow because that of before it failed says nothing. */
     bool refusable = log_job->kind == LOG_KEEP_FEED || (log_job->kind == LOG_KEEP_RECEIPT && log_job->lowered);
-    input.contradicts = refusable && log_job->code == FELLOE_INVALID;
+    bool refused = refusable && log_job->code == FELLOE_INVALID;
+    input.contradicts = refused && !job->driver->restarting && !event_log_failed(job->driver->daemon->log);
     if (input.contradicts)
         report(LEVEL_ERROR, "%s: %s", log_job->site, log_job->error.message);
-    if (!input.ok && !input.contradicts)
+    if (!input.ok && !refused)
         driver_restart(job->driver, log_job->error.message);
-    else if (log_job->kind != LOG_KEEP_KEYS) {
+    else if (log_job->kind != LOG_KEEP_KEYS && (input.ok || input.contradicts)) {
         expect_more(log_job, job->driver->daemon->projector);
         driver_works(job->driver);
         driver_spoke_step(s, &input);
