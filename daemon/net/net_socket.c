@@ -20,6 +20,8 @@ _Static_assert(sizeof(zmq_msg_t) == sizeof(((struct net_frame *)0)->raw), "a fra
 #define NO_BOUND      0
 /* The system's send buffer: larger ones put a minute's worth of bytes in front of a slow link. */
 #define SEND_BUFFER (256 * 1024)
+/* In a row of one source, without a wake-up. */
+#define FLUSHES_MAX 8
 
 /* ---- the pump ---- */
 
@@ -28,6 +30,7 @@ struct net_source {
     struct net_source *next;
     void *socket; /* NULL once freed; the memory lives until libuv is done */
     bool stirred; /* its events have to be read before the loop sleeps */
+    unsigned again; /* times in a row that its own flush stirred it */
     uv_poll_t poll;
     bool (*receive)(void *context);
     void (*flush)(void *context);
@@ -75,12 +78,16 @@ void net_source_ask(struct net_source *source, bool (*wants)(void *context))
     source->wants = wants;
 }
 
+/* What flush leaves for another flush does not wait for the next wake-up; but where that never ends (memory is short,
+ * say) the loop has to sleep. */
 static void settle(struct net_source *source)
 {
     is_readable(source); /* learns of pipes that have room again, for flush */
+    source->stirred = false;
     if (source->socket != NULL && source->flush != NULL)
         source->flush(source->context);
-    source->stirred = is_readable(source); /* again, since flush may have sent */
+    source->again = source->stirred && source->again < FLUSHES_MAX ? source->again + 1 : 0;
+    source->stirred = is_readable(source) || source->again > 0; /* looked at again, since flush may have sent */
 }
 
 /* A source that nobody used and whose descriptor is still has nothing to tell: most turns of the loop are of the local
