@@ -250,7 +250,7 @@ static struct range_part *part_of(struct fold_range *range, uint32_t epoch, uint
     return last;
 }
 
-enum adding { ADDED, NO_ROOM, NO_MEMORY };
+enum adding { ADDED, NO_ROOM, NO_MEMORY, NOT_READ };
 
 /* `item` as it is found there; what has a place behind this range has to be looked for again. */
 static enum adding add_entry(struct fold_range *range, struct range_streams *streams, size_t most, uint32_t epoch,
@@ -284,6 +284,7 @@ static enum adding add_entry(struct fold_range *range, struct range_streams *str
     return ADDED;
 }
 
+/* As far as the heads say: a reader of its own may see more, and what else the step reads then does not. */
 static bool add_log(struct fold_range *range, struct bytes site, const struct log_head *heads, size_t count,
                     size_t most)
 {
@@ -298,7 +299,8 @@ static bool add_log(struct fold_range *range, struct bytes site, const struct lo
         outcome = ADDED;
         streams.count = streams.next = 0;
         log_walk_begin(&walk, range->reader, site, from);
-        while (outcome == ADDED && log_walk_next(&walk, &item) && item.at.epoch == from.epoch) {
+        while (outcome == ADDED && log_walk_next(&walk, &item) && item.at.epoch == from.epoch &&
+               item.at.n <= heads[i].at.n) {
             outcome = add_entry(range, &streams, most, item.at.epoch, item.at.n, &item);
             if (outcome == ADDED)
                 seen_advance(&range->to.seen, item.at);
@@ -323,7 +325,10 @@ static bool add_own(struct fold_range *range, struct bytes site, uint64_t head, 
     log_own_walk_begin(&walk, range->reader, site, range->to.own_seq + 1);
     while (range->to.own_seq < head && outcome == ADDED) {
         if (!log_own_walk_next(&walk, &seq, &item) || seq > head) {
-            range->to.own_seq = head; /* what is missing was lost, and is not waited for */
+            if (log_reader_failed(range->reader, NULL))
+                outcome = NOT_READ;
+            else
+                range->to.own_seq = head; /* what is missing was lost, and is not waited for */
             break;
         }
         if (!seen_covers(&range->to.seen, item.at))
@@ -333,7 +338,7 @@ static bool add_own(struct fold_range *range, struct bytes site, uint64_t head, 
     }
     log_own_walk_end(&walk);
     range->more |= outcome == NO_ROOM;
-    return outcome != NO_MEMORY;
+    return outcome != NO_MEMORY && outcome != NOT_READ;
 }
 
 static uint64_t beyond(uint64_t head, uint64_t cursor)

@@ -274,6 +274,31 @@ static void a_persons_events_stand_together(void **state)
     given_node_end(amy);
 }
 
+/* What else a step reads, it reads as of its own reader. */
+static void a_reader_of_its_own_takes_no_more_than_the_steps(void **state)
+{
+    (void)state;
+    struct given_node *hub = given_node(ROLE_HUB, NULL);
+    struct felloe_error error;
+    struct fold_range range = {0};
+    const struct views_cursor cursor = no_cursor();
+    struct position last = {0};
+    record_lives(hub);
+    struct log_reader *reader = log_reader_begin(hub->log->log, &error);
+    node_introduce(hub, "Late");
+    assert_true(range_begin(&range, hub->log->log, reader, bytes_str(SITE), &cursor, RANGE_EVENTS_MAX));
+    assert_true(range.holds);
+    assert_int_equal(range.count, PEOPLE * (ENTRIES + 1));
+    for (size_t i = 0; i < range.count; i++)
+        if (range_ref(&range, i).at.n > last.n)
+            last = range_ref(&range, i).at;
+    assert_int_equal(last.n, seen_in(&range.to.seen, last.epoch));
+    assert_int_equal(last.n, PEOPLE * (ENTRIES + 1));
+    range_release(&range);
+    log_reader_end(reader);
+    given_node_end(hub);
+}
+
 int main(void)
 {
     if (sodium_init() < 0)
@@ -285,6 +310,7 @@ int main(void)
         cmocka_unit_test(what_comes_while_a_long_log_is_folded_is_not_told_of_before_it_is),
         cmocka_unit_test(memory_that_the_views_do_not_bear_out_is_given_up),
         cmocka_unit_test(a_persons_events_stand_together),
+        cmocka_unit_test(a_reader_of_its_own_takes_no_more_than_the_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
