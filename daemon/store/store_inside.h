@@ -42,8 +42,9 @@ struct store_txn {
 };
 
 struct store_cursor {
-    MDB_cursor *cursor;
+    MDB_cursor *cursor; /* NULL: the table was not there yet when it was looked for */
     struct store_txn *txn;
+    unsigned table;
 };
 
 /* Notes a failure; true for 0. */

@@ -69,8 +69,8 @@ static void end_appending(struct store_txn *txn, unsigned table)
 static void end_appending_at(const struct store_cursor *cursor)
 {
     struct store_txn *txn = cursor != NULL ? cursor->txn : NULL;
-    if (txn != NULL && txn->end != NULL && mdb_cursor_dbi(txn->end) == mdb_cursor_dbi(cursor->cursor))
-        end_appending(txn, txn->appended - 1);
+    if (txn != NULL)
+        end_appending(txn, cursor->table);
 }
 
 /* A cursor that stays at the end need not look for it each time: a third of what it costs to append a row. */
@@ -157,9 +157,21 @@ uint64_t store_count(struct store_txn *txn, unsigned table)
 
 /* ---- cursors ---- */
 
+/* Can it be used? `make`: also by making its table. */
+static bool is_ready(struct store_cursor *cursor, bool make)
+{
+    struct store_txn *txn = cursor != NULL ? cursor->txn : NULL;
+    if (txn == NULL || txn->failed)
+        return false;
+    if (cursor->cursor != NULL)
+        return true;
+    return (has_table(txn, cursor->table) || (make && make_table(txn, cursor->table))) &&
+           store_note(txn, mdb_cursor_open(txn->txn, table_of(txn, cursor->table), &cursor->cursor));
+}
+
 struct store_cursor *store_cursor_open(struct store_txn *txn, unsigned table)
 {
-    if (txn->failed || !has_table(txn, table))
+    if (txn->failed || (txn->reads && !has_table(txn, table)))
         return NULL;
     struct store_cursor *cursor = calloc(1, sizeof *cursor);
     if (cursor == NULL) {
@@ -167,7 +179,8 @@ struct store_cursor *store_cursor_open(struct store_txn *txn, unsigned table)
         return NULL;
     }
     cursor->txn = txn;
-    if (!store_note(txn, mdb_cursor_open(txn->txn, table_of(txn, table), &cursor->cursor))) {
+    cursor->table = table;
+    if (!is_ready(cursor, false) && txn->failed) {
         free(cursor);
         return NULL;
     }
@@ -178,13 +191,14 @@ void store_cursor_close(struct store_cursor *cursor)
 {
     if (cursor == NULL)
         return;
-    mdb_cursor_close(cursor->cursor);
+    if (cursor->cursor != NULL)
+        mdb_cursor_close(cursor->cursor);
     free(cursor);
 }
 
 static bool move(struct store_cursor *cursor, struct bytes key, MDB_cursor_op op, struct store_item *out)
 {
-    if (cursor == NULL || cursor->txn->failed)
+    if (!is_ready(cursor, false))
         return false;
     MDB_val k = val_of(key), v = {0, NULL};
     if (!store_note(cursor->txn, mdb_cursor_get(cursor->cursor, &k, &v, op)))
@@ -221,7 +235,7 @@ bool store_cursor_put(struct store_cursor *cursor, struct bytes key, struct byte
     MDB_val k = val_of(key), v = val_of(value);
     assert(key.len > 0 && key.len <= STORE_KEY_MAX);
     end_appending_at(cursor);
-    return cursor != NULL && !cursor->txn->failed && store_note(cursor->txn, mdb_cursor_put(cursor->cursor, &k, &v, 0));
+    return is_ready(cursor, true) && store_note(cursor->txn, mdb_cursor_put(cursor->cursor, &k, &v, 0));
 }
 
 bool store_cursor_put_new(struct store_cursor *cursor, struct bytes key, struct bytes value, struct bytes *existing)
@@ -229,9 +243,9 @@ bool store_cursor_put_new(struct store_cursor *cursor, struct bytes key, struct 
     MDB_val k = val_of(key), v = val_of(value);
     assert(key.len > 0 && key.len <= STORE_KEY_MAX);
     *existing = (struct bytes){0};
-    if (cursor == NULL || cursor->txn->failed)
-        return false;
     end_appending_at(cursor);
+    if (!is_ready(cursor, true))
+        return false;
     int rc = mdb_cursor_put(cursor->cursor, &k, &v, MDB_NOOVERWRITE);
     if (rc == MDB_KEYEXIST) {
         *existing = bytes_of_val(v);
@@ -243,5 +257,5 @@ bool store_cursor_put_new(struct store_cursor *cursor, struct bytes key, struct 
 bool store_cursor_delete(struct store_cursor *cursor)
 {
     end_appending_at(cursor);
-    return cursor != NULL && !cursor->txn->failed && store_note(cursor->txn, mdb_cursor_del(cursor->cursor, 0));
+    return is_ready(cursor, false) && store_note(cursor->txn, mdb_cursor_del(cursor->cursor, 0));
 }

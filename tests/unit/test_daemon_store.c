@@ -465,74 +465,6 @@ static void a_failure_sticks_to_its_transaction(void **state)
     given_dir_end(&dir);
 }
 
-/* ---- tables that are made with their first row ---- */
-
-enum { LATE = 1 };
-
-static struct store *open_late(const struct given_dir *dir)
-{
-    static const char *const names[] = {"words", "late"};
-    char path[100];
-    snprintf(path, sizeof path, "%s/env", dir->path);
-    struct store *store;
-    struct felloe_error error = {0};
-    const struct store_options options = {
-        .dir = path, .what = "the late store", .tables = names, .table_count = 2, .made_first = 1};
-    if (store_open(&store, &options, &error) != FELLOE_OK)
-        fail_msg("%s", error.message);
-    return store;
-}
-
-static void a_table_that_is_not_there_yet_is_empty(void **state)
-{
-    (void)state;
-    struct given_dir dir = given_dir();
-    struct store *store = open_late(&dir);
-    struct store_txn *txn = begin(store, true);
-    assert_false(store_get(txn, LATE, text("rim"), NULL));
-    assert_null(store_cursor_open(txn, LATE));
-    assert_int_equal(store_count(txn, LATE), 0);
-    assert_false(store_delete(txn, LATE, text("rim")));
-    assert_true(store_clear(txn, LATE));
-    assert_int_equal(store_failed(txn, NULL), STORE_DONE);
-    assert_int_equal(store_commit(txn, NULL), STORE_DONE);
-    store_close(store);
-    given_dir_end(&dir);
-}
-
-static void a_table_is_made_with_its_first_row(void **state)
-{
-    (void)state;
-    struct given_dir dir = given_dir();
-    struct store *store = open_late(&dir);
-    struct store_txn *txn = begin(store, true);
-    assert_true(store_put(txn, LATE, text("rim"), text("tyre")));
-    store_abort(txn);
-    struct store_txn *before = begin(store, false);
-    assert_false(store_get(before, LATE, text("rim"), NULL));
-
-    txn = begin(store, true);
-    assert_false(store_get(txn, LATE, text("rim"), NULL));
-    assert_true(store_put(txn, LATE, text("rim"), text("felloe")));
-    assert_true(store_get(txn, LATE, text("rim"), NULL));
-    assert_false(store_get(before, LATE, text("rim"), NULL)); /* of a reading that began before, nothing changes */
-    assert_int_equal(store_commit(txn, NULL), STORE_DONE);
-    assert_false(store_get(before, LATE, text("rim"), NULL));
-    assert_int_equal(store_failed(before, NULL), STORE_DONE);
-    store_abort(before);
-
-    for (int again = 0; again < 2; again++) {
-        txn = begin(store, false); /* the reading that ended is used again, and has the table now */
-        assert_true(store_get(txn, LATE, text("rim"), NULL));
-        assert_int_equal(store_count(txn, LATE), 1);
-        store_abort(txn);
-        store_close(store);
-        store = open_late(&dir);
-    }
-    store_close(store);
-    given_dir_end(&dir);
-}
-
 static void more_may_read_at_once_than_are_kept_for_the_next(void **state)
 {
     (void)state;
@@ -574,8 +506,6 @@ int main(void)
         cmocka_unit_test(a_full_disk_takes_nothing_and_is_not_final),
         cmocka_unit_test(a_commit_that_fails_otherwise_is_unknown),
         cmocka_unit_test(a_failure_sticks_to_its_transaction),
-        cmocka_unit_test(a_table_that_is_not_there_yet_is_empty),
-        cmocka_unit_test(a_table_is_made_with_its_first_row),
         cmocka_unit_test(more_may_read_at_once_than_are_kept_for_the_next),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
