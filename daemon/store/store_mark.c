@@ -41,6 +41,15 @@ static void fill(char out[MARK_SIZE + 1], const char *text)
     snprintf(out, MARK_SIZE + 1, "%-*s\n", MARK_SIZE - 1, text);
 }
 
+/* Inodes are used again. In ns; 0 where the file system does not know. */
+static unsigned long long birth_of(int fd)
+{
+    struct statx st;
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &st) != 0 || !(st.stx_mask & STATX_BTIME))
+        return 0;
+    return (unsigned long long)st.stx_btime.tv_sec * 1000000000u + st.stx_btime.tv_nsec;
+}
+
 /* False: it cannot be told apart from others. */
 static bool say_in_use(int fd, char out[MARK_SIZE + 1])
 {
@@ -48,10 +57,10 @@ static bool say_in_use(int fd, char out[MARK_SIZE + 1])
     struct stat st;
     if (!boot_id(boot) || fstat(fd, &st) != 0)
         return false;
-    snprintf(text, sizeof text, "in use since boot %s, by file %llu.%llu", boot, (unsigned long long)st.st_dev,
-             (unsigned long long)st.st_ino);
+    const int len = snprintf(text, sizeof text, "in use since boot %s, by file %llu.%llu.%llu", boot,
+                             (unsigned long long)st.st_dev, (unsigned long long)st.st_ino, birth_of(fd));
     fill(out, text);
-    return true;
+    return len > 0 && len < MARK_SIZE;
 }
 
 static int open_mark(const char *dir, int flags)

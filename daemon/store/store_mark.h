@@ -5,8 +5,10 @@
  * So a small file beside it says since which start of the system it is in use, from before the first such write until
  * all of it was synced. It names itself, too: in a copy of the directory it is another file, and says nothing good.
  *
- *   D/views/in-use    "at rest", or "in use since boot ID, by file DEVICE.INODE", or words that say why it is not whole
- */
+ *   D/views/in-use    "at rest", or "in use since boot ID, by file DEVICE.INODE.BIRTH" (in ns; 0: not known), or words
+ *                     that say why it is not whole
+ *
+ * What it cannot tell: a disk that was pulled out while in use, and put back, while the system ran on. */
 #ifndef FELLOE_DAEMON_STORE_MARK_H
 #define FELLOE_DAEMON_STORE_MARK_H
 
