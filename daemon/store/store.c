@@ -45,6 +45,7 @@ static enum felloe_code say(const struct store *store, int rc, struct felloe_err
     case MDB_PAGE_NOTFOUND:
     case MDB_INVALID:
     case MDB_VERSION_MISMATCH:
+    case MDB_CURSOR_FULL: /* deeper than any tree is */
         return felloe_fail(error, FELLOE_DAMAGED, "%s (%s) is damaged: %s", what, dir, mdb_strerror(rc));
     case EIO:
     case MDB_PANIC:
@@ -209,10 +210,8 @@ bool store_is_at_rest(const struct store *store)
 }
 
 /* The names in the folder, too: a file that was made anew is the one that is there. */
-enum felloe_code store_rest(struct store *store, struct felloe_error *error)
+static enum felloe_code sync_all(struct store *store, struct felloe_error *error)
 {
-    if (!store->marking.set || store->env == NULL)
-        return FELLOE_OK;
     int rc = store->marking.lost ? EIO : mdb_env_sync(store->env, 1);
     if (rc == 0)
         rc = file_sync_folder(store->dir);
@@ -220,8 +219,17 @@ enum felloe_code store_rest(struct store *store, struct felloe_error *error)
         store_marking_spoil(&store->marking);
         return felloe_fail(error, FELLOE_DAMAGED, "the disk did not take all of %s (%s)", store->what, store->dir);
     }
-    store_marking_clear(&store->marking);
     return FELLOE_OK;
+}
+
+enum felloe_code store_rest(struct store *store, struct felloe_error *error)
+{
+    if (!store->marking.set || store->env == NULL)
+        return FELLOE_OK;
+    enum felloe_code code = sync_all(store, error);
+    if (code == FELLOE_OK)
+        store_marking_clear(&store->marking);
+    return code;
 }
 
 bool store_is_open(const struct store *store)
@@ -427,6 +435,10 @@ enum felloe_code store_rewrite(struct store *store, struct felloe_error *error)
     char path[PATH_MAX + 16], fresh[PATH_MAX + 16];
     snprintf(path, sizeof path, "%s/data.mdb", store->dir);
     snprintf(fresh, sizeof fresh, "%s/data.mdb.new", store->dir);
+    /* What the disk did not take of the old file is told of that one, and never of its copy. */
+    enum felloe_code code = store->env != NULL && store->marking.set ? sync_all(store, error) : FELLOE_OK;
+    if (code != FELLOE_OK)
+        return code;
     int rc = store->env == NULL ? EIO : make_copy(store, fresh);
     if (rc != 0)
         return say(store, rc, error);

@@ -95,8 +95,9 @@ uint64_t store_count(struct store_txn *txn, unsigned table);
 struct store_item {
     struct bytes key, value;
 };
-/* NULL on failure, and where the table is not there yet; every other call is fine with NULL and then finds nothing.
- * Close it before its transaction ends. */
+/* NULL on failure, and for a reading where the table is not there yet; every other call is fine with NULL and then
+ * finds nothing. A writing transaction's is never NULL unless that has failed: the table is made with the first row
+ * that is put. Close it before its transaction ends. */
 struct store_cursor *store_cursor_open(struct store_txn *txn, unsigned table);
 void store_cursor_close(struct store_cursor *cursor);
 /* The first entry at or above `key` (empty key: the first of all). False: there is none. */
@@ -126,7 +127,8 @@ bool store_cursor_delete(struct store_cursor *cursor);
 enum felloe_code store_copy(struct store *store, int descriptor, struct felloe_error *error);
 /* Puts a compacted copy in the place of the file, so that nothing of what was deleted is left in it, and overwrites
  * the old one. No transaction is open, and none begins meanwhile, on any thread. Where no copy can be made, all is as
- * it was (FELLOE_STORAGE); where the new file cannot be opened, every later begin fails. */
+ * it was (FELLOE_STORAGE); where the new file cannot be opened, every later begin fails. FELLOE_DAMAGED: the disk did
+ * not take all of the old one, as with store_rest. */
 enum felloe_code store_rewrite(struct store *store, struct felloe_error *error);
 /* Gives memory back: LMDB keeps that of the most pages which a transaction ever changed until it is closed. So that is
  * what this does, and opens it again. No transaction is open, and none begins meanwhile, on any thread; where it cannot

@@ -383,10 +383,10 @@ static void *run(void *context)
             projector_do_asked(p);
             fold_until_done(p);
         }
-        to_compact = projector_compact(p);
-        projector_slim(p);
         if (to_fold)
             projector_rest_later(p);
+        to_compact = projector_compact(p);
+        projector_slim(p);
         projector_rest(p);
         pthread_mutex_lock(&p->mutex);
     }

@@ -65,10 +65,16 @@ bool projector_compact(struct projector *p)
     struct felloe_error error = {0};
     if (!views_are_open(p->views) || !views_compact_is_due(p->views))
         return false;
-    if (p->compacted_ms != 0 && clock_steady_ms() - p->compacted_ms < PROJECTOR_COMPACT_MS)
+    if (clock_steady_ms() < p->compact_from_ms)
         return true;
     enum felloe_code code = views_compact(p->views, &error);
-    p->compacted_ms = clock_steady_ms();
+    p->compact_from_ms = clock_steady_ms() + (code == FELLOE_DAMAGED ? PROJECTOR_FAILED_MS : PROJECTOR_COMPACT_MS);
+    if (code == FELLOE_DAMAGED) {
+        projector_not_taken(p, &error);
+        return false;
+    }
+    if (p->rest_ms == 0) /* also when nothing was folded before it */
+        projector_rest_later(p);
     if (code != FELLOE_OK)
         report(LEVEL_WARNING, "what the views had of people who were erased may still lie in their file, sealed: %s",
                error.message);

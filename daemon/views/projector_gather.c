@@ -26,7 +26,7 @@ static uint64_t greater(uint64_t a, uint64_t b)
 /* With the mutex held. */
 static bool somebody_waits(const struct projector *p)
 {
-    return p->gather.wanted > p->has_commits;
+    return p->gather.wanted > p->has_commits || (p->gather.wants_first && !p->has_any);
 }
 
 /* With the mutex held: large batches come, and nothing has come since the last. */
@@ -139,6 +139,7 @@ void projector_want(struct projector *p, uint64_t commits)
 {
     pthread_mutex_lock(&p->mutex);
     p->gather.wanted = greater(p->gather.wanted, commits);
+    p->gather.wants_first = true;
     if (somebody_waits(p)) {
         /* What the log does not have yet is folded when it has come, and not before. */
         p->gather.poked |= p->has_commits < event_log_commits(p->config.log);

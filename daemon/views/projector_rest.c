@@ -18,9 +18,13 @@ void projector_rest(struct projector *p)
     if (p->rest_ms == 0 || clock_steady_ms() < p->rest_ms)
         return;
     p->rest_ms = 0;
-    if (views_rest(p->views, &error) == FELLOE_OK)
-        return;
-    report(LEVEL_WARNING, "the views are made again from the log: %s", error.message);
+    if (views_rest(p->views, &error) != FELLOE_OK)
+        projector_not_taken(p, &error);
+}
+
+void projector_not_taken(struct projector *p, const struct felloe_error *error)
+{
+    report(LEVEL_WARNING, "the views are made again from the log: %s", error->message);
     p->rest_ms = UINT64_MAX;
     projector_rebuild(p);
 }

@@ -22,7 +22,8 @@ struct site_state {
 struct gather {
     bool poked;                 /* the log has something new */
     bool asked;                 /* see projector_do_asked */
-    uint64_t wanted;            /* somebody waits for this commit */
+    uint64_t wanted;            /* somebody waits for this commit … */
+    bool wants_first;           /* … or for what the log held at the start, before its first commit since */
     uint64_t first_ms, last_ms; /* when the first and the latest came of what is new */
     uint64_t began_ms;          /* when folding began */
     uint64_t rest_until_ms;
@@ -42,7 +43,7 @@ struct projector {
     pthread_cond_t woken;
     struct gather gather;
     bool stop, wipe;
-    uint64_t compacted_ms;      /* of the thread alone: when the views' file was last written anew */
+    uint64_t compact_from_ms;   /* of the thread alone: the views' file is not written anew before */
     uint64_t rest_ms;           /* of the thread alone: when it syncs what it wrote */
     size_t most_taken;          /* of the thread alone: the events of the longest step since the last projector_slim */
     bool has_any;               /* all that the log held was folded once, since the start or the last wipe */
@@ -97,5 +98,7 @@ void projector_slim(struct projector *projector);
 #define PROJECTOR_FAILED_MS 60000u
 void projector_rest_later(struct projector *projector);
 void projector_rest(struct projector *projector);
+/* On the thread: the disk did not take all of the views, they are made again. */
+void projector_not_taken(struct projector *projector, const struct felloe_error *error);
 
 #endif

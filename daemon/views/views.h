@@ -64,7 +64,8 @@ void views_close(struct views *views);
 enum felloe_code views_wipe(struct views *views, struct felloe_error *error);
 
 /* What was deleted is left in the file until its pages are used again; once this is noted, views_compact writes the
- * file anew. That takes as long as copying it; on the writing thread, and it waits for readers to end. */
+ * file anew. That takes as long as copying it; on the writing thread, and it waits for readers to end. FELLOE_DAMAGED:
+ * the disk did not take all of them, they are to be wiped. */
 void views_compact_later(struct views_txn *txn);
 bool views_compact_is_due(struct views *views);
 enum felloe_code views_compact(struct views *views, struct felloe_error *error);

@@ -183,6 +183,75 @@ static void views_reach_the_disk_a_moment_after_the_last_fold(void **state)
     given_node_end(g.node);
 }
 
+/* The log counts its commits from when it was opened: to want what it held by then is to want number 0. */
+static void who_waits_for_what_was_there_at_the_start_is_counted(void **state)
+{
+    (void)state;
+    struct given_node *node = given_node(ROLE_SPOKE, NULL);
+    struct projector p = {.config = {.log = node->log->log}};
+    pthread_mutex_init(&p.mutex, NULL);
+    gather_init(&p); /* something is to fold */
+    pthread_mutex_lock(&p.mutex);
+    assert_false(gather_goes_on(&p, true));
+    pthread_mutex_unlock(&p.mutex);
+    projector_want(&p, 0);
+    pthread_mutex_lock(&p.mutex);
+    assert_true(gather_goes_on(&p, true));
+    p.has_any = true; /* it was folded */
+    assert_false(gather_goes_on(&p, true));
+    pthread_mutex_unlock(&p.mutex);
+    pthread_cond_destroy(&p.woken);
+    pthread_mutex_destroy(&p.mutex);
+    given_node_end(node);
+}
+
+static void note_that_it_is_to_be_written_anew(struct projector *p)
+{
+    struct views_txn txn;
+    assert_int_equal(views_write(p->views, &txn, NULL), FELLOE_OK);
+    views_compact_later(&txn);
+    assert_int_equal(views_commit(&txn, NULL), STORE_DONE);
+}
+
+/* On a wake-up of its own, too, which folds nothing. */
+static void a_file_that_was_written_anew_comes_to_rest(void **state)
+{
+    (void)state;
+    struct given_node *node = given_node(ROLE_SPOKE, NULL);
+    struct projector p = {0};
+    char views[200], aside[200];
+    const struct views_options options = {node->log->dir.path, node->log->keyring, &node->log->identity, 1};
+    snprintf(views, sizeof views, "%s/views", node->log->dir.path);
+    snprintf(aside, sizeof aside, "%s/aside", node->log->dir.path);
+    projector_close(node->projector);
+    pthread_mutex_init(&p.mutex, NULL);
+    gather_init(&p);
+    p.work = fold_work_new();
+    assert_int_equal(views_open(&p.views, &options, NULL), FELLOE_OK);
+    note_that_it_is_to_be_written_anew(&p);
+    assert_int_equal(views_rest(p.views, NULL), FELLOE_OK);
+    assert_false(projector_compact(&p));
+    assert_false(views_are_at_rest(p.views));
+    assert_int_not_equal(p.rest_ms, 0);
+
+    note_that_it_is_to_be_written_anew(&p);
+    assert_true(projector_compact(&p)); /* not so soon again */
+    p.compact_from_ms = 0;
+    assert_int_equal(rename(views, aside), 0); /* nothing can be synced there */
+    assert_false(projector_compact(&p));
+    assert_true(p.wipe);
+    assert_int_equal(rename(aside, views), 0);
+    assert_int_equal(views_wipe(p.views, NULL), FELLOE_OK);
+    assert_false(views_compact_is_due(p.views));
+
+    views_close(p.views);
+    fold_work_free(p.work);
+    pthread_cond_destroy(&p.woken);
+    pthread_mutex_destroy(&p.mutex);
+    node_open_views(node);
+    given_node_end(node);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +263,8 @@ int main(void)
         cmocka_unit_test(somebody_waits_for_what_is_still_to_come),
         cmocka_unit_test(what_it_was_asked_for_waits_for_no_news),
         cmocka_unit_test(views_reach_the_disk_a_moment_after_the_last_fold),
+        cmocka_unit_test(who_waits_for_what_was_there_at_the_start_is_counted),
+        cmocka_unit_test(a_file_that_was_written_anew_comes_to_rest),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,8 +2,11 @@
 /* What is derived does not wait for the disk: it is believed after its process died, after a rest, and not when the
  * system went down meanwhile. */
 #include "tests/unit/given_store.h"
+#include "tests/unit/given_faults.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "daemon/store/store_mark.h"
@@ -157,6 +160,33 @@ static void a_copy_of_what_is_in_use_is_another_file(void **state)
     given_dir_end(&dir);
 }
 
+/* Its number was that of another file once. */
+static void a_file_that_was_born_at_another_time_is_another(void **state)
+{
+    (void)state;
+    struct given_dir dir = given_dir();
+    char path[120], mark[140], there[128], *birth;
+    struct store *store;
+    snprintf(path, sizeof path, "%s/env", dir.path);
+    snprintf(mark, sizeof mark, "%s/" MARK_NAME, path);
+    store = open_derived(path);
+    put_word(store, "oak", "tree");
+    store_abandon(store);
+    assert_int_equal(store_mark_read(path), MARK_HERE);
+    int fd = open(mark, O_RDWR);
+    assert_int_equal(pread(fd, there, sizeof there, 0), sizeof there);
+    there[sizeof there - 1] = '\0';
+    birth = strrchr(there, '.') + 1;
+    struct statx st;
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &st) == 0 && (st.stx_mask & STATX_BTIME))
+        assert_int_equal(strtoull(birth, NULL, 10), st.stx_btime.tv_sec * 1000000000ll + st.stx_btime.tv_nsec);
+    *birth = *birth == '9' ? '8' : (char)(*birth + 1);
+    assert_int_equal(pwrite(fd, birth, 1, birth - there), 1);
+    close(fd);
+    assert_int_equal(store_mark_read(path), MARK_LOST);
+    given_dir_end(&dir);
+}
+
 static void a_mark_that_is_none_is_not_believed(void **state)
 {
     (void)state;
@@ -202,6 +232,28 @@ static void what_the_disk_did_not_take_is_never_believed_again(void **state)
     given_dir_end(&dir);
 }
 
+/* A file written anew is synced, and of what its pages were copied from nobody would hear again. */
+static void what_the_disk_did_not_take_is_not_copied(void **state)
+{
+    (void)state;
+    struct given_dir dir = given_dir();
+    char path[120];
+    struct store *store;
+    snprintf(path, sizeof path, "%s/env", dir.path);
+    store = open_derived(path);
+    put_word(store, "oak", "tree");
+    assert_int_equal(store_rewrite(store, NULL), FELLOE_OK);
+    atomic_store(&fault.sync, EIO);
+    assert_int_equal(store_rewrite(store, NULL), FELLOE_DAMAGED);
+    fault_clear();
+    assert_int_equal(store_mark_read(path), MARK_LOST);
+    assert_int_equal(store_rewrite(store, NULL), FELLOE_DAMAGED);
+    assert_int_equal(store_rest(store, NULL), FELLOE_DAMAGED);
+    store_abandon(store);
+    assert_int_equal(try_derived(&store, path, NULL), FELLOE_DAMAGED);
+    given_dir_end(&dir);
+}
+
 static void what_has_to_wait_for_the_disk_has_no_mark(void **state)
 {
     (void)state;
@@ -221,8 +273,10 @@ int main(void)
         cmocka_unit_test(a_process_that_died_leaves_all_of_it),
         cmocka_unit_test(a_machine_that_went_down_leaves_nothing_to_be_believed),
         cmocka_unit_test(a_copy_of_what_is_in_use_is_another_file),
+        cmocka_unit_test(a_file_that_was_born_at_another_time_is_another),
         cmocka_unit_test(a_mark_that_is_none_is_not_believed),
         cmocka_unit_test(what_the_disk_did_not_take_is_never_believed_again),
+        cmocka_unit_test(what_the_disk_did_not_take_is_not_copied),
         cmocka_unit_test(what_has_to_wait_for_the_disk_has_no_mark),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
