@@ -65,6 +65,15 @@ bool reading_failed(const struct reading *reading)
            (!reading->locked && store_failed(reading->views.store, NULL) != STORE_DONE);
 }
 
+bool reading_tell_failed(const struct reading *reading, struct felloe_error *error)
+{
+    struct felloe_error why = {0};
+    if (reading->locked || store_failed(reading->views.store, &why) == STORE_DONE || why.code == FELLOE_DAMAGED)
+        return false;
+    felloe_fail(error, FELLOE_FAILED, "The views could not be read this time, and are as they were. Try again.");
+    return true;
+}
+
 void reading_tell_damage(struct daemon *daemon, struct felloe_error *error)
 {
     views_found_damage(projector_views(daemon->projector)); /* before the reading's end says so */

@@ -246,7 +246,8 @@ static void make_drafts(struct recording *r, struct reading *reading)
 /* What was checked in a reading that failed was not checked. */
 static void tell_unread(struct recording *r, struct reading *reading)
 {
-    if (!log_reader_failed(reading->log, &r->error) && reading_failed(reading))
+    if (!log_reader_failed(reading->log, &r->error) && !reading_tell_failed(reading, &r->error) &&
+        reading_failed(reading))
         reading_tell_damage(r->request->daemon, &r->error);
 }
 

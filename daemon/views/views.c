@@ -332,8 +332,9 @@ void views_end(struct views_txn *txn)
 {
     if (!txn->views)
         return;
-    if (!txn->writing && store_failed(txn->store, NULL) == STORE_REFUSED)
-        views_found_damage(txn->views);
+    struct felloe_error error = {0};
+    if (!txn->writing && store_failed(txn->store, &error) != STORE_DONE && error.code == FELLOE_DAMAGED)
+        views_found_damage(txn->views); /* and not for want of memory, say */
     store_abort(txn->store);
     forget_txn(txn);
 }

@@ -4,6 +4,7 @@
 
 #include <sodium.h>
 
+#include "daemon/control/control_query.h"
 #include "daemon/views/views.h"
 
 #define NORTH bytes_str("north")
@@ -308,6 +309,27 @@ static void the_cursor_is_kept_and_another_incarnation_begins_afresh(void **stat
     end(&g);
 }
 
+/* It fails here as it would for want of memory: what lies in them is as it was. */
+static void a_reading_that_failed_otherwise_is_no_damage(void **state)
+{
+    (void)state;
+    struct given_views g;
+    given(&g);
+    struct views_txn txn = read_txn(&g);
+    struct felloe_error error = {0};
+    assert_false(store_put(txn.store, VIEWS_META, bytes_str("not"), bytes_str("writing")));
+    const struct reading reading = {.views = txn};
+    assert_true(reading_tell_failed(&reading, &error));
+    assert_int_equal(error.code, FELLOE_FAILED);
+    assert_non_null(strstr(error.message, "Try again"));
+    views_end(&txn);
+    assert_false(views_damaged(g.views));
+    txn = read_txn(&g);
+    assert_false(reading_tell_failed(&(struct reading){.views = txn}, &error));
+    views_end(&txn);
+    end(&g);
+}
+
 int main(void)
 {
     if (sodium_init() < 0)
@@ -321,6 +343,7 @@ int main(void)
         cmocka_unit_test(an_origin_is_found_in_its_site_and_in_any),
         cmocka_unit_test(a_device_is_known_by_its_last_event_whatever_came_first),
         cmocka_unit_test(the_cursor_is_kept_and_another_incarnation_begins_afresh),
+        cmocka_unit_test(a_reading_that_failed_otherwise_is_no_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
