@@ -42,6 +42,15 @@ static const struct log_head *reached(struct download *down, uint32_t epoch)
     return cursor_of_epoch(&down->ahead, epoch);
 }
 
+/* … in all epochs. */
+static struct cursors all_reached(const struct download *down)
+{
+    struct cursors after = down->ahead;
+    for (uint32_t i = 0; i < down->fed_count; i++)
+        (void)cursors_set(&after, &down->feds[i].feed.head); /* comes_next has seen that there is room */
+    return after;
+}
+
 /* ---- FEEDs that came, and are not checked yet ---- */
 
 void download_drop_feds(struct site *site)
@@ -61,9 +70,18 @@ static void drop_first_fed(struct download *down)
     down->ids.needed = false;
 }
 
-static bool may_check(const struct download *down)
+/* One of each site, also where others have many. */
+static bool may_commit(const struct spoke *s, const struct download *down)
 {
-    return down->fed_count > 0 && !down->ids.needed && down->commits < COMMITS_MAX;
+    uint32_t all = 0;
+    for (uint32_t i = 0; i < s->site_count; i++)
+        all += s->sites[i]->down.commits;
+    return down->commits == 0 || (down->commits < COMMITS_MAX && all < COMMITS_SHARED);
+}
+
+static bool may_check(const struct spoke *s, const struct download *down)
+{
+    return down->fed_count > 0 && !down->ids.needed && may_commit(s, down);
 }
 
 void download_reset(struct site *site)
@@ -187,7 +205,7 @@ static void check_first(struct spoke *s, struct site *site, const struct spoke_i
 
 void download_check(struct spoke *s, struct site *site)
 {
-    while (may_check(&site->down) && !s->dead)
+    while (may_check(s, &site->down) && !s->dead)
         check_first(s, site, NULL);
 }
 
@@ -220,7 +238,7 @@ static bool comes_next(struct site *site, const struct msg_feed *feed, struct fe
     c->head.at = from ? from->at : (struct position){feed->first.epoch, 0};
     c->why = "was to come next, and something else came";
     if (feed->first.epoch == 0 || feed->first.n != c->head.at.n + 1 ||
-        (!from && down->ahead.count + down->fed_count >= SEEN_MAX))
+        (!from && all_reached(down).count == SEEN_MAX))
         return false;
     c->why = "is signed for other entries than these and those before them";
     return feed->head.at.epoch == feed->first.epoch && feed->head.at.n == c->head.at.n + feed->count;
@@ -323,10 +341,24 @@ static uint32_t pull_bytes(const struct spoke *s, const struct site *site)
     return site->down.window < share ? site->down.window : share;
 }
 
-/* More than a thin link bears was asked for, and the hub had it. */
-static bool is_much(const struct download *down)
+/* More than a thin link bears was asked for, over all sites of which the hub had it. */
+static bool is_much(const struct spoke *s)
 {
-    return down->was_behind && down->asked > PULL_BYTES_THIN;
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < s->site_count; i++) {
+        const struct download *down = &s->sites[i]->down;
+        bytes += down->request != 0 && down->was_behind ? down->asked : 0;
+    }
+    return bytes > PULL_BYTES_THIN;
+}
+
+/* When the connection is given up for that: a PULL mostly follows an answer, so each is a sign that some come. */
+static uint64_t thinned_deadline(const struct spoke *s)
+{
+    uint64_t since = 0;
+    for (uint32_t i = 0; i < s->site_count; i++)
+        since = s->sites[i]->down.sent_ms > since ? s->sites[i]->down.sent_ms : since;
+    return since + s->config.request_timeout_ms;
 }
 
 /* Where little happens little will: the longer it was quiet, the longer the hub may wait. An answer that was lost is
@@ -343,19 +375,21 @@ static uint32_t pull_wait(const struct spoke *s, const struct site *site)
 static uint64_t pull_deadline(const struct spoke *s, const struct download *down)
 {
     uint64_t bytes = 0;
-    if (is_much(down))
-        return down->sent_ms + s->config.request_timeout_ms;
     for (uint32_t i = 0; i < s->site_count; i++)
         bytes += s->sites[i]->down.request != 0 ? s->sites[i]->down.asked : 0;
     const uint64_t answerable = down->news_ms != 0 ? down->news_ms : down->sent_ms + down->wait_ms;
-    return answerable + s->config.request_timeout_ms + bytes / THIN_BYTES_PER_MS;
+    const uint64_t due = answerable + s->config.request_timeout_ms + bytes / THIN_BYTES_PER_MS;
+    if (!down->was_behind || !is_much(s))
+        return due;
+    const uint64_t thinned = thinned_deadline(s);
+    return thinned < due ? thinned : due;
 }
 
 static bool may_pull(const struct spoke *s, const struct site *site)
 {
     return s->phase == SPOKE_PHASE_LIVE && site->greeted && !site->upload_only && site->verdict != SITE_DENIED &&
            site->verdict != SITE_SPLIT && site->down.request == 0 && !site->down.contradicted &&
-           site->down.fed_count < (s->config.going_on != 0 ? 1 : FEEDS_MAX) && site->down.commits < COMMITS_MAX;
+           site->down.fed_count < (s->config.going_on != 0 ? 1 : FEEDS_MAX) && may_commit(s, &site->down);
 }
 
 static void send_pull(struct spoke *s, struct site *site)
@@ -369,9 +403,7 @@ static void send_pull(struct spoke *s, struct site *site)
                            .wait_ms = at_once ? 0 : pull_wait(s, site),
                            .waiting = upload_waiting(site)};
     m->oldest_waiting_ms = m->waiting > 0 ? site->oldest_waiting_ms : 0;
-    struct cursors after = down->ahead;
-    for (uint32_t i = 0; i < down->fed_count; i++)
-        (void)cursors_set(&after, &down->feds[i].feed.head); /* comes_next has seen that there is room */
+    const struct cursors after = all_reached(down);
     m->cursor_count = after.count;
     for (uint8_t i = 0; i < after.count; i++)
         m->cursors[i] = after.at[i].at;
@@ -390,7 +422,7 @@ void download_turn(struct spoke *s, struct site *site)
     if (down->request != 0 && down->news_ms == 0 && is_behind(site))
         down->news_ms = s->now;
     if (down->request != 0 && s->now >= pull_deadline(s, down)) {
-        if (is_much(down)) {
+        if (down->was_behind && is_much(s) && s->now >= thinned_deadline(s)) {
             renew_thinned(s);
             return;
         }
@@ -406,7 +438,7 @@ void download_turn(struct spoke *s, struct site *site)
 uint64_t download_deadline(const struct spoke *s, const struct site *site)
 {
     uint64_t due = UINT64_MAX;
-    if (may_check(&site->down))
+    if (may_check(s, &site->down))
         return 0;
     if (site->down.request != 0)
         due = pull_deadline(s, &site->down);

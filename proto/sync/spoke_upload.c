@@ -172,14 +172,15 @@ static uint64_t last_sign(const struct upload *up)
     return up->flight[0].sent_ms > up->progress_ms ? up->flight[0].sent_ms : up->progress_ms;
 }
 
-/* … of any site: when the connection is given up for what is under way, if that is much. */
+/* … of any site, also of one that has nothing in flight any more: when the connection is given up for what is under
+ * way, if that is much. */
 static uint64_t thinned_deadline(const struct spoke *s)
 {
     uint64_t since = 0;
     for (uint32_t i = 0; i < s->site_count; i++) {
         const struct upload *up = &s->sites[i]->up;
-        if (up->flight_count > 0 && last_sign(up) > since)
-            since = last_sign(up);
+        const uint64_t sign = up->flight_count > 0 ? last_sign(up) : up->progress_ms;
+        since = sign > since ? sign : since;
     }
     return since + s->config.request_timeout_ms;
 }

@@ -156,6 +156,40 @@ static void own_events_in_a_row_come_as_one_marker(void **state)
     says(own_ids(3, 2), "keep-feed 3+2; keep-feed 5+1; PULL#10 after 5 max 65536");
 }
 
+/* FEEDs of epochs that are known, and wait to be checked, take no room from one more. */
+static void the_last_epoch_that_there_is_room_for_is_taken_behind_what_waits(void **state)
+{
+    (void)state;
+    struct seen none = {0};
+    write_own(2);
+    make_spoke(2);
+    for (uint32_t epoch = 3; epoch <= SEEN_MAX; epoch++) {
+        const struct log_head cursor = {.at = {epoch, 1}};
+        assert_true(spoke_load_cursor(spoke, bytes_str(SITE), &cursor));
+    }
+    others_write(1);
+    for (unsigned i = 0; i < 2; i++)
+        store_append(log_, 1, own->own[i], NULL);
+    store_append(log_, 2, pool_make(&pool, bytes_str(SITE), &other.device, 1, &others_head, &none), NULL);
+    refilled_to = (struct position){SEEN_MAX, 2};
+    up();
+    welcome(1, 2);
+    feed(2, 1, 1);
+    after(0);
+    feed_kept(true);
+    feed_make_markers(2, 2);
+    assert_true(strncmp(feed_send(3), "PULL#4", 6) == 0);
+    says(after(0), "read-ids 1+2");
+    const struct store_entry *entry = store_at(log_, (struct position){2, 1});
+    struct msg_feed *m = &message.feed;
+    *m = (struct msg_feed){
+        .site = bytes_str(SITE), .first = {2, 1}, .count = 1, .head = entry->head, .newest = refilled_to};
+    feed_put_event(&feed_body, buffer_bytes(&entry->event->raw), NULL);
+    sign_log_head(&hub.secret, m->site, &m->head, &m->signature);
+    says(feed_send(4), "");
+    assert_true(strncmp(own_ids(1, 2), "keep-feed 2+2; keep-feed 1+1", 28) == 0);
+}
+
 static void one_marker_of_what_was_never_written_is_a_fork(void **state)
 {
     (void)state;
@@ -449,6 +483,7 @@ int main(void)
         TEST(own_events_come_back_as_markers),
         TEST(a_marker_of_what_was_never_written_is_a_fork),
         TEST(own_events_in_a_row_come_as_one_marker),
+        TEST(the_last_epoch_that_there_is_room_for_is_taken_behind_what_waits),
         TEST(one_marker_of_what_was_never_written_is_a_fork),
         TEST(no_news_is_asked_again_at_once_unless_the_hub_did_not_wait),
         TEST(a_feed_that_does_not_verify_is_not_taken_in),
