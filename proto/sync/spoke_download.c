@@ -328,10 +328,13 @@ static bool is_behind(struct site *site)
     return site->head.n > (there ? there->at.n : 0);
 }
 
-/* Sites that have much to catch up with share what may be under way. */
-static uint32_t pull_bytes(const struct spoke *s, const struct site *site)
+/* Sites that have much to catch up with share what may be under way. Whoever waits for news asks for little: what is
+ * asked for is time, too, until an answer that got lost is missed. */
+static uint32_t pull_bytes(const struct spoke *s, struct site *site)
 {
     uint32_t behind = 0;
+    if (!is_behind(site) && site->down.window > WINDOW_START)
+        return WINDOW_START;
     for (uint32_t i = 0; i < s->site_count; i++)
         behind += is_behind(s->sites[i]);
     const uint32_t all = site->down.window > PULL_BYTES_THIN ? site->down.window : PULL_BYTES_THIN;

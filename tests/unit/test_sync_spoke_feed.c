@@ -22,7 +22,7 @@ static void where_there_is_more_that_is_asked_for_before_a_feed_is_checked(void 
     says(feed_kept(true), "");
     spoke_site_status(spoke, 0, &status);
     assert_int_equal(status.received.at[0].n, 4);
-    says(feed(4, 5, 1), "keep-feed 5+1; PULL#5 after 5 max 65536"); /* that is all for now */
+    says(feed(4, 5, 1), "keep-feed 5+1; PULL#5 after 5 max 16384"); /* that is all for now: news are little */
 }
 
 static void a_slow_disk_holds_the_download_back(void **state)
@@ -64,7 +64,7 @@ static void what_was_asked_for_behind_a_feed_that_does_not_verify_is_forgotten(v
     message.feed.head.at.n++;
     says(feed_send(4), ""); /* its header says that it is not: it was told of already */
     says(after(2000), "PULL#5 after 0 max 32768");
-    says(feed(5, 1, 6), "notice clear; keep-feed 1+6; PULL#6 after 6 max 32768");
+    says(feed(5, 1, 6), "notice clear; keep-feed 1+6; PULL#6 after 6 max 16384");
 }
 
 /* On a thin link what is under way keeps all else waiting; what comes quickly, or is little, is asked for in larger
@@ -140,11 +140,11 @@ static void own_events_in_a_row_come_as_one_marker(void **state)
     says(after(0), "read-ids 1+2");
     says(own_ids(1, 2), "keep-feed 1+2");
     feed_make_markers(3, 3);
-    says(feed_send(3), "read-ids 3+3; PULL#4 after 5 max 32768");
+    says(feed_send(3), "read-ids 3+3; PULL#4 after 5 max 16384");
     says(own_ids(3, 0), ""); /* they cannot be read just now */
     says(after(5000), "PULL#5 after 2 max 32768");
     feed_make_markers(3, 3);
-    says(feed_send(5), "read-ids 3+3; PULL#6 after 5 max 32768"); /* before they come, the connection is lost */
+    says(feed_send(5), "read-ids 3+3; PULL#6 after 5 max 16384"); /* before they come, the connection is lost */
     simple(SPOKE_DOWN);
     up();
     says(welcome(7, 5), "PULL#8 after 2 max 32768");
@@ -153,7 +153,7 @@ static void own_events_in_a_row_come_as_one_marker(void **state)
     says(after(0), ""); /* one at a time */
     says(feed(9, 5, 1), ""); /* behind that one; more is not asked for */
     says(own_ids(3, 3), "read-ids 3+2");
-    says(own_ids(3, 2), "keep-feed 3+2; keep-feed 5+1; PULL#10 after 5 max 65536");
+    says(own_ids(3, 2), "keep-feed 3+2; keep-feed 5+1; PULL#10 after 5 max 16384");
 }
 
 /* FEEDs of epochs that are known, and wait to be checked, take no room from one more. */
@@ -359,7 +359,7 @@ static void what_was_still_to_be_looked_at_when_the_own_log_contradicted_is_let_
     says(welcome(1, 2), "PULL#2 after 0 max 16384");
     says(feed(2, 1, 2), "PULL#3 after 2 max 32768");
     feed_make_markers(3, 2);
-    says(feed_send(3), "keep-feed 1+2; read-ids 1+2; PULL#4 after 4 max 32768");
+    says(feed_send(3), "keep-feed 1+2; read-ids 1+2; PULL#4 after 4 max 16384");
     struct spoke_input refused = {.kind = SPOKE_FEED_KEPT, .contradicts = true};
     says(step(&refused), "notice fork");
     says(own_ids(1, 2), ""); /* the log did not take what was before it */

@@ -404,7 +404,7 @@ static void it_uploads_nothing_and_says_once_when_it_has_all(void **state)
     says(saved(), ""); /* people go on writing, under the old one */
     says(feed_as(2, 2, 1), "keep-feed 2+1; PULL#3 after 2 max 32768");
     says(feed_kept(true), "");
-    says(feed_as(3, 3, 1), "keep-feed 3+1; PULL#4 after 3 max 32768");
+    says(feed_as(3, 3, 1), "keep-feed 3+1; PULL#4 after 3 max 16384");
     says(feed_kept(true), "caught-up");
     for (int i = 0; i < 120; i++) {
         assert_null(strstr(after(1000), "caught-up"));
