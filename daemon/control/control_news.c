@@ -77,10 +77,7 @@ static void read_news(struct control_request *request)
                                        .now_ms = l->table.now_ms};
         news_scan(request->daemon, &reading.views, reading.log, &reading.scope, &wish, &request->cancelled, &l->news);
     }
-    reading_tell_failed(&reading, &l->error);
-    reading_end(&reading);
-    if (l->error.code == FELLOE_OK && views_damaged(projector_views(request->daemon->projector)))
-        reading_tell_damage(request->daemon, &l->error);
+    reading_finish(&reading, request->daemon, &l->error);
     if (l->error.code == FELLOE_OK && (l->news.failed || l->names.failed))
         felloe_fail(&l->error, FELLOE_FAILED, "Memory ran out while reading the news.");
     for (size_t i = 0; i < l->news.count; i++)

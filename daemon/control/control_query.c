@@ -83,6 +83,14 @@ void reading_tell_damage(struct daemon *daemon, struct felloe_error *error)
                 "again in a moment.");
 }
 
+void reading_finish(struct reading *reading, struct daemon *daemon, struct felloe_error *error)
+{
+    reading_tell_failed(reading, error);
+    reading_end(reading);
+    if (error->code == FELLOE_OK && views_damaged(projector_views(daemon->projector)))
+        reading_tell_damage(daemon, error);
+}
+
 void progress_note_links(struct progress_table *table, struct daemon *daemon)
 {
     struct felloe_error error;

@@ -28,6 +28,8 @@ bool reading_failed(const struct reading *reading);
 bool reading_tell_failed(const struct reading *reading, struct felloe_error *error);
 /* The views are damaged: says so, and has them made again. */
 void reading_tell_damage(struct daemon *daemon, struct felloe_error *error);
+/* Ends it, and says either of the two where it is so: what a view was read from. */
+void reading_finish(struct reading *reading, struct daemon *daemon, struct felloe_error *error);
 
 /* How far a site is. What the driver knows is taken down on the loop, before the work begins. */
 struct site_progress {

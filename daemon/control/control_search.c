@@ -71,10 +71,7 @@ static void search(struct control_request *request)
     if (read_filter(request, &reading) == FELLOE_OK)
         search_scan(request->daemon, &reading.views, reading.log, &reading.scope, &s->filter, note_progress, request,
                     &s->found);
-    reading_tell_failed(&reading, &s->error);
-    reading_end(&reading);
-    if (s->error.code == FELLOE_OK && views_damaged(projector_views(request->daemon->projector)))
-        reading_tell_damage(request->daemon, &s->error);
+    reading_finish(&reading, request->daemon, &s->error);
     if (s->error.code == FELLOE_OK && (s->found.failed || s->names.failed))
         felloe_fail(&s->error, FELLOE_FAILED, "Memory ran out while searching.");
     for (size_t i = 0; i < s->found.count && s->error.code == FELLOE_OK; i++)

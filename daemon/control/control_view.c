@@ -273,10 +273,7 @@ static void read_view(struct control_request *request)
     progress_read(&v->table, request->daemon, &reading);
     query_put_worker_names(&reading.views, &reading.scope, &request->daemon->identity, &v->names);
     read_rows(request, &reading);
-    reading_tell_failed(&reading, &v->error);
-    reading_end(&reading);
-    if (v->error.code == FELLOE_OK && views_damaged(projector_views(request->daemon->projector)))
-        reading_tell_damage(request->daemon, &v->error);
+    reading_finish(&reading, request->daemon, &v->error);
     if (v->error.code == FELLOE_OK && (v->rows.failed || v->names.failed || v->about.failed))
         felloe_fail(&v->error, FELLOE_FAILED, "Memory ran out while reading the view.");
     if (v->error.code != FELLOE_OK)

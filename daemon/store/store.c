@@ -25,7 +25,7 @@ static bool is_full(int rc)
 /* The one place where LMDB's and the system's numbers become codes and sentences. */
 static enum felloe_code say(const struct store *store, int rc, struct felloe_error *error)
 {
-    const char *what = store->what, *dir = store->dir;
+    const char *what = store->options.what, *dir = store->dir;
     switch (rc) {
     case ENOSPC:
     case EDQUOT:
@@ -69,24 +69,26 @@ static enum felloe_code claim(struct store *store, struct felloe_error *error)
     struct stat st;
     if (mkdir(store->dir, 0700) != 0 && errno != EEXIST)
         return errno == ENOENT ? felloe_fail(error, FELLOE_NOT_FOUND, "there is no directory to put %s into: %s",
-                                             store->what, store->dir)
+                                             store->options.what, store->dir)
                                : say(store, errno, error);
     if (stat(store->dir, &st) != 0)
         return say(store, errno, error);
     return store_claim(&store->claim, st.st_dev, st.st_ino)
                ? FELLOE_OK
-               : felloe_fail(error, FELLOE_IN_USE, "%s (%s) is open already", store->what, store->dir);
+               : felloe_fail(error, FELLOE_IN_USE, "%s (%s) is open already", store->options.what, store->dir);
 }
 
-static int open_tables(struct store *store, const char *const *names)
+static int open_tables(struct store *store)
 {
     MDB_txn *txn;
-    const unsigned made_first = store->options.made_first > 0 ? store->options.made_first : store->table_count;
+    const char *const *names = store->options.tables;
+    const unsigned count = store->options.table_count;
+    const unsigned made_first = store->options.made_first > 0 ? store->options.made_first : count;
     atomic_store(&store->made, 1);
     int rc = mdb_txn_begin(store->env, NULL, 0, &txn);
     if (rc)
         return rc;
-    for (unsigned i = 0; i < store->table_count && rc == 0; i++) {
+    for (unsigned i = 0; i < count && rc == 0; i++) {
         rc = mdb_dbi_open(txn, names[i], 0, &store->tables[i]);
         atomic_store(&store->turns[i], rc == MDB_NOTFOUND && i >= made_first ? 0 : 1);
         if (rc == MDB_NOTFOUND && i >= made_first)
@@ -127,7 +129,7 @@ static int open_env(struct store *store)
     int dead = 0;
     if (rc == 0)
         rc = mdb_reader_check(store->env, &dead);
-    return rc ? rc : open_tables(store, options->tables);
+    return rc ? rc : open_tables(store);
 }
 
 /* A commit is of no use in a file whose name a power cut takes away. At every opening, since whoever made the file may
@@ -142,19 +144,14 @@ enum felloe_code store_open(struct store **out, const struct store_options *opti
 {
     assert(options->table_count <= STORE_TABLES_MAX);
     *out = NULL;
+    if (strlen(options->dir) >= sizeof (*out)->dir)
+        return felloe_fail(error, FELLOE_USAGE, "the directory's name is too long: %s", options->dir);
     struct store *store = calloc(1, sizeof *store);
     if (store == NULL)
         return felloe_fail(error, FELLOE_FAILED, "out of memory");
     store->options = *options;
     store->options.dir = NULL; /* the caller's */
-    store->what = options->what;
-    store->table_count = options->table_count;
     pthread_mutex_init(&store->beginning, NULL);
-    if (strlen(options->dir) >= sizeof store->dir) {
-        pthread_mutex_destroy(&store->beginning);
-        free(store);
-        return felloe_fail(error, FELLOE_USAGE, "the directory's name is too long: %s", options->dir);
-    }
     memcpy(store->dir, options->dir, strlen(options->dir) + 1);
     enum felloe_code code = claim(store, error);
     if (code != FELLOE_OK) {
@@ -165,7 +162,7 @@ enum felloe_code store_open(struct store **out, const struct store_options *opti
     char path[PATH_MAX + 16];
     snprintf(path, sizeof path, "%s/data.mdb", store->dir);
     if (options->sync == STORE_DERIVED)
-        code = store_marking_open(&store->marking, store->dir, store->what, error);
+        code = store_marking_open(&store->marking, store->dir, store->options.what, error);
     if (code == FELLOE_OK)
         code = store_check_file(path, error);
     if (code == FELLOE_OK) {
@@ -217,7 +214,7 @@ static enum felloe_code sync_all(struct store *store, struct felloe_error *error
         rc = file_sync_folder(store->dir);
     if (rc != 0) {
         store_marking_spoil(&store->marking);
-        return felloe_fail(error, FELLOE_DAMAGED, "the disk did not take all of %s (%s)", store->what, store->dir);
+        return felloe_fail(error, FELLOE_DAMAGED, "the disk did not take all of %s (%s)", store->options.what, store->dir);
     }
     return FELLOE_OK;
 }
@@ -276,7 +273,7 @@ static enum felloe_code begin(struct store *store, bool reads, struct store_txn 
     *out = NULL;
     if (store->env == NULL)
         return felloe_fail(error, FELLOE_STORAGE, "%s (%s) could not be opened again. Start this daemon again",
-                           store->what, store->dir);
+                           store->options.what, store->dir);
     struct store_txn *txn = calloc(1, sizeof *txn);
     if (txn == NULL)
         return felloe_fail(error, FELLOE_FAILED, "out of memory");
@@ -318,7 +315,7 @@ static bool still_sound(struct store *store)
 static void forget_tables(struct store *store)
 {
     const unsigned made = atomic_load(&store->made);
-    for (unsigned i = 0; i < store->table_count; i++)
+    for (unsigned i = 0; i < store->options.table_count; i++)
         if (atomic_load_explicit(&store->turns[i], memory_order_relaxed) > made)
             atomic_store_explicit(&store->turns[i], 0, memory_order_relaxed);
 }
@@ -389,7 +386,7 @@ enum felloe_code store_copy(struct store *store, int descriptor, struct felloe_e
     int rc = store->env == NULL ? EIO : mdb_env_copyfd2(store->env, descriptor, MDB_CP_COMPACT);
     if (rc == EPIPE)
         return felloe_fail(error, FELLOE_INTERRUPTED, "the copy of %s was given up: nobody took it any longer",
-                           store->what);
+                           store->options.what);
     if (rc == MDB_INCOMPATIBLE) /* the pages it reached were not as many as are in use */
         rc = MDB_CORRUPTED;
     return rc == 0 ? FELLOE_OK : say(store, rc, error);

@@ -19,8 +19,6 @@ struct store {
     MDB_env *env;
     char dir[PATH_MAX];
     struct store_options options; /* its dir: see above */
-    const char *what;
-    unsigned table_count;
     MDB_dbi tables[STORE_TABLES_MAX];
     atomic_uint turns[STORE_TABLES_MAX]; /* in which turn each table was made; 0: it is not there */
     atomic_uint made;                    /* the last turn that was committed; the first is the opening */

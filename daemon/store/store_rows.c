@@ -11,7 +11,7 @@
 /* Is it there, as this transaction sees it? */
 static bool has_table(const struct store_txn *txn, unsigned table)
 {
-    assert(table < txn->store->table_count);
+    assert(table < txn->store->options.table_count);
     const unsigned turn = atomic_load_explicit(&txn->store->turns[table], memory_order_relaxed);
     return turn != 0 && turn <= txn->made;
 }

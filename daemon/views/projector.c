@@ -382,9 +382,8 @@ static void *run(void *context)
             wipe_if_asked(p);
             projector_do_asked(p);
             fold_until_done(p);
-        }
-        if (to_fold)
             projector_rest_later(p);
+        }
         to_compact = projector_compact(p);
         projector_slim(p);
         projector_rest(p);

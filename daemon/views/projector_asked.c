@@ -86,9 +86,9 @@ void projector_slim(struct projector *p)
     struct felloe_error error = {0};
     fold_work_rest(p->work);
     pthread_mutex_lock(&p->mutex);
-    const bool at_rest = p->gather.poked; /* more has come: such steps go on, and would need it again */
+    const bool goes_on = p->gather.poked; /* more has come: such steps follow, and would need it again */
     pthread_mutex_unlock(&p->mutex);
-    if (at_rest || p->most_taken <= PROJECTOR_SLIM_EVENTS || !views_are_open(p->views))
+    if (goes_on || p->most_taken <= PROJECTOR_SLIM_EVENTS || !views_are_open(p->views))
         return;
     p->most_taken = 0;
     if (views_slim(p->views, &error) != FELLOE_OK)

@@ -129,6 +129,19 @@ static void tell_all_restricted(struct telling *t, struct views_txn *txn, const 
     document_free(document);
 }
 
+/* What the site's timeline has of the person, one by one; ends the telling. */
+static void tell_timeline(struct telling *t, struct views_txn *txn, const struct person_id *person,
+                          struct document *document, struct buffer *encoded, views_timeline_visit visit)
+{
+    const struct bytes site = t->opener.site;
+    t->document = document;
+    if (!t->rows->failed && views_get_document(txn, site, person, encoded) == VIEWS_FOUND &&
+        document_decode(document, buffer_bytes(encoded)))
+        views_timeline(txn, site, person, NULL, visit, t);
+    opener_release(&t->opener);
+    opened_release(&t->opened);
+}
+
 /* ---- a page ---- */
 
 static bool any_entry(void *context, const struct event_id *id, uint64_t sort, const struct views_ref *ref)
@@ -186,14 +199,10 @@ bool query_story_page(struct daemon *daemon, struct views_txn *txn, struct log_r
     struct told told = {.count = 0};
     struct bytes site = bytes_str(scope->sites[at]);
     struct telling t = {.daemon = daemon, .views = txn->views, .rows = out, .told = &told, .site_index = at,
-                        .document = document, .from = from, .count = count,
+                        .from = from, .count = count,
                         .opener = {.reader = reader, .identity = &daemon->identity, .site = site}};
     out->failed |= document == NULL;
-    if (document != NULL && views_get_document(txn, site, person, &encoded) == VIEWS_FOUND &&
-        document_decode(document, buffer_bytes(&encoded)))
-        views_timeline(txn, site, person, NULL, tell_event_of_page, &t);
-    opener_release(&t.opener);
-    opened_release(&t.opened);
+    tell_timeline(&t, txn, person, document, &encoded, tell_event_of_page);
     buffer_release(&encoded);
     document_free(document);
     return true;
@@ -215,13 +224,8 @@ void query_story(struct daemon *daemon, struct views_txn *txn, struct log_reader
                             .opener = {.reader = reader, .identity = &daemon->identity, .site = site}};
         tell_all_restricted(&t, txn, person, &encoded);
         mixed |= told.any_restricted;
-        t.document = document;
         document_clear(document);
-        if (!out->failed && views_get_document(txn, site, person, &encoded) == VIEWS_FOUND &&
-            document_decode(document, buffer_bytes(&encoded)))
-            views_timeline(txn, site, person, NULL, tell_event, &t);
-        opener_release(&t.opener);
-        opened_release(&t.opened);
+        tell_timeline(&t, txn, person, document, &encoded, tell_event);
     }
     buffer_release(&encoded);
     document_free(document);
