@@ -214,7 +214,8 @@ static enum felloe_code sync_all(struct store *store, struct felloe_error *error
         rc = file_sync_folder(store->dir);
     if (rc != 0) {
         store_marking_spoil(&store->marking);
-        return felloe_fail(error, FELLOE_DAMAGED, "the disk did not take all of %s (%s)", store->options.what, store->dir);
+        return felloe_fail(error, FELLOE_DAMAGED, "the disk did not take all of %s (%s)", store->options.what,
+                           store->dir);
     }
     return FELLOE_OK;
 }
