@@ -60,8 +60,10 @@ struct run {
     size_t *cuts, cut_count; /* operations of the disk */
     size_t *first;           /* the first image of each cut, and one past the last */
     struct shared *shared;
-    char scratch[PATH_MAX];
+    char scratch[PATH_MAX];  /* and of a process of its own, a folder in it */
 };
+
+#define JOB_ROOM 16 /* "/7" */
 
 /* ---- one image after the other ---- */
 
@@ -145,7 +147,7 @@ static void judge_in_processes(struct run *run)
             children[job] = fork();
             if (children[job] != 0)
                 continue;
-            snprintf(run->scratch + strlen(run->scratch), 16, "/%zu", job);
+            snprintf(run->scratch + strlen(run->scratch), JOB_ROOM, "/%zu", job);
             if (mkdir(run->scratch, 0700) != 0 && errno != EEXIST)
                 _exit(2);
             judge_share(run, job);
@@ -244,7 +246,7 @@ static size_t run_trace(const struct options *options, const char *path, size_t 
     run.shared = mmap(NULL, sizeof *run.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (run.shared == MAP_FAILED)
         exit(2);
-    snprintf(run.scratch, sizeof run.scratch - 16, "%s", scratch);
+    snprintf(run.scratch, sizeof run.scratch, "%s", scratch);
     trace_load(&run.trace, path);
     find_cuts(&run);
     share_out(&run);
@@ -356,7 +358,7 @@ int main(int argc, char **argv)
     if (options.only)
         options.jobs = 1;
     report_level(LEVEL_ERROR);
-    char scratch[PATH_MAX] = "/dev/shm/felloe-power.XXXXXX"; /* in memory, where that is to be had */
+    char scratch[PATH_MAX - JOB_ROOM] = "/dev/shm/felloe-power.XXXXXX"; /* in memory, where that is to be had */
     if (mkdtemp(scratch) == NULL) {
         const char *base = getenv("TMPDIR");
         snprintf(scratch, sizeof scratch, "%s/felloe-power.XXXXXX", base != NULL ? base : "/tmp");
