@@ -312,13 +312,10 @@ static bool read_body(struct bytes plain, uint32_t incarnation, struct event_bod
 bool event_open(const struct event *event, const struct data_key *key, struct buffer *plain, struct event_body *out)
 {
     buffer_clear(plain);
-    if (event->sealed.len < SEALED_MIN || !buffer_reserve(plain, event->sealed.len - SEAL_TAG))
+    if (event->sealed.len < SEALED_MIN || !buffer_reserve(plain, seal_open_room(event->sealed.len)) ||
+        !seal_open(plain->data, key, event->nonce, event->header, event->sealed))
         return false;
-    unsigned long long len = 0;
-    if (crypto_aead_xchacha20poly1305_ietf_decrypt(plain->data, &len, NULL, event->sealed.data, event->sealed.len,
-                                                   event->header.data, event->header.len, event->nonce, key->b) != 0)
-        return false;
-    plain->len = (size_t)len;
+    plain->len = event->sealed.len - SEAL_TAG;
     return read_body(buffer_bytes(plain), event->clear.incarnation, out);
 }
 

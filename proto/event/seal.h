@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* XChaCha20-Poly1305 (IETF) in its two halves, byte for byte what libsodium's AEAD makes at once, so that the text can
  * be sealed before it is known what it will be associated with: an event's clear part names the event before it, and so
- * is known only when that one has been sealed. Opening is libsodium's. */
+ * is known only when that one has been sealed. */
 #ifndef FELLOE_PROTO_SEAL_H
 #define FELLOE_PROTO_SEAL_H
 
@@ -15,5 +15,11 @@ void seal_text(uint8_t *room, size_t len, const struct data_key *key, const uint
                struct seal_tag_key *tag_key);
 void seal_tag(const struct seal_tag_key *tag_key, struct bytes associated, struct bytes sealed,
               uint8_t tag[SEAL_TAG_SIZE]);
+
+/* Opens a text with its tag behind it: into `room`, which has seal_open_room() bytes. False: it is not what was sealed,
+ * and nothing of it is in `room`. */
+size_t seal_open_room(size_t sealed_len);
+bool seal_open(uint8_t *room, const struct data_key *key, const uint8_t nonce[EVENT_NONCE_SIZE], struct bytes associated,
+               struct bytes sealed);
 
 #endif

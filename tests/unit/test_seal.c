@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two halves of sealing make what libsodium makes at once, whatever the lengths. */
+/* The two halves of sealing make what libsodium makes at once, whatever the lengths; and so does opening. */
 #include "tests/unit/given_event.h"
 
 #include "proto/event/seal.h"
@@ -26,6 +26,40 @@ static void both_halves_make_what_libsodium_makes(void **state)
         crypto_aead_xchacha20poly1305_ietf_encrypt(whole, NULL, text, len, clear, associated, NULL, nonce, key.b);
         assert_memory_equal(room + SEAL_ROOM, whole, len);
         assert_memory_equal(tag, whole + len, sizeof tag);
+    }
+}
+
+static void what_libsodium_seals_opens_and_nothing_else_does(void **state)
+{
+    (void)state;
+    uint8_t text[1100], clear[300], sealed[sizeof text + SEAL_TAG_SIZE], room[2048];
+    struct data_key key;
+    uint8_t nonce[EVENT_NONCE_SIZE];
+    const uint8_t seed[randombytes_SEEDBYTES] = {8};
+    randombytes_buf_deterministic(text, sizeof text, seed);
+    memcpy(clear, text + 300, sizeof clear);
+    memcpy(&key, text + 100, sizeof key);
+    memcpy(nonce, text + 200, sizeof nonce);
+    assert_false(seal_open(room, &key, nonce, bytes_of(clear, 10), bytes_of(text, SEAL_TAG_SIZE - 1)));
+    for (size_t len = 0; len <= sizeof text; len++) {
+        const size_t associated = (len * 7) % sizeof clear + 1, room_len = seal_open_room(len);
+        const struct bytes with = bytes_of(clear, associated), all = bytes_of(sealed, len + SEAL_TAG_SIZE);
+        uint8_t *changed[] = {&sealed[(len * 5) % all.len], &clear[(len * 3) % associated], &nonce[len % sizeof nonce],
+                              &key.b[len % sizeof key.b]};
+        assert_true(room_len >= SEAL_ROOM + len && room_len < sizeof room);
+        nonce[len % sizeof nonce]++;
+        crypto_aead_xchacha20poly1305_ietf_encrypt(sealed, NULL, text, len, clear, associated, NULL, nonce, key.b);
+        for (size_t i = 0; i < sizeof changed / sizeof *changed; i++) {
+            *changed[i] ^= (uint8_t)(1u << len % 8);
+            memset(room, 0xaa, sizeof room);
+            assert_false(seal_open(room, &key, nonce, with, all));
+            assert_int_equal(sodium_is_zero(room, room_len), 1);
+            *changed[i] ^= (uint8_t)(1u << len % 8);
+        }
+        assert_true(seal_open(room, &key, nonce, with, all));
+        assert_memory_equal(room, text, len);
+        assert_int_equal(sodium_is_zero(room + len, room_len - len), 1);
+        assert_int_equal(room[room_len], 0xaa);
     }
 }
 
@@ -88,6 +122,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_halves_make_what_libsodium_makes),
+        cmocka_unit_test(what_libsodium_seals_opens_and_nothing_else_does),
         cmocka_unit_test(a_body_that_was_sealed_before_makes_the_same_event),
         cmocka_unit_test(a_body_that_breaks_a_rule_is_not_sealed),
         cmocka_unit_test(a_body_that_is_not_sealed_leaves_no_words_behind),
