@@ -19,7 +19,7 @@ void seal_tag(const struct seal_tag_key *tag_key, struct bytes associated, struc
 /* Opens a text with its tag behind it: into `room`, which has seal_open_room() bytes. False: it is not what was sealed,
  * and nothing of it is in `room`. */
 size_t seal_open_room(size_t sealed_len);
-bool seal_open(uint8_t *room, const struct data_key *key, const uint8_t nonce[EVENT_NONCE_SIZE], struct bytes associated,
-               struct bytes sealed);
+bool seal_open(uint8_t *room, const struct data_key *key, const uint8_t nonce[EVENT_NONCE_SIZE],
+               struct bytes associated, struct bytes sealed);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening what seal.h seals, from the same parts: libsodium's own AEAD works out the tag's key, and then each block of a
- * short text, by itself. One call for all of them, filled up to four blocks, takes two thirds of the time. */
+/* Opening what seal.h seals, from the same parts: libsodium's own AEAD works out the tag's key, and then each block of
+ * a short text, by itself. One call for all of them, filled up to four blocks, takes two thirds of the time. */
 #include <sodium.h>
 
 #include "proto/event/seal.h"
@@ -12,8 +12,8 @@ size_t seal_open_room(size_t sealed_len)
     return (SEAL_ROOM + sealed_len + at_once - 1) / at_once * at_once;
 }
 
-bool seal_open(uint8_t *room, const struct data_key *key, const uint8_t nonce[EVENT_NONCE_SIZE], struct bytes associated,
-               struct bytes sealed)
+bool seal_open(uint8_t *room, const struct data_key *key, const uint8_t nonce[EVENT_NONCE_SIZE],
+               struct bytes associated, struct bytes sealed)
 {
     uint8_t subkey[crypto_core_hchacha20_OUTPUTBYTES], rest[crypto_stream_chacha20_IETF_NONCEBYTES] = {0};
     uint8_t tag[SEAL_TAG_SIZE];
