@@ -73,12 +73,24 @@ void arena_clear(struct arena *arena)
     arena->current = arena->first;
 }
 
+static void free_chunks(struct arena_chunk **link)
+{
+    while (*link) {
+        struct arena_chunk *next = (*link)->next;
+        free(*link);
+        *link = next;
+    }
+}
+
+void arena_shrink(struct arena *arena)
+{
+    if (arena->first)
+        free_chunks(arena->first->size > CHUNK_MIN ? &arena->first : &arena->first->next);
+    arena_clear(arena);
+}
+
 void arena_release(struct arena *arena)
 {
-    while (arena->first) {
-        struct arena_chunk *next = arena->first->next;
-        free(arena->first);
-        arena->first = next;
-    }
+    free_chunks(&arena->first);
     arena->current = NULL;
 }

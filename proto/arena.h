@@ -17,6 +17,7 @@ void *arena_take(struct arena *arena, size_t size);
 /* A copy of `in`; {0} when memory ran out (an empty `in` gives an empty copy that is not NULL). */
 struct bytes arena_copy(struct arena *arena, struct bytes in);
 void arena_clear(struct arena *arena);   /* all of it is free again; the memory is kept */
+void arena_shrink(struct arena *arena);  /* the same, but of the memory only a small piece is kept */
 void arena_release(struct arena *arena); /* frees the memory */
 
 #endif

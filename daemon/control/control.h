@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "daemon/daemon.h"
+#include "proto/arena.h"
 #include "proto/control.h"
 
 /* What one answer holds in memory before the client has taken it. */
@@ -44,6 +45,7 @@ struct control_request {
     uint32_t arg_count;
     struct bytes items;              /* what follows the first object */
     struct buffer out;               /* frames to be sent */
+    struct arena arena;              /* the verb's own; given back after its release, at the end */
     void *state;                     /* the verb's own; release frees it at the end */
     void (*release)(void *state);
 
@@ -61,7 +63,7 @@ struct control_request {
     void (*check)(struct control_request *request, struct checking *checking); /* control_group_add */
     void (*ungathered)(struct control_request *request);
     uint64_t wait_commits;
-    struct control_request *next, *next_waiting, *next_importing, *next_gathered;
+    struct control_request *next, *previous, *next_waiting, *next_importing, *next_gathered;
     struct loop_timer *timer;
     /* a progress bar: the worker moves the numbers, the loop tells them */
     atomic_uint_fast64_t done, total;

@@ -23,7 +23,7 @@ static enum verdict missing(const struct preparing *p, enum felloe_code code)
 
 bool draft_keep(struct preparing *p, const struct buffer *made, struct bytes *kept)
 {
-    *kept = made->failed ? (struct bytes){0} : arena_copy(&p->drafts->arena, buffer_bytes(made));
+    *kept = made->failed ? (struct bytes){0} : arena_copy(p->drafts->arena, buffer_bytes(made));
     return kept->data != NULL;
 }
 

@@ -65,7 +65,7 @@ struct record_draft {
 struct record_drafts {
     struct record_draft *items;
     size_t count;
-    struct arena arena;
+    struct arena *arena;            /* the request's */
     uint32_t *by_person, *by_origin; /* control_draft_index.c */
     size_t slots;
 };

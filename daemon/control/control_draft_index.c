@@ -20,8 +20,8 @@ bool drafts_index(struct record_drafts *drafts)
         return true;
     while (slots < 2 * drafts->count)
         slots *= 2;
-    drafts->by_person = arena_take(&drafts->arena, slots * sizeof *drafts->by_person);
-    drafts->by_origin = arena_take(&drafts->arena, slots * sizeof *drafts->by_origin);
+    drafts->by_person = arena_take(drafts->arena, slots * sizeof *drafts->by_person);
+    drafts->by_origin = arena_take(drafts->arena, slots * sizeof *drafts->by_origin);
     if (drafts->by_person == NULL || drafts->by_origin == NULL) {
         drafts->by_person = NULL;
         return false;

@@ -32,17 +32,16 @@ static void release(void *state)
         free(draft->error);
         free(draft->warning);
     }
-    free(r->drafts.items);
-    arena_release(&r->drafts.arena);
+    if (r->drafts.items != &r->alone)
+        free(r->drafts.items);
     while (r->ready != NULL) {
         struct record_job *next = r->ready->next;
-        record_job_free(r->ready);
+        record_job_release(r->ready);
         r->ready = next;
     }
     control_shown_release(&r->shown);
     buffer_release(&r->made.drafts);
     buffer_release(&r->made.summary);
-    free(r);
 }
 
 /* ---- the answer ---- */
@@ -177,7 +176,7 @@ static void job_done(struct log_job *log)
     take_outcome(job);
     if (log->code == FELLOE_OK)
         driver_recorded(r->request->daemon->driver, log);
-    record_job_free(job);
+    record_job_release(job);
     if (--r->jobs == 0)
         go_on(r->request);
 }
@@ -206,31 +205,38 @@ static bool needs_views(const struct control_draft *text)
            !hex_decode(text->person, id.b, sizeof id.b);
 }
 
+static bool grow(struct recording *r, size_t *cap)
+{
+    const bool alone = r->drafts.items == &r->alone;
+    *cap *= 4;
+    struct record_draft *grown =
+        *cap > DRAFTS_MAX ? NULL : realloc(alone ? NULL : r->drafts.items, *cap * sizeof *grown);
+    if (grown == NULL)
+        return false;
+    if (alone)
+        *grown = r->alone;
+    r->drafts.items = grown;
+    return true;
+}
+
 static bool read_drafts(struct recording *r, struct bytes items)
 {
-    struct mp_reader *reader = malloc(sizeof *reader);
-    size_t cap = 0;
-    bool ok = reader != NULL;
-    if (ok)
-        mp_reader_init(reader, items);
-    while (ok && mp_next(reader)) {
-        if (r->drafts.count == cap) {
-            cap = cap ? cap * 2 : 16;
-            struct record_draft *grown = cap > DRAFTS_MAX ? NULL : realloc(r->drafts.items, cap * sizeof *grown);
-            ok = grown != NULL;
-            r->drafts.items = ok ? grown : r->drafts.items;
-        }
-        struct record_draft *draft = ok ? &r->drafts.items[r->drafts.count++] : NULL;
-        if (!draft)
+    struct mp_reader reader MP_UNSET;
+    size_t cap = 1;
+    bool ok = true;
+    r->drafts.items = &r->alone;
+    mp_reader_init(&reader, items);
+    while (ok && mp_next(&reader)) {
+        ok = r->drafts.count < cap || grow(r, &cap);
+        if (!ok)
             break;
+        struct record_draft *draft = &r->drafts.items[r->drafts.count++];
         *draft = (struct record_draft){0};
-        ok = control_read_draft(reader, &draft->text);
+        ok = control_read_draft(&reader, &draft->text);
         r->has_imports |= draft->text.source.len > 0;
         r->by_name |= needs_views(&draft->text);
     }
-    ok = ok && mp_done(reader);
-    free(reader);
-    return ok;
+    return ok && mp_done(&reader);
 }
 
 /* In the same reading as they are checked in. */
@@ -254,13 +260,10 @@ static void tell_unread(struct recording *r, struct reading *reading)
 static void prepare_in(struct control_request *request, struct checking *in)
 {
     struct recording *r = request->state;
+    struct mp_reader reader MP_UNSET;
     struct preparing p = {.daemon = request->daemon, .request = request, .drafts = &r->drafts,
                           .reading = &in->reading, .behind = in->behind, .shown = &r->shown, .hides = r->hides,
-                          .final = r->final, .r = malloc(sizeof *p.r)};
-    if (!p.r) {
-        felloe_fail(&r->error, FELLOE_FAILED, "Memory ran out.");
-        return;
-    }
+                          .final = r->final, .r = &reader};
     if (!r->make || r->drafts.count == 0) /* what was made has seen what it was made of, and no more */
         random_nonce(p.mark, sizeof p.mark);
     if (r->make && r->drafts.count == 0)
@@ -274,7 +277,6 @@ static void prepare_in(struct control_request *request, struct checking *in)
         record_make_jobs(r, job_done);
     r->in = NULL;
     buffer_release(&p.rewritten);
-    free(p.r);
 }
 
 static void prepare(struct control_request *request)
@@ -406,16 +408,26 @@ static void read_all(struct control_request *request)
                     r->drafts.count >= DRAFTS_MAX ? ": too many entries at once (at most 4,096)" : "");
 }
 
-void control_verb_RECORD(struct control_request *request)
+static struct recording *begin_recording(struct control_request *request)
 {
-    struct recording *r = calloc(1, sizeof *r);
+    struct recording *r = arena_take(&request->arena, sizeof *r);
     if (!r) {
         control_fail(request, &(struct felloe_error){FELLOE_FAILED, "Memory ran out."});
-        return;
+        return NULL;
     }
+    memset(r, 0, sizeof *r);
     r->request = request;
+    r->drafts.arena = &request->arena;
     request->state = r;
     request->release = release;
+    return r;
+}
+
+void control_verb_RECORD(struct control_request *request)
+{
+    struct recording *r = begin_recording(request);
+    if (!r)
+        return;
     r->partly = control_arg_bool(request, "partly", false);
     if (request->items.len > READ_AT_ONCE) {
         control_work(request, read_all, was_read, NULL);
@@ -427,14 +439,9 @@ void control_verb_RECORD(struct control_request *request)
 
 void control_record_made(struct control_request *request, drafts_make make)
 {
-    struct recording *r = calloc(1, sizeof *r);
-    if (!r) {
-        control_fail(request, &(struct felloe_error){FELLOE_FAILED, "Memory ran out."});
+    struct recording *r = begin_recording(request);
+    if (!r)
         return;
-    }
-    r->request = request;
-    request->state = r;
-    request->release = release;
     r->make = make;
     r->made.shown = &r->shown;
     control_wait_views(request, begin_pass);

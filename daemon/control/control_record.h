@@ -9,6 +9,7 @@
 
 struct recording {
     struct record_drafts drafts;
+    struct record_draft alone;  /* where `drafts` has its one, when it is just one */
     bool partly, has_imports, by_name;
     bool hides;                 /* the lease had passed when the pass began */
     struct control_shown shown; /* whose record the answer tells something of */
@@ -33,6 +34,6 @@ struct record_job {
 
 /* At the end of a pass: all ready drafts go into r->ready, a job a site, to be handed to the log. */
 void record_make_jobs(struct recording *r, void (*done)(struct log_job *job));
-void record_job_free(struct record_job *job);
+void record_job_release(struct record_job *job);
 
 #endif

@@ -5,14 +5,11 @@
 
 #include "daemon/control/control_record.h"
 
-void record_job_free(struct record_job *job)
+void record_job_release(struct record_job *job)
 {
     if (job->log.new_keys)
         explicit_bzero(job->log.new_keys, job->log.new_key_count * sizeof *job->log.new_keys);
     free(job->log.new_keys);
-    free(job->log.drafts);
-    free(job->index);
-    free(job);
 }
 
 static void fill_draft(struct log_draft *out, const struct record_draft *draft, const struct seen *seen)
@@ -67,19 +64,20 @@ static struct record_job *job_for(struct recording *r, const char *site, void (*
         drafts += draft->companion.len > 0 ? 2 : 1;
         keys += (draft->new_key != NULL ? 1u : 0u) + (draft->audience_key != NULL ? 1u : 0u);
     }
-    struct record_job *job = calloc(1, sizeof *job);
+    struct record_job *job = arena_take(r->drafts.arena, sizeof *job);
     if (!job)
         return NULL;
+    memset(job, 0, sizeof *job);
     job->recording = r;
     job->log.kind = LOG_RECORD;
     job->log.done = done;
     memcpy(job->log.site, site, sizeof job->log.site);
-    job->log.drafts = malloc(drafts * sizeof *job->log.drafts);
+    job->log.drafts = arena_take(r->drafts.arena, drafts * sizeof *job->log.drafts);
     job->log.new_keys = keys > 0 ? malloc(keys * sizeof *job->log.new_keys) : NULL;
-    job->index = malloc(drafts * sizeof *job->index);
+    job->index = arena_take(r->drafts.arena, drafts * sizeof *job->index);
     if (job->log.drafts && job->index && (job->log.new_keys || keys == 0))
         return job;
-    record_job_free(job);
+    record_job_release(job);
     return NULL;
 }
 
@@ -129,14 +127,14 @@ static void seal_before(struct recording *r, const struct record_draft *draft, s
     out->time = body.time = event_log_next_time(log);
     if (draft->link_count > 0 || !find_key(r, draft, sealing))
         return;
-    struct log_sealed *sealed = arena_take(&r->drafts.arena, sizeof *sealed);
+    struct log_sealed *sealed = arena_take(r->drafts.arena, sizeof *sealed);
     if (sealed == NULL)
         return;
     *sealed = (struct log_sealed){.body.incarnation = event_log_incarnation(log)};
     random_nonce(sealed->body.nonce, sizeof sealed->body.nonce);
     if (!event_seal_body(&body, &sealing->key, &sealing->room, &sealed->body))
         return;
-    sealed->body.text = arena_copy(&r->drafts.arena, sealed->body.text);
+    sealed->body.text = arena_copy(r->drafts.arena, sealed->body.text);
     if (sealed->body.text.data != NULL)
         out->sealed = sealed;
     else

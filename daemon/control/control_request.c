@@ -10,6 +10,9 @@
 
 /* How often a progress bar moves. */
 #define PROGRESS_MS 200
+/* Spare ones, and what each may keep: as many as are begun at once when sixty clients record. */
+#define SPARES_MAX 64u
+#define SPARE_BUFFER 4096u
 
 /* ---- arguments ---- */
 
@@ -89,12 +92,72 @@ static const verb_function verb_functions[CONTROL_VERB_COUNT] = {
 #undef V
 };
 
+/* What is not cleared but to be used again. */
+static void start_anew(struct control_request *request)
+{
+    const struct buffer frame = request->frame, out = request->out;
+    const struct arena arena = request->arena;
+    memset(request, 0, offsetof(struct control_request, args));
+    request->frame = frame;
+    request->out = out;
+    request->arena = arena;
+}
+
+static struct control_request *take_spare(struct control_spares *spares)
+{
+    struct control_request *request = spares->first;
+    if (!request)
+        return calloc(1, sizeof *request);
+    spares->first = request->next;
+    spares->count--;
+    start_anew(request);
+    return request;
+}
+
+static void free_request(struct control_request *request)
+{
+    buffer_release(&request->frame);
+    buffer_release(&request->out);
+    arena_release(&request->arena);
+    free(request);
+}
+
+static void keep_small(struct buffer *buffer)
+{
+    if (buffer->cap > SPARE_BUFFER || buffer->failed)
+        buffer_release(buffer);
+    else
+        buffer_clear(buffer);
+}
+
+static void keep_spare(struct control_spares *spares, struct control_request *request)
+{
+    if (spares->count == SPARES_MAX) {
+        free_request(request);
+        return;
+    }
+    keep_small(&request->frame);
+    keep_small(&request->out);
+    arena_shrink(&request->arena);
+    request->next = spares->first;
+    spares->first = request;
+    spares->count++;
+}
+
+void control_spares_free(struct control_spares *spares)
+{
+    for (struct control_request *next; spares->first; spares->first = next) {
+        next = spares->first->next;
+        free_request(spares->first);
+    }
+    spares->count = 0;
+}
+
 struct control_request *control_request_new(struct daemon *daemon, struct control_client *client, struct bytes payload)
 {
-    struct control_request *request = malloc(sizeof *request);
+    struct control_request *request = take_spare(control_spares(daemon->control));
     if (!request)
         return NULL;
-    memset(request, 0, offsetof(struct control_request, args));
     request->daemon = daemon;
     request->client = client;
     request->uid = control_uid(request);
@@ -110,10 +173,8 @@ void control_request_start(struct control_request *request)
 {
     struct felloe_error error;
     struct bytes verb = {0};
-    struct mp_reader *r = malloc(sizeof *r);
-    bool ok = r && read_request(request, r, &verb);
-    free(r);
-    if (!ok) {
+    struct mp_reader r MP_UNSET;
+    if (!read_request(request, &r, &verb)) {
         felloe_fail(&error, FELLOE_USAGE, "The request is not one that this daemon can read; client and daemon may be "
                                           "of different versions.");
         control_fail(request, &error);
@@ -135,9 +196,7 @@ void control_request_free(struct control_request *request)
     loop_timer_free(request->timer);
     if (request->frame.data != NULL) /* it may hold a passphrase */
         sodium_memzero(request->frame.data, request->frame.len);
-    buffer_release(&request->frame);
-    buffer_release(&request->out);
-    free(request);
+    keep_spare(control_spares(request->daemon->control), request);
 }
 
 bool control_gone(const struct control_request *request)

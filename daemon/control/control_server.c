@@ -63,6 +63,7 @@ struct control_server {
     struct control_request *requests;  /* all that were begun and have not ended */
     struct control_request *waiting; /* for the projector */
     struct control_request *importing; /* the first has its turn */
+    struct control_spares spares;
     char path[4096];
 };
 
@@ -225,6 +226,8 @@ static void begin_request(struct control_client *client, struct bytes payload, s
     request->earlier = last_of(client);
     *(request->earlier ? &request->earlier->later : &client->request) = request;
     request->next = client->server->requests;
+    if (request->next)
+        request->next->previous = request;
     client->server->requests = request;
     control_request_start(request);
 }
@@ -363,10 +366,9 @@ void control_put_now(struct control_request *request)
 
 static void leave_list(struct control_server *server, const struct control_request *request)
 {
-    struct control_request **at = &server->requests;
-    while (*at != request)
-        at = &(*at)->next;
-    *at = request->next;
+    *(request->previous ? &request->previous->next : &server->requests) = request->next;
+    if (request->next)
+        request->next->previous = request->previous;
 }
 
 /* The one before it has been answered. */
@@ -516,6 +518,11 @@ struct control_request **control_importing(struct control_server *server)
     return &server->importing;
 }
 
+struct control_spares *control_spares(struct control_server *server)
+{
+    return &server->spares;
+}
+
 struct control_group *control_group_of(struct control_server *server)
 {
     return server->group;
@@ -526,6 +533,7 @@ static void free_server(struct control_server *server)
     loop_timer_free(server->sweep);
     loop_timer_free(server->patience);
     control_group_free(server->group);
+    control_spares_free(&server->spares);
     free(server);
 }
 
@@ -571,7 +579,7 @@ static void listener_closed(uv_handle_t *handle)
 static void forget_first(struct control_server *server)
 {
     struct control_request *request = server->requests;
-    server->requests = request->next;
+    leave_list(server, request);
     control_request_free(request);
 }
 
