@@ -68,6 +68,8 @@ bool reading_failed(const struct reading *reading)
 bool reading_tell_failed(const struct reading *reading, struct felloe_error *error)
 {
     struct felloe_error why = {0};
+    if (reading->log && log_reader_tell(reading->log, error))
+        return true;
     if (reading->locked || store_failed(reading->views.store, &why) == STORE_DONE || why.code == FELLOE_DAMAGED)
         return false;
     felloe_fail(error, FELLOE_FAILED, "The views could not be read this time, and are as they were. Try again.");

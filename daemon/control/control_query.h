@@ -23,8 +23,8 @@ enum felloe_code reading_begin_log(struct reading *reading, struct daemon *daemo
 void reading_end(struct reading *reading);
 /* Has anything been read that could not be, of log or views? Then what was found may lack something. */
 bool reading_failed(const struct reading *reading);
-/* Could the views not be read, though nothing is known to be damaged (there was no memory, say)? Then says why, in the
- * place of whatever came of it. Before the reading's end. */
+/* Could the log not be read, or the views, though nothing is known to be damaged in them (there was no memory, say)?
+ * Then says why, in the place of whatever came of it. Before the reading's end. */
 bool reading_tell_failed(const struct reading *reading, struct felloe_error *error);
 /* The views are damaged: says so, and has them made again. */
 void reading_tell_damage(struct daemon *daemon, struct felloe_error *error);

@@ -188,6 +188,8 @@ void log_reader_end(struct log_reader *reader);
 /* Has a read failed (memory, the disk)? Then whatever was told may lack something. To be asked before what was read is
  * taken for all that there is. `error` may be NULL. */
 bool log_reader_failed(const struct log_reader *reader, struct felloe_error *error);
+/* The same for people: if it is damaged, with what to do about it. */
+bool log_reader_tell(const struct log_reader *reader, struct felloe_error *error);
 
 /* Sites this daemon has, in the order they were added; index from 0. False past the last. The site `audit`, which every
  * daemon has (proto/event/look.h), is not among them: it is no part of the record. */

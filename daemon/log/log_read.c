@@ -38,6 +38,16 @@ bool log_reader_failed(const struct log_reader *reader, struct felloe_error *err
     return store_failed(reader->txn, error) != STORE_DONE;
 }
 
+bool log_reader_tell(const struct log_reader *reader, struct felloe_error *error)
+{
+    struct felloe_error why = {0};
+    if (!log_reader_failed(reader, &why))
+        return false;
+    felloe_fail(error, why.code, "%s%s", why.message, why.code != FELLOE_DAMAGED ? "" :
+                ". Stop felloed, then `felloe repair`; `felloe verify` tells what it is");
+    return true;
+}
+
 bool event_log_site_at(struct event_log *log, size_t index, char site[SLUG_MAX + 1])
 {
     if (index >= atomic_load_explicit(&log->site_count, memory_order_acquire))

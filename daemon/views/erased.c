@@ -128,11 +128,11 @@ enum felloe_code erased_at_start(struct event_log *log, struct keyring *keyring,
     while (!s.failed && log_walk_next(&walk, &item))
         look_at(&s, identity, &item);
     log_walk_end(&walk);
-    s.failed |= log_reader_failed(reader, NULL);
+    struct felloe_error why = {.message = "memory ran out"};
+    s.failed |= log_reader_tell(reader, &why);
     log_reader_end(reader);
-    enum felloe_code code = s.failed ? felloe_fail(error, FELLOE_FAILED,
-                                                   "Who was erased could not be read from the log: memory or the disk "
-                                                   "failed.")
+    enum felloe_code code = s.failed ? felloe_fail(error, why.code != FELLOE_OK ? why.code : FELLOE_FAILED,
+                                                   "Who was erased could not be read: %s.", why.message)
                                      : destroy_keys(&s.list, keyring, error);
     sodium_memzero(&s.key, sizeof s.key);
     buffer_release(&s.plain);

@@ -358,7 +358,7 @@ struct fold_chunk *ahead_next(struct ahead *ahead)
     return &ahead->chunks[0];
 }
 
-void ahead_end(struct ahead *ahead)
+void ahead_end(struct ahead *ahead, struct felloe_error *unread)
 {
     if (ahead->threaded) {
         pthread_mutex_lock(&ahead->mutex);
@@ -368,6 +368,8 @@ void ahead_end(struct ahead *ahead)
         pthread_join(ahead->thread, NULL);
         ahead->threaded = false;
     }
+    if (ahead->reader)
+        log_reader_tell(ahead->reader, unread);
     log_reader_end(ahead->reader);
     ahead->reader = NULL;
     taker_end(&ahead->taker);

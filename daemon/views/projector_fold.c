@@ -368,7 +368,7 @@ static struct fold_range *range_of(struct fold_work *work, struct fold_step *ste
     if (!range_goes_on(range, step->views, step->site)) {
         (*told)->count = 0;
         work->failed |= !range_begin(range, step->log, step->reader, step->site, &step->cursor,
-                                     other ? CHUNK_EVENTS_MAX : RANGE_EVENTS_MAX);
+                                     other ? CHUNK_EVENTS_MAX : RANGE_EVENTS_MAX, &step->unread);
     }
     step->epochs = range->to.seen.count;
     return range;
@@ -392,7 +392,7 @@ static void fold_range(struct fold_work *work, struct fold_step *step, struct fo
         fold_chunk(work, step, chunk);
         chunk->taken = work->taken;
     }
-    ahead_end(work->ahead);
+    ahead_end(work->ahead, &step->unread);
 }
 
 /* Is there nothing to write? A range of which nothing was left may still move the cursor. */
@@ -422,6 +422,7 @@ static bool end_range(struct fold_step *step, struct fold_range *range, struct t
 static void begin_step(struct fold_work *work, struct fold_step *step)
 {
     struct key_record key;
+    step->unread = (struct felloe_error){0};
     step->more = false;
     step->taken = step->ahead = 0;
     step->shared = work->shared;
@@ -464,5 +465,7 @@ bool fold_site(struct fold_work *work, struct fold_step *step)
     }
     if (work->encoded.cap > KEPT_DOCUMENT)
         buffer_release(&work->encoded);
+    /* What could not be read is not "not there": nothing of the step counts then. */
+    work->failed |= log_reader_tell(step->reader, &step->unread) || step->unread.code != FELLOE_OK;
     return !work->failed && store_failed(step->views->store, NULL) == STORE_DONE;
 }

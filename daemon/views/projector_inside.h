@@ -86,7 +86,8 @@ void ahead_free(struct ahead *ahead);
 bool ahead_begin(struct ahead *ahead, const struct fold_step *step, const struct fold_range *range, size_t end);
 /* The next chunk, for the caller until the next call; NULL when there is none. */
 struct fold_chunk *ahead_next(struct ahead *ahead);
-void ahead_end(struct ahead *ahead); /* also where it has not begun */
+/* Also where it has not begun. `unread` is set where the log could not be read by the thread. */
+void ahead_end(struct ahead *ahead, struct felloe_error *unread);
 
 /* ---- folding ---- */
 

@@ -285,12 +285,12 @@ static enum adding add_entry(struct fold_range *range, struct range_streams *str
 }
 
 /* As far as the heads say: a reader of its own may see more, and what else the step reads then does not. */
-static bool add_log(struct fold_range *range, struct bytes site, const struct log_head *heads, size_t count,
-                    size_t most)
+static enum adding add_log(struct fold_range *range, struct bytes site, const struct log_head *heads, size_t count,
+                           size_t most)
 {
     enum adding outcome = ADDED;
     struct range_streams streams;
-    for (size_t i = 0; i < count && outcome != NO_MEMORY; i++) {
+    for (size_t i = 0; i < count && outcome != NO_MEMORY && outcome != NOT_READ; i++) {
         const struct position from = {heads[i].at.epoch, seen_in(&range->to.seen, heads[i].at.epoch) + 1};
         struct log_walk walk;
         struct log_item item;
@@ -307,12 +307,14 @@ static bool add_log(struct fold_range *range, struct bytes site, const struct lo
         }
         log_walk_end(&walk);
         range->more |= outcome == NO_ROOM;
+        if (outcome == ADDED && log_reader_failed(range->reader, NULL))
+            outcome = NOT_READ;
     }
-    return outcome != NO_MEMORY;
+    return outcome;
 }
 
 /* Those that the log has a position for within what is folded with this range come by there. */
-static bool add_own(struct fold_range *range, struct bytes site, uint64_t head, size_t most)
+static enum adding add_own(struct fold_range *range, struct bytes site, uint64_t head, size_t most)
 {
     struct log_own_walk walk;
     struct range_streams streams;
@@ -320,7 +322,7 @@ static bool add_own(struct fold_range *range, struct bytes site, uint64_t head, 
     uint64_t seq;
     enum adding outcome = ADDED;
     if (range->to.own_seq >= head)
-        return true;
+        return ADDED;
     streams.count = streams.next = 0;
     log_own_walk_begin(&walk, range->reader, site, range->to.own_seq + 1);
     while (range->to.own_seq < head && outcome == ADDED) {
@@ -338,7 +340,7 @@ static bool add_own(struct fold_range *range, struct bytes site, uint64_t head, 
     }
     log_own_walk_end(&walk);
     range->more |= outcome == NO_ROOM;
-    return outcome != NO_MEMORY && outcome != NOT_READ;
+    return outcome;
 }
 
 static uint64_t beyond(uint64_t head, uint64_t cursor)
@@ -356,7 +358,7 @@ static uint64_t waiting_in(const struct views_cursor *cursor, const struct log_h
 }
 
 bool range_begin(struct fold_range *range, struct event_log *log, struct log_reader *reader, struct bytes site,
-                 const struct views_cursor *cursor, size_t most)
+                 const struct views_cursor *cursor, size_t most, struct felloe_error *unread)
 {
     struct log_head heads[SEEN_MAX];
     struct stream_head own = {0};
@@ -373,12 +375,20 @@ bool range_begin(struct fold_range *range, struct event_log *log, struct log_rea
         range->holds = held != NULL;
         range->reader = held ? held : reader;
     }
-    if (!bytes_to_text(site, range->site, sizeof range->site) || !add_log(range, site, heads, count, most) ||
-        !add_own(range, site, own.seq, most) || !put_in_order(range)) {
-        clear(range);
-        return false;
+    enum adding outcome = add_log(range, site, heads, count, most);
+    if (outcome != NO_MEMORY && outcome != NOT_READ)
+        outcome = add_own(range, site, own.seq, most);
+    if (outcome == NOT_READ && range->holds && range->count > 0) { /* what its reader has shown is there all the same */
+        outcome = ADDED;
+        range->more = true;
     }
-    return true;
+    if (outcome == NOT_READ)
+        log_reader_tell(range->reader, unread);
+    if (outcome != NO_MEMORY && outcome != NOT_READ && bytes_to_text(site, range->site, sizeof range->site) &&
+        put_in_order(range))
+        return true;
+    clear(range);
+    return false;
 }
 
 static const struct range_entry *entry_at(const struct fold_range *range, size_t index)

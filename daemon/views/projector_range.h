@@ -68,9 +68,10 @@ struct fold_range {
 
 void range_release(struct fold_range *range);
 /* Makes it what follows the cursor, up to `most` events. A long one takes a reader of its own, else it has this one,
- * until range_rest, and takes no more than this one sees. False: memory ran out, or own events could not be read. */
+ * until range_rest, and takes no more than this one sees; and where the log cannot be read on, what comes before.
+ * False: memory ran out, or (`unread` says so) the log could not be read. */
 bool range_begin(struct fold_range *range, struct event_log *log, struct log_reader *reader, struct bytes site,
-                 const struct views_cursor *cursor, size_t most);
+                 const struct views_cursor *cursor, size_t most, struct felloe_error *unread);
 /* From now on its events are looked for again: the reader that it was made with ends, or the projector rests. */
 void range_rest(struct fold_range *range);
 /* Is a part of it folded, and a part not? */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the projector's thread (projector.c) and those who ask it for something (projector_asked.c) share. */
+/* What the projector's thread (projector.c), its passes (projector_pass.c) and those who ask it for something
+ * (projector_asked.c) share. */
 #ifndef FELLOE_DAEMON_PROJECTOR_STATE_H
 #define FELLOE_DAEMON_PROJECTOR_STATE_H
 
@@ -72,6 +73,28 @@ struct projector {
 #define PROJECTOR_REST        3u
 #define PROJECTOR_MORE_REST   7u
 #define PROJECTOR_TURN_MAX_MS 500u
+
+/* ---- passes (projector_pass.c), on the projector's thread ---- */
+
+enum pass {
+    PASS_IDLE,   /* there was nothing to fold */
+    PASS_ALL,    /* all that the log had when it began is folded */
+    PASS_MORE,   /* some of it is left */
+    PASS_FAILED
+};
+
+enum pass projector_pass(struct projector *projector);
+/* What the views already hold counts as seen from the first moment on. */
+void projector_publish_kept(struct projector *projector);
+/* Each site is to be looked at again. With the mutex held. */
+void projector_unsettle(struct projector *projector);
+void projector_set_stuck(struct projector *projector, const struct felloe_error *error);
+/* From any thread, with the mutex held; NULL when nothing is known of it. */
+struct site_state *projector_site(struct projector *projector, struct bytes site);
+/* The log's sites; the one first in which erasures are told. */
+size_t projector_sites(struct log_reader *reader, char sites[SITES_MAX][SLUG_MAX + 1]);
+
+/* ---- when (projector_gather.c) ---- */
 
 /* All with the mutex held, which is let go of while they wait; but for gather_init on the projector's thread. */
 void gather_init(struct projector *projector);

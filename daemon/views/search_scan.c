@@ -216,6 +216,8 @@ static bool look_at(void *context, const struct event_id *id, uint64_t sort, con
     if (s->filter->has_since && (int64_t)hlc_ms(sort) < s->filter->since_ms)
         return true;
     if (!opener_fetch(s->reader, s->site, ref, &item)) {
+        if (log_reader_failed(s->reader, NULL))
+            return false; /* it gives no other either, and the views are not to blame */
         views_found_damage(s->txn->views);
         return true;
     }

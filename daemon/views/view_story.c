@@ -69,19 +69,26 @@ static bool tell_restricted(struct telling *t, const struct event_clear *event, 
 
 /* ---- entries ---- */
 
+/* The views lead to nothing, or to something else: they are damaged, unless it is the log that cannot be read. */
+static void led_astray(const struct telling *t)
+{
+    if (!log_reader_failed(t->opener.reader, NULL))
+        views_found_damage(t->views);
+}
+
 static bool tell_event(void *context, const struct event_id *id, uint64_t sort, const struct views_ref *ref)
 {
     struct telling *t = context;
     struct log_item item;
     if (!opener_fetch(t->opener.reader, t->opener.site, ref, &item)) {
-        views_found_damage(t->views);
+        led_astray(t);
         return true;
     }
     enum opening outcome = opener_get_item(&t->opener, t->daemon->keyring, &item, &t->opened);
     if (outcome == OPENED_NO_MEMORY)
         return !(t->rows->failed = true);
     if (outcome != OPENED_NO_KEY && (outcome != OPENED || !event_id_equal(&t->opened.id, id)))
-        views_found_damage(t->views);
+        led_astray(t);
     if (outcome != OPENED)
         return true;
     const struct event_clear *clear = &t->opened.event.clear;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small requests are checked together in one reading: a page that is damaged is the matter of the one that meets it. */
+/* Small requests are checked together in one reading: a page that is damaged is the matter of the one that meets it. And
+ * where it is one of the log, the views are not to blame. */
 #include "tests/unit/given_daemon.h"
 
 #include <dlfcn.h>
@@ -19,6 +20,7 @@ static struct {
     atomic_bool damaged, slow;
     struct person_id damaged_person, slow_person;
     sem_t reached, go_on;
+    atomic_uint unreadable; /* an own event of the log; 0: none */
 } disk;
 
 static bool is_about(const struct lmdb_value *key, const struct person_id *person)
@@ -35,12 +37,19 @@ static bool meets_damage(const struct lmdb_value *key)
     return atomic_load(&disk.damaged) && is_about(key, &disk.damaged_person) && atomic_exchange(&disk.damaged, false);
 }
 
+/* They lie under their incarnation and number. */
+static bool is_unreadable(const struct lmdb_value *key)
+{
+    const unsigned number = atomic_load(&disk.unreadable);
+    return number != 0 && key->size == 12 && be_u32(key->data) == 1 && be_u64((const uint8_t *)key->data + 4) == number;
+}
+
 int mdb_get(void *txn, unsigned table, struct lmdb_value *key, struct lmdb_value *value);
 int mdb_get(void *txn, unsigned table, struct lmdb_value *key, struct lmdb_value *value)
 {
     int (*real)(void *, unsigned, struct lmdb_value *, struct lmdb_value *);
     *(void **)&real = dlsym(RTLD_NEXT, "mdb_get");
-    return meets_damage(key) ? LMDB_CORRUPTED : real(txn, table, key, value);
+    return meets_damage(key) || is_unreadable(key) ? LMDB_CORRUPTED : real(txn, table, key, value);
 }
 
 int mdb_cursor_get(void *cursor, struct lmdb_value *key, struct lmdb_value *value, int way);
@@ -130,10 +139,52 @@ static void a_damaged_page_is_the_matter_of_whoever_meets_it(void **state)
     given_log_end(log);
 }
 
+static void expect_entries(struct given_client *client, enum control_verb verb, const char *const *what, size_t count)
+{
+    struct reply reply = client_ask(client, verb, what);
+    if (reply.code != FELLOE_OK)
+        fail_msg("%s", reply.text);
+    assert_int_equal(reply.count, count);
+    reply_release(&reply);
+}
+
+/* The other entries are not given for the whole story, and nothing is made again, which would change nothing. */
+static void a_story_of_which_the_log_is_damaged_says_so(void **state)
+{
+    (void)state;
+    struct given_log *log = given_log(ROLE_SPOKE, NULL);
+    struct given_daemon *d = given_daemon(ROLE_SPOKE, log);
+    struct given_client client = given_client(d);
+    char person[33];
+    introduce(&client, person);
+    send_note(&client, person);
+    expect_saved(&client);
+    const char *const story[] = {"name", "person", "person", person, NULL};
+    const char *const search[] = {"words", "once", NULL};
+    expect_entries(&client, CONTROL_VIEW, story, 2);
+    expect_entries(&client, CONTROL_SEARCH, search, 1);
+
+    atomic_store(&disk.unreadable, 2);
+    for (size_t i = 0; i < 2; i++) {
+        struct reply reply = i == 0 ? client_ask(&client, CONTROL_VIEW, story)
+                                    : client_ask(&client, CONTROL_SEARCH, search);
+        if (reply.code != FELLOE_DAMAGED || strstr(reply.text, "felloe repair") == NULL)
+            fail_msg("%s: %s", felloe_code_name(reply.code), reply.text);
+        reply_release(&reply);
+    }
+    assert_false(views_damaged(projector_views(d->daemon.projector)));
+    atomic_store(&disk.unreadable, 0);
+    expect_entries(&client, CONTROL_VIEW, story, 2);
+    client_end(&client);
+    given_daemon_end(d);
+    given_log_end(log);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_damaged_page_is_the_matter_of_whoever_meets_it),
+        cmocka_unit_test(a_story_of_which_the_log_is_damaged_says_so),
     };
     sem_init(&disk.reached, 0, 0);
     sem_init(&disk.go_on, 0, 0);

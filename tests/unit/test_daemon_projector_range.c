@@ -194,7 +194,7 @@ static void memory_that_the_views_do_not_bear_out_is_given_up(void **state)
     assert_int_equal(views_open(&views, &options, NULL), FELLOE_OK);
     assert_int_equal(views_wipe(views, NULL), FELLOE_OK); /* whatever the projector had folded by then */
     struct log_reader *reader = log_reader_begin(amy->log->log, &error);
-    assert_true(range_begin(&range, amy->log->log, reader, site, &cursor, 60));
+    assert_true(range_begin(&range, amy->log->log, reader, site, &cursor, 60, NULL));
     assert_int_equal(range.count, 60);
     assert_true(range.more);
     assert_int_equal(range.to.own_seq, 60);
@@ -208,7 +208,7 @@ static void memory_that_the_views_do_not_bear_out_is_given_up(void **state)
     assert_false(range_goes_on(&range, &txn, site));
     views_end(&txn);
 
-    assert_true(range_begin(&range, amy->log->log, reader, site, &cursor, 60));
+    assert_true(range_begin(&range, amy->log->log, reader, site, &cursor, 60, NULL));
     for (size_t part = 20; part <= 60; part += 20) { /* committed, part by part */
         write_views(views, &txn);
         range.next = part;
@@ -221,7 +221,7 @@ static void memory_that_the_views_do_not_bear_out_is_given_up(void **state)
         views_end(&txn);
     }
 
-    assert_true(range_begin(&range, amy->log->log, reader, site, &cursor, 30));
+    assert_true(range_begin(&range, amy->log->log, reader, site, &cursor, 30, NULL));
     assert_int_equal(range_ref(&range, 0).at.n, 61);
     write_views(views, &txn);
     range.next = 10;
@@ -250,7 +250,7 @@ static void a_persons_events_stand_together(void **state)
     uint64_t last = 0;
     record_lives(amy);
     struct log_reader *reader = log_reader_begin(amy->log->log, &error);
-    assert_true(range_begin(&range, amy->log->log, reader, bytes_str(SITE), &cursor, RANGE_EVENTS_MAX));
+    assert_true(range_begin(&range, amy->log->log, reader, bytes_str(SITE), &cursor, RANGE_EVENTS_MAX, NULL));
     assert_int_equal(range.count, PEOPLE * (ENTRIES + 1));
     for (size_t i = 0; i < range.count; i++) {
         const struct views_ref ref = range_ref(&range, i);
@@ -286,7 +286,7 @@ static void a_reader_of_its_own_takes_no_more_than_the_steps(void **state)
     record_lives(hub);
     struct log_reader *reader = log_reader_begin(hub->log->log, &error);
     node_introduce(hub, "Late");
-    assert_true(range_begin(&range, hub->log->log, reader, bytes_str(SITE), &cursor, RANGE_EVENTS_MAX));
+    assert_true(range_begin(&range, hub->log->log, reader, bytes_str(SITE), &cursor, RANGE_EVENTS_MAX, NULL));
     assert_true(range.holds);
     assert_int_equal(range.count, PEOPLE * (ENTRIES + 1));
     for (size_t i = 0; i < range.count; i++)
