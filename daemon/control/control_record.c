@@ -169,12 +169,23 @@ static void take_outcome(struct record_job *job)
     }
 }
 
+/* Of what one commit saved in a site the last one tells sync of all. */
+static bool told_by_later(const struct log_job *log)
+{
+    for (const struct queue_item *item = log->link.next; item != NULL; item = item->next) {
+        const struct log_job *later = (const struct log_job *)item;
+        if (later->done == log->done && later->code == FELLOE_OK && strcmp(later->site, log->site) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void job_done(struct log_job *log)
 {
     struct record_job *job = (struct record_job *)log;
     struct recording *r = job->recording;
     take_outcome(job);
-    if (log->code == FELLOE_OK)
+    if (log->code == FELLOE_OK && !told_by_later(log))
         driver_recorded(r->request->daemon->driver, log);
     record_job_release(job);
     if (--r->jobs == 0)

@@ -161,15 +161,29 @@ static bool read_prefix(struct bytes text, size_t max, uint8_t *out, size_t *len
     return true;
 }
 
+/* The sites of the scope that have this person, a bit each. A draft asks who it is about, and then where they are. */
+static uint64_t sites_of(struct finder *finder, const struct person_id *person)
+{
+    if (finder->held_in != 0 && person_id_equal(&finder->held, person))
+        return finder->held_in;
+    finder->held = *person;
+    finder->held_in = 0;
+    for (size_t i = 0; i < finder->scope->count; i++)
+        if (views_has_document(finder->txn, bytes_str(finder->scope->sites[i]), person))
+            finder->held_in |= (uint64_t)1 << i;
+    return finder->held_in;
+}
+_Static_assert(SITES_MAX <= 64, "a bit a site");
+
 /* Who has left one of several teams is looked for with the others first. */
 bool finder_site_of(struct finder *finder, const struct person_id *person, size_t *site)
 {
     bool found = false, stays = false;
-    for (size_t i = 0; i < finder->scope->count && !stays; i++) {
-        struct bytes name = bytes_str(finder->scope->sites[i]);
-        if (!views_has_document(finder->txn, name, person))
+    const uint64_t sites = sites_of(finder, person);
+    for (size_t i = 0; sites >> i != 0 && !stays; i++) {
+        if ((sites >> i & 1) == 0)
             continue;
-        stays = !views_has_left(finder->txn, name, person);
+        stays = !views_has_left(finder->txn, bytes_str(finder->scope->sites[i]), person);
         if (!found || stays)
             *site = i;
         found = true;
@@ -313,19 +327,32 @@ static void add_named(struct finder *finder, struct bytes text, struct candidate
     buffer_release(&plain);
 }
 
+static void add_whole(struct finder *finder, const uint8_t id[16], struct candidates *c)
+{
+    struct person_id person;
+    memcpy(person.b, id, sizeof person.b);
+    const uint64_t sites = person_id_is_none(&person) ? 0 : sites_of(finder, &person);
+    for (size_t i = 0; sites >> i != 0; i++)
+        if (sites >> i & 1)
+            add_candidate(c, &person, i);
+}
+
 enum felloe_code finder_person(struct finder *finder, struct bytes text, struct person_id *out, size_t *site,
                                struct felloe_error *error)
 {
     struct candidates c = {0};
     uint8_t prefix[16];
     const bool is_hex = read_prefix(text, sizeof prefix, prefix, &c.prefix_len, &c.nibble);
+    if (is_hex && c.prefix_len == sizeof prefix) { /* nobody is called as a whole id, and all names would be read */
+        add_whole(finder, prefix, &c);
+        return decide_person(finder, text, &c, out, site, error);
+    }
     for (size_t i = 0; is_hex && i < finder->scope->count; i++) {
         c.at_site = i;
         views_subjects(finder->txn, bytes_str(finder->scope->sites[i]), bytes_of(prefix, c.prefix_len), add_prefixed,
                        &c);
     }
-    if (!is_hex || c.prefix_len < sizeof prefix) /* nobody is called as a whole id, and all names would be read */
-        add_named(finder, text, &c);
+    add_named(finder, text, &c);
     return decide_person(finder, text, &c, out, site, error);
 }
 

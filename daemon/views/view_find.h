@@ -38,6 +38,8 @@ struct finder {
     size_t name_count, name_cap;
     bool has_names, failed;
     bool without_names; /* set after finder_init: for who may not read; people are found by their ids alone */
+    struct person_id held;      /* whom it looked for last, by their whole id, and … */
+    uint64_t held_in;           /* … which sites of the scope have them, a bit each; 0: nobody was, or none has */
     struct person_id told[CANDIDATES_MAX]; /* whom the latest FELLOE_AMBIGUOUS named */
     size_t told_count;
 };

@@ -459,5 +459,5 @@ size_t views_waiting(struct views_txn *txn, struct bytes site, const struct key_
 bool views_is_waiting(struct views_txn *txn, struct bytes site, const struct key_id *key)
 {
     struct views_ref first;
-    return views_waiting(txn, site, key, &first, 1) > 0;
+    return store_count(txn->store, VIEWS_WAITING) > 0 && views_waiting(txn, site, key, &first, 1) > 0;
 }
