@@ -59,6 +59,27 @@ static inline void given_node_end(struct given_node *node)
     free(node);
 }
 
+/* Writes to the views as somebody else did: no projector is at work on them until the end. */
+static inline struct views_txn node_views_begin(struct given_node *node)
+{
+    const struct views_options options = {node->log->dir.path, node->log->keyring, &node->log->identity,
+                                          event_log_incarnation(node->log->log)};
+    struct views *views;
+    struct views_txn txn;
+    projector_close(node->projector);
+    assert_int_equal(views_open(&views, &options, NULL), FELLOE_OK);
+    assert_int_equal(views_write(views, &txn, NULL), FELLOE_OK);
+    return txn;
+}
+
+static inline void node_views_end(struct given_node *node, struct views_txn *txn)
+{
+    struct views *views = txn->views;
+    assert_int_equal(views_commit(txn, NULL), STORE_DONE);
+    views_close(views);
+    node_open_views(node);
+}
+
 /* Waits until all that the log holds is folded. */
 static inline void node_fold(struct given_node *node)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small requests are checked together in one reading: a page that is damaged is the matter of the one that meets it. And
- * where it is one of the log, the views are not to blame. */
+/* Small requests are checked together in one reading: a page that is damaged is the matter of the one that meets it.
+ * And where it is one of the log, the views are not to blame. */
 #include "tests/unit/given_daemon.h"
 
 #include <dlfcn.h>

@@ -297,16 +297,9 @@ static void a_person_that_was_dropped_comes_back_whole(void **state)
     node_name(amy, &jo, "Joe");
     struct node_digest whole;
     node_digest(amy);
-    projector_close(amy->projector);
-    struct views *views;
-    struct views_txn txn;
-    const struct views_options options = {amy->log->dir.path, amy->log->keyring, &amy->log->identity, 1};
-    assert_int_equal(views_open(&views, &options, NULL), FELLOE_OK);
-    assert_int_equal(views_write(views, &txn, NULL), FELLOE_OK);
+    struct views_txn txn = node_views_begin(amy);
     views_drop_subject(&txn, bytes_str(SITE), &jo.owner);
-    assert_int_equal(views_commit(&txn, NULL), STORE_DONE);
-    views_close(views);
-    node_open_views(amy);
+    node_views_end(amy, &txn);
     node_name(amy, &jo, "Joseph");
     struct node_digest healed = node_digest(amy);
     projector_rebuild(amy->projector);

@@ -60,13 +60,11 @@ static void was_born(struct given_node *node, const struct key_record *person, c
 /* The views have lost this person's document; it is folded from the first event on when the next one comes. */
 static void lose_document(struct given_node *node, const struct key_record *person)
 {
-    struct views_txn txn;
+    struct views_txn txn = node_views_begin(node);
     struct store_key key;
-    struct felloe_error error = {0};
-    assert_int_equal(views_write(projector_views(node->projector), &txn, &error), FELLOE_OK);
     views_key_subject(&key, bytes_str(SITE), &person->owner);
     store_delete(txn.store, VIEWS_DOCS, key_bytes(&key));
-    assert_int_equal(views_commit(&txn, &error), STORE_DONE);
+    node_views_end(node, &txn);
 }
 
 /* ---- two positions ---- */
