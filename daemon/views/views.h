@@ -250,9 +250,7 @@ struct views_writing {
 /* The event that an import brought first: in this site, or (site empty) in any. */
 bool views_get_origin(struct views_txn *txn, const struct views_origin *origin, struct bytes site, struct event_id *id,
                       struct person_id *subject);
-void views_put_origin(struct views_txn *txn, const struct views_origin *origin, struct bytes site,
-                      const struct event_id *id, const struct person_id *subject);
-/* The same in parts: the origin as the table has it (from any thread), the row, and reading such a row. */
+/* In parts: the origin as the table has it (from any thread), the row, and reading such a row. */
 struct views_blind {
     uint8_t b[16];
 };

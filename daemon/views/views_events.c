@@ -255,19 +255,13 @@ struct views_blind views_blind_origin(struct views *views, const struct views_or
     return blind;
 }
 
-static void origin_key(struct views_txn *txn, struct store_key *key, const struct views_origin *origin,
-                       struct bytes site)
-{
-    const struct views_blind blind = views_blind_origin(txn->views, origin);
-    blind_key(key, &blind, site);
-}
-
 bool views_get_origin(struct views_txn *txn, const struct views_origin *origin, struct bytes site, struct event_id *id,
                       struct person_id *subject)
 {
     struct store_key key;
     struct bytes value;
-    origin_key(txn, &key, origin, site);
+    const struct views_blind blind = views_blind_origin(txn->views, origin);
+    blind_key(&key, &blind, site);
     if (site.len > 0) {
         if (!store_get(txn->store, VIEWS_ORIGINS, key_bytes(&key), &value))
             return false;
@@ -291,28 +285,14 @@ bool views_read_origin(struct bytes value, struct event_id *id, struct person_id
     return !r.failed;
 }
 
-static void origin_value(struct store_key *value, const struct event_id *id, const struct person_id *subject)
-{
-    key_start(value);
-    key_put(value, id->b, sizeof id->b);
-    key_put(value, subject->b, sizeof subject->b);
-}
-
-void views_put_origin(struct views_txn *txn, const struct views_origin *origin, struct bytes site,
-                      const struct event_id *id, const struct person_id *subject)
-{
-    struct store_key key, value;
-    origin_key(txn, &key, origin, site);
-    origin_value(&value, id, subject);
-    store_put(txn->store, VIEWS_ORIGINS, key_bytes(&key), key_bytes(&value));
-}
-
 bool views_add_origin(const struct views_blind *origin, struct bytes site, const struct event_id *id,
                       const struct person_id *subject, struct views_later *out)
 {
     struct store_key key, value;
     blind_key(&key, origin, site);
-    origin_value(&value, id, subject);
+    key_start(&value);
+    key_put(&value, id->b, sizeof id->b);
+    key_put(&value, subject->b, sizeof subject->b);
     return views_later_add(out, key_bytes(&key), key_bytes(&value));
 }
 

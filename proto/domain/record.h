@@ -58,8 +58,6 @@ struct items record_of(const struct document *document, enum type_id type);
 struct bytes item_corrected(const struct document *document, const struct item *item, const char *field);
 /* When it happened, as corrected (see text_moment). */
 int64_t item_corrected_ms(const struct document *document, const struct item *item);
-/* Its minutes, as corrected; false when nobody says. */
-bool item_corrected_minutes(const struct document *document, const struct item *item, int64_t *minutes);
 
 /* All registers that were ever written, by the order of the catalogue, then by `each`. Lives until the document
  * changes. *ok is false when memory ran out (then there are none). */

@@ -116,11 +116,3 @@ int64_t item_corrected_ms(const struct document *document, const struct item *it
     struct bytes corrected = correction_of(document, item, "occurred");
     return corrected.len > 0 && text_moment(corrected, 12 * 60, &ms) ? ms : item_ms(item);
 }
-
-bool item_corrected_minutes(const struct document *document, const struct item *item, int64_t *minutes)
-{
-    struct bytes corrected = correction_of(document, item, "minutes");
-    if (corrected.len > 0 && corrected.len <= 4 && read_digits(&corrected, corrected.len, minutes))
-        return true;
-    return value_number(item_value(item, "minutes"), minutes);
-}

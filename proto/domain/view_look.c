@@ -94,11 +94,6 @@ const struct item *reading_entry(const struct document *document, const struct r
 
 /* ---- entries ---- */
 
-bool item_is(const struct document *document, const struct item *item, enum type_id type)
-{
-    return item->type && item->type->id == type && item_counts(document, item);
-}
-
 bool item_yes(const struct item *item, const char *field)
 {
     static const uint8_t yes = 0xc3;

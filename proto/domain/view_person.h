@@ -26,7 +26,6 @@ const struct item *record_named_of(const struct document *document, enum type_id
 bool stamp_is_from_before(const struct document *document, const struct stamp *stamp);
 /* Of a register that holds an entry (an appointment as planned last): that entry, if it counts. */
 const struct item *reading_entry(const struct document *document, const struct reading *reading);
-bool item_is(const struct document *document, const struct item *item, enum type_id type); /* and it counts */
 bool item_yes(const struct item *item, const char *field);
 /* The number in a field. False: there is none. */
 bool item_number(const struct item *item, const char *field, int64_t *out);

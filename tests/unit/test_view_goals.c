@@ -178,15 +178,8 @@ static void a_contact_counts_as_it_was_corrected(void **state)
                 "[Jo] | 70000000 | - | - | 2 | 1795262400000 | [1795262400000, 86400000, -] | -\n");
     write_(team, 2, "contact.corrected", "of", id_hex(contact, id), "field", "attendance", "value", "6");
     write_(team, 2, "contact.corrected", "of", id_hex(contact, id), "field", "occurred", "value", "2026-11-21 15:00");
-    write_(team, 2, "contact.corrected", "of", id_hex(contact, id), "field", "minutes", "value", "45");
     assert_rows(team, VIEW_FRONT_DOOR, "[Jo] | 70000000 | - | - | 2 | 1795262400000 | [1795262400000, 86400000, "
                                        "1795273200000] | -\n");
-    struct document *document = fold_all(team);
-    int64_t minutes = 0;
-    const struct item *item = record_find(document, contact->body.time, &contact->event.id);
-    assert_true(item_corrected_minutes(document, item, &minutes));
-    assert_int_equal(minutes, 45);
-    document_free(document);
     team_free(team);
 }
 
