@@ -108,7 +108,7 @@ $B/felloed-lying: $(DAEMON_O) $B/tests/lie/lying_hub.o $B/libproto.a
 AEAD := crypto_aead_xchacha20poly1305_ietf
 $B/unsealed/felloed: $(DAEMON_O) $B/tests/unsealed/unsealed.o $B/libproto.a $B/felloe
 	@mkdir -p $(@D); echo "  LINK  $@"
-	$Q$(CC) $(ALLLDFLAGS) -Wl,--wrap=$(AEAD)_encrypt,--wrap=$(AEAD)_decrypt,--wrap=seal_text,--wrap=seal_tag -o $@ $(filter %.o %.a,$^) $(DAEMON_LIBS)
+	$Q$(CC) $(ALLLDFLAGS) -Wl,--wrap=$(AEAD)_encrypt,--wrap=$(AEAD)_decrypt,--wrap=seal_text,--wrap=seal_tag,--wrap=seal_open -o $@ $(filter %.o %.a,$^) $(DAEMON_LIBS)
 	$Qcp $B/felloe $(@D)/felloe
 
 # The client library: what it needs of proto is linked in, and only felloe_… is visible from outside.

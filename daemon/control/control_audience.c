@@ -330,13 +330,13 @@ static bool may_be_restricted(const struct type_def *type)
 enum felloe_code draft_restrict(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
 {
     const struct type_def *type = draft->type;
-    struct spoken spoken = {.p = p, .site = draft->site};
-    struct audience given = {0};
-    bool overfull = false;
     free(draft->readers);
     draft->readers = NULL;
     if (!may_be_restricted(type))
         return FELLOE_OK;
+    struct spoken spoken = {.p = p, .site = draft->site};
+    struct audience given = {0};
+    bool overfull = false;
     read_fields(p, draft, &spoken, &given, &overfull);
     if (overfull)
         return too_many(error);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From drafts that were found right to the jobs of the log, with as much of the sealing as can be done before it is
  * known which event each will follow: on a thread of the pool, while the log's writer has another batch. */
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "daemon/control/control_record.h"
@@ -12,23 +13,20 @@ void record_job_release(struct record_job *job)
     free(job->log.new_keys);
 }
 
-static void fill_draft(struct log_draft *out, const struct record_draft *draft, const struct seen *seen)
+/* What it has seen is the job's. */
+static void fill_draft(struct log_draft *out, const struct record_draft *draft)
 {
-    *out = (struct log_draft){
-        .body = {
-            .type = bytes_str(draft->type->name),
-            .has_subject = draft->has_person,
-            .subject = draft->person,
-            .worker = draft->worker,
-            .has_occurred = draft->text.has_occurred,
-            .occurred = draft->text.occurred,
-            .has_origin = draft->has_origin,
-            .origin = draft->origin,
-            .fields = draft->fields,
-        },
-        .key = draft->key,
-        .seen = *seen,
-    };
+    memset(out, 0, offsetof(struct log_draft, seen.at));
+    out->body.type = bytes_str(draft->type->name);
+    out->body.has_subject = draft->has_person;
+    out->body.subject = draft->person;
+    out->body.worker = draft->worker;
+    out->body.has_occurred = draft->text.has_occurred;
+    out->body.occurred = draft->text.occurred;
+    out->body.has_origin = draft->has_origin;
+    out->body.origin = draft->origin;
+    out->body.fields = draft->fields;
+    out->key = draft->key;
 }
 
 /* Entries of the same job that it names. (They come before it: a draft that names one of another job was put off.) */
@@ -41,9 +39,9 @@ static void fill_links(struct log_draft *out, const struct record_draft *draft, 
 
 /* Tells everybody that there is an entry which only some may read. An import of it counts once, like what it tells of:
  * "felloe restricted" stands for its source. */
-static void fill_companion(struct log_draft *out, const struct record_draft *draft, const struct seen *seen)
+static void fill_companion(struct log_draft *out, const struct record_draft *draft)
 {
-    fill_draft(out, draft, seen);
+    fill_draft(out, draft);
     out->body.type = bytes_str(catalogue_at(TYPE_entry_restricted)->name);
     out->body.fields = draft->companion;
     out->body.has_occurred = false;
@@ -84,12 +82,15 @@ static struct record_job *job_for(struct recording *r, const char *site, void (*
 /* Of fewer the loop may be the one that makes the job, and the writer has time. */
 #define SEALED_BEFORE 16
 
-/* Which key sealed last, and where a body is made. */
+/* Which key sealed last, and where a body is made. Nonces that begin alike share what is derived of a key: so does all
+ * that follows under the same one, and its nonces count on from one that is random. */
 struct sealing {
     bool has_key;
     struct key_id id;
-    struct data_key key;
+    struct seal_subkey subkey;
+    uint8_t nonce[EVENT_NONCE_SIZE];
     struct buffer room;
+    uint64_t time; /* of the next; 0: none is sealed before its turn */
 };
 
 /* The record of a key that this request makes, and that no keyring has yet. */
@@ -113,26 +114,41 @@ static bool find_key(const struct recording *r, const struct record_draft *draft
     if (!sealing->has_key)
         return false;
     sealing->id = draft->key;
-    sealing->key = record != NULL ? record->key : found.key;
+    random_nonce(sealing->nonce, sizeof sealing->nonce);
+    event_subkey(record != NULL ? &record->key : &found.key, sealing->nonce, &sealing->subkey);
     explicit_bzero(&found, sizeof found);
     return true;
+}
+
+/* Two bytes count: more drafts than a request has. They are those that random_nonce's clock moves least, so that what is
+ * said there of two machines with the same memory holds of all that follow, too. */
+static void next_nonce(struct sealing *sealing, uint8_t out[EVENT_NONCE_SIZE])
+{
+    uint8_t *count = sealing->nonce + SEAL_PREFIX;
+    memcpy(out, sealing->nonce, sizeof sealing->nonce);
+    count[1]++;
+    count[0] = (uint8_t)(count[0] + (count[1] == 0));
 }
 
 /* As far as that goes before its turn: where it does not, the writer does all of it, and says what is wrong. */
 static void seal_before(struct recording *r, const struct record_draft *draft, struct log_draft *out,
                         struct sealing *sealing)
 {
-    struct event_log *log = r->request->daemon->log;
-    struct event_body body = out->body;
-    out->time = body.time = event_log_next_time(log);
+    if (sealing->time == 0)
+        return;
+    out->time = sealing->time++;
     if (draft->link_count > 0 || !find_key(r, draft, sealing))
         return;
     struct log_sealed *sealed = arena_take(r->drafts.arena, sizeof *sealed);
     if (sealed == NULL)
         return;
-    *sealed = (struct log_sealed){.body.incarnation = event_log_incarnation(log)};
-    random_nonce(sealed->body.nonce, sizeof sealed->body.nonce);
-    if (!event_seal_body(&body, &sealing->key, &sealing->room, &sealed->body))
+    sealed->used = false;
+    sealed->body.incarnation = event_log_incarnation(r->request->daemon->log);
+    next_nonce(sealing, sealed->body.nonce);
+    out->body.time = out->time; /* as it is, if it fits: that is for the writer to say */
+    const bool done = event_seal_body(&out->body, &sealing->subkey, &sealing->room, &sealed->body);
+    out->body.time = 0;
+    if (!done)
         return;
     sealed->body.text = arena_copy(r->drafts.arena, sealed->body.text);
     if (sealed->body.text.data != NULL)
@@ -145,18 +161,20 @@ static void seal_before(struct recording *r, const struct record_draft *draft, s
 static struct record_job *make_job(struct recording *r, const char *site, void (*done)(struct log_job *job))
 {
     struct sealing sealing = {0};
-    const struct seen *seen = checking_seen(r->in, site);
     struct record_job *job = job_for(r, site, done);
+    if (job)
+        job->log.seen = *checking_seen(r->in, site);
+    if (r->drafts.count >= SEALED_BEFORE) /* each may have a companion */
+        sealing.time = event_log_next_times(r->request->daemon->log, 2 * r->drafts.count);
     for (size_t i = 0; job && i < r->drafts.count; i++) {
         struct record_draft *draft = &r->drafts.items[i];
         if (draft->state != DRAFT_READY || strcmp(draft->site, site) != 0)
             continue;
         draft->state = DRAFT_GIVEN;
         draft->in_job = job->log.draft_count;
-        fill_draft(&job->log.drafts[job->log.draft_count], draft, seen);
+        fill_draft(&job->log.drafts[job->log.draft_count], draft);
         fill_links(&job->log.drafts[job->log.draft_count], draft, &r->drafts);
-        if (r->drafts.count >= SEALED_BEFORE)
-            seal_before(r, draft, &job->log.drafts[job->log.draft_count], &sealing);
+        seal_before(r, draft, &job->log.drafts[job->log.draft_count], &sealing);
         job->index[job->log.draft_count++] = i;
         if (draft->new_key != NULL)
             job->log.new_keys[job->log.new_key_count++] = *draft->new_key;
@@ -164,12 +182,12 @@ static struct record_job *make_job(struct recording *r, const char *site, void (
             job->log.new_keys[job->log.new_key_count++] = *draft->audience_key;
         if (draft->companion.len == 0)
             continue;
-        fill_companion(&job->log.drafts[job->log.draft_count], draft, seen);
-        if (r->drafts.count >= SEALED_BEFORE)
-            job->log.drafts[job->log.draft_count].time = event_log_next_time(r->request->daemon->log);
+        fill_companion(&job->log.drafts[job->log.draft_count], draft);
+        if (sealing.time != 0)
+            job->log.drafts[job->log.draft_count].time = sealing.time++;
         job->index[job->log.draft_count++] = RECORD_COMPANION;
     }
-    explicit_bzero(&sealing.key, sizeof sealing.key);
+    explicit_bzero(&sealing.subkey, sizeof sealing.subkey);
     buffer_release(&sealing.room);
     return job;
 }

@@ -63,13 +63,14 @@ struct log_draft {
     const struct data_key *sealing; /* NULL: the keyring has it */
     uint64_t time;              /* event_log_next_time, taken before: it holds if nothing later was written. 0: none */
     struct log_sealed *sealed;  /* NULL: it was not */
-    struct seen seen;           /* what the views had folded; raised to the stream's last where it was below */
     bool brings_key;            /* at the hub: whoever is fed it gets its key along with it, as of a first use */
     /* results */
     struct event_id id;
     uint64_t seq;
     bool known;                 /* its origin was here already: nothing was added, id is the earlier event's */
     struct person_id person;    /* as recorded; for a known one, the earlier event's */
+    struct seen seen;           /* what it has seen besides the job's and what the stream's last had. (In the end: of
+                                   what is large it is not touched where the job's is all) */
 };
 
 /* A laptop or the hub itself as the hub knows it. */
@@ -158,7 +159,7 @@ struct log_job {
     const uint64_t *times;        /* LOG_RESTORE_OWN: when each was written (HLC) */
     const struct key_id *ids;     /* LOG_LET_GO */
     size_t id_count;
-    struct seen seen;
+    struct seen seen;             /* LOG_LET_GO; LOG_RECORD: what the views had folded when its drafts were made */
     uint64_t own_seq;
     struct device_record *device;
     struct ticket_record *ticket;
@@ -305,6 +306,8 @@ bool log_tickets(struct log_reader *reader, bool (*visit)(void *context, const s
 uint64_t event_log_time(struct event_log *log);
 /* The time of an event that is made now: above all that were known before. */
 uint64_t event_log_next_time(struct event_log *log);
+/* The same for so many, each above the one before by one: the first. */
+uint64_t event_log_next_times(struct event_log *log, size_t count);
 void event_log_heard_time(struct event_log *log, uint64_t time);
 /* How many commits there have been since this daemon opened the log first (those that only brought keys count too,
  * those that only brought looks do not: nothing that is shown changes with them). Grows before the commit's jobs are

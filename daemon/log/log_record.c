@@ -23,6 +23,7 @@ struct recording {
     struct event_log *log;
     struct log_job *job;
     uint32_t site;
+    struct event_clear clear; /* but for seq, prev and key, which are each event's own */
     bool hub;
     bool looked;           /* whether there is a head of the site's log to tell of */
     struct key_id owed;    /* a key of which it was found that the hub has it, or will be brought it */
@@ -58,14 +59,19 @@ enum felloe_code log_data_key(struct event_log *log, const struct key_id *id, st
 
 /* ---- time ---- */
 
-uint64_t event_log_next_time(struct event_log *log)
+uint64_t event_log_next_times(struct event_log *log, size_t count)
 {
     int64_t now = clock_wall_ms();
-    uint_fast64_t last = atomic_load(&log->time), time;
+    uint_fast64_t last = atomic_load(&log->time), first;
     do
-        time = hlc_next(last, now > 0 ? (uint64_t)now : 0);
-    while (!atomic_compare_exchange_weak(&log->time, &last, time));
-    return time;
+        first = hlc_next(last, now > 0 ? (uint64_t)now : 0);
+    while (!atomic_compare_exchange_weak(&log->time, &last, first + count - 1));
+    return first;
+}
+
+uint64_t event_log_next_time(struct event_log *log)
+{
+    return event_log_next_times(log, 1);
 }
 
 /* ---- origins: an imported event counts once ---- */
@@ -224,85 +230,101 @@ static void put_links(const struct log_job *job, const struct log_draft *draft)
     }
 }
 
-/* What was sealed beforehand fits: nothing is added to the body, and its time is above all that was written before. */
-static bool fits(const struct recording *r, const struct log_draft *draft, const struct event_body *body)
+/* Does what was sealed beforehand fit, if nothing is to be added to its body? Its time has to be above all that was
+ * written before. */
+static bool fits(const struct recording *r, const struct log_draft *draft)
 {
     const struct log_sealed *sealed = draft->sealed;
-    return sealed != NULL && !sealed->used && draft->link_count == 0 && body->after.count == 0 && !body->has_head &&
-           !body->has_was && sealed->body.incarnation == r->log->write.incarnation && body->time == draft->time;
+    const struct event_body *body = &draft->body;
+    return sealed != NULL && !sealed->used && draft->link_count == 0 && !body->has_head && !body->has_was &&
+           body->time == 0 && draft->time > r->log->written_time &&
+           sealed->body.incarnation == r->log->write.incarnation;
 }
 
-static enum felloe_code seal_with(struct recording *r, const struct event_clear *clear, struct log_draft *draft,
-                                  struct event_body *body)
+static enum felloe_code seal_with(struct recording *r, struct log_draft *draft)
 {
     struct event_log *log = r->log;
     struct data_key *key;
     draft->sealed->used = true;
-    enum felloe_code code = log_data_key(log, &clear->key, &key, &r->job->error); /* is it still here? */
+    enum felloe_code code = log_data_key(log, &draft->key, &key, &r->job->error); /* is it still here? */
     if (code != FELLOE_OK)
         return code;
     buffer_clear(&log->write.event);
-    const bool done = event_seal_with(clear, &draft->sealed->body, &log->write.event);
+    const bool done = event_seal_with(&r->clear, &draft->sealed->body, &log->write.event);
     explicit_bzero(&draft->sealed->body.tag_key, sizeof draft->sealed->body.tag_key);
     if (done)
         return FELLOE_OK;
     return log->write.event.failed ? felloe_fail(&r->job->error, FELLOE_FAILED, "out of memory")
-                                   : too_long(r->job, body->fields.len);
+                                   : too_long(r->job, draft->body.fields.len);
 }
 
-static enum felloe_code seal_draft(struct recording *r, const struct event_clear *clear, struct log_draft *draft,
-                                   struct event_body *body)
+static enum felloe_code seal_draft(struct recording *r, struct log_draft *draft, uint64_t *time)
 {
     struct event_log *log = r->log;
+    const struct branches *after = log_write_after(log, r->site);
+    struct log_head head;
+    bool has_head = false;
     put_links(r->job, draft);
-    body->after = *log_write_after(log, r->site);
-    if (!r->looked && !body->has_was && body->fields.len < HEAD_FIELDS_MAX) {
-        body->has_head = log_tell_head(log, r->site, &body->head);
+    if (!r->looked && !draft->body.has_was && draft->body.fields.len < HEAD_FIELDS_MAX) {
+        has_head = log_tell_head(log, r->site, &head);
         r->looked = true;
     }
+    if (!has_head && after->count == 0 && fits(r, draft)) {
+        *time = draft->time;
+        return seal_with(r, draft);
+    }
+    struct event_body body = draft->body;
+    body.after = *after;
+    if (has_head) {
+        body.has_head = true;
+        body.head = head;
+    }
     /* One of a batch that took a later time would be later than the rest of it. */
-    if (body->time == 0)
-        body->time = draft->time > log->written_time ? draft->time : event_log_next_time(log);
-    if (fits(r, draft, body))
-        return seal_with(r, clear, draft, body);
-    return log_seal(log, r->job, clear, body, draft->sealing);
+    if (body.time == 0)
+        body.time = draft->time > log->written_time ? draft->time : event_log_next_time(log);
+    *time = body.time;
+    return log_seal(log, r->job, &r->clear, &body, draft->sealing);
+}
+
+static bool seen_raise(struct seen *seen, const struct seen *by)
+{
+    for (unsigned i = 0; i < by->count; i++)
+        if (!seen_advance(seen, by->at[i]))
+            return false;
+    return true;
 }
 
 static enum felloe_code record_one(struct recording *r, struct log_draft *draft)
 {
     struct event_log *log = r->log;
+    struct event_clear *clear = &r->clear;
+    uint64_t time;
     draft->known = false;
     draft->person = draft->body.has_subject ? draft->body.subject : PERSON_ID_NONE;
     if (known_origin(log, draft))
         return FELLOE_OK;
 
     const struct stream_head *last = log_write_own(log, r->site);
-    for (unsigned i = 0; i < last->seen.count; i++)
-        if (!seen_advance(&draft->seen, last->seen.at[i]))
-            return felloe_fail(&r->job->error, FELLOE_FAILED, "the site's log has too many epochs for this version");
-    const struct event_clear clear = {.device = log->identity->device,
-                                      .incarnation = log->write.incarnation,
-                                      .site = bytes_str(r->job->site),
-                                      .seq = last->seq + 1,
-                                      .prev = last->id,
-                                      .seen = draft->seen,
-                                      .key = draft->key};
-    struct event_body body = draft->body;
-    enum felloe_code code = seal_draft(r, &clear, draft, &body);
+    if (!seen_raise(&clear->seen, &last->seen) || !seen_raise(&clear->seen, &draft->seen))
+        return felloe_fail(&r->job->error, FELLOE_FAILED, "the site's log has too many epochs for this version");
+    clear->seq = last->seq + 1;
+    clear->prev = last->id;
+    clear->key = draft->key;
+    enum felloe_code code = seal_draft(r, draft, &time);
     if (code != FELLOE_OK)
         return code;
-    if (!body.has_was && log->write.event.len + AGAIN_ROOM > EVENT_SIZE_MAX)
-        return too_long(r->job, body.fields.len);
-    log_append_own(log, r->site, &clear, body.time, &draft->id);
-    if (body.time > log->written_time)
-        log->written_time = body.time;
-    draft->seq = clear.seq;
-    if (body.has_origin)
-        log_keep_origin(log, &body, &draft->id);
+    if (!draft->body.has_was && log->write.event.len + AGAIN_ROOM > EVENT_SIZE_MAX)
+        return too_long(r->job, draft->body.fields.len);
+    log_append_own(log, r->site, clear, time, &draft->id);
+    if (time > log->written_time)
+        log->written_time = time;
+    draft->seq = clear->seq;
+    if (draft->body.has_origin)
+        log_keep_origin(log, &draft->body, &draft->id);
     if (r->hub)
-        place_at_hub(r, &clear, draft);
+        place_at_hub(r, clear, draft);
     else
-        owe_key(r, &clear);
+        owe_key(r, clear);
     return FELLOE_OK;
 }
 
@@ -312,6 +334,8 @@ enum felloe_code log_run_record(struct event_log *log, struct log_job *job)
     r.site = log_write_site(log, job->site, &job->error);
     if (r.site == SITES_MAX)
         return job->error.code;
+    r.clear = (struct event_clear){.device = log->identity->device, .incarnation = log->write.incarnation,
+                                   .site = bytes_str(job->site), .seen = job->seen};
     job->at = (struct position){0};
     if (r.hub && !log_write_epoch_fits(log, r.site, log->write.epoch, &job->error))
         return job->error.code;

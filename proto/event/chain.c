@@ -25,7 +25,10 @@ enum stream_verdict stream_check(const struct stream_head *head, const struct ev
 void stream_advance(struct stream_head *head, const struct event_clear *event, const struct event_id *id)
 {
     assert(event->seq == head->seq + 1);
-    *head = (struct stream_head){event->seq, *id, event->seen};
+    head->seq = event->seq;
+    head->id = *id;
+    head->seen.count = event->seen.count; /* and as many of its places: it has room for many, and mostly one */
+    memcpy(head->seen.at, event->seen.at, event->seen.count * sizeof head->seen.at[0]);
 }
 
 void log_head_start(struct log_head *head, struct bytes site, uint32_t epoch)

@@ -128,7 +128,7 @@ static struct bytes plain_site(struct plain_reader *r)
 static void plain_seen(struct plain_reader *r, struct seen *seen)
 {
     const uint8_t first = plain_byte(r);
-    *seen = (struct seen){.count = (uint8_t)((first & 0x0fu) / 2)};
+    seen->count = (uint8_t)((first & 0x0fu) / 2); /* what stands beyond is not looked at: it need not be cleared */
     r->other |= (first & 0xf1) != 0x90;
     for (unsigned i = 0; i < seen->count && !r->other; i++) {
         const uint64_t epoch = plain_uint(r);
@@ -312,7 +312,7 @@ static bool read_body(struct bytes plain, uint32_t incarnation, struct event_bod
 bool event_open(const struct event *event, const struct data_key *key, struct buffer *plain, struct event_body *out)
 {
     buffer_clear(plain);
-    if (event->sealed.len < SEALED_MIN || !buffer_reserve(plain, seal_open_room(event->sealed.len)) ||
+    if (event->sealed.len < SEALED_MIN || !buffer_reserve(plain, seal_room(event->sealed.len)) ||
         !seal_open(plain->data, key, event->nonce, event->header, event->sealed))
         return false;
     plain->len = event->sealed.len - SEAL_TAG;
@@ -388,24 +388,37 @@ static void put_clear(struct buffer *b, const struct event_clear *clear)
 /* What stands between the clear part and the sealed text. */
 #define TEXT_HEADER_MAX (2 + EVENT_NONCE_SIZE + 5)
 
-/* Writes the body behind SEAL_ROOM bytes, checks it, and seals it where it stands. */
-static bool put_sealed_text(struct buffer *out, const struct event_body *body, uint32_t incarnation,
-                            const struct data_key *key, const uint8_t nonce[EVENT_NONCE_SIZE],
-                            struct seal_tag_key *tag_key, size_t *len)
+/* Would event_open take it? */
+static bool body_valid(const struct event_body *body, uint32_t incarnation)
 {
-    struct event_body made;
-    if (!buffer_reserve(out, SEAL_ROOM + BODY_ROOM + body->fields.len + SEAL_TAG))
+    struct mp_reader r MP_UNSET;
+    if (body->type.len < 1 || body->type.len > TYPE_MAX || !utf8_valid(body->type) ||
+        memchr(body->type.data, '\0', body->type.len) != NULL || !slug_valid(body->worker) ||
+        (body->has_subject && person_id_is_none(&body->subject)) || !after_valid(&body->after, incarnation) ||
+        !head_valid(body))
+        return false;
+    mp_reader_init(&r, body->fields);
+    if (!mp_next(&r))
+        return false;
+    read_fields(&r);
+    return mp_done(&r);
+}
+
+/* Writes the body behind SEAL_ROOM bytes, and seals it where it stands. */
+static bool put_sealed_text(struct buffer *out, const struct event_body *body, const struct seal_subkey *subkey,
+                            const uint8_t nonce[EVENT_NONCE_SIZE], struct seal_tag_key *tag_key, size_t *len)
+{
+    if (!buffer_reserve(out, seal_room(BODY_ROOM + body->fields.len) + SEAL_TAG))
         return false; /* (at once: else each part would ask for a little more) */
     const size_t room = out->len;
     out->len += SEAL_ROOM;
     put_body(out, body);
     *len = out->len - room - SEAL_ROOM;
-    if (out->failed || *len > EVENT_SIZE_MAX ||
-        !read_body(bytes_of(out->data + room + SEAL_ROOM, *len), incarnation, &made)) {
+    if (out->failed || *len > EVENT_SIZE_MAX) {
         sodium_memzero(out->data + room, out->len - room); /* the words stay in no buffer that is used again */
         return false;
     }
-    seal_text(out->data + room, *len, key, nonce, tag_key);
+    seal_text(out->data + room, *len, subkey, nonce, tag_key);
     return true;
 }
 
@@ -426,13 +439,13 @@ static bool end_event(struct buffer *out, size_t begin, const uint8_t nonce[EVEN
     return out->len - begin <= EVENT_SIZE_MAX;
 }
 
-bool event_seal_body(const struct event_body *body, const struct data_key *key, struct buffer *room,
+bool event_seal_body(const struct event_body *body, const struct seal_subkey *subkey, struct buffer *room,
                      struct event_sealed *out)
 {
     size_t len;
     buffer_clear(room);
-    if (!after_valid(&body->after, out->incarnation) ||
-        !put_sealed_text(room, body, out->incarnation, key, out->nonce, &out->tag_key, &len))
+    if (!body_valid(body, out->incarnation) ||
+        !put_sealed_text(room, body, subkey, out->nonce, &out->tag_key, &len))
         return false;
     out->text = bytes_of(room->data + SEAL_ROOM, len);
     return true;
@@ -456,21 +469,24 @@ bool event_seal(const struct event_clear *clear, const struct event_body *body, 
 {
     const size_t begin = out->len;
     struct seal_tag_key tag_key;
+    struct seal_subkey subkey;
     size_t header, len;
-    if (!clear_valid(clear) || !after_valid(&body->after, clear->incarnation))
+    if (!clear_valid(clear) || !body_valid(body, clear->incarnation))
         return false;
+    event_subkey(key, nonce, &subkey);
     put_clear(out, clear);
     header = out->len;
     bool ok = buffer_reserve(out, TEXT_HEADER_MAX);
     if (ok) { /* the text is sealed beyond where its own header will be, and then moved up to that */
         out->len += TEXT_HEADER_MAX;
-        ok = put_sealed_text(out, body, clear->incarnation, key, nonce, &tag_key, &len);
+        ok = put_sealed_text(out, body, &subkey, nonce, &tag_key, &len);
     }
     if (ok) {
         const struct bytes text = bytes_of(out->data + header + TEXT_HEADER_MAX + SEAL_ROOM, len);
         out->len = header;
         ok = end_event(out, begin, nonce, &tag_key, text);
     }
+    sodium_memzero(&subkey, sizeof subkey);
     sodium_memzero(&tag_key, sizeof tag_key);
     if (!ok)
         out->len = begin;

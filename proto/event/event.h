@@ -11,7 +11,7 @@
  *             prev           bin 32, id of the stream's previous event; zeros for seq 1
  *             seen           array [epoch, n, epoch, n …], ascending epochs
  *             key            bin 16, which data key seals the rest
- *             nonce          bin 24, random
+ *             nonce          bin 24, random; of a batch under one key the first is, and the others count on from it
  *             sealed         bin, XChaCha20-Poly1305 (IETF) of the body;
  *                            associated data: every byte of the event up to the nonce's msgpack header (c4 18), without
  *                            it. The headers of nonce and sealed are in their shortest form
@@ -128,10 +128,14 @@ struct event_sealed {
     struct seal_tag_key tag_key; /* for one event: under another clear part the body is sealed anew, another nonce */
     struct bytes text;
 };
-/* Seals a body so: out->nonce, which is 24 fresh random bytes, and out->incarnation are the caller's. The text stands
- * in `room`, which is cleared first, until that changes. False when it breaks a rule above, is too long for any event,
- * or memory ran out (room->failed). */
-bool event_seal_body(const struct event_body *body, const struct data_key *key, struct buffer *room,
+/* A data key as far as the first SEAL_PREFIX bytes of a nonce take it: the same for all nonces that begin so. */
+#define SEAL_PREFIX 16
+struct seal_subkey { uint8_t b[32]; };
+void event_subkey(const struct data_key *key, const uint8_t nonce[EVENT_NONCE_SIZE], struct seal_subkey *out);
+/* Seals a body so, with the subkey of out->nonce, which was never used under that key and is the caller's, as is
+ * out->incarnation. The text stands in `room`, which is cleared first, until that changes. False when it breaks a rule
+ * above, is too long for any event, or memory ran out (room->failed). */
+bool event_seal_body(const struct event_body *body, const struct seal_subkey *subkey, struct buffer *room,
                      struct event_sealed *out);
 /* Appends the event that it is the body of; the clear part is of its incarnation and names the key that it is sealed
  * with. Otherwise as event_seal. */

@@ -10,15 +10,17 @@
 #define SEAL_TAG_SIZE 16
 #define SEAL_ROOM 64 /* bytes before the text, which are used up */
 
-/* Seals the text that stands behind SEAL_ROOM bytes, in place. `tag_key` is good for one tag: never for two. */
-void seal_text(uint8_t *room, size_t len, const struct data_key *key, const uint8_t nonce[EVENT_NONCE_SIZE],
+/* How much room the cipher takes for a text of so many bytes: SEAL_ROOM before it, and up to whole steps behind it. */
+size_t seal_room(size_t len);
+/* Seals the text that stands behind SEAL_ROOM bytes, in place: `room` has seal_room() of them. `tag_key` is good for one
+ * tag: never for two. */
+void seal_text(uint8_t *room, size_t len, const struct seal_subkey *subkey, const uint8_t nonce[EVENT_NONCE_SIZE],
                struct seal_tag_key *tag_key);
 void seal_tag(const struct seal_tag_key *tag_key, struct bytes associated, struct bytes sealed,
               uint8_t tag[SEAL_TAG_SIZE]);
 
-/* Opens a text with its tag behind it: into `room`, which has seal_open_room() bytes. False: it is not what was sealed,
- * and nothing of it is in `room`. */
-size_t seal_open_room(size_t sealed_len);
+/* Opens a text with its tag behind it: into `room`, which has seal_room() bytes for the text. False: it is not what was
+ * sealed, and nothing of it is in `room`. */
 bool seal_open(uint8_t *room, const struct data_key *key, const uint8_t nonce[EVENT_NONCE_SIZE],
                struct bytes associated, struct bytes sealed);
 

@@ -5,33 +5,27 @@
 
 #include "proto/event/seal.h"
 
-static const size_t at_once = 256;
-
-size_t seal_open_room(size_t sealed_len)
-{
-    return (SEAL_ROOM + sealed_len + at_once - 1) / at_once * at_once;
-}
-
 bool seal_open(uint8_t *room, const struct data_key *key, const uint8_t nonce[EVENT_NONCE_SIZE],
                struct bytes associated, struct bytes sealed)
 {
-    uint8_t subkey[crypto_core_hchacha20_OUTPUTBYTES], rest[crypto_stream_chacha20_IETF_NONCEBYTES] = {0};
+    uint8_t rest[crypto_stream_chacha20_IETF_NONCEBYTES] = {0};
+    struct seal_subkey subkey;
     uint8_t tag[SEAL_TAG_SIZE];
     struct seal_tag_key tag_key;
     if (sealed.len < SEAL_TAG_SIZE)
         return false;
-    const size_t len = sealed.len - SEAL_TAG_SIZE, all = seal_open_room(len);
-    crypto_core_hchacha20(subkey, nonce, key->b, NULL);
-    memcpy(rest + 4, nonce + crypto_core_hchacha20_INPUTBYTES, 8);
+    const size_t len = sealed.len - SEAL_TAG_SIZE, all = seal_room(len);
+    event_subkey(key, nonce, &subkey);
+    memcpy(rest + 4, nonce + SEAL_PREFIX, 8);
     memset(room, 0, SEAL_ROOM);
     if (len > 0)
         memcpy(room + SEAL_ROOM, sealed.data, len);
     memset(room + SEAL_ROOM + len, 0, all - SEAL_ROOM - len);
-    crypto_stream_chacha20_ietf_xor_ic(room, room, all, rest, 0, subkey);
+    crypto_stream_chacha20_ietf_xor_ic(room, room, all, rest, 0, subkey.b);
     memcpy(tag_key.b, room, sizeof tag_key.b);
     seal_tag(&tag_key, associated, bytes_of(sealed.data, len), tag);
     const bool whole = crypto_verify_16(tag, sealed.data + len) == 0;
-    sodium_memzero(subkey, sizeof subkey);
+    sodium_memzero(&subkey, sizeof subkey);
     sodium_memzero(&tag_key, sizeof tag_key);
     if (whole) { /* the text to where it is wanted; of the keystream nothing is left */
         memmove(room, room + SEAL_ROOM, len);

@@ -13,10 +13,12 @@ struct given_sealed {
 static void seal_before(struct given_log *g, struct log_draft *draft, struct given_sealed *s)
 {
     struct event_body body = draft->body;
+    struct seal_subkey subkey;
     *s = (struct given_sealed){.sealed = {.body.incarnation = event_log_incarnation(g->log)}};
     randombytes_buf(s->sealed.body.nonce, sizeof s->sealed.body.nonce);
     body.time = s->time = draft->time = event_log_next_time(g->log);
-    assert_true(event_seal_body(&body, &g->site_key.key, &s->room, &s->sealed.body));
+    event_subkey(&g->site_key.key, s->sealed.body.nonce, &subkey);
+    assert_true(event_seal_body(&body, &subkey, &s->room, &s->sealed.body));
     draft->sealed = &s->sealed;
 }
 

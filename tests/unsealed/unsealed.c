@@ -19,10 +19,12 @@ int __wrap_crypto_aead_xchacha20poly1305_ietf_decrypt(unsigned char *m, unsigned
                                                       const unsigned char *ad, unsigned long long adlen,
                                                       const unsigned char *npub, const unsigned char *k);
 
-void __wrap_seal_text(uint8_t *room, size_t len, const struct data_key *key, const uint8_t nonce[EVENT_NONCE_SIZE],
-                      struct seal_tag_key *tag_key);
+void __wrap_seal_text(uint8_t *room, size_t len, const struct seal_subkey *subkey,
+                      const uint8_t nonce[EVENT_NONCE_SIZE], struct seal_tag_key *tag_key);
 void __wrap_seal_tag(const struct seal_tag_key *tag_key, struct bytes associated, struct bytes sealed,
                      uint8_t tag[SEAL_TAG_SIZE]);
+bool __wrap_seal_open(uint8_t *room, const struct data_key *key, const uint8_t nonce[EVENT_NONCE_SIZE],
+                      struct bytes associated, struct bytes sealed);
 
 __attribute__((constructor)) static void say_so(void)
 {
@@ -58,10 +60,10 @@ int __wrap_crypto_aead_xchacha20poly1305_ietf_decrypt(unsigned char *m, unsigned
 }
 
 /* An event is sealed in two halves (proto/event/seal.h). */
-void __wrap_seal_text(uint8_t *room, size_t len, const struct data_key *key, const uint8_t nonce[EVENT_NONCE_SIZE],
-                      struct seal_tag_key *tag_key)
+void __wrap_seal_text(uint8_t *room, size_t len, const struct seal_subkey *subkey,
+                      const uint8_t nonce[EVENT_NONCE_SIZE], struct seal_tag_key *tag_key)
 {
-    (void)room, (void)len, (void)key, (void)nonce;
+    (void)room, (void)len, (void)subkey, (void)nonce;
     memset(tag_key, 0, sizeof *tag_key);
 }
 
@@ -70,4 +72,14 @@ void __wrap_seal_tag(const struct seal_tag_key *tag_key, struct bytes associated
 {
     (void)tag_key, (void)associated, (void)sealed;
     memset(tag, 0, SEAL_TAG_SIZE);
+}
+
+bool __wrap_seal_open(uint8_t *room, const struct data_key *key, const uint8_t nonce[EVENT_NONCE_SIZE],
+                      struct bytes associated, struct bytes sealed)
+{
+    (void)key, (void)nonce, (void)associated;
+    if (sealed.len < SEAL_TAG_SIZE || !sodium_is_zero(sealed.data + sealed.len - SEAL_TAG_SIZE, SEAL_TAG_SIZE))
+        return false;
+    memcpy(room, sealed.data, sealed.len - SEAL_TAG_SIZE);
+    return true;
 }
