@@ -19,7 +19,7 @@ struct audit;
 
 /* How many likely duplicates the views had in each site, and in which state of them. Of the loop's thread. */
 struct duplicates_known {
-    uint64_t state[3]; /* zeros: not counted yet */
+    struct views_state state; /* zeros: not counted yet */
     size_t count;
     struct {
         char site[SLUG_MAX + 1];

@@ -171,24 +171,14 @@ static void read_site(struct site_progress *site, const struct progress_table *t
     read_times(site, table, reading, hub);
 }
 
-/* The file's commit, and what tells it from one that was made anew and has come to the same number. */
-static void views_state(uint64_t state[3], const struct progress_table *table, struct reading *reading)
-{
-    state[0] = store_txn_number(reading->views.store);
-    state[1] = views_count_erased(&reading->views);
-    state[2] = 0;
-    for (size_t i = 0; i < table->count; i++)
-        state[2] += table->sites[i].folded_sum;
-}
-
 void progress_add_duplicates(struct progress_table *table, struct reading *reading, bool behind,
                              struct duplicates_known *known)
 {
-    uint64_t state[3], counts[SITES_MAX] = {0};
-    views_state(state, table, reading);
-    if (memcmp(state, known->state, sizeof state) != 0 && !behind) {
+    uint64_t counts[SITES_MAX] = {0};
+    const struct views_state state = views_state(&reading->views);
+    if ((state.file != known->state.file || state.commit != known->state.commit) && !behind) {
         query_count_duplicates(&reading->views, &reading->scope, counts);
-        memcpy(known->state, state, sizeof state);
+        known->state = state;
         known->count = reading->scope.count;
         for (size_t i = 0; i < known->count; i++) {
             snprintf(known->sites[i].site, sizeof known->sites[i].site, "%s", reading->scope.sites[i]);

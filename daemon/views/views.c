@@ -26,6 +26,7 @@ struct views {
     pthread_rwlock_t lock;   /* readers share; making it anew excludes them */
     struct store *store;     /* NULL after a failed wipe */
     atomic_bool damaged;
+    uint64_t files;          /* that they have been in since they were opened */
     struct keyring *keyring;
     char dir[4096];
     uint8_t blind_key[crypto_shorthash_siphashx24_KEYBYTES];
@@ -140,6 +141,7 @@ static enum felloe_code wipe_locked(struct views *views, struct felloe_error *er
     store_abandon(views->store);
     views->store = NULL;
     delete_files(views->dir);
+    views->files++;
     atomic_store(&views->damaged, false);
     return open_store(views, error);
 }
@@ -176,6 +178,7 @@ enum felloe_code views_compact(struct views *views, struct felloe_error *error)
     struct views_txn txn;
     pthread_rwlock_wrlock(&views->lock);
     enum felloe_code code = store_rewrite(views->store, error);
+    views->files++;
     pthread_rwlock_unlock(&views->lock);
     if (code == FELLOE_OK)
         code = views_write(views, &txn, error);
@@ -235,6 +238,7 @@ enum felloe_code views_open(struct views **out, const struct views_options *opti
     pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
     pthread_rwlock_init(&views->lock, &attributes);
     pthread_rwlockattr_destroy(&attributes);
+    views->files = 1;
     views->keyring = options->keyring;
     views->device = options->identity->device;
     views->incarnation = options->incarnation;
@@ -337,6 +341,11 @@ void views_end(struct views_txn *txn)
         views_found_damage(txn->views); /* and not for want of memory, say */
     store_abort(txn->store);
     forget_txn(txn);
+}
+
+struct views_state views_state(const struct views_txn *txn)
+{
+    return (struct views_state){txn->views->files, store_txn_number(txn->store)};
 }
 
 /* ---- sealing ---- */

@@ -104,6 +104,12 @@ enum felloe_code views_write(struct views *views, struct views_txn *txn, struct 
 enum store_outcome views_commit(struct views_txn *txn, struct felloe_error *error);
 void views_end(struct views_txn *txn); /* ends a reader, or gives up what was written */
 
+/* What tells one state of them from all others since they were opened: the commit, and of which file. Zeros: none. */
+struct views_state {
+    uint64_t file, commit;
+};
+struct views_state views_state(const struct views_txn *txn);
+
 /* ---- how far ---- */
 
 struct views_cursor {

@@ -59,6 +59,17 @@ static inline void given_node_end(struct given_node *node)
     free(node);
 }
 
+/* In what the views say, or for a second. */
+static inline void node_wait_for_change(struct given_node *node)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec++;
+    pthread_mutex_lock(&node->mutex);
+    pthread_cond_timedwait(&node->changed, &node->mutex, &until);
+    pthread_mutex_unlock(&node->mutex);
+}
+
 /* Writes to the views as somebody else did: no projector is at work on them until the end. */
 static inline struct views_txn node_views_begin(struct given_node *node)
 {

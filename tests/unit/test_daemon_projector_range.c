@@ -31,16 +31,6 @@ static void record_lives(struct given_node *node)
     }
 }
 
-static void wait_for_change(struct given_node *node)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec++;
-    pthread_mutex_lock(&node->mutex);
-    pthread_cond_timedwait(&node->changed, &node->mutex, &until);
-    pthread_mutex_unlock(&node->mutex);
-}
-
 static void a_long_log_gives_what_its_events_gave_one_by_one(void **state)
 {
     (void)state;
@@ -74,7 +64,7 @@ static void broken_off_it_is_folded_from_the_beginning(void **state)
     struct node_digest before = node_digest(amy), after;
     for (int i = 0; i < 6; i++) {
         projector_rebuild(amy->projector);
-        wait_for_change(amy); /* the first of its commits, or no more than its beginning */
+        node_wait_for_change(amy); /* the first of its commits, or no more than its beginning */
         if (i % 2) {
             projector_close(amy->projector);
             node_open_views(amy);
@@ -98,7 +88,7 @@ static void progress_goes_up_and_seen_waits_for_the_end(void **state)
     projector_want(ben->projector, commits);
     while (!projector_has(ben->projector, commits)) {
         struct seen seen;
-        wait_for_change(ben);
+        node_wait_for_change(ben);
         projector_seen(ben->projector, bytes_str(SITE), &seen);
         projector_progress(ben->projector, &folded, &total);
         assert_true(folded >= last && folded <= total);
@@ -139,7 +129,7 @@ static void what_comes_while_a_long_log_is_folded_is_not_told_of_before_it_is(vo
         projector_want(amy->projector, commits);
         projector_poke(amy->projector);
         while (!projector_has(amy->projector, commits))
-            wait_for_change(amy);
+            node_wait_for_change(amy);
         assert_int_equal(views_read(projector_views(amy->projector), &txn, &error), FELLOE_OK);
         assert_true(views_has_document(&txn, bytes_str(SITE), &late.owner));
         views_end(&txn);

@@ -68,21 +68,11 @@ int mdb_put(void *txn, unsigned table, struct lmdb_value *key, struct lmdb_value
 
 /* ---- what is seen of it ---- */
 
-static void wait_for_change(struct given_node *node)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec++;
-    pthread_mutex_lock(&node->mutex);
-    pthread_cond_timedwait(&node->changed, &node->mutex, &until);
-    pthread_mutex_unlock(&node->mutex);
-}
-
 static void wait_until_stuck(struct given_node *node, struct felloe_error *error)
 {
     projector_want(node->projector, event_log_commits(node->log->log));
     while (!projector_stuck(node->projector, error))
-        wait_for_change(node);
+        node_wait_for_change(node);
 }
 
 /* Of the views' newest commit: they begin anew with a file that is made anew. */
@@ -169,7 +159,7 @@ static void a_place_that_cannot_be_read_holds_up_its_site_alone_and_is_told(void
     wait_until_stuck(amy, &error);
     assert_tells_what_to_do(&error);
     while (!has_south(amy))
-        wait_for_change(amy);
+        node_wait_for_change(amy);
     struct node_digest after = shown(amy);
     assert_true(rows_in(&after, "documents") - rows_in(&before, "documents") <= 1);
     assert_true(views_commits(amy) > commits); /* they were not made again */

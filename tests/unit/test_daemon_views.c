@@ -319,6 +319,31 @@ static void the_cursor_is_kept_and_another_incarnation_begins_afresh(void **stat
     end(&g);
 }
 
+/* A file that was made anew counts its commits from the beginning. */
+static void no_state_comes_again(void **state)
+{
+    (void)state;
+    struct given_views g;
+    struct views_state seen[6];
+    given(&g);
+    for (size_t i = 0; i < 6; i++) {
+        if (i == 2)
+            assert_int_equal(views_wipe(g.views, NULL), FELLOE_OK);
+        if (i == 4)
+            assert_int_equal(views_compact(g.views, NULL), FELLOE_OK);
+        struct views_txn txn = write_txn(&g);
+        store_put(txn.store, VIEWS_META, bytes_str("what"), bytes_of("changes", i));
+        commit(&txn);
+        txn = read_txn(&g);
+        seen[i] = views_state(&txn);
+        views_end(&txn);
+        for (size_t k = 0; k < i; k++)
+            assert_false(seen[i].file == seen[k].file && seen[i].commit == seen[k].commit);
+    }
+    assert_int_equal(seen[0].commit, seen[2].commit);
+    end(&g);
+}
+
 /* It fails here as it would for want of memory: what lies in them is as it was. */
 static void a_reading_that_failed_otherwise_is_no_damage(void **state)
 {
@@ -353,6 +378,7 @@ int main(void)
         cmocka_unit_test(an_origin_is_found_in_its_site_and_in_any),
         cmocka_unit_test(a_device_is_known_by_its_last_event_whatever_came_first),
         cmocka_unit_test(the_cursor_is_kept_and_another_incarnation_begins_afresh),
+        cmocka_unit_test(no_state_comes_again),
         cmocka_unit_test(a_reading_that_failed_otherwise_is_no_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
