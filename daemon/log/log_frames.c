@@ -6,24 +6,34 @@
 #include "daemon/daemon.h"
 #include "daemon/log/log_internal.h"
 
-/* A body under way. */
+/* What a frame is laid out for; with more it grows. */
+#define USUAL_ENTRY 512u
+#define KEYS_PART 8u
+
+/* A body under way. The entries leave room for the keys in front of them, of which there are mostly few. */
 struct frame {
     struct buffer keys, entries;
+    size_t room_for_keys;
     uint32_t key_count, count;
-    size_t whole; /* bytes of the entries, if each came as a whole event with its author's signature */
+    size_t whole; /* bytes of the entries, with whole events and their author's signature where there are markers */
     uint32_t max_bytes;
     struct event_log *log;
     const struct box_shared *shared;
     char worker[SLUG_MAX + 1]; /* hub: whose device it is for */
 };
 
-/* The smallest wish is still one entry. The largest leaves room for one entry over it, with its keys. */
-static void frame_start(struct frame *f, struct event_log *log, const struct box_shared *shared, uint32_t max_bytes)
+/* The smallest wish is still one entry. The largest leaves room for one entry over it, with its keys. `left`: entries
+ * there are at most, of which a few have no use for a large buffer. */
+static void frame_start(struct frame *f, struct event_log *log, const struct box_shared *shared, uint32_t max_bytes,
+                        uint64_t left)
 {
     *f = (struct frame){.log = log, .shared = shared};
     const uint32_t most = (BODY_MAX - EVENT_SIZE_MAX) / 2 - 4096;
     f->max_bytes = max_bytes < most ? max_bytes : most;
-    buffer_reserve(&f->entries, f->max_bytes < 16384 ? f->max_bytes : 16384);
+    f->room_for_keys = f->max_bytes / KEYS_PART;
+    const size_t usual = left < f->max_bytes / USUAL_ENTRY ? (size_t)left * USUAL_ENTRY : f->max_bytes;
+    if (buffer_reserve(&f->entries, f->room_for_keys + usual))
+        f->entries.len = f->room_for_keys;
 }
 
 static bool frame_has_room(const struct frame *f, size_t more)
@@ -122,18 +132,35 @@ static enum felloe_code frame_end_reading(struct frame *f, struct log_reader *re
     return felloe_fail(error, why.code, "%s", why.message);
 }
 
+/* The keys to where they belong, in front of the entries. */
+static struct bytes frame_join(struct frame *f)
+{
+    if (f->keys.len > f->room_for_keys) {
+        const size_t more = f->keys.len - f->room_for_keys;
+        if (!buffer_reserve(&f->entries, more))
+            return (struct bytes){0};
+        memmove(f->entries.data + f->keys.len, f->entries.data + f->room_for_keys, f->entries.len - f->room_for_keys);
+        f->room_for_keys += more;
+        f->entries.len += more;
+    }
+    if (f->entries.data == NULL)
+        return (struct bytes){0};
+    const size_t begin = f->room_for_keys - f->keys.len;
+    if (f->keys.len > 0)
+        memcpy(f->entries.data + begin, f->keys.data, f->keys.len);
+    return bytes_of(f->entries.data + begin, f->entries.len - begin);
+}
+
 /* Hands the body over; the buffers are empty afterwards. */
 static enum felloe_code frame_finish(struct frame *f, struct lent *body, struct felloe_error *error)
 {
-    struct buffer *first = f->keys.len > 0 ? &f->keys : &f->entries;
-    if (f->keys.len > 0)
-        buffer_append(&f->keys, f->entries.data, f->entries.len);
+    const struct bytes all = frame_join(f);
     enum felloe_code code = FELLOE_OK;
     if (f->keys.failed || f->entries.failed) {
         code = felloe_fail(error, FELLOE_FAILED, "out of memory");
     } else {
-        *body = (struct lent){.bytes = buffer_bytes(first), .release = free, .owner = first->data};
-        *first = (struct buffer){0};
+        *body = (struct lent){.bytes = all, .release = free, .owner = f->entries.data};
+        f->entries = (struct buffer){0};
     }
     frame_drop(f);
     return code;
@@ -188,7 +215,7 @@ static void add_own_events(struct frame *f, struct log_reader *reader, uint32_t 
             item.value.len <= OWN_PREFIX || !frame_has_room(f, item.value.len))
             break;
         buffer_append(&f->entries, item.value.data + OWN_PREFIX, item.value.len - OWN_PREFIX);
-        f->whole = f->entries.len;
+        f->whole = f->entries.len - f->room_for_keys;
         f->count++;
         while (owed_next(&owed, seq, &id))
             frame_add_key(f, (struct bytes){0}, &id);
@@ -216,7 +243,7 @@ enum felloe_code log_read_push(struct event_log *log, struct bytes site, uint64_
     if (reader == NULL)
         return FELLOE_STORAGE;
     struct frame f;
-    frame_start(&f, log, &shared, max_bytes);
+    frame_start(&f, log, &shared, max_bytes, UINT64_MAX);
     add_own_events(&f, reader, number, first_seq);
     struct bytes last;
     if (f.count > 0 && log_own_event(reader->txn, number, reader->incarnation, first_seq + f.count - 1, &last))
@@ -375,26 +402,28 @@ static bool own_span_grows(struct feeding *g, uint64_t seq)
     return true;
 }
 
-/* False: it has to wait for the next FEED. */
-static bool add_entry(struct feeding *g, const struct log_row *row, struct bytes raw)
+/* False: it has to wait for the next FEED. A marker counts as the event: what came as one FEED has to go back as one
+ * OFFER. */
+static bool add_entry(struct feeding *g, const struct log_row *row)
 {
     struct frame *f = &g->frame;
     struct event event;
-    bool own = false;
-    if (event_decode(raw, &event)) {
-        own = event.clear.incarnation == g->incarnation && device_id_equal(&event.clear.device, g->device);
-        if (own && !own_span_grows(g, event.clear.seq))
-            return false;
-        if (!own && (row->flags & ENTRY_FIRST_KEY))
-            frame_add_key(f, g->site, &event.clear.key);
-    }
+    const bool first_key = (row->flags & ENTRY_FIRST_KEY) != 0;
+    const bool known = (first_key || event_may_be_by(row->event, g->device)) && event_decode(row->event, &event);
+    const bool own = known && event.clear.incarnation == g->incarnation &&
+                     device_id_equal(&event.clear.device, g->device);
+    const size_t size = row->event.len + (own || row->signature != NULL ? ENTRY_OVERHEAD : 0);
+    if (!frame_has_room(f, size) || (own && !own_span_grows(g, event.clear.seq)))
+        return false;
     if (own) {
-        add_marker(g, event.clear.seq, raw);
+        add_marker(g, event.clear.seq, row->event);
     } else {
+        if (known && first_key)
+            frame_add_key(f, g->site, &event.clear.key);
         end_markers(g);
-        feed_put_event(&f->entries, raw, row->signature);
+        feed_put_event(&f->entries, row->event, row->signature);
     }
-    f->whole += raw.len + ENTRY_OVERHEAD; /* markers too: what came as one FEED has to go back as one OFFER */
+    f->whole += size;
     f->count++;
     return true;
 }
@@ -415,7 +444,7 @@ static void add_entries(struct feeding *g)
             break;
         if ((row.flags & ENTRY_OWN) && !log_own_event(g->reader->txn, g->number, row.incarnation, row.seq, &row.event))
             break;
-        if (!frame_has_room(f, row.event.len + ENTRY_OVERHEAD) || !add_entry(g, &row, row.event))
+        if (!add_entry(g, &row))
             break;
         if (n % CHECKPOINT_EVERY == 0) {
             end_markers(g);
@@ -458,7 +487,7 @@ enum felloe_code log_read_feed(struct event_log *log, struct bytes site, struct 
         return FELLOE_STORAGE;
     if (!find_epoch(&g, from))
         return frame_end_reading(&g.frame, g.reader, error);
-    frame_start(&g.frame, log, shared, max_bytes);
+    frame_start(&g.frame, log, shared, max_bytes, g.end.at.n - g.first.n + 1);
     frame_for(&g.frame, g.reader, device);
     add_entries(&g);
     bool whole = g.frame.count > 0 && end_range(&g, head);

@@ -211,6 +211,13 @@ bool event_decode(struct bytes raw, struct event *out)
     return true;
 }
 
+bool event_may_be_by(struct bytes raw, const struct device_id *device)
+{
+    static const uint8_t begin[] = {0x9a, EVENT_VERSION, 0xc4, sizeof device->b};
+    const bool plain = raw.len >= sizeof begin + sizeof device->b && memcmp(raw.data, begin, sizeof begin) == 0;
+    return !plain || memcmp(raw.data + sizeof begin, device->b, sizeof device->b) == 0;
+}
+
 void event_id_of(struct bytes raw, struct event_id *out)
 {
     crypto_generichash(out->b, sizeof out->b, raw.data, raw.len, NULL, 0);

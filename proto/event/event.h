@@ -113,6 +113,9 @@ bool event_decode(struct bytes raw, struct event *out);
  * length; 0: what is there is something else, or an event in a longer form. */
 size_t event_decode_first(struct bytes in, struct event *out);
 
+/* False: it is certainly another device's. A look at how it begins. */
+bool event_may_be_by(struct bytes raw, const struct device_id *device);
+
 void event_id_of(struct bytes raw, struct event_id *out);
 
 /* Decrypts into `plain` (cleared first) and reads the body; the body's pointers point into plain. False when the key

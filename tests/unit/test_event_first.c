@@ -41,8 +41,39 @@ static void the_first_of_several_is_read(void **state)
     buffer_release(&g.fields);
 }
 
+/* Of which most are another device's: that is seen without reading them, and never of one's own, in whatever form. */
+static void another_devices_are_known_by_how_they_begin(void **state)
+{
+    (void)state;
+    struct given_event g = given_event(3);
+    struct buffer raw = {0};
+    struct event event;
+    struct device_id other = g.clear.device;
+    other.b[15] ^= 1;
+    assert_true(event_seal(&g.clear, &g.body, &g.key, g.nonce, &raw));
+    assert_true(event_may_be_by(buffer_bytes(&raw), &g.clear.device));
+    assert_false(event_may_be_by(buffer_bytes(&raw), &other));
+    static const uint8_t long_version[] = {0x9a, 0xcc, 1}, long_device[] = {0x9a, 1, 0xc5, 0, 16};
+    const struct bytes longer[] = {bytes_of(long_version, 3), bytes_of(long_device, 5)};
+    for (unsigned i = 0; i < 2; i++) {
+        const size_t instead_of = i == 0 ? 2 : 4;
+        struct buffer same = {0};
+        buffer_append(&same, longer[i].data, longer[i].len);
+        buffer_append(&same, raw.data + instead_of, raw.len - instead_of);
+        assert_true(event_decode(buffer_bytes(&same), &event));
+        assert_true(event_may_be_by(buffer_bytes(&same), &g.clear.device));
+        buffer_release(&same);
+    }
+    assert_true(event_may_be_by(bytes_of(raw.data, 19), &other)); /* too short to tell */
+    buffer_release(&raw);
+    buffer_release(&g.fields);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_first_of_several_is_read)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_of_several_is_read),
+        cmocka_unit_test(another_devices_are_known_by_how_they_begin),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
