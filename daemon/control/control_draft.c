@@ -464,11 +464,8 @@ static enum verdict check_sense(struct preparing *p, struct record_draft *draft,
 
 bool draft_is_light(const struct control_draft *text)
 {
-    struct person_id id;
     const struct type_def *type = catalogue_find(text->type);
-    if (!type || text->source.len > 0 || text->origin.len > 0 || sense_reads_record(type) ||
-        (text->person.len > 0 && !bytes_is(text->person, "@new") && !bytes_is(text->person, "@same") &&
-         (text->person.len != 2 * sizeof id.b || !hex_decode(text->person, id.b, sizeof id.b))))
+    if (!type || text->source.len > 0 || text->origin.len > 0 || sense_reads_record(type))
         return false;
     for (size_t i = 0; i < type->field_count; i++)
         if (type->fields[i].kind == KIND_PERSON || type->fields[i].kind == KIND_EVENT)

@@ -109,7 +109,7 @@ struct preparing {
     bool must_wait;                 /* out: it stopped at a draft that names what may be found later */
     size_t at;                      /* the draft being looked at */
 };
-/* Is little looked up for it, whatever there is in the record: nobody is found by name, nothing is referred to? What
+/* Is little looked up for it, whatever there is in the record, but for whom it names: is nothing else referred to? What
  * else is wrong with it is told later. */
 bool draft_is_light(const struct control_draft *text);
 /* Prepares drafts from `from` on; returns the index at which it stopped (count: all done). */

@@ -275,7 +275,7 @@ static void prepare_in(struct control_request *request, struct checking *in)
     struct preparing p = {.daemon = request->daemon, .request = request, .drafts = &r->drafts,
                           .reading = &in->reading, .behind = in->behind, .shown = &r->shown, .hides = r->hides,
                           .final = r->final, .r = &reader};
-    if (!r->make || r->drafts.count == 0) /* what was made has seen what it was made of, and no more */
+    if (r->drafts.count != 1) /* it stands for entries of the same request */
         random_nonce(p.mark, sizeof p.mark);
     if (r->make && r->drafts.count == 0)
         make_drafts(r, &in->reading);
@@ -310,7 +310,7 @@ static void prepare_on_pool(struct control_request *request)
 static bool is_light(const struct control_request *request)
 {
     const struct recording *r = request->state;
-    bool light = !r->make && r->drafts.count <= LIGHT_DRAFTS && request->frame.len <= LIGHT_BYTES;
+    bool light = !r->make && !r->by_name && r->drafts.count <= LIGHT_DRAFTS && request->frame.len <= LIGHT_BYTES;
     for (size_t i = 0; i < r->drafts.count && light; i++)
         light = draft_is_light(&r->drafts.items[i].text);
     return light;

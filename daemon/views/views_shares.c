@@ -85,7 +85,7 @@ bool views_get_share(struct views_txn *txn, struct bytes site, const struct pers
     struct bytes row;
     views_key_subject(&key, site, subject);
     *out = (struct views_share){0};
-    if (!store_get(txn->store, VIEWS_SHARES, key_bytes(&key), &row))
+    if (store_count(txn->store, VIEWS_SHARES) == 0 || !store_get(txn->store, VIEWS_SHARES, key_bytes(&key), &row))
         return false;
     struct key_reader r = {.rest = row};
     out->place = (enum sharing_place)key_take_u8(&r);

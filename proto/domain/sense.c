@@ -298,17 +298,14 @@ static bool check_fields(struct sense *s)
 
 static bool check_type(struct sense *s)
 {
-    for (size_t i = 0; i < sense_rule_count; i++)
-        if (sense_rules[i].type == s->c->type->id && !sense_rules[i].check(s))
-            return false;
-    return true;
+    const sense_rule rule = sense_rules[s->c->type->id];
+    return !rule || rule(s);
 }
 
 bool sense_reads_record(const struct type_def *type)
 {
-    for (size_t i = 0; i < sense_rule_count; i++)
-        if (sense_rules[i].type == type->id)
-            return true;
+    if (sense_rules[type->id])
+        return true;
     for (size_t i = 0; i < type->field_count; i++)
         if (type->fields[i].kind == KIND_EVENT && !type->fields[i].list)
             return true;

@@ -40,12 +40,8 @@ const char *sense_who(const struct reading *reading, char out[SENSE_TEXT]);
 const char *sense_words(const struct code_list *codes, struct bytes raw, char out[SENSE_TEXT]);
 const char *sense_date(int64_t ms, char out[SENSE_TEXT]);
 
-/* What is said of one type; true where there is nothing against it. */
-struct sense_rule {
-    enum type_id type;
-    bool (*check)(struct sense *s);
-};
-extern const struct sense_rule sense_rules[];
-extern const size_t sense_rule_count;
+/* What is said of a type, NULL where it is nothing; true where there is nothing against it. */
+typedef bool (*sense_rule)(struct sense *s);
+extern const sense_rule sense_rules[TYPE_COUNT];
 
 #endif
