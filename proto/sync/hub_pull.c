@@ -30,10 +30,37 @@ static bool pull_news(const struct hub_site *site, const struct pull *pull, stru
     return false;
 }
 
+/* Are they all the laptop's own, as which it is here? */
+static bool only_own(const struct hub_site *site, const struct peer *peer, struct position from)
+{
+    const struct hub_run *run = &site->run;
+    const struct log_head *newest = &site->heads[site->head_count - 1];
+    return run->device == peer->device && run->incarnation == peer->incarnation && run->epoch == from.epoch &&
+           run->first <= from.n && position_compare(newest->at, (struct position){run->epoch, run->last}) == 0;
+}
+
+/* A laptop that brings a backlog has its receipts; where in the site's log its events stand nobody waits for, and to
+ * read, send, check and keep that took a quarter of the road's processor time. */
+static bool is_held(const struct hub *hub, const struct hub_site *site, const struct peer *peer,
+                    const struct pull *pull, struct position from)
+{
+    return pull->own_ms != 0 && hub->now < pull->due_ms && hub->now < pull->own_ms + OWN_NEWS_MS &&
+           hub->now < site->run.ms + OWN_NEWS_QUIET_MS && only_own(site, peer, from);
+}
+
+static uint64_t held_until(const struct hub_site *site, const struct pull *pull)
+{
+    uint64_t until = pull->own_ms + OWN_NEWS_MS;
+    if (site->run.ms + OWN_NEWS_QUIET_MS < until)
+        until = site->run.ms + OWN_NEWS_QUIET_MS;
+    return until < pull->due_ms ? until : pull->due_ms;
+}
+
 static bool readable(const struct hub *hub, const struct peer *peer, uint32_t site, struct position *from)
 {
     const struct pull *pull = peer->pulls[site];
-    return pull && pull->active && !pull->reading && pull_news(hub->sites[site], pull, from);
+    return pull && pull->active && !pull->reading && pull_news(hub->sites[site], pull, from) &&
+           !is_held(hub, hub->sites[site], peer, pull, *from);
 }
 
 /* The next site in this peer's own turn that has something to read. */
@@ -63,6 +90,20 @@ static void enqueue(struct hub *hub, uint32_t place)
 static void enqueue_peer(struct hub *hub, const struct peer *peer)
 {
     enqueue(hub, table_find(&hub->peer_index, &peer->id));
+}
+
+/* The PULL, or the news, has just come. */
+static void look_for_news(struct hub *hub, uint32_t place, uint32_t site)
+{
+    struct peer *peer = hub->peers[place];
+    struct pull *pull = peer->pulls[site];
+    struct position from;
+    if (pull->own_ms == 0 && pull_news(hub->sites[site], pull, &from) && only_own(hub->sites[site], peer, from)) {
+        pull->own_ms = hub->now;
+        if (held_until(hub->sites[site], pull) < hub->due_ms)
+            hub->due_ms = held_until(hub->sites[site], pull);
+    }
+    enqueue(hub, place);
 }
 
 static struct peer *dequeue(struct hub *hub)
@@ -150,6 +191,8 @@ static void range_read(struct hub *hub, const struct range_read *read, struct hu
                        "The hub could not read its log just now. It is asked again.");
         }
     }
+    if (pull->active)
+        hub->due_ms = hub->now; /* it came meanwhile, and was not looked at */
     enqueue_peer(hub, peer); /* at the end of the queue: others first */
 }
 
@@ -211,6 +254,7 @@ void hub_on_pull(struct hub *hub, struct peer *peer)
         }
     }
     pull->active = true; /* in the place of an earlier one, which is no longer waited for */
+    pull->own_ms = 0;
     pull->request = hub->in.request;
     pull->due_ms = hub->now + (m->wait_ms < PULL_WAIT_MAX_MS ? m->wait_ms : PULL_WAIT_MAX_MS);
     pull->max_bytes = m->max_bytes < BODY_TARGET ? m->max_bytes : BODY_TARGET;
@@ -220,7 +264,7 @@ void hub_on_pull(struct hub *hub, struct peer *peer)
     memcpy(pull->cursors, m->cursors, m->cursor_count * sizeof m->cursors[0]);
     if (pull->due_ms < hub->due_ms)
         hub->due_ms = pull->due_ms;
-    enqueue_peer(hub, peer);
+    look_for_news(hub, table_find(&hub->peer_index, &peer->id), site);
 }
 
 void hub_on_keys(struct hub *hub, struct peer *peer)
@@ -262,7 +306,7 @@ void hub_on_grew(struct hub *hub, uint32_t site)
 {
     for (uint32_t i = 0; i < hub->peer_count; i++)
         if (hub->peers[i] && hub->peers[i]->pulls[site] && hub->peers[i]->pulls[site]->active)
-            enqueue(hub, i);
+            look_for_news(hub, i, site);
 }
 
 /* ---- time ---- */
@@ -276,7 +320,25 @@ static void refuse_revoked(struct hub *hub, struct peer *peer)
     hub_peer_gone(hub, peer->id);
 }
 
-/* PULLs whose time is up get an empty FEED. One that is being read gets its answer anyway. */
+/* When there is something to do about it: held-back news is read, or its time is up and it gets an empty FEED. One that
+ * is being read gets its answer anyway. */
+static uint64_t pull_due(struct hub *hub, struct peer *peer, uint32_t site)
+{
+    struct pull *pull = peer->pulls[site];
+    struct position from;
+    if (!pull || !pull->active || pull->reading)
+        return UINT64_MAX;
+    if (readable(hub, peer, site, &from)) {
+        enqueue_peer(hub, peer);
+        return UINT64_MAX;
+    }
+    if (hub->now < pull->due_ms)
+        return pull->own_ms != 0 ? held_until(hub->sites[site], pull) : pull->due_ms;
+    pull->active = false;
+    send_feed(hub, peer, site, pull, NULL);
+    return UINT64_MAX;
+}
+
 static void answer_due(struct hub *hub)
 {
     hub->due_ms = UINT64_MAX;
@@ -287,16 +349,8 @@ static void answer_due(struct hub *hub)
             continue;
         }
         for (uint32_t site = 0; peer && site < hub->site_count; site++) {
-            struct pull *pull = peer->pulls[site];
-            struct position from;
-            if (!pull || !pull->active || pull->reading || readable(hub, peer, site, &from))
-                continue;
-            if (hub->now >= pull->due_ms) {
-                pull->active = false;
-                send_feed(hub, peer, site, pull, NULL);
-            } else if (pull->due_ms < hub->due_ms) {
-                hub->due_ms = pull->due_ms;
-            }
+            const uint64_t due = pull_due(hub, peer, site);
+            hub->due_ms = due < hub->due_ms ? due : hub->due_ms;
         }
     }
 }

@@ -359,6 +359,16 @@ static void fewer_waiting(struct hub *hub, const struct keep *keep)
         d->oldest_waiting_ms[keep->site] = 0;
 }
 
+static void note_run(struct hub *hub, const struct keep *keep, struct position at)
+{
+    struct hub_run *run = &hub->sites[keep->site]->run;
+    if (run->epoch != at.epoch || run->last + 1 != at.n || run->device != keep->device ||
+        run->incarnation != keep->incarnation)
+        *run = (struct hub_run){at.epoch, keep->device, keep->incarnation, .first = at.n};
+    run->last = at.n + keep->count - 1;
+    run->ms = hub->now;
+}
+
 void hub_on_kept(struct hub *hub, const struct hub_input *input)
 {
     if (!input->ok) { /* unknown, never "not saved": nothing is answered, and the driver starts afresh */
@@ -378,6 +388,7 @@ void hub_on_kept(struct hub *hub, const struct hub_input *input)
         struct stream *stream = streams_find(&hub->sites[keep->site]->streams, &d->id, keep->incarnation);
         assert(stream && keep->first_seq == stream->durable.seq + 1);
         stream->durable = keep->head;
+        note_run(hub, keep, input->at);
         fewer_waiting(hub, keep);
     } else {
         hub->sites[keep->site]->brought = keep->device;

@@ -28,6 +28,16 @@
 #define INCIDENT_PAUSE_MS 10000u     /* per device: a liar must not fill the log */
 #define NO_ONE UINT32_MAX
 
+#define OWN_NEWS_QUIET_MS 100u       /* what a laptop is told of its own events waits until no more of them come … */
+#define OWN_NEWS_MS 2000u            /* … for so long at most, which is far from where it would take it for lost */
+
+/* The last events of a site's log, as far back as one stream brought them and nobody else's came between. */
+struct hub_run {
+    uint32_t epoch, device, incarnation; /* epoch 0: none */
+    uint64_t first, last;
+    uint64_t ms;                     /* when the last of them came */
+};
+
 /* An OFFER whose entries are on their way to the disk. */
 struct hub_offer {
     bool active;
@@ -41,6 +51,7 @@ struct hub_site {
     bool upload_only;                /* the site audit: every device writes to it, none reads it */
     uint8_t head_count;
     struct log_head heads[SEEN_MAX]; /* durable, ascending by epoch */
+    struct hub_run run;
     struct streams streams;
     struct streams aside;            /* of revoked devices, as far as the quarantine has them: head alone */
     bool signed_any;                 /* the newest head that was signed is kept with its signature */
@@ -74,6 +85,7 @@ struct hub_device {
 struct pull {
     bool active, reading;
     uint64_t request, due_ms;
+    uint64_t own_ms;                 /* since when there is news of the laptop's own events alone; 0: there was none */
     uint32_t max_bytes, cursor_count;
     struct position cursors[SEEN_MAX];
 };

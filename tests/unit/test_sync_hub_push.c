@@ -273,13 +273,75 @@ static void a_pull_is_held_back_until_there_is_news(void **state)
     says(pull(&a, 1, 2, 0), "");
     says(pull(&b, 2, 2, 0), "");
     push(&a, 1, 3, five, 2);
-    says(keep_done(1), "RECEIPT#3 2 runs 1 to 1; read(2) 1.1 for 1; read(3) 1.1 for 2");
-    says(range(2, (struct position){1, 1}, &a), "FEED#2 1.1+2 to 1");
-    says(range(3, (struct position){1, 1}, &b), "FEED#2 1.1+2 to 2");
+    says(keep_done(1), "RECEIPT#3 2 runs 1 to 1; read(2) 1.1 for 2");
+    says(range(2, (struct position){1, 1}, &b), "FEED#2 1.1+2 to 2");
     assert_true(verify_log_head(&hub_party.sign, bytes_str(SITE), &fed.head, &fed.signature));
     assert_int_equal(fed.newest.n, 2);
-    says(pull(&b, 2, 3, 1), "read(4) 1.2 for 2"); /* a cursor in the middle: at once */
-    says(range(4, (struct position){1, 2}, &b), "FEED#3 1.2+1 to 2");
+    says(pull(&b, 2, 3, 1), "read(3) 1.2 for 2"); /* a cursor in the middle: at once */
+    says(range(3, (struct position){1, 2}, &b), "FEED#3 1.2+1 to 2");
+}
+
+static void of_its_own_events_alone_a_laptop_hears_once_no_more_come(void **state)
+{
+    (void)state;
+    a_writes_five();
+    hello(&a, 1, &head_a);
+    says(pull(&a, 1, 2, 0), "");
+    push(&a, 1, 3, five, 2);
+    says(keep_done(1), "RECEIPT#3 2 runs 1 to 1");
+    assert_int_equal(hub_deadline(hub), now + 100);
+    says(after(60), "");
+    push(&a, 1, 4, five + 2, 2);
+    says(keep_done(2), "RECEIPT#4 4 runs 1 to 1");
+    says(after(99), "");
+    says(after(1), "read(3) 1.1 for 1");
+    says(range(3, (struct position){1, 1}, &a), "FEED#2 1.1+4 to 1");
+    says(pull(&a, 1, 5, 2), "read(4) 1.3 for 1"); /* none came for long enough: at once */
+    says(range(4, (struct position){1, 3}, &a), "FEED#5 1.3+2 to 1");
+}
+
+static void of_its_own_events_alone_a_laptop_hears_in_time_however_many_come(void **state)
+{
+    (void)state;
+    const struct pool_event *many[26];
+    for (unsigned i = 0; i < 26; i++)
+        many[i] = write_event(&a, 1, &head_a, (struct seen){0});
+    hello(&a, 1, &head_a);
+    says(pull(&a, 1, 2, 0), "");
+    now += 10000; /* what it waited before any of them came is nothing to that */
+    for (unsigned i = 0; i < 25; i++) {
+        push(&a, 1, 3 + i, many + i, 1);
+        assert_null(strstr(keep_done(i + 1), "read"));
+        says(after(79), "");
+    }
+    assert_int_equal(hub_deadline(hub), now + 21);
+    push(&a, 1, 30, many + 25, 1);
+    keep_done(26);
+    says(after(25), "read(27) 1.1 for 1");
+}
+
+static void news_of_others_brings_a_laptops_own_along_at_once(void **state)
+{
+    (void)state;
+    a_writes_five();
+    const struct pool_event *other = write_event(&b, 1, &head_b, (struct seen){0});
+    hello(&a, 1, &head_a);
+    hello(&b, 2, &head_b);
+    says(pull(&a, 1, 2, 0), "");
+    push(&a, 1, 3, five, 2);
+    says(keep_done(1), "RECEIPT#3 2 runs 1 to 1");
+    push(&b, 2, 3, &other, 1);
+    says(keep_done(2), "RECEIPT#3 1 runs 1 to 2; read(3) 1.1 for 1");
+    says(range(3, (struct position){1, 1}, &a), "FEED#2 1.1+3 to 1");
+    push(&a, 1, 4, five + 2, 1);
+    keep_done(4);
+    says(pull(&a, 1, 5, 2), "read(5) 1.3 for 1"); /* b's is not here yet */
+    says(range(5, (struct position){1, 3}, &a), "FEED#5 1.3+2 to 1");
+    push(&a, 1, 6, five + 3, 1);
+    keep_done(6);
+    says(pull(&a, 1, 7, 4), "");
+    message.pull = (struct msg_pull){.site = bytes_str(SITE), .cursors = {{1, 4}}, .cursor_count = 1};
+    says(send(&a, 1, MSG_PULL, 8, NULL), "read(7) 1.5 for 1"); /* it does not want to wait */
 }
 
 static void without_news_an_empty_feed_comes_when_the_time_is_up(void **state)
@@ -406,6 +468,9 @@ int main(void)
         TEST(another_incarnation_says_hello_first),
         TEST(a_device_cannot_fill_the_hubs_memory),
         TEST(a_pull_is_held_back_until_there_is_news),
+        TEST(of_its_own_events_alone_a_laptop_hears_once_no_more_come),
+        TEST(of_its_own_events_alone_a_laptop_hears_in_time_however_many_come),
+        TEST(news_of_others_brings_a_laptops_own_along_at_once),
         TEST(without_news_an_empty_feed_comes_when_the_time_is_up),
         TEST(a_pull_takes_the_place_of_the_one_before),
         TEST(spokes_are_served_in_turn),
