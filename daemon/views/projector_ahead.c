@@ -35,7 +35,7 @@ static void free_documents(struct fold_chunk *chunk)
 {
     for (size_t i = 0; i < chunk->document_room; i++) {
         document_free(chunk->documents[i].document);
-        buffer_release(&chunk->documents[i].encoded);
+        views_made_release(&chunk->documents[i].made);
     }
     free(chunk->documents);
     chunk->documents = NULL;
@@ -144,6 +144,7 @@ void taker_take(struct taker *taker, struct fold_chunk *chunk, const struct view
 static void fill(struct taker *taker, struct fold_chunk *chunk, const struct fold_range *range, size_t from, size_t end)
 {
     chunk->count = chunk->bytes = chunk->document_count = chunk->taken = 0;
+    chunk->continued = 0;
     for (chunk->next = from; chunk->next < end && chunk_has_room(chunk); chunk->next++) {
         if (chunk->count >= CHUNK_EVENTS_MAX - CHUNK_EVENTS_MAX / 4 && !range_is_same_key(range, chunk->next))
             break; /* nobody's entries are in two chunks, if that can be helped */
@@ -151,6 +152,8 @@ static void fill(struct taker *taker, struct fold_chunk *chunk, const struct fol
         const struct event_id *id;
         struct log_item item;
         range_prepare(range, chunk->next + PREPARED);
+        if (chunk->continued == chunk->count && chunk->next > 0 && range_is_same_key(range, chunk->next))
+            chunk->continued++;
         const bool there = range_item(range, chunk->next, &ref, &item, &id);
         taker_take(taker, chunk, &ref, there ? &item : NULL, id);
     }
@@ -181,24 +184,24 @@ static bool make_room(struct fold_chunk *chunk, size_t count)
     return true;
 }
 
-/* With what they mean, and as they are written: that is worked out here, too. */
-static bool fold_items(struct fold_prepared *prepared, struct fold_item *items, size_t count)
+/* With what they mean, and as it is kept: that is worked out here, too. */
+static bool fold_items(struct taker *taker, struct fold_prepared *prepared, struct fold_item *items, size_t count)
 {
     size_t readings;
     bool ok = prepared->document || (prepared->document = document_new());
+    const struct data_key *key = taker_key(taker, &items[0].key);
     prepared->count = (uint32_t)count;
-    buffer_clear(&prepared->encoded);
-    if (ok)
-        document_clear(prepared->document);
+    if (!ok || !key)
+        return false;
+    document_clear(prepared->document);
     for (size_t i = 0; ok && i < count; i++) {
         items[i].event.at = fold_item_at(&items[i]);
         ok = document_fold(prepared->document, &items[i].event);
     }
-    if (!ok)
-        return false;
-    record_readings(prepared->document, &readings, &ok);
-    document_encode(prepared->document, &prepared->encoded);
-    return ok && !prepared->encoded.failed;
+    if (ok)
+        record_readings(prepared->document, &readings, &ok);
+    const struct person_id *subject = &items[0].opened.body.subject;
+    return ok && views_make(&prepared->made, taker->opener.site, subject, key, prepared->document);
 }
 
 static size_t count_runs(const struct fold_chunk *chunk)
@@ -210,7 +213,7 @@ static size_t count_runs(const struct fold_chunk *chunk)
 }
 
 /* Where memory runs out, there are fewer. */
-static void prepare_documents(struct fold_chunk *chunk)
+static void prepare_documents(struct taker *taker, struct fold_chunk *chunk)
 {
     if (!make_room(chunk, count_runs(chunk)))
         return;
@@ -224,10 +227,8 @@ static void prepare_documents(struct fold_chunk *chunk)
         if (!person || chunk->document_count == chunk->document_room)
             continue;
         struct fold_prepared *prepared = &chunk->documents[chunk->document_count++];
-        if (fold_items(prepared, &chunk->memory[from], to - from))
+        if (fold_items(taker, prepared, &chunk->memory[from], to - from))
             chunk->memory[from].prepared = prepared;
-        else
-            buffer_release(&prepared->encoded);
     }
 }
 
@@ -291,7 +292,7 @@ static void *fill_all(void *context)
         pthread_mutex_unlock(&ahead->mutex);
         fill_next(ahead, chunk);
         if (prepares)
-            prepare_documents(chunk);
+            prepare_documents(&ahead->taker, chunk);
         pthread_mutex_lock(&ahead->mutex);
         ahead->filled++;
         pthread_cond_broadcast(&ahead->turned);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "daemon/views/projector_inside.h"
+#include "daemon/views/views_inside.h"
 #include "daemon/views/views_shares.h"
 #include "daemon/views/views_witness.h"
 
@@ -50,6 +51,9 @@ void fold_work_free(struct fold_work *work)
     told_release(&work->told_beside);
     views_later_release(&work->events);
     views_later_release(&work->origins);
+    views_later_release(&work->rows);
+    views_made_release(&work->made);
+    free(work->first);
     erased_release(&work->erased);
     document_free(work->document);
     free(work->refold);
@@ -170,18 +174,9 @@ static bool note_share(struct fold_work *work, struct fold_step *step, const str
     return share.place == SHARING_LEFT;
 }
 
-static bool put_rows(struct fold_work *work, struct fold_step *step, const struct person_id *subject,
-                     const struct document *document)
-{
-    if (!note_share(work, step, subject, document))
-        return views_put_rows(step->views, step->site, subject, document);
-    views_drop_rows(step->views, step->site, subject);
-    return true;
-}
-
 /* The document of just these items, if it was folded beforehand; nothing was left out of them since, and none is now to
  * be folded as of another history. */
-static const struct fold_prepared *prepared_of(const struct fold_step *step, struct fold_item *const *items,
+static struct fold_prepared *prepared_of(const struct fold_step *step, struct fold_item *const *items,
                                                size_t count)
 {
     if (count == 0 || !items[0]->prepared || items[0]->prepared->count != count || event_log_going_on(step->log) != 0)
@@ -192,27 +187,76 @@ static const struct fold_prepared *prepared_of(const struct fold_step *step, str
     return items[0]->prepared;
 }
 
-/* Brings one subject up to date with the items, which are all about it. */
+/* Until the chunk's others are known; where memory runs out, at once. */
+static void put_first(struct fold_work *work, struct fold_step *step, const struct views_made *made)
+{
+    if (work->first_count == work->first_room) {
+        const size_t room = work->first_room ? 2 * work->first_room : 64;
+        const struct views_made **grown = realloc(work->first, room * sizeof *grown);
+        if (!grown) {
+            views_put_first(step->views, &made, 1);
+            return;
+        }
+        work->first = grown;
+        work->first_room = room;
+    }
+    work->first[work->first_count++] = made;
+}
+
+static void put_all_first(struct fold_work *work, struct fold_step *step)
+{
+    views_put_first(step->views, work->first, work->first_count);
+    work->first_count = 0;
+}
+
+/* The one that was folded beforehand, if it is all that there is of the subject. */
+static bool take_prepared(struct fold_work *work, struct fold_step *step, const struct person_id *subject,
+                          struct fold_prepared *prepared, bool is_first)
+{
+    if (!prepared)
+        return false;
+    work->taken++;
+    if (note_share(work, step, subject, prepared->document))
+        views_made_hide(&prepared->made);
+    if (is_first)
+        put_first(work, step, &prepared->made);
+    else
+        views_put_made(step->views, &prepared->made);
+    return true;
+}
+
+static bool put_document(struct fold_work *work, struct fold_step *step, const struct person_id *subject)
+{
+    const struct data_key *key = views_key(step->views, step->site, subject);
+    if (!key || !views_make(&work->made, step->site, subject, key, work->document))
+        return false;
+    if (note_share(work, step, subject, work->document))
+        views_made_hide(&work->made);
+    views_put_made(step->views, &work->made);
+    return true;
+}
+
+/* Brings one subject up to date with the items, which are all about it. `is_first`: the views have nothing of it. */
 static void fold_subject(struct fold_work *work, struct fold_step *step, const struct person_id *subject,
-                         struct fold_item *const *items, size_t count)
+                         struct fold_item *const *items, size_t count, bool is_first)
 {
     struct document *document = work->document;
-    document_clear(document);
-    enum views_found found = views_get_document(step->views, step->site, subject, &work->encoded);
+    enum views_found found =
+        is_first ? VIEWS_ABSENT : views_get_document(step->views, step->site, subject, &work->encoded);
     if (found == VIEWS_LOCKED || (found == VIEWS_ABSENT && is_locked(work, subject))) {
         /* Their key was destroyed: they are to be forgotten. */
         views_drop_subject(step->views, step->site, subject);
         return;
     }
     bool whole = !is_to_refold(work, subject) && found != VIEWS_BROKEN &&
-                 (found != VIEWS_ABSENT || !was_dropped(step, subject, count));
-    const struct fold_prepared *prepared = whole && found == VIEWS_ABSENT ? prepared_of(step, items, count) : NULL;
+                 (is_first || found != VIEWS_ABSENT || !was_dropped(step, subject, count));
+    if (whole && found == VIEWS_ABSENT &&
+        take_prepared(work, step, subject, prepared_of(step, items, count), is_first))
+        return;
+    document_clear(document);
     if (whole && found == VIEWS_FOUND)
         whole = document_decode(document, buffer_bytes(&work->encoded));
-    if (prepared) {
-        document = prepared->document;
-        work->taken++;
-    } else if (whole) {
+    if (whole) {
         for (size_t i = 0; i < count && !work->failed; i++)
             work->failed = !document_fold(document, &items[i]->event);
     } else {
@@ -220,14 +264,7 @@ static void fold_subject(struct fold_work *work, struct fold_step *step, const s
         document_clear(document);
         views_timeline(step->views, step->site, subject, NULL, refold_one, &refolding);
     }
-    buffer_clear(&work->encoded);
-    if (!prepared)
-        document_encode(document, &work->encoded);
-    const struct bytes encoded = buffer_bytes(prepared ? &prepared->encoded : &work->encoded);
-    if (work->failed || work->encoded.failed ||
-        !views_put_document(step->views, step->site, subject, encoded) ||
-        !put_rows(work, step, subject, document) ||
-        !views_put_names(step->views, step->site, subject, document))
+    if (work->failed || !put_document(work, step, subject))
         work->failed = true;
 }
 
@@ -244,8 +281,12 @@ static bool any_event(void *context, const struct event_id *id, uint64_t sort, c
 static void fold_restricted(struct fold_work *work, struct fold_step *step, const struct person_id *subject)
 {
     bool has_any = false;
+    if (!work->any_restricted)
+        return;
     if (step->identity->role == ROLE_SPOKE)
         views_restricted_timeline(step->views, step->site, subject, NULL, any_event, &has_any);
+    if (has_any)
+        put_all_first(work, step); /* what it says to settle, it says under their name */
     has_any = has_any && !is_locked(work, subject) && !views_has_left(step->views, step->site, subject);
     if (has_any) {
         struct refolding refolding = {work, step};
@@ -262,7 +303,7 @@ static void fold_again(struct fold_work *work, struct fold_step *step)
         bool has_any = false;
         views_timeline(step->views, step->site, &work->refold[i], NULL, any_event, &has_any);
         if (has_any)
-            fold_subject(work, step, &work->refold[i], NULL, 0);
+            fold_subject(work, step, &work->refold[i], NULL, 0, false);
         else
             views_drop_subject(step->views, step->site, &work->refold[i]);
         fold_restricted(work, step, &work->refold[i]);
@@ -290,12 +331,18 @@ static void sort_by_subject(struct fold_chunk *chunk)
         }
 }
 
-/* Notes a chunk's events, and brings all up to date whom they are about. */
-static void fold_chunk(struct fold_work *work, struct fold_step *step, struct fold_chunk *chunk)
+/* Notes a chunk's events, and brings all up to date whom they are about. `first`: the views have nothing of this site
+ * but what earlier chunks of this range have brought. All that is about somebody has one key, and stands together
+ * there; so they have nothing of whoever is not in the chunk before this, too. */
+static void fold_chunk(struct fold_work *work, struct fold_step *step, struct fold_chunk *chunk, bool first)
 {
     work->refold_count = 0;
+    step->views->first = first;
     fold_note_items(work, step, chunk);
     sort_by_subject(chunk);
+    work->any_restricted = store_count(step->views->store, VIEWS_RESTRICTED_TIMELINE) > 0 ||
+                           store_count(step->views->store, VIEWS_RESTRICTED) > 0;
+    first = first && !work->any_waiting;
     for (size_t from = 0, to, restricted; from < chunk->count && !work->failed; from = to) {
         const struct person_id subject = chunk->items[from]->subject;
         for (to = restricted = from; to < chunk->count && person_id_equal(&chunk->items[to]->subject, &subject); to++)
@@ -303,11 +350,13 @@ static void fold_chunk(struct fold_work *work, struct fold_step *step, struct fo
         if (is_to_refold(work, &subject))
             continue;
         if (restricted > from)
-            fold_subject(work, step, &subject, &chunk->items[from], restricted - from);
+            fold_subject(work, step, &subject, &chunk->items[from], restricted - from,
+                         first && chunk->items[from]->order >= chunk->continued && !person_id_is_none(&subject));
         else if (views_get_share(step->views, step->site, &subject, &(struct views_share){0}))
             tell_shared(work, step, &subject); /* what is restricted is for readers in other sites, too */
         fold_restricted(work, step, &subject); /* its rows say who the person is, which may be new */
     }
+    put_all_first(work, step);
     fold_again(work, step);
 }
 
@@ -345,7 +394,7 @@ static void fold_arrived(struct fold_work *work, struct fold_step *step, struct 
     step->more |= !work->failed && !chunk_has_room(&work->arrived);
     if (!work->failed && work->arrived.count > 0) {
         fold_sift(work, step, &work->arrived, told, true);
-        fold_chunk(work, step, &work->arrived);
+        fold_chunk(work, step, &work->arrived, false);
     }
     chunk_release(&work->arrived);
 }
@@ -359,6 +408,23 @@ static void fold_origins(struct fold_work *work, struct fold_step *step)
     fold_again(work, step);
 }
 
+/* Each event that is folded has a place in a timeline, or waits for its key. */
+static bool has_nothing(struct fold_step *step)
+{
+    const enum views_table tables[] = {VIEWS_TIMELINE, VIEWS_RESTRICTED_TIMELINE, VIEWS_DOCS, VIEWS_ROWKEYS,
+                                       VIEWS_WAITING};
+    struct store_key site;
+    struct store_item item;
+    bool any = false;
+    views_key_site(&site, step->site);
+    for (size_t i = 0; i < sizeof tables / sizeof *tables && !any; i++) {
+        struct store_cursor *cursor = store_cursor_open(step->views->store, tables[i]);
+        any = store_seek_prefix(cursor, key_bytes(&site), &item);
+        store_cursor_close(cursor);
+    }
+    return !any;
+}
+
 /* A site whose range is long is folded over many steps; another's turn comes in between, with little at a time. */
 static struct fold_range *range_of(struct fold_work *work, struct fold_step *step, struct told_list **told)
 {
@@ -369,6 +435,7 @@ static struct fold_range *range_of(struct fold_work *work, struct fold_step *ste
         (*told)->count = 0;
         work->failed |= !range_begin(range, step->log, step->reader, step->site, &step->cursor,
                                      other ? CHUNK_EVENTS_MAX : RANGE_EVENTS_MAX, &step->unread);
+        range->first = step->cursor.own_seq == 0 && step->cursor.seen.count == 0 && has_nothing(step);
     }
     step->epochs = range->to.seen.count;
     return range;
@@ -389,7 +456,7 @@ static void fold_range(struct fold_work *work, struct fold_step *step, struct fo
         bytes += chunk->bytes;
         work->taken = 0;
         fold_sift(work, step, chunk, told, false);
-        fold_chunk(work, step, chunk);
+        fold_chunk(work, step, chunk, range->first);
         chunk->taken = work->taken;
     }
     ahead_end(work->ahead, &step->unread);
@@ -444,6 +511,7 @@ bool fold_site(struct fold_work *work, struct fold_step *step)
     struct fold_range *range = range_of(work, step, &told);
     if (step->epochs < 2) /* else each is looked for */
         views_events_begin(step->views, &work->events);
+    views_rows_begin(step->views, &work->rows);
     if (!work->failed)
         fold_arrived(work, step, told);
     if (!work->failed)
@@ -451,6 +519,7 @@ bool fold_site(struct fold_work *work, struct fold_step *step)
     if (!work->failed)
         fold_origins(work, step);
     views_events_end(step->views);
+    views_rows_end(step->views);
     if (!work->failed && !is_idle(step, range)) {
         step->taken += step->taken == 0; /* the cursor moves past what came by already */
         fold_note_heard(work, step);
@@ -459,12 +528,15 @@ bool fold_site(struct fold_work *work, struct fold_step *step)
     if (!range->holds || range->next == range->count)
         range_rest(range);
     taker_end(&work->taker);
-    if (work->events.room > KEPT_ROWS || work->origins.room > KEPT_ROWS) {
+    if (work->events.room > KEPT_ROWS || work->origins.room > KEPT_ROWS || work->rows.room > KEPT_ROWS) {
         views_later_release(&work->events);
         views_later_release(&work->origins);
+        views_later_release(&work->rows);
     }
     if (work->encoded.cap > KEPT_DOCUMENT)
         buffer_release(&work->encoded);
+    if (work->made.bytes.cap > KEPT_DOCUMENT)
+        views_made_release(&work->made);
     /* What could not be read is not "not there": nothing of the step counts then. */
     work->failed |= log_reader_tell(step->reader, &step->unread) || step->unread.code != FELLOE_OK;
     return !work->failed && store_failed(step->views->store, NULL) == STORE_DONE;

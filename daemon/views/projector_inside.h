@@ -10,6 +10,7 @@
 #include "daemon/views/projector_fold.h"
 #include "daemon/views/projector_range.h"
 #include "daemon/views/views_later.h"
+#include "daemon/views/views_made.h"
 
 /* ---- events taken from the log and opened: needs nothing of the views ---- */
 
@@ -32,13 +33,13 @@ struct fold_item {
     struct views_ref ref;
     struct person_id subject;
     uint32_t order;
-    const struct fold_prepared *prepared; /* of the first of a person's; NULL: none was */
+    struct fold_prepared *prepared; /* of the first of a person's; NULL: none was */
 };
 
-/* A person's document, with what it means, its bytes, and of how many items it is. */
+/* A person's document, what is kept of it, and of how many items it is. */
 struct fold_prepared {
     struct document *document;
-    struct buffer encoded;
+    struct views_made made;
     uint32_t count;
 };
 
@@ -48,6 +49,7 @@ struct fold_chunk {
     size_t count, bytes;
     size_t used;                /* the most that were in it */
     size_t next;                /* of the range: what comes after this chunk */
+    size_t continued;           /* so many of its first items have the key of the last one before it */
     struct fold_prepared *documents; /* of people who may have had none before; as many as there are keys in it */
     size_t document_count, document_room;
     size_t taken;               /* so many of them were what the views lacked */
@@ -77,8 +79,8 @@ void taker_take(struct taker *taker, struct fold_chunk *chunk, const struct view
                 const struct log_item *there, const struct event_id *id);
 
 /* Chunks of a range one after the other; a thread of its own takes and opens the next while one is folded. It folds
- * what it has of a person into a document, too, as long as that is mostly what the views lack: whoever has a document
- * already needs it added to that. */
+ * what it has of a person into a document, too, and makes what is kept of that, as long as that is mostly what the
+ * views lack: whoever has a document already needs it added to that. */
 struct ahead;
 struct ahead *ahead_new(void); /* NULL when memory ran out */
 void ahead_free(struct ahead *ahead);
@@ -104,6 +106,10 @@ struct fold_work {
     size_t refold_count, refold_cap;
     struct person_id shared[FOLD_SHARED_MAX];
     struct document *document;
+    struct views_made made;     /* of that document */
+    const struct views_made **first; /* of the chunk: of people of whom nothing is kept yet */
+    size_t first_count, first_room;
+    bool any_restricted;        /* the views have something that restricted keys seal */
     size_t taken;               /* documents of the chunk that were folded beforehand */
     struct buffer encoded;
     bool has_site_key;
@@ -112,7 +118,7 @@ struct fold_work {
     struct told_list told_beside;
     struct views_device heard[HEARD_MAX]; /* of this step */
     size_t heard_count;
-    struct views_later events, origins; /* of this step: rows to be put at its end */
+    struct views_later events, origins, rows; /* of this step: to be put at its end */
     struct erased_list erased;  /* of this step */
     bool any_rewritten;         /* events of this site were written again: names have to be looked up */
     bool failed;

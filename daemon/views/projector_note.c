@@ -52,11 +52,16 @@ void fold_note_origins(struct fold_work *work, struct fold_step *step)
 {
     struct views_later *origins = &work->origins;
     views_later_sort(origins);
+    const bool only = store_count(step->views->store, VIEWS_ORIGINS) == 0;
     struct store_cursor *cursor = store_cursor_open(step->views->store, VIEWS_ORIGINS);
     for (size_t i = 0; i < origins->count; i++) {
         struct bytes key = views_later_key(origins, i), value = views_later_value(origins, i), there;
         struct event_id id, first;
         struct person_id subject;
+        if (only && (i == 0 || !bytes_equal(key, views_later_key(origins, i - 1)))) {
+            store_put_last(step->views->store, VIEWS_ORIGINS, key, value);
+            continue;
+        }
         if (store_cursor_put_new(cursor, key, value, &there) || !views_read_origin(there, &first, &subject) ||
             !views_read_origin(value, &id, &subject) || event_id_equal(&id, &first))
             continue;

@@ -37,6 +37,7 @@
 struct fold_range {
     bool begun;              /* a part of it is committed, and the views say so */
     bool more;               /* the log goes on behind it */
+    bool first;              /* the views had nothing of this site before it */
     char site[SLUG_MAX + 1];
     uint64_t mark;
     struct views_cursor to;  /* where the cursor goes once all of it is folded */

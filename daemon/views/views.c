@@ -12,6 +12,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/report.h"
+#include "proto/event/seal.h"
 #include "proto/mp.h"
 
 #define NONCE_SIZE crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
@@ -350,7 +351,6 @@ struct views_state views_state(const struct views_txn *txn)
 
 /* ---- sealing ---- */
 
-/* The key that the subject's derived data lies under: the person's own, or the site's. */
 static bool subject_key(struct views_txn *txn, struct bytes site, const struct person_id *subject)
 {
     if (txn->has_key && person_id_equal(subject, &txn->key_subject) && bytes_is(site, txn->key_site))
@@ -366,6 +366,11 @@ static bool subject_key(struct views_txn *txn, struct bytes site, const struct p
     txn->has_key = code == FELLOE_OK && bytes_to_text(site, txn->key_site, sizeof txn->key_site);
     txn->key_subject = *subject;
     return txn->has_key;
+}
+
+const struct data_key *views_key(struct views_txn *txn, struct bytes site, const struct person_id *subject)
+{
+    return subject_key(txn, site, subject) ? &txn->key.key : NULL;
 }
 
 /* Associated data: a value cannot be moved to another place of the views. */
@@ -407,10 +412,9 @@ enum views_found views_unseal(struct views_txn *txn, struct bytes site, const st
     }
     uint8_t ad[1 + STORE_KEY_MAX];
     size_t ad_len = sealed_for(ad, table, key);
-    bool whole = sealed.len >= NONCE_SIZE + TAG_SIZE && buffer_reserve(plain, sealed.len) &&
-                 crypto_aead_xchacha20poly1305_ietf_decrypt(plain->data, NULL, NULL, sealed.data + NONCE_SIZE,
-                                                            sealed.len - NONCE_SIZE, ad, ad_len, sealed.data,
-                                                            txn->key.key.b) == 0;
+    bool whole = sealed.len >= NONCE_SIZE + TAG_SIZE && buffer_reserve(plain, seal_room(sealed.len)) &&
+                 seal_open(plain->data, &txn->key.key, sealed.data, bytes_of(ad, ad_len),
+                           bytes_of(sealed.data + NONCE_SIZE, sealed.len - NONCE_SIZE));
     if (whole) {
         plain->len = sealed.len - NONCE_SIZE - TAG_SIZE;
         return VIEWS_FOUND;

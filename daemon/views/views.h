@@ -93,6 +93,8 @@ struct views_txn {
     struct key_record key;      /* the subject's that was used last; wiped at the end */
     bool has_key;
     struct views_later *later;  /* between views_events_begin and _end; else NULL */
+    struct views_later *rows;   /* between views_rows_begin and _end; else NULL */
+    bool first;                 /* what is put of an event is mostly the last of its timeline's table */
     struct store_cursor *timeline;
     struct person_id key_subject;
     char key_site[SLUG_MAX + 1];
@@ -136,13 +138,14 @@ enum views_found {
 bool views_has_document(struct views_txn *txn, struct bytes site, const struct person_id *subject);
 enum views_found views_get_document(struct views_txn *txn, struct bytes site, const struct person_id *subject,
                                     struct buffer *plain);
-bool views_put_document(struct views_txn *txn, struct bytes site, const struct person_id *subject, struct bytes plain);
+/* The key that the subject's derived data lies under: the person's own, or the site's. NULL: it is not here. Until the
+ * next one is asked for, or the transaction ends. */
+const struct data_key *views_key(struct views_txn *txn, struct bytes site, const struct person_id *subject);
+/* What is made of a document is put by views_put_made (views_made.h). For whoever does so for many: in between the rows
+ * go into `rows`, and into their table at the end. End it before the transaction ends. */
+void views_rows_begin(struct views_txn *txn, struct views_later *rows);
+void views_rows_end(struct views_txn *txn); /* also where it has not begun */
 
-/* Puts the document's rows in the place of the subject's former ones. False: memory ran out, or no key. */
-bool views_put_rows(struct views_txn *txn, struct bytes site, const struct person_id *subject,
-                    const struct document *document);
-bool views_put_names(struct views_txn *txn, struct bytes site, const struct person_id *subject,
-                     const struct document *document);
 /* What restricted keys seal about a subject never touches its document, which is the same for all, but lies beside it:
  * a document of its own, whose only rows are those to settle, marked by this bit of their `sub`. NULL: there is none
  * (any more). False: memory ran out, or no key. */

@@ -117,7 +117,9 @@ void views_put_event(struct views_txn *txn, const struct event_id *id, struct by
     key_put_ref(&value, &event->ref);
     if (restricted)
         key_put(&value, event->key.b, sizeof event->key.b);
-    if (txn->timeline && !restricted)
+    if (txn->first && !restricted)
+        store_put_last(txn->store, timeline, key_bytes(&key), key_bytes(&value));
+    else if (txn->timeline && !restricted)
         store_cursor_put(txn->timeline, key_bytes(&key), key_bytes(&value));
     else
         store_put(txn->store, timeline, key_bytes(&key), key_bytes(&value));

@@ -18,6 +18,15 @@ static inline void views_key_subject(struct store_key *key, struct bytes site, c
     key_put(key, subject->b, sizeof subject->b);
 }
 
+/* One row's place, as rowkeys keeps it: view, sort, sub. */
+#define VIEWS_PLACE_SIZE (1 + 8 + 4)
+void views_place(uint8_t out[VIEWS_PLACE_SIZE], const struct view_row *row);
+void views_key_row(struct store_key *key, struct bytes site, const struct person_id *subject, const uint8_t *place);
+/* Where the places of a subject's rows are kept; of what is restricted, apart. */
+void views_key_places(struct store_key *key, struct bytes site, const struct person_id *subject, bool restricted);
+/* Puts a row of the table `rows`, or keeps it for later (views_rows_begin). */
+void views_put_row(struct views_txn *txn, struct bytes key, struct bytes value);
+
 /* Writes `plain` sealed under the subject's key. False: its key is not here, or the transaction has failed. */
 bool views_seal(struct views_txn *txn, struct bytes site, const struct person_id *subject, enum views_table table,
                 struct bytes key, struct bytes plain);

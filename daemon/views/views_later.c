@@ -21,6 +21,8 @@ void views_later_release(struct views_later *later)
 
 bool views_later_add(struct views_later *later, struct bytes key, struct bytes value)
 {
+    if (value.len > UINT16_MAX || later->bytes.len > UINT32_MAX - STORE_KEY_MAX - UINT16_MAX)
+        return false;
     if (later->count == later->room) {
         const size_t room = later->room ? later->room * 2 : 64;
         struct later_row *grown = realloc(later->rows, room * sizeof *grown);
@@ -122,9 +124,14 @@ void views_later_put(struct views_later *later, struct store_txn *txn, unsigned 
     if (later->count == 0)
         return;
     views_later_sort(later);
-    struct store_cursor *cursor = store_cursor_open(txn, table);
-    for (size_t i = 0; i < later->count; i++)
-        store_cursor_put(cursor, views_later_key(later, i), views_later_value(later, i));
-    store_cursor_close(cursor);
+    if (store_count(txn, table) == 0) {
+        for (size_t i = 0; i < later->count; i++)
+            store_put_last(txn, table, views_later_key(later, i), views_later_value(later, i));
+    } else {
+        struct store_cursor *cursor = store_cursor_open(txn, table);
+        for (size_t i = 0; i < later->count; i++)
+            store_cursor_put(cursor, views_later_key(later, i), views_later_value(later, i));
+        store_cursor_close(cursor);
+    }
     views_later_clear(later);
 }

@@ -18,7 +18,7 @@ struct views_later {
 };
 void views_later_clear(struct views_later *later);
 void views_later_release(struct views_later *later);
-/* A key has 8 bytes at least; what is small in all is meant. False: memory ran out. */
+/* A key has 8 bytes at least; what is small in all is meant. False: it is too long, or memory ran out. */
 bool views_later_add(struct views_later *later, struct bytes key, struct bytes value);
 void views_later_sort(struct views_later *later);
 struct bytes views_later_key(const struct views_later *later, size_t i);

@@ -3,11 +3,8 @@
 #include <stdlib.h>
 
 #include "daemon/views/views_inside.h"
-#include "proto/domain/identity.h"
+#include "daemon/views/views_later.h"
 #include "proto/mp.h"
-
-/* One row's place, as rowkeys keeps it: view, sort, sub. */
-#define ROWKEY_SIZE (1 + 8 + 4)
 
 bool views_has_document(struct views_txn *txn, struct bytes site, const struct person_id *subject)
 {
@@ -28,14 +25,14 @@ enum views_found views_get_document(struct views_txn *txn, struct bytes site, co
     return views_unseal(txn, site, subject, VIEWS_DOCS, key_bytes(&key), sealed, plain);
 }
 
-bool views_put_document(struct views_txn *txn, struct bytes site, const struct person_id *subject, struct bytes plain)
+void views_place(uint8_t out[VIEWS_PLACE_SIZE], const struct view_row *row)
 {
-    struct store_key key;
-    views_key_subject(&key, site, subject);
-    return views_seal(txn, site, subject, VIEWS_DOCS, key_bytes(&key), plain);
+    out[0] = (uint8_t)row->view;
+    be_put_u64(out + 1, row->sort);
+    be_put_u32(out + 9, row->sub);
 }
 
-static void row_key(struct store_key *key, struct bytes site, const struct person_id *subject, const uint8_t *place)
+void views_key_row(struct store_key *key, struct bytes site, const struct person_id *subject, const uint8_t *place)
 {
     views_key_site(key, site);
     key_put(key, place, 1 + 8);
@@ -43,78 +40,70 @@ static void row_key(struct store_key *key, struct bytes site, const struct perso
     key_put(key, place + 1 + 8, 4);
 }
 
-/* Where the places of a subject's rows are kept; of what is restricted, apart. */
-static void rowkeys_key(struct store_key *key, struct bytes site, const struct person_id *subject, bool restricted)
+void views_key_places(struct store_key *key, struct bytes site, const struct person_id *subject, bool restricted)
 {
     views_key_subject(key, site, subject);
     if (restricted)
         key_put_u8(key, 1);
 }
 
+static void put_gathered(struct views_txn *txn)
+{
+    if (txn->rows)
+        views_later_put(txn->rows, txn->store, VIEWS_ROWS);
+}
+
+void views_put_row(struct views_txn *txn, struct bytes key, struct bytes value)
+{
+    if (txn->rows && views_later_add(txn->rows, key, value))
+        return;
+    put_gathered(txn);
+    store_put(txn->store, VIEWS_ROWS, key, value);
+}
+
+void views_rows_begin(struct views_txn *txn, struct views_later *rows)
+{
+    views_later_clear(rows);
+    txn->rows = rows;
+}
+
+void views_rows_end(struct views_txn *txn)
+{
+    put_gathered(txn);
+    txn->rows = NULL;
+}
+
 static void drop_rows(struct views_txn *txn, struct bytes site, const struct person_id *subject, bool restricted)
 {
     struct store_key key;
     struct bytes old;
-    rowkeys_key(&key, site, subject, restricted);
+    views_key_places(&key, site, subject, restricted);
     if (!store_get(txn->store, VIEWS_ROWKEYS, key_bytes(&key), &old))
         return;
     /* The list is in the map, and deleting moves it. */
     struct buffer places = {0};
     buffer_append(&places, old.data, old.len);
-    for (size_t at = 0; at + ROWKEY_SIZE <= places.len; at += ROWKEY_SIZE) {
+    put_gathered(txn);
+    for (size_t at = 0; at + VIEWS_PLACE_SIZE <= places.len; at += VIEWS_PLACE_SIZE) {
         struct store_key row;
-        row_key(&row, site, subject, places.data + at);
+        views_key_row(&row, site, subject, places.data + at);
         store_delete(txn->store, VIEWS_ROWS, key_bytes(&row));
     }
     buffer_release(&places);
     store_delete(txn->store, VIEWS_ROWKEYS, key_bytes(&key));
 }
 
-struct putting {
-    struct views_txn *txn;
-    struct bytes site;
-    const struct person_id *subject;
-    struct buffer places;
-    struct buffer name, cells; /* of what is restricted: that document does not know who the person is */
-};
-
-static bool put_row(void *context, const struct view_row *row)
-{
-    struct putting *p = context;
-    uint8_t place[ROWKEY_SIZE];
-    place[0] = (uint8_t)row->view;
-    be_put_u64(place + 1, row->sort);
-    be_put_u32(place + 9, row->sub);
-    buffer_append(&p->places, place, sizeof place);
-    struct store_key key;
-    row_key(&key, p->site, p->subject, place);
-    return !p->places.failed && views_seal(p->txn, p->site, p->subject, VIEWS_ROWS, key_bytes(&key), row->cells);
-}
-
-static bool put_rows(struct putting *p, const struct document *document, view_emit emit, bool restricted)
-{
-    drop_rows(p->txn, p->site, p->subject, restricted);
-    bool ok = view_rows(document, p->subject, emit, p) && !p->places.failed;
-    if (ok && p->places.len > 0) {
-        struct store_key key;
-        rowkeys_key(&key, p->site, p->subject, restricted);
-        ok = store_put(p->txn->store, VIEWS_ROWKEYS, key_bytes(&key), buffer_bytes(&p->places));
-    }
-    buffer_release(&p->places);
-    return ok;
-}
-
-bool views_put_rows(struct views_txn *txn, struct bytes site, const struct person_id *subject,
-                    const struct document *document)
-{
-    struct putting p = {.txn = txn, .site = site, .subject = subject};
-    return put_rows(&p, document, put_row, false);
-}
-
 void views_drop_rows(struct views_txn *txn, struct bytes site, const struct person_id *subject)
 {
     drop_rows(txn, site, subject, false);
 }
+
+struct putting {
+    struct views_txn *txn;
+    struct bytes site;
+    const struct person_id *subject;
+    struct buffer places, name, cells; /* the document does not know who the person is */
+};
 
 /* Only what there is to settle, under the name by which the person's own document calls them. */
 static bool put_restricted_row(void *context, const struct view_row *row)
@@ -138,8 +127,26 @@ static bool put_restricted_row(void *context, const struct view_row *row)
     }
     struct view_row named = *row;
     named.sub |= VIEWS_RESTRICTED_ROW;
-    named.cells = buffer_bytes(&p->cells);
-    return !r.failed && !p->cells.failed && put_row(p, &named);
+    uint8_t place[VIEWS_PLACE_SIZE];
+    views_place(place, &named);
+    buffer_append(&p->places, place, sizeof place);
+    struct store_key key;
+    views_key_row(&key, p->site, p->subject, place);
+    return !r.failed && !p->cells.failed && !p->places.failed &&
+           views_seal(p->txn, p->site, p->subject, VIEWS_ROWS, key_bytes(&key), buffer_bytes(&p->cells));
+}
+
+static bool put_restricted_rows(struct putting *p, const struct document *document)
+{
+    drop_rows(p->txn, p->site, p->subject, true);
+    bool ok = view_rows(document, p->subject, put_restricted_row, p) && !p->places.failed;
+    if (ok && p->places.len > 0) {
+        struct store_key key;
+        views_key_places(&key, p->site, p->subject, true);
+        ok = store_put(p->txn->store, VIEWS_ROWKEYS, key_bytes(&key), buffer_bytes(&p->places));
+    }
+    buffer_release(&p->places);
+    return ok;
 }
 
 bool views_put_restricted(struct views_txn *txn, struct bytes site, const struct person_id *subject,
@@ -161,7 +168,7 @@ bool views_put_restricted(struct views_txn *txn, struct bytes site, const struct
               views_seal(txn, site, subject, VIEWS_RESTRICTED, key_bytes(&key), buffer_bytes(&encoded));
     if (ok && !person_id_is_none(subject))
         views_get_name(txn, site, subject, &p.name);
-    ok = ok && put_rows(&p, document, put_restricted_row, true);
+    ok = ok && put_restricted_rows(&p, document);
     buffer_release(&p.name);
     buffer_release(&p.cells);
     buffer_release(&encoded);
@@ -178,30 +185,6 @@ enum views_found views_get_restricted(struct views_txn *txn, struct bytes site, 
     if (!store_get(txn->store, VIEWS_RESTRICTED, key_bytes(&key), &sealed))
         return VIEWS_ABSENT;
     return views_unseal(txn, site, subject, VIEWS_RESTRICTED, key_bytes(&key), sealed, plain);
-}
-
-/* An identity ends with the links (an array) and a bool. */
-static bool has_links(struct bytes identity)
-{
-    return identity.len >= 2 && identity.data[identity.len - 2] != 0x90;
-}
-
-bool views_put_names(struct views_txn *txn, struct bytes site, const struct person_id *subject,
-                     const struct document *document)
-{
-    struct buffer identity = {0};
-    struct store_key key;
-    if (person_id_is_none(subject))
-        return true;
-    bool ok = document_identity(document, &identity) && !identity.failed;
-    views_key_subject(&key, site, subject);
-    ok = ok && views_seal(txn, site, subject, VIEWS_NAMES, key_bytes(&key), buffer_bytes(&identity));
-    if (ok && has_links(buffer_bytes(&identity)))
-        store_put(txn->store, VIEWS_LINKS, key_bytes(&key), (struct bytes){0});
-    else
-        store_delete(txn->store, VIEWS_LINKS, key_bytes(&key));
-    buffer_release(&identity);
-    return ok;
 }
 
 void views_drop_subject(struct views_txn *txn, struct bytes site, const struct person_id *subject)

@@ -12,6 +12,7 @@
 #include "daemon/views/view_team.h"
 #include "daemon/views/view_told.h"
 #include "daemon/views/views_inside.h"
+#include "daemon/views/views_made.h"
 #include "proto/domain/settled.h"
 
 #define NORTH bytes_str("north")
@@ -115,12 +116,12 @@ static struct event_id fold(struct given *g, const struct person_id *subject, bo
 
 static void keep(struct given *g, struct bytes site, const struct person_id *subject)
 {
-    struct buffer encoded = {0};
-    document_encode(g->document, &encoded);
-    assert_true(views_put_document(&g->txn, site, subject, buffer_bytes(&encoded)));
-    assert_true(views_put_rows(&g->txn, site, subject, g->document));
-    assert_true(views_put_names(&g->txn, site, subject, g->document));
-    buffer_release(&encoded);
+    struct views_made made = {0};
+    const struct data_key *key = views_key(&g->txn, site, subject);
+    assert_non_null(key);
+    assert_true(views_make(&made, site, subject, key, g->document));
+    views_put_made(&g->txn, &made);
+    views_made_release(&made);
     document_clear(g->document);
 }
 
