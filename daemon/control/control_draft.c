@@ -292,6 +292,21 @@ static void find_site(struct preparing *p, struct record_draft *draft)
         memcpy(draft->site, site, strlen(site) + 1);
 }
 
+/* A batch mostly names one, if any. */
+static bool site_named(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
+{
+    const struct bytes asked = draft->text.site;
+    if (!bytes_equal(asked, p->last.asked)) {
+        struct scope one;
+        if (scope_of(p->daemon, p->reading->log, asked, true, &one, error) != FELLOE_OK)
+            return false;
+        p->last.asked = asked;
+        memcpy(p->last.asked_site, one.sites[0], sizeof p->last.asked_site);
+    }
+    memcpy(draft->site, p->last.asked_site, sizeof draft->site);
+    return true;
+}
+
 static enum verdict check_site(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
 {
     const struct scope *scope = &p->reading->scope;
@@ -302,9 +317,8 @@ static enum verdict check_site(struct preparing *p, struct record_draft *draft, 
     if (asked.len == 0) {
         find_site(p, draft);
     } else {
-        if (scope_of(p->daemon, p->reading->log, asked, true, &one, error) != FELLOE_OK)
+        if (!site_named(p, draft, error))
             return CHECK_WRONG;
-        memcpy(draft->site, one.sites[0], sizeof draft->site);
         size_t has = 0;
         if (draft->text.source.len == 0 && draft->has_person && draft->new_key == NULL &&
             finder_site_of(&p->finder, &draft->person, &has) && strcmp(scope->sites[has], draft->site) != 0) {

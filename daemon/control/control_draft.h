@@ -100,6 +100,8 @@ struct preparing {
         bool has_site, unasked;     /* in which site somebody is, and no event there waits for their key */
         struct person_id sited;
         char site[SLUG_MAX + 1];
+        struct bytes asked;         /* a site that was named, and which it is */
+        char asked_site[SLUG_MAX + 1];
         bool has_key;               /* a site's own key */
         char key_site[SLUG_MAX + 1];
         struct key_id key;

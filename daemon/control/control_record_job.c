@@ -82,16 +82,30 @@ static struct record_job *job_for(struct recording *r, const char *site, void (*
 /* Of fewer the loop may be the one that makes the job, and the writer has time. */
 #define SEALED_BEFORE 16
 
-/* Which key sealed last, and where a body is made. Nonces that begin alike share what is derived of a key: so does all
- * that follows under the same one, and its nonces count on from one that is random. */
-struct sealing {
-    bool has_key;
+/* Nonces that begin alike share what is derived of a key: so do all that follow under it, and count on from one that is
+ * random. */
+struct sealing_key {
     struct key_id id;
     struct seal_subkey subkey;
     uint8_t nonce[EVENT_NONCE_SIZE];
+};
+
+/* The keys of whom a batch is about, mostly again and again; and where a body is made. */
+#define SEALING_KEYS 64
+struct sealing {
+    bool filled[SEALING_KEYS];
+    struct sealing_key keys[SEALING_KEYS]; /* not cleared beforehand */
     struct buffer room;
     uint64_t time; /* of the next; 0: none is sealed before its turn */
 };
+
+static void sealing_end(struct sealing *sealing)
+{
+    for (size_t i = 0; i < SEALING_KEYS; i++)
+        if (sealing->filled[i])
+            explicit_bzero(&sealing->keys[i], sizeof sealing->keys[i]);
+    buffer_release(&sealing->room);
+}
 
 /* The record of a key that this request makes, and that no keyring has yet. */
 static const struct key_record *made_here(const struct recording *r, const struct record_draft *draft)
@@ -104,28 +118,32 @@ static const struct key_record *made_here(const struct recording *r, const struc
     return NULL;
 }
 
-static bool find_key(const struct recording *r, const struct record_draft *draft, struct sealing *sealing)
+/* NULL: it is not here. */
+static struct sealing_key *find_key(const struct recording *r, const struct record_draft *draft,
+                                    struct sealing *sealing)
 {
+    const size_t at = draft->key.b[0] % SEALING_KEYS; /* ids are random */
+    struct sealing_key *key = &sealing->keys[at];
     struct key_record found;
-    if (sealing->has_key && memcmp(&sealing->id, &draft->key, sizeof draft->key) == 0)
-        return true;
+    if (sealing->filled[at] && memcmp(&key->id, &draft->key, sizeof draft->key) == 0)
+        return key;
     const struct key_record *record = made_here(r, draft);
-    sealing->has_key = record != NULL || keyring_get(r->request->daemon->keyring, &draft->key, &found) == FELLOE_OK;
-    if (!sealing->has_key)
-        return false;
-    sealing->id = draft->key;
-    random_nonce(sealing->nonce, sizeof sealing->nonce);
-    event_subkey(record != NULL ? &record->key : &found.key, sealing->nonce, &sealing->subkey);
+    if (record == NULL && keyring_get(r->request->daemon->keyring, &draft->key, &found) != FELLOE_OK)
+        return NULL;
+    sealing->filled[at] = true;
+    key->id = draft->key;
+    random_nonce(key->nonce, sizeof key->nonce);
+    event_subkey(record != NULL ? &record->key : &found.key, key->nonce, &key->subkey);
     explicit_bzero(&found, sizeof found);
-    return true;
+    return key;
 }
 
 /* Two bytes count: more drafts than a request has. They are those that random_nonce's clock moves least, so that what is
  * said there of two machines with the same memory holds of all that follow, too. */
-static void next_nonce(struct sealing *sealing, uint8_t out[EVENT_NONCE_SIZE])
+static void next_nonce(struct sealing_key *key, uint8_t out[EVENT_NONCE_SIZE])
 {
-    uint8_t *count = sealing->nonce + SEAL_PREFIX;
-    memcpy(out, sealing->nonce, sizeof sealing->nonce);
+    uint8_t *count = key->nonce + SEAL_PREFIX;
+    memcpy(out, key->nonce, sizeof key->nonce);
     count[1]++;
     count[0] = (uint8_t)(count[0] + (count[1] == 0));
 }
@@ -137,16 +155,17 @@ static void seal_before(struct recording *r, const struct record_draft *draft, s
     if (sealing->time == 0)
         return;
     out->time = sealing->time++;
-    if (draft->link_count > 0 || !find_key(r, draft, sealing))
+    struct sealing_key *key = draft->link_count == 0 ? find_key(r, draft, sealing) : NULL;
+    if (key == NULL)
         return;
     struct log_sealed *sealed = arena_take(r->drafts.arena, sizeof *sealed);
     if (sealed == NULL)
         return;
     sealed->used = false;
     sealed->body.incarnation = event_log_incarnation(r->request->daemon->log);
-    next_nonce(sealing, sealed->body.nonce);
+    next_nonce(key, sealed->body.nonce);
     out->body.time = out->time; /* as it is, if it fits: that is for the writer to say */
-    const bool done = event_seal_body(&out->body, &sealing->subkey, &sealing->room, &sealed->body);
+    const bool done = event_seal_body(&out->body, &key->subkey, &sealing->room, &sealed->body);
     out->body.time = 0;
     if (!done)
         return;
@@ -160,7 +179,10 @@ static void seal_before(struct recording *r, const struct record_draft *draft, s
 /* All ready drafts of one site, in their order. NULL when memory ran out. */
 static struct record_job *make_job(struct recording *r, const char *site, void (*done)(struct log_job *job))
 {
-    struct sealing sealing = {0};
+    struct sealing sealing MP_UNSET;
+    memset(sealing.filled, 0, sizeof sealing.filled);
+    sealing.room = (struct buffer){0};
+    sealing.time = 0;
     struct record_job *job = job_for(r, site, done);
     if (job)
         job->log.seen = *checking_seen(r->in, site);
@@ -187,8 +209,7 @@ static struct record_job *make_job(struct recording *r, const char *site, void (
             job->log.drafts[job->log.draft_count].time = sealing.time++;
         job->index[job->log.draft_count++] = RECORD_COMPANION;
     }
-    explicit_bzero(&sealing.subkey, sizeof sealing.subkey);
-    buffer_release(&sealing.room);
+    sealing_end(&sealing);
     return job;
 }
 

@@ -328,6 +328,8 @@ static void forget_txn(struct views_txn *txn)
 
 enum store_outcome views_commit(struct views_txn *txn, struct felloe_error *error)
 {
+    store_cursor_close(txn->origins);
+    txn->origins = NULL;
     enum store_outcome outcome = store_commit(txn->store, error);
     forget_txn(txn);
     return outcome;
@@ -340,6 +342,8 @@ void views_end(struct views_txn *txn)
     struct felloe_error error = {0};
     if (!txn->writing && store_failed(txn->store, &error) != STORE_DONE && error.code == FELLOE_DAMAGED)
         views_found_damage(txn->views); /* and not for want of memory, say */
+    store_cursor_close(txn->origins);
+    txn->origins = NULL;
     store_abort(txn->store);
     forget_txn(txn);
 }

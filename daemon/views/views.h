@@ -96,6 +96,7 @@ struct views_txn {
     struct views_later *rows;   /* between views_rows_begin and _end; else NULL */
     bool first;                 /* what is put of an event is mostly the last of its timeline's table */
     struct store_cursor *timeline;
+    struct store_cursor *origins; /* once one was looked for in any site; else NULL */
     struct person_id key_subject;
     char key_site[SLUG_MAX + 1];
 };

@@ -269,10 +269,9 @@ bool views_get_origin(struct views_txn *txn, const struct views_origin *origin, 
             return false;
     } else {
         struct store_item item;
-        struct store_cursor *cursor = store_cursor_open(txn->store, VIEWS_ORIGINS);
-        bool found = store_seek_prefix(cursor, key_bytes(&key), &item);
-        store_cursor_close(cursor);
-        if (!found)
+        if (txn->origins == NULL)
+            txn->origins = store_cursor_open(txn->store, VIEWS_ORIGINS);
+        if (!store_seek_prefix(txn->origins, key_bytes(&key), &item))
             return false;
         value = item.value;
     }
