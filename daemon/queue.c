@@ -2,12 +2,18 @@
 /* The queue between threads; see queue.h. */
 #include "daemon/queue.h"
 
+#include <errno.h>
 #include <stddef.h>
+#include <time.h>
 
 void queue_init(struct queue *queue, void (*wake)(void *context), void *context)
 {
+    pthread_condattr_t by_monotonic;
+    pthread_condattr_init(&by_monotonic);
+    pthread_condattr_setclock(&by_monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&queue->mutex, NULL);
-    pthread_cond_init(&queue->filled, NULL);
+    pthread_cond_init(&queue->filled, &by_monotonic);
+    pthread_condattr_destroy(&by_monotonic);
     queue->first = NULL;
     queue->last = &queue->first;
     queue->closed = false;
@@ -63,6 +69,24 @@ struct queue_item *queue_wait_all(struct queue *queue)
     pthread_mutex_lock(&queue->mutex);
     while (queue->first == NULL && !queue->closed)
         pthread_cond_wait(&queue->filled, &queue->mutex);
+    struct queue_item *items = take(queue);
+    pthread_mutex_unlock(&queue->mutex);
+    return items;
+}
+
+struct queue_item *queue_wait_all_for(struct queue *queue, unsigned ms, bool *late)
+{
+    struct timespec until;
+    int failed = 0;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&queue->mutex);
+    while (queue->first == NULL && !queue->closed && failed != ETIMEDOUT)
+        failed = pthread_cond_timedwait(&queue->filled, &queue->mutex, &until);
+    *late = queue->first == NULL && !queue->closed;
     struct queue_item *items = take(queue);
     pthread_mutex_unlock(&queue->mutex);
     return items;

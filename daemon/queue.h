@@ -28,6 +28,8 @@ void queue_push_all(struct queue *queue, struct queue_item *first);
 struct queue_item *queue_take_all(struct queue *queue);
 /* As above, but waits for the first; NULL only when the queue is closed and empty. */
 struct queue_item *queue_wait_all(struct queue *queue);
+/* The same for at most so many ms; NULL also when none came, which `late` says. */
+struct queue_item *queue_wait_all_for(struct queue *queue, unsigned ms, bool *late);
 void queue_close(struct queue *queue);
 
 #endif

@@ -160,8 +160,12 @@ static enum felloe_code open_inside(struct event_log *log, struct felloe_error *
         return code;
     pthread_once(&names_once, name_tables);
     const struct store_options options = {.dir = dir, .what = "the log", .tables = table_names,
-                                          .table_count = T_COUNT, .made_first = T_OWN};
+                                          .table_count = T_COUNT, .made_first = T_OWN,
+                                          .sync = STORE_JOURNALLED};
     code = store_open(&log->store, &options, error);
+    if (code == FELLOE_OK && store_redone(log->store) > 0)
+        report(LEVEL_INFO, "the log was interrupted: the last %u of its commits were done again from %s/journal",
+               store_redone(log->store), dir);
     if (code == FELLOE_OK)
         code = load(log, error);
     if (code != FELLOE_OK)

@@ -15,6 +15,8 @@
 #include "daemon/report.h"
 #include "proto/event/look.h"
 
+#define REST_AFTER_MS 3000
+
 /* How each kind is run, and whether it waits while the disk is full (what people write does; sync does not). */
 static const struct {
     log_job_run run;
@@ -372,11 +374,32 @@ static void forget_keys(struct cached_key *keys)
             sodium_memzero(&keys[i], sizeof keys[i]);
 }
 
+/* With nothing to do: then little has to be done again, should the daemon end before it is closed. */
+static void rest(struct event_log *log)
+{
+    struct felloe_error error;
+    if (store_rest(log->store, &error) == FELLOE_OK)
+        return;
+    atomic_store(&log->failed, true);
+    report(LEVEL_ERROR, "%s", error.message);
+}
+
+static struct queue_item *wait_for_jobs(struct event_log *log)
+{
+    bool late = false;
+    struct queue_item *items = NULL;
+    if (!store_is_at_rest(log->store) && !atomic_load(&log->failed))
+        items = queue_wait_all_for(&log->jobs, REST_AFTER_MS, &late);
+    if (late)
+        rest(log);
+    return items != NULL ? items : queue_wait_all(&log->jobs);
+}
+
 void *log_writer_main(void *context)
 {
     struct event_log *log = context;
     struct queue_item *items;
-    while ((items = queue_wait_all(&log->jobs)) != NULL) {
+    while ((items = wait_for_jobs(log)) != NULL) {
         for (struct log_job *job = job_of(items); job != NULL; job = next_job(job)) {
             job->code = FELLOE_OK;
             job->error = (struct felloe_error){0};

@@ -17,13 +17,12 @@
 
 /* ---- errors ---- */
 
-static bool is_full(int rc)
+bool store_is_full(int rc)
 {
     return rc == ENOSPC || rc == EDQUOT || rc == MDB_MAP_FULL;
 }
 
-/* The one place where LMDB's and the system's numbers become codes and sentences. */
-static enum felloe_code say(const struct store *store, int rc, struct felloe_error *error)
+enum felloe_code store_say(const struct store *store, int rc, struct felloe_error *error)
 {
     const char *what = store->options.what, *dir = store->dir;
     switch (rc) {
@@ -70,9 +69,9 @@ static enum felloe_code claim(struct store *store, struct felloe_error *error)
     if (mkdir(store->dir, 0700) != 0 && errno != EEXIST)
         return errno == ENOENT ? felloe_fail(error, FELLOE_NOT_FOUND, "there is no directory to put %s into: %s",
                                              store->options.what, store->dir)
-                               : say(store, errno, error);
+                               : store_say(store, errno, error);
     if (stat(store->dir, &st) != 0)
-        return say(store, errno, error);
+        return store_say(store, errno, error);
     return store_claim(&store->claim, st.st_dev, st.st_ino)
                ? FELLOE_OK
                : felloe_fail(error, FELLOE_IN_USE, "%s (%s) is open already", store->options.what, store->dir);
@@ -107,6 +106,7 @@ static void close_env(struct store *store)
 {
     while (store->spare_count > 0)
         mdb_txn_abort(store->spare[--store->spare_count]);
+    store_stop_journal(store);
     if (store->env != NULL)
         mdb_env_close(store->env);
     store->env = NULL;
@@ -140,6 +140,53 @@ static int sync_names(const struct store *store)
     return rc != 0 ? rc : file_sync_folder_of(store->dir);
 }
 
+/* Before LMDB sees its file: what was done since the last checkpoint is not to be believed, and is done again. */
+static enum felloe_code take_up_journal(struct store *store, const char *path, struct felloe_error *error)
+{
+    int rc = journal_open(&store->journal, store->dir);
+    if (rc == 0 && store->journal.count > 0)
+        rc = journal_put_back(&store->journal, path);
+    if (rc == EBADMSG)
+        return felloe_fail(error, FELLOE_DAMAGED,
+                           "%s/" JOURNAL_NAME " is damaged: of what was saved last in %s something cannot be read",
+                           store->dir, store->options.what);
+    if (rc == ESTALE)
+        return felloe_fail(error, FELLOE_DAMAGED,
+                           "%s/" JOURNAL_NAME " has what was saved last, and belongs to another data.mdb than the one "
+                           "beside it. If that was put back from a copy, remove the journal",
+                           store->dir);
+    return rc == 0 ? FELLOE_OK : store_say(store, rc, error);
+}
+
+static enum felloe_code open_files(struct store *store, struct felloe_error *error)
+{
+    const enum store_sync sync = store->options.sync;
+    char path[PATH_MAX + 16];
+    snprintf(path, sizeof path, "%s/data.mdb", store->dir);
+    enum felloe_code code = FELLOE_OK;
+    if (sync == STORE_DERIVED)
+        code = store_marking_open(&store->marking, store->dir, store->options.what, error);
+    else if (sync == STORE_JOURNALLED)
+        code = take_up_journal(store, path, error);
+    if (code == FELLOE_OK)
+        code = store_check_file(path, error);
+    if (code != FELLOE_OK)
+        return code;
+    int rc = store_allocate_readers(store->dir);
+    if (rc == 0 && sync != STORE_DERIVED)
+        rc = store_settle(path);
+    if (rc == 0)
+        rc = open_env(store);
+    if (rc == 0 && sync != STORE_DERIVED)
+        rc = sync_names(store);
+    if (rc == 0 && (code = store_redo(store, error)) != FELLOE_OK)
+        return code;
+    store->redone = store->journal.count;
+    if (rc == 0)
+        rc = store_start_journal(store);
+    return rc == 0 ? FELLOE_OK : store_say(store, rc, error);
+}
+
 enum felloe_code store_open(struct store **out, const struct store_options *options, struct felloe_error *error)
 {
     assert(options->table_count <= STORE_TABLES_MAX);
@@ -151,6 +198,7 @@ enum felloe_code store_open(struct store **out, const struct store_options *opti
         return felloe_fail(error, FELLOE_FAILED, "out of memory");
     store->options = *options;
     store->options.dir = NULL; /* the caller's */
+    store->journal = (struct journal)JOURNAL_NONE;
     pthread_mutex_init(&store->beginning, NULL);
     memcpy(store->dir, options->dir, strlen(options->dir) + 1);
     enum felloe_code code = claim(store, error);
@@ -159,23 +207,7 @@ enum felloe_code store_open(struct store **out, const struct store_options *opti
         free(store);
         return code;
     }
-    char path[PATH_MAX + 16];
-    snprintf(path, sizeof path, "%s/data.mdb", store->dir);
-    if (options->sync == STORE_DERIVED)
-        code = store_marking_open(&store->marking, store->dir, store->options.what, error);
-    if (code == FELLOE_OK)
-        code = store_check_file(path, error);
-    if (code == FELLOE_OK) {
-        int rc = store_allocate_readers(store->dir);
-        if (rc == 0 && options->sync == STORE_DURABLE)
-            rc = store_settle(path);
-        if (rc == 0)
-            rc = open_env(store);
-        if (rc == 0 && options->sync == STORE_DURABLE)
-            rc = sync_names(store);
-        if (rc)
-            code = say(store, rc, error);
-    }
+    code = open_files(store, error);
     if (code != FELLOE_OK) {
         store_abandon(store);
         return code;
@@ -191,6 +223,7 @@ void store_abandon(struct store *store)
     close_env(store);
     store_unclaim(&store->claim);
     pthread_mutex_destroy(&store->beginning);
+    buffer_release(&store->redo.rows);
     free(store);
 }
 
@@ -203,7 +236,17 @@ void store_close(struct store *store)
 
 bool store_is_at_rest(const struct store *store)
 {
-    return !store->marking.set;
+    return !store->marking.set && store->journal.count == 0;
+}
+
+unsigned store_redone(const struct store *store)
+{
+    return store->redone;
+}
+
+static enum felloe_code not_taken(const struct store *store, struct felloe_error *error)
+{
+    return felloe_fail(error, FELLOE_DAMAGED, "the disk did not take all of %s (%s)", store->options.what, store->dir);
 }
 
 /* The names in the folder, too: a file that was made anew is the one that is there. */
@@ -212,18 +255,18 @@ static enum felloe_code sync_all(struct store *store, struct felloe_error *error
     int rc = store->marking.lost ? EIO : mdb_env_sync(store->env, 1);
     if (rc == 0)
         rc = file_sync_folder(store->dir);
-    if (rc != 0) {
-        store_marking_spoil(&store->marking);
-        return felloe_fail(error, FELLOE_DAMAGED, "the disk did not take all of %s (%s)", store->options.what,
-                           store->dir);
-    }
-    return FELLOE_OK;
+    if (rc == 0)
+        return FELLOE_OK;
+    store_marking_spoil(&store->marking);
+    return not_taken(store, error);
 }
 
 enum felloe_code store_rest(struct store *store, struct felloe_error *error)
 {
-    if (!store->marking.set || store->env == NULL)
+    if (store_is_at_rest(store) || store->env == NULL)
         return FELLOE_OK;
+    if (!store->marking.set)
+        return store_checkpoint(store) == 0 ? FELLOE_OK : not_taken(store, error);
     enum felloe_code code = sync_all(store, error);
     if (code == FELLOE_OK)
         store_marking_clear(&store->marking);
@@ -284,8 +327,10 @@ static enum felloe_code begin(struct store *store, bool reads, struct store_txn 
     int rc = reads ? begin_reading(store, txn) : mdb_txn_begin(store->env, NULL, 0, &txn->txn);
     if (rc) {
         free(txn);
-        return say(store, rc, error);
+        return store_say(store, rc, error);
     }
+    if (!reads)
+        redo_start(txn);
     *out = txn;
     return FELLOE_OK;
 }
@@ -299,59 +344,7 @@ enum felloe_code store_begin_write(struct store *store, struct store_txn **out, 
 {
     int rc = store_marking_set(&store->marking);
     *out = NULL;
-    return rc != 0 ? say(store, rc, error) : begin(store, false, out, error);
-}
-
-/* After a commit failed: was it before the meta page was written? LMDB refuses all further use when it was not. */
-static bool still_sound(struct store *store)
-{
-    MDB_txn *probe;
-    if (mdb_txn_begin(store->env, NULL, MDB_RDONLY, &probe) != 0)
-        return false;
-    mdb_txn_abort(probe);
-    return true;
-}
-
-/* Those tables that a transaction made which came to nothing. */
-static void forget_tables(struct store *store)
-{
-    const unsigned made = atomic_load(&store->made);
-    for (unsigned i = 0; i < store->options.table_count; i++)
-        if (atomic_load_explicit(&store->turns[i], memory_order_relaxed) > made)
-            atomic_store_explicit(&store->turns[i], 0, memory_order_relaxed);
-}
-
-static int commit(struct store_txn *txn)
-{
-    struct store *store = txn->store;
-    if (txn->made == atomic_load(&store->made))
-        return mdb_txn_commit(txn->txn);
-    pthread_mutex_lock(&store->beginning); /* no reading begins between the commit and its being told */
-    int rc = mdb_txn_commit(txn->txn);
-    if (rc == 0)
-        atomic_store(&store->made, txn->made);
-    pthread_mutex_unlock(&store->beginning);
-    if (rc != 0)
-        forget_tables(store);
-    return rc;
-}
-
-enum store_outcome store_commit(struct store_txn *txn, struct felloe_error *error)
-{
-    struct store *store = txn->store;
-    enum store_outcome outcome = store_failed(txn, error);
-    if (outcome != STORE_DONE) {
-        store_abort(txn);
-        return outcome;
-    }
-    int rc = commit(txn);
-    free(txn);
-    if (rc == 0)
-        return STORE_DONE;
-    if (rc == EIO && still_sound(store) && store_disk_is_full(store->dir))
-        rc = ENOSPC; /* LMDB says EIO also when a write was cut short for want of room */
-    say(store, rc, error);
-    return is_full(rc) && still_sound(store) ? STORE_FULL : STORE_UNKNOWN;
+    return rc != 0 ? store_say(store, rc, error) : begin(store, false, out, error);
 }
 
 uint64_t store_txn_number(const struct store_txn *txn)
@@ -367,7 +360,7 @@ void store_abort(struct store_txn *txn)
         end_reading(txn);
     } else {
         mdb_txn_abort(txn->txn);
-        forget_tables(txn->store);
+        store_forget_tables(txn->store);
     }
     free(txn);
 }
@@ -376,8 +369,8 @@ enum store_outcome store_failed(const struct store_txn *txn, struct felloe_error
 {
     if (txn->failed == 0)
         return STORE_DONE;
-    say(txn->store, txn->failed, error);
-    return is_full(txn->failed) ? STORE_FULL : STORE_REFUSED;
+    store_say(txn->store, txn->failed, error);
+    return store_is_full(txn->failed) ? STORE_FULL : STORE_REFUSED;
 }
 
 /* ---- copies ---- */
@@ -390,7 +383,7 @@ enum felloe_code store_copy(struct store *store, int descriptor, struct felloe_e
                            store->options.what);
     if (rc == MDB_INCOMPATIBLE) /* the pages it reached were not as many as are in use */
         rc = MDB_CORRUPTED;
-    return rc == 0 ? FELLOE_OK : say(store, rc, error);
+    return rc == 0 ? FELLOE_OK : store_say(store, rc, error);
 }
 
 /* A copy on the disk, whole; 0, or LMDB's or the system's number. */
@@ -414,6 +407,10 @@ static int make_copy(struct store *store, const char *path)
 static int open_again(struct store *store)
 {
     int rc = open_env(store);
+    if (rc == 0 && store->options.sync == STORE_JOURNALLED)
+        rc = journal_open(&store->journal, store->dir);
+    if (rc == 0)
+        rc = store_start_journal(store);
     if (rc != 0)
         close_env(store);
     return rc;
@@ -421,11 +418,11 @@ static int open_again(struct store *store)
 
 enum felloe_code store_slim(struct store *store, struct felloe_error *error)
 {
-    if (store->env == NULL)
-        return say(store, EIO, error);
+    if (store->env == NULL || store_checkpoint(store) != 0)
+        return store_say(store, EIO, error);
     close_env(store);
     int rc = open_again(store);
-    return rc != 0 ? say(store, rc, error) : FELLOE_OK;
+    return rc != 0 ? store_say(store, rc, error) : FELLOE_OK;
 }
 
 enum felloe_code store_rewrite(struct store *store, struct felloe_error *error)
@@ -437,9 +434,9 @@ enum felloe_code store_rewrite(struct store *store, struct felloe_error *error)
     enum felloe_code code = store->env != NULL && store->marking.set ? sync_all(store, error) : FELLOE_OK;
     if (code != FELLOE_OK)
         return code;
-    int rc = store->env == NULL ? EIO : make_copy(store, fresh);
+    int rc = store->env == NULL || store_checkpoint(store) != 0 ? EIO : make_copy(store, fresh);
     if (rc != 0)
-        return say(store, rc, error);
+        return store_say(store, rc, error);
     close_env(store);
     int old = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
     rc = rename(fresh, path) != 0 ? errno : file_sync_folder(store->dir);
@@ -449,7 +446,7 @@ enum felloe_code store_rewrite(struct store *store, struct felloe_error *error)
     if (old >= 0)
         close(old);
     int opened = open_again(store);
-    return rc != 0 || opened != 0 ? say(store, rc != 0 ? rc : opened, error) : FELLOE_OK;
+    return rc != 0 || opened != 0 ? store_say(store, rc != 0 ? rc : opened, error) : FELLOE_OK;
 }
 
 /* ---- numbers ---- */

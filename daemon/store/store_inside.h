@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What store.c (environments, transactions, copies) and store_rows.c (values, cursors) share, and nobody else sees.
- * Both include lmdb.h first. */
+/* What store.c (environments, transactions, copies), store_commit.c, store_redo.c and store_rows.c (values, cursors)
+ * share, and nobody else sees. All include lmdb.h first. */
 #ifndef FELLOE_DAEMON_STORE_INSIDE_H
 #define FELLOE_DAEMON_STORE_INSIDE_H
 
@@ -10,10 +10,18 @@
 
 #include "daemon/store/store.h"
 #include "daemon/store/store_claim.h"
+#include "daemon/store/store_journal.h"
 #include "daemon/store/store_mark.h"
 
 /* Readings that ended are kept for the next ones: LMDB lays each out anew, a row for every table there could be. */
 #define STORE_SPARE 4u
+
+/* What the writing transaction has changed, as a record of the journal. */
+struct redo {
+    struct buffer rows;      /* after room for the record's head */
+    const uint8_t *reserved; /* where the last one's value is being written to; NULL: nowhere */
+    size_t reserved_at, reserved_len;
+};
 
 struct store {
     MDB_env *env;
@@ -27,6 +35,11 @@ struct store {
     unsigned spare_count;
     struct store_claim claim;
     struct store_marking marking;
+    struct journal journal; /* STORE_JOURNALLED; see store_commit.c */
+    struct redo redo;
+    MDB_txn *base;          /* holds the pages of the journal's base */
+    unsigned redone;        /* records, when it was opened */
+    bool spoilt;            /* what the disk has is not what was written: nothing is, until it is opened anew */
 };
 
 struct store_txn {
@@ -35,6 +48,7 @@ struct store_txn {
     int failed;    /* LMDB's number of the first failure; 0 none */
     unsigned made; /* it has the tables up to this turn */
     bool reads;
+    bool redoable; /* all that it has changed is in store->redo */
     unsigned appended; /* the table to which something was appended last, plus one; 0: none */
     MDB_cursor *end;   /* at its end, after a second one; NULL: none. LMDB closes it with the transaction */
 };
@@ -52,5 +66,32 @@ static inline bool store_note(struct store_txn *txn, int rc)
         txn->failed = rc;
     return rc == 0;
 }
+
+/* The one place where LMDB's and the system's numbers become codes and sentences. */
+enum felloe_code store_say(const struct store *store, int rc, struct felloe_error *error);
+bool store_is_full(int rc);
+
+/* ---- store_commit.c; 0, LMDB's or the system's number ---- */
+
+/* Those tables that a transaction made which came to nothing. */
+void store_forget_tables(struct store *store);
+/* Everything is synced: from now on the journal is used, where it can be. */
+int store_start_journal(struct store *store);
+/* Before LMDB's file is closed. */
+void store_stop_journal(struct store *store);
+/* Everything is synced, and the journal begins anew. */
+int store_checkpoint(struct store *store);
+
+/* ---- store_redo.c ---- */
+
+enum redo_kind { REDO_PUT = 1, REDO_DELETE, REDO_CLEAR };
+void redo_start(struct store_txn *txn);
+/* Once LMDB has done it; a key and a value are empty where the kind has none. */
+void redo_row(struct store_txn *txn, enum redo_kind kind, unsigned table, struct bytes key, struct bytes value);
+/* The same for a value that is written later: at the latest before redo_settle, which comes before the next change. */
+void redo_reserved(struct store_txn *txn, unsigned table, struct bytes key, const uint8_t *value, size_t len);
+void redo_settle(struct store_txn *txn);
+/* What the journal has is done again. */
+enum felloe_code store_redo(struct store *store, struct felloe_error *error);
 
 #endif

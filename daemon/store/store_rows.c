@@ -93,8 +93,9 @@ static bool put(struct store_txn *txn, unsigned table, struct bytes key, MDB_val
     assert(key.len > 0 && key.len <= STORE_KEY_MAX);
     if (txn->failed || (!has_table(txn, table) && !make_table(txn, table)))
         return false;
+    redo_settle(txn);
     MDB_val k = val_of(key);
-    size_t size = v->mv_size;
+    const size_t size = v->mv_size;
     int rc = MDB_KEYEXIST;
     if (flags & MDB_APPEND)
         rc = append(txn, table, &k, v, flags);
@@ -103,7 +104,13 @@ static bool put(struct store_txn *txn, unsigned table, struct bytes key, MDB_val
         end_appending(txn, table);
         rc = mdb_put(txn->txn, table_of(txn, table), &k, v, flags & ~(unsigned)MDB_APPEND);
     }
-    return store_note(txn, rc);
+    if (!store_note(txn, rc))
+        return false;
+    if (flags & MDB_RESERVE)
+        redo_reserved(txn, table, key, v->mv_data, size);
+    else
+        redo_row(txn, REDO_PUT, table, key, bytes_of_val(*v));
+    return true;
 }
 
 static uint8_t *reserve(struct store_txn *txn, unsigned table, struct bytes key, size_t len, unsigned flags)
@@ -138,13 +145,23 @@ bool store_delete(struct store_txn *txn, unsigned table, struct bytes key)
 {
     MDB_val k = val_of(key);
     end_appending(txn, table);
-    return !txn->failed && has_table(txn, table) && store_note(txn, mdb_del(txn->txn, table_of(txn, table), &k, NULL));
+    redo_settle(txn);
+    if (txn->failed || !has_table(txn, table) || !store_note(txn, mdb_del(txn->txn, table_of(txn, table), &k, NULL)))
+        return false;
+    redo_row(txn, REDO_DELETE, table, key, (struct bytes){0});
+    return true;
 }
 
 bool store_clear(struct store_txn *txn, unsigned table)
 {
     end_appending(txn, table);
-    return !txn->failed && (!has_table(txn, table) || store_note(txn, mdb_drop(txn->txn, table_of(txn, table), 0)));
+    redo_settle(txn);
+    if (txn->failed || !has_table(txn, table))
+        return txn->failed == 0;
+    if (!store_note(txn, mdb_drop(txn->txn, table_of(txn, table), 0)))
+        return false;
+    redo_row(txn, REDO_CLEAR, table, (struct bytes){0}, (struct bytes){0});
+    return true;
 }
 
 uint64_t store_count(struct store_txn *txn, unsigned table)
@@ -230,23 +247,33 @@ bool store_previous(struct store_cursor *cursor, struct store_item *out)
     return move(cursor, (struct bytes){0}, MDB_PREV, out);
 }
 
+static int put_at(struct store_cursor *cursor, struct bytes key, MDB_val *v, unsigned flags)
+{
+    MDB_val k = val_of(key);
+    const MDB_val value = *v;
+    assert(key.len > 0 && key.len <= STORE_KEY_MAX);
+    redo_settle(cursor->txn);
+    const int rc = mdb_cursor_put(cursor->cursor, &k, v, flags);
+    if (rc == 0)
+        redo_row(cursor->txn, REDO_PUT, cursor->table, key, bytes_of_val(value));
+    return rc;
+}
+
 bool store_cursor_put(struct store_cursor *cursor, struct bytes key, struct bytes value)
 {
-    MDB_val k = val_of(key), v = val_of(value);
-    assert(key.len > 0 && key.len <= STORE_KEY_MAX);
+    MDB_val v = val_of(value);
     end_appending_at(cursor);
-    return is_ready(cursor, true) && store_note(cursor->txn, mdb_cursor_put(cursor->cursor, &k, &v, 0));
+    return is_ready(cursor, true) && store_note(cursor->txn, put_at(cursor, key, &v, 0));
 }
 
 bool store_cursor_put_new(struct store_cursor *cursor, struct bytes key, struct bytes value, struct bytes *existing)
 {
-    MDB_val k = val_of(key), v = val_of(value);
-    assert(key.len > 0 && key.len <= STORE_KEY_MAX);
+    MDB_val v = val_of(value);
     *existing = (struct bytes){0};
     end_appending_at(cursor);
     if (!is_ready(cursor, true))
         return false;
-    int rc = mdb_cursor_put(cursor->cursor, &k, &v, MDB_NOOVERWRITE);
+    int rc = put_at(cursor, key, &v, MDB_NOOVERWRITE);
     if (rc == MDB_KEYEXIST) {
         *existing = bytes_of_val(v);
         return false;
@@ -256,6 +283,20 @@ bool store_cursor_put_new(struct store_cursor *cursor, struct bytes key, struct 
 
 bool store_cursor_delete(struct store_cursor *cursor)
 {
+    MDB_val k, v;
     end_appending_at(cursor);
-    return is_ready(cursor, false) && store_note(cursor->txn, mdb_cursor_del(cursor->cursor, 0));
+    if (!is_ready(cursor, false))
+        return false;
+    struct store_txn *txn = cursor->txn;
+    redo_settle(txn);
+    if (!store_note(txn, mdb_cursor_get(cursor->cursor, &k, &v, MDB_GET_CURRENT)))
+        return false;
+    uint8_t key[STORE_KEY_MAX];
+    const size_t len = k.mv_size;
+    assert(len <= sizeof key);
+    memcpy(key, k.mv_data, len);
+    if (!store_note(txn, mdb_cursor_del(cursor->cursor, 0)))
+        return false;
+    redo_row(txn, REDO_DELETE, cursor->table, bytes_of(key, len), (struct bytes){0});
+    return true;
 }

@@ -83,7 +83,7 @@ static void a_failed_commit_ends_all_writing_until_it_is_opened_again(void **sta
     struct given_log *g = given_log(ROLE_SPOKE, NULL);
     record_note(g, "before");
     uint64_t commits = event_log_commits(g->log);
-    atomic_store(&fault.sync, EIO);
+    atomic_store(&fault.data, EIO);
     struct log_draft draft = site_note(g, "during");
     struct log_job job = record_job(SITE, &draft, 1);
     assert_int_equal(run(g, &job), FELLOE_STORAGE);

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Commits; see store.h. Of a store with a journal (store_journal.h) there are two kinds:
+ *
+ *   few rows    journal, which syncs -> LMDB, which does not
+ *   many rows,  LMDB, which syncs    -> the journal's new base: a checkpoint
+ *   or a full
+ *   journal
+ *
+ * In both what a reading sees has reached the disk, but for the few bytes that say so in the second: as with LMDB alone,
+ * whose meta page is seen a moment before it is synced. */
+#include <errno.h>
+#include <lmdb.h>
+#include <stdlib.h>
+
+#include "daemon/store/store_check.h"
+#include "daemon/store/store_inside.h"
+
+/* Each commit since the base leaves its old pages behind unused, some 20 KiB: so much larger does the file become. */
+#define COMMITS_MAX 256
+
+/* After a commit failed: was it before the meta page was written? LMDB refuses all further use when it was not. */
+static bool still_sound(struct store *store)
+{
+    MDB_txn *probe;
+    if (store->spoilt || mdb_txn_begin(store->env, NULL, MDB_RDONLY, &probe) != 0)
+        return false;
+    mdb_txn_abort(probe);
+    return true;
+}
+
+void store_forget_tables(struct store *store)
+{
+    const unsigned made = atomic_load(&store->made);
+    for (unsigned i = 0; i < store->options.table_count; i++)
+        if (atomic_load_explicit(&store->turns[i], memory_order_relaxed) > made)
+            atomic_store_explicit(&store->turns[i], 0, memory_order_relaxed);
+}
+
+static int commit(struct store_txn *txn)
+{
+    struct store *store = txn->store;
+    if (txn->made == atomic_load(&store->made))
+        return mdb_txn_commit(txn->txn);
+    pthread_mutex_lock(&store->beginning); /* no reading begins between the commit and its being told */
+    int rc = mdb_txn_commit(txn->txn);
+    if (rc == 0)
+        atomic_store(&store->made, txn->made);
+    pthread_mutex_unlock(&store->beginning);
+    if (rc != 0)
+        store_forget_tables(store);
+    return rc;
+}
+
+/* ---- with a journal ---- */
+
+/* Whoever opens the store after a failure goes by what the disk has; this process, by what it believes it wrote. */
+static int spoil(struct store *store, int rc)
+{
+    store->spoilt = true;
+    return rc;
+}
+
+static void release_base(struct store *store)
+{
+    if (store->base != NULL)
+        mdb_txn_abort(store->base);
+    store->base = NULL;
+}
+
+/* Where there is no room for the journal's head (a file system that writes nothing over), LMDB's own syncs do. */
+static int go_without(struct store *store)
+{
+    int rc = mdb_env_sync(store->env, 1);
+    if (rc == 0)
+        rc = journal_remove(&store->journal, store->dir);
+    if (rc != 0)
+        return spoil(store, rc);
+    release_base(store);
+    return mdb_env_set_flags(store->env, MDB_NOSYNC | MDB_NOMETASYNC, 0);
+}
+
+/* All is synced but the meta pages: from here on the journal counts. The base before this one is let go only when the
+ * disk has the new one. */
+static int begin_journal(struct store *store)
+{
+    mdb_filehandle_t fd;
+    int rc = mdb_env_get_fd(store->env, &fd);
+    if (rc == 0)
+        rc = journal_begin(&store->journal, fd);
+    if (rc == 0 && store->base == NULL) {
+        rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &store->base);
+    } else if (rc == 0) {
+        mdb_txn_reset(store->base);
+        rc = mdb_txn_renew(store->base);
+    }
+    if (rc == 0)
+        return 0;
+    return store_is_full(rc) ? go_without(store) : spoil(store, rc);
+}
+
+int store_start_journal(struct store *store)
+{
+    if (store->options.sync != STORE_JOURNALLED)
+        return 0;
+    int rc = store->journal.fd < 0 ? journal_make(&store->journal, store->dir) : 0;
+    if (store_is_full(rc))
+        return journal_remove(&store->journal, store->dir);
+    if (rc == 0)
+        rc = begin_journal(store);
+    return rc != 0 || store->journal.fd < 0 ? rc : mdb_env_set_flags(store->env, MDB_NOSYNC | MDB_NOMETASYNC, 1);
+}
+
+void store_stop_journal(struct store *store)
+{
+    release_base(store);
+    journal_close(&store->journal);
+}
+
+int store_checkpoint(struct store *store)
+{
+    if (store->spoilt)
+        return EIO;
+    if (store->journal.fd < 0 || store->journal.count == 0)
+        return 0;
+    const int rc = mdb_env_sync(store->env, 1);
+    return rc != 0 ? spoil(store, rc) : begin_journal(store);
+}
+
+static uint64_t last_commit(const struct store *store)
+{
+    MDB_envinfo info;
+    return mdb_env_info(store->env, &info) == 0 ? info.me_last_txnid : 0;
+}
+
+static int commit_and_sync(struct store_txn *txn)
+{
+    struct store *store = txn->store;
+    const uint64_t before = last_commit(store);
+    mdb_env_set_flags(store->env, MDB_NOSYNC, 0);
+    int rc = commit(txn);
+    mdb_env_set_flags(store->env, MDB_NOSYNC, 1);
+    if (rc == EIO)
+        return spoil(store, rc);
+    return rc != 0 || last_commit(store) == before ? rc : begin_journal(store);
+}
+
+static int commit_by_journal(struct store_txn *txn)
+{
+    struct store *store = txn->store;
+    int rc = journal_append(&store->journal, &store->redo.rows);
+    if (rc != 0) {
+        mdb_txn_abort(txn->txn);
+        store_forget_tables(store);
+        return store_is_full(rc) ? rc : spoil(store, rc);
+    }
+    rc = commit(txn);
+    if (rc != 0 && journal_take_back(&store->journal) != 0)
+        spoil(store, rc);
+    return rc;
+}
+
+static int commit_journalled(struct store_txn *txn)
+{
+    struct store *store = txn->store;
+    if (store->spoilt) {
+        mdb_txn_abort(txn->txn);
+        return EIO;
+    }
+    redo_settle(txn);
+    const struct buffer *rows = &store->redo.rows;
+    const bool all = txn->redoable && !rows->failed;
+    if (all && rows->len == JOURNAL_HEAD_SIZE)
+        return commit(txn); /* nothing was changed */
+    return all && store->journal.count < COMMITS_MAX && journal_fits(&store->journal, rows->len) ? commit_by_journal(txn)
+                                                                                               : commit_and_sync(txn);
+}
+
+enum store_outcome store_commit(struct store_txn *txn, struct felloe_error *error)
+{
+    struct store *store = txn->store;
+    enum store_outcome outcome = store_failed(txn, error);
+    if (outcome != STORE_DONE) {
+        store_abort(txn);
+        return outcome;
+    }
+    int rc = store->journal.fd >= 0 ? commit_journalled(txn) : commit(txn);
+    free(txn);
+    if (rc == 0)
+        return STORE_DONE;
+    if (rc == EIO && still_sound(store) && store_disk_is_full(store->dir))
+        rc = ENOSPC; /* LMDB says EIO also when a write was cut short for want of room */
+    store_say(store, rc, error);
+    return store_is_full(rc) && still_sound(store) ? STORE_FULL : STORE_UNKNOWN;
+}

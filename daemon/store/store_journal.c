@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The journal's file; see store_journal.h. */
+#include "daemon/store/store_journal.h"
+#include "daemon/store/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define HEAD_EVERY 4096
+#define CHECK_SIZE 16
+
+static const uint8_t magic[8] = {'F', 'E', 'L', 'L', 'O', 'E', 'J', '1'};
+
+struct head_on_disk {
+    uint8_t magic[8];
+    uint64_t generation;
+    struct meta_on_disk base;
+    uint8_t roots[32];
+    uint8_t check[CHECK_SIZE];
+};
+_Static_assert(sizeof(struct head_on_disk) == 8 + 8 + 152 + 32 + CHECK_SIZE, "no gaps");
+
+struct record_head {
+    uint32_t size, index; /* of the rows */
+    uint64_t generation;
+    uint8_t check[CHECK_SIZE]; /* over the fields before it and the rows */
+};
+_Static_assert(sizeof(struct record_head) == JOURNAL_HEAD_SIZE, "no gaps");
+
+/* ---- reading and writing ---- */
+
+static int write_at(int fd, const void *data, size_t size, size_t at)
+{
+    const uint8_t *from = data;
+    while (size > 0) {
+        const ssize_t put = pwrite(fd, from, size, (off_t)at);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return put < 0 ? errno : ENOSPC;
+        from += put;
+        at += (size_t)put;
+        size -= (size_t)put;
+    }
+    return 0;
+}
+
+/* What is missing is zero. */
+static int read_at(int fd, void *data, size_t size, size_t at)
+{
+    uint8_t *to = data;
+    memset(to, 0, size);
+    while (size > 0) {
+        const ssize_t got = pread(fd, to, size, (off_t)at);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return errno;
+        if (got == 0)
+            break;
+        to += got;
+        at += (size_t)got;
+        size -= (size_t)got;
+    }
+    return 0;
+}
+
+static void check_of(const struct record_head *head, const uint8_t *rows, uint8_t out[CHECK_SIZE])
+{
+    crypto_generichash_state state;
+    crypto_generichash_init(&state, NULL, 0, CHECK_SIZE);
+    crypto_generichash_update(&state, (const uint8_t *)head, offsetof(struct record_head, check));
+    crypto_generichash_update(&state, rows, head->size);
+    crypto_generichash_final(&state, out, CHECK_SIZE);
+}
+
+static void check_head(const struct head_on_disk *head, uint8_t out[CHECK_SIZE])
+{
+    crypto_generichash(out, CHECK_SIZE, (const uint8_t *)head, offsetof(struct head_on_disk, check), NULL, 0);
+}
+
+/* ---- records ---- */
+
+static size_t next_place(size_t at, size_t size)
+{
+    const size_t end = at + JOURNAL_HEAD_SIZE + size;
+    return (end + JOURNAL_ALIGN - 1) / JOURNAL_ALIGN * JOURNAL_ALIGN;
+}
+
+/* 0, ENOENT: there is none, EBADMSG: one that is not whole; or an errno. */
+static int read_record(const struct journal *journal, struct journal_place *place, struct buffer *rows)
+{
+    struct record_head head;
+    uint8_t check[CHECK_SIZE];
+    const size_t at = place->index == 0 ? JOURNAL_RECORDS : place->at;
+    if (at > JOURNAL_BYTES - JOURNAL_HEAD_SIZE)
+        return ENOENT;
+    int failed = read_at(journal->fd, &head, sizeof head, at);
+    if (failed != 0)
+        return failed;
+    if (head.generation != journal->generation || head.index != place->index || head.size == 0 ||
+        head.size > JOURNAL_BYTES - JOURNAL_HEAD_SIZE - at)
+        return ENOENT;
+    buffer_clear(rows);
+    if (!buffer_reserve(rows, head.size))
+        return ENOMEM;
+    if ((failed = read_at(journal->fd, rows->data, head.size, at + JOURNAL_HEAD_SIZE)) != 0)
+        return failed;
+    rows->len = head.size;
+    place->at = next_place(at, head.size);
+    place->index++;
+    check_of(&head, rows->data, check);
+    return memcmp(check, head.check, CHECK_SIZE) == 0 ? 0 : EBADMSG;
+}
+
+/* The last one may have been cut off by a power cut: nobody was told that it is there. One that another follows was
+ * whole once. */
+static int count_records(struct journal *journal)
+{
+    struct buffer rows = {0};
+    struct journal_place place = {0};
+    int failed;
+    do {
+        journal->at = place.index == 0 ? JOURNAL_RECORDS : place.at;
+        journal->count = place.index;
+        failed = read_record(journal, &place, &rows);
+    } while (failed == 0);
+    if (failed == EBADMSG && read_record(journal, &place, &rows) != 0)
+        failed = 0;
+    buffer_release(&rows);
+    return failed == ENOENT ? 0 : failed;
+}
+
+int journal_next(const struct journal *journal, struct journal_place *place, struct buffer *rows)
+{
+    if (place->index == journal->count)
+        return ENOENT;
+    const int failed = read_record(journal, place, rows);
+    return failed == ENOENT ? EBADMSG : failed; /* it was there when they were counted */
+}
+
+bool journal_fits(const struct journal *journal, size_t size)
+{
+    return journal->fd >= 0 && size <= JOURNAL_BYTES && next_place(journal->at, size) <= JOURNAL_BYTES;
+}
+
+static int void_at(struct journal *journal, size_t at)
+{
+    static const uint8_t zeros[JOURNAL_HEAD_SIZE];
+    return write_at(journal->fd, zeros, sizeof zeros, at);
+}
+
+int journal_append(struct journal *journal, struct buffer *record)
+{
+    struct record_head head = {.size = (uint32_t)(record->len - JOURNAL_HEAD_SIZE), .index = journal->count,
+                               .generation = journal->generation};
+    check_of(&head, record->data + JOURNAL_HEAD_SIZE, head.check);
+    memcpy(record->data, &head, sizeof head);
+    const int failed = write_at(journal->fd, record->data, record->len, journal->at);
+    if (failed != 0)
+        return void_at(journal, journal->at) == 0 ? failed : EIO;
+    journal->last = journal->at;
+    journal->at = next_place(journal->at, head.size);
+    journal->count++;
+    return 0;
+}
+
+int journal_take_back(struct journal *journal)
+{
+    const int failed = void_at(journal, journal->last);
+    if (failed != 0)
+        return failed;
+    journal->at = journal->last;
+    journal->count--;
+    return 0;
+}
+
+/* ---- the heads ---- */
+
+/* The two pages from which all others of the base are reached. Both are of the base alone as long as it is held. */
+static int hash_roots(int data_fd, const struct meta_on_disk *base, uint8_t out[32])
+{
+    const size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    uint8_t *page = malloc(size);
+    crypto_generichash_state state;
+    int failed = page == NULL ? ENOMEM : 0;
+    crypto_generichash_init(&state, NULL, 0, 32);
+    for (unsigned i = 0; i < 2 && failed == 0; i++) {
+        if (base->dbs[i].root == NO_PAGE)
+            continue;
+        failed = base->dbs[i].root > (uint64_t)INT64_MAX / size ? ESTALE
+                                                                 : read_at(data_fd, page, size, base->dbs[i].root * size);
+        if (failed == 0)
+            crypto_generichash_update(&state, page, size);
+    }
+    free(page);
+    crypto_generichash_final(&state, out, 32);
+    return failed;
+}
+
+static bool read_head(const struct journal *journal, unsigned slot, struct head_on_disk *out)
+{
+    uint8_t check[CHECK_SIZE];
+    if (read_at(journal->fd, out, sizeof *out, slot * HEAD_EVERY) != 0)
+        return false;
+    check_head(out, check);
+    return memcmp(out->magic, magic, sizeof magic) == 0 && memcmp(out->check, check, CHECK_SIZE) == 0;
+}
+
+/* What the meta page says that was written last. */
+static int newest_meta(int data_fd, struct meta_on_disk *out)
+{
+    struct meta_on_disk second;
+    if (!page_read_meta(data_fd, 0, out) || !page_read_meta(data_fd, (uint64_t)sysconf(_SC_PAGESIZE), &second))
+        return EIO;
+    if (second.txn > out->txn)
+        *out = second;
+    return 0;
+}
+
+int journal_begin(struct journal *journal, int data_fd)
+{
+    struct head_on_disk head = {.generation = journal->generation + 1};
+    memcpy(head.magic, magic, sizeof magic);
+    int failed = newest_meta(data_fd, &head.base);
+    if (failed == 0)
+        failed = hash_roots(data_fd, &head.base, head.roots);
+    check_head(&head, head.check);
+    if (failed == 0)
+        failed = write_at(journal->fd, &head, sizeof head, head.generation % 2 * HEAD_EVERY);
+    if (failed != 0)
+        return failed;
+    journal->generation = head.generation;
+    journal->base = head.base;
+    memcpy(journal->roots, head.roots, sizeof journal->roots);
+    journal->at = JOURNAL_RECORDS;
+    journal->count = 0;
+    return 0;
+}
+
+/* LMDB takes the one with the higher number, and wants them one apart. */
+int journal_put_back(const struct journal *journal, const char *data_file)
+{
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint8_t roots[32];
+    struct meta_on_disk other = journal->base;
+    const uint64_t turn = journal->base.txn % 2;
+    int fd = open(data_file, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return errno == ENOENT ? ESTALE : errno;
+    int failed = hash_roots(fd, &journal->base, roots);
+    if (failed == 0 && memcmp(roots, journal->roots, sizeof roots) != 0)
+        failed = ESTALE;
+    other.head.number = 1 - turn;
+    other.txn--;
+    if (failed == 0)
+        failed = write_at(fd, &other, sizeof other, (1 - turn) * page);
+    if (failed == 0)
+        failed = write_at(fd, &journal->base, sizeof journal->base, turn * page);
+    if (failed == 0 && fdatasync(fd) != 0)
+        failed = errno;
+    close(fd);
+    return failed;
+}
+
+/* ---- the file ---- */
+
+static int open_file(struct journal *journal, const char *dir, int flags)
+{
+    char path[PATH_MAX];
+    *journal = (struct journal)JOURNAL_NONE;
+    if (snprintf(path, sizeof path, "%s/" JOURNAL_NAME, dir) >= (int)sizeof path)
+        return ENAMETOOLONG;
+    journal->fd = open(path, O_RDWR | O_DSYNC | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+    return journal->fd < 0 ? errno : 0;
+}
+
+void journal_close(struct journal *journal)
+{
+    if (journal->fd >= 0)
+        close(journal->fd);
+    *journal = (struct journal)JOURNAL_NONE;
+}
+
+int journal_open(struct journal *journal, const char *dir)
+{
+    struct head_on_disk heads[2];
+    int failed = open_file(journal, dir, 0);
+    if (failed != 0)
+        return failed == ENOENT ? 0 : failed;
+    const bool first = read_head(journal, 0, &heads[0]), second = read_head(journal, 1, &heads[1]);
+    if (!first && !second) { /* a power cut came while it was made */
+        journal_close(journal);
+        return 0;
+    }
+    const struct head_on_disk *head = &heads[!first || (second && heads[1].generation > heads[0].generation)];
+    journal->generation = head->generation;
+    journal->base = head->base;
+    memcpy(journal->roots, head->roots, sizeof journal->roots);
+    failed = count_records(journal);
+    if (failed != 0)
+        journal_close(journal);
+    return failed;
+}
+
+/* All its blocks are taken and written, so that no later write of it waits for more than itself. */
+int journal_make(struct journal *journal, const char *dir)
+{
+    uint8_t *zeros = calloc(1, JOURNAL_BYTES);
+    int failed = open_file(journal, dir, O_CREAT | O_TRUNC);
+    if (failed == 0)
+        failed = zeros == NULL ? ENOMEM : write_at(journal->fd, zeros, JOURNAL_BYTES, 0);
+    free(zeros);
+    if (failed == 0 && fsync(journal->fd) != 0)
+        failed = errno;
+    if (failed == 0)
+        failed = file_sync_folder(dir);
+    if (failed != 0)
+        journal_close(journal);
+    return failed;
+}
+
+int journal_remove(struct journal *journal, const char *dir)
+{
+    char path[PATH_MAX];
+    journal_close(journal);
+    if (snprintf(path, sizeof path, "%s/" JOURNAL_NAME, dir) >= (int)sizeof path)
+        return ENAMETOOLONG;
+    if (unlink(path) != 0)
+        return errno == ENOENT ? 0 : errno;
+    return file_sync_folder(dir);
+}

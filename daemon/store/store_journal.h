@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The journal of a store: what makes a small commit durable with one write in a row, where LMDB alone takes two flushes
+ * of scattered pages.
+ *
+ * At times the whole database file is synced (a checkpoint), and what its meta page says then, the base, is written
+ * into the journal's head. From then on a commit's rows are written behind it, and reach the disk before LMDB commits
+ * them without a sync. A transaction that reads holds the base's pages as long as it is the base, so LMDB gives none of
+ * them out again: after a power cut they are on the disk whatever became of the others. So the base is put back, and
+ * what the journal has is done again. (Redo from a checkpoint, as in ARIES, Mohan et al. 1992, on a copy-on-write tree:
+ * no page ever needs an undo.)
+ *
+ *   D/log/journal, JOURNAL_BYTES, in the machine's byte order as LMDB's file is, never made longer or shorter:
+ *     0, 4096   two heads in turn, the one with the higher generation counts: generation, base, a hash over the two
+ *               pages where the base's trees begin (is this the file it was?), check
+ *     8192      records, each at a multiple of 512: size, index from 0, the head's generation, check, rows; the first
+ *               that does not fit ends them
+ *
+ * This file knows no LMDB but its meta page; what a row is store_redo.c knows. All functions return 0 or an errno, and
+ * are of the thread that writes. */
+#ifndef FELLOE_DAEMON_STORE_JOURNAL_H
+#define FELLOE_DAEMON_STORE_JOURNAL_H
+
+#include "daemon/store/store_page.h"
+#include "proto/bytes.h"
+
+#define JOURNAL_NAME      "journal"
+#define JOURNAL_BYTES     ((size_t)2 << 20)
+#define JOURNAL_ALIGN     512u
+#define JOURNAL_RECORDS   ((size_t)8192) /* where they begin */
+#define JOURNAL_HEAD_SIZE 32u            /* of a record */
+
+struct journal {
+    int fd; /* -1: there is none */
+    uint64_t generation;
+    struct meta_on_disk base;
+    uint8_t roots[32];
+    size_t at, last; /* where the next record goes; where the last one is */
+    uint32_t count;  /* records since the base */
+};
+#define JOURNAL_NONE {.fd = -1}
+
+/* ---- after the database file was closed, or its writer died ---- */
+
+/* Finds the one in this folder, if there is one that was finished, and counts its records. EBADMSG: it has some that
+ * cannot be read, so what was durable is not there. */
+int journal_open(struct journal *journal, const char *dir);
+/* Where there are records, before the database file is opened: it is what the base says it was. ESTALE: it is not the
+ * file that this journal is of. */
+int journal_put_back(const struct journal *journal, const char *data_file);
+/* Reads the rows of one record after the other; ENOENT: that was the last. */
+struct journal_place {
+    uint32_t index; /* {0} for the first */
+    size_t at;
+};
+int journal_next(const struct journal *journal, struct journal_place *place, struct buffer *rows);
+
+/* ---- while it is open ---- */
+
+/* Makes a new one, without a base, in the place of any. */
+int journal_make(struct journal *journal, const char *dir);
+/* What the database file is now is the new base, and no records follow it. All but its two meta pages is synced. */
+int journal_begin(struct journal *journal, int data_fd);
+/* Is there room for so many bytes of rows? Never where there is no journal. */
+bool journal_fits(const struct journal *journal, size_t size);
+/* Appends a record: durable when it returns 0. Its first JOURNAL_HEAD_SIZE bytes are filled in here; there are rows.
+ * ENOSPC, EDQUOT: it is not there, and can be tried again. Any other error: it may be there. */
+int journal_append(struct journal *journal, struct buffer *record);
+/* The last record was never there. */
+int journal_take_back(struct journal *journal);
+/* From now on there is none, on the disk either: everything in it was synced in the database file. */
+int journal_remove(struct journal *journal, const char *dir);
+void journal_close(struct journal *journal);
+
+#endif
