@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The log: the truth of one daemon, in D/log (LMDB, with a journal before it). Own streams, the site logs, heads, cursors,
- * receipts, and at the hub its devices and tickets.
+/* The log: the truth of one daemon, in D/log (LMDB, with a journal before it). Own streams, the site logs, heads,
+ * cursors, receipts, and at the hub its devices and tickets.
  *
  * Writing: jobs are queued to one writer thread, the only one that ever begins a write transaction here. It takes all
  * that have gathered, does them in one transaction, commits, and then completes them (group commit): done(job) runs on

@@ -25,8 +25,8 @@ enum store_sync {
     STORE_DURABLE,    /* a commit that returned has reached the disk */
     STORE_JOURNALLED, /* as that; a small one by way of a journal beside the file, in half the time. Rows that were
                          deleted stay in the journal for a while: not for what has to vanish */
-    STORE_DERIVED     /* for what can be derived again: no commit waits for the disk. What is not synced (see store_rest)
-                      when the system goes down is found damaged at the next opening, whatever is left of it */
+    STORE_DERIVED     /* for what can be derived again: no commit waits for the disk. What is not synced (see
+                         store_rest) when the system goes down is found damaged at the next opening, whatever is left */
 };
 
 struct store_options {

@@ -6,8 +6,8 @@
  *   or a full
  *   journal
  *
- * In both what a reading sees has reached the disk, but for the few bytes that say so in the second: as with LMDB alone,
- * whose meta page is seen a moment before it is synced. */
+ * In both what a reading sees has reached the disk, but for the few bytes that say so in the second: as with LMDB
+ * alone, whose meta page is seen a moment before it is synced. */
 #include <errno.h>
 #include <lmdb.h>
 #include <stdlib.h>
@@ -171,8 +171,9 @@ static int commit_journalled(struct store_txn *txn)
     const bool all = txn->redoable && !rows->failed;
     if (all && rows->len == JOURNAL_HEAD_SIZE)
         return commit(txn); /* nothing was changed */
-    return all && store->journal.count < COMMITS_MAX && journal_fits(&store->journal, rows->len) ? commit_by_journal(txn)
-                                                                                               : commit_and_sync(txn);
+    if (all && store->journal.count < COMMITS_MAX && journal_fits(&store->journal, rows->len))
+        return commit_by_journal(txn);
+    return commit_and_sync(txn);
 }
 
 enum store_outcome store_commit(struct store_txn *txn, struct felloe_error *error)

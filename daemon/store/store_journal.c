@@ -194,8 +194,8 @@ static int hash_roots(int data_fd, const struct meta_on_disk *base, uint8_t out[
     for (unsigned i = 0; i < 2 && failed == 0; i++) {
         if (base->dbs[i].root == NO_PAGE)
             continue;
-        failed = base->dbs[i].root > (uint64_t)INT64_MAX / size ? ESTALE
-                                                                 : read_at(data_fd, page, size, base->dbs[i].root * size);
+        const uint64_t root = base->dbs[i].root;
+        failed = root > (uint64_t)INT64_MAX / size ? ESTALE : read_at(data_fd, page, size, root * size);
         if (failed == 0)
             crypto_generichash_update(&state, page, size);
     }
