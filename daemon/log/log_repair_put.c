@@ -26,8 +26,7 @@ static enum felloe_code put_some(struct repair *r, const struct repair_site *sit
     job.times = times;
     job.batch->count = count;
     for (uint32_t i = 0; i < count; i++) {
-        job.batch->entries[i].event = own_ref_bytes(&site->own, refs[i]);
-        job.batch->entries[i].id = refs[i]->id;
+        job.batch->entries[i] = (struct entry){.event = own_ref_bytes(&site->own, refs[i]), .id = refs[i]->id};
         times[i] = refs[i]->time;
     }
     enum felloe_code code = repair_do(r, &job);

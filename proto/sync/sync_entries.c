@@ -19,14 +19,16 @@ struct decoding {
     struct hash_item to_hash[AT_ONCE];
 };
 
+static struct entry own_entry(const struct entries_form *form, uint64_t seq)
+{
+    return (struct entry){.device = form->own, .incarnation = form->incarnation, .seq = seq, .flags = ENTRY_OWN};
+}
+
 static bool decode_marker(struct mp_reader *r, const struct entries_form *form, struct entry *entry)
 {
     uint64_t incarnation = mp_uint(r, UINT32_MAX);
-    entry->seq = mp_uint(r, UINT64_MAX - 1);
+    *entry = own_entry(form, mp_uint(r, UINT64_MAX - 1));
     mp_fixed(r, entry->id.b, sizeof entry->id.b);
-    entry->device = form->own;
-    entry->incarnation = form->incarnation;
-    entry->flags = ENTRY_OWN;
     return !r->failed && form->markers && incarnation == form->incarnation && entry->seq > 0;
 }
 
@@ -55,6 +57,7 @@ static enum entries_result take_event(struct decoding *d)
     entry->incarnation = event->clear.incarnation;
     entry->seq = event->clear.seq;
     entry->key = event->clear.key;
+    entry->flags = 0;
     d->to_hash[d->unchecked] = (struct hash_item){event->raw, entry->id.b};
     return ++d->unchecked == AT_ONCE ? check_gathered(d) : ENTRIES_OK;
 }
@@ -89,11 +92,8 @@ static enum entries_result decode_markers(struct mp_reader *r, const struct entr
     enum entries_result result = ENTRIES_OK;
     for (uint32_t i = 0; i < m.count && result == ENTRIES_OK; i++) {
         struct entry *entry = &batch->entries[batch->count++];
-        entry->device = form->own;
-        entry->incarnation = form->incarnation;
-        entry->seq = m.first + i;
+        *entry = own_entry(form, m.first + i);
         entry->id = ids[i];
-        entry->flags = ENTRY_OWN;
         if (form->check)
             result = form->check(form->context, entry, NULL);
     }

@@ -5,13 +5,18 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* FNV-1a. Keys are hashes or counters already; this only spreads them. */
+/* Keys are hashes or counters already; this only spreads them. */
 static uint32_t table_hash(const struct table *table, const void *key)
 {
-    uint64_t h = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < table->key_size; i++)
-        h = (h ^ ((const uint8_t *)key)[i]) * 0x100000001b3u;
-    return (uint32_t)(h ^ (h >> 32));
+    uint64_t h = table->key_size;
+    for (size_t at = 0; at < table->key_size; at += sizeof(uint64_t)) {
+        const size_t left = table->key_size - at;
+        uint64_t word = 0;
+        memcpy(&word, (const uint8_t *)key + at, left < sizeof word ? left : sizeof word);
+        h = (h ^ word) * 0x9e3779b97f4a7c15u;
+        h ^= h >> 32;
+    }
+    return (uint32_t)h;
 }
 
 /* The slot that holds the key, or the free one where it would go. */
@@ -109,10 +114,18 @@ void streams_release(struct streams *streams)
 
 struct stream *streams_find(struct streams *streams, const struct device_id *device, uint32_t incarnation)
 {
+    if (streams->latest < streams->count) { /* runs of one stream are common */
+        struct stream *latest = &streams->items[streams->latest];
+        if (latest->incarnation == incarnation && device_id_equal(&latest->device, device))
+            return latest;
+    }
     uint8_t key[STREAM_KEY];
     stream_key(device, incarnation, key);
     uint32_t at = table_find(&streams->index, key);
-    return at == TABLE_NONE ? NULL : &streams->items[at];
+    if (at == TABLE_NONE)
+        return NULL;
+    streams->latest = at;
+    return &streams->items[at];
 }
 
 struct stream *streams_get(struct streams *streams, const struct device_id *device, uint32_t incarnation)

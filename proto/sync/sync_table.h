@@ -43,6 +43,7 @@ struct streams {
     struct table index;
     struct stream *items;
     uint32_t count, cap;
+    uint32_t latest;       /* found last */
     uint32_t round;        /* of streams_begin */
     uint32_t count_before; /* streams when it began */
     uint32_t *changed;     /* streams touched in this round */
