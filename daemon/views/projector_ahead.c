@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Events out of the log, opened, a chunk at a time. That costs as much as all else: of a long range the next chunk is
- * opened by a thread of its own, with its own reading of the log, while the last one is folded. It touches nothing of
- * the views, and yet makes people's documents: of those whom the views do not know yet that is all there is to fold. */
+/* Events out of the log, opened, a chunk at a time. That costs more than all else: of a long range the next chunks are
+ * opened by a thread of its own, with its own reading of the log, while the last one is folded; and where none is
+ * ready the caller opens one itself, so that neither waits for the other. It touches nothing of the views, and yet
+ * makes people's documents: of those whom the views do not know yet that is all there is to fold. */
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -12,6 +13,8 @@
 #define KEPT_EVENTS 64u
 /* So far ahead the memory of an event is asked for: events of one person lie everywhere in a log. */
 #define PREPARED 4u
+/* So many chunks may be under way at once: the thread goes on for a while where the caller is busy with the tables. */
+#define RING 4u
 /* Fewer than these are not worth a thread. */
 #define AHEAD_MIN (2 * CHUNK_EVENTS_MAX)
 
@@ -140,21 +143,30 @@ void taker_take(struct taker *taker, struct fold_chunk *chunk, const struct view
         item->origin = views_blind_origin(taker->views, &origin);
 }
 
-/* The next entries of the range, below `end`, into an empty chunk. */
-static void fill(struct taker *taker, struct fold_chunk *chunk, const struct fold_range *range, size_t from, size_t end)
+/* Where a chunk ends that begins there: nobody's entries are in two, if that can be helped. */
+static size_t end_of_chunk(const struct fold_range *range, size_t from, size_t end)
+{
+    size_t at = from;
+    for (size_t bytes = 0; at < end && at - from < CHUNK_EVENTS_MAX && bytes < CHUNK_BYTES_MAX; at++) {
+        if (at - from >= CHUNK_EVENTS_MAX - CHUNK_EVENTS_MAX / 4 && !range_is_same_key(range, at))
+            break;
+        bytes += range_size(range, at);
+    }
+    return at;
+}
+
+static void fill(struct taker *taker, struct fold_chunk *chunk, const struct fold_range *range)
 {
     chunk->count = chunk->bytes = chunk->document_count = chunk->taken = 0;
     chunk->continued = 0;
-    for (chunk->next = from; chunk->next < end && chunk_has_room(chunk); chunk->next++) {
-        if (chunk->count >= CHUNK_EVENTS_MAX - CHUNK_EVENTS_MAX / 4 && !range_is_same_key(range, chunk->next))
-            break; /* nobody's entries are in two chunks, if that can be helped */
-        const struct views_ref ref = range_ref(range, chunk->next);
+    for (size_t at = chunk->from; at < chunk->next; at++) {
+        const struct views_ref ref = range_ref(range, at);
         const struct event_id *id;
         struct log_item item;
-        range_prepare(range, chunk->next + PREPARED);
-        if (chunk->continued == chunk->count && chunk->next > 0 && range_is_same_key(range, chunk->next))
+        range_prepare(range, at + PREPARED);
+        if (chunk->continued == chunk->count && at > 0 && range_is_same_key(range, at))
             chunk->continued++;
-        const bool there = range_item(range, chunk->next, &ref, &item, &id);
+        const bool there = range_item(range, at, &ref, &item, &id);
         taker_take(taker, chunk, &ref, there ? &item : NULL, id);
     }
 }
@@ -235,17 +247,20 @@ static void prepare_documents(struct taker *taker, struct fold_chunk *chunk)
 /* ---- ahead ---- */
 
 struct ahead {
-    struct taker taker;
-    struct fold_chunk chunks[2];
+    struct taker taker, callers; /* the thread's, and of what the caller opens itself */
+    struct fold_chunk chunks[RING];
     struct log_reader *reader;  /* the thread's own */
     const struct fold_range *range;
-    size_t next, end;           /* of the range: what is not taken yet */
+    size_t end;                 /* of the range: no further */
+    size_t ring;                /* chunks in use: by itself the caller fills one at a time */
     bool threaded;
     pthread_t thread;
     pthread_mutex_t mutex;      /* guards what follows */
     pthread_cond_t turned;
-    uint64_t filled, given;     /* chunks that were filled; that the caller has had */
-    bool done, stop;            /* the thread fills no more; it is to fill no more */
+    size_t next;                /* of the range: what is in no chunk yet */
+    uint64_t begun, given, free; /* chunks that somebody took on; that the caller has had; and is done with */
+    bool filled[RING];
+    bool stop;                  /* the thread is to begin no more */
     bool prepares;              /* documents, too */
 };
 
@@ -259,60 +274,85 @@ struct ahead *ahead_new(void)
     return ahead;
 }
 
+static void release_ring(struct ahead *ahead)
+{
+    for (size_t i = 1; i < RING; i++)
+        chunk_release(&ahead->chunks[i]);
+}
+
 void ahead_free(struct ahead *ahead)
 {
     if (!ahead)
         return;
     taker_release(&ahead->taker);
+    taker_release(&ahead->callers);
     chunk_release(&ahead->chunks[0]);
-    chunk_release(&ahead->chunks[1]);
+    release_ring(ahead);
     pthread_cond_destroy(&ahead->turned);
     pthread_mutex_destroy(&ahead->mutex);
     free(ahead);
 }
 
-static void fill_next(struct ahead *ahead, struct fold_chunk *chunk)
+/* With the mutex held: is there one to be filled, and room for it? */
+static bool can_begin(const struct ahead *ahead)
 {
-    fill(&ahead->taker, chunk, ahead->range, ahead->next, ahead->end);
-    ahead->next = chunk->next;
+    return ahead->next < ahead->end && ahead->begun - ahead->free < ahead->ring;
 }
 
-/* A chunk is free once the caller has asked for the one after it. */
+/* With the mutex held, which it lets go of meanwhile. */
+static void fill_next(struct ahead *ahead, struct taker *taker)
+{
+    const size_t slot = ahead->begun++ % ahead->ring;
+    struct fold_chunk *chunk = &ahead->chunks[slot];
+    const bool prepares = ahead->prepares && ahead->threaded;
+    chunk->from = ahead->next;
+    ahead->next = chunk->next = end_of_chunk(ahead->range, chunk->from, ahead->end);
+    pthread_mutex_unlock(&ahead->mutex);
+    fill(taker, chunk, ahead->range);
+    if (prepares)
+        prepare_documents(taker, chunk);
+    pthread_mutex_lock(&ahead->mutex);
+    ahead->filled[slot] = true;
+    pthread_cond_broadcast(&ahead->turned);
+}
+
 static void *fill_all(void *context)
 {
     struct ahead *ahead = context;
     pthread_mutex_lock(&ahead->mutex);
     while (!ahead->stop && ahead->next < ahead->end) {
-        if (ahead->filled > ahead->given) {
+        if (can_begin(ahead))
+            fill_next(ahead, &ahead->taker);
+        else
             pthread_cond_wait(&ahead->turned, &ahead->mutex);
-            continue;
-        }
-        struct fold_chunk *chunk = &ahead->chunks[ahead->filled % 2];
-        const bool prepares = ahead->prepares;
-        pthread_mutex_unlock(&ahead->mutex);
-        fill_next(ahead, chunk);
-        if (prepares)
-            prepare_documents(&ahead->taker, chunk);
-        pthread_mutex_lock(&ahead->mutex);
-        ahead->filled++;
-        pthread_cond_broadcast(&ahead->turned);
     }
-    ahead->done = true;
-    pthread_cond_broadcast(&ahead->turned);
     pthread_mutex_unlock(&ahead->mutex);
     return NULL;
+}
+
+static bool init_ring(struct ahead *ahead)
+{
+    bool ok = true;
+    for (size_t i = 1; ok && i < RING; i++)
+        ok = chunk_init(&ahead->chunks[i]);
+    return ok;
 }
 
 static void begin_thread(struct ahead *ahead, const struct fold_step *step)
 {
     struct felloe_error error;
-    ahead->reader = chunk_init(&ahead->chunks[1]) ? log_reader_begin(step->log, &error) : NULL;
+    ahead->reader = init_ring(ahead) ? log_reader_begin(step->log, &error) : NULL;
     if (!ahead->reader)
         return; /* it can be done without */
-    ahead->taker.opener.reader = ahead->reader;
-    ahead->threaded = pthread_create(&ahead->thread, NULL, fill_all, ahead) == 0;
-    if (ahead->threaded)
+    taker_begin(&ahead->taker, step, ahead->reader);
+    ahead->ring = RING;
+    ahead->threaded = true;
+    if (pthread_create(&ahead->thread, NULL, fill_all, ahead) == 0) {
         pthread_setname_np(ahead->thread, "views-opener");
+    } else {
+        ahead->ring = 1;
+        ahead->threaded = false;
+    }
 }
 
 bool ahead_begin(struct ahead *ahead, const struct fold_step *step, const struct fold_range *range, size_t end)
@@ -323,40 +363,47 @@ bool ahead_begin(struct ahead *ahead, const struct fold_step *step, const struct
     ahead->next = range->next;
     ahead->end = end;
     ahead->prepares |= range->next == 0;
-    ahead->filled = ahead->given = 0;
-    ahead->done = ahead->stop = ahead->threaded = false;
+    ahead->begun = ahead->given = ahead->free = 0;
+    ahead->ring = 1;
+    memset(ahead->filled, 0, sizeof ahead->filled);
+    ahead->stop = ahead->threaded = false;
     ahead->reader = NULL;
-    taker_begin(&ahead->taker, step, step->reader);
+    taker_begin(&ahead->callers, step, step->reader);
     if (end - range->next >= AHEAD_MIN)
         begin_thread(ahead, step);
     return true;
 }
 
-static struct fold_chunk *next_threaded(struct ahead *ahead)
+/* With the mutex held: the one that was given last can be filled again. */
+static void take_back(struct ahead *ahead)
 {
-    struct fold_chunk *chunk = NULL;
-    pthread_mutex_lock(&ahead->mutex);
-    if (ahead->given > 0) {
-        const struct fold_chunk *last = &ahead->chunks[(ahead->given - 1) % 2];
-        ahead->prepares &= 2 * last->taken >= last->document_count;
-    }
-    while (ahead->filled == ahead->given && !ahead->done)
-        pthread_cond_wait(&ahead->turned, &ahead->mutex);
-    if (ahead->filled > ahead->given)
-        chunk = &ahead->chunks[ahead->given++ % 2];
+    if (ahead->free == ahead->given)
+        return;
+    const size_t slot = ahead->free++ % ahead->ring;
+    const struct fold_chunk *last = &ahead->chunks[slot];
+    ahead->filled[slot] = false;
+    ahead->prepares &= 2 * last->taken >= last->document_count;
     pthread_cond_broadcast(&ahead->turned);
-    pthread_mutex_unlock(&ahead->mutex);
-    return chunk;
 }
 
 struct fold_chunk *ahead_next(struct ahead *ahead)
 {
-    if (ahead->threaded)
-        return next_threaded(ahead);
-    if (ahead->next == ahead->end)
-        return NULL;
-    fill_next(ahead, &ahead->chunks[0]);
-    return &ahead->chunks[0];
+    struct fold_chunk *chunk = NULL;
+    pthread_mutex_lock(&ahead->mutex);
+    take_back(ahead);
+    const size_t slot = ahead->given % ahead->ring;
+    while (!ahead->filled[slot] && (ahead->begun > ahead->given || ahead->next < ahead->end)) {
+        if (can_begin(ahead))
+            fill_next(ahead, &ahead->callers);
+        else
+            pthread_cond_wait(&ahead->turned, &ahead->mutex);
+    }
+    if (ahead->filled[slot]) {
+        ahead->given++;
+        chunk = &ahead->chunks[slot];
+    }
+    pthread_mutex_unlock(&ahead->mutex);
+    return chunk;
 }
 
 void ahead_end(struct ahead *ahead, struct felloe_error *unread)
@@ -374,6 +421,7 @@ void ahead_end(struct ahead *ahead, struct felloe_error *unread)
     log_reader_end(ahead->reader);
     ahead->reader = NULL;
     taker_end(&ahead->taker);
+    taker_end(&ahead->callers);
     chunk_shrink(&ahead->chunks[0]);
-    chunk_release(&ahead->chunks[1]);
+    release_ring(ahead);
 }

@@ -48,7 +48,7 @@ struct fold_chunk {
     struct fold_item *items[CHUNK_EVENTS_MAX];
     size_t count, bytes;
     size_t used;                /* the most that were in it */
-    size_t next;                /* of the range: what comes after this chunk */
+    size_t from, next;          /* of the range: where it begins, and what comes after it */
     size_t continued;           /* so many of its first items have the key of the last one before it */
     struct fold_prepared *documents; /* of people who may have had none before; as many as there are keys in it */
     size_t document_count, document_room;
@@ -78,9 +78,9 @@ const struct data_key *taker_key(struct taker *taker, const struct key_id *id);
 void taker_take(struct taker *taker, struct fold_chunk *chunk, const struct views_ref *ref,
                 const struct log_item *there, const struct event_id *id);
 
-/* Chunks of a range one after the other; a thread of its own takes and opens the next while one is folded. It folds
- * what it has of a person into a document, too, and makes what is kept of that, as long as that is mostly what the
- * views lack: whoever has a document already needs it added to that. */
+/* Chunks of a range one after the other; a thread of its own takes and opens the next ones while one is folded. Where
+ * that is long each person's events are folded into a document, too, and what is kept of it is made, as long as that is
+ * mostly what the views lack: whoever has a document already needs it added to that. */
 struct ahead;
 struct ahead *ahead_new(void); /* NULL when memory ran out */
 void ahead_free(struct ahead *ahead);

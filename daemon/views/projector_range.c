@@ -9,6 +9,8 @@
 
 /* How much of an index is kept from range to range. */
 #define KEPT_ENTRIES 4096u
+/* Of events that have to be looked for; few are so long. */
+#define SIZE_UNKNOWN 8192u
 /* With fewer events waiting a range is not worth a reader of its own. */
 #define HOLD_MIN 2048u
 
@@ -417,6 +419,12 @@ bool range_item(const struct fold_range *range, size_t index, const struct views
     *out = (struct log_item){ref->at.epoch != 0 ? ref->at : (struct position){0}, bytes_of(entry->event, entry->len),
                              entry->flags, NULL};
     return true;
+}
+
+size_t range_size(const struct fold_range *range, size_t index)
+{
+    const uint32_t len = entry_at(range, index)->len;
+    return len > 0 ? len : SIZE_UNKNOWN;
 }
 
 void range_prepare(const struct fold_range *range, size_t index)

@@ -87,6 +87,8 @@ struct views_ref range_ref(const struct fold_range *range, size_t index);
 /* The entry itself, and its id where it is known (else NULL). False: it has to be looked for, as range_ref says. */
 bool range_item(const struct fold_range *range, size_t index, const struct views_ref *ref, struct log_item *out,
                 const struct event_id **id);
+/* How many bytes it has, or, where it has to be looked for, may well have. */
+size_t range_size(const struct fold_range *range, size_t index);
 /* It will be wanted in a moment. */
 void range_prepare(const struct fold_range *range, size_t index);
 /* Have the entries at `index` and before it one key? */
