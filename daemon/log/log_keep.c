@@ -2,6 +2,7 @@
 /* What sync brings is made durable here: LOG_KEEP_PUSH at the hub; LOG_KEEP_FEED and LOG_KEEP_RECEIPT at a spoke. The
  * sync machines have checked it all already; what is checked again is that it follows what the disk has, so that a
  * mistake anywhere above cannot put a wrong history into the log. LOG_KEEP_OFFER: see log_offer.c. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "daemon/log/log_internal.h"
@@ -44,6 +45,17 @@ void log_note_missing(struct event_log *log, struct log_job *job, struct log_ask
     job->missing[job->missing_count++] = *id;
 }
 
+static void push_entry(struct event_log *log, uint32_t site, struct head_row *head, const struct entry *entry,
+                       const struct key_id *key)
+{
+    const struct position at = {log->write.epoch, head->head.at.n + 1};
+    struct log_put put = {
+        .flags = entry->flags & ENTRY_SIGNED, .id = entry->id, .signature = &entry->signature, .event = entry->event};
+    if (site != LOG_AUDIT && log_write_first_use(log, site, key, at))
+        put.flags |= ENTRY_FIRST_KEY;
+    log_write_entry(log, site, head, &put);
+}
+
 enum felloe_code log_push_entry(struct event_log *log, struct log_job *job, uint32_t site, const struct entry *entry)
 {
     struct event event;
@@ -56,35 +68,53 @@ enum felloe_code log_push_entry(struct event_log *log, struct log_job *job, uint
     stream_advance(log_write_stream_change(log, site, &event.clear.device, event.clear.incarnation), &event.clear,
                    &entry->id);
     struct head_row *head = log_write_head_change(log, site, log->write.epoch);
-    struct position at = {log->write.epoch, head->head.at.n + 1};
-    struct log_put put = {
-        .flags = entry->flags & ENTRY_SIGNED, .id = entry->id, .signature = &entry->signature, .event = entry->event};
-    if (site != LOG_AUDIT && log_write_first_use(log, site, &event.clear.key, at))
-        put.flags |= ENTRY_FIRST_KEY;
-    log_write_entry(log, site, head, &put);
     if (job->at.epoch == 0)
-        job->at = at;
+        job->at = (struct position){log->write.epoch, head->head.at.n + 1};
+    push_entry(log, site, head, entry, &event.clear.key);
     return FELLOE_OK;
+}
+
+/* The machine has checked that each entry follows the one before it, from its author's head as it knew it on: that has to
+ * be the disk's. */
+static enum felloe_code advance_stream(struct event_log *log, struct log_job *job, uint32_t site,
+                                       const struct batch_stream *known)
+{
+    const struct stream_head *here = log_write_stream(log, site, &known->device, known->incarnation);
+    const struct entry *first = &job->batch->entries[0];
+    if (here->seq != known->before.seq)
+        return log_entry_refused(job, first, here->seq < known->before.seq ? STREAM_GAP : STREAM_OLD);
+    if (!event_id_equal(&here->id, &known->before.id))
+        return log_entry_refused(job, first, STREAM_FORK);
+    *log_write_stream_change(log, site, &known->device, known->incarnation) = known->after;
+    return FELLOE_OK;
+}
+
+static void push_entries(struct event_log *log, struct log_job *job, uint32_t site)
+{
+    struct head_row *head = log_write_head_change(log, site, log->write.epoch);
+    job->at = (struct position){log->write.epoch, head->head.at.n + 1};
+    for (uint32_t i = 0; i < job->batch->count; i++)
+        push_entry(log, site, head, &job->batch->entries[i], &job->batch->entries[i].key);
 }
 
 enum felloe_code log_run_push(struct event_log *log, struct log_job *job)
 {
     struct log_asked asked = {0};
-    uint32_t site = log_write_site(log, job->batch->site, &job->error);
+    const struct batch *batch = job->batch;
+    uint32_t site = log_write_site(log, batch->site, &job->error);
     if (site == SITES_MAX)
         return job->error.code;
     job->at = (struct position){0};
     job->missing_count = 0;
     if (!log_write_epoch_fits(log, site, log->write.epoch, &job->error))
         return job->error.code;
-    for (uint32_t i = 0; i < job->batch->count; i++) {
-        const struct entry *entry = &job->batch->entries[i];
-        enum felloe_code code = log_push_entry(log, job, site, entry);
-        if (code != FELLOE_OK)
-            return code;
-        if (site != LOG_AUDIT) /* its keys come in its events, and are not for the hub */
-            log_note_missing(log, job, &asked, &entry->key);
-    }
+    assert(batch->stream_count == 1);
+    enum felloe_code code = advance_stream(log, job, site, batch->streams);
+    if (code != FELLOE_OK)
+        return code;
+    push_entries(log, job, site);
+    for (uint32_t i = 0; i < batch->count && site != LOG_AUDIT; i++) /* its keys come in its events, not for the hub */
+        log_note_missing(log, job, &asked, &batch->entries[i].key);
     job->head = log_write_head(log, site, log->write.epoch)->head;
     return FELLOE_OK;
 }

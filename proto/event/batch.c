@@ -17,10 +17,10 @@ struct batch *batch_new(uint32_t count)
 {
     if (count > BATCH_ENTRIES_MAX)
         return NULL;
-    struct batch *batch = calloc(1, sizeof(struct batch) + count * sizeof(struct entry) +
-                                        (count / CHECKPOINT_EVERY + 1) * sizeof(struct log_hash));
+    struct batch *batch = malloc(sizeof(struct batch) + count * sizeof(struct entry) +
+                                 (count / CHECKPOINT_EVERY + 1) * sizeof(struct log_hash));
     if (batch)
-        batch->room = count;
+        *batch = (struct batch){.room = count};
     return batch;
 }
 
@@ -37,5 +37,6 @@ void batch_free(struct batch *batch)
     if (!batch)
         return;
     lent_return(&batch->body);
+    free(batch->streams);
     free(batch);
 }

@@ -4,6 +4,7 @@
 #ifndef FELLOE_PROTO_BATCH_H
 #define FELLOE_PROTO_BATCH_H
 
+#include "proto/event/chain.h"
 #include "proto/event/signature.h"
 
 enum entry_flag {
@@ -31,6 +32,13 @@ struct lent {
 };
 void lent_return(struct lent *lent); /* releases once and leaves {0} */
 
+/* A stream whose events are among these: each follows the one before, which was checked; its head before and after. */
+struct batch_stream {
+    struct device_id device;
+    uint32_t incarnation;
+    struct stream_head before, after;
+};
+
 struct batch {
     char site[SLUG_MAX + 1];
     uint32_t epoch;        /* FEED: which epoch these entries belong to */
@@ -39,6 +47,8 @@ struct batch {
     struct signature head_signature;
     struct log_hash before; /* FEED: the log's hash before the first entry, */
     bool hashed;            /* … if it was worked out, and at checkpoints among these: see batch_checkpoint */
+    uint32_t stream_count;
+    struct batch_stream *streams; /* PUSH: its author's, by malloc; batch_free frees it. NULL: not worked out */
     uint32_t key_count;
     struct bytes keys;     /* key_count key records, back to back, still wrapped */
     struct lent body;      /* what entries and keys point into */
@@ -46,7 +56,8 @@ struct batch {
     struct entry entries[];
 };
 
-/* All zeros (count too), with room for `count` entries; NULL when memory ran out or it is over BATCH_ENTRIES_MAX. */
+/* All zeros (count too), with room for `count` entries, which are not cleared; NULL when memory ran out or it is over
+ * BATCH_ENTRIES_MAX. */
 struct batch *batch_new(uint32_t count);
 /* Of position n, one of this FEED's and a multiple of CHECKPOINT_EVERY. */
 struct log_hash *batch_checkpoint(struct batch *batch, uint64_t n);

@@ -182,10 +182,24 @@ static void wait_for_keep(struct hub *hub, struct peer *peer, uint32_t site, uin
     }
 }
 
+/* So that the log need not look into each event once more. */
+static bool tell_stream(struct hub *hub, struct batch *batch, const struct stream *stream, const struct push_check *c)
+{
+    batch->streams = malloc(sizeof *batch->streams);
+    if (!batch->streams) {
+        hub_out_of_memory(hub);
+        return false;
+    }
+    *batch->streams = (struct batch_stream){c->device->id, c->push->incarnation, stream->head, c->head};
+    batch->stream_count = 1;
+    return true;
+}
+
 static void keep_batch(struct hub *hub, struct peer *peer, uint32_t site, struct stream *stream, struct push_check *c,
                        struct batch *batch)
 {
-    struct keep *keep = keep_add(hub, peer, site, batch->body.bytes.len);
+    const bool told = tell_stream(hub, batch, stream, c);
+    struct keep *keep = told ? keep_add(hub, peer, site, batch->body.bytes.len) : NULL;
     struct hub_output *o = keep ? hub_put(hub, HUB_KEEP) : NULL;
     if (!o) {
         batch_free(batch);

@@ -255,6 +255,24 @@ static inline struct batch *batch_of_body(struct lent *body, const struct entrie
     return batch;
 }
 
+/* Whose stream these are of, as the hub's machine tells it once it has checked them. */
+static inline void tell_stream(struct batch *batch)
+{
+    struct event event = {0};
+    batch->streams = calloc(1, sizeof *batch->streams);
+    assert_non_null(batch->streams);
+    batch->stream_count = 1;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        assert_true(event_decode(batch->entries[i].event, &event));
+        if (i == 0)
+            *batch->streams = (struct batch_stream){
+                event.clear.device, event.clear.incarnation, .before = {event.clear.seq - 1, event.clear.prev, {0}}};
+    }
+    if (batch->count > 0)
+        batch->streams->after =
+            (struct stream_head){event.clear.seq, batch->entries[batch->count - 1].id, event.clear.seen};
+}
+
 static inline struct batch *read_push(struct given_log *spoke, const struct given_log *hub, uint64_t first_seq,
                                       uint32_t max_bytes, struct key_record *keys, uint32_t *key_count)
 {
@@ -269,6 +287,7 @@ static inline struct batch *read_push(struct given_log *spoke, const struct give
     assert_true(box_shared_of(&shared, &spoke->identity.box_public, &hub->identity.box_secret));
     const struct entries_form form = {.site = bytes_str(SITE), .count = count, .key_count = *key_count};
     struct batch *batch = batch_of_body(&body, &form, &shared, keys);
+    tell_stream(batch);
     if (count == 0)
         return batch;
     struct entry *last = &batch->entries[count - 1];

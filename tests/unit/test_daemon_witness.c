@@ -269,6 +269,8 @@ static void an_entry_is_removed(struct scene *s)
     push_rest(s->carl, s->truth, 1);
     struct batch *batch = read_push(s->carl, s->lie, 1, BODY_TARGET, keys, &key_count);
     batch->count = 1;
+    free(batch->streams);
+    tell_stream(batch);
     struct log_job job = {.kind = LOG_KEEP_PUSH, .batch = batch};
     run_well(s->lie, &job);
     batch_free(batch);
