@@ -2,22 +2,11 @@
 /* Decodes bodies; see sync_entries.h. Memory is bounded by the bytes that came, not by the counts they claim. */
 #include "proto/sync/sync_entries.h"
 
-#include "proto/event/hash.h"
 #include "proto/event/key_record.h"
 
 /* The smallest entry is a marker: an array of 3 with a bin of 32. (A marker of several is smaller than they would be:
  * a FEED's entries have the bound of any batch.) */
 #define ENTRY_SIZE_MIN 37
-/* So many events are decoded before they are hashed, side by side, and checked, in their order. */
-#define AT_ONCE 32u
-
-struct decoding {
-    const struct entries_form *form;
-    struct batch *batch;
-    uint32_t unchecked; /* the last of the batch's entries, whose ids are not known yet; what they say: */
-    struct event events[AT_ONCE];
-    struct hash_item to_hash[AT_ONCE];
-};
 
 static struct entry own_entry(const struct entries_form *form, uint64_t seq)
 {
@@ -32,34 +21,20 @@ static bool decode_marker(struct mp_reader *r, const struct entries_form *form, 
     return !r->failed && form->markers && incarnation == form->incarnation && entry->seq > 0;
 }
 
-static enum entries_result check_gathered(struct decoding *d)
+static enum entries_result take_event(const struct event *event, const struct entries_form *form, struct batch *batch)
 {
-    const uint32_t count = d->unchecked;
-    const struct entry *entries = &d->batch->entries[d->batch->count - count];
-    enum entries_result result = ENTRIES_OK;
-    d->unchecked = 0;
-    hash_many(d->to_hash, count);
-    for (uint32_t i = 0; i < count && d->form->check && result == ENTRIES_OK; i++)
-        result = d->form->check(d->form->context, &entries[i], &d->events[i].clear);
-    return result;
-}
-
-/* The event that was read into its place among those that are gathered. */
-static enum entries_result take_event(struct decoding *d)
-{
-    const struct event *event = &d->events[d->unchecked];
-    struct entry *entry = &d->batch->entries[d->batch->count];
-    if (d->batch->count == d->form->count || !bytes_equal(event->clear.site, d->form->site))
+    struct entry *entry = &batch->entries[batch->count];
+    if (batch->count == form->count || !bytes_equal(event->clear.site, form->site))
         return ENTRIES_BAD;
-    d->batch->count++;
+    batch->count++;
     entry->event = event->raw;
     entry->device = event->clear.device;
     entry->incarnation = event->clear.incarnation;
     entry->seq = event->clear.seq;
     entry->key = event->clear.key;
     entry->flags = 0;
-    d->to_hash[d->unchecked] = (struct hash_item){event->raw, entry->id.b};
-    return ++d->unchecked == AT_ONCE ? check_gathered(d) : ENTRIES_OK;
+    event_id_of(event->raw, &entry->id);
+    return form->check ? form->check(form->context, entry, &event->clear) : ENTRIES_OK;
 }
 
 /* A marker of several. */
@@ -100,34 +75,33 @@ static enum entries_result decode_markers(struct mp_reader *r, const struct entr
     return result;
 }
 
-static enum entries_result decode_entry(struct mp_reader *r, struct decoding *d)
+static enum entries_result decode_entry(struct mp_reader *r, const struct entries_form *form, struct batch *batch)
 {
-    const struct entries_form *form = d->form;
-    struct batch *batch = d->batch;
+    struct event event;
+    struct entry *entry = &batch->entries[batch->count];
     const uint32_t values = mp_array(r, 3, MP_TAPE_MAX);
     if (values == 4)
         return decode_markers(r, form, batch);
     if (values != 3) { /* an event in a longer form, or none */
         mp_skip_rest(r);
-        return !r->failed && event_decode(mp_object(r), &d->events[0]) ? take_event(d) : ENTRIES_BAD;
+        return !r->failed && event_decode(mp_object(r), &event) ? take_event(&event, form, batch) : ENTRIES_BAD;
     }
-    struct entry *entry = &batch->entries[batch->count];
     if (!decode_marker(r, form, entry))
         return ENTRIES_BAD;
     batch->count++;
     return form->check ? form->check(form->context, entry, NULL) : ENTRIES_OK;
 }
 
-/* The events that come next, each in its shortest form, checked up to the last. */
-static enum entries_result decode_events(struct mp_reader *r, struct decoding *d)
+/* The events that come next, each in its shortest form. */
+static enum entries_result decode_events(struct mp_reader *r, const struct entries_form *form, struct batch *batch)
 {
+    struct event event;
     enum entries_result result = ENTRIES_OK;
-    for (size_t len; result == ENTRIES_OK && (len = event_decode_first(mp_rest(r), &d->events[d->unchecked])) > 0;) {
+    for (size_t len; result == ENTRIES_OK && (len = event_decode_first(mp_rest(r), &event)) > 0;) {
         mp_take(r, len);
-        result = take_event(d);
+        result = take_event(&event, form, batch);
     }
-    const enum entries_result before = check_gathered(d); /* what is wrong comes behind these */
-    return before != ENTRIES_OK ? before : result;
+    return result;
 }
 
 static bool decode_signature(struct mp_reader *r, const struct entries_form *form, struct entry *last)
@@ -139,17 +113,15 @@ static bool decode_signature(struct mp_reader *r, const struct entries_form *for
     return !r->failed;
 }
 
-static enum entries_result decode_all(struct mp_reader *r, struct decoding *d)
+static enum entries_result decode_all(struct mp_reader *r, const struct entries_form *form, struct batch *batch)
 {
-    const struct entries_form *form = d->form;
-    struct batch *batch = d->batch;
     for (uint32_t i = 0; i < form->key_count; i++)
         if (!mp_next(r) || !key_record_check(r))
             return ENTRIES_BAD;
     batch->key_count = form->key_count;
     batch->keys = bytes_of(r->in.data, r->off);
     for (;;) {
-        enum entries_result result = decode_events(r, d);
+        enum entries_result result = decode_events(r, form, batch);
         if (result != ENTRIES_OK)
             return result;
         if (!mp_next(r))
@@ -160,7 +132,7 @@ static enum entries_result decode_all(struct mp_reader *r, struct decoding *d)
         } else if (batch->count == form->count) {
             result = ENTRIES_BAD;
         } else {
-            result = decode_entry(r, d);
+            result = decode_entry(r, form, batch);
         }
         if (result != ENTRIES_OK)
             return result;
@@ -187,11 +159,7 @@ enum entries_result entries_decode(struct lent *body, const struct entries_form 
     batch->body = mine;
     memcpy(batch->site, form->site.data, form->site.len);
     mp_reader_init(&r, mine.bytes);
-    struct decoding d MP_UNSET;
-    d.form = form;
-    d.batch = batch;
-    d.unchecked = 0;
-    enum entries_result result = decode_all(&r, &d);
+    enum entries_result result = decode_all(&r, form, batch);
     if (result == ENTRIES_OWN) {
         *body = batch->body;
         batch->body = (struct lent){0};
