@@ -9,7 +9,7 @@
 #include "daemon/net/net_socket.h"
 #include "daemon/net/net_zap.h"
 
-/* Several handshakes, on a machine that is busy: as one does that starts. */
+/* Room for several handshakes: a machine that has just started is busy. */
 #define PROOF_MS 20000
 
 struct visitor {
