@@ -256,7 +256,7 @@ static inline struct batch *batch_of_body(struct lent *body, const struct entrie
 }
 
 /* Whose stream these are of, as the hub's machine tells it once it has checked them. */
-static inline void tell_stream(struct batch *batch)
+static inline void given_stream(struct batch *batch)
 {
     struct event event = {0};
     batch->streams = calloc(1, sizeof *batch->streams);
@@ -287,7 +287,7 @@ static inline struct batch *read_push(struct given_log *spoke, const struct give
     assert_true(box_shared_of(&shared, &spoke->identity.box_public, &hub->identity.box_secret));
     const struct entries_form form = {.site = bytes_str(SITE), .count = count, .key_count = *key_count};
     struct batch *batch = batch_of_body(&body, &form, &shared, keys);
-    tell_stream(batch);
+    given_stream(batch);
     if (count == 0)
         return batch;
     struct entry *last = &batch->entries[count - 1];

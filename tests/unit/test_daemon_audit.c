@@ -108,7 +108,7 @@ static void push_looks(struct given_log *spoke, struct given_log *hub, uint64_t 
     assert_int_equal(key_count, 0); /* their keys come in the events */
     const struct entries_form form = {.site = bytes_str(AUDIT_SITE), .count = count};
     assert_int_equal(entries_decode(&body, &form, &batch), ENTRIES_OK);
-    tell_stream(batch);
+    given_stream(batch);
     struct log_job job = {.kind = LOG_KEEP_PUSH, .batch = batch};
     run_well(hub, &job);
     assert_int_equal(job.missing_count, 0); /* and the hub asks nobody for them */

@@ -242,7 +242,7 @@ static void push_lies(struct liar *liar, struct given_log *hub)
     struct lent body = {buffer_bytes(&liar->body), free, liar->body.data};
     const struct entries_form form = {.site = bytes_str(SITE), .count = (uint32_t)liar->head.seq};
     struct batch *batch = batch_of_body(&body, &form, NULL, NULL);
-    tell_stream(batch);
+    given_stream(batch);
     struct entry *last = &batch->entries[batch->count - 1];
     last->flags |= ENTRY_SIGNED;
     sign_stream(&liar->identity.sign_secret, bytes_str(SITE), &last->device, 1, last->seq, &last->id, &last->signature);

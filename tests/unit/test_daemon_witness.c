@@ -270,7 +270,7 @@ static void an_entry_is_removed(struct scene *s)
     struct batch *batch = read_push(s->carl, s->lie, 1, BODY_TARGET, keys, &key_count);
     batch->count = 1;
     free(batch->streams);
-    tell_stream(batch);
+    given_stream(batch);
     struct log_job job = {.kind = LOG_KEEP_PUSH, .batch = batch};
     run_well(s->lie, &job);
     batch_free(batch);
