@@ -74,6 +74,7 @@ void taker_begin(struct taker *taker, const struct fold_step *step, struct log_r
     taker->opener.identity = step->identity;
     opener_of_site(&taker->opener, step->site);
     taker->has_key = false;
+    taker->document = NULL;
 }
 
 void taker_end(struct taker *taker)
@@ -200,7 +201,7 @@ static bool make_room(struct fold_chunk *chunk, size_t count)
 static bool fold_items(struct taker *taker, struct fold_prepared *prepared, struct fold_item *items, size_t count)
 {
     size_t readings;
-    bool ok = prepared->document || (prepared->document = document_new());
+    bool ok = prepared->document || (prepared->document = document_new_beside(taker->document));
     const struct data_key *key = taker_key(taker, &items[0].key);
     prepared->count = (uint32_t)count;
     if (!ok || !key)
@@ -345,6 +346,7 @@ static void begin_thread(struct ahead *ahead, const struct fold_step *step)
     if (!ahead->reader)
         return; /* it can be done without */
     taker_begin(&ahead->taker, step, ahead->reader);
+    ahead->taker.document = ahead->callers.document;
     ahead->ring = RING;
     ahead->threaded = true;
     if (pthread_create(&ahead->thread, NULL, fill_all, ahead) == 0) {
@@ -355,7 +357,8 @@ static void begin_thread(struct ahead *ahead, const struct fold_step *step)
     }
 }
 
-bool ahead_begin(struct ahead *ahead, const struct fold_step *step, const struct fold_range *range, size_t end)
+bool ahead_begin(struct ahead *ahead, const struct fold_step *step, const struct fold_range *range, size_t end,
+                 const struct document *document)
 {
     if (!chunk_init(&ahead->chunks[0]))
         return false;
@@ -369,6 +372,7 @@ bool ahead_begin(struct ahead *ahead, const struct fold_step *step, const struct
     ahead->stop = ahead->threaded = false;
     ahead->reader = NULL;
     taker_begin(&ahead->callers, step, step->reader);
+    ahead->callers.document = document;
     if (end - range->next >= AHEAD_MIN)
         begin_thread(ahead, step);
     return true;

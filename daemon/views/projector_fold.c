@@ -449,7 +449,7 @@ static void fold_range(struct fold_work *work, struct fold_step *step, struct fo
     struct fold_chunk *chunk;
     if (left == 0)
         return;
-    work->failed |= !ahead_begin(work->ahead, step, range, range->next + (left < most ? left : most));
+    work->failed |= !ahead_begin(work->ahead, step, range, range->next + (left < most ? left : most), work->document);
     while (!work->failed && bytes < FOLD_BYTES_MAX && (chunk = ahead_next(work->ahead)) != NULL) {
         step->taken += chunk->next - range->next;
         range->next = chunk->next;

@@ -67,6 +67,7 @@ struct taker {
     struct keyring *keyring;
     struct views *views;        /* for their hash */
     struct opener opener;
+    const struct document *document; /* any: others are made beside it */
     struct key_record key;
     bool has_key;
 };
@@ -84,8 +85,9 @@ void taker_take(struct taker *taker, struct fold_chunk *chunk, const struct view
 struct ahead;
 struct ahead *ahead_new(void); /* NULL when memory ran out */
 void ahead_free(struct ahead *ahead);
-/* From the range's next entry on, below `end`. False: memory ran out. */
-bool ahead_begin(struct ahead *ahead, const struct fold_step *step, const struct fold_range *range, size_t end);
+/* From the range's next entry on, below `end`; beside `document` others are made. False: memory ran out. */
+bool ahead_begin(struct ahead *ahead, const struct fold_step *step, const struct fold_range *range, size_t end,
+                 const struct document *document);
 /* The next chunk, for the caller until the next call; NULL when there is none. */
 struct fold_chunk *ahead_next(struct ahead *ahead);
 /* Also where it has not begun. `unread` is set where the log could not be read by the thread. */

@@ -58,6 +58,7 @@ void fold_note_origins(struct fold_work *work, struct fold_step *step)
         struct bytes key = views_later_key(origins, i), value = views_later_value(origins, i), there;
         struct event_id id, first;
         struct person_id subject;
+        views_later_prepare(origins, i + LATER_AHEAD);
         if (only && (i == 0 || !bytes_equal(key, views_later_key(origins, i - 1)))) {
             store_put_last(step->views->store, VIEWS_ORIGINS, key, value);
             continue;

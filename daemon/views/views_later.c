@@ -50,6 +50,15 @@ struct bytes views_later_value(const struct views_later *later, size_t i)
     return bytes_of(later->bytes.data + row->at + row->key_len, row->value_len);
 }
 
+void views_later_prepare(const struct views_later *later, size_t i)
+{
+    if (i >= later->count)
+        return;
+    const struct later_row *row = &later->rows[i];
+    for (size_t at = 0; at < (size_t)row->key_len + row->value_len && at < 256; at += 64)
+        __builtin_prefetch(later->bytes.data + row->at + at);
+}
+
 /* Of one key, the row that was added first comes first. */
 static bool is_before(const struct views_later *later, const struct later_row *x, const struct later_row *y)
 {
@@ -112,8 +121,38 @@ static bool sort_in_heaps(struct views_later *later)
     return can;
 }
 
+/* What all keys begin with says nothing of their order: the 8 bytes after that do. */
+static void begin_behind(struct views_later *later)
+{
+    const struct bytes first = views_later_key(later, 0);
+    size_t same = first.len;
+    for (size_t i = 1; i < later->count && same > 0; i++) {
+        const struct bytes key = views_later_key(later, i);
+        same = same < key.len ? same : key.len;
+        while (memcmp(key.data, first.data, same) != 0)
+            same--;
+    }
+    for (size_t i = 0; i < later->count; i++) {
+        const struct bytes key = views_later_key(later, i);
+        const size_t len = key.len - same < sizeof later->rows[i].begin ? key.len - same : sizeof later->rows[i].begin;
+        uint8_t begin[sizeof later->rows[i].begin] = {0};
+        memcpy(begin, key.data + same, len);
+        later->rows[i].begin = be_u64(begin);
+    }
+}
+
+static bool begin_alike(const struct views_later *later)
+{
+    size_t i = 1;
+    while (i < later->count && later->rows[i].begin == later->rows[0].begin)
+        i++;
+    return i >= later->count;
+}
+
 void views_later_sort(struct views_later *later)
 {
+    if (later->count > 2 && begin_alike(later))
+        begin_behind(later);
     const bool many = later->count >= HEAPS / 4;
     if (later->count > 1 && !(many && sort_in_heaps(later)))
         qsort_r(later->rows, later->count, sizeof *later->rows, by_key, later);
@@ -125,12 +164,16 @@ void views_later_put(struct views_later *later, struct store_txn *txn, unsigned 
         return;
     views_later_sort(later);
     if (store_count(txn, table) == 0) {
-        for (size_t i = 0; i < later->count; i++)
+        for (size_t i = 0; i < later->count; i++) {
+            views_later_prepare(later, i + LATER_AHEAD);
             store_put_last(txn, table, views_later_key(later, i), views_later_value(later, i));
+        }
     } else {
         struct store_cursor *cursor = store_cursor_open(txn, table);
-        for (size_t i = 0; i < later->count; i++)
+        for (size_t i = 0; i < later->count; i++) {
+            views_later_prepare(later, i + LATER_AHEAD);
             store_cursor_put(cursor, views_later_key(later, i), views_later_value(later, i));
+        }
         store_cursor_close(cursor);
     }
     views_later_clear(later);

@@ -9,7 +9,7 @@
 /* Starts as {0}; release it. */
 struct views_later {
     struct later_row {
-        uint64_t begin;     /* the key's first 8 bytes */
+        uint64_t begin;     /* the key's first 8 bytes; or, if all keys begin alike, those behind that */
         uint32_t at;        /* in `bytes`: the key, then the value */
         uint16_t key_len, value_len;
     } *rows;
@@ -23,6 +23,9 @@ bool views_later_add(struct views_later *later, struct bytes key, struct bytes v
 void views_later_sort(struct views_later *later);
 struct bytes views_later_key(const struct views_later *later, size_t i);
 struct bytes views_later_value(const struct views_later *later, size_t i);
+/* It will be wanted after so many others: once they are sorted, they lie everywhere. */
+#define LATER_AHEAD 6u
+void views_later_prepare(const struct views_later *later, size_t i);
 /* Sorts them and puts them; of those with one key the last stays. Then there are none. */
 void views_later_put(struct views_later *later, struct store_txn *txn, unsigned table);
 

@@ -10,18 +10,28 @@ uint64_t document_version(void)
     return catalogue_fingerprint() ^ (uint64_t)DOCUMENT_VERSION << 56;
 }
 
-struct document *document_new(void)
+static struct document *new_of(uint64_t version)
 {
     struct document *document = calloc(1, sizeof *document);
     if (!document)
         return NULL;
-    document->version = document_version();
+    document->version = version;
     document->meaning = calloc(1, sizeof *document->meaning);
     if (!document->meaning || !meaning_init(document->meaning)) {
         document_free(document);
         return NULL;
     }
     return document;
+}
+
+struct document *document_new(void)
+{
+    return new_of(document_version());
+}
+
+struct document *document_new_beside(const struct document *other)
+{
+    return new_of(other->version);
 }
 
 void document_free(struct document *document)

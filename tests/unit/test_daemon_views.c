@@ -386,6 +386,34 @@ static void a_reading_that_failed_otherwise_is_no_damage(void **state)
     end(&g);
 }
 
+/* Whatever the keys begin with, and however long they are; what has one key stays in its order. */
+static void rows_for_later_come_in_the_order_of_their_keys(void **state)
+{
+    (void)state;
+    static const char *const begins[] = {"", "south-east\1", "salford"};
+    uint8_t key[64], random[16];
+    for (size_t n = 0; n < 12; n++) {
+        struct views_later later = {0};
+        const size_t same = strlen(begins[n % 3]), count = n < 6 ? n : 100u << (n - 6);
+        memcpy(key, begins[n % 3], same);
+        for (size_t i = 0; i < count; i++) {
+            const uint8_t seed[randombytes_SEEDBYTES] = {(uint8_t)(i % 1000), (uint8_t)(i % 1000 >> 8), (uint8_t)n};
+            randombytes_buf_deterministic(random, sizeof random, seed);
+            memcpy(key + same, random, sizeof random);
+            const uint8_t number[4] = {(uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i};
+            assert_true(views_later_add(&later, bytes_of(key, same + 8 + random[15] % 8), bytes_of(number, 3)));
+        }
+        views_later_sort(&later);
+        for (size_t i = 1; i < count; i++) {
+            const int order = bytes_compare(views_later_key(&later, i - 1), views_later_key(&later, i));
+            assert_true(order < 0 || (order == 0 && bytes_compare(views_later_value(&later, i - 1),
+                                                                  views_later_value(&later, i)) < 0));
+        }
+        assert_false(views_later_add(&later, bytes_of(key, 20), bytes_of(key, UINT16_MAX + 1ul)));
+        views_later_release(&later);
+    }
+}
+
 int main(void)
 {
     if (sodium_init() < 0)
@@ -401,6 +429,7 @@ int main(void)
         cmocka_unit_test(the_cursor_is_kept_and_another_incarnation_begins_afresh),
         cmocka_unit_test(no_state_comes_again),
         cmocka_unit_test(a_reading_that_failed_otherwise_is_no_damage),
+        cmocka_unit_test(rows_for_later_come_in_the_order_of_their_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
