@@ -82,6 +82,8 @@ static void greet_site(struct hub *hub, struct peer *peer, uint32_t index, const
     struct hash_check check = {.peer = peer->id, .serial = g->serial, .site = index};
     struct position positions[SEEN_MAX];
     gs->verdict = hub->sites[at]->upload_only ? SITE_OK : compare_cursors(hub->sites[at], h, &check, positions);
+    if (gs->verdict == SITE_REWIND)
+        peer->rewound |= 1u << at;
     const struct stream *stream = streams_find(&hub->sites[at]->streams, &d->id, peer->incarnation);
     if (stream)
         gs->held = stream->durable;
@@ -269,6 +271,7 @@ void hub_on_hello(struct hub *hub, struct peer *peer)
     if (!peer->greeted || peer->incarnation != hello->incarnation)
         memset(peer->pushed, 0, sizeof peer->pushed);
     peer->greeted = true;
+    peer->rewound = 0;
     peer->incarnation = hello->incarnation;
     if (hello->incarnation > d->incarnation)
         d->incarnation = hello->incarnation;

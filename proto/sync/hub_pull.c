@@ -235,12 +235,32 @@ void hub_on_range(struct hub *hub, struct hub_input *input)
 
 /* ---- inputs ---- */
 
+/* What it has the hub gave it once. That it had more than the hub has now was not known when it said HELLO: it was still
+ * being made durable there. */
+static bool is_put_back(const struct hub *hub, const struct peer *peer, uint32_t site)
+{
+    const struct msg_pull *m = &hub->in.pull;
+    if (peer->rewound & (1u << site))
+        return false; /* it knows, and brings what is lacking here */
+    for (uint32_t i = 0; i < m->cursor_count; i++) {
+        const struct log_head *head = hub_site_head(hub->sites[site], m->cursors[i].epoch);
+        if (m->cursors[i].n > (head ? head->at.n : 0))
+            return true;
+    }
+    return false;
+}
+
 void hub_on_pull(struct hub *hub, struct peer *peer)
 {
     const struct msg_pull *m = &hub->in.pull;
     uint32_t site = hub_site_for(hub, peer, m->site);
     if (site == NO_ONE)
         return;
+    if (is_put_back(hub, peer, site)) {
+        hub_refuse(hub, peer->id, hub->in.request, REFUSED_HELLO_FIRST, m->site,
+                   "The hub was put back to before what this laptop has: say HELLO again.");
+        return;
+    }
     struct hub_device *d = &hub->devices[peer->device];
     d->waiting[site] = m->waiting;
     d->oldest_waiting_ms[site] = m->oldest_waiting_ms;

@@ -116,6 +116,7 @@ struct peer {
     uint32_t incarnation, named;
     uint64_t heard_ms;
     uint32_t next_site;              /* where its turn goes on */
+    uint32_t rewound;                /* sites, by their bits, of which its HELLO said that it has more than the hub */
     uint64_t pushed[SITES_MAX];      /* furthest event that was taken over this connection, as this incarnation */
     struct pull *pulls[SITES_MAX];
     struct greeting *greeting;

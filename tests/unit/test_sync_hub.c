@@ -186,6 +186,25 @@ static void cursors_are_compared_with_the_log(void **state)
     says(step(&answer), "REFUSED#1 9 to 2");
 }
 
+/* Its HELLO told of what was durable there: what was still on its way to its disk only the PULL tells. */
+static void who_has_more_than_it_said_says_hello_again(void **state)
+{
+    (void)state;
+    a_wrote(5);
+    make_hub(1);
+    struct log_head last = store_head(log_, 1), ahead = last;
+    ahead.at.n = 9;
+    says(hello_with_cursor(last), "WELCOME#1 ok held 0 head 5 to 2");
+    says(pull(&b, 2, 2, 5), "");
+    says(pull(&b, 2, 3, 6), "REFUSED#3 6 to 2");
+    says(hello_with_cursor(last), "WELCOME#1 ok held 0 head 5 to 2");
+    says(pull(&b, 2, 4, 9), "REFUSED#4 6 to 2"); /* still not durable */
+    says(hello_with_cursor(ahead), "WELCOME#1 rewind held 0 head 5 to 2");
+    says(pull(&b, 2, 5, 9), ""); /* now it knows, and the hub is refilled */
+    says(hello_with_cursor(last), "WELCOME#1 ok held 0 head 5 to 2");
+    says(pull(&b, 2, 6, 9), "REFUSED#6 6 to 2");
+}
+
 static void an_overtaken_hello_is_not_answered(void **state)
 {
     (void)state;
@@ -385,6 +404,7 @@ int main(void)
         TEST(terms_answer_whoever_asked),
         TEST(welcome_tells_what_is_held_and_signs_it),
         TEST(cursors_are_compared_with_the_log),
+        TEST(who_has_more_than_it_said_says_hello_again),
         TEST(an_overtaken_hello_is_not_answered),
         TEST(what_comes_after_a_hello_is_no_other_history),
         TEST(a_laptop_that_was_set_back_learns_its_next_incarnation),
