@@ -10,8 +10,6 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-#include "daemon/loop.h"
-
 #define READ_SIZE (64u * 1024)
 /* So many records of one client at once: one is being committed, the next ones share the commit after that. */
 #define AT_ONCE_MAX 3u

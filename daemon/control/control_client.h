@@ -3,10 +3,9 @@
 #ifndef FELLOE_DAEMON_CONTROL_CLIENT_H
 #define FELLOE_DAEMON_CONTROL_CLIENT_H
 
-#include <uv.h>
-
 #include "daemon/control/control_audit.h"
 #include "daemon/control/control_inside.h"
+#include "daemon/loop.h"
 #include "daemon/report.h"
 
 struct control_client {

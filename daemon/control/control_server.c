@@ -11,7 +11,6 @@
 #include "daemon/control/control_gate.h"
 #include "daemon/control/control_group.h"
 #include "daemon/control/control_socket.h"
-#include "daemon/loop.h"
 
 #define BACKLOG 128
 #define CLIENTS_MAX 512u
