@@ -235,8 +235,8 @@ void hub_on_range(struct hub *hub, struct hub_input *input)
 
 /* ---- inputs ---- */
 
-/* What it has the hub gave it once. That it had more than the hub has now was not known when it said HELLO: it was still
- * being made durable there. */
+/* What it has the hub gave it once. That it had more than the hub has now was not known when it said HELLO: it was
+ * still being made durable there. */
 static bool is_put_back(const struct hub *hub, const struct peer *peer, uint32_t site)
 {
     const struct msg_pull *m = &hub->in.pull;

@@ -76,7 +76,7 @@ static bool may_commit(const struct spoke *s, const struct download *down)
     uint32_t all = 0;
     for (uint32_t i = 0; i < s->site_count; i++)
         all += s->sites[i]->down.commits;
-    return down->commits == 0 || (down->commits < COMMITS_MAX && all < COMMITS_SHARED);
+    return down->commits == 0 || all < COMMITS_MAX;
 }
 
 static bool may_check(const struct spoke *s, const struct download *down)

@@ -54,8 +54,8 @@
 #define PULL_BYTES_MAX BODY_TARGET
 #define THIN_BYTES_PER_MS 8u        /* timeouts leave room for a link as thin as 64 kbit/s */
 #define FEEDS_MAX 2u                /* per site: that came, and are not checked yet, */
-#define COMMITS_MAX 4u              /* and that are being made durable; of those, what waits becomes one commit. */
-#define COMMITS_SHARED 8u           /* Over all sites so many, and one of each: a FEED may take megabytes */
+#define COMMITS_MAX 8u              /* and over all sites, and one of each: that are being made durable. What
+                                     * waits becomes one commit; a FEED may take megabytes */
 #define SENT_MARKS 16u
 #define STALLS_MAX 3u               /* receipts in a row that bring nothing new, before asking afresh */
 

@@ -28,24 +28,24 @@ static void where_there_is_more_that_is_asked_for_before_a_feed_is_checked(void 
 static void a_slow_disk_holds_the_download_back(void **state)
 {
     (void)state;
-    others_write(9);
+    others_write(13);
     up();
     says(welcome(1, 0), "PULL#2 after 0 max 16384");
-    for (unsigned n = 1; n <= 4; n++) {
+    for (unsigned n = 1; n <= 8; n++) {
         assert_true(strncmp(feed(n + 1, n, 1), "PULL#", 5) == 0);
         assert_true(strncmp(after(0), "keep-feed", 9) == 0);
     }
-    says(feed(6, 5, 1), ""); /* four are being made durable: this one waits, and nothing is asked for */
+    says(feed(10, 9, 1), ""); /* eight are being made durable: this one waits, and nothing is asked for */
     says(after(0), "");
     assert_true(spoke_deadline(spoke) > now);
-    says(feed_kept(true), "PULL#7 after 5 max 262144");
-    says(after(0), "keep-feed 5+1");
-    says(feed(7, 6, 1), "");
+    says(feed_kept(true), "PULL#11 after 9 max 262144");
+    says(after(0), "keep-feed 9+1");
+    says(feed(11, 10, 1), "");
     says(simple(SPOKE_DOWN), ""); /* what was not checked goes with the connection */
-    for (unsigned i = 0; i < 4; i++)
+    for (unsigned i = 0; i < 8; i++)
         says(feed_kept(true), "");
     up();
-    says(welcome(8, 0), "PULL#9 after 5 max 262144");
+    says(welcome(12, 0), "PULL#13 after 9 max 262144");
 }
 
 static void what_was_asked_for_behind_a_feed_that_does_not_verify_is_forgotten(void **state)
