@@ -92,6 +92,24 @@ struct queue_item *queue_wait_all_for(struct queue *queue, unsigned ms, bool *la
     return items;
 }
 
+struct queue_item *queue_look(struct queue *queue, const struct queue_item *after, const atomic_bool *enough)
+{
+    pthread_mutex_lock(&queue->mutex);
+    struct queue_item *const *next = after != NULL ? &after->next : &queue->first;
+    while (*next == NULL && !atomic_load(enough) && !queue->closed)
+        pthread_cond_wait(&queue->filled, &queue->mutex);
+    struct queue_item *item = atomic_load(enough) ? NULL : *next;
+    pthread_mutex_unlock(&queue->mutex);
+    return item;
+}
+
+void queue_nudge(struct queue *queue)
+{
+    pthread_mutex_lock(&queue->mutex);
+    pthread_cond_broadcast(&queue->filled);
+    pthread_mutex_unlock(&queue->mutex);
+}
+
 void queue_close(struct queue *queue)
 {
     pthread_mutex_lock(&queue->mutex);

@@ -4,6 +4,7 @@
 #define FELLOE_DAEMON_QUEUE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 struct queue_item {
@@ -30,6 +31,11 @@ struct queue_item *queue_take_all(struct queue *queue);
 struct queue_item *queue_wait_all(struct queue *queue);
 /* The same for at most so many ms; NULL also when none came, which `late` says. */
 struct queue_item *queue_wait_all_for(struct queue *queue, unsigned ms, bool *late);
+/* While the one that takes does something else: waits for the item behind `after` (NULL: for the first), and leaves it
+ * where it is. NULL once there is enough, which is to be said with queue_nudge, or the queue is closed and has no more.
+ * It is back before anything is taken. */
+struct queue_item *queue_look(struct queue *queue, const struct queue_item *after, const atomic_bool *enough);
+void queue_nudge(struct queue *queue);
 void queue_close(struct queue *queue);
 
 #endif

@@ -138,8 +138,8 @@ static struct sealing_key *find_key(const struct recording *r, const struct reco
     return key;
 }
 
-/* Two bytes count: more drafts than a request has. They are those that random_nonce's clock moves least, so that what is
- * said there of two machines with the same memory holds of all that follow, too. */
+/* Two bytes count: more drafts than a request has. They are those that random_nonce's clock moves least, so that what
+ * is said there of two machines with the same memory holds of all that follow, too. */
 static void next_nonce(struct sealing_key *key, uint8_t out[EVENT_NONCE_SIZE])
 {
     uint8_t *count = key->nonce + SEAL_PREFIX;

@@ -164,6 +164,7 @@ struct log_job {
     struct device_record *device;
     struct ticket_record *ticket;
     struct log_aside *aside;
+    struct log_made *made;        /* the log's own, at first NULL: see log_ahead.c */
     /* results */
     struct stream_head own;       /* LOG_RECORD: the own stream's new head */
     int64_t oldest_waiting_ms;    /* LOG_RECORD, LOG_KEEP_RECEIPT at a spoke: 0 none */

@@ -222,6 +222,7 @@ void event_log_close(struct event_log *log)
     queue_close(&log->jobs);
     if (log->writing)
         pthread_join(log->writer, NULL);
+    log_ahead_close(log);
     store_close(log->store);
     queue_destroy(&log->jobs);
     log_shares_release(&log->shares);

@@ -210,6 +210,8 @@ struct event_log {
     struct log_shares shares;
     struct log_hub_box hub_box;
     struct told_head told[SITES_MAX]; /* the writer's: as committed */
+    struct log_ahead *ahead;  /* the writer's; NULL until there is a large batch */
+    uint64_t ahead_taken;     /* … and how many of its events were taken, which tests look at */
     struct log_write write;
 };
 
@@ -328,6 +330,9 @@ enum felloe_code log_seal(struct event_log *log, struct log_job *job, const stru
 /* Looks of the incarnation before that the hub may lack go on as events of the one that is now. */
 enum felloe_code log_audit_again(struct event_log *log, struct log_job *job, uint32_t before, uint64_t shared,
                                  const struct stream_head *own);
+/* Does what was sealed beforehand fit, if nothing is to be added to its body? Its time has to be above all that was
+ * written before. */
+bool log_draft_fits(const struct log_draft *draft, uint32_t incarnation, uint64_t written_time);
 /* Appends what log_seal made to the own stream. */
 void log_append_own(struct event_log *log, uint32_t site, const struct event_clear *clear, uint64_t time,
                     struct event_id *id);
@@ -367,5 +372,29 @@ struct log_reader {
     struct store_txn *txn;
     uint32_t incarnation, going_on; /* of the moment at which it was begun */
 };
+
+/* ---- events that are made while the batch before them is committed (log_ahead.c) ---- */
+
+/* The first `count` drafts' events, which hold if the stream is then where they begin, and they have seen that. */
+struct log_made {
+    uint32_t incarnation;
+    uint64_t after;             /* the seq that they follow */
+    struct event_id prev;
+    struct seen seen;
+    struct buffer events;       /* one behind the other */
+    size_t count;
+    struct made_event {
+        size_t end;
+        struct event_id id;
+    } at[];
+};
+
+/* Raises it to all that the other has seen. False: those are too many epochs. */
+bool seen_raise(struct seen *seen, const struct seen *by);
+/* From before the commit of a job, which was done last, until after it: what follows in the queue is made. */
+void log_ahead_start(struct event_log *log, const struct log_job *job);
+void log_ahead_stop(struct event_log *log);
+void log_ahead_forget(struct log_job *job);
+void log_ahead_close(struct event_log *log); /* when the writer has ended */
 
 #endif

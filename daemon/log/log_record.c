@@ -24,6 +24,7 @@ struct recording {
     struct log_job *job;
     uint32_t site;
     struct event_clear clear; /* but for seq, prev and key, which are each event's own */
+    const struct log_made *made; /* NULL: none was, or something came between */
     bool hub;
     bool looked;           /* whether there is a head of the site's log to tell of */
     struct key_id owed;    /* a key of which it was found that the hub has it, or will be brought it */
@@ -203,11 +204,9 @@ enum felloe_code log_seal(struct event_log *log, struct log_job *job, const stru
     return too_long(job, body->fields.len);
 }
 
-void log_append_own(struct event_log *log, uint32_t site, const struct event_clear *clear, uint64_t time,
-                    struct event_id *id)
+static void put_own(struct event_log *log, uint32_t site, const struct event_clear *clear, struct bytes event,
+                    uint64_t time, const struct event_id *id)
 {
-    const struct bytes event = buffer_bytes(&log->write.event);
-    event_id_of(event, id);
     struct store_key key;
     key_own(&key, clear->incarnation, clear->seq);
     struct stream_head *head = log_write_own_change(log, site);
@@ -217,6 +216,14 @@ void log_append_own(struct event_log *log, uint32_t site, const struct event_cle
         memcpy(row + OWN_PREFIX, event.data, event.len);
     }
     stream_advance(head, clear, id);
+}
+
+void log_append_own(struct event_log *log, uint32_t site, const struct event_clear *clear, uint64_t time,
+                    struct event_id *id)
+{
+    const struct bytes event = buffer_bytes(&log->write.event);
+    event_id_of(event, id);
+    put_own(log, site, clear, event, time, id);
 }
 
 /* The ids of entries that this one names and that were not sealed when it was made. */
@@ -230,15 +237,12 @@ static void put_links(const struct log_job *job, const struct log_draft *draft)
     }
 }
 
-/* Does what was sealed beforehand fit, if nothing is to be added to its body? Its time has to be above all that was
- * written before. */
-static bool fits(const struct recording *r, const struct log_draft *draft)
+bool log_draft_fits(const struct log_draft *draft, uint32_t incarnation, uint64_t written_time)
 {
     const struct log_sealed *sealed = draft->sealed;
     const struct event_body *body = &draft->body;
     return sealed != NULL && !sealed->used && draft->link_count == 0 && !body->has_head && !body->has_was &&
-           body->time == 0 && draft->time > r->log->written_time &&
-           sealed->body.incarnation == r->log->write.incarnation;
+           body->time == 0 && draft->time > written_time && sealed->body.incarnation == incarnation;
 }
 
 static enum felloe_code seal_with(struct recording *r, struct log_draft *draft)
@@ -258,26 +262,27 @@ static enum felloe_code seal_with(struct recording *r, struct log_draft *draft)
                                    : too_long(r->job, draft->body.fields.len);
 }
 
-static enum felloe_code seal_draft(struct recording *r, struct log_draft *draft, uint64_t *time)
+/* One that was made while the batch before was committed. */
+static enum felloe_code take_made(struct recording *r, struct log_draft *draft, struct bytes *event)
+{
+    const struct log_made *made = r->made;
+    const size_t at = (size_t)(draft - r->job->drafts), begin = at > 0 ? made->at[at - 1].end : 0;
+    struct data_key *key;
+    *event = bytes_of(made->events.data + begin, made->at[at].end - begin);
+    draft->id = made->at[at].id;
+    r->log->ahead_taken++;
+    return log_data_key(r->log, &draft->key, &key, &r->job->error); /* is it still here? */
+}
+
+static enum felloe_code seal_anew(struct recording *r, const struct log_draft *draft, const struct log_head *head,
+                                  uint64_t *time)
 {
     struct event_log *log = r->log;
-    const struct branches *after = log_write_after(log, r->site);
-    struct log_head head;
-    bool has_head = false;
-    put_links(r->job, draft);
-    if (!r->looked && !draft->body.has_was && draft->body.fields.len < HEAD_FIELDS_MAX) {
-        has_head = log_tell_head(log, r->site, &head);
-        r->looked = true;
-    }
-    if (!has_head && after->count == 0 && fits(r, draft)) {
-        *time = draft->time;
-        return seal_with(r, draft);
-    }
     struct event_body body = draft->body;
-    body.after = *after;
-    if (has_head) {
+    body.after = *log_write_after(log, r->site);
+    if (head != NULL) {
         body.has_head = true;
-        body.head = head;
+        body.head = *head;
     }
     /* One of a batch that took a later time would be later than the rest of it. */
     if (body.time == 0)
@@ -286,23 +291,43 @@ static enum felloe_code seal_draft(struct recording *r, struct log_draft *draft,
     return log_seal(log, r->job, &r->clear, &body, draft->sealing);
 }
 
-static bool seen_raise(struct seen *seen, const struct seen *by)
+static enum felloe_code seal_draft(struct recording *r, struct log_draft *draft, uint64_t *time, struct bytes *event)
 {
-    for (unsigned i = 0; i < by->count; i++)
-        if (!seen_advance(seen, by->at[i]))
-            return false;
-    return true;
+    struct event_log *log = r->log;
+    struct log_head head;
+    bool has_head = false;
+    put_links(r->job, draft);
+    if (!r->looked && !draft->body.has_was && draft->body.fields.len < HEAD_FIELDS_MAX) {
+        has_head = log_tell_head(log, r->site, &head);
+        r->looked = true;
+    }
+    const bool alone = !has_head && log_write_after(log, r->site)->count == 0;
+    *time = draft->time;
+    if (alone && r->made != NULL && (size_t)(draft - r->job->drafts) < r->made->count &&
+        draft->time > log->written_time)
+        return take_made(r, draft, event);
+    r->made = NULL;
+    enum felloe_code code = alone && log_draft_fits(draft, log->write.incarnation, log->written_time)
+                                ? seal_with(r, draft)
+                                : seal_anew(r, draft, has_head ? &head : NULL, time);
+    *event = buffer_bytes(&log->write.event);
+    if (code == FELLOE_OK)
+        event_id_of(*event, &draft->id);
+    return code;
 }
 
 static enum felloe_code record_one(struct recording *r, struct log_draft *draft)
 {
     struct event_log *log = r->log;
     struct event_clear *clear = &r->clear;
+    struct bytes event;
     uint64_t time;
     draft->known = false;
     draft->person = draft->body.has_subject ? draft->body.subject : PERSON_ID_NONE;
-    if (known_origin(log, draft))
+    if (known_origin(log, draft)) {
+        r->made = NULL;
         return FELLOE_OK;
+    }
 
     const struct stream_head *last = log_write_own(log, r->site);
     if (!seen_raise(&clear->seen, &last->seen) || !seen_raise(&clear->seen, &draft->seen))
@@ -310,12 +335,12 @@ static enum felloe_code record_one(struct recording *r, struct log_draft *draft)
     clear->seq = last->seq + 1;
     clear->prev = last->id;
     clear->key = draft->key;
-    enum felloe_code code = seal_draft(r, draft, &time);
+    enum felloe_code code = seal_draft(r, draft, &time, &event);
     if (code != FELLOE_OK)
         return code;
-    if (!draft->body.has_was && log->write.event.len + AGAIN_ROOM > EVENT_SIZE_MAX)
+    if (!draft->body.has_was && event.len + AGAIN_ROOM > EVENT_SIZE_MAX)
         return too_long(r->job, draft->body.fields.len);
-    log_append_own(log, r->site, clear, time, &draft->id);
+    put_own(log, r->site, clear, event, time, &draft->id);
     if (time > log->written_time)
         log->written_time = time;
     draft->seq = clear->seq;
@@ -328,6 +353,15 @@ static enum felloe_code record_one(struct recording *r, struct log_draft *draft)
     return FELLOE_OK;
 }
 
+/* Is the stream where the events begin that were made ahead? Its last has seen no more than the clear part by now. */
+static bool made_follows(const struct recording *r, const struct log_made *made)
+{
+    const struct stream_head *last = log_write_own(r->log, r->site);
+    return made != NULL && made->incarnation == r->clear.incarnation && made->after == last->seq &&
+           event_id_equal(&made->prev, &last->id) && seen_includes(&made->seen, &r->clear.seen) &&
+           seen_includes(&r->clear.seen, &made->seen);
+}
+
 enum felloe_code log_run_record(struct event_log *log, struct log_job *job)
 {
     struct recording r = {.log = log, .job = job, .hub = log->identity->role == ROLE_HUB};
@@ -336,6 +370,8 @@ enum felloe_code log_run_record(struct event_log *log, struct log_job *job)
         return job->error.code;
     r.clear = (struct event_clear){.device = log->identity->device, .incarnation = log->write.incarnation,
                                    .site = bytes_str(job->site), .seen = job->seen};
+    if (seen_raise(&r.clear.seen, &log_write_own(log, r.site)->seen) && made_follows(&r, job->made))
+        r.made = job->made;
     job->at = (struct position){0};
     if (r.hub && !log_write_epoch_fits(log, r.site, log->write.epoch, &job->error))
         return job->error.code;

@@ -294,6 +294,13 @@ static void publish(struct event_log *log)
         log->told[site] = w->told[site];
 }
 
+static const struct log_job *last_of(const struct log_job *jobs)
+{
+    while (next_job(jobs) != NULL)
+        jobs = next_job(jobs);
+    return jobs;
+}
+
 static enum store_outcome transact(struct event_log *log, struct log_job *jobs, struct felloe_error *error)
 {
     for (;;) {
@@ -308,7 +315,9 @@ static enum store_outcome transact(struct event_log *log, struct log_job *jobs, 
             continue;
         }
         log_write_flush(log);
+        log_ahead_start(log, last_of(jobs));
         enum store_outcome outcome = store_commit(txn, error);
+        log_ahead_stop(log);
         if (outcome == STORE_DONE)
             publish(log);
         else
@@ -407,6 +416,8 @@ void *log_writer_main(void *context)
         run_group(log, job_of(items));
         log_seconds_rest(log);
         forget_keys(log->write.keys);
+        for (struct log_job *job = job_of(items); job != NULL; job = next_job(job))
+            log_ahead_forget(job);
         queue_push_all(log->completions, items); /* from now on they are their makers' again */
     }
     return NULL;

@@ -12,8 +12,8 @@
 
 /* How much room the cipher takes for a text of so many bytes: SEAL_ROOM before it, and up to whole steps behind it. */
 size_t seal_room(size_t len);
-/* Seals the text that stands behind SEAL_ROOM bytes, in place: `room` has seal_room() of them. `tag_key` is good for one
- * tag: never for two. */
+/* Seals the text that stands behind SEAL_ROOM bytes, in place: `room` has seal_room() of them. `tag_key` is good for
+ * one tag: never for two. */
 void seal_text(uint8_t *room, size_t len, const struct seal_subkey *subkey, const uint8_t nonce[EVENT_NONCE_SIZE],
                struct seal_tag_key *tag_key);
 void seal_tag(const struct seal_tag_key *tag_key, struct bytes associated, struct bytes sealed,
