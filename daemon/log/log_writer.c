@@ -387,7 +387,7 @@ static void forget_keys(struct cached_key *keys)
 static void rest(struct event_log *log)
 {
     struct felloe_error error;
-    if (store_rest(log->store, &error) == FELLOE_OK)
+    if (store_rest(log->store, &error) == FELLOE_OK && keyring_rest(log->keyring, &error) == FELLOE_OK)
         return;
     atomic_store(&log->failed, true);
     report(LEVEL_ERROR, "%s", error.message);

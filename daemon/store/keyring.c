@@ -66,6 +66,16 @@ enum felloe_code keyring_commit(struct keyring *keyring, struct store_txn *txn, 
     return felloe_fail(error, why.code, "%s", why.message);
 }
 
+enum felloe_code keyring_rest(struct keyring *keyring, struct felloe_error *error)
+{
+    pthread_rwlock_rdlock(&keyring->lock);
+    enum felloe_code code = store_rest(keyring->store, error);
+    pthread_rwlock_unlock(&keyring->lock);
+    if (code != FELLOE_OK)
+        atomic_store(&keyring->failed, true);
+    return code;
+}
+
 void keyring_end(struct keyring *keyring, struct store_txn *txn)
 {
     store_abort(txn);
@@ -147,6 +157,7 @@ enum felloe_code keyring_open(struct keyring **out, const char *dir, const uint8
                                           .what = "the keyring",
                                           .tables = table_names,
                                           .table_count = T_COUNT,
+                                          .sync = STORE_JOURNALLED,
                                           .map_bytes = (size_t)8 << 30};
     enum felloe_code code = store_open(&keyring->store, &options, error);
     if (code != FELLOE_OK) {

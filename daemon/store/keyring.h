@@ -71,6 +71,8 @@ enum felloe_code keyring_take_in(struct keyring *keyring, const struct identity 
 
 /* A commit of it has failed: nothing more is added until it is opened again. (A full disk is no such failure.) */
 bool keyring_failed(struct keyring *keyring);
+/* While nothing is written: as store_rest. */
+enum felloe_code keyring_rest(struct keyring *keyring, struct felloe_error *error);
 
 /* Destroys keys, with a person's own also all others that are theirs, and lists them as erased: they are never
  * added again, whoever brings them, and whatever backup is put back; nor is another key of that person. Those

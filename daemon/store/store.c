@@ -200,10 +200,12 @@ enum felloe_code store_open(struct store **out, const struct store_options *opti
     store->options.dir = NULL; /* the caller's */
     store->journal = (struct journal)JOURNAL_NONE;
     pthread_mutex_init(&store->beginning, NULL);
+    pthread_mutex_init(&store->writing, NULL);
     memcpy(store->dir, options->dir, strlen(options->dir) + 1);
     enum felloe_code code = claim(store, error);
     if (code != FELLOE_OK) {
         pthread_mutex_destroy(&store->beginning);
+        pthread_mutex_destroy(&store->writing);
         free(store);
         return code;
     }
@@ -223,6 +225,7 @@ void store_abandon(struct store *store)
     close_env(store);
     store_unclaim(&store->claim);
     pthread_mutex_destroy(&store->beginning);
+    pthread_mutex_destroy(&store->writing);
     buffer_release(&store->redo.rows);
     free(store);
 }
@@ -263,7 +266,7 @@ static enum felloe_code sync_all(struct store *store, struct felloe_error *error
 
 enum felloe_code store_rest(struct store *store, struct felloe_error *error)
 {
-    if (store_is_at_rest(store) || store->env == NULL)
+    if (store->env == NULL)
         return FELLOE_OK;
     if (!store->marking.set)
         return store_checkpoint(store) == 0 ? FELLOE_OK : not_taken(store, error);
@@ -312,6 +315,18 @@ static void end_reading(struct store_txn *txn)
         mdb_txn_abort(txn->txn);
 }
 
+static int begin_writing(struct store *store, struct store_txn *txn)
+{
+    pthread_mutex_lock(&store->writing);
+    txn->made = atomic_load(&store->made);
+    const int rc = mdb_txn_begin(store->env, NULL, 0, &txn->txn);
+    if (rc != 0)
+        pthread_mutex_unlock(&store->writing);
+    else
+        redo_start(txn);
+    return rc;
+}
+
 static enum felloe_code begin(struct store *store, bool reads, struct store_txn **out, struct felloe_error *error)
 {
     *out = NULL;
@@ -323,14 +338,11 @@ static enum felloe_code begin(struct store *store, bool reads, struct store_txn 
         return felloe_fail(error, FELLOE_FAILED, "out of memory");
     txn->store = store;
     txn->reads = reads;
-    txn->made = atomic_load(&store->made);
-    int rc = reads ? begin_reading(store, txn) : mdb_txn_begin(store->env, NULL, 0, &txn->txn);
+    int rc = reads ? begin_reading(store, txn) : begin_writing(store, txn);
     if (rc) {
         free(txn);
         return store_say(store, rc, error);
     }
-    if (!reads)
-        redo_start(txn);
     *out = txn;
     return FELLOE_OK;
 }
@@ -361,6 +373,7 @@ void store_abort(struct store_txn *txn)
     } else {
         mdb_txn_abort(txn->txn);
         store_forget_tables(txn->store);
+        pthread_mutex_unlock(&txn->store->writing);
     }
     free(txn);
 }
@@ -445,6 +458,8 @@ enum felloe_code store_rewrite(struct store *store, struct felloe_error *error)
         store_overwrite(old);
     if (old >= 0)
         close(old);
+    if (rc == 0)
+        journal_wipe(store->dir);
     int opened = open_again(store);
     return rc != 0 || opened != 0 ? store_say(store, rc != 0 ? rc : opened, error) : FELLOE_OK;
 }

@@ -23,8 +23,8 @@ struct store_cursor;
 
 enum store_sync {
     STORE_DURABLE,    /* a commit that returned has reached the disk */
-    STORE_JOURNALLED, /* as that; a small one by way of a journal beside the file, in half the time. Rows that were
-                         deleted stay in the journal for a while: not for what has to vanish */
+    STORE_JOURNALLED, /* as that; a small one by way of a journal beside the file, in half the time, where rows
+                         that were deleted stay until store_rewrite, as they do in the file */
     STORE_DERIVED     /* for what can be derived again: no commit waits for the disk. What is not synced (see
                          store_rest) when the system goes down is found damaged at the next opening, whatever is left */
 };
@@ -87,8 +87,6 @@ bool store_put_last(struct store_txn *txn, unsigned table, struct bytes key, str
 uint8_t *store_reserve_last(struct store_txn *txn, unsigned table, struct bytes key, size_t len);
 /* False when it was not there. */
 bool store_delete(struct store_txn *txn, unsigned table, struct bytes key);
-/* Empties a table. */
-bool store_clear(struct store_txn *txn, unsigned table);
 /* How many entries a table has. */
 uint64_t store_count(struct store_txn *txn, unsigned table);
 
@@ -107,7 +105,6 @@ bool store_seek(struct store_cursor *cursor, struct bytes key, struct store_item
 /* The last entry below `key` (empty key: the last of all). */
 bool store_seek_below(struct store_cursor *cursor, struct bytes key, struct store_item *out);
 bool store_next(struct store_cursor *cursor, struct store_item *out);
-bool store_previous(struct store_cursor *cursor, struct store_item *out);
 /* The first entry whose key begins with `prefix`, and the next one as long as it does. */
 bool store_seek_prefix(struct store_cursor *cursor, struct bytes prefix, struct store_item *out);
 bool store_next_prefix(struct store_cursor *cursor, struct bytes prefix, struct store_item *out);
@@ -128,7 +125,7 @@ bool store_cursor_delete(struct store_cursor *cursor);
  */
 enum felloe_code store_copy(struct store *store, int descriptor, struct felloe_error *error);
 /* Puts a compacted copy in the place of the file, so that nothing of what was deleted is left in it, and overwrites
- * the old one. No transaction is open, and none begins meanwhile, on any thread. Where no copy can be made, all is as
+ * the old one, and its journal. No transaction is open, and none begins meanwhile, on any thread. Where no copy can be made, all is as
  * it was (FELLOE_STORAGE); where the new file cannot be opened, every later begin fails. FELLOE_DAMAGED: the disk did
  * not take all of the old one, as with store_rest. */
 enum felloe_code store_rewrite(struct store *store, struct felloe_error *error);
@@ -141,7 +138,7 @@ enum felloe_code store_slim(struct store *store, struct felloe_error *error);
 
 /* Is there nothing in the file that was not synced? */
 bool store_is_at_rest(const struct store *store);
-/* Syncs, on the thread that writes, with no writing transaction open. FELLOE_DAMAGED: the disk did not take it; of what
+/* Syncs; on the thread that writes, or between its transactions. FELLOE_DAMAGED: the disk did not take it; of what
  * has a journal nothing is lost, but nothing more can be written before it is closed and opened again. */
 enum felloe_code store_rest(struct store *store, struct felloe_error *error);
 /* How many commits were done again from the journal when it was opened: whoever wrote them was interrupted. */

@@ -118,12 +118,16 @@ void store_stop_journal(struct store *store)
 
 int store_checkpoint(struct store *store)
 {
-    if (store->spoilt)
-        return EIO;
-    if (store->journal.fd < 0 || store->journal.count == 0)
-        return 0;
-    const int rc = mdb_env_sync(store->env, 1);
-    return rc != 0 ? spoil(store, rc) : begin_journal(store);
+    int rc = 0;
+    pthread_mutex_lock(&store->writing);
+    if (store->spoilt) {
+        rc = EIO;
+    } else if (store->journal.fd >= 0 && store->journal.count > 0) {
+        rc = mdb_env_sync(store->env, 1);
+        rc = rc != 0 ? spoil(store, rc) : begin_journal(store);
+    }
+    pthread_mutex_unlock(&store->writing);
+    return rc;
 }
 
 static uint64_t last_commit(const struct store *store)
@@ -185,6 +189,7 @@ enum store_outcome store_commit(struct store_txn *txn, struct felloe_error *erro
         return outcome;
     }
     int rc = store->journal.fd >= 0 ? commit_journalled(txn) : commit(txn);
+    pthread_mutex_unlock(&store->writing);
     free(txn);
     if (rc == 0)
         return STORE_DONE;

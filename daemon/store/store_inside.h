@@ -30,6 +30,7 @@ struct store {
     MDB_dbi tables[STORE_TABLES_MAX];
     atomic_uint turns[STORE_TABLES_MAX]; /* in which turn each table was made; 0: it is not there */
     atomic_uint made;                    /* the last turn that was committed; the first is the opening */
+    pthread_mutex_t writing;             /* held from the beginning of a writing transaction to the end of its commit */
     pthread_mutex_t beginning;           /* of readings: against a commit that makes tables; and the spare ones */
     MDB_txn *spare[STORE_SPARE];
     unsigned spare_count;
@@ -84,9 +85,9 @@ int store_checkpoint(struct store *store);
 
 /* ---- store_redo.c ---- */
 
-enum redo_kind { REDO_PUT = 1, REDO_DELETE, REDO_CLEAR };
+enum redo_kind { REDO_PUT = 1, REDO_DELETE };
 void redo_start(struct store_txn *txn);
-/* Once LMDB has done it; a key and a value are empty where the kind has none. */
+/* Once LMDB has done it; a value that is deleted is empty. */
 void redo_row(struct store_txn *txn, enum redo_kind kind, unsigned table, struct bytes key, struct bytes value);
 /* The same for a value that is written later: at the latest before redo_settle, which comes before the next change. */
 void redo_reserved(struct store_txn *txn, unsigned table, struct bytes key, const uint8_t *value, size_t len);

@@ -2,6 +2,7 @@
 /* The journal's file; see store_journal.h. */
 #include "daemon/store/store_journal.h"
 #include "daemon/store/file.h"
+#include "daemon/store/store_claim.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -335,4 +336,13 @@ int journal_remove(struct journal *journal, const char *dir)
     if (unlink(path) != 0)
         return errno == ENOENT ? 0 : errno;
     return file_sync_folder(dir);
+}
+
+void journal_wipe(const char *dir)
+{
+    struct journal journal;
+    if (open_file(&journal, dir, 0) != 0)
+        return;
+    store_overwrite(journal.fd);
+    journal_remove(&journal, dir);
 }

@@ -69,6 +69,8 @@ int journal_append(struct journal *journal, struct buffer *record);
 int journal_take_back(struct journal *journal);
 /* From now on there is none, on the disk either: everything in it was synced in the database file. */
 int journal_remove(struct journal *journal, const char *dir);
+/* Of one that is closed nothing is left, and needed. */
+void journal_wipe(const char *dir);
 void journal_close(struct journal *journal);
 
 #endif

@@ -78,12 +78,6 @@ static inline void key_put_u64(struct store_key *key, uint64_t v)
     be_put_u64(b, v);
     key_put(key, b, sizeof b);
 }
-/* Signed numbers (times) in their order. */
-static inline void key_put_i64(struct store_key *key, int64_t v)
-{
-    key_put_u64(key, (uint64_t)v ^ (uint64_t)1 << 63);
-}
-
 /* Taking a key apart again: a reader that fails once and stays failed. */
 struct key_reader {
     struct bytes rest;
@@ -112,11 +106,6 @@ static inline uint32_t key_take_u32(struct key_reader *r)
 static inline uint64_t key_take_u64(struct key_reader *r)
 {
     return be_u64(key_take(r, 8));
-}
-static inline int64_t key_take_i64(struct key_reader *r)
-{
-    uint64_t v = key_take_u64(r) ^ (uint64_t)1 << 63;
-    return (int64_t)v;
 }
 
 #endif

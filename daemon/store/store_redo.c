@@ -79,7 +79,7 @@ static bool do_again(struct store_txn *txn, struct bytes *rows)
     memcpy(&head, rows->data, sizeof head);
     const size_t size = sizeof head + head.key_len + (size_t)head.value_len;
     if (rows->len < size || head.table >= txn->store->options.table_count || head.key_len > STORE_KEY_MAX ||
-        (head.kind == REDO_CLEAR) != (head.key_len == 0))
+        head.key_len == 0)
         return false;
     const struct bytes key = bytes_of(rows->data + sizeof head, head.key_len);
     const struct bytes value = bytes_of(key.data + key.len, head.value_len);
@@ -87,7 +87,6 @@ static bool do_again(struct store_txn *txn, struct bytes *rows)
     switch ((enum redo_kind)head.kind) {
     case REDO_PUT: return store_put(txn, head.table, key, value);
     case REDO_DELETE: return store_delete(txn, head.table, key);
-    case REDO_CLEAR: return store_clear(txn, head.table);
     }
     return false;
 }

@@ -152,18 +152,6 @@ bool store_delete(struct store_txn *txn, unsigned table, struct bytes key)
     return true;
 }
 
-bool store_clear(struct store_txn *txn, unsigned table)
-{
-    end_appending(txn, table);
-    redo_settle(txn);
-    if (txn->failed || !has_table(txn, table))
-        return txn->failed == 0;
-    if (!store_note(txn, mdb_drop(txn->txn, table_of(txn, table), 0)))
-        return false;
-    redo_row(txn, REDO_CLEAR, table, (struct bytes){0}, (struct bytes){0});
-    return true;
-}
-
 uint64_t store_count(struct store_txn *txn, unsigned table)
 {
     MDB_stat stat;
@@ -240,11 +228,6 @@ bool store_seek_below(struct store_cursor *cursor, struct bytes key, struct stor
 bool store_next(struct store_cursor *cursor, struct store_item *out)
 {
     return move(cursor, (struct bytes){0}, MDB_NEXT, out);
-}
-
-bool store_previous(struct store_cursor *cursor, struct store_item *out)
-{
-    return move(cursor, (struct bytes){0}, MDB_PREV, out);
 }
 
 static int put_at(struct store_cursor *cursor, struct bytes key, MDB_val *v, unsigned flags)

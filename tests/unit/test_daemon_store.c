@@ -177,15 +177,6 @@ static void rows_that_are_appended_lie_behind_all_others_whatever_else_happens(v
         assert_rows(&rows);
         assert_int_equal(store_commit(rows.txn, NULL), STORE_DONE);
     }
-    rows.txn = begin(store, true);
-    put_row(&rows, rows.next++, true);
-    put_row(&rows, rows.next++, true);
-    assert_true(store_clear(rows.txn, WORDS));
-    memset(rows.lens, 0, sizeof rows.lens);
-    for (unsigned i = 0; i < 50; i++)
-        put_row(&rows, rows.next++, true);
-    assert_rows(&rows);
-    assert_int_equal(store_commit(rows.txn, NULL), STORE_DONE);
     store_close(store);
     given_dir_end(&dir);
 }
@@ -193,16 +184,16 @@ static void rows_that_are_appended_lie_behind_all_others_whatever_else_happens(v
 static void numbers_sort_as_numbers(void **state)
 {
     (void)state;
-    const int64_t times[] = {INT64_MIN, -2, -1, 0, 1, 255, 256, INT64_MAX};
+    const uint64_t numbers[] = {0, 1, 255, 256, 65535, 65536, UINT64_MAX};
     struct store_key last = {0};
-    for (unsigned i = 0; i < sizeof times / sizeof times[0]; i++) {
+    for (unsigned i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         struct store_key key;
         key_start(&key);
-        key_put_i64(&key, times[i]);
+        key_put_u64(&key, numbers[i]);
         if (i > 0)
             assert_true(memcmp(last.b, key.b, 8) < 0);
         struct key_reader reader = {.rest = key_bytes(&key)};
-        assert_int_equal(key_take_i64(&reader), times[i]);
+        assert_true(key_take_u64(&reader) == numbers[i]);
         assert_false(reader.failed);
         assert_int_equal(key_take_u8(&reader), 0);
         assert_true(reader.failed);
@@ -239,13 +230,11 @@ static void cursors_find_what_lies_around_a_key(void **state)
     assert_true(store_seek(cursor, text("ab1"), &item));
     assert_true(store_cursor_delete(cursor));
     assert_true(store_next(cursor, &item) && bytes_is(item.key, "b\xff"));
-    assert_true(store_previous(cursor, &item) && bytes_is(item.key, "aa2"));
     store_cursor_close(cursor);
     assert_int_equal(store_failed(txn, NULL), STORE_DONE);
     assert_true(store_delete(txn, WORDS, text("c")));
     assert_false(store_delete(txn, WORDS, text("c")));
-    assert_true(store_clear(txn, WORDS));
-    assert_int_equal(store_count(txn, WORDS), 0);
+    assert_int_equal(store_count(txn, WORDS), 4);
     assert_int_equal(store_commit(txn, NULL), STORE_DONE);
     store_close(store);
     given_dir_end(&dir);

@@ -142,7 +142,7 @@ static void each_kind_of_change_is_done_again(void **state)
     assert_true(store_put_last(txn, WORDS, text("y"), text("last")));
     assert_true(store_delete(txn, WORDS, text("c")));
     assert_false(store_delete(txn, WORDS, text("nothing")));
-    assert_true(store_clear(txn, NUMBERS));
+    assert_true(store_delete(txn, NUMBERS, text("one")));
     struct store_cursor *cursor = store_cursor_open(txn, WORDS);
     assert_true(store_seek(cursor, text("d"), &item));
     assert_true(store_cursor_delete(cursor));
@@ -233,6 +233,40 @@ static void an_empty_commit_and_an_aborted_one_leave_nothing(void **state)
     assert_int_equal(store_redone(store), 1);
     assert_false(has_word(store, "rim", "tyre"));
     assert_true(has_word(store, "hub", "nave"));
+    store_close(store);
+    given_dir_end(&dir);
+}
+
+static bool has_bytes(const struct given_dir *dir, const char *name, const char *word)
+{
+    struct image image = read_image(dir, name);
+    const bool found = memmem(image.data, image.len, word, strlen(word)) != NULL;
+    free(image.data);
+    return found;
+}
+
+static void what_is_deleted_is_in_neither_file_once_it_is_written_anew(void **state)
+{
+    (void)state;
+    struct given_dir dir = given_dir();
+    struct store *store = open_journalled(&dir);
+    put_word(store, "rim", "what is to vanish");
+    put_word(store, "hub", "nave");
+    struct store_txn *txn = begin(store, true);
+    assert_true(store_delete(txn, WORDS, text("rim")));
+    assert_int_equal(store_commit(txn, NULL), STORE_DONE);
+    assert_true(has_bytes(&dir, "env/journal", "what is to vanish"));
+    assert_int_equal(store_rewrite(store, NULL), FELLOE_OK);
+    assert_false(has_bytes(&dir, "env/journal", "what is to vanish"));
+    assert_false(has_bytes(&dir, "env/data.mdb", "what is to vanish"));
+    assert_true(has_word(store, "hub", "nave"));
+    put_word(store, "axle", "felloe"); /* by a journal again */
+    assert_false(store_is_at_rest(store));
+    store_abandon(store);
+    store = open_journalled(&dir);
+    assert_true(has_word(store, "hub", "nave") && has_word(store, "axle", "felloe"));
+    assert_int_equal(store_slim(store, NULL), FELLOE_OK);
+    assert_true(has_word(store, "axle", "felloe"));
     store_close(store);
     given_dir_end(&dir);
 }
@@ -509,6 +543,7 @@ int main(void)
         cmocka_unit_test(each_kind_of_change_is_done_again),
         cmocka_unit_test(many_rows_and_many_commits_go_to_the_file),
         cmocka_unit_test(an_empty_commit_and_an_aborted_one_leave_nothing),
+        cmocka_unit_test(what_is_deleted_is_in_neither_file_once_it_is_written_anew),
         cmocka_unit_test(whatever_pages_a_power_cut_leaves),
         cmocka_unit_test(a_damaged_record_that_others_follow_is_told),
         cmocka_unit_test(a_head_that_is_torn_leaves_the_one_before),

@@ -31,7 +31,6 @@ static void a_table_that_is_not_there_yet_is_empty(void **state)
     store_cursor_close(cursor);
     assert_int_equal(store_count(txn, LATE), 0);
     assert_false(store_delete(txn, LATE, text("rim")));
-    assert_true(store_clear(txn, LATE));
     assert_int_equal(store_failed(txn, NULL), STORE_DONE);
     assert_int_equal(store_commit(txn, NULL), STORE_DONE);
     txn = begin(store, false);
