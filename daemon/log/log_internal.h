@@ -130,6 +130,8 @@ struct cached_head {
 struct cached_own {
     bool loaded, dirty;
     struct stream_head head;
+    bool has_placed;          /* `placed` was read */
+    uint64_t placed;          /* the last event that has a position in the site's log */
     bool has_after;           /* `after` was read */
     struct branches after;
 };

@@ -74,8 +74,8 @@ enum felloe_code log_push_entry(struct event_log *log, struct log_job *job, uint
     return FELLOE_OK;
 }
 
-/* The machine has checked that each entry follows the one before it, from its author's head as it knew it on: that has to
- * be the disk's. */
+/* The machine has checked that each entry follows the one before it, from its author's head on as it knew that: it has
+ * to be the disk's. */
 static enum felloe_code advance_stream(struct event_log *log, struct log_job *job, uint32_t site,
                                        const struct batch_stream *known)
 {
@@ -121,15 +121,75 @@ enum felloe_code log_run_push(struct event_log *log, struct log_job *job)
 
 /* ---- FEED ---- */
 
+/* Own events that a FEED tells the positions of, one after the other. */
+struct own_run {
+    uint32_t incarnation, count;
+    uint64_t seq; /* of the first */
+    struct position at;
+};
+
+struct feeding {
+    struct event_log *log;
+    struct log_job *job;
+    uint32_t site;
+    struct head_row *head;
+    struct log_seconds seconds;
+    struct store_cursor *own; /* stands on the own event before `own_next`; 0: somewhere else */
+    uint32_t own_incarnation;
+    uint64_t own_next;
+    struct own_run run;       /* whose places are not written yet */
+    size_t bytes;
+};
+
+static bool own_event(struct feeding *f, uint32_t incarnation, uint64_t seq, struct bytes *raw)
+{
+    struct store_key key;
+    struct store_item item;
+    const bool next = f->own_next == seq && f->own_incarnation == incarnation;
+    key_own(&key, incarnation, seq);
+    if (f->own == NULL)
+        f->own = store_cursor_open(f->log->write.txn, T_OWN + f->site);
+    bool found = next ? store_next(f->own, &item) : store_seek(f->own, key_bytes(&key), &item);
+    found = found && bytes_equal(item.key, key_bytes(&key)) && item.value.len > OWN_PREFIX;
+    f->own_next = found ? seq + 1 : 0;
+    f->own_incarnation = incarnation;
+    if (found)
+        *raw = bytes_of(item.value.data + OWN_PREFIX, item.value.len - OWN_PREFIX);
+    return found;
+}
+
 /* The own event that a marker names. Where the next entry is a marker of the event after it, that one's `prev` is
  * compared with the id, and the event need not be hashed. */
-static bool marked_event(struct event_log *log, uint32_t site, const struct entry *entry, bool chained,
-                         struct bytes *raw)
+static bool marked_event(struct feeding *f, const struct entry *entry, bool chained, struct bytes *raw)
 {
-    struct stream_head *stream = log_write_stream(log, site, &entry->device, entry->incarnation);
+    struct stream_head *stream = log_write_stream(f->log, f->site, &entry->device, entry->incarnation);
+    struct event_id id;
+    if (!own_event(f, entry->incarnation, entry->seq, raw))
+        return false;
     if (chained && entry->seq == stream->seq + 1)
-        return log_own_event(log->write.txn, site, entry->incarnation, entry->seq, raw);
-    return log_is_own(log->write.txn, site, entry, raw);
+        return true;
+    event_id_of(*raw, &id);
+    return event_id_equal(&id, &entry->id);
+}
+
+/* All at once, so that each row comes to lie behind the one before it. */
+static void place_run(struct feeding *f)
+{
+    const struct own_run *run = &f->run;
+    for (uint32_t i = 0; i < run->count; i++)
+        log_write_own_place(f->log, f->site, run->incarnation, run->seq + i,
+                            (struct position){run->at.epoch, run->at.n + i});
+    f->run.count = 0;
+}
+
+static void place(struct feeding *f, const struct log_put *put)
+{
+    struct own_run *run = &f->run;
+    if (run->count > 0 && (run->incarnation != put->incarnation || run->seq + run->count != put->seq ||
+                           run->at.n + run->count != f->head->head.at.n))
+        place_run(f);
+    if (run->count++ == 0)
+        *run = (struct own_run){put->incarnation, 1, put->seq, f->head->head.at};
 }
 
 static bool is_chained(const struct batch *batch, uint32_t at)
@@ -139,16 +199,17 @@ static bool is_chained(const struct batch *batch, uint32_t at)
            next->seq == entry->seq + 1;
 }
 
-static enum felloe_code feed_entry(struct event_log *log, struct log_job *job, uint32_t site, struct head_row *head,
-                                   uint32_t at, struct log_seconds *seconds, size_t *bytes)
+static enum felloe_code feed_entry(struct feeding *f, uint32_t at)
 {
+    struct event_log *log = f->log;
+    struct log_job *job = f->job;
     const struct entry *entry = &job->batch->entries[at];
     struct bytes raw = entry->event;
     bool own = false;
     if (entry->flags & ENTRY_OWN)
-        own = marked_event(log, site, entry, is_chained(job->batch, at), &raw);
+        own = marked_event(f, entry, is_chained(job->batch, at), &raw);
     else if (device_id_equal(&entry->device, &log->identity->device))
-        own = log_is_own(log->write.txn, site, entry, &raw);
+        own = log_is_own(log->write.txn, f->site, entry, &raw);
     if (!own && (entry->flags & ENTRY_OWN))
         return felloe_fail(&job->error, FELLOE_INVALID,
                            "the hub names an own entry (%s, number %llu) that this device did not write",
@@ -158,19 +219,19 @@ static enum felloe_code feed_entry(struct event_log *log, struct log_job *job, u
         return felloe_fail(&job->error, FELLOE_INVALID, "an entry for %s is malformed", job->batch->site);
 
     /* An event that is here already may come at a second position: it then has both, and is folded once. */
-    struct stream_head *stream = log_write_stream(log, site, &event.clear.device, event.clear.incarnation);
+    struct stream_head *stream = log_write_stream(log, f->site, &event.clear.device, event.clear.incarnation);
     enum stream_verdict verdict = stream_check(stream, &event.clear, &entry->id);
     if (verdict != STREAM_NEXT && verdict != STREAM_OLD)
         return log_entry_refused(job, entry, verdict);
     if (verdict == STREAM_NEXT)
-        stream_advance(log_write_stream_change(log, site, &event.clear.device, event.clear.incarnation), &event.clear,
-                       &entry->id);
+        stream_advance(log_write_stream_change(log, f->site, &event.clear.device, event.clear.incarnation),
+                       &event.clear, &entry->id);
     else if (!own)
-        log_seconds_add(seconds, entry);
+        log_seconds_add(&f->seconds, entry);
     struct log_put put = {
         .flags = entry->flags & ENTRY_FIRST_KEY, .id = entry->id, .event = raw, .hashed = job->batch->hashed};
-    if (put.hashed && (head->head.at.n + 1) % CHECKPOINT_EVERY == 0)
-        put.hash = batch_checkpoint(job->batch, head->head.at.n + 1);
+    if (put.hashed && (f->head->head.at.n + 1) % CHECKPOINT_EVERY == 0)
+        put.hash = batch_checkpoint(job->batch, f->head->head.at.n + 1);
     if (own) {
         put.flags |= ENTRY_OWN;
         put.incarnation = event.clear.incarnation;
@@ -179,26 +240,28 @@ static enum felloe_code feed_entry(struct event_log *log, struct log_job *job, u
         put.flags |= ENTRY_SIGNED;
         put.signature = &entry->signature;
     }
-    log_write_entry(log, site, head, &put);
+    f->bytes += raw.len + ENTRY_OVERHEAD;
+    log_write_entry(log, f->site, f->head, &put);
     if (own)
-        log_write_own_place(log, site, put.incarnation, put.seq, head->head.at);
-    *bytes += raw.len + ENTRY_OVERHEAD;
+        place(f, &put);
     return FELLOE_OK;
 }
 
-static enum felloe_code feed_entries(struct event_log *log, struct log_job *job, uint32_t site, struct head_row *head,
-                                     size_t *bytes)
+static enum felloe_code feed_entries(struct feeding *f)
 {
-    struct log_seconds seconds = {0};
+    const struct batch *batch = f->job->batch;
     enum felloe_code code = FELLOE_OK;
-    for (uint32_t i = 0; i < job->batch->count && code == FELLOE_OK; i++)
-        code = feed_entry(log, job, site, head, i, &seconds, bytes);
-    if (code == FELLOE_OK && !log_seconds_hold(log, site, job->batch, &seconds))
-        code = seconds.failed ? felloe_fail(&job->error, FELLOE_FAILED, "out of memory")
-                              : felloe_fail(&job->error, FELLOE_INVALID,
-                                            "an entry for %s comes a second time and is not the one that is here",
-                                            job->batch->site);
-    log_seconds_release(&seconds);
+    for (uint32_t i = 0; i < batch->count && code == FELLOE_OK; i++)
+        code = feed_entry(f, i);
+    store_cursor_close(f->own);
+    if (code == FELLOE_OK)
+        place_run(f);
+    if (code == FELLOE_OK && !log_seconds_hold(f->log, f->site, batch, &f->seconds))
+        code = f->seconds.failed ? felloe_fail(&f->job->error, FELLOE_FAILED, "out of memory")
+                                 : felloe_fail(&f->job->error, FELLOE_INVALID,
+                                               "an entry for %s comes a second time and is not the one that is here",
+                                               batch->site);
+    log_seconds_release(&f->seconds);
     return code;
 }
 
@@ -245,7 +308,6 @@ enum felloe_code log_run_feed(struct event_log *log, struct log_job *job)
         return job->error.code;
     struct head_row *head = log_write_head(log, site, batch->epoch);
     const struct head_row before = *head;
-    size_t bytes = 0;
     if (batch->epoch == 0 || head->head.at.n + 1 != batch->first_n)
         return felloe_fail(
             &job->error, FELLOE_INVALID, "what came for %s begins at %u.%llu and does not follow %u.%llu", batch->site,
@@ -255,7 +317,8 @@ enum felloe_code log_run_feed(struct event_log *log, struct log_job *job)
                            "what came for %s follows another log up to %u.%llu than is here", batch->site, batch->epoch,
                            (unsigned long long)head->head.at.n);
     head = log_write_head_change(log, site, batch->epoch); /* what was refused so far costs nobody else anything */
-    enum felloe_code code = feed_entries(log, job, site, head, &bytes);
+    struct feeding f = {.log = log, .job = job, .site = site, .head = head};
+    enum felloe_code code = feed_entries(&f);
     if (code != FELLOE_OK)
         return code;
     if (batch->hashed) /* of these very entries, after that hash: the machine has checked it */
@@ -264,7 +327,7 @@ enum felloe_code log_run_feed(struct event_log *log, struct log_job *job)
         return felloe_fail(&job->error, FELLOE_INVALID,
                            "what came for %s up to %u.%llu does not have the hash that the hub signed", batch->site,
                            batch->epoch, (unsigned long long)head->head.at.n);
-    keep_anchor(log, site, &before, head, bytes);
+    keep_anchor(log, site, &before, head, f.bytes);
     head->has_signature = true;
     head->signature = batch->head_signature;
     note_hubs_keys(log, job, site, (struct position){batch->epoch, batch->first_n});
