@@ -116,8 +116,10 @@ static struct log_ahead *ahead_new(struct event_log *log)
     a->log = log;
     pthread_mutex_init(&a->mutex, NULL);
     pthread_cond_init(&a->changed, NULL);
-    if (pthread_create(&a->thread, NULL, ahead_main, a) == 0)
+    if (pthread_create(&a->thread, NULL, ahead_main, a) == 0) {
+        pthread_setname_np(a->thread, "log-ahead");
         return a;
+    }
     pthread_cond_destroy(&a->changed);
     pthread_mutex_destroy(&a->mutex);
     free(a);
