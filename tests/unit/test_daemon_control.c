@@ -329,8 +329,7 @@ static void a_follower_hears_nothing_once_the_lease_has_passed(void **state)
     introduce(&client, "Jo", (char[33]){0});
     client_ask_only(&follower, CONTROL_LOG, (const char *[]){"follow", "!", "limit", "#3", NULL});
     save(&client, "Jo", NULL, "note.added", (const char *[]){"text", "one", NULL});
-    d->daemon.terms.lease_hours = 1;
-    d->daemon.lease.contact_ms = d->daemon.lease.clock_ms = 1;
+    on_the_loop(d, daemon_lease_passes);
     save(&client, "Jo", NULL, "note.added", (const char *[]){"text", "two", NULL});
     struct reply reply = client_reply(&follower);
     assert_int_equal(reply.code, FELLOE_LOCKED);

@@ -243,8 +243,7 @@ static void once_the_lease_has_passed_recording_tells_nothing(void **state)
     static const char *const reason[] = {"way_back", "ring us", NULL};
     two_jos(&client, one, other);
     introduce(&client, "Jo", third);
-    d->daemon.terms.lease_hours = 1;
-    d->daemon.lease.contact_ms = d->daemon.lease.clock_ms = 1;
+    on_the_loop(d, daemon_lease_passes);
     expect_error(ask(&client, VIEW, "name", "person", "person", one), FELLOE_LOCKED, "has not heard from the hub");
     struct reply reply = record(&client, "Jo", "note.added", (const char *[]){"text", "x", NULL});
     assert_null(strstr(reply.text, "first entry"));
