@@ -86,7 +86,7 @@ static void complete_jobs(void *context)
         job->done(job);
         item = next;
     }
-    if (any && !running->ending && running->daemon.log != NULL && event_log_failed(running->daemon.log)) {
+    if (!running->ending && running->daemon.log != NULL && event_log_failed(running->daemon.log)) {
         report(LEVEL_ERROR, "the log takes nothing more in: ending, so that whoever looks after this daemon starts it "
                             "again and the log is compared with the disk");
         daemon_stop(&running->daemon, FELLOE_STORAGE);
@@ -337,7 +337,7 @@ static enum felloe_code open_all(struct running *running, struct felloe_error *e
 /* ---- closing ---- */
 
 /* The driver, the views and the log: what has to begin anew when the log has another epoch or incarnation. */
-static void close_log(struct running *running)
+static bool close_log(struct running *running)
 {
     struct daemon *daemon = &running->daemon;
     driver_close(daemon->driver);
@@ -345,18 +345,19 @@ static void close_log(struct running *running)
     if (daemon->projector != NULL)
         projector_close(daemon->projector);
     daemon->projector = NULL;
-    if (daemon->log != NULL)
-        event_log_close(daemon->log);
+    const bool whole = event_log_close(daemon->log);
     daemon->log = NULL;
     complete_jobs(running); /* what the log finished at last */
+    return whole;
 }
 
-static void close_all(struct running *running)
+/* False: the disk did not take all of the log. */
+static bool close_all(struct running *running)
 {
     struct daemon *daemon = &running->daemon;
     control_server_close(daemon->control);
     daemon->control = NULL;
-    close_log(running);
+    const bool whole = close_log(running);
     audit_close(daemon);
     loop_timer_free(running->watchdog);
     loop_timer_free(running->keys_again);
@@ -379,6 +380,7 @@ static void close_all(struct running *running)
     sodium_munlock(&daemon->identity, sizeof daemon->identity);
     if (running->lock >= 0)
         close(running->lock);
+    return whole;
 }
 
 /* ---- again ---- */
@@ -478,7 +480,9 @@ enum felloe_code daemon_run(const char *dir, struct felloe_error *error)
         else if (code != FELLOE_OK)
             felloe_fail(error, code, "%s cannot be served any longer; start it again", dir);
     }
-    close_all(running);
+    if (!close_all(running) && code == FELLOE_OK)
+        code = felloe_fail(error, FELLOE_STORAGE, "the disk did not take all of %s at the end. Check it, and start "
+                           "the daemon again: what was said to be saved is in the journal beside the log", dir);
     settle_numbers_free(running->daemon.settle_numbers);
     bool anew = running->anew && code == FELLOE_OK;
     free(running);

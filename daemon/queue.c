@@ -108,6 +108,8 @@ void queue_nudge(struct queue *queue)
     pthread_mutex_lock(&queue->mutex);
     pthread_cond_broadcast(&queue->filled);
     pthread_mutex_unlock(&queue->mutex);
+    if (queue->wake != NULL)
+        queue->wake(queue->context);
 }
 
 void queue_close(struct queue *queue)

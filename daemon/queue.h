@@ -35,6 +35,7 @@ struct queue_item *queue_wait_all_for(struct queue *queue, unsigned ms, bool *la
  * where it is. NULL once there is enough, which is to be said with queue_nudge, or the queue is closed and has no more.
  * It is back before anything is taken. */
 struct queue_item *queue_look(struct queue *queue, const struct queue_item *after, const atomic_bool *enough);
+/* Wakes whoever takes, though nothing was pushed. */
 void queue_nudge(struct queue *queue);
 void queue_close(struct queue *queue);
 

@@ -215,14 +215,15 @@ enum felloe_code event_log_open(struct event_log **out, const struct event_log_c
     return FELLOE_OK;
 }
 
-void event_log_close(struct event_log *log)
+bool event_log_close(struct event_log *log)
 {
     if (log == NULL)
-        return;
+        return true;
     queue_close(&log->jobs);
     if (log->writing)
         pthread_join(log->writer, NULL);
     log_ahead_close(log);
+    const bool whole = !atomic_load(&log->failed);
     store_close(log->store);
     queue_destroy(&log->jobs);
     log_shares_release(&log->shares);
@@ -231,6 +232,7 @@ void event_log_close(struct event_log *log)
     sodium_free(log->write.keys);
     buffer_release(&log->write.event);
     free(log);
+    return whole;
 }
 
 struct log_shares *event_log_shares(struct event_log *log)

@@ -383,14 +383,17 @@ static void forget_keys(struct cached_key *keys)
             sodium_memzero(&keys[i], sizeof keys[i]);
 }
 
-/* With nothing to do: then little has to be done again, should the daemon end before it is closed. */
+/* With nothing to do, and at the end: then nothing has to be done again. */
 static void rest(struct event_log *log)
 {
     struct felloe_error error;
+    if (atomic_load(&log->failed))
+        return;
     if (store_rest(log->store, &error) == FELLOE_OK && keyring_rest(log->keyring, &error) == FELLOE_OK)
         return;
     atomic_store(&log->failed, true);
     report(LEVEL_ERROR, "%s", error.message);
+    queue_nudge(log->completions); /* the loop sees that it has failed */
 }
 
 static struct queue_item *wait_for_jobs(struct event_log *log)
@@ -420,5 +423,6 @@ void *log_writer_main(void *context)
             log_ahead_forget(job);
         queue_push_all(log->completions, items); /* from now on they are their makers' again */
     }
+    rest(log);
     return NULL;
 }

@@ -125,9 +125,9 @@ bool store_cursor_delete(struct store_cursor *cursor);
  */
 enum felloe_code store_copy(struct store *store, int descriptor, struct felloe_error *error);
 /* Puts a compacted copy in the place of the file, so that nothing of what was deleted is left in it, and overwrites
- * the old one, and its journal. No transaction is open, and none begins meanwhile, on any thread. Where no copy can be made, all is as
- * it was (FELLOE_STORAGE); where the new file cannot be opened, every later begin fails. FELLOE_DAMAGED: the disk did
- * not take all of the old one, as with store_rest. */
+ * the old one, and its journal. No transaction is open, and none begins meanwhile, on any thread. Where no copy can be
+ * made, all is as it was (FELLOE_STORAGE); where the new file cannot be opened, every later begin fails.
+ * FELLOE_DAMAGED: the disk did not take all of the old one, as with store_rest. */
 enum felloe_code store_rewrite(struct store *store, struct felloe_error *error);
 /* Gives memory back: LMDB keeps that of the most pages which a transaction ever changed until it is closed. So that is
  * what this does, and opens it again. No transaction is open, and none begins meanwhile, on any thread; where it cannot
