@@ -37,8 +37,8 @@ struct event_log_config {
 /* Checks the files' sizes against LMDB's meta pages before mapping them. */
 enum felloe_code event_log_open(struct event_log **out, const struct event_log_config *config,
                                 struct felloe_error *error);
-/* Finishes what is queued, commits, stops the writer, closes. False: the disk failed, now or before; what was said to be
- * saved is in the journal, and looked through at the next opening. */
+/* Finishes what is queued, commits, stops the writer, closes. False: the disk failed, now or before; what was said to
+ * be saved is in the journal, and looked through at the next opening. */
 bool event_log_close(struct event_log *log);
 
 /* ---- writing ---- */
