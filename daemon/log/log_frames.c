@@ -15,7 +15,8 @@ struct frame {
     struct buffer keys, entries;
     size_t room_for_keys;
     uint32_t key_count, count;
-    size_t whole; /* bytes of the entries, with whole events and their author's signature where there are markers */
+    size_t carried; /* bytes of the entries, with those of a marker that is not written yet */
+    size_t whole;   /* … with whole events and their author's signature in the place of markers */
     uint32_t max_bytes;
     struct event_log *log;
     const struct box_shared *shared;
@@ -36,9 +37,12 @@ static void frame_start(struct frame *f, struct event_log *log, const struct box
         f->entries.len = f->room_for_keys;
 }
 
-static bool frame_has_room(const struct frame *f, size_t more)
+/* What came as one FEED has to go back as one OFFER, in which there are no markers. */
+static bool frame_has_room(const struct frame *f, size_t carried, size_t whole)
 {
-    return f->count < BATCH_ENTRIES_MAX && (f->count == 0 || f->keys.len + f->whole + more <= f->max_bytes);
+    const size_t whole_max = f->max_bytes > BODY_TARGET ? f->max_bytes : BODY_TARGET;
+    return f->count < BATCH_ENTRIES_MAX && (f->count == 0 || (f->keys.len + f->carried + carried <= f->max_bytes &&
+                                                              f->keys.len + f->whole + whole <= whole_max));
 }
 
 /* At a hub: whose device the frame is for decides which restricted keys may go along. */
@@ -212,10 +216,10 @@ static void add_own_events(struct frame *f, struct log_reader *reader, uint32_t 
     for (; more; more = store_next(cursor, &item)) {
         uint64_t seq = first + f->count;
         if (item.key.len != 12 || be_u32(item.key.data) != incarnation || be_u64(item.key.data + 4) != seq ||
-            item.value.len <= OWN_PREFIX || !frame_has_room(f, item.value.len))
+            item.value.len <= OWN_PREFIX || !frame_has_room(f, item.value.len, item.value.len))
             break;
         buffer_append(&f->entries, item.value.data + OWN_PREFIX, item.value.len - OWN_PREFIX);
-        f->whole = f->entries.len - f->room_for_keys;
+        f->carried = f->whole = f->entries.len - f->room_for_keys;
         f->count++;
         while (owed_next(&owed, seq, &id))
             frame_add_key(f, (struct bytes){0}, &id);
@@ -333,6 +337,8 @@ struct markers {
     struct bytes last;
 };
 
+#define MARKER_SIZE 56u
+
 struct feeding {
     struct frame frame;
     struct markers markers;
@@ -379,10 +385,16 @@ static void end_markers(struct feeding *g)
     m->count = 0;
 }
 
+/* A marker's size at most; nothing where it goes into the one before. */
+static size_t added_by_marker(const struct feeding *g, uint64_t seq)
+{
+    return g->markers.count > 0 && seq == g->markers.first + g->markers.count ? 0 : MARKER_SIZE;
+}
+
 static void add_marker(struct feeding *g, uint64_t seq, struct bytes raw)
 {
     struct markers *m = &g->markers;
-    if (m->count > 0 && seq != m->first + m->count)
+    if (added_by_marker(g, seq) > 0)
         end_markers(g);
     if (m->count++ == 0)
         m->first = seq;
@@ -402,8 +414,7 @@ static bool own_span_grows(struct feeding *g, uint64_t seq)
     return true;
 }
 
-/* False: it has to wait for the next FEED. A marker counts as the event: what came as one FEED has to go back as one
- * OFFER. */
+/* False: it has to wait for the next FEED. */
 static bool add_entry(struct feeding *g, const struct log_row *row)
 {
     struct frame *f = &g->frame;
@@ -412,8 +423,9 @@ static bool add_entry(struct feeding *g, const struct log_row *row)
     const bool known = (first_key || event_may_be_by(row->event, g->device)) && event_decode(row->event, &event);
     const bool own = known && event.clear.incarnation == g->incarnation &&
                      device_id_equal(&event.clear.device, g->device);
-    const size_t size = row->event.len + (own || row->signature != NULL ? ENTRY_OVERHEAD : 0);
-    if (!frame_has_room(f, size) || (own && !own_span_grows(g, event.clear.seq)))
+    const size_t whole = row->event.len + (own || row->signature != NULL ? ENTRY_OVERHEAD : 0);
+    const size_t carried = own ? added_by_marker(g, event.clear.seq) : whole;
+    if (!frame_has_room(f, carried, whole) || (own && !own_span_grows(g, event.clear.seq)))
         return false;
     if (own) {
         add_marker(g, event.clear.seq, row->event);
@@ -423,7 +435,8 @@ static bool add_entry(struct feeding *g, const struct log_row *row)
         end_markers(g);
         feed_put_event(&f->entries, row->event, row->signature);
     }
-    f->whole += size;
+    f->carried += carried;
+    f->whole += whole;
     f->count++;
     return true;
 }

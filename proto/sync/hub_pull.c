@@ -39,12 +39,14 @@ static bool only_own(const struct hub_site *site, const struct peer *peer, struc
            run->first <= from.n && position_compare(newest->at, (struct position){run->epoch, run->last}) == 0;
 }
 
-/* A laptop that brings a backlog has its receipts; where in the site's log its events stand nobody waits for, and to
- * read, send, check and keep that took a quarter of the road's processor time. */
+/* A laptop that brings a backlog has its receipts; where in the site's log its events stand nobody waits for, so that
+ * is told as much at once as one FEED takes. No more: what is not told yet stands before others' news of the site, and
+ * on a link that has become thin each FEED of it costs a wait behind the next PUSH. */
 static bool is_held(const struct hub *hub, const struct hub_site *site, const struct peer *peer,
                     const struct pull *pull, struct position from)
 {
-    return pull->own_ms != 0 && hub->now < pull->due_ms && hub->now < pull->own_ms + OWN_NEWS_MS &&
+    const uint64_t untold = site->heads[site->head_count - 1].at.n - from.n + 1;
+    return pull->own_ms != 0 && untold < OWN_NEWS_FULL && hub->now < pull->due_ms && hub->now < pull->own_ms + OWN_NEWS_MS &&
            hub->now < site->run.ms + OWN_NEWS_QUIET_MS && only_own(site, peer, from);
 }
 

@@ -128,15 +128,14 @@ static void feed_bad(struct spoke *s, struct site *site, const struct feed_check
     }
 }
 
-/* Own events are counted by the hub as if they came whole, and come as markers: then it was little, however much was
- * asked for. */
+/* Where little came for much that was asked, as own events do, how long it took says nothing of the link. */
 static void adapt_window(const struct spoke *s, struct site *site, const struct msg_feed *feed, size_t bytes)
 {
     struct download *down = &site->down;
     bool more = position_compare(site->head, feed->head.at) > 0, little = bytes < down->asked / 4;
-    uint64_t took = s->now - down->sent_ms;
+    const uint64_t took = s->now - down->sent_ms;
     if (little && took >= QUICK_MS)
-        took = QUICK_MS - 1;
+        return;
     const uint32_t window = window_after(down->window, took, PULL_BYTES_THIN, PULL_BYTES_MAX);
     if (window > down->window ? more : down->was_behind) /* else it was held back */
         down->window = window;

@@ -37,7 +37,7 @@ void renew_thinned(struct spoke *s)
 {
     for (uint32_t i = 0; i < s->site_count; i++) {
         struct site *site = s->sites[i];
-        site->up.batch_bytes = site->up.batch_bytes < WINDOW_START ? site->up.batch_bytes : WINDOW_START;
+        site->up.batch_bytes = BODY_FLOOR; /* what is asked for stands behind what is brought */
         site->up.depth = 1;
         site->down.window = site->down.window < WINDOW_START ? site->down.window : WINDOW_START;
     }

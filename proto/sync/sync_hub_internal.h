@@ -29,7 +29,8 @@
 #define NO_ONE UINT32_MAX
 
 #define OWN_NEWS_QUIET_MS 100u       /* what a laptop is told of its own events waits until no more of them come … */
-#define OWN_NEWS_MS 2000u            /* … for so long at most, which is far from where it would take it for lost */
+#define OWN_NEWS_MS 500u             /* … for so long at most, */
+#define OWN_NEWS_FULL 768u           /* and until there are so many: a FEED of events of the usual size */
 
 /* The last events of a site's log, as far back as one stream brought them and nobody else's came between. */
 struct hub_run {
