@@ -392,7 +392,8 @@ static void import_begins(struct control_request *request)
     if (control_gone(request))
         finish(request);
     else if (control_import_first(request) || (projector != NULL && !projector_has(projector, 0)))
-        control_wait_commits(request, event_log_commits(request->daemon->log), IMPORT_WAIT_MS, begin_pass);
+        control_wait_commits(request, event_log_commits(request->daemon->log),
+                             projector != NULL && projector_stuck(projector, NULL) ? 0 : IMPORT_WAIT_MS, begin_pass);
     else
         begin_pass(request);
 }

@@ -68,6 +68,7 @@ static bool make_job(struct log_ahead *a, struct log_job *job)
     if (job->kind != LOG_RECORD || job->draft_count < BATCH_MIN || strcmp(job->site, a->site) != 0 ||
         !seen_raise(&a->clear.seen, &job->seen))
         return false;
+    log_ahead_forget(job); /* where the one before has to be done again */
     struct log_made *made = malloc(sizeof *made + job->draft_count * sizeof made->at[0]);
     if (made == NULL)
         return false;

@@ -143,9 +143,18 @@ static int sync_names(const struct store *store)
 /* Before LMDB sees its file: what was done since the last checkpoint is not to be believed, and is done again. */
 static enum felloe_code take_up_journal(struct store *store, const char *path, struct felloe_error *error)
 {
+    struct meta_on_disk were[META_PAGES];
     int rc = journal_open(&store->journal, store->dir);
-    if (rc == 0 && store->journal.count > 0)
-        rc = journal_put_back(&store->journal, path);
+    if (rc == 0 && journal_is_needed(&store->journal, path)) {
+        rc = journal_put_back(&store->journal, path, were);
+        enum felloe_code code = rc == 0 ? store_check_file(path, error) : FELLOE_OK;
+        if (code != FELLOE_OK) {
+            journal_leave_as_it_was(path, were);
+            return code;
+        }
+    }
+    if (rc == ESTALE && store->journal.count == 0)
+        rc = 0; /* an older one was put there while it was at rest */
     if (rc == EBADMSG)
         return felloe_fail(error, FELLOE_DAMAGED,
                            "%s/" JOURNAL_NAME " is damaged: of what was saved last in %s something cannot be read",
@@ -166,7 +175,7 @@ static enum felloe_code open_files(struct store *store, struct felloe_error *err
     enum felloe_code code = FELLOE_OK;
     if (sync == STORE_DERIVED)
         code = store_marking_open(&store->marking, store->dir, store->options.what, error);
-    else if (sync == STORE_JOURNALLED)
+    else if (sync == STORE_JOURNALLED) /* which checks what it puts back */
         code = take_up_journal(store, path, error);
     if (code == FELLOE_OK)
         code = store_check_file(path, error);
@@ -450,16 +459,20 @@ enum felloe_code store_rewrite(struct store *store, struct felloe_error *error)
     int rc = store->env == NULL || store_checkpoint(store) != 0 ? EIO : make_copy(store, fresh);
     if (rc != 0)
         return store_say(store, rc, error);
-    close_env(store);
     int old = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (old < 0) {
+        rc = errno;
+        unlink(fresh);
+        return store_say(store, rc, error);
+    }
+    close_env(store);
     rc = rename(fresh, path) != 0 ? errno : file_sync_folder(store->dir);
     unlink(fresh); /* where it could not be renamed */
-    if (rc == 0 && old >= 0) /* the new one is there for good */
+    if (rc == 0) /* the new one is there for good */
         store_overwrite(old);
-    if (old >= 0)
-        close(old);
+    close(old);
     if (rc == 0)
-        journal_wipe(store->dir);
+        rc = journal_wipe(store->dir);
     int opened = open_again(store);
     return rc != 0 || opened != 0 ? store_say(store, rc != 0 ? rc : opened, error) : FELLOE_OK;
 }

@@ -136,15 +136,26 @@ static uint64_t last_commit(const struct store *store)
     return mdb_env_info(store->env, &info) == 0 ? info.me_last_txnid : 0;
 }
 
+static void give_up(struct store_txn *txn)
+{
+    mdb_txn_abort(txn->txn);
+    store_forget_tables(txn->store);
+}
+
+/* What the journal has goes first: were LMDB's own sync to fail on those pages, it could not be told from one that
+ * failed on this transaction's. The meta page is not synced: the journal's head says what it has to be. */
 static int commit_and_sync(struct store_txn *txn)
 {
     struct store *store = txn->store;
     const uint64_t before = last_commit(store);
-    mdb_env_set_flags(store->env, MDB_NOSYNC, 0);
-    int rc = commit(txn);
-    mdb_env_set_flags(store->env, MDB_NOSYNC, 1);
-    if (rc == EIO)
+    int rc = store->journal.count > 0 ? mdb_env_sync(store->env, 1) : 0;
+    if (rc != 0) {
+        give_up(txn);
         return spoil(store, rc);
+    }
+    mdb_env_set_flags(store->env, MDB_NOSYNC, 0);
+    rc = commit(txn);
+    mdb_env_set_flags(store->env, MDB_NOSYNC, 1);
     return rc != 0 || last_commit(store) == before ? rc : begin_journal(store);
 }
 
@@ -153,8 +164,7 @@ static int commit_by_journal(struct store_txn *txn)
     struct store *store = txn->store;
     int rc = journal_append(&store->journal, &store->redo.rows);
     if (rc != 0) {
-        mdb_txn_abort(txn->txn);
-        store_forget_tables(store);
+        give_up(txn);
         return store_is_full(rc) ? rc : spoil(store, rc);
     }
     rc = commit(txn);
@@ -167,7 +177,7 @@ static int commit_journalled(struct store_txn *txn)
 {
     struct store *store = txn->store;
     if (store->spoilt) {
-        mdb_txn_abort(txn->txn);
+        give_up(txn);
         return EIO;
     }
     redo_settle(txn);
@@ -188,7 +198,7 @@ enum store_outcome store_commit(struct store_txn *txn, struct felloe_error *erro
         store_abort(txn);
         return outcome;
     }
-    int rc = store->journal.fd >= 0 ? commit_journalled(txn) : commit(txn);
+    int rc = store->journal.fd >= 0 || store->spoilt ? commit_journalled(txn) : commit(txn);
     pthread_mutex_unlock(&store->writing);
     free(txn);
     if (rc == 0)

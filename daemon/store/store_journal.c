@@ -22,10 +22,10 @@ struct head_on_disk {
     uint8_t magic[8];
     uint64_t generation;
     struct meta_on_disk base;
-    uint8_t roots[32];
+    uint8_t roots[32], key[JOURNAL_KEY_SIZE];
     uint8_t check[CHECK_SIZE];
 };
-_Static_assert(sizeof(struct head_on_disk) == 8 + 8 + 152 + 32 + CHECK_SIZE, "no gaps");
+_Static_assert(sizeof(struct head_on_disk) == 8 + 8 + 152 + 32 + JOURNAL_KEY_SIZE + CHECK_SIZE, "no gaps");
 
 struct record_head {
     uint32_t size, index; /* of the rows */
@@ -72,10 +72,12 @@ static int read_at(int fd, void *data, size_t size, size_t at)
     return 0;
 }
 
-static void check_of(const struct record_head *head, const uint8_t *rows, uint8_t out[CHECK_SIZE])
+/* Under the generation's key: rows hold what others wrote, and part of an old record could look like one of now. */
+static void check_of(const struct journal *journal, const struct record_head *head, const uint8_t *rows,
+                     uint8_t out[CHECK_SIZE])
 {
     crypto_generichash_state state;
-    crypto_generichash_init(&state, NULL, 0, CHECK_SIZE);
+    crypto_generichash_init(&state, journal->key, sizeof journal->key, CHECK_SIZE);
     crypto_generichash_update(&state, (const uint8_t *)head, offsetof(struct record_head, check));
     crypto_generichash_update(&state, rows, head->size);
     crypto_generichash_final(&state, out, CHECK_SIZE);
@@ -116,7 +118,7 @@ static int read_record(const struct journal *journal, struct journal_place *plac
     rows->len = head.size;
     place->at = next_place(at, head.size);
     place->index++;
-    check_of(&head, rows->data, check);
+    check_of(journal, &head, rows->data, check);
     return memcmp(check, head.check, CHECK_SIZE) == 0 ? 0 : EBADMSG;
 }
 
@@ -161,7 +163,7 @@ int journal_append(struct journal *journal, struct buffer *record)
 {
     struct record_head head = {.size = (uint32_t)(record->len - JOURNAL_HEAD_SIZE), .index = journal->count,
                                .generation = journal->generation};
-    check_of(&head, record->data + JOURNAL_HEAD_SIZE, head.check);
+    check_of(journal, &head, record->data + JOURNAL_HEAD_SIZE, head.check);
     memcpy(record->data, &head, sizeof head);
     const int failed = write_at(journal->fd, record->data, record->len, journal->at);
     if (failed != 0)
@@ -225,6 +227,16 @@ static int newest_meta(int data_fd, struct meta_on_disk *out)
     return 0;
 }
 
+static void take_head(struct journal *journal, const struct head_on_disk *head)
+{
+    journal->generation = head->generation;
+    journal->base = head->base;
+    memcpy(journal->roots, head->roots, sizeof journal->roots);
+    memcpy(journal->key, head->key, sizeof journal->key);
+    journal->at = JOURNAL_RECORDS;
+    journal->count = 0;
+}
+
 int journal_begin(struct journal *journal, int data_fd)
 {
     struct head_on_disk head = {.generation = journal->generation + 1};
@@ -232,42 +244,65 @@ int journal_begin(struct journal *journal, int data_fd)
     int failed = newest_meta(data_fd, &head.base);
     if (failed == 0)
         failed = hash_roots(data_fd, &head.base, head.roots);
+    randombytes_buf(head.key, sizeof head.key);
     check_head(&head, head.check);
     if (failed == 0)
         failed = write_at(journal->fd, &head, sizeof head, head.generation % 2 * HEAD_EVERY);
-    if (failed != 0)
-        return failed;
-    journal->generation = head.generation;
-    journal->base = head.base;
-    memcpy(journal->roots, head.roots, sizeof journal->roots);
-    journal->at = JOURNAL_RECORDS;
-    journal->count = 0;
-    return 0;
+    if (failed == 0)
+        take_head(journal, &head);
+    return failed;
+}
+
+bool journal_is_needed(const struct journal *journal, const char *data_file)
+{
+    struct meta_on_disk newest;
+    if (journal->fd < 0 || journal->count > 0)
+        return journal->fd >= 0;
+    int fd = open(data_file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    const bool older = fd >= 0 && newest_meta(fd, &newest) == 0 && newest.txn < journal->base.txn;
+    if (fd >= 0)
+        close(fd);
+    return older;
+}
+
+static int write_metas(int fd, const struct meta_on_disk metas[META_PAGES])
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    int failed = 0;
+    for (size_t i = 0; i < META_PAGES && failed == 0; i++)
+        failed = write_at(fd, &metas[i], sizeof metas[i], i * page);
+    return failed == 0 && fdatasync(fd) != 0 ? errno : failed;
 }
 
 /* LMDB takes the one with the higher number, and wants them one apart. */
-int journal_put_back(const struct journal *journal, const char *data_file)
+int journal_put_back(const struct journal *journal, const char *data_file, struct meta_on_disk were[META_PAGES])
 {
-    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), turn = journal->base.txn % 2;
     uint8_t roots[32];
-    struct meta_on_disk other = journal->base;
-    const uint64_t turn = journal->base.txn % 2;
+    struct meta_on_disk metas[META_PAGES] = {journal->base, journal->base};
     int fd = open(data_file, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return errno == ENOENT ? ESTALE : errno;
     int failed = hash_roots(fd, &journal->base, roots);
     if (failed == 0 && memcmp(roots, journal->roots, sizeof roots) != 0)
         failed = ESTALE;
-    other.head.number = 1 - turn;
-    other.txn--;
+    metas[1 - turn].head.number = 1 - turn;
+    metas[1 - turn].txn--;
+    for (size_t i = 0; i < META_PAGES && failed == 0; i++)
+        failed = read_at(fd, &were[i], sizeof were[i], i * page);
     if (failed == 0)
-        failed = write_at(fd, &other, sizeof other, (1 - turn) * page);
-    if (failed == 0)
-        failed = write_at(fd, &journal->base, sizeof journal->base, turn * page);
-    if (failed == 0 && fdatasync(fd) != 0)
-        failed = errno;
+        failed = write_metas(fd, metas);
     close(fd);
     return failed;
+}
+
+void journal_leave_as_it_was(const char *data_file, const struct meta_on_disk were[META_PAGES])
+{
+    int fd = open(data_file, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return;
+    (void)write_metas(fd, were);
+    close(fd);
 }
 
 /* ---- the file ---- */
@@ -289,6 +324,14 @@ void journal_close(struct journal *journal)
     *journal = (struct journal)JOURNAL_NONE;
 }
 
+/* The first record is of a later generation: its head was whole once. */
+static bool is_outlived(const struct journal *journal)
+{
+    struct record_head head;
+    return read_at(journal->fd, &head, sizeof head, JOURNAL_RECORDS) == 0 && head.size > 0 && head.index == 0 &&
+           head.generation > journal->generation;
+}
+
 int journal_open(struct journal *journal, const char *dir)
 {
     struct head_on_disk heads[2];
@@ -301,10 +344,8 @@ int journal_open(struct journal *journal, const char *dir)
         return 0;
     }
     const struct head_on_disk *head = &heads[!first || (second && heads[1].generation > heads[0].generation)];
-    journal->generation = head->generation;
-    journal->base = head->base;
-    memcpy(journal->roots, head->roots, sizeof journal->roots);
-    failed = count_records(journal);
+    take_head(journal, head);
+    failed = is_outlived(journal) ? EBADMSG : count_records(journal);
     if (failed != 0)
         journal_close(journal);
     return failed;
@@ -338,11 +379,12 @@ int journal_remove(struct journal *journal, const char *dir)
     return file_sync_folder(dir);
 }
 
-void journal_wipe(const char *dir)
+int journal_wipe(const char *dir)
 {
     struct journal journal;
-    if (open_file(&journal, dir, 0) != 0)
-        return;
+    const int failed = open_file(&journal, dir, 0);
+    if (failed != 0)
+        return failed == ENOENT ? 0 : failed;
     store_overwrite(journal.fd);
-    journal_remove(&journal, dir);
+    return journal_remove(&journal, dir);
 }

@@ -11,9 +11,9 @@
  *
  *   D/log/journal, JOURNAL_BYTES, in the machine's byte order as LMDB's file is, never made longer or shorter:
  *     0, 4096   two heads in turn, the one with the higher generation counts: generation, base, a hash over the two
- *               pages where the base's trees begin (is this the file it was?), check
- *     8192      records, each at a multiple of 512: size, index from 0, the head's generation, check, rows; the first
- *               that does not fit ends them
+ *               pages where the base's trees begin (is this the file it was?), a random key, check
+ *     8192      records, each at a multiple of 512: size, index from 0, the head's generation, check under its key,
+ *               rows; the first that does not fit ends them
  *
  * This file knows no LMDB but its meta page; what a row is store_redo.c knows. All functions return 0 or an errno, and
  * are of the thread that writes. */
@@ -28,12 +28,13 @@
 #define JOURNAL_ALIGN     512u
 #define JOURNAL_RECORDS   ((size_t)8192) /* where they begin */
 #define JOURNAL_HEAD_SIZE 32u            /* of a record */
+#define JOURNAL_KEY_SIZE  32u
 
 struct journal {
     int fd; /* -1: there is none */
     uint64_t generation;
     struct meta_on_disk base;
-    uint8_t roots[32];
+    uint8_t roots[32], key[JOURNAL_KEY_SIZE];
     size_t at, last; /* where the next record goes; where the last one is */
     uint32_t count;  /* records since the base */
 };
@@ -44,9 +45,13 @@ struct journal {
 /* Finds the one in this folder, if there is one that was finished, and counts its records. EBADMSG: it has some that
  * cannot be read, so what was durable is not there. */
 int journal_open(struct journal *journal, const char *dir);
-/* Where there are records, before the database file is opened: it is what the base says it was. ESTALE: it is not the
- * file that this journal is of. */
-int journal_put_back(const struct journal *journal, const char *data_file);
+/* Before the database file is opened: has it to be put back? Where there are records, and where its newest meta page is
+ * of before the base: that page is not synced. */
+bool journal_is_needed(const struct journal *journal, const char *data_file);
+/* It is what the base says it was. ESTALE: it is not the file that this journal is of. */
+int journal_put_back(const struct journal *journal, const char *data_file, struct meta_on_disk were[META_PAGES]);
+/* It was found damaged: whoever repairs it is to see what there was. */
+void journal_leave_as_it_was(const char *data_file, const struct meta_on_disk were[META_PAGES]);
 /* Reads the rows of one record after the other; ENOENT: that was the last. */
 struct journal_place {
     uint32_t index; /* {0} for the first */
@@ -70,7 +75,7 @@ int journal_take_back(struct journal *journal);
 /* From now on there is none, on the disk either: everything in it was synced in the database file. */
 int journal_remove(struct journal *journal, const char *dir);
 /* Of one that is closed nothing is left, and needed. */
-void journal_wipe(const char *dir);
+int journal_wipe(const char *dir);
 void journal_close(struct journal *journal);
 
 #endif

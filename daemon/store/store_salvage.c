@@ -7,12 +7,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/store/store_page.h"
+#include "daemon/store/store_journal.h"
 
 #define BIG_MAX                                                                                                        \
     ((uint64_t)1 << 20) /* no row of ours is near it: a damaged size must not take all memory, or for ever */
@@ -26,6 +27,7 @@ struct store_salvage {
     struct meta_on_disk metas[META_PAGES]; /* newest first */
     unsigned meta_count;
     bool newest; /* metas[0] is certainly of the last commit */
+    struct journal journal; /* that beside it, if there is one */
     uint64_t lost;
 };
 
@@ -73,12 +75,26 @@ static void read_metas(struct store_salvage *s)
     }
 }
 
+/* Each of its records was a commit. */
+static void read_journal(struct store_salvage *s, const char *path)
+{
+    char dir[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL || !bytes_to_text(bytes_of(path, (size_t)(slash - path)), dir, sizeof dir))
+        return;
+    if (journal_open(&s->journal, dir) != 0)
+        s->newest = false;
+    else if (s->journal.fd >= 0 && s->meta_count > 0)
+        s->newest = s->newest && s->metas[0].txn >= s->journal.base.txn + s->journal.count;
+}
+
 enum felloe_code store_salvage_open(struct store_salvage **out, const char *path, struct felloe_error *error)
 {
     *out = NULL;
     struct store_salvage *s = calloc(1, sizeof *s);
     if (s == NULL)
         return felloe_fail(error, FELLOE_FAILED, "out of memory");
+    s->journal = (struct journal)JOURNAL_NONE;
     struct stat st;
     s->fd = open(path, O_RDONLY | O_CLOEXEC);
     if (s->fd < 0 || fstat(s->fd, &st) != 0) {
@@ -90,6 +106,7 @@ enum felloe_code store_salvage_open(struct store_salvage **out, const char *path
     s->size = (uint64_t)st.st_size < MAP_MAX ? (uint64_t)st.st_size : MAP_MAX;
     s->pages = s->size / s->page;
     read_metas(s);
+    read_journal(s, path);
     s->lost = s->meta_count == 0;
     *out = s;
     return FELLOE_OK;
@@ -101,6 +118,7 @@ void store_salvage_close(struct store_salvage *s)
         return;
     if (s->fd >= 0)
         close(s->fd);
+    journal_close(&s->journal);
     free(s);
 }
 
@@ -302,5 +320,10 @@ bool store_salvage_bytes(struct store_salvage *s, store_salvage_look look, void 
         going = look(context, bytes_of(piece, len), len < PIECE ? len : PIECE);
     }
     free(piece);
+    struct buffer rows = {0};
+    struct journal_place place = {0};
+    while (going && journal_next(&s->journal, &place, &rows) == 0)
+        going = look(context, buffer_bytes(&rows), rows.len);
+    buffer_release(&rows);
     return true;
 }

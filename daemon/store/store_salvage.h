@@ -31,12 +31,13 @@ bool store_salvage_table(struct store_salvage *salvage, const char *table, store
 
 /* The file's bytes from its beginning to its end, in pieces that overlap by SALVAGE_OVERLAP, so that whatever is no
  * longer than that and begins in the first `fresh` bytes of a piece stands whole in it. What cannot be read is zeros.
- */
+ * Then what the journal beside it has, a record's rows at once. */
 #define SALVAGE_OVERLAP ((size_t)128 << 10)
 typedef bool (*store_salvage_look)(void *context, struct bytes piece, size_t fresh);
 bool store_salvage_bytes(struct store_salvage *salvage, store_salvage_look look, void *context);
 
-/* Is there certainly nothing newer than what root 0 leads to? (Not where one of the first two pages is damaged.) */
+/* Is there certainly nothing newer than what root 0 leads to? (Not where one of the first two pages is damaged, or the
+ * journal has more.) */
 bool store_salvage_is_newest(const struct store_salvage *salvage);
 /* How many times something had to be passed over so far: a page, a row, a table. */
 uint64_t store_salvage_lost(const struct store_salvage *salvage);

@@ -214,8 +214,13 @@ static enum folding fold_in_txn(struct projector *p, struct log_reader *reader, 
     if (!fold_site(p->work, step))
         return give_up(step, error);
     if (erased_carry_out(step->erased, p->config.keyring, reader, &txn, error) != FELLOE_OK) {
+        struct felloe_error why = {0};
+        const enum store_outcome outcome = store_failed(txn.store, &why);
         views_end(&txn);
-        return FOLD_LATER; /* the cursor does not pass them */
+        if (outcome == STORE_DONE)
+            return FOLD_LATER; /* the cursor does not pass them */
+        *error = why;
+        return views_failed(outcome, error);
     }
     const bool settled = !publish_missing(p, &txn, site) && !step->more;
     settle(p, site, settled && step->taken == 0, &reach);

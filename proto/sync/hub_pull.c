@@ -39,6 +39,14 @@ static bool only_own(const struct hub_site *site, const struct peer *peer, struc
            run->first <= from.n && position_compare(newest->at, (struct position){run->epoch, run->last}) == 0;
 }
 
+static uint64_t held_until(const struct hub_site *site, const struct pull *pull)
+{
+    uint64_t until = pull->own_ms + OWN_NEWS_MS;
+    if (site->run.ms + OWN_NEWS_QUIET_MS < until)
+        until = site->run.ms + OWN_NEWS_QUIET_MS;
+    return until < pull->due_ms ? until : pull->due_ms;
+}
+
 /* A laptop that brings a backlog has its receipts; where in the site's log its events stand nobody waits for, so that
  * is told as much at once as one FEED takes. No more: what is not told yet stands before others' news of the site, and
  * on a link that has become thin each FEED of it costs a wait behind the next PUSH. */
@@ -46,16 +54,8 @@ static bool is_held(const struct hub *hub, const struct hub_site *site, const st
                     const struct pull *pull, struct position from)
 {
     const uint64_t untold = site->heads[site->head_count - 1].at.n - from.n + 1;
-    return pull->own_ms != 0 && untold < OWN_NEWS_FULL && hub->now < pull->due_ms && hub->now < pull->own_ms + OWN_NEWS_MS &&
-           hub->now < site->run.ms + OWN_NEWS_QUIET_MS && only_own(site, peer, from);
-}
-
-static uint64_t held_until(const struct hub_site *site, const struct pull *pull)
-{
-    uint64_t until = pull->own_ms + OWN_NEWS_MS;
-    if (site->run.ms + OWN_NEWS_QUIET_MS < until)
-        until = site->run.ms + OWN_NEWS_QUIET_MS;
-    return until < pull->due_ms ? until : pull->due_ms;
+    return pull->own_ms != 0 && untold < OWN_NEWS_FULL && hub->now < held_until(site, pull) &&
+           only_own(site, peer, from);
 }
 
 static bool readable(const struct hub *hub, const struct peer *peer, uint32_t site, struct position *from)
@@ -351,8 +351,9 @@ static uint64_t pull_due(struct hub *hub, struct peer *peer, uint32_t site)
     if (!pull || !pull->active || pull->reading)
         return UINT64_MAX;
     if (readable(hub, peer, site, &from)) {
+        const uint64_t until = pull->own_ms + OWN_NEWS_MS < pull->due_ms ? pull->own_ms + OWN_NEWS_MS : pull->due_ms;
         enqueue_peer(hub, peer);
-        return UINT64_MAX;
+        return pull->own_ms != 0 && hub->now < until ? until : UINT64_MAX; /* more of its own may hold it back again */
     }
     if (hub->now < pull->due_ms)
         return pull->own_ms != 0 ? held_until(hub->sites[site], pull) : pull->due_ms;

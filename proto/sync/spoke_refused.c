@@ -150,7 +150,9 @@ void spoke_on_refused(struct spoke *s)
     }
     switch (s->in.refused.reason) {
     case REFUSED_HELLO_FIRST:
-        if (owner == OWNER_HELLO) { /* that makes no sense, and would go round as fast as the network does */
+        if (owner == OWNER_HELLO || (owner == OWNER_DOWNLOAD && site->down.commits > 0)) {
+            /* The first makes no sense; and for the second, HELLO has nothing new to say before what was fed is
+             * durable. Either would go round as fast as the network does. */
             try_later(s, site, owner);
             break;
         }

@@ -49,7 +49,7 @@
  * given up, with all that is in flight. */
 #define FLIGHT_BYTES_THIN (128u * 1024)
 #define PUSH_BYTES_THIN (32u * 1024)
-#define PULL_BYTES_THIN (128u * 1024)
+#define PULL_BYTES_THIN (104u * 1024)
 #define PUSH_BYTES_MAX BODY_TARGET
 #define PULL_BYTES_MAX BODY_TARGET
 #define THIN_BYTES_PER_MS 8u        /* timeouts leave room for a link as thin as 64 kbit/s */

@@ -88,7 +88,7 @@ static void the_window_follows_the_link(void **state)
     says(after(0), "keep-feed 151+25");
     feed_kept(true);
     unsigned at = 176;
-    const char *const wider[] = {"8192", "16384", "32768", "65536", "131072", "131072", "262144", "262144"};
+    const char *const wider[] = {"8192", "16384", "32768", "65536", "106496", "106496", "212992", "262144"};
     for (unsigned i = 0; i < 8; i++, at += 100) {
         char wanted[100];
         now += i < 6 ? 500 : 50; /* quick; then fast */
