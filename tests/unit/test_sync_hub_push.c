@@ -320,6 +320,28 @@ static void of_its_own_events_alone_a_laptop_hears_in_time_however_many_come(voi
     says(after(26), "read(8) 1.1 for 1");
 }
 
+/* Its time has come, and others are read for; then more of its own comes, and it is held back again. */
+static void what_was_held_back_twice_comes_in_time_all_the_same(void **state)
+{
+    (void)state;
+    a_writes_five();
+    hello(&a, 1, &head_a);
+    hello(&b, 2, &head_b);
+    hello(&b, 3, &head_b);
+    says(pull(&a, 1, 2, 0), "");
+    says(pull(&b, 2, 2, 0), "");
+    says(pull(&b, 3, 2, 0), "");
+    push(&a, 1, 3, five, 2);
+    says(keep_done(1), "RECEIPT#3 2 runs 1 to 1; read(2) 1.1 for 2; read(3) 1.1 for 3");
+    says(after(100), "");
+    push(&a, 1, 4, five + 2, 2);
+    says(keep_done(4), "RECEIPT#4 4 runs 1 to 1");
+    says(range(2, (struct position){1, 1}, &b), "FEED#2 1.1+4 to 2");
+    says(range(3, (struct position){1, 1}, &b), "FEED#2 1.1+4 to 3");
+    says(after(399), "");
+    says(after(1), "read(5) 1.1 for 1");
+}
+
 static void news_of_others_brings_a_laptops_own_along_at_once(void **state)
 {
     (void)state;
@@ -470,6 +492,7 @@ int main(void)
         TEST(a_pull_is_held_back_until_there_is_news),
         TEST(of_its_own_events_alone_a_laptop_hears_once_no_more_come),
         TEST(of_its_own_events_alone_a_laptop_hears_in_time_however_many_come),
+        TEST(what_was_held_back_twice_comes_in_time_all_the_same),
         TEST(news_of_others_brings_a_laptops_own_along_at_once),
         TEST(without_news_an_empty_feed_comes_when_the_time_is_up),
         TEST(a_pull_takes_the_place_of_the_one_before),
