@@ -159,6 +159,13 @@ static int void_at(struct journal *journal, size_t at)
     return write_at(journal->fd, zeros, sizeof zeros, at);
 }
 
+/* A write that failed may have come there all the same. */
+static bool is_there(const struct journal *journal, const struct record_head *head)
+{
+    struct record_head there;
+    return read_at(journal->fd, &there, sizeof there, journal->at) != 0 || memcmp(&there, head, sizeof there) == 0;
+}
+
 int journal_append(struct journal *journal, struct buffer *record)
 {
     struct record_head head = {.size = (uint32_t)(record->len - JOURNAL_HEAD_SIZE), .index = journal->count,
@@ -167,7 +174,7 @@ int journal_append(struct journal *journal, struct buffer *record)
     memcpy(record->data, &head, sizeof head);
     const int failed = write_at(journal->fd, record->data, record->len, journal->at);
     if (failed != 0)
-        return void_at(journal, journal->at) == 0 ? failed : EIO;
+        return is_there(journal, &head) && void_at(journal, journal->at) != 0 ? EIO : failed;
     journal->last = journal->at;
     journal->at = next_place(journal->at, head.size);
     journal->count++;

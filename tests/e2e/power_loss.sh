@@ -90,7 +90,7 @@ traces=(hub amy cal)
 if [ "${1:-}" = inside ]; then
     traces+=(dan)
     mkdir "$work/dan"
-    mount -t tmpfs -o size=24m,mode=700 none "$work/dan"
+    mount -t tmpfs -o size=28m,mode=700 none "$work/dan"
     trap 'code=$?; kill -9 "${pid[@]}" 2>/dev/null; cd / && umount -l "$work/dan"; (exit $code); cleanup' EXIT
     join_recorded dan dan salford && start_recorded dan || exit 1
     text=$(printf 'x%.0s' {1..20000})

@@ -214,7 +214,8 @@ static void lie_about_itself(void)
     said->pull = (struct msg_pull){.site = bytes_str(story.site), .cursor_count = 1,
                                    .cursors = {{1, UINT64_MAX - 2}}, .max_bytes = UINT32_MAX};
     (void)!ask((struct bytes){0});
-    judge("a PULL from beyond the log", answer->kind == MSG_FEED && answer->feed.count == 0);
+    judge("a PULL from beyond the log",
+          answer->kind == MSG_REFUSED && answer->refused.reason == REFUSED_HELLO_FIRST);
     said->kind = MSG_KEYS;
     said->keys = (struct msg_keys){.site = bytes_str(story.site), .count = KEYS_MAX};
     for (uint32_t i = 0; i < KEYS_MAX; i++)

@@ -7,7 +7,7 @@
 
 #define EACH 80
 #define BATCHES 6
-#define TURNS_MAX 100
+#define TURNS_MAX 2000
 
 /* As a recording does it: drafts that were sealed before their turn. */
 struct given_batch {
