@@ -142,7 +142,7 @@ cp "$work/s2.conf" "$work/s2/felloe.conf"
 stop s2 && start s2 || exit 1
 check "what that one wrote follows to the new team" wait_until 30 told d1 Lee "late words of the first team"
 check "and then it lets go, too" wait_until 30 gone s2 Lee
-check "having shared what it wrote" grep -q "the one entry written here is shared" "$work/s2.log"
+check "having shared what it wrote" wait_until 10 grep -q "the one entry written here is shared" "$work/s2.log"
 laptop_new s3 hub fay salford
 start s3 || exit 1
 check "a new laptop of the old team" wait_until 30 told s3 Jo "met at the library"
