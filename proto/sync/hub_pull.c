@@ -39,12 +39,17 @@ static bool only_own(const struct hub_site *site, const struct peer *peer, struc
            run->first <= from.n && position_compare(newest->at, (struct position){run->epoch, run->last}) == 0;
 }
 
+/* However many of its own come. */
+static uint64_t held_at_most_until(const struct pull *pull)
+{
+    const uint64_t until = pull->own_ms + OWN_NEWS_MS;
+    return until < pull->due_ms ? until : pull->due_ms;
+}
+
 static uint64_t held_until(const struct hub_site *site, const struct pull *pull)
 {
-    uint64_t until = pull->own_ms + OWN_NEWS_MS;
-    if (site->run.ms + OWN_NEWS_QUIET_MS < until)
-        until = site->run.ms + OWN_NEWS_QUIET_MS;
-    return until < pull->due_ms ? until : pull->due_ms;
+    const uint64_t quiet = site->run.ms + OWN_NEWS_QUIET_MS, at_most = held_at_most_until(pull);
+    return quiet < at_most ? quiet : at_most;
 }
 
 /* A laptop that brings a backlog has its receipts; where in the site's log its events stand nobody waits for, so that
@@ -351,7 +356,7 @@ static uint64_t pull_due(struct hub *hub, struct peer *peer, uint32_t site)
     if (!pull || !pull->active || pull->reading)
         return UINT64_MAX;
     if (readable(hub, peer, site, &from)) {
-        const uint64_t until = pull->own_ms + OWN_NEWS_MS < pull->due_ms ? pull->own_ms + OWN_NEWS_MS : pull->due_ms;
+        const uint64_t until = held_at_most_until(pull);
         enqueue_peer(hub, peer);
         return pull->own_ms != 0 && hub->now < until ? until : UINT64_MAX; /* more of its own may hold it back again */
     }
