@@ -27,10 +27,15 @@ struct putting {
     unsigned long count;
 };
 
+/* One that is damaged here too is nobody's: that laptop joins again. It still says that there was a log. */
 static bool put_device(void *context, const struct device_id *device, struct bytes row)
 {
     struct putting *p = context;
-    store_put(p->txn, T_DEVICES, bytes_of(device->b, sizeof device->b), row);
+    struct mp_reader r MP_UNSET;
+    struct device_record record;
+    const struct store_item item = {.key = bytes_of(device->b, sizeof device->b), .value = row};
+    if (log_read_device(&r, item, &record))
+        store_put(p->txn, T_DEVICES, item.key, row);
     p->count++;
     return true;
 }

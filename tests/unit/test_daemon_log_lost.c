@@ -145,6 +145,38 @@ static void what_the_log_has_and_the_keyring_has_not_is_written_there_at_the_sta
     given_log_end(hub);
 }
 
+static uint64_t problems_of(struct given_log *hub)
+{
+    struct verify_result result;
+    const struct verify_options options = {.log = hub->log, .keyring = hub->keyring, .identity = &hub->identity};
+    assert_int_equal(verify_log(&options, &result, NULL), FELLOE_OK);
+    return result.problems;
+}
+
+/* What a bit turned over has made of a name leads to nobody, and no log is to begin with it. */
+static void a_device_that_is_damaged_in_the_keyring_is_not_in_a_new_log(void **state)
+{
+    (void)state;
+    struct given_log *hub = given_log(ROLE_HUB, NULL);
+    struct device_record whole = a_device(1), other = a_device(2);
+    struct log_job job = {.kind = LOG_PUT_DEVICE, .device = &whole};
+    run_well(hub, &job);
+    assert_int_equal(keyring_put_device(hub->keyring, &other.device, bytes_str("no row"), NULL), FELLOE_OK);
+    lose_log(hub);
+    assert_int_equal(device_count(hub), 1);
+    assert_false(revoked(hub, &whole));
+    assert_int_equal(problems_of(hub), 0);
+    given_log_end(hub);
+
+    hub = given_log(ROLE_HUB, NULL);
+    assert_int_equal(keyring_put_device(hub->keyring, &other.device, bytes_str("no row"), NULL), FELLOE_OK);
+    lose_log(hub);
+    assert_true(event_log_epoch(hub->log) > 1); /* that there was a log is known even so */
+    assert_int_equal(device_count(hub), 0);
+    assert_int_equal(problems_of(hub), 0);
+    given_log_end(hub);
+}
+
 /* Whoever is refused must not be in the keyring either: it would come back with the next loss. */
 static void a_join_that_is_refused_leaves_nothing_in_the_keyring(void **state)
 {
@@ -234,6 +266,7 @@ int main(void)
         cmocka_unit_test(an_older_log_lets_nobody_in_again_and_turns_nobody_away),
         cmocka_unit_test(what_the_log_has_and_the_keyring_has_not_is_written_there_at_the_start),
         cmocka_unit_test(a_join_that_is_refused_leaves_nothing_in_the_keyring),
+        cmocka_unit_test(a_device_that_is_damaged_in_the_keyring_is_not_in_a_new_log),
         cmocka_unit_test(the_keys_that_the_hub_lacks_are_named_in_turn_and_erased_ones_never),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
