@@ -230,6 +230,7 @@ bool event_log_close(struct event_log *log)
     log_hub_box_release(&log->hub_box);
     log_seconds_forget(log);
     sodium_free(log->write.keys);
+    log_met_release(&log->write.met_keys);
     buffer_release(&log->write.event);
     free(log);
     return whole;

@@ -102,7 +102,7 @@ static void owe_again(struct again *a, const struct key_id *id, uint64_t seq)
             return;
         log_write_unuse(a->log, a->site, id);
     }
-    if (!log_write_first_use(a->log, a->site, id, (struct position){0, seq}))
+    if (!log_write_first_use(a->log, a->site, id, (struct position){0, seq}, log_meet(&a->log->write.met_keys, id)))
         return;
     owed_key(&owed, a->site, seq, id);
     store_put(txn, T_OWN_KEYS, key_bytes(&owed), bytes_of("", 0));

@@ -142,13 +142,23 @@ struct cached_key {
     struct data_key key;
 };
 
-/* Keys that were met lately: nearly every event's key was used before, and is held. As many as a team has people. */
-#define MET_KEYS 16384u
-#define MET_ANYWHERE UINT32_MAX
-struct met_key {
-    uint32_t place; /* 0: free; of a site, its number + 1 */
-    struct key_id id;
+/* What is known of keys that were met (log_met.c); outlives transactions. */
+#define MET_WAYS 4u
+#define MET_HELD (UINT32_C(1) << LOG_AUDIT) /* the keyring has it, or it was erased: neither ever ends */
+_Static_assert(SITES_MAX <= 32, "a bit a site");
+struct met_keys {
+    struct met_set *sets;
+    uint32_t set_count; /* a power of two; 0: none yet */
+    uint32_t filled;    /* ways, since it grew */
+    uint32_t none;      /* what is known of a key for which there is no memory */
 };
+/* A key's flags, to be read and set, valid until the next call: MET_HELD, and MET_USED of each site where key-uses has
+ * it, which no longer holds when the transaction comes to nothing. */
+uint32_t *log_meet(struct met_keys *met, const struct key_id *id);
+/* It will be asked for in a moment. */
+void log_meet_soon(const struct met_keys *met, const struct key_id *id);
+void log_met_unused(struct met_keys *met); /* forgets MET_USED of all */
+void log_met_release(struct met_keys *met);
 
 #define HEAD_TOLD_EVERY_MS 60000u
 /* What this run told others of a site's log, with an event of its own. */
@@ -171,8 +181,7 @@ struct log_write {
     struct cached_own own[SITES_MAX];
     struct told_head told[SITES_MAX];
     uint64_t met, telling;    /* a bit a site: of which heads, or what was told, is of this transaction */
-    struct met_key used[MET_KEYS]; /* key-uses has it; outlives the transaction, but for one that came to nothing */
-    struct met_key held[MET_KEYS]; /* the keyring has it, or it was erased: neither ever ends */
+    struct met_keys met_keys;
     struct cached_key *keys;  /* KEY_CACHE of them, locked in memory; emptied after each group of jobs */
     struct buffer event;
 };
@@ -255,13 +264,11 @@ struct log_put {
     const struct log_hash *hash; /* … at a multiple of CHECKPOINT_EVERY */
 };
 void log_write_entry(struct event_log *log, uint32_t site, struct head_row *head, const struct log_put *put);
-/* Notes the key's first use in the site's log; true when this is it. */
-bool log_write_first_use(struct event_log *log, uint32_t site, const struct key_id *key, struct position at);
+/* Notes the key's first use in the site's log; true when this is it. `met`: what log_meet says of it. */
+bool log_write_first_use(struct event_log *log, uint32_t site, const struct key_id *key, struct position at,
+                         uint32_t *met);
 /* As if it had not been used. */
 void log_write_unuse(struct event_log *log, uint32_t site, const struct key_id *key);
-/* Whether it is noted as met in this place, and noting it. */
-bool log_met(const struct met_key *met, uint32_t place, const struct key_id *key);
-void log_meet(struct met_key *met, uint32_t place, const struct key_id *key);
 /* The own event stands at this position of the site's log. The first of two is kept. */
 void log_write_own_place(struct event_log *log, uint32_t site, uint32_t incarnation, uint64_t seq, struct position at);
 /* When the oldest own event that is not shared was written; 0 none. */
@@ -320,7 +327,8 @@ struct log_asked { /* the keys that were asked about last, so that the keyring i
     struct key_id ids[KEY_CACHE];
     bool filled[KEY_CACHE];
 };
-void log_note_missing(struct event_log *log, struct log_job *job, struct log_asked *asked, const struct key_id *id);
+void log_note_missing(struct event_log *log, struct log_job *job, struct log_asked *asked, const struct key_id *id,
+                      uint32_t *met);
 /* Tickets that were not used are good no more -> voided. */
 enum felloe_code log_void_tickets(struct event_log *log, struct log_job *job);
 /* A key for the writer's own use, remembered until the group of jobs is done. */

@@ -25,16 +25,18 @@ enum felloe_code log_entry_refused(struct log_job *job, const struct entry *entr
 
 /* ---- PUSH ---- */
 
-void log_note_missing(struct event_log *log, struct log_job *job, struct log_asked *asked, const struct key_id *id)
+#define SOON 4u /* entries ahead: what is known of a key has come from memory by then */
+
+void log_note_missing(struct event_log *log, struct log_job *job, struct log_asked *asked, const struct key_id *id,
+                      uint32_t *met)
 {
     unsigned slot = id->b[0] % KEY_CACHE;
-    if (log_met(log->write.held, MET_ANYWHERE, id) ||
-        (asked->filled[slot] && memcmp(&asked->ids[slot], id, sizeof *id) == 0))
+    if ((*met & MET_HELD) || (asked->filled[slot] && memcmp(&asked->ids[slot], id, sizeof *id) == 0))
         return;
     asked->filled[slot] = true;
     asked->ids[slot] = *id;
     if (keyring_holds(log->keyring, id) || keyring_erased(log->keyring, id)) {
-        log_meet(log->write.held, MET_ANYWHERE, id);
+        *met |= MET_HELD;
         return;
     }
     if (job->missing_count == RECEIPT_KEYS_MAX)
@@ -46,12 +48,12 @@ void log_note_missing(struct event_log *log, struct log_job *job, struct log_ask
 }
 
 static void push_entry(struct event_log *log, uint32_t site, struct head_row *head, const struct entry *entry,
-                       const struct key_id *key)
+                       const struct key_id *key, uint32_t *met)
 {
     const struct position at = {log->write.epoch, head->head.at.n + 1};
     struct log_put put = {
         .flags = entry->flags & ENTRY_SIGNED, .id = entry->id, .signature = &entry->signature, .event = entry->event};
-    if (site != LOG_AUDIT && log_write_first_use(log, site, key, at))
+    if (site != LOG_AUDIT && log_write_first_use(log, site, key, at, met))
         put.flags |= ENTRY_FIRST_KEY;
     log_write_entry(log, site, head, &put);
 }
@@ -70,7 +72,7 @@ enum felloe_code log_push_entry(struct event_log *log, struct log_job *job, uint
     struct head_row *head = log_write_head_change(log, site, log->write.epoch);
     if (job->at.epoch == 0)
         job->at = (struct position){log->write.epoch, head->head.at.n + 1};
-    push_entry(log, site, head, entry, &event.clear.key);
+    push_entry(log, site, head, entry, &event.clear.key, log_meet(&log->write.met_keys, &event.clear.key));
     return FELLOE_OK;
 }
 
@@ -91,15 +93,23 @@ static enum felloe_code advance_stream(struct event_log *log, struct log_job *jo
 
 static void push_entries(struct event_log *log, struct log_job *job, uint32_t site)
 {
+    struct log_asked asked = {0};
+    struct met_keys *keys = &log->write.met_keys;
     struct head_row *head = log_write_head_change(log, site, log->write.epoch);
     job->at = (struct position){log->write.epoch, head->head.at.n + 1};
-    for (uint32_t i = 0; i < job->batch->count; i++)
-        push_entry(log, site, head, &job->batch->entries[i], &job->batch->entries[i].key);
+    for (uint32_t i = 0; i < job->batch->count; i++) {
+        const struct entry *entry = &job->batch->entries[i];
+        if (i + SOON < job->batch->count)
+            log_meet_soon(keys, &job->batch->entries[i + SOON].key);
+        uint32_t *met = log_meet(keys, &entry->key);
+        push_entry(log, site, head, entry, &entry->key, met);
+        if (site != LOG_AUDIT) /* its keys come in its events, not for the hub */
+            log_note_missing(log, job, &asked, &entry->key, met);
+    }
 }
 
 enum felloe_code log_run_push(struct event_log *log, struct log_job *job)
 {
-    struct log_asked asked = {0};
     const struct batch *batch = job->batch;
     uint32_t site = log_write_site(log, batch->site, &job->error);
     if (site == SITES_MAX)
@@ -113,8 +123,6 @@ enum felloe_code log_run_push(struct event_log *log, struct log_job *job)
     if (code != FELLOE_OK)
         return code;
     push_entries(log, job, site);
-    for (uint32_t i = 0; i < batch->count && site != LOG_AUDIT; i++) /* its keys come in its events, not for the hub */
-        log_note_missing(log, job, &asked, &batch->entries[i].key);
     job->head = log_write_head(log, site, log->write.epoch)->head;
     return FELLOE_OK;
 }
@@ -283,17 +291,22 @@ static void keep_anchor(struct event_log *log, uint32_t site, const struct head_
     head->since = (uint32_t)bytes;
 }
 
+static void note_hubs_key(struct event_log *log, uint32_t site, const struct key_id *id, struct position at)
+{
+    log_write_first_use(log, site, id, at, log_meet(&log->write.met_keys, id));
+}
+
 /* The hub has these: they need not be brought to it. */
 static void note_hubs_keys(struct event_log *log, struct log_job *job, uint32_t site, struct position at)
 {
     for (size_t i = 0; i < job->new_key_count; i++)
-        log_write_first_use(log, site, &job->new_keys[i].id, at);
+        note_hubs_key(log, site, &job->new_keys[i].id, at);
     struct mp_reader *r = job->sealed_key_count > 0 ? malloc(sizeof *r) : NULL;
     for (size_t i = 0; i < job->sealed_key_count && r != NULL; i++) {
         struct key_record record;
         mp_reader_init(r, job->sealed_keys[i]);
         if (mp_next(r) && key_record_read(r, &record))
-            log_write_first_use(log, site, &record.id, at);
+            note_hubs_key(log, site, &record.id, at);
     }
     free(r);
 }

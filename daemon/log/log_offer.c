@@ -41,7 +41,7 @@ static bool is_first_use(struct event_log *log, uint32_t site, const struct key_
             return false;
         log_write_unuse(log, site, id);
     }
-    return log_write_first_use(log, site, id, at);
+    return log_write_first_use(log, site, id, at, log_meet(&log->write.met_keys, id));
 }
 
 static enum felloe_code offer_entry(struct event_log *log, struct offering *o, const struct entry *entry)
@@ -79,7 +79,7 @@ static enum felloe_code offer_entry(struct event_log *log, struct offering *o, c
     log_write_entry(log, o->site, o->head, &put);
     if (own)
         log_write_own_place(log, o->site, put.incarnation, put.seq, o->head->head.at);
-    log_note_missing(log, o->job, &o->asked, &event.clear.key);
+    log_note_missing(log, o->job, &o->asked, &event.clear.key, log_meet(&log->write.met_keys, &event.clear.key));
     return FELLOE_OK;
 }
 

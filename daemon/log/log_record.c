@@ -141,7 +141,8 @@ static void place_at_hub(struct recording *r, const struct event_clear *clear, c
     const struct event_id *id = &draft->id;
     r->marker = (struct log_put){.flags = ENTRY_OWN, .id = *id, .incarnation = clear->incarnation, .seq = clear->seq};
     r->has_marker = true;
-    if (r->site != LOG_AUDIT && (log_write_first_use(log, r->site, &clear->key, at) || draft->brings_key))
+    uint32_t *met = log_meet(&log->write.met_keys, &clear->key);
+    if (r->site != LOG_AUDIT && (log_write_first_use(log, r->site, &clear->key, at, met) || draft->brings_key))
         r->marker.flags |= ENTRY_FIRST_KEY;
     log_write_own_place(log, r->site, clear->incarnation, clear->seq, at);
     struct stream_head *stream = log_write_stream_change(log, r->site, &clear->device, clear->incarnation);
@@ -161,7 +162,8 @@ static void owe_key(struct recording *r, const struct event_clear *clear)
         return;
     r->owed = clear->key;
     r->has_owed = true;
-    if (!log_write_first_use(r->log, r->site, &clear->key, (struct position){0, clear->seq}))
+    uint32_t *met = log_meet(&r->log->write.met_keys, &clear->key);
+    if (!log_write_first_use(r->log, r->site, &clear->key, (struct position){0, clear->seq}, met))
         return;
     struct store_key key;
     key_start(&key);

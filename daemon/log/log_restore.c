@@ -61,7 +61,8 @@ static void put_row(struct event_log *log, uint32_t site, const struct event *ev
     }
     log->write.touched = true;
     /* A key that this device used: the hub has it, or asks for it. */
-    log_write_first_use(log, site, &event->clear.key, (struct position){0});
+    log_write_first_use(log, site, &event->clear.key, (struct position){0},
+                        log_meet(&log->write.met_keys, &event->clear.key));
 }
 
 static enum felloe_code restore_all(struct event_log *log, struct log_job *job, uint32_t site, struct stream_head *head,

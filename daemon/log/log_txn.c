@@ -32,7 +32,7 @@ void log_write_start(struct event_log *log, struct store_txn *txn)
 
 void log_write_undo(struct event_log *log)
 {
-    memset(log->write.used, 0, sizeof log->write.used);
+    log_met_unused(&log->write.met_keys);
 }
 
 /* ---- sites ---- */
@@ -323,30 +323,19 @@ void log_write_entry(struct event_log *log, uint32_t site, struct head_row *head
     }
 }
 
-static unsigned met_slot(uint32_t place, const struct key_id *id)
+/* Of the audit's keys nothing is remembered: where its bit would be is MET_HELD. */
+static uint32_t used_flag(uint32_t site)
 {
-    uint32_t hash;
-    memcpy(&hash, id->b, sizeof hash); /* ids are random */
-    return (hash + place) % MET_KEYS;
+    return site == LOG_AUDIT ? 0 : UINT32_C(1) << site;
 }
 
-bool log_met(const struct met_key *met, uint32_t place, const struct key_id *id)
-{
-    met += met_slot(place, id);
-    return met->place == place && memcmp(&met->id, id, sizeof *id) == 0;
-}
-
-void log_meet(struct met_key *met, uint32_t place, const struct key_id *id)
-{
-    met[met_slot(place, id)] = (struct met_key){place, *id};
-}
-
-bool log_write_first_use(struct event_log *log, uint32_t site, const struct key_id *id, struct position at)
+bool log_write_first_use(struct event_log *log, uint32_t site, const struct key_id *id, struct position at,
+                         uint32_t *met)
 {
     struct store_key key;
-    if (log_met(log->write.used, site + 1, id))
+    if (*met & used_flag(site))
         return false;
-    log_meet(log->write.used, site + 1, id);
+    *met |= used_flag(site);
     key_use(&key, site, id);
     if (store_get(log->write.txn, T_KEY_USES, key_bytes(&key), NULL))
         return false;
@@ -359,11 +348,10 @@ bool log_write_first_use(struct event_log *log, uint32_t site, const struct key_
 
 void log_write_unuse(struct event_log *log, uint32_t site, const struct key_id *id)
 {
-    struct met_key *met = &log->write.used[met_slot(site + 1, id)];
     struct store_key key;
     key_use(&key, site, id);
     store_delete(log->write.txn, T_KEY_USES, key_bytes(&key));
-    *met = (struct met_key){0};
+    *log_meet(&log->write.met_keys, id) &= ~used_flag(site);
 }
 
 /* The last own event of this incarnation that has a position. */
