@@ -170,7 +170,8 @@ static bool is_written_again(const struct again *a, const struct event_id *name)
 
 /* ---- writing again ---- */
 
-/* With the same content, and what it had seen. */
+/* With the same content, and what it had seen; but of that only what is here. All that the hub has is, so it would not
+ * take the rest: it was lost, or a head that a bit had turned over in once said so. */
 static enum felloe_code write_again(struct again *a, const struct event *event, struct event_body *body)
 {
     struct event_log *log = a->log;
@@ -180,6 +181,7 @@ static enum felloe_code write_again(struct again *a, const struct event *event, 
     clear.seq = last->seq + 1;
     clear.prev = last->id;
     clear.site = bytes_str(log->sites[a->site]);
+    log_seen_here(log->write.txn, a->site, &clear.seen);
     body->after = a->after;
     if (!body->has_was)
         event_id_of(event->raw, &body->was);
@@ -262,7 +264,9 @@ static enum felloe_code again_site(struct again *a, const struct stream_head *ow
                a->log->sites[a->site], (unsigned long long)unreadable);
     a->job->left += unreadable;
     /* Nothing that comes may have seen less than what was. */
-    log_write_own_change(a->log, a->site)->seen = own->seen;
+    struct stream_head *head = log_write_own_change(a->log, a->site);
+    head->seen = own->seen;
+    log_seen_here(a->log->write.txn, a->site, &head->seen);
     return code;
 }
 

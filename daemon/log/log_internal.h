@@ -245,6 +245,12 @@ struct stream_head *log_write_own_change(struct event_log *log, uint32_t site);
 const struct branches *log_write_after(struct event_log *log, uint32_t site);
 /* From now on this incarnation is the own one: heads of the one before are written and forgotten. */
 void log_write_become(struct event_log *log, uint32_t incarnation);
+/* Can the head of an own stream have seen so much? All that its last event has, and nothing beyond that but what the
+ * site's log has: going on as another incarnation raises it so (log_seen.c). */
+bool log_seen_fits(struct store_txn *txn, uint32_t site, const struct seen *kept, const struct seen *last);
+bool log_own_seen_fits(struct store_txn *txn, uint32_t site, uint32_t incarnation, const struct stream_head *head);
+/* Lowers it to what the site's log has, as committed. */
+void log_seen_here(struct store_txn *txn, uint32_t site, struct seen *seen);
 /* Can the site's log have this epoch beside those that it has? Otherwise says so. */
 bool log_write_epoch_fits(struct event_log *log, uint32_t site, uint32_t epoch, struct felloe_error *error);
 /* Valid until the next call. */

@@ -164,7 +164,8 @@ struct stream_head *log_write_own(struct event_log *log, uint32_t site)
             w->damaged |= there;
             cached->head = (struct stream_head){0};
         }
-        w->damaged |= !ends_at(w, T_OWN + site, (struct position){incarnation, cached->head.seq});
+        w->damaged |= !ends_at(w, T_OWN + site, (struct position){incarnation, cached->head.seq}) ||
+                      !log_own_seen_fits(w->txn, site, incarnation, &cached->head);
         cached->loaded = true;
         w->met |= UINT64_C(1) << site;
     }

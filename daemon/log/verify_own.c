@@ -90,6 +90,16 @@ static bool same_branches(const struct branches *a, const struct branches *b)
     return same;
 }
 
+/* Each event to come would say that it has seen that, and no hub would take it. */
+static void check_seen(struct verify_run *run, uint32_t incarnation, const struct stream_head *kept,
+                       const struct seen *last)
+{
+    if (!log_seen_fits(run->reader->txn, run->number, &kept->seen, last))
+        verify_problem(
+            run, "what the head of this device's events (incarnation %u) says that they have seen is damaged",
+            incarnation);
+}
+
 /* All of an incarnation was read: does its end fit what is kept about it? */
 static void end_stream(struct verify_run *run, const struct own_state *own)
 {
@@ -108,6 +118,8 @@ static void end_stream(struct verify_run *run, const struct own_state *own)
         verify_problem(run,
                        "this device's events (incarnation %u) end at number %llu and not at %llu, as their head says",
                        own->incarnation, (unsigned long long)own->head.seq, (unsigned long long)kept.seq);
+    else
+        check_seen(run, own->incarnation, &kept, &own->head.seen);
     if (own->has_receipt && own->receipt.seq > own->head.seq)
         verify_problem(run, "the hub's receipt reaches number %llu, and the own events end at %llu",
                        (unsigned long long)own->receipt.seq, (unsigned long long)own->head.seq);
@@ -194,6 +206,8 @@ static void check_nothing_gone(struct verify_run *run)
                  !log_own_event(run->reader->txn, run->number, be_u32(item.key.data + 2), head.seq, &event))
             verify_problem(run, "own event %u.%llu is missing", be_u32(item.key.data + 2),
                            (unsigned long long)head.seq);
+        else if (head.seq == 0)
+            check_seen(run, be_u32(item.key.data + 2), &head, &(struct seen){0});
     }
     store_cursor_close(cursor);
 }

@@ -139,6 +139,12 @@ static void end_streams(struct site_run *s)
             verify_problem(s->run,
                            "the stream of device %s (incarnation %u) ends with another event than its head says",
                            device_text(&stream->device, name), stream->incarnation);
+        else if (!seen_includes(&stream->kept.seen, &stream->read.seen) ||
+                 !seen_includes(&stream->read.seen, &stream->kept.seen))
+            verify_problem(s->run,
+                           "what the head of the stream of device %s (incarnation %u) says that its last event has "
+                           "seen is damaged",
+                           device_text(&stream->device, name), stream->incarnation);
     }
 }
 

@@ -428,7 +428,7 @@ static void the_next_event_has_seen_what_the_last_had(void **state)
     open_own(p.spoke, 2, &body, &event);
     assert_int_equal(seen_in(&event.clear.seen, 1), 5);
 
-    struct pair other = pair_with(0); /* with nothing to write again */
+    struct pair other = pair_with(5); /* with nothing to write again */
     draft = site_note(other.spoke, "seen much");
     seen_advance(&draft.seen, (struct position){1, 5});
     job = record_job(SITE, &draft, 1);
@@ -440,6 +440,27 @@ static void the_next_event_has_seen_what_the_last_had(void **state)
     open_own(other.spoke, 1, &body, &event);
     assert_int_equal(seen_in(&event.clear.seen, 1), 5);
     pair_end(&other);
+    pair_end(&p);
+}
+
+/* A head in which a bit had turned over once said so, and the hub takes nothing that has seen what it does not have. */
+static void what_was_seen_and_is_nowhere_is_seen_no_more(void **state)
+{
+    (void)state;
+    struct pair p = set_back_laptop(5, 0, 1);
+    struct log_draft draft = site_note(p.spoke, "seen too much");
+    seen_advance(&draft.seen, (struct position){1, 5 + (1 << 20)});
+    seen_advance(&draft.seen, (struct position){9, 3});
+    struct log_job job = record_job(SITE, &draft, 1);
+    run_well(p.spoke, &job);
+    go_on_with(&p, 2);
+    record_note(p.spoke, "next");
+    struct event event;
+    struct event_body body;
+    for (uint64_t seq = 1; seq <= 2; seq++) {
+        open_own(p.spoke, seq, &body, &event);
+        assert_true(event.clear.seen.count == 1 && seen_in(&event.clear.seen, 1) == 6); /* all there is */
+    }
     pair_end(&p);
 }
 
@@ -570,6 +591,7 @@ int main(void)
         cmocka_unit_test(no_more_branches_are_named_than_there_is_room_for),
         cmocka_unit_test(the_longest_event_can_be_written_again),
         cmocka_unit_test(the_next_event_has_seen_what_the_last_had),
+        cmocka_unit_test(what_was_seen_and_is_nowhere_is_seen_no_more),
         cmocka_unit_test(the_stream_that_it_leaves_is_told_as_far_as_the_log_has_it),
         cmocka_unit_test(a_copy_and_the_laptop_it_was_made_of_both_go_on),
         cmocka_unit_test(a_laptop_without_its_log_gets_it_back_and_goes_on),

@@ -398,6 +398,69 @@ static void a_time_that_is_damaged_is_read_in_the_event(void **state)
     given_story_end(&two);
 }
 
+static void has_seen(struct given_log *g)
+{
+    struct log_draft draft = site_note(g, "seen all");
+    seen_advance(&draft.seen, (struct position){1, SHARED});
+    struct log_job job = record_job(SITE, &draft, 1);
+    run_well(g, &job);
+}
+
+static void hit_seen(struct given_two *two, const char *table, struct bytes key, size_t at)
+{
+    struct number n = {.key = key, .at = at, .flip = 16};
+    given_log_close(two->laptop);
+    with_table(two->laptop, "log", table, change_number, &n);
+}
+
+/* Were it believed, each event from then on would have seen what no hub has, and none of them would ever be shared. */
+static void what_a_head_has_seen_is_not_believed_when_it_is_damaged(void **state)
+{
+    (void)state;
+    static const uint8_t key[6] = {0, 0, 0, 0, 0, 1};
+    for (size_t at = 41; at < 41 + 12; at++) { /* an epoch, and how far */
+        struct given_two two = given_story();
+        has_seen(two.laptop);
+        hit_seen(&two, "own-heads", bytes_of(key, sizeof key), at);
+        given_log_reopen(two.laptop);
+        struct log_draft draft = site_note(two.laptop, "nor written on");
+        struct log_job job = record_job(SITE, &draft, 1);
+        run(two.laptop, &job);
+        assert_int_equal(job.code, FELLOE_DAMAGED);
+        given_log_close(two.laptop);
+        struct repair_outcome out;
+        assert_int_equal(repaired(two.laptop, &out)->own_count, SHARED + WAITING + 1);
+        assert_non_null(strstr(out.log_damage, "seen"));
+        assert_string_equal(repair_well(two.laptop).log_damage, "");
+
+        given_log_reopen(two.laptop);
+        const struct seen seen = own_head(two.laptop, NULL).seen;
+        assert_int_equal(seen.count, 1);
+        assert_int_equal(seen_in(&seen, 1), SHARED);
+        record_note(two.laptop, "and on");
+        given_story_end(&two);
+    }
+}
+
+/* Were that of a stream believed, what its author wrote next would not be taken: it would have seen less. */
+static void what_a_stream_has_seen_is_not_believed_when_it_is_damaged(void **state)
+{
+    (void)state;
+    for (size_t at = 41; at < 41 + 12; at++) {
+        struct given_two two = given_story();
+        has_seen(two.laptop);
+        share(&two, BODY_TARGET);
+        struct store_key key;
+        key_stream(&key, 0, &two.laptop->identity.device, 1);
+        hit_seen(&two, "streams", key_bytes(&key), at);
+        struct repair_outcome out;
+        assert_int_equal(repaired(two.laptop, &out)->log_count, SHARED + WAITING + 1);
+        assert_non_null(strstr(out.log_damage, "seen"));
+        assert_string_equal(repair_well(two.laptop).log_damage, "");
+        given_story_end(&two);
+    }
+}
+
 int main(void)
 {
     if (sodium_init() < 0)
@@ -418,6 +481,8 @@ int main(void)
         cmocka_unit_test(a_site_whose_name_is_damaged_is_known_by_its_events),
         cmocka_unit_test(a_receipt_that_is_damaged_is_left_out),
         cmocka_unit_test(a_time_that_is_damaged_is_read_in_the_event),
+        cmocka_unit_test(what_a_head_has_seen_is_not_believed_when_it_is_damaged),
+        cmocka_unit_test(what_a_stream_has_seen_is_not_believed_when_it_is_damaged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
