@@ -62,6 +62,7 @@ check() {
         echo "    (exit $code) ${*:0:200}" | head -c 500
         echo
         head -c 2000 "$work/check.out" | sed 's/^/    /' | head -20
+        [[ " $* " == *" converged "* ]] && apart_now
     fi
 }
 not() { ! "$@"; }
@@ -189,15 +190,32 @@ digest_of() {
     at "$name" digest --json | jq -cS --args '[.sites[] | select(($ARGS.positional | length) == 0 or
         (.site as $s | any($ARGS.positional[]; . == $s)))] | sort_by(.site, .view)' "$@"
 }
-# converged HUB LAPTOP…: nothing waits, and every laptop's views of its sites are byte for byte the hub's.
+# converged HUB LAPTOP…: nothing waits, and every laptop's views of its sites are byte for byte the hub's. What is
+# missing is in $apart when it fails; a check that waited for it in vain tells it (apart_now).
+apart=
 converged() {
-    local hub=$1 laptop sites
+    local hub=$1 laptop sites here there
     shift
     for laptop; do
+        apart="$laptop has not shared all"
         shared "$laptop" || return 1
-        sites=$(at "$laptop" digest --json | jq -r '[.sites[].site] | unique[]') || return 1
+        apart="$laptop gives no digest"
+        sites=$(at "$laptop" digest --json | jq -r '[.sites[].site] | unique[]') && [ -n "$sites" ] || return 1
         # shellcheck disable=SC2086
-        [ -n "$sites" ] && [ "$(digest_of "$laptop" $sites)" = "$(digest_of "$hub" $sites)" ] || return 1
+        here=$(digest_of "$laptop" $sites) there=$(digest_of "$hub" $sites)
+        apart="$laptop shows $here, $hub shows $there"
+        [ "$here" = "$there" ] || return 1
+    done
+    apart=
+}
+# What each that runs says of its sites, and what it wrote last.
+apart_now() {
+    local name
+    echo "    apart: ${apart:0:900}"
+    for name in "${!pid[@]}"; do
+        echo "    $name: $(at "$name" status --json 2>&1 | jq -c '[{role, hub, notice, problem},
+            (.sites[] | {site, saved, shared, waiting, received, head, folded, notice})]' 2>&1 | head -c 900)"
+        tail -n 4 "$work/$name.log" | cut -c1-300 | sed 's/^/        /'
     done
 }
 verified() { at "$1" verify --json | jq -e '.problems == [] and .stories == []' >/dev/null; }
