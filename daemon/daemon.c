@@ -21,6 +21,7 @@
 #include "daemon/report.h"
 #include "daemon/setup/setup_swap.h"
 #include "daemon/store/vault.h"
+#include "daemon/pool.h"
 
 /* How often keys that are still missing are asked for again. */
 #define KEYS_AGAIN_MS 60000
@@ -276,6 +277,7 @@ static enum felloe_code open_views(struct running *running, struct felloe_error 
 static enum felloe_code open_loop(struct running *running, struct felloe_error *error)
 {
     uv_loop_t *loop = &running->loop;
+    running->daemon.pool = pool_new(loop);
     running->completed = loop_wake_new(loop, complete_jobs, running);
     running->changed = loop_wake_new(loop, views_changed, running);
     running->term = loop_signal_new(loop, SIGTERM, on_end, &running->daemon);
@@ -284,9 +286,9 @@ static enum felloe_code open_loop(struct running *running, struct felloe_error *
     running->keys_again = loop_timer_new(loop, ask_again, running);
     running->give_back = loop_timer_new(loop, give_back, running);
     running->idle = loop_timer_new(loop, daemon_on_idle, running);
-    bool fine = running->keys_again != NULL && running->idle != NULL && running->completed != NULL &&
-                running->changed != NULL && running->term != NULL && running->interrupt != NULL &&
-                running->hangup != NULL;
+    bool fine = running->daemon.pool != NULL && running->keys_again != NULL && running->idle != NULL &&
+                running->completed != NULL && running->changed != NULL && running->term != NULL &&
+                running->interrupt != NULL && running->hangup != NULL;
     running->daemon.completions.context = running->completed;
     return fine ? FELLOE_OK : felloe_fail(error, FELLOE_FAILED, "no event loop can be had: %s", strerror(errno));
 }
@@ -367,6 +369,7 @@ static bool close_all(struct running *running)
     loop_timer_free(running->idle);
     if (daemon->keyring != NULL)
         keyring_close(daemon->keyring);
+    pool_free(daemon->pool);
     loop_wake_free(running->completed);
     loop_wake_free(running->changed);
     loop_signal_free(running->term);

@@ -14,6 +14,7 @@
 #include "daemon/terms.h"
 
 struct uv_loop_s;
+struct pool;
 struct control_server;
 struct audit;
 
@@ -34,6 +35,7 @@ struct daemon {
     char worker[SLUG_MAX + 1];   /* whose session this is: who records, unless a request says otherwise */
     bool whole;                  /* the session is that of whose laptop this is: restricted keys are at hand */
     struct uv_loop_s *loop;
+    struct pool *pool;           /* for what takes too long for the loop */
     struct queue completions;    /* finished log jobs; woken on the loop */
     struct keyring *keyring;
     struct event_log *log;

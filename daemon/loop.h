@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A thin layer over libuv: timers, wake-ups from other threads, work on the thread pool, signals. Each has one owner;
+/* A thin layer over libuv: timers, wake-ups from other threads, signals. Each has one owner;
  * _free may be called at any time on the loop's thread (the memory goes once libuv has let go of it). */
 #ifndef FELLOE_DAEMON_LOOP_H
 #define FELLOE_DAEMON_LOOP_H
@@ -26,8 +26,5 @@ void loop_wake_free(struct loop_wake *wake);
 struct loop_signal;
 struct loop_signal *loop_signal_new(uv_loop_t *loop, int number, loop_call call, void *context);
 void loop_signal_free(struct loop_signal *signal);
-
-/* `work` on a thread of the pool, then `done` on the loop. False: it could not be started, neither is called. */
-bool loop_work(uv_loop_t *loop, loop_call work, loop_call done, void *context);
 
 #endif

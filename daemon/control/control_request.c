@@ -7,6 +7,7 @@
 #include "daemon/control/control_gate.h"
 #include "daemon/control/control_inside.h"
 #include "daemon/loop.h"
+#include "daemon/pool.h"
 
 /* How often a progress bar moves. */
 #define PROGRESS_MS 200
@@ -284,7 +285,7 @@ void control_work(struct control_request *request, control_step work, control_st
     request->progress_of = what;
     if (what && has_timer(request))
         loop_timer_set(request->timer, PROGRESS_MS);
-    if (loop_work(request->daemon->loop, do_work, work_done, request))
+    if (pool_work(request->daemon->pool, do_work, work_done, request))
         return;
     /* No thread to be had: the loop does it itself rather than not at all. */
     work(request);

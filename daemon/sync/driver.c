@@ -6,6 +6,7 @@
 
 #include "daemon/sync/driver_inside.h"
 #include "daemon/report.h"
+#include "daemon/pool.h"
 
 /* A laptop that slept wakes with clocks that jumped; this finds out. */
 #define TICK_MAX_MS      30000
@@ -212,7 +213,7 @@ void driver_job_end(struct driver_job *job)
 
 bool driver_work(struct driver *driver, loop_call work, loop_call done, void *context)
 {
-    if (!loop_work(driver->daemon->loop, work, done, context))
+    if (!pool_work(driver->daemon->pool, work, done, context))
         return false;
     driver->under_way++;
     return true;

@@ -14,6 +14,7 @@
 #include "daemon/audit.h"
 #include "daemon/sync/driver_spoke.h"
 #include "daemon/loop.h"
+#include "daemon/pool.h"
 #include "proto/control.h"
 
 struct given_daemon {
@@ -110,6 +111,7 @@ static inline struct given_daemon *given_daemon(enum role role, struct given_log
     d->daemon.config = (struct config){.role = role, .listen = "tcp://127.0.0.1:7000", .ticket_hours = 24};
     d->spoke = (struct spoke_driver){.base = {.role = &offline_role, .daemon = &d->daemon}};
     uv_loop_init(d->daemon.loop);
+    d->daemon.pool = pool_new(d->daemon.loop);
     d->completed = loop_wake_new(d->daemon.loop, complete_jobs, d);
     d->changed = loop_wake_new(d->daemon.loop, views_changed, d);
     d->ended = loop_wake_new(d->daemon.loop, stop_loop, d);
@@ -155,6 +157,7 @@ static inline void given_daemon_end(struct given_daemon *d)
     audit_close(&d->daemon);
     d->log->completions.wake = NULL;
     given_log_reopen(d->log);
+    pool_free(d->daemon.pool);
     loop_wake_free(d->completed);
     loop_wake_free(d->changed);
     loop_wake_free(d->ended);

@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include <uv.h>
 
-#include "daemon/loop.h"
+#include "daemon/pool.h"
 #include "daemon/report.h"
 #include "daemon/sync/driver_hub.h"
 
@@ -50,6 +50,7 @@ static struct hub_driver *open_hub(struct given_log *g)
     a_daemon.dir = g->dir.path;
     a_daemon.identity = g->identity;
     a_daemon.loop = &loop;
+    a_daemon.pool = pool_new(&loop);
     a_daemon.keyring = g->keyring;
     a_daemon.config.role = ROLE_HUB;
     snprintf(a_daemon.config.listen, sizeof a_daemon.config.listen, "tcp://127.0.0.1:*");
@@ -68,6 +69,7 @@ static void close_hub(struct given_log *g)
     driver_close(a_daemon.driver);
     event_log_close(a_daemon.log);
     complete(NULL);
+    pool_free(a_daemon.pool);
     loop_wake_free(a_daemon.completions.context);
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&loop), 0);

@@ -5,7 +5,7 @@
 
 #include <uv.h>
 
-#include "daemon/loop.h"
+#include "daemon/pool.h"
 #include "daemon/report.h"
 #include "daemon/sync/driver_hub.h"
 
@@ -55,6 +55,7 @@ static struct side *given_side(void)
     hub->daemon.dir = hub->g->dir.path;
     hub->daemon.identity = hub->g->identity;
     hub->daemon.loop = &hub->loop;
+    hub->daemon.pool = pool_new(&hub->loop);
     hub->daemon.keyring = hub->g->keyring;
     hub->daemon.config.role = ROLE_HUB;
     snprintf(hub->daemon.config.listen, sizeof hub->daemon.config.listen, "tcp://127.0.0.1:*");
@@ -97,6 +98,7 @@ static void given_side_end(struct side *hub)
 {
     event_log_close(hub->daemon.log);
     complete(hub);
+    pool_free(hub->daemon.pool);
     loop_wake_free(hub->completed);
     loop_wake_free(hub->changed);
     uv_run(&hub->loop, UV_RUN_DEFAULT);
