@@ -146,6 +146,7 @@ struct feeding {
     uint32_t own_incarnation;
     uint64_t own_next;
     struct own_run run;       /* whose places are not written yet */
+    bool followed;            /* others' streams have been advanced: see follow_streams */
     size_t bytes;
 };
 
@@ -207,6 +208,44 @@ static bool is_chained(const struct batch *batch, uint32_t at)
            next->seq == entry->seq + 1;
 }
 
+/* The machine has checked that each entry follows the one before it, from the streams' heads on as it knew them. Where
+ * they are the disk's, too, that need not be done again; otherwise each entry is looked at. */
+static bool follow_streams(const struct feeding *f)
+{
+    const struct batch *batch = f->job->batch;
+    for (uint32_t i = 0; i < batch->stream_count; i++) {
+        const struct batch_stream *known = &batch->streams[i];
+        const struct stream_head *here = log_write_stream(f->log, f->site, &known->device, known->incarnation);
+        if (here->seq != known->before.seq || !event_id_equal(&here->id, &known->before.id) ||
+            device_id_equal(&known->device, &f->log->identity->device)) /* which has its own place for them, too */
+            return false;
+    }
+    for (uint32_t i = 0; i < batch->stream_count; i++) {
+        const struct batch_stream *known = &batch->streams[i];
+        *log_write_stream_change(f->log, f->site, &known->device, known->incarnation) = known->after;
+    }
+    return batch->stream_count > 0;
+}
+
+/* An event that is here already may come at a second position: it then has both, and is folded once. */
+static enum felloe_code follow(struct feeding *f, const struct entry *entry, struct bytes raw, bool own)
+{
+    struct log_job *job = f->job;
+    struct event event;
+    if (!event_decode(raw, &event) || !bytes_is(event.clear.site, job->batch->site))
+        return felloe_fail(&job->error, FELLOE_INVALID, "an entry for %s is malformed", job->batch->site);
+    const struct event_clear *clear = &event.clear;
+    struct stream_head *stream = log_write_stream(f->log, f->site, &clear->device, clear->incarnation);
+    enum stream_verdict verdict = stream_check(stream, clear, &entry->id);
+    if (verdict != STREAM_NEXT && verdict != STREAM_OLD)
+        return log_entry_refused(job, entry, verdict);
+    if (verdict == STREAM_NEXT)
+        stream_advance(log_write_stream_change(f->log, f->site, &clear->device, clear->incarnation), clear, &entry->id);
+    else if (!own)
+        log_seconds_add(&f->seconds, entry);
+    return FELLOE_OK;
+}
+
 static enum felloe_code feed_entry(struct feeding *f, uint32_t at)
 {
     struct event_log *log = f->log;
@@ -222,28 +261,16 @@ static enum felloe_code feed_entry(struct feeding *f, uint32_t at)
         return felloe_fail(&job->error, FELLOE_INVALID,
                            "the hub names an own entry (%s, number %llu) that this device did not write",
                            job->batch->site, (unsigned long long)entry->seq);
-    struct event event;
-    if (!event_decode(raw, &event) || !bytes_is(event.clear.site, job->batch->site))
-        return felloe_fail(&job->error, FELLOE_INVALID, "an entry for %s is malformed", job->batch->site);
-
-    /* An event that is here already may come at a second position: it then has both, and is folded once. */
-    struct stream_head *stream = log_write_stream(log, f->site, &event.clear.device, event.clear.incarnation);
-    enum stream_verdict verdict = stream_check(stream, &event.clear, &entry->id);
-    if (verdict != STREAM_NEXT && verdict != STREAM_OLD)
-        return log_entry_refused(job, entry, verdict);
-    if (verdict == STREAM_NEXT)
-        stream_advance(log_write_stream_change(log, f->site, &event.clear.device, event.clear.incarnation),
-                       &event.clear, &entry->id);
-    else if (!own)
-        log_seconds_add(&f->seconds, entry);
+    if ((own || !f->followed) && follow(f, entry, raw, own) != FELLOE_OK)
+        return job->error.code;
     struct log_put put = {
         .flags = entry->flags & ENTRY_FIRST_KEY, .id = entry->id, .event = raw, .hashed = job->batch->hashed};
     if (put.hashed && (f->head->head.at.n + 1) % CHECKPOINT_EVERY == 0)
         put.hash = batch_checkpoint(job->batch, f->head->head.at.n + 1);
     if (own) {
         put.flags |= ENTRY_OWN;
-        put.incarnation = event.clear.incarnation;
-        put.seq = event.clear.seq;
+        put.incarnation = entry->incarnation;
+        put.seq = entry->seq;
     } else if (entry->flags & ENTRY_SIGNED) {
         put.flags |= ENTRY_SIGNED;
         put.signature = &entry->signature;
@@ -331,6 +358,7 @@ enum felloe_code log_run_feed(struct event_log *log, struct log_job *job)
                            (unsigned long long)head->head.at.n);
     head = log_write_head_change(log, site, batch->epoch); /* what was refused so far costs nobody else anything */
     struct feeding f = {.log = log, .job = job, .site = site, .head = head};
+    f.followed = follow_streams(&f);
     enum felloe_code code = feed_entries(&f);
     if (code != FELLOE_OK)
         return code;

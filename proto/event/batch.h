@@ -48,7 +48,8 @@ struct batch {
     struct log_hash before; /* FEED: the log's hash before the first entry, */
     bool hashed;            /* … if it was worked out, and at checkpoints among these: see batch_checkpoint */
     uint32_t stream_count;
-    struct batch_stream *streams; /* PUSH: its author's, by malloc; batch_free frees it. NULL: not worked out */
+    struct batch_stream *streams; /* PUSH: its author's. FEED: of each entry that is no marker. By malloc; batch_free
+                                     frees it. NULL: not worked out */
     uint32_t key_count;
     struct bytes keys;     /* key_count key records, back to back, still wrapped */
     struct lent body;      /* what entries and keys point into */

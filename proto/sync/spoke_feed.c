@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Is a FEED what it claims to be? Each entry is of this site and follows its author's one before, and the hub has
  * signed what all of them, after those before, hash to. */
+#include <stdlib.h>
+
 #include "proto/sync/sync_spoke_internal.h"
+
+/* Of a FEED with more streams it is left to the log to work out what they come to. */
+#define FEED_STREAMS_MAX 64u
 
 /* What follows the position of an entry, or of the head. */
 static const char *const stream_words[] = {
@@ -31,6 +36,7 @@ static enum entries_result check_event(struct feed_check *c, const struct entry 
         return streams_advance(&down->streams, stream, event, &entry->id) ? ENTRIES_OK : ENTRIES_NO_MEMORY;
     case STREAM_OLD:
         /* at a second position, which takes a hub that was restored; the log compares the ids */
+        c->again = true;
         return down->ahead.count + !cursor_of_epoch(&down->ahead, c->head.at.epoch) > 1 ? ENTRIES_OK : ENTRIES_BAD;
     default:
         return ENTRIES_BAD;
@@ -80,6 +86,22 @@ struct entries_form feed_form(const struct spoke *s, const struct site *site, co
                                  .incarnation = spoke_incarnation(s)};
 }
 
+/* What the streams come to, so that the log need not work it out once more. Without, it does. */
+static void tell_streams(const struct feed_check *c, struct batch *batch)
+{
+    const struct streams *streams = &c->site->down.streams;
+    if (c->again || streams->changed_count == 0 || streams->changed_count > FEED_STREAMS_MAX)
+        return;
+    batch->streams = malloc(streams->changed_count * sizeof *batch->streams);
+    if (!batch->streams)
+        return;
+    batch->stream_count = streams->changed_count;
+    for (uint32_t i = 0; i < streams->changed_count; i++) {
+        const struct stream *stream = &streams->items[streams->changed[i]];
+        batch->streams[i] = (struct batch_stream){stream->device, stream->incarnation, stream->before, stream->head};
+    }
+}
+
 struct batch *feed_check(struct feed_check *c, const struct msg_feed *feed, struct lent *body,
                          const struct spoke_input *read)
 {
@@ -113,6 +135,7 @@ struct batch *feed_check(struct feed_check *c, const struct msg_feed *feed, stru
         batch->head_signature = feed->signature;
         batch->before = before;
         batch->hashed = true;
+        tell_streams(c, batch);
         uint64_t n = (feed->first.n + CHECKPOINT_EVERY - 1) / CHECKPOINT_EVERY * CHECKPOINT_EVERY;
         for (uint32_t i = 0; i < c->checkpoint_count; i++, n += CHECKPOINT_EVERY)
             *batch_checkpoint(batch, n) = c->checkpoints[i];

@@ -325,6 +325,7 @@ struct feed_check {
     uint32_t checkpoint_count;
     const char *why;      /* in words, behind the position, where it does not verify */
     bool forked;          /* a marker of an event that we never wrote */
+    bool again;           /* an entry is here already, at another position */
     bool wants_ids;       /* there are markers of several, and the ids of those are not here */
 };
 #define FEED_NOT_SOUND "is not a sound entry, or there are more or fewer than told" /* until one is decoded that is */

@@ -125,6 +125,35 @@ static uint32_t whole_bytes(const struct disk_site *site, const struct batch *ba
     return bytes;
 }
 
+struct known_stream {
+    const struct batch_stream *known;
+    struct stream_head here;
+};
+
+static void find_known(void *context, const struct device_id *device, uint32_t incarnation,
+                       const struct stream_head *head)
+{
+    struct known_stream *k = context;
+    if (incarnation == k->known->incarnation && device_id_equal(device, &k->known->device))
+        k->here = *head;
+}
+
+/* What a FEED tells of streams the log believes, where it begins with what is there. */
+static void check_streams(struct sim *sim, uint32_t node, const struct disk_site *site, const struct batch *batch,
+                          bool after)
+{
+    for (uint32_t i = 0; i < batch->stream_count; i++) {
+        struct known_stream k = {.known = &batch->streams[i]};
+        disk_streams(site, find_known, &k);
+        const struct stream_head *told = after ? &k.known->after : &k.known->before;
+        if (told->seq != k.here.seq || !event_id_equal(&told->id, &k.here.id) ||
+            !seen_includes(&told->seen, &k.here.seen) || !seen_includes(&k.here.seen, &told->seen))
+            sim_fail(sim, "laptop %u: a FEED tells %llu of a stream of %s, where %llu is %s", node,
+                     (unsigned long long)told->seq, site->name, (unsigned long long)k.here.seq,
+                     after ? "then" : "before it");
+    }
+}
+
 static void append_feed(struct sim *sim, uint32_t node, struct disk_site *site, const struct batch *batch)
 {
     struct sim_node *n = &sim->nodes[node];
@@ -136,6 +165,7 @@ static void append_feed(struct sim *sim, uint32_t node, struct disk_site *site, 
     if (batch->first_n != before + 1)
         sim_fail(sim, "laptop %u: a FEED of %s that begins at %llu was taken after %u", node, site->name,
                  (unsigned long long)batch->first_n, before);
+    check_streams(sim, node, site, batch, false);
     for (uint32_t i = 0; i < batch->count && !sim->problem[0] && !torn; i++) {
         const struct entry *entry = &batch->entries[i];
         const struct pool_event *event = entry_event(sim, site, entry);
@@ -153,6 +183,8 @@ static void append_feed(struct sim *sim, uint32_t node, struct disk_site *site, 
         check_placed(sim, node, number, (struct position){batch->epoch, batch->first_n + i}, event->index);
         n->disk.clock = sim->events[event->index].time > n->disk.clock ? sim->events[event->index].time : n->disk.clock;
     }
+    if (!torn && !sim->problem[0])
+        check_streams(sim, node, site, batch, true);
     if (!torn)
         disk_sign_head(site, batch->epoch, before, whole_bytes(site, batch), sim->plan.offer_bytes,
                        &batch->head_signature);

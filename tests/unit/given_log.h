@@ -255,7 +255,7 @@ static inline struct batch *batch_of_body(struct lent *body, const struct entrie
     return batch;
 }
 
-/* Whose stream these are of, as the hub's machine tells it once it has checked them. */
+/* Whose stream these are of, as the machine tells it once it has checked them. */
 static inline void given_stream(struct batch *batch)
 {
     struct event event = {0};

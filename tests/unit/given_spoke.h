@@ -71,6 +71,35 @@ static inline int tear_down(void **state)
 
 static const char *const notices[] = {"refused", "not-hub", "fork", "rewind", "split", "bad-feed", "clear"};
 
+static uint32_t told_streams; /* of the FEED that was kept last */
+
+/* What the log believes of them: where each stream began and where it ends; and each entry but markers is of one. */
+static inline void streams_fit(const struct batch *batch)
+{
+    uint32_t of_streams = 0, others = 0;
+    told_streams = batch->stream_count;
+    for (uint32_t s = 0; s < batch->stream_count; s++) {
+        const struct batch_stream *stream = &batch->streams[s];
+        uint64_t seq = stream->before.seq;
+        const struct event_id *last = NULL;
+        for (uint32_t i = 0; i < batch->count; i++) {
+            const struct entry *entry = &batch->entries[i];
+            if (!(entry->flags & ENTRY_OWN) && entry->incarnation == stream->incarnation &&
+                device_id_equal(&entry->device, &stream->device)) {
+                assert_int_equal(entry->seq, ++seq);
+                last = &entry->id;
+            }
+        }
+        assert_int_equal(stream->after.seq, seq);
+        assert_non_null(last);
+        assert_true(event_id_equal(&stream->after.id, last));
+        of_streams += (uint32_t)(seq - stream->before.seq);
+    }
+    for (uint32_t i = 0; i < batch->count; i++)
+        others += !(batch->entries[i].flags & ENTRY_OWN);
+    assert_true(batch->stream_count == 0 || of_streams == others);
+}
+
 static inline void tell_output(struct spoke_output *o)
 {
     switch (o->kind) {
@@ -92,6 +121,7 @@ static inline void tell_output(struct spoke_output *o)
         break;
     case SPOKE_KEEP_FEED:
         line_add(&line, "keep-feed %llu+%u", (unsigned long long)o->batch->first_n, o->batch->count);
+        streams_fit(o->batch);
         break;
     case SPOKE_READ_OFFER:
         line_add(&line, "read-offer %u.%llu max %u", o->from.epoch, (unsigned long long)o->from.n, o->max_bytes);

@@ -326,6 +326,65 @@ static void hashes_that_were_worked_out_before_are_those_that_are_kept(void **st
     pair_end(&p);
 }
 
+static bool keep_stream(void *context, const struct device_id *device, uint32_t incarnation,
+                        const struct stream_head *head)
+{
+    struct batch_stream *out = context;
+    assert_int_equal(out->incarnation, 0); /* there is one */
+    *out = (struct batch_stream){.device = *device, .incarnation = incarnation, .after = *head};
+    return true;
+}
+
+static struct batch_stream the_stream(struct given_log *g)
+{
+    struct batch_stream stream = {.incarnation = 0};
+    struct log_reader *reader = reader_of(g);
+    assert_true(log_streams(reader, bytes_str(SITE), keep_stream, &stream));
+    log_reader_end(reader);
+    return stream;
+}
+
+/* Where the machine says what the streams come to, that is believed if they begin with what is here; if not, each
+ * entry is looked at. */
+static void streams_that_were_worked_out_before_are_those_that_are_kept(void **state)
+{
+    (void)state;
+    struct pair p = pair_with(60);
+    push_all(&p);
+    struct given_log *other = given_log(ROLE_SPOKE, p.hub), *third = given_log(ROLE_SPOKE, p.hub);
+    for (uint64_t n = 0, round = 0; n < 60; n = site_head(other).at.n, round++) {
+        struct key_record keys[64];
+        uint32_t key_count;
+        struct batch *batch = read_feed(p.hub, other, (struct position){1, n + 1}, 5000, keys, &key_count);
+        assert_true(batch->count > 2);
+        given_stream(batch);
+        struct log_job job = {.kind = LOG_KEEP_FEED, .batch = batch, .new_keys = keys, .new_key_count = key_count};
+        if (round == 1) { /* they begin elsewhere: of what comes one is missing, which is found here */
+            const struct entry third_entry = batch->entries[2];
+            batch->streams->before.seq++;
+            batch->entries[2] = batch->entries[1];
+            assert_int_equal(run(other, &job), FELLOE_INVALID);
+            assert_int_equal(site_head(other).at.n, n);
+            batch->entries[2] = third_entry; /* and without that it is taken */
+        }
+        assert_int_equal(run(other, &job), FELLOE_OK);
+        batch_free(batch);
+    }
+    feed_all(p.hub, third, BODY_TARGET); /* and this one's log works them out itself */
+    assert_same_log(p.hub, other);
+    assert_same_log(third, other);
+    const struct batch_stream told = the_stream(other), looked_at = the_stream(third);
+    assert_int_equal(told.after.seq, 60);
+    assert_true(device_id_equal(&told.device, &p.spoke->identity.device));
+    assert_int_equal(looked_at.after.seq, 60);
+    assert_true(event_id_equal(&told.after.id, &looked_at.after.id));
+    assert_true(seen_includes(&told.after.seen, &looked_at.after.seen));
+    assert_true(seen_includes(&looked_at.after.seen, &told.after.seen));
+    given_log_end(third);
+    given_log_end(other);
+    pair_end(&p);
+}
+
 static void any_positions_hash_can_be_asked_for(void **state)
 {
     (void)state;
@@ -464,6 +523,7 @@ int main(void)
         cmocka_unit_test(a_feed_ends_at_a_checkpoint_where_it_can),
         cmocka_unit_test(a_feed_that_does_not_fit_moves_no_cursor),
         cmocka_unit_test(hashes_that_were_worked_out_before_are_those_that_are_kept),
+        cmocka_unit_test(streams_that_were_worked_out_before_are_those_that_are_kept),
         cmocka_unit_test(any_positions_hash_can_be_asked_for),
         cmocka_unit_test(what_the_hub_records_is_placed_and_signed_at_once),
         cmocka_unit_test(an_event_may_have_a_position_in_two_epochs_if_it_is_the_same),

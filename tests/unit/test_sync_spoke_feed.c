@@ -13,6 +13,7 @@ static void where_there_is_more_that_is_asked_for_before_a_feed_is_checked(void 
     says(feed(2, 1, 2), "PULL#3 after 2 max 32768"); /* there is more */
     assert_int_equal(spoke_deadline(spoke), 0);
     says(after(0), "keep-feed 1+2");
+    assert_int_equal(told_streams, 1);
     says(feed(2, 1, 2), ""); /* doubled */
     says(feed(3, 3, 2), "PULL#4 after 4 max 65536"); /* the first is still being committed */
     says(feed_kept(true), "keep-feed 3+2");
