@@ -282,12 +282,84 @@ static enum felloe_code feed_entry(struct feeding *f, uint32_t at)
     return FELLOE_OK;
 }
 
+/* ---- many own events at once ---- */
+
+/* So many are more than ANCHOR_EVERY bytes; fewer are read one by one. */
+#define MANY_OWN 256u
+_Static_assert(MANY_OWN * 170u > ANCHOR_EVERY, "no event is smaller than 170 bytes");
+
+static uint32_t known_from(const struct batch *batch, uint32_t at)
+{
+    uint32_t count = 0;
+    while (at + count < batch->count && (batch->entries[at + count].flags & ENTRY_KNOWN) &&
+           (count == 0 || is_chained(batch, at + count - 1)))
+        count++;
+    return count;
+}
+
+static bool known_event(struct feeding *f, const struct entry *entry, struct bytes *raw, struct event_clear *clear)
+{
+    struct event event;
+    if (!own_event(f, entry->incarnation, entry->seq, raw) || !event_decode(*raw, &event))
+        return false;
+    *clear = event.clear;
+    return device_id_equal(&clear->device, &entry->device) && clear->incarnation == entry->incarnation &&
+           clear->seq == entry->seq && bytes_is(clear->site, f->job->batch->site);
+}
+
+/* Own events one after the other, the ids of which are from this log: the first follows what the site's log has of
+ * them, and the last, by its hash, is the one that the hub names. So those between are those that it has, too: each is
+ * named by the one after it; and what is kept of them here is nothing but where they stand. */
+static bool known_follow(struct feeding *f, const struct entry *first, const struct entry *last,
+                         struct stream_head *after)
+{
+    const struct stream_head *stream = log_write_stream(f->log, f->site, &first->device, first->incarnation);
+    struct event_clear begin, end;
+    struct event_id id;
+    struct bytes raw;
+    if (!known_event(f, first, &raw, &begin) || stream_check(stream, &begin, &first->id) != STREAM_NEXT ||
+        !known_event(f, last, &raw, &end) || !seen_includes(&end.seen, &begin.seen))
+        return false;
+    event_id_of(raw, &id);
+    *after = (struct stream_head){last->seq, id, end.seen};
+    return event_id_equal(&id, &last->id);
+}
+
+/* False: they are to be looked at one by one, which tells what is wrong. */
+static bool feed_known(struct feeding *f, uint32_t at, uint32_t count)
+{
+    const struct batch *batch = f->job->batch;
+    const struct entry *first = &batch->entries[at], *last = first + count - 1;
+    struct stream_head after;
+    if (!known_follow(f, first, last, &after))
+        return false;
+    *log_write_stream_change(f->log, f->site, &first->device, first->incarnation) = after;
+    for (const struct entry *entry = first; entry <= last; entry++) {
+        struct log_put put = {.flags = ENTRY_OWN, .id = entry->id, .incarnation = entry->incarnation,
+                              .seq = entry->seq, .hashed = batch->hashed};
+        if (put.hashed && (f->head->head.at.n + 1) % CHECKPOINT_EVERY == 0)
+            put.hash = batch_checkpoint(f->job->batch, f->head->head.at.n + 1);
+        log_write_entry(f->log, f->site, f->head, &put);
+        place(f, &put);
+    }
+    f->bytes += ANCHOR_EVERY + 1; /* at least, and how many more makes no difference: see keep_anchor */
+    return true;
+}
+
 static enum felloe_code feed_entries(struct feeding *f)
 {
     const struct batch *batch = f->job->batch;
     enum felloe_code code = FELLOE_OK;
-    for (uint32_t i = 0; i < batch->count && code == FELLOE_OK; i++)
-        code = feed_entry(f, i);
+    uint32_t at = 0, one_by_one = 0;
+    while (at < batch->count && code == FELLOE_OK) {
+        const uint32_t known = at < one_by_one ? 0 : known_from(batch, at);
+        if (known >= MANY_OWN && feed_known(f, at, known)) {
+            at += known;
+            continue;
+        }
+        one_by_one = known > 0 ? at + known : one_by_one;
+        code = feed_entry(f, at++);
+    }
     store_cursor_close(f->own);
     if (code == FELLOE_OK)
         place_run(f);

@@ -10,7 +10,8 @@
 enum entry_flag {
     ENTRY_OWN = 1,       /* a marker: the event is in this device's own stream, `event` is empty */
     ENTRY_SIGNED = 2,    /* its author's signature over the stream up to here comes along */
-    ENTRY_FIRST_KEY = 4  /* the first event of the site's log that uses its key */
+    ENTRY_FIRST_KEY = 4, /* the first event of the site's log that uses its key */
+    ENTRY_KNOWN = 8      /* with ENTRY_OWN: `id` was read from this device's own log, it is not the hub's word */
 };
 
 struct entry {

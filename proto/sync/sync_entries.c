@@ -68,6 +68,7 @@ static enum entries_result decode_markers(struct mp_reader *r, const struct entr
     for (uint32_t i = 0; i < m.count && result == ENTRIES_OK; i++) {
         struct entry *entry = &batch->entries[batch->count++];
         *entry = own_entry(form, m.first + i);
+        entry->flags |= ENTRY_KNOWN;
         entry->id = ids[i];
         if (form->check)
             result = form->check(form->context, entry, NULL);

@@ -30,7 +30,7 @@ static void a_marker_of_several_needs_the_ids(void **state)
     assert_int_equal(entries_decode(&body, &form, &batch), ENTRIES_OK);
     for (uint32_t i = 0; i < 4; i++) {
         assert_int_equal(batch->entries[i].seq, 8 + i);
-        assert_int_equal(batch->entries[i].flags, ENTRY_OWN);
+        assert_int_equal(batch->entries[i].flags, ENTRY_OWN | (i > 0 ? ENTRY_KNOWN : 0));
         assert_memory_equal(&batch->entries[i].id, &ids[i], sizeof ids[i]);
     }
     batch_free(batch);
