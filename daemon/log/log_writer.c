@@ -7,7 +7,10 @@
  *             a job whose keys         a job fails:        full: give the reserve up, once more from the start;
  *             are refused fails        alone; if it had    still full: all fail, and may be tried again
  *             alone                    changed something,  unknown: all fail, and so does every later job
- *                                      once more without it */
+ *                                      once more without it
+ *
+ * A few of what is common are completed within the commit, as soon as they are durable (store_commit_early): then
+ * nothing fails any more but the daemon. Whoever looks into the log waits until it has them. */
 #include <sodium.h>
 #include <stdlib.h>
 
@@ -301,28 +304,91 @@ static const struct log_job *last_of(const struct log_job *jobs)
     return jobs;
 }
 
-static enum store_outcome transact(struct event_log *log, struct log_job *jobs, struct felloe_error *error)
+/* Completes them: from now on they are their makers' again. */
+static void complete(struct event_log *log, struct log_job *jobs)
 {
+    for (struct log_job *job = jobs; job != NULL; job = next_job(job))
+        log_ahead_forget(job);
+    queue_push_all(log->completions, &jobs->link);
+}
+
+struct group {
+    struct event_log *log;
+    struct log_job *jobs; /* NULL: they were completed */
+};
+
+/* What they did is committed, or cannot but be. */
+static void tell_committed(struct event_log *log, struct log_job *jobs)
+{
+    bool news = false; /* looks are no part of what views show, or followers are told of */
+    publish(log);
+    for (struct log_job *job = jobs; job != NULL; job = next_job(job)) {
+        if (job->kind == LOG_NEXT_EPOCH && job->code == FELLOE_OK)
+            log->set_back = false;
+        if (job->code == FELLOE_OK)
+            log_mirror_device(log, job);
+        news |= job->code == FELLOE_OK && !site_is_audit(bytes_str(job->site));
+    }
+    atomic_fetch_add(&log->commits, news);
+}
+
+static void complete_early(void *context)
+{
+    struct group *group = context;
+    tell_committed(group->log, group->jobs);
+    complete(group->log, group->jobs);
+    group->jobs = NULL;
+}
+
+static void make_room(void *context)
+{
+    const struct group *group = context;
+    if (!atomic_load(&group->log->full))
+        give_up_reserve(group->log);
+}
+
+/* What somebody waits for that changes nothing but the log. While the disk is full a commit may well come to nothing:
+ * then nobody is told before it has not. */
+static bool may_be_early(const struct event_log *log, const struct log_job *jobs)
+{
+    bool may = !atomic_load(&log->full);
+    for (const struct log_job *job = jobs; job != NULL; job = next_job(job))
+        may = may && (job->kind == LOG_RECORD || job->kind == LOG_KEEP_PUSH || job->kind == LOG_KEEP_FEED ||
+                      job->kind == LOG_KEEP_RECEIPT);
+    return may;
+}
+
+static enum store_outcome commit(struct group *group, struct store_txn *txn, struct felloe_error *error)
+{
+    struct event_log *log = group->log;
+    const struct store_early early = {complete_early, make_room, group};
+    log_ahead_start(log, last_of(group->jobs));
+    const enum store_outcome outcome =
+        store_commit_early(txn, may_be_early(log, group->jobs) ? &early : NULL, error);
+    log_ahead_stop(log);
+    if (outcome != STORE_DONE)
+        log_write_undo(log);
+    else if (group->jobs != NULL)
+        tell_committed(log, group->jobs);
+    return outcome;
+}
+
+static enum store_outcome transact(struct group *group, struct felloe_error *error)
+{
+    struct event_log *log = group->log;
     for (;;) {
         struct store_txn *txn;
         if (store_begin_write(log->store, &txn, error) != FELLOE_OK)
             return STORE_REFUSED;
         log_write_start(log, txn);
-        bool again = run_jobs(log, jobs);
+        bool again = run_jobs(log, group->jobs);
         if (again) {
             store_abort(txn);
             log_write_undo(log);
             continue;
         }
         log_write_flush(log);
-        log_ahead_start(log, last_of(jobs));
-        enum store_outcome outcome = store_commit(txn, error);
-        log_ahead_stop(log);
-        if (outcome == STORE_DONE)
-            publish(log);
-        else
-            log_write_undo(log);
-        return outcome;
+        return commit(group, txn, error);
     }
 }
 
@@ -334,8 +400,10 @@ static bool any_left(struct log_job *jobs)
     return false;
 }
 
-static void run_group(struct event_log *log, struct log_job *jobs)
+static void run_group(struct group *group)
 {
+    struct event_log *log = group->log;
+    struct log_job *jobs = group->jobs;
     struct felloe_error error = {0};
     if (atomic_load(&log->failed)) {
         felloe_fail(&error, FELLOE_STORAGE,
@@ -350,28 +418,19 @@ static void run_group(struct event_log *log, struct log_job *jobs)
     add_keys(log, jobs);
     if (!any_left(jobs))
         return;
-    enum store_outcome outcome = transact(log, jobs, &error);
+    enum store_outcome outcome = transact(group, &error);
     if (outcome == STORE_FULL && !atomic_load(&log->full)) {
         give_up_reserve(log);
-        outcome = transact(log, jobs, &error);
+        outcome = transact(group, &error);
     }
     if (outcome == STORE_UNKNOWN) {
         atomic_store(&log->failed, true);
         report(LEVEL_ERROR, "%s", error.message);
     }
-    if (outcome != STORE_DONE) {
+    if (outcome != STORE_DONE && group->jobs == NULL)
+        queue_nudge(log->completions); /* the loop sees that it has failed */
+    else if (outcome != STORE_DONE)
         fail_all(jobs, &error);
-        return;
-    }
-    bool news = false; /* looks are no part of what views show, or followers are told of */
-    for (struct log_job *job = jobs; job != NULL; job = next_job(job)) {
-        if (job->kind == LOG_NEXT_EPOCH && job->code == FELLOE_OK)
-            log->set_back = false;
-        if (job->code == FELLOE_OK)
-            log_mirror_device(log, job);
-        news |= job->code == FELLOE_OK && !site_is_audit(bytes_str(job->site));
-    }
-    atomic_fetch_add(&log->commits, news);
 }
 
 /* ---- the thread ---- */
@@ -416,12 +475,12 @@ void *log_writer_main(void *context)
             job->code = FELLOE_OK;
             job->error = (struct felloe_error){0};
         }
-        run_group(log, job_of(items));
+        struct group group = {log, job_of(items)};
+        run_group(&group);
         log_seconds_rest(log);
         forget_keys(log->write.keys);
-        for (struct log_job *job = job_of(items); job != NULL; job = next_job(job))
-            log_ahead_forget(job);
-        queue_push_all(log->completions, items); /* from now on they are their makers' again */
+        if (group.jobs != NULL)
+            complete(log, group.jobs);
     }
     rest(log);
     return NULL;

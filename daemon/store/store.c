@@ -297,7 +297,9 @@ static int begin_reading(struct store *store, struct store_txn *txn)
 {
     int rc;
     pthread_mutex_lock(&store->beginning);
-    if (store->spare_count > 0) {
+    if (store->behind) {
+        rc = EIO;
+    } else if (store->spare_count > 0) {
         txn->txn = store->spare[--store->spare_count];
         rc = mdb_txn_renew(txn->txn);
         if (rc != 0)
@@ -313,13 +315,15 @@ static int begin_reading(struct store *store, struct store_txn *txn)
 static void end_reading(struct store_txn *txn)
 {
     struct store *store = txn->store;
-    pthread_mutex_lock(&store->beginning);
-    const bool keep = txn->failed == 0 && store->spare_count < STORE_SPARE;
-    if (keep) {
-        mdb_txn_reset(txn->txn);
-        store->spare[store->spare_count++] = txn->txn;
+    bool keep = false;
+    if (txn->failed == 0 && pthread_mutex_trylock(&store->beginning) == 0) { /* it waits for no commit */
+        keep = store->spare_count < STORE_SPARE;
+        if (keep) {
+            mdb_txn_reset(txn->txn);
+            store->spare[store->spare_count++] = txn->txn;
+        }
+        pthread_mutex_unlock(&store->beginning);
     }
-    pthread_mutex_unlock(&store->beginning);
     if (!keep)
         mdb_txn_abort(txn->txn);
 }
@@ -399,7 +403,11 @@ enum store_outcome store_failed(const struct store_txn *txn, struct felloe_error
 
 enum felloe_code store_copy(struct store *store, int descriptor, struct felloe_error *error)
 {
-    int rc = store->env == NULL ? EIO : mdb_env_copyfd2(store->env, descriptor, MDB_CP_COMPACT);
+    pthread_mutex_lock(&store->beginning); /* what somebody was told of is in it */
+    int rc = store->env == NULL || store->behind ? EIO : 0;
+    pthread_mutex_unlock(&store->beginning);
+    if (rc == 0)
+        rc = mdb_env_copyfd2(store->env, descriptor, MDB_CP_COMPACT);
     if (rc == EPIPE)
         return felloe_fail(error, FELLOE_INTERRUPTED, "the copy of %s was given up: nobody took it any longer",
                            store->options.what);

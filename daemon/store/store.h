@@ -64,6 +64,20 @@ enum store_outcome {
 };
 /* Ends the transaction in any case. */
 enum store_outcome store_commit(struct store_txn *txn, struct felloe_error *error);
+/* The same for whoever waits for nothing but that it is durable: a small commit by way of the journal is, before it is
+ * in the file. Then `durable` is called, on this thread, and a reading that begins from there on, on any thread, waits
+ * until it can see what was committed: `durable` itself must begin none. Otherwise it is not called.
+ *
+ * After it nothing is taken back: where the disk is full, `make_room` is called, and it is tried once more; where the
+ * file cannot take it all the same, the outcome is STORE_UNKNOWN, no reading begins any more, and what was committed is
+ * there at the next opening. */
+struct store_early {
+    void (*durable)(void *context);
+    void (*make_room)(void *context);
+    void *context;
+};
+enum store_outcome store_commit_early(struct store_txn *txn, const struct store_early *early,
+                                      struct felloe_error *error);
 /* The number of the last commit that this transaction sees; a writing one's is its own. */
 uint64_t store_txn_number(const struct store_txn *txn);
 void store_abort(struct store_txn *txn); /* ends a read transaction too; NULL is fine */

@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commits; see store.h. Of a store with a journal (store_journal.h) there are two kinds:
  *
- *   few rows    journal, which syncs -> LMDB, which does not
+ *   few rows    journal, which syncs [-> who waits for it is told] -> LMDB, which does not
  *   many rows,  LMDB, which syncs    -> the journal's new base: a checkpoint
  *   or a full
  *   journal
  *
  * In both what a reading sees has reached the disk, but for the few bytes that say so in the second: as with LMDB
- * alone, whose meta page is seen a moment before it is synced. */
+ * alone, whose meta page is seen a moment before it is synced.
+ *
+ * Where somebody is told before LMDB has it (store_commit_early), from then on:
+ *   - Its record stays in the journal: whatever becomes of LMDB's file, the next opening does it again.
+ *   - No reading begins before LMDB has it; where LMDB never has it, none begins at all. So nobody sees less than they
+ *     were told of. Those that began before see what was committed before, as any reading does.
+ *   - LMDB's commit fails for want of room, or of memory: its transaction is gone, the rows are still in store->redo,
+ *     and are done once more when room was made. It fails otherwise, or again: the store is spoilt, and behind. */
 #include <errno.h>
 #include <lmdb.h>
 #include <stdlib.h>
@@ -17,6 +24,8 @@
 
 /* Each commit since the base leaves its old pages behind unused, some 20 KiB: so much larger does the file become. */
 #define COMMITS_MAX 256
+/* More bytes of rows take LMDB so long that whoever begins a reading would wait for them. */
+#define EARLY_MAX ((size_t)16 << 10)
 
 /* After a commit failed: was it before the meta page was written? LMDB refuses all further use when it was not. */
 static bool still_sound(struct store *store)
@@ -36,18 +45,25 @@ void store_forget_tables(struct store *store)
             atomic_store_explicit(&store->turns[i], 0, memory_order_relaxed);
 }
 
+/* Where it has made tables: with `beginning` held, so that no reading begins between the commit and its being told. */
+static int commit_tables(struct store_txn *txn)
+{
+    const int rc = mdb_txn_commit(txn->txn);
+    if (rc == 0)
+        atomic_store(&txn->store->made, txn->made);
+    else
+        store_forget_tables(txn->store);
+    return rc;
+}
+
 static int commit(struct store_txn *txn)
 {
     struct store *store = txn->store;
     if (txn->made == atomic_load(&store->made))
         return mdb_txn_commit(txn->txn);
-    pthread_mutex_lock(&store->beginning); /* no reading begins between the commit and its being told */
-    int rc = mdb_txn_commit(txn->txn);
-    if (rc == 0)
-        atomic_store(&store->made, txn->made);
+    pthread_mutex_lock(&store->beginning);
+    int rc = commit_tables(txn);
     pthread_mutex_unlock(&store->beginning);
-    if (rc != 0)
-        store_forget_tables(store);
     return rc;
 }
 
@@ -159,7 +175,50 @@ static int commit_and_sync(struct store_txn *txn)
     return rc != 0 || last_commit(store) == before ? rc : begin_journal(store);
 }
 
-static int commit_by_journal(struct store_txn *txn)
+static bool is_for_want_of_room(struct store *store, int rc)
+{
+    if (store_is_full(rc))
+        return still_sound(store);
+    /* LMDB says EIO also when a write was cut short for want of room */
+    return rc == EIO && still_sound(store) && store_disk_is_full(store->dir);
+}
+
+/* What LMDB did not take, in a transaction of its own; nothing of it goes into the journal again. */
+static int commit_again(struct store_txn *txn)
+{
+    struct store *store = txn->store;
+    *txn = (struct store_txn){.store = store, .made = atomic_load(&store->made)};
+    int rc = mdb_txn_begin(store->env, NULL, 0, &txn->txn);
+    if (rc != 0)
+        return rc;
+    redo_last(txn);
+    if (txn->failed == 0)
+        return commit_tables(txn);
+    rc = txn->failed;
+    give_up(txn);
+    return rc;
+}
+
+static int commit_told(struct store_txn *txn, const struct store_early *early)
+{
+    struct store *store = txn->store;
+    pthread_mutex_lock(&store->beginning);
+    early->durable(early->context);
+    int rc = commit_tables(txn);
+    const bool full = rc != 0 && is_for_want_of_room(store, rc);
+    if (full)
+        early->make_room(early->context);
+    if (full || (rc == ENOMEM && still_sound(store)))
+        rc = commit_again(txn);
+    if (rc != 0) {
+        store->behind = true;
+        rc = spoil(store, store_is_full(rc) ? EIO : rc); /* what was told is not to be tried again */
+    }
+    pthread_mutex_unlock(&store->beginning);
+    return rc;
+}
+
+static int commit_by_journal(struct store_txn *txn, const struct store_early *early)
 {
     struct store *store = txn->store;
     int rc = journal_append(&store->journal, &store->redo.rows);
@@ -167,13 +226,15 @@ static int commit_by_journal(struct store_txn *txn)
         give_up(txn);
         return store_is_full(rc) ? rc : spoil(store, rc);
     }
+    if (early != NULL && store->redo.rows.len <= EARLY_MAX)
+        return commit_told(txn, early);
     rc = commit(txn);
     if (rc != 0 && journal_take_back(&store->journal) != 0)
         spoil(store, rc);
     return rc;
 }
 
-static int commit_journalled(struct store_txn *txn)
+static int commit_journalled(struct store_txn *txn, const struct store_early *early)
 {
     struct store *store = txn->store;
     if (store->spoilt) {
@@ -186,11 +247,12 @@ static int commit_journalled(struct store_txn *txn)
     if (all && rows->len == JOURNAL_HEAD_SIZE)
         return commit(txn); /* nothing was changed */
     if (all && store->journal.count < COMMITS_MAX && journal_fits(&store->journal, rows->len))
-        return commit_by_journal(txn);
+        return commit_by_journal(txn, early);
     return commit_and_sync(txn);
 }
 
-enum store_outcome store_commit(struct store_txn *txn, struct felloe_error *error)
+enum store_outcome store_commit_early(struct store_txn *txn, const struct store_early *early,
+                                      struct felloe_error *error)
 {
     struct store *store = txn->store;
     enum store_outcome outcome = store_failed(txn, error);
@@ -198,13 +260,18 @@ enum store_outcome store_commit(struct store_txn *txn, struct felloe_error *erro
         store_abort(txn);
         return outcome;
     }
-    int rc = store->journal.fd >= 0 || store->spoilt ? commit_journalled(txn) : commit(txn);
+    int rc = store->journal.fd >= 0 || store->spoilt ? commit_journalled(txn, early) : commit(txn);
+    if (rc != 0) {
+        const bool full = is_for_want_of_room(store, rc);
+        store_say(store, full && !store_is_full(rc) ? ENOSPC : rc, error);
+        outcome = full ? STORE_FULL : STORE_UNKNOWN;
+    }
     pthread_mutex_unlock(&store->writing);
     free(txn);
-    if (rc == 0)
-        return STORE_DONE;
-    if (rc == EIO && still_sound(store) && store_disk_is_full(store->dir))
-        rc = ENOSPC; /* LMDB says EIO also when a write was cut short for want of room */
-    store_say(store, rc, error);
-    return store_is_full(rc) && still_sound(store) ? STORE_FULL : STORE_UNKNOWN;
+    return outcome;
+}
+
+enum store_outcome store_commit(struct store_txn *txn, struct felloe_error *error)
+{
+    return store_commit_early(txn, NULL, error);
 }

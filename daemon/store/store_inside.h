@@ -31,7 +31,8 @@ struct store {
     atomic_uint turns[STORE_TABLES_MAX]; /* in which turn each table was made; 0: it is not there */
     atomic_uint made;                    /* the last turn that was committed; the first is the opening */
     pthread_mutex_t writing;             /* held from the beginning of a writing transaction to the end of its commit */
-    pthread_mutex_t beginning;           /* of readings: against a commit that makes tables; and the spare ones */
+    pthread_mutex_t beginning;           /* of readings: against a commit that makes tables, or that somebody was told
+                                            of already (store_commit_early); and the spare ones */
     MDB_txn *spare[STORE_SPARE];
     unsigned spare_count;
     struct store_claim claim;
@@ -41,6 +42,7 @@ struct store {
     MDB_txn *base;          /* holds the pages of the journal's base */
     unsigned redone;        /* records, when it was opened */
     bool spoilt;            /* what the disk has is not what was written: nothing is, until it is opened anew */
+    bool behind;            /* somebody was told of a commit that the file did not take; under `beginning` */
 };
 
 struct store_txn {
@@ -92,6 +94,8 @@ void redo_row(struct store_txn *txn, enum redo_kind kind, unsigned table, struct
 /* The same for a value that is written later: at the latest before redo_settle, which comes before the next change. */
 void redo_reserved(struct store_txn *txn, unsigned table, struct bytes key, const uint8_t *value, size_t len);
 void redo_settle(struct store_txn *txn);
+/* What the store's last transaction changed, which LMDB did not take, in a new one. */
+void redo_last(struct store_txn *txn);
 /* What the journal has is done again. */
 enum felloe_code store_redo(struct store *store, struct felloe_error *error);
 

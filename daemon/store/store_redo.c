@@ -98,6 +98,12 @@ static void do_record_again(struct store_txn *txn, struct bytes rows)
             store_note(txn, MDB_CORRUPTED);
 }
 
+void redo_last(struct store_txn *txn)
+{
+    const struct buffer *rows = &txn->store->redo.rows;
+    do_record_again(txn, bytes_of(rows->data + JOURNAL_HEAD_SIZE, rows->len - JOURNAL_HEAD_SIZE));
+}
+
 /* All of them in one transaction, which LMDB syncs. */
 enum felloe_code store_redo(struct store *store, struct felloe_error *error)
 {

@@ -361,6 +361,7 @@ static bool run_short(const struct story *story, uint64_t at, bool for_ever, con
     story->make(&job);
     memory_runs_out(at, for_ever);
     run(g, &job);
+    all_is_in(g);
     uint64_t asked = memory_is_back();
     bool unknown = event_log_failed(g->log) || keyring_failed(g->keyring);
     if (unknown)
