@@ -54,6 +54,7 @@ static void fold_until_done(struct projector *p)
         if (p->config.changed)
             p->config.changed(p->config.context);
     } while (on);
+    fold_work_stop(p->work);
 }
 
 static void *run(void *context)

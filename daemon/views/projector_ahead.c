@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Events out of the log, opened, a chunk at a time. That costs more than all else: of a long range the next chunks are
  * opened by a thread of its own, with its own reading of the log, while the last one is folded; and where none is
- * ready the caller opens one itself, so that neither waits for the other. It touches nothing of the views, and yet
- * makes people's documents: of those whom the views do not know yet that is all there is to fold. */
+ * ready the caller opens one itself, so that neither waits for the other. Where the next step follows at once it goes
+ * on while this one is committed. It touches nothing of the views, and yet makes people's documents: of those whom the
+ * views do not know yet that is all there is to fold. */
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -14,7 +15,7 @@
 /* So far ahead the memory of an event is asked for: events of one person lie everywhere in a log. */
 #define PREPARED 4u
 /* So many chunks may be under way at once: the thread goes on for a while where the caller is busy with the tables. */
-#define RING 4u
+#define RING 8u
 /* Fewer than these are not worth a thread. */
 #define AHEAD_MIN (2 * CHUNK_EVENTS_MAX)
 
@@ -254,7 +255,7 @@ struct ahead {
     const struct fold_range *range;
     size_t end;                 /* of the range: no further */
     size_t ring;                /* chunks in use: by itself the caller fills one at a time */
-    bool threaded;
+    bool threaded, stays;       /* stays: from one step to the next */
     pthread_t thread;
     pthread_mutex_t mutex;      /* guards what follows */
     pthread_cond_t turned;
@@ -285,6 +286,7 @@ void ahead_free(struct ahead *ahead)
 {
     if (!ahead)
         return;
+    ahead_end(ahead, &(struct felloe_error){0});
     taker_release(&ahead->taker);
     taker_release(&ahead->callers);
     chunk_release(&ahead->chunks[0]);
@@ -310,6 +312,7 @@ static void fill_next(struct ahead *ahead, struct taker *taker)
     ahead->next = chunk->next = end_of_chunk(ahead->range, chunk->from, ahead->end);
     pthread_mutex_unlock(&ahead->mutex);
     fill(taker, chunk, ahead->range);
+    chunk->unread = log_reader_failed(taker->opener.reader, NULL);
     if (prepares)
         prepare_documents(taker, chunk);
     pthread_mutex_lock(&ahead->mutex);
@@ -346,6 +349,7 @@ static void begin_thread(struct ahead *ahead, const struct fold_step *step)
     if (!ahead->reader)
         return; /* it can be done without */
     taker_begin(&ahead->taker, step, ahead->reader);
+    opener_of_site(&ahead->taker.opener, bytes_str(ahead->range->site)); /* the step's may end before it does */
     ahead->taker.document = ahead->callers.document;
     ahead->ring = RING;
     ahead->threaded = true;
@@ -357,9 +361,22 @@ static void begin_thread(struct ahead *ahead, const struct fold_step *step)
     }
 }
 
-bool ahead_begin(struct ahead *ahead, const struct fold_step *step, const struct fold_range *range, size_t end,
-                 const struct document *document)
+static void begin_callers(struct ahead *ahead, const struct fold_step *step, struct log_reader *reader,
+                          const struct fold_range *range, const struct document *document)
 {
+    taker_begin(&ahead->callers, step, reader);
+    opener_of_site(&ahead->callers.opener, bytes_str(range->site));
+    ahead->callers.document = document;
+}
+
+bool ahead_begin(struct ahead *ahead, const struct fold_step *step, struct log_reader *reader,
+                 const struct fold_range *range, size_t end, const struct document *document)
+{
+    if (ahead->stays) {
+        ahead->stays = false;
+        begin_callers(ahead, step, reader, range, document);
+        return true;
+    }
     if (!chunk_init(&ahead->chunks[0]))
         return false;
     ahead->range = range;
@@ -371,8 +388,7 @@ bool ahead_begin(struct ahead *ahead, const struct fold_step *step, const struct
     memset(ahead->filled, 0, sizeof ahead->filled);
     ahead->stop = ahead->threaded = false;
     ahead->reader = NULL;
-    taker_begin(&ahead->callers, step, step->reader);
-    ahead->callers.document = document;
+    begin_callers(ahead, step, reader, range, document);
     if (end - range->next >= AHEAD_MIN)
         begin_thread(ahead, step);
     return true;
@@ -410,8 +426,18 @@ struct fold_chunk *ahead_next(struct ahead *ahead)
     return chunk;
 }
 
+bool ahead_stays(struct ahead *ahead, struct felloe_error *unread)
+{
+    ahead->stays = ahead->threaded;
+    taker_end(&ahead->callers);
+    if (!ahead->stays)
+        ahead_end(ahead, unread);
+    return ahead->stays;
+}
+
 void ahead_end(struct ahead *ahead, struct felloe_error *unread)
 {
+    ahead->stays = false;
     if (ahead->threaded) {
         pthread_mutex_lock(&ahead->mutex);
         ahead->stop = true;

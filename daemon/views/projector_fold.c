@@ -20,6 +20,11 @@
 #define KEPT_DOCUMENT (1024u * 1024)
 #define KEPT_ROWS 256u
 #define ARRIVED_AT_ONCE 256u
+/* Steps of fewer events are to end where they are said to: nothing is opened for the next one. */
+#define FOLD_AHEAD_MIN (2 * CHUNK_EVENTS_MAX)
+/* Rows that are put later, in the order of their keys: so many at once, and not less than this part of their table. */
+#define PUT_MIN 4096u
+#define PUT_SHARE 16u
 /* Of what others tell of the log, this much is kept before it is compared. */
 #define TOLD_KEPT 16384u
 
@@ -30,7 +35,8 @@ struct fold_work *fold_work_new(void)
         return NULL;
     work->document = document_new();
     work->ahead = ahead_new();
-    if (work->document && work->ahead)
+    work->ahead_beside = ahead_new();
+    if (work->document && work->ahead && work->ahead_beside)
         return work;
     fold_work_free(work);
     return NULL;
@@ -41,6 +47,7 @@ void fold_work_free(struct fold_work *work)
     if (!work)
         return;
     ahead_free(work->ahead);
+    ahead_free(work->ahead_beside);
     range_release(&work->range);
     range_release(&work->beside);
     chunk_release(&work->arrived);
@@ -61,8 +68,14 @@ void fold_work_free(struct fold_work *work)
     free(work);
 }
 
+void fold_work_stop(struct fold_work *work)
+{
+    ahead_end(work->ahead, &(struct felloe_error){0});
+}
+
 void fold_work_rest(struct fold_work *work)
 {
+    fold_work_stop(work);
     range_rest(&work->range);
     range_rest(&work->beside);
 }
@@ -408,6 +421,23 @@ static void fold_origins(struct fold_work *work, struct fold_step *step)
     fold_again(work, step);
 }
 
+/* What is put later need not wait for the end of the step, where nobody opens anything meanwhile: but only so many at
+ * once that a few go to each page. */
+static bool is_enough(const struct fold_step *step, const struct views_later *later, enum views_table table)
+{
+    return later->count >= PUT_MIN && later->count >= store_count(step->views->store, table) / PUT_SHARE;
+}
+
+static void put_some(struct fold_work *work, struct fold_step *step)
+{
+    if (!work->failed && is_enough(step, &work->origins, VIEWS_ORIGINS))
+        fold_origins(work, step);
+    if (step->views->later && is_enough(step, &work->events, VIEWS_EVENTS))
+        views_events_put(step->views);
+    if (is_enough(step, &work->rows, VIEWS_ROWS))
+        views_rows_put(step->views);
+}
+
 /* Each event that is folded has a place in a timeline, or waits for its key. */
 static bool has_nothing(struct fold_step *step)
 {
@@ -431,6 +461,8 @@ static struct fold_range *range_of(struct fold_work *work, struct fold_step *ste
     const bool other = range_is_under_way(&work->range) && !bytes_is(step->site, work->range.site);
     struct fold_range *range = other ? &work->beside : &work->range;
     *told = other ? &work->told_beside : &work->told;
+    if (!other && !range_is_kept(range, step->views, step->site))
+        fold_work_stop(work); /* it reads the range */
     if (!range_goes_on(range, step->views, step->site)) {
         (*told)->count = 0;
         work->failed |= !range_begin(range, step->log, step->reader, step->site, &step->cursor,
@@ -444,22 +476,34 @@ static struct fold_range *range_of(struct fold_work *work, struct fold_step *ste
 static void fold_range(struct fold_work *work, struct fold_step *step, struct fold_range *range,
                        struct told_list *told)
 {
+    struct ahead *ahead = range == &work->range ? work->ahead : work->ahead_beside;
     const size_t left = range->count - range->next, most = step->most != 0 ? step->most : FOLD_EVENTS_MAX;
+    const size_t end = left < most ? range->count : range->next + most;
+    const bool goes_on = step->goes_on && range->holds && !log_reader_failed(range->reader, NULL) &&
+                         most >= FOLD_AHEAD_MIN;
+    struct log_reader *reader = goes_on ? range->reader : step->reader; /* what is opened may be given in the next */
     size_t bytes = 0;
     struct fold_chunk *chunk;
     if (left == 0)
         return;
-    work->failed |= !ahead_begin(work->ahead, step, range, range->next + (left < most ? left : most), work->document);
-    while (!work->failed && bytes < FOLD_BYTES_MAX && (chunk = ahead_next(work->ahead)) != NULL) {
+    work->failed |= !ahead_begin(ahead, step, reader, range, goes_on ? range->count : end, work->document);
+    while (!work->failed && range->next < end && bytes < FOLD_BYTES_MAX && (chunk = ahead_next(ahead)) != NULL) {
         step->taken += chunk->next - range->next;
         range->next = chunk->next;
         bytes += chunk->bytes;
         work->taken = 0;
+        work->failed |= chunk->unread;
+        if (chunk->unread)
+            log_reader_tell(reader, &step->unread);
         fold_sift(work, step, chunk, told, false);
         fold_chunk(work, step, chunk, range->first);
         chunk->taken = work->taken;
+        put_some(work, step);
     }
-    ahead_end(work->ahead, &step->unread);
+    if (work->failed || !goes_on || range->next == range->count)
+        ahead_end(ahead, &step->unread);
+    else
+        ahead_stays(ahead, &step->unread);
 }
 
 /* Is there nothing to write? A range of which nothing was left may still move the cursor. */
@@ -525,8 +569,11 @@ bool fold_site(struct fold_work *work, struct fold_step *step)
         fold_note_heard(work, step);
         work->failed = !end_range(step, range, told);
     }
-    if (!range->holds || range->next == range->count)
+    if (!range->holds || range->next == range->count) {
+        if (range == &work->range)
+            fold_work_stop(work);
         range_rest(range);
+    }
     taker_end(&work->taker);
     if (work->events.room > KEPT_ROWS || work->origins.room > KEPT_ROWS || work->rows.room > KEPT_ROWS) {
         views_later_release(&work->events);
@@ -539,5 +586,8 @@ bool fold_site(struct fold_work *work, struct fold_step *step)
         views_made_release(&work->made);
     /* What could not be read is not "not there": nothing of the step counts then. */
     work->failed |= log_reader_tell(step->reader, &step->unread) || step->unread.code != FELLOE_OK;
-    return !work->failed && store_failed(step->views->store, NULL) == STORE_DONE;
+    work->failed |= store_failed(step->views->store, NULL) != STORE_DONE;
+    if (work->failed)
+        fold_work_stop(work);
+    return !work->failed;
 }

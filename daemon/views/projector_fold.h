@@ -18,6 +18,8 @@ struct fold_work; /* memory that is used again from step to step */
 
 struct fold_work *fold_work_new(void); /* NULL when memory ran out */
 void fold_work_free(struct fold_work *work);
+/* Another step may follow, but what is opened for it already is given up: a key is to go, or the views are. */
+void fold_work_stop(struct fold_work *work);
 /* No step follows for a while: nothing of the log is held on to. */
 void fold_work_rest(struct fold_work *work);
 
@@ -29,6 +31,7 @@ struct fold_step {
     struct views_txn *views;
     struct bytes site;
     size_t most;                /* events; 0: FOLD_EVENTS_MAX */
+    bool goes_on;               /* when something is left, a step follows at once */
     struct views_cursor cursor; /* in: how far; out: how far now (the step has written it) */
     size_t ahead;               /* out: events beyond the cursor that are folded already (see projector_range.h) */
     uint8_t epochs;             /* the step's own: how many the log has, as far as it is folded after this range */

@@ -114,6 +114,14 @@ bool gather_goes_on(struct projector *p, bool more)
     return false;
 }
 
+bool gather_will_go_on(struct projector *p)
+{
+    pthread_mutex_lock(&p->mutex);
+    const bool on = !p->stop && !p->wipe && (!p->gather.poked || somebody_waits(p));
+    pthread_mutex_unlock(&p->mutex);
+    return on;
+}
+
 void projector_poke(struct projector *p)
 {
     pthread_mutex_lock(&p->mutex);

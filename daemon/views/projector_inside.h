@@ -53,6 +53,7 @@ struct fold_chunk {
     struct fold_prepared *documents; /* of people who may have had none before; as many as there are keys in it */
     size_t document_count, document_room;
     size_t taken;               /* so many of them were what the views lacked */
+    bool unread;                /* of the thread's: something in it could not be read */
 };
 /* Empty, with memory for its events. False: memory ran out. */
 bool chunk_init(struct fold_chunk *chunk);
@@ -85,11 +86,15 @@ void taker_take(struct taker *taker, struct fold_chunk *chunk, const struct view
 struct ahead;
 struct ahead *ahead_new(void); /* NULL when memory ran out */
 void ahead_free(struct ahead *ahead);
-/* From the range's next entry on, below `end`; beside `document` others are made. False: memory ran out. */
-bool ahead_begin(struct ahead *ahead, const struct fold_step *step, const struct fold_range *range, size_t end,
-                 const struct document *document);
+/* From the range's next entry on, below `end`; beside `document` others are made. What the caller opens lies in the
+ * pages of `reader`. Where it was not ended it goes on as it was begun, but for the step. False: memory ran out. */
+bool ahead_begin(struct ahead *ahead, const struct fold_step *step, struct log_reader *reader,
+                 const struct fold_range *range, size_t end, const struct document *document);
 /* The next chunk, for the caller until the next call; NULL when there is none. */
 struct fold_chunk *ahead_next(struct ahead *ahead);
+/* At the end of a step after which the same range goes on, and neither its reader nor a key is given up in between: the
+ * thread opens the next step's chunks meanwhile. False, and ended: there is no thread. */
+bool ahead_stays(struct ahead *ahead, struct felloe_error *unread);
 /* Also where it has not begun. `unread` is set where the log could not be read by the thread. */
 void ahead_end(struct ahead *ahead, struct felloe_error *unread);
 
@@ -100,7 +105,8 @@ void ahead_end(struct ahead *ahead, struct felloe_error *unread);
 struct fold_work {
     struct fold_range range;    /* of the site whose range is under way; it may take many steps */
     struct fold_range beside;   /* of another one meanwhile; never larger than a chunk */
-    struct ahead *ahead;
+    struct ahead *ahead;        /* in the first of them, and from step to step … */
+    struct ahead *ahead_beside; /* … and in the other */
     struct fold_chunk arrived;  /* what waited for its key */
     struct taker taker;
     struct opened opened;       /* what is folded again */
@@ -120,7 +126,7 @@ struct fold_work {
     struct told_list told_beside;
     struct views_device heard[HEARD_MAX]; /* of this step */
     size_t heard_count;
-    struct views_later events, origins, rows; /* of this step: to be put at its end */
+    struct views_later events, origins, rows; /* of this step: to be put in parts, or at its end */
     struct erased_list erased;  /* of this step */
     bool any_rewritten;         /* events of this site were written again: names have to be looked up */
     bool failed;

@@ -204,7 +204,7 @@ static enum folding fold_in_txn(struct projector *p, struct log_reader *reader, 
         return error->code == FELLOE_DAMAGED ? FOLD_SPOILED : FOLD_LATER;
     *step = (struct fold_step){.log = p->config.log, .keyring = p->config.keyring, .reader = reader, .views = &txn,
                                .identity = p->config.identity, .site = site,
-                               .most = p->config.step_events};
+                               .most = p->config.step_events, .goes_on = gather_will_go_on(p)};
     views_get_cursor(&txn, site, &step->cursor);
     if (is_ahead(&reach, &step->cursor)) {
         views_end(&txn);
@@ -213,6 +213,8 @@ static enum folding fold_in_txn(struct projector *p, struct log_reader *reader, 
     }
     if (!fold_site(p->work, step))
         return give_up(step, error);
+    if (step->erased->count > 0)
+        fold_work_stop(p->work);
     if (erased_carry_out(step->erased, p->config.keyring, reader, &txn, error) != FELLOE_OK) {
         struct felloe_error why = {0};
         const enum store_outcome outcome = store_failed(txn.store, &why);
@@ -292,6 +294,7 @@ static enum felloe_code make_again(struct projector *p, struct felloe_error *err
     p->has_commits = 0;
     projector_unsettle(p);
     pthread_mutex_unlock(&p->mutex);
+    fold_work_stop(p->work);
     return views_wipe(p->views, error);
 }
 

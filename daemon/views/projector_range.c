@@ -452,14 +452,19 @@ static void progress_key(struct store_key *key, struct bytes site)
     key_put(key, site.data, site.len <= SLUG_MAX ? site.len : SLUG_MAX);
 }
 
-bool range_goes_on(struct fold_range *range, struct views_txn *views, struct bytes site)
+bool range_is_kept(const struct fold_range *range, struct views_txn *views, struct bytes site)
 {
     struct store_key key;
     struct bytes row;
     progress_key(&key, site);
-    const bool known = range_is_under_way(range) && bytes_is(site, range->site) &&
-                       store_get(views->store, VIEWS_META, key_bytes(&key), &row) && row.len == 16 &&
-                       be_u64(row.data) == range->mark && be_u64(row.data + 8) == range->next;
+    return range_is_under_way(range) && bytes_is(site, range->site) &&
+           store_get(views->store, VIEWS_META, key_bytes(&key), &row) && row.len == 16 &&
+           be_u64(row.data) == range->mark && be_u64(row.data + 8) == range->next;
+}
+
+bool range_goes_on(struct fold_range *range, struct views_txn *views, struct bytes site)
+{
+    const bool known = range_is_kept(range, views, site);
     if (!known)
         clear(range);
     return known;

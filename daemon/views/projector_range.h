@@ -80,7 +80,9 @@ static inline bool range_is_under_way(const struct fold_range *range)
 {
     return range->begun && range->next < range->count;
 }
-/* Is it under way, of this site, as far as these views have committed? Otherwise it is over. */
+/* Is it under way, of this site, as far as these views have committed? */
+bool range_is_kept(const struct fold_range *range, struct views_txn *views, struct bytes site);
+/* The same; otherwise it is over, and emptied. */
 bool range_goes_on(struct fold_range *range, struct views_txn *views, struct bytes site);
 /* Where the log has its entry number `index`, in the order of keys. */
 struct views_ref range_ref(const struct fold_range *range, size_t index);

@@ -103,6 +103,8 @@ bool gather_wait(struct projector *projector, uint64_t until_ms);
 void gather_wait_ms(struct projector *projector, uint64_t ms);
 /* After a pass: folding goes on at once. `more`: something was left. */
 bool gather_goes_on(struct projector *projector, bool more);
+/* Before a step, without the mutex: as far as can be said now, will it, when something is left? */
+bool gather_will_go_on(struct projector *projector);
 
 /* On the projector's thread, before it folds: what it was asked for. What does not come to an end is found again by
  * whoever asked. */

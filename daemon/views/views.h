@@ -145,6 +145,7 @@ const struct data_key *views_key(struct views_txn *txn, struct bytes site, const
 /* What is made of a document is put by views_put_made (views_made.h). For whoever does so for many: in between the rows
  * go into `rows`, and into their table at the end. End it before the transaction ends. */
 void views_rows_begin(struct views_txn *txn, struct views_later *rows);
+void views_rows_put(struct views_txn *txn); /* what there is of them, now */
 void views_rows_end(struct views_txn *txn); /* also where it has not begun */
 
 /* What restricted keys seal about a subject never touches its document, which is the same for all, but lies beside it:
@@ -225,6 +226,7 @@ void views_put_event(struct views_txn *txn, const struct event_id *id, struct by
 /* For whoever puts many events, and looks for few: in between they go into `later`, and into their table at the end, or
  * when one is looked for. End it before the transaction ends. */
 void views_events_begin(struct views_txn *txn, struct views_later *later);
+void views_events_put(struct views_txn *txn); /* what there is of them, now */
 void views_events_end(struct views_txn *txn); /* also where it has not begun */
 typedef bool (*views_event_visit)(void *context, const struct event_id *id, struct bytes site,
                                   const struct views_event *event);

@@ -49,7 +49,7 @@ static bool read_event(struct bytes value, struct views_event *out)
     return !r.failed;
 }
 
-static void put_later(struct views_txn *txn)
+void views_events_put(struct views_txn *txn)
 {
     if (txn->later)
         views_later_put(txn->later, txn->store, VIEWS_EVENTS);
@@ -64,7 +64,7 @@ void views_events_begin(struct views_txn *txn, struct views_later *later)
 
 void views_events_end(struct views_txn *txn)
 {
-    put_later(txn);
+    views_events_put(txn);
     store_cursor_close(txn->timeline);
     txn->later = NULL;
     txn->timeline = NULL;
@@ -72,7 +72,7 @@ void views_events_end(struct views_txn *txn)
 
 bool views_get_event(struct views_txn *txn, const struct event_id *id, struct bytes site, struct views_event *out)
 {
-    put_later(txn);
+    views_events_put(txn);
     struct store_key key;
     struct bytes value;
     event_key(&key, id, site);
@@ -102,7 +102,7 @@ void views_put_event(struct views_txn *txn, const struct event_id *id, struct by
     for (uint8_t i = 0; i < event->more_count; i++)
         key_put_ref(&value, &(struct views_ref){event->more[i]});
     if (!txn->later || !views_later_add(txn->later, key_bytes(&key), key_bytes(&value))) {
-        put_later(txn);
+        views_events_put(txn);
         store_put(txn->store, VIEWS_EVENTS, key_bytes(&key), key_bytes(&value));
     }
 
@@ -143,7 +143,7 @@ bool views_restricted_key(struct views_txn *txn, const struct event_id *id, stru
 void views_events(struct views_txn *txn, struct bytes id_prefix, views_event_visit visit, void *context)
 {
     struct store_item item;
-    put_later(txn);
+    views_events_put(txn);
     struct store_cursor *cursor = store_cursor_open(txn->store, VIEWS_EVENTS);
     bool more = store_seek_prefix(cursor, id_prefix, &item);
     for (; more; more = store_next_prefix(cursor, id_prefix, &item)) {
@@ -224,7 +224,7 @@ static void drop_timeline(struct views_txn *txn, enum views_table table, struct 
 
 void views_drop_events(struct views_txn *txn, struct bytes site, const struct person_id *subject)
 {
-    put_later(txn);
+    views_events_put(txn);
     drop_timeline(txn, VIEWS_TIMELINE, site, subject);
     drop_timeline(txn, VIEWS_RESTRICTED_TIMELINE, site, subject);
 }

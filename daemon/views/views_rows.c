@@ -47,7 +47,7 @@ void views_key_places(struct store_key *key, struct bytes site, const struct per
         key_put_u8(key, 1);
 }
 
-static void put_gathered(struct views_txn *txn)
+void views_rows_put(struct views_txn *txn)
 {
     if (txn->rows)
         views_later_put(txn->rows, txn->store, VIEWS_ROWS);
@@ -57,7 +57,7 @@ void views_put_row(struct views_txn *txn, struct bytes key, struct bytes value)
 {
     if (txn->rows && views_later_add(txn->rows, key, value))
         return;
-    put_gathered(txn);
+    views_rows_put(txn);
     store_put(txn->store, VIEWS_ROWS, key, value);
 }
 
@@ -69,7 +69,7 @@ void views_rows_begin(struct views_txn *txn, struct views_later *rows)
 
 void views_rows_end(struct views_txn *txn)
 {
-    put_gathered(txn);
+    views_rows_put(txn);
     txn->rows = NULL;
 }
 
@@ -83,7 +83,7 @@ static void drop_rows(struct views_txn *txn, struct bytes site, const struct per
     /* The list is in the map, and deleting moves it. */
     struct buffer places = {0};
     buffer_append(&places, old.data, old.len);
-    put_gathered(txn);
+    views_rows_put(txn);
     for (size_t at = 0; at + VIEWS_PLACE_SIZE <= places.len; at += VIEWS_PLACE_SIZE) {
         struct store_key row;
         views_key_row(&row, site, subject, places.data + at);

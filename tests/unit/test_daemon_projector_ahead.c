@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Of a long range a thread of its own opens the events, and makes the documents of people whom the views do not know
- * yet: they are what folding event by event makes. */
+ * yet: they are what folding event by event makes. It goes on from step to step, and what a step puts at its end is put
+ * in parts. */
+#define GIVEN_STEP_EVENTS 6144
 #include "tests/unit/given_views.h"
 
 #define OTHERS 30
 #define PEOPLE (1 + OTHERS)
-#define ROUNDS 40 /* in each some of everybody, mostly of the first: whose entries do not go into one chunk */
+#define ROUNDS 140 /* in each some of everybody, mostly of the first: whose entries do not go into one chunk */
 #define EACH 2
 #define OF_ROBIN 32
 
