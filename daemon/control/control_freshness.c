@@ -23,7 +23,7 @@ static void add_revoked(void *context, const struct device_id *device, struct by
 /* The hub tells it in the site that every device is in. */
 static void read_revoked(struct viewing *v, struct reading *reading)
 {
-    struct document *document = document_new();
+    struct document *document = views_new_document(&reading->views);
     struct buffer plain = {0};
     if (document && views_get_document(&reading->views, bytes_str("commons"), &PERSON_ID_NONE, &plain) == VIEWS_FOUND &&
         document_decode(document, buffer_bytes(&plain)))

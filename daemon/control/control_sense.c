@@ -116,7 +116,7 @@ enum felloe_code draft_make_sense(struct preparing *p, struct record_draft *draf
         return FELLOE_OK;
     if (!draft_asks_record(p, draft))
         return ask(p, draft, NULL, error);
-    struct document *document = document_new();
+    struct document *document = views_new_document(&p->reading->views);
     struct buffer plain = {0};
     const struct person_id subject = draft->has_person ? draft->person : PERSON_ID_NONE;
     enum felloe_code code = FELLOE_OK;

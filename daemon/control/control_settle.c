@@ -163,7 +163,7 @@ static void tell_settled(struct settling *s, const struct settled *settled)
 /* What holds in this register now, in whichever site has the person. */
 static bool find_settled(struct settling *s, const struct register_def *def, struct bytes each)
 {
-    struct document *document = document_new();
+    struct document *document = views_new_document(&s->reading->views);
     struct buffer plain = {0};
     struct settled settled;
     bool found = false;

@@ -128,7 +128,7 @@ static void put_moved(struct viewing *v, struct reading *reading, struct bytes s
 
 static void about_person(struct viewing *v, struct reading *reading, struct finder *finder)
 {
-    struct document *document = document_new();
+    struct document *document = views_new_document(&reading->views);
     struct buffer plain = {0};
     const struct person_id *person = &v->people[0];
     size_t at = 0;

@@ -332,7 +332,7 @@ bool copy_plan(struct daemon *daemon, struct views_txn *views, struct log_reader
     *out = NULL;
     if (fine) {
         *p = (struct planning){.daemon = daemon, .views = views, .reader = reader, .person = person,
-                               .document = document_new()};
+                               .document = views_new_document(views)};
         p->failed = p->document == NULL;
         if (!p->failed)
             read_places(p);

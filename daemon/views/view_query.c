@@ -163,7 +163,7 @@ static void name_device(void *context, const struct device_id *device, const uin
 size_t query_devices(struct views_txn *txn, const struct scope *scope, struct heard_device *out, size_t max)
 {
     struct hearing h = {.out = out, .max = max};
-    struct document *document = document_new();
+    struct document *document = views_new_document(txn);
     struct buffer plain = {0};
     for (size_t i = 0; i < scope->count; i++) {
         struct bytes site = bytes_str(scope->sites[i]);

@@ -124,7 +124,7 @@ static void drop_copies(struct query_rows *rows)
 static void tell_all_restricted(struct telling *t, struct views_txn *txn, const struct person_id *person,
                                 struct buffer *encoded)
 {
-    struct document *document = document_new();
+    struct document *document = views_new_document(txn);
     t->document = document;
     t->rows->failed |= document == NULL;
     if (document == NULL)
@@ -201,7 +201,7 @@ bool query_story_page(struct daemon *daemon, struct views_txn *txn, struct log_r
         return false;
     if (at == SITES_MAX)
         return true;
-    struct document *document = document_new();
+    struct document *document = views_new_document(txn);
     struct buffer encoded = {0};
     struct told told = {.count = 0};
     struct bytes site = bytes_str(scope->sites[at]);
@@ -220,7 +220,7 @@ bool query_story_page(struct daemon *daemon, struct views_txn *txn, struct log_r
 void query_story(struct daemon *daemon, struct views_txn *txn, struct log_reader *reader, const struct scope *scope,
                  const struct person_id *person, struct query_rows *out)
 {
-    struct document *document = document_new();
+    struct document *document = views_new_document(txn);
     struct buffer encoded = {0};
     bool mixed = scope->count > 1;
     out->failed |= document == NULL;

@@ -33,6 +33,7 @@ struct views {
     uint8_t blind_key[crypto_shorthash_siphashx24_KEYBYTES];
     struct device_id device;
     uint32_t incarnation;
+    uint64_t document_version;
 };
 
 static enum felloe_code open_store(struct views *views, struct felloe_error *error)
@@ -63,7 +64,7 @@ static void put_owner(const struct views *views, struct buffer *out)
 {
     mp_put_array(out, 4);
     mp_put_uint(out, VIEWS_SCHEMA);
-    mp_put_uint(out, document_version());
+    mp_put_uint(out, views->document_version);
     mp_put_bin(out, views->device.b, sizeof views->device.b);
     mp_put_uint(out, views->incarnation);
 }
@@ -243,6 +244,7 @@ enum felloe_code views_open(struct views **out, const struct views_options *opti
     views->keyring = options->keyring;
     views->device = options->identity->device;
     views->incarnation = options->incarnation;
+    views->document_version = document_version();
     derive_blind_key(views, options->identity);
     snprintf(views->dir, sizeof views->dir, "%s/views", options->dir);
 
@@ -351,6 +353,11 @@ void views_end(struct views_txn *txn)
 struct views_state views_state(const struct views_txn *txn)
 {
     return (struct views_state){txn->views->files, store_txn_number(txn->store)};
+}
+
+struct document *views_new_document(const struct views_txn *txn)
+{
+    return document_new_of(txn->views->document_version);
 }
 
 /* ---- sealing ---- */

@@ -112,6 +112,8 @@ struct views_state {
     uint64_t file, commit;
 };
 struct views_state views_state(const struct views_txn *txn);
+/* An empty document, to be read into; NULL when memory ran out. Free it. */
+struct document *views_new_document(const struct views_txn *txn);
 
 /* ---- how far ---- */
 

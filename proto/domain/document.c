@@ -10,7 +10,7 @@ uint64_t document_version(void)
     return catalogue_fingerprint() ^ (uint64_t)DOCUMENT_VERSION << 56;
 }
 
-static struct document *new_of(uint64_t version)
+struct document *document_new_of(uint64_t version)
 {
     struct document *document = calloc(1, sizeof *document);
     if (!document)
@@ -26,12 +26,12 @@ static struct document *new_of(uint64_t version)
 
 struct document *document_new(void)
 {
-    return new_of(document_version());
+    return document_new_of(document_version());
 }
 
 struct document *document_new_beside(const struct document *other)
 {
-    return new_of(other->version);
+    return document_new_of(other->version);
 }
 
 void document_free(struct document *document)

@@ -48,8 +48,9 @@ struct fold_event {
 struct document;
 
 struct document *document_new(void);           /* empty; NULL when memory ran out */
-/* The same for whoever has one: the whole catalogue need not be read for it. */
+/* The same for whoever has one, or has kept document_version(): the whole catalogue need not be read for it. */
 struct document *document_new_beside(const struct document *other);
+struct document *document_new_of(uint64_t version);
 void document_free(struct document *document);
 void document_clear(struct document *document); /* keeps the memory for the next */
 /* False when the bytes are not a document of this version and catalogue (then the subject is folded again from the
