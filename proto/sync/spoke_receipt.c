@@ -202,9 +202,10 @@ void receipt_heard(struct spoke *s, struct site *site, const struct msg_receipt 
 static void adapt_window(struct upload *up, uint64_t took_ms)
 {
     up->batch_bytes = window_after(up->batch_bytes, took_ms, PUSH_BYTES_THIN, PUSH_BYTES_MAX);
-    if (took_ms < QUICK_MS)
-        up->depth = up->depth < PUSHES_MAX ? up->depth + 1 : PUSHES_MAX;
-    else if (took_ms > SLOW_MS)
+    const uint32_t most = took_ms < FAST_MS ? PUSHES_FAST : PUSHES_MAX;
+    if (took_ms < QUICK_MS && up->depth < most)
+        up->depth++;
+    else if (took_ms > SLOW_MS || (took_ms > QUICK_MS && up->depth > PUSHES_MAX))
         up->depth = up->depth > 1 ? up->depth - 1 : 1;
 }
 

@@ -215,7 +215,7 @@ static size_t room(const struct spoke *s, const struct upload *up)
     const size_t bytes = under_way(s);
     size_t most = FLIGHT_BYTES_THIN;
     if (up->batch_bytes > PUSH_BYTES_THIN)
-        most = (size_t)PUSHES_MAX * up->batch_bytes;
+        most = (size_t)(up->depth > PUSHES_MAX ? up->depth : PUSHES_MAX) * up->batch_bytes;
     return bytes < most ? most - bytes : 0;
 }
 

@@ -42,6 +42,7 @@
 #define SLOW_MS 4000u               /* one that takes longer makes it smaller */
 #define WINDOW_START (16u * 1024)
 #define PUSHES_MAX 8u               /* in flight per site */
+#define PUSHES_FAST 16u             /* … while answers come within FAST_MS: the hub's commits are the larger */
 #define RECEIPT_EVERY_MS 50u        /* those of a backlog are kept so often */
 /* A link may become thin at any moment, and all else then waits behind what is in flight: upward, over all sites, and
  * downward, for all sites that are behind, no more than 50 kbit/s carry in 20 s. On a link that has just proven to be
@@ -73,7 +74,7 @@ struct upload {
     uint64_t next_seq;              /* first event to be sent next */
     bool reading;
     uint64_t reading_from;
-    struct push flight[PUSHES_MAX]; /* oldest first */
+    struct push flight[PUSHES_FAST]; /* oldest first */
     uint32_t flight_count;
     size_t flight_bytes;
     uint32_t depth, batch_bytes;    /* the window */

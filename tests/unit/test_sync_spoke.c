@@ -298,6 +298,51 @@ static void the_window_grows_on_quick_receipts(void **state)
     says(read_own(1119, 32768), "PUSH#9 1119+202 keys 0"); /* four are all */
 }
 
+static struct in_flight {
+    uint64_t request, last;
+} flight[32];
+static unsigned flight_count;
+
+/* Sends as long as the machine wants to read. */
+static void send_all(const char *said)
+{
+    for (const char *read; (read = strstr(said, "read ")) != NULL && flight_count < 32;) {
+        said = read_own(strtoull(read + 5, NULL, 10), 400);
+        flight[flight_count++] = (struct in_flight){message.request, message.push.first_seq + message.push.count - 1};
+    }
+}
+
+static void answer_all_after(uint64_t ms)
+{
+    now += ms;
+    for (unsigned left = flight_count; left > 0; left--) {
+        const struct in_flight first = flight[0];
+        memmove(flight, flight + 1, --flight_count * sizeof flight[0]);
+        send_all(receipt(first.request, first.last));
+    }
+}
+
+static void while_answers_are_quick_more_is_in_flight(void **state)
+{
+    (void)state;
+    write_own(1000);
+    saved();
+    up();
+    flight_count = 0;
+    send_all(welcome(1, 0));
+    for (unsigned i = 0; i < 8; i++)
+        answer_all_after(500);
+    assert_int_equal(flight_count, 8);
+    for (unsigned i = 0; i < 4; i++)
+        answer_all_after(100);
+    assert_int_equal(flight_count, 16);
+    answer_all_after(500);
+    assert_int_equal(flight_count, 16);
+    answer_all_after(1100);
+    answer_all_after(1100);
+    assert_int_equal(flight_count, 8);
+}
+
 /* A fast link has much in flight. Should it become thin, that would stand in front of all else for minutes. */
 static void a_fast_link_that_becomes_thin_is_given_up(void **state)
 {
@@ -534,6 +579,7 @@ int main(void)
         TEST(a_receipt_without_the_hubs_signature_is_nothing),
         TEST(a_push_without_a_receipt_is_sent_again_in_smaller_pieces),
         TEST(the_window_grows_on_quick_receipts),
+        TEST(while_answers_are_quick_more_is_in_flight),
         TEST(a_fast_link_that_becomes_thin_is_given_up),
         TEST(the_window_shrinks_on_slow_receipts),
         TEST(a_hub_that_has_less_gets_it_again_but_not_for_ever),
