@@ -107,8 +107,9 @@ bool gather_goes_on(struct projector *p, bool more)
     /* Is something new on top, and nobody waiting? Then others need the processor and the disk, too. */
     if (somebody_waits(p))
         return true;
-    const uint64_t now = clock_steady_ms(), took = lesser(now - g->began_ms, PROJECTOR_TURN_MAX_MS);
-    g->rest_until_ms = now + (more_comes(g) ? PROJECTOR_MORE_REST : PROJECTOR_REST) * took;
+    const uint64_t now = clock_steady_ms(), took = now - g->began_ms;
+    g->rest_until_ms = now + (more_comes(g) ? PROJECTOR_MORE_REST * lesser(took, PROJECTOR_MORE_TURN_MAX_MS)
+                                            : PROJECTOR_REST * lesser(took, PROJECTOR_TURN_MAX_MS));
     if (more)
         g->first_ms = 0; /* what is left has waited long enough but for the rest */
     return false;
@@ -116,8 +117,10 @@ bool gather_goes_on(struct projector *p, bool more)
 
 bool gather_will_go_on(struct projector *p)
 {
+    const uint64_t now = clock_steady_ms();
     pthread_mutex_lock(&p->mutex);
-    const bool on = !p->stop && !p->wipe && (!p->gather.poked || somebody_waits(p));
+    const struct gather *g = &p->gather;
+    const bool on = !p->stop && !p->wipe && (somebody_waits(p) || !(g->poked || g->more_until_ms > now));
     pthread_mutex_unlock(&p->mutex);
     return on;
 }

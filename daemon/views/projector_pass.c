@@ -205,6 +205,8 @@ static enum folding fold_in_txn(struct projector *p, struct log_reader *reader, 
     *step = (struct fold_step){.log = p->config.log, .keyring = p->config.keyring, .reader = reader, .views = &txn,
                                .identity = p->config.identity, .site = site,
                                .most = p->config.step_events, .goes_on = gather_will_go_on(p)};
+    if (step->most == 0 && !step->goes_on)
+        step->most = PROJECTOR_TURN_EVENTS;
     views_get_cursor(&txn, site, &step->cursor);
     if (is_ahead(&reach, &step->cursor)) {
         views_end(&txn);

@@ -68,11 +68,15 @@ struct projector {
  * what it brought waits for so many times as long. */
 #define PROJECTOR_MORE_MS    200u
 #define PROJECTOR_MORE_TIMES 12u
-/* While the log goes on and nobody waits: rests for so many times as long as it worked, of which so much counts. While
- * large batches come others are short of processors, and what is folded then is done no sooner for it. */
-#define PROJECTOR_REST        3u
-#define PROJECTOR_MORE_REST   7u
-#define PROJECTOR_TURN_MAX_MS 500u
+/* While the log goes on and nobody waits: a turn is of so many events at most (it lasts a fraction of a second, also
+ * where others want the processors), then it rests for so many times as long as it worked, of which so much counts.
+ * While large batches come others are short of processors, and what is folded then is done no sooner for it, but dearer:
+ * most of those people have more to come. */
+#define PROJECTOR_TURN_EVENTS   (16u * 1024)
+#define PROJECTOR_REST          3u
+#define PROJECTOR_TURN_MAX_MS   500u
+#define PROJECTOR_MORE_REST     15u
+#define PROJECTOR_MORE_TURN_MAX_MS 1000u
 
 /* ---- passes (projector_pass.c), on the projector's thread ---- */
 
@@ -103,7 +107,8 @@ bool gather_wait(struct projector *projector, uint64_t until_ms);
 void gather_wait_ms(struct projector *projector, uint64_t ms);
 /* After a pass: folding goes on at once. `more`: something was left. */
 bool gather_goes_on(struct projector *projector, bool more);
-/* Before a step, without the mutex: as far as can be said now, will it, when something is left? */
+/* Before a step, without the mutex: as far as can be said now, does nobody else need the processors? Then folding goes
+ * on at once when something is left. */
 bool gather_will_go_on(struct projector *projector);
 
 /* On the projector's thread, before it folds: what it was asked for. What does not come to an end is found again by

@@ -205,6 +205,33 @@ static void who_waits_for_what_was_there_at_the_start_is_counted(void **state)
     given_node_end(node);
 }
 
+/* A large step, and the next one right behind it, is for when nobody else needs the processors, or somebody waits. */
+static void while_large_batches_come_turns_are_short_and_rests_long(void **state)
+{
+    (void)state;
+    struct projector p = {.has_any = true};
+    pthread_mutex_init(&p.mutex, NULL);
+    gather_init(&p);
+    assert_false(gather_will_go_on(&p)); /* something has come */
+    p.gather.wanted = 1;
+    assert_true(gather_will_go_on(&p));
+    p.gather.wanted = 0;
+    p.gather.poked = false;
+    assert_true(gather_will_go_on(&p));
+    projector_expect(&p);
+    assert_false(gather_will_go_on(&p));
+
+    p.gather.poked = true;
+    p.gather.began_ms = clock_steady_ms() - 60000; /* whatever a turn takes, it does not rest for ever */
+    pthread_mutex_lock(&p.mutex);
+    assert_false(gather_goes_on(&p, true));
+    const uint64_t rests = p.gather.rest_until_ms - clock_steady_ms();
+    assert_in_range(rests, PROJECTOR_REST * PROJECTOR_TURN_MAX_MS, PROJECTOR_MORE_REST * PROJECTOR_MORE_TURN_MAX_MS);
+    pthread_mutex_unlock(&p.mutex);
+    pthread_cond_destroy(&p.woken);
+    pthread_mutex_destroy(&p.mutex);
+}
+
 static void note_that_it_is_to_be_written_anew(struct projector *p)
 {
     struct views_txn txn;
@@ -264,6 +291,7 @@ int main(void)
         cmocka_unit_test(what_it_was_asked_for_waits_for_no_news),
         cmocka_unit_test(views_reach_the_disk_a_moment_after_the_last_fold),
         cmocka_unit_test(who_waits_for_what_was_there_at_the_start_is_counted),
+        cmocka_unit_test(while_large_batches_come_turns_are_short_and_rests_long),
         cmocka_unit_test(a_file_that_was_written_anew_comes_to_rest),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
