@@ -82,7 +82,7 @@ static enum may_have may_have(const struct frame *f, struct bytes site, const st
 static void frame_wrap_key(struct frame *f, const struct key_record *record)
 {
     uint8_t nonce[BOX_NONCE_SIZE];
-    random_bytes(nonce, sizeof nonce);
+    random_nonce(nonce, sizeof nonce);
     key_record_wrap(record, f->shared, nonce, &f->keys);
     f->key_count++;
 }

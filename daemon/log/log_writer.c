@@ -14,6 +14,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "daemon/daemon.h"
 #include "daemon/log/log_internal.h"
 #include "daemon/report.h"
 #include "proto/event/look.h"
@@ -138,7 +139,7 @@ static struct bytes *wrap_for_hub(struct event_log *log, const struct key_record
     bool fine = out != NULL && ends != NULL && log_hub_box(log, &shared);
     for (size_t i = 0; i < count && fine; i++) {
         uint8_t nonce[BOX_NONCE_SIZE];
-        randombytes_buf(nonce, sizeof nonce);
+        random_nonce(nonce, sizeof nonce);
         if (made[i])
             key_record_wrap(&records[i], &shared, nonce, all);
         ends[i] = all->len;
@@ -373,6 +374,18 @@ static enum store_outcome commit(struct group *group, struct store_txn *txn, str
     return outcome;
 }
 
+/* At least, if all goes well. */
+static size_t bytes_to_write(struct log_job *jobs)
+{
+    size_t bytes = 0;
+    for (struct log_job *job = jobs; job != NULL; job = next_job(job))
+        if (job->code == FELLOE_OK && (job->kind == LOG_KEEP_PUSH || job->kind == LOG_KEEP_FEED)) {
+            const size_t body = job->batch->body.bytes.len, keys = job->batch->keys.len;
+            bytes += body > keys ? body - keys : 0;
+        }
+    return bytes;
+}
+
 static enum store_outcome transact(struct group *group, struct felloe_error *error)
 {
     struct event_log *log = group->log;
@@ -380,6 +393,7 @@ static enum store_outcome transact(struct group *group, struct felloe_error *err
         struct store_txn *txn;
         if (store_begin_write(log->store, &txn, error) != FELLOE_OK)
             return STORE_REFUSED;
+        store_expect(txn, bytes_to_write(group->jobs));
         log_write_start(log, txn);
         bool again = run_jobs(log, group->jobs);
         if (again) {

@@ -8,6 +8,7 @@
  * nonce is associated data, so that no key can be passed off as another's. */
 #include <sodium.h>
 
+#include "daemon/daemon.h"
 #include "daemon/store/keyring_inside.h"
 
 #define NONCE_SIZE  crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
@@ -72,7 +73,7 @@ size_t keyring_seal(const struct keyring *keyring, const struct key_record *reco
         out[clear++] = (uint8_t)members;
     }
     uint8_t *nonce = out + clear;
-    randombytes_buf(nonce, NONCE_SIZE);
+    random_nonce(nonce, NONCE_SIZE);
     struct associated a = associate(&record->id, bytes_of(out, clear));
     crypto_aead_xchacha20poly1305_ietf_encrypt(nonce + NONCE_SIZE, NULL, plain, DATA_KEY_SIZE + members, a.b, a.len,
                                                NULL, nonce, half_of(keyring, record->kind));

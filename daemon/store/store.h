@@ -56,6 +56,9 @@ enum felloe_code store_begin_read(struct store *store, struct store_txn **out, s
 /* Always on one and the same thread of the process. */
 enum felloe_code store_begin_write(struct store *store, struct store_txn **out, struct felloe_error *error);
 
+/* A writing one's rows will come to so many bytes: if those are too many for the journal, none are noted for it. */
+void store_expect(struct store_txn *txn, size_t bytes);
+
 enum store_outcome {
     STORE_DONE,    /* committed, durable as far as the store's sync says */
     STORE_REFUSED, /* an earlier call of this transaction had failed: nothing was written */

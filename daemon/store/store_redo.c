@@ -28,6 +28,11 @@ void redo_start(struct store_txn *txn)
         redo->rows.len = JOURNAL_HEAD_SIZE;
 }
 
+void store_expect(struct store_txn *txn, size_t bytes)
+{
+    txn->redoable = txn->redoable && bytes <= ROWS_MAX;
+}
+
 void redo_settle(struct store_txn *txn)
 {
     struct redo *redo = &txn->store->redo;

@@ -125,6 +125,28 @@ static void many_rows_and_many_commits_go_to_the_file(void **state)
     given_dir_end(&dir);
 }
 
+/* What will be too much for the journal need not be noted for it on the way. */
+static void what_is_expected_to_be_much_goes_to_the_file(void **state)
+{
+    (void)state;
+    struct given_dir dir = given_dir();
+    struct store *store = open_journalled(&dir);
+    for (unsigned much = 0; much < 2; much++) {
+        struct store_txn *txn = begin(store, true);
+        store_expect(txn, much ? (size_t)1 << 20 : 100);
+        assert_true(store_put(txn, NUMBERS, text(much ? "much" : "little"), text("value")));
+        assert_int_equal(store_commit(txn, NULL), STORE_DONE);
+        assert_int_equal(store_is_at_rest(store), much);
+    }
+    copy_to(&dir, "copy");
+    store_close(store);
+    store = open_named(&dir, "copy");
+    assert_int_equal(store_redone(store), 0);
+    assert_int_equal(count_numbers(store), 2);
+    store_close(store);
+    given_dir_end(&dir);
+}
+
 static void an_empty_commit_and_an_aborted_one_leave_nothing(void **state)
 {
     (void)state;
@@ -323,6 +345,7 @@ int main(void)
         cmocka_unit_test(at_rest_the_file_alone_has_everything),
         cmocka_unit_test(each_kind_of_change_is_done_again),
         cmocka_unit_test(many_rows_and_many_commits_go_to_the_file),
+        cmocka_unit_test(what_is_expected_to_be_much_goes_to_the_file),
         cmocka_unit_test(an_empty_commit_and_an_aborted_one_leave_nothing),
         cmocka_unit_test(what_is_deleted_is_in_neither_file_once_it_is_written_anew),
         cmocka_unit_test(whatever_pages_a_power_cut_leaves),
