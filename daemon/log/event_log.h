@@ -242,7 +242,7 @@ void log_walk_end(struct log_walk *walk);
 /* Own events of this incarnation, in the order of their numbers, with the position of those that have one. */
 struct log_own_walk {
     struct log_reader *reader;
-    uint64_t next, place_seq;   /* place_seq: the number that `places` stands at; 0: at none */
+    uint64_t next, place_seq, place_end; /* the numbers that `places` stands at, before place_end; 0: at none */
     struct position place;
     uint32_t number;
     bool started;

@@ -38,9 +38,8 @@ static uint64_t last_in_log(struct again *a, const struct stream_head *own)
     if (seq > own->seq)
         seq = own->seq;
     for (; seq > 0; seq--) {
-        struct store_key key;
-        key_own_place(&key, a->site, a->before, seq);
-        if (store_get(log->write.txn, T_OWN_PLACES, key_bytes(&key), NULL))
+        struct position at;
+        if (log_own_place(log->write.txn, a->site, a->before, seq, &at))
             break;
     }
     return seq;

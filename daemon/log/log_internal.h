@@ -10,7 +10,7 @@
  *   checkpoints  S, epoch, n -> hash, at each multiple of CHECKPOINT_EVERY
  *   streams      S, device, I -> head; as far as the site's log has it
  *   own-heads    S, I -> head; as far as this device has written it
- *   own-places   S, I, seq -> position
+ *   own-places   S, I, seq -> position; or of several from that seq on: position of the first, how many (4)
  *   own-keys     S, seq, key -> nothing; a key that goes along with the PUSH of this event (spoke)
  *   key-uses     S, key -> position of the first use (hub), or a mark that the hub has it or will be brought it (spoke)
  *   receipts     S, I -> shared seq, id, signature
@@ -275,13 +275,27 @@ bool log_write_first_use(struct event_log *log, uint32_t site, const struct key_
                          uint32_t *met);
 /* As if it had not been used. */
 void log_write_unuse(struct event_log *log, uint32_t site, const struct key_id *key);
-/* The own event stands at this position of the site's log. The first of two is kept. */
-void log_write_own_place(struct event_log *log, uint32_t site, uint32_t incarnation, uint64_t seq, struct position at);
+/* So many own events from this one on stand at this position of the site's log, and behind it. The first of two is kept.
+ */
+void log_write_own_places(struct event_log *log, uint32_t site, uint32_t incarnation, uint64_t seq, struct position at,
+                          uint32_t count);
 /* When the oldest own event that is not shared was written; 0 none. */
 int64_t log_oldest_waiting(struct event_log *log, struct store_txn *txn, uint32_t site, uint32_t incarnation,
                            uint64_t shared, uint64_t head);
 uint64_t log_shared_seq(struct store_txn *txn, uint32_t site, uint32_t incarnation);
 bool log_own_event(struct store_txn *txn, uint32_t site, uint32_t incarnation, uint64_t seq, struct bytes *event);
+/* Where an own event stands in the site's log; false: it did not come back yet. */
+bool log_own_place(struct store_txn *txn, uint32_t site, uint32_t incarnation, uint64_t seq, struct position *out);
+/* A row of own-places: of the events from `first` on, before `end`; the first of them stands at `at`. */
+struct own_places {
+    uint64_t first, end;
+    struct position at;
+};
+/* False: it is of another site or incarnation, or damaged. */
+bool log_places_read(const struct store_item *item, uint32_t site, uint32_t incarnation, struct own_places *out);
+/* Stands at the row with that event, or near it: before it, or, where there is none, behind it. */
+bool log_places_seek(struct store_cursor *cursor, uint32_t site, uint32_t incarnation, uint64_t seq,
+                     struct own_places *out);
 /* Is the event byte for byte number `seq` of the own stream? Then `event` points to that. */
 bool log_is_own(struct store_txn *txn, uint32_t site, const struct entry *entry, struct bytes *event);
 

@@ -181,13 +181,12 @@ static bool marked_event(struct feeding *f, const struct entry *entry, bool chai
     return event_id_equal(&id, &entry->id);
 }
 
-/* All at once, so that each row comes to lie behind the one before it. */
+/* All at once: they are one row. */
 static void place_run(struct feeding *f)
 {
     const struct own_run *run = &f->run;
-    for (uint32_t i = 0; i < run->count; i++)
-        log_write_own_place(f->log, f->site, run->incarnation, run->seq + i,
-                            (struct position){run->at.epoch, run->at.n + i});
+    if (run->count > 0)
+        log_write_own_places(f->log, f->site, run->incarnation, run->seq, run->at, run->count);
     f->run.count = 0;
 }
 

@@ -78,7 +78,7 @@ static enum felloe_code offer_entry(struct event_log *log, struct offering *o, c
     }
     log_write_entry(log, o->site, o->head, &put);
     if (own)
-        log_write_own_place(log, o->site, put.incarnation, put.seq, o->head->head.at);
+        log_write_own_places(log, o->site, put.incarnation, put.seq, o->head->head.at, 1);
     log_note_missing(log, o->job, &o->asked, &event.clear.key, log_meet(&log->write.met_keys, &event.clear.key));
     return FELLOE_OK;
 }

@@ -184,11 +184,7 @@ bool log_get_own(struct log_reader *reader, struct bytes site, uint64_t seq, str
     *out = (struct log_item){.flags = ENTRY_OWN};
     if (number == SITES_MAX || !log_own_event(reader->txn, number, incarnation, seq, &out->event))
         return false;
-    struct store_key key;
-    struct bytes row;
-    key_own_place(&key, number, incarnation, seq);
-    if (store_get(reader->txn, T_OWN_PLACES, key_bytes(&key), &row) && row.len == 12)
-        out->at = (struct position){be_u32(row.data), be_u64(row.data + 4)};
+    (void)log_own_place(reader->txn, number, incarnation, seq, &out->at);
     return true;
 }
 
@@ -226,29 +222,33 @@ void log_walk_end(struct log_walk *walk)
 
 /* ---- own events in their order ---- */
 
-static void stand_at_place(struct log_own_walk *walk, bool found, const struct store_item *item)
+static void stand_at_places(struct log_own_walk *walk, bool found, const struct own_places *places)
 {
-    struct store_key key;
-    key_site_incarnation(&key, walk->number, walk->reader->incarnation);
-    walk->place_seq = 0;
-    if (!found || item->key.len != (size_t)key.len + 8 || memcmp(item->key.data, key.b, key.len) != 0 ||
-        item->value.len != 12)
-        return;
-    walk->place_seq = be_u64(item->key.data + key.len);
-    walk->place = (struct position){be_u32(item->value.data), be_u64(item->value.data + 4)};
+    walk->place_seq = found ? places->first : 0;
+    walk->place_end = found ? places->end : 0;
+    if (found)
+        walk->place = places->at;
+}
+
+static void next_places(struct log_own_walk *walk)
+{
+    struct store_item item;
+    struct own_places places;
+    const bool found = store_next(walk->places, &item) &&
+                       log_places_read(&item, walk->number, walk->reader->incarnation, &places);
+    stand_at_places(walk, found, &places);
 }
 
 void log_own_walk_begin(struct log_own_walk *walk, struct log_reader *reader, struct bytes site, uint64_t from)
 {
-    struct store_key key;
-    struct store_item item;
+    struct own_places places;
     *walk = (struct log_own_walk){.reader = reader, .next = from, .number = log_site_number(reader->log, site)};
     if (walk->number == SITES_MAX)
         return;
     walk->own = store_cursor_open(reader->txn, T_OWN + walk->number);
     walk->places = store_cursor_open(reader->txn, T_OWN_PLACES);
-    key_own_place(&key, walk->number, reader->incarnation, from);
-    stand_at_place(walk, store_seek(walk->places, key_bytes(&key), &item), &item);
+    const bool found = log_places_seek(walk->places, walk->number, reader->incarnation, from, &places);
+    stand_at_places(walk, found, &places);
 }
 
 bool log_own_walk_next(struct log_own_walk *walk, uint64_t *seq, struct log_item *out)
@@ -266,10 +266,10 @@ bool log_own_walk_next(struct log_own_walk *walk, uint64_t *seq, struct log_item
     *out = (struct log_item){.flags = ENTRY_OWN};
     if (item.value.len > OWN_PREFIX)
         out->event = bytes_of(item.value.data + OWN_PREFIX, item.value.len - OWN_PREFIX);
-    while (walk->place_seq != 0 && walk->place_seq < *seq)
-        stand_at_place(walk, store_next(walk->places, &item), &item);
-    if (walk->place_seq == *seq)
-        out->at = walk->place;
+    while (walk->place_end != 0 && walk->place_end <= *seq)
+        next_places(walk);
+    if (walk->place_seq <= *seq && *seq < walk->place_end)
+        out->at = (struct position){walk->place.epoch, walk->place.n + (*seq - walk->place_seq)};
     return true;
 }
 

@@ -144,7 +144,7 @@ static void place_at_hub(struct recording *r, const struct event_clear *clear, c
     uint32_t *met = log_meet(&log->write.met_keys, &clear->key);
     if (r->site != LOG_AUDIT && (log_write_first_use(log, r->site, &clear->key, at, met) || draft->brings_key))
         r->marker.flags |= ENTRY_FIRST_KEY;
-    log_write_own_place(log, r->site, clear->incarnation, clear->seq, at);
+    log_write_own_places(log, r->site, clear->incarnation, clear->seq, at, 1);
     struct stream_head *stream = log_write_stream_change(log, r->site, &clear->device, clear->incarnation);
     if (stream_check(stream, clear, id) == STREAM_NEXT)
         stream_advance(stream, clear, id);

@@ -355,40 +355,6 @@ void log_write_unuse(struct event_log *log, uint32_t site, const struct key_id *
     *log_meet(&log->write.met_keys, id) &= ~used_flag(site);
 }
 
-/* The last own event of this incarnation that has a position. */
-static uint64_t last_placed(struct log_write *w, uint32_t site)
-{
-    struct cached_own *own = &w->own[site];
-    if (own->has_placed)
-        return own->placed;
-    struct store_key prefix;
-    struct store_item item;
-    key_site_incarnation(&prefix, site, w->incarnation);
-    struct store_cursor *cursor = store_cursor_open(w->txn, T_OWN_PLACES);
-    const bool any = store_last_prefix(cursor, key_bytes(&prefix), &item);
-    own->placed = any && item.key.len == prefix.len + 8u ? be_u64(item.key.data + prefix.len) : any ? UINT64_MAX : 0;
-    own->has_placed = true;
-    w->met |= UINT64_C(1) << site;
-    store_cursor_close(cursor);
-    return own->placed;
-}
-
-void log_write_own_place(struct event_log *log, uint32_t site, uint32_t incarnation, uint64_t seq, struct position at)
-{
-    struct log_write *w = &log->write;
-    struct store_key key;
-    key_own_place(&key, site, incarnation, seq);
-    if (incarnation == w->incarnation && seq > last_placed(w, site))
-        w->own[site].placed = seq;
-    else if (store_get(w->txn, T_OWN_PLACES, key_bytes(&key), NULL))
-        return;
-    w->touched = true;
-    uint8_t row[12];
-    be_put_u32(row, at.epoch);
-    be_put_u64(row + 4, at.n);
-    store_put_last(w->txn, T_OWN_PLACES, key_bytes(&key), bytes_of(row, sizeof row));
-}
-
 /* ---- reading the own stream, also outside the writer ---- */
 
 bool log_own_event(struct store_txn *txn, uint32_t site, uint32_t incarnation, uint64_t seq, struct bytes *event)

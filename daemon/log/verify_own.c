@@ -129,7 +129,7 @@ static void end_stream(struct verify_run *run, const struct own_state *own)
  * has left, what no site's log has was written again. */
 static void check_left(struct verify_run *run, struct own_state *own, const struct event_clear *event)
 {
-    struct store_key key;
+    struct position at;
     const bool left = own->incarnation < run->reader->incarnation;
     const bool leaving = own->incarnation == run->reader->incarnation && run->reader->going_on != 0;
     if ((!left && !leaving) || run->options->identity->role == ROLE_HUB)
@@ -139,8 +139,7 @@ static void check_left(struct verify_run *run, struct own_state *own, const stru
         own->head.seq = event->seq - 1;
         own->head.id = event->prev;
     }
-    key_own_place(&key, run->number, own->incarnation, event->seq);
-    run->site->again += left && !store_get(run->reader->txn, T_OWN_PLACES, key_bytes(&key), NULL);
+    run->site->again += left && !log_own_place(run->reader->txn, run->number, own->incarnation, event->seq, &at);
 }
 
 /* Of an import: where it came from leads to whom it is about. (Rows can be missing: of events whose key came later.) */

@@ -41,6 +41,32 @@ static void check_sites(struct verify_run *run, unsigned table, const char *what
     store_cursor_close(cursor);
 }
 
+/* The last of several that are said to stand one behind the other does; of all of them their own rows in the site's log
+ * are looked at the other way round. */
+static void check_places(struct verify_run *run)
+{
+    struct store_item item;
+    struct store_cursor *cursor = store_cursor_open(run->reader->txn, T_OWN_PLACES);
+    for (bool more = store_seek(cursor, (struct bytes){0}, &item); more; more = store_next(cursor, &item)) {
+        if (item.value.len == 12 || item.key.len != 14)
+            continue; /* of one: what names it, or misses it, tells */
+        const uint32_t site = be_u16(item.key.data), incarnation = be_u32(item.key.data + 2);
+        struct own_places places;
+        struct store_key key;
+        struct bytes value;
+        struct log_row row;
+        bool fits = site < SITES_MAX && log_places_read(&item, site, incarnation, &places);
+        if (fits)
+            key_place(&key, (struct position){places.at.epoch, places.at.n + (places.end - 1 - places.first)});
+        fits = fits && store_get(run->reader->txn, T_LOG + site, key_bytes(&key), &value) &&
+               log_row_read(value, &row) && (row.flags & ENTRY_OWN) && row.incarnation == incarnation &&
+               row.seq == places.end - 1;
+        if (!fits)
+            verify_problem(run, "positions are kept that own events of incarnation %u do not have", incarnation);
+    }
+    store_cursor_close(cursor);
+}
+
 /* Rows of a site and an incarnation: each of which something was written has a head. */
 static void check_incarnations(struct verify_run *run, unsigned table, const char *what)
 {
@@ -67,6 +93,7 @@ enum felloe_code verify_rows(struct verify_run *run)
                     {T_OWN_KEYS, "an owed key"}, {T_KEY_USES, "a key's use"}};
     for (size_t i = 0; i < sizeof of_sites / sizeof *of_sites; i++)
         check_sites(run, of_sites[i].table, of_sites[i].what);
+    check_places(run);
     check_incarnations(run, T_RECEIPTS, "a receipt");
     check_incarnations(run, T_AFTER, "what it comes after");
     if (!log_aside_verify(run->reader, tell_aside, run))

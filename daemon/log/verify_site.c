@@ -320,12 +320,10 @@ static void check_stream(struct site_run *s, const char *where, struct position 
 /* The other way round: the own event has to know this position, or (it may have one per epoch) an earlier one. */
 static void check_place(struct verify_run *run, const char *where, struct position at, const struct log_row *row)
 {
-    struct store_key key;
-    struct bytes place;
-    key_own_place(&key, run->number, row->incarnation, row->seq);
-    if (!store_get(run->reader->txn, T_OWN_PLACES, key_bytes(&key), &place) || place.len != 12)
+    struct position place;
+    if (!log_own_place(run->reader->txn, run->number, row->incarnation, row->seq, &place))
         verify_problem(run, "%s: the own event that it names does not know its position", where);
-    else if (be_u32(place.data) == at.epoch && be_u64(place.data + 4) != at.n)
+    else if (place.epoch == at.epoch && place.n != at.n)
         verify_problem(run, "%s: the own event that it names has another position", where);
 }
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "daemon/log/log_internal.h"
 #include "daemon/log/verify.h"
 
 #define MANY 600u
@@ -51,6 +52,32 @@ static void assert_placed(struct given_log *g, uint64_t first, uint64_t last, st
     log_reader_end(reader);
 }
 
+/* It is malformed, or the one after it does not follow. */
+static void hear(void *context, const char *text)
+{
+    *(bool *)context |= strstr(text, "1.30") != NULL;
+}
+
+static bool is_told(struct given_log *g)
+{
+    bool told = false;
+    struct verify_result result;
+    const struct verify_options options = {
+        .log = g->log, .keyring = g->keyring, .identity = &g->identity, .problem = hear, .context = &told};
+    assert_int_equal(verify_log(&options, &result, NULL), FELLOE_OK);
+    assert_true(told || result.problems == 0);
+    return told;
+}
+
+/* How many rows say where own events stand. */
+static uint64_t rows(struct given_log *g)
+{
+    struct log_reader *reader = reader_of(g);
+    const uint64_t count = store_count(reader->txn, T_OWN_PLACES);
+    log_reader_end(reader);
+    return count;
+}
+
 static void they_stand_where_the_hub_has_them(void **state)
 {
     (void)state;
@@ -59,6 +86,9 @@ static void they_stand_where_the_hub_has_them(void **state)
     assert_int_equal(keep(&p, markers_from(&p, 1)), FELLOE_OK);
     assert_same_log(p.hub, p.spoke);
     assert_placed(p.spoke, 1, MANY, (struct position){1, 1});
+    assert_int_equal(rows(p.spoke), 1);
+    assert_placed(p.spoke, 300, 310, (struct position){1, 300});
+    assert_placed(p.spoke, MANY, MANY, (struct position){1, MANY});
 
     record_notes(p.hub, 3); /* another's between */
     record_notes(p.spoke, MANY);
@@ -71,9 +101,33 @@ static void they_stand_where_the_hub_has_them(void **state)
     assert_placed(p.spoke, MANY + 1, 2 * MANY, (struct position){1, MANY + 4});
     given_log_close(p.spoke);
     given_log_reopen(p.spoke);
-    record_notes(p.spoke, 2); /* few, as ever */
+    assert_int_equal(rows(p.spoke), 2);
+    record_notes(p.spoke, 3);
     feed_all(p.hub, p.spoke, BODY_TARGET);
-    assert_placed(p.spoke, 2 * MANY + 1, 2 * MANY + 2, (struct position){0});
+    assert_placed(p.spoke, 2 * MANY + 1, 2 * MANY + 3, (struct position){0});
+    pair_end(&p);
+}
+
+/* In whatever pieces they come: one alone, a few, many; whole or behind others'. */
+static void any_pieces_of_them_are_found_again(void **state)
+{
+    (void)state;
+    static const unsigned pieces[] = {1, 2, 1, 1, 300, 7, 256, 1};
+    struct pair p = pair_with(0);
+    uint64_t seq = 1;
+    struct log_job job;
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        record_notes(p.spoke, pieces[i]);
+        for (const uint64_t end = seq + pieces[i]; seq < end;)
+            seq += push(p.spoke, p.hub, seq, &job);
+        feed_all(p.hub, p.spoke, BODY_TARGET);
+        assert_int_equal(rows(p.spoke), i + 1);
+    }
+    assert_same_log(p.hub, p.spoke);
+    for (uint64_t from = 1; from < seq; from++)
+        assert_placed(p.spoke, from, from + 1 < seq ? from + 1 : from, (struct position){1, from});
+    assert_placed(p.spoke, 1, seq - 1, (struct position){1, 1});
+    assert_false(is_told(p.spoke));
     pair_end(&p);
 }
 
@@ -125,6 +179,7 @@ static void many_may_come_a_second_time_in_another_epoch(void **state)
     assert_int_equal(log_heads(reader, bytes_str(SITE), heads), 2);
     assert_int_equal(heads[1].at.n, count);
     log_reader_end(reader);
+    assert_int_equal(rows(p.spoke), 1);
     pair_end(&p);
 }
 
@@ -159,22 +214,6 @@ static void turn_bit(struct given_log *g, uint64_t seq, bool in_last)
     given_log_reopen(g);
 }
 
-/* It is malformed, or the one after it does not follow. */
-static void hear(void *context, const char *text)
-{
-    *(bool *)context |= strstr(text, "1.30") != NULL;
-}
-
-static bool is_told(struct given_log *g)
-{
-    bool told = false;
-    struct verify_result result;
-    const struct verify_options options = {
-        .log = g->log, .keyring = g->keyring, .identity = &g->identity, .problem = hear, .context = &told};
-    assert_int_equal(verify_log(&options, &result, NULL), FELLOE_OK);
-    return told;
-}
-
 /* It is at the hub already, and the hub is right about it: so where it stands is taken in, and neither of the two is
  * said to have told another history. */
 static void a_damaged_one_among_them_is_told_as_damage_and_nothing_else(void **state)
@@ -202,6 +241,7 @@ int main(void)
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(they_stand_where_the_hub_has_them),
+        cmocka_unit_test(any_pieces_of_them_are_found_again),
         cmocka_unit_test(many_that_end_with_another_event_or_leave_some_out_are_refused),
         cmocka_unit_test(many_may_come_a_second_time_in_another_epoch),
         cmocka_unit_test(a_damaged_one_among_them_is_told_as_damage_and_nothing_else),
