@@ -259,10 +259,11 @@ bool log_get_own(struct log_reader *reader, struct bytes site, uint64_t seq, str
 
 /* Own events with seq >= first_seq in PUSH's body layout (keys that the hub lacks first, wrapped for it), up to
  * max_bytes but at least one. Fills body (malloc'd), count, key_count, last_id; count 0 when there is none. A
- * key goes along with the first event of this stream that uses it, unless it came from the hub. */
+ * key goes along with the first event of this stream that uses it, unless it came from the hub. Their ids are appended
+ * to `ids`, if that is not NULL, back to back. */
 enum felloe_code log_read_push(struct event_log *log, struct bytes site, uint64_t first_seq, uint32_t max_bytes,
                                struct lent *body, uint32_t *count, uint32_t *key_count, struct event_id *last_id,
-                               struct felloe_error *error);
+                               struct buffer *ids, struct felloe_error *error);
 /* The ids of own events of this incarnation from first_seq on; fewer than `count` where there are not as many. */
 enum felloe_code log_read_ids(struct event_log *log, struct bytes site, uint64_t first_seq, uint32_t count,
                               struct event_id *out, uint32_t *read, struct felloe_error *error);

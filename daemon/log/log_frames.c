@@ -202,8 +202,31 @@ static bool owed_next(struct owed_keys *owed, uint64_t seq, struct key_id *id)
     return true;
 }
 
-static void add_own_events(struct frame *f, struct log_reader *reader, uint32_t site, uint64_t first)
+/* The id of an own event, which the one after it names; without reading all of that where it need not be. */
+static struct event_id id_before(struct bytes raw, struct bytes before)
 {
+    struct event_id id;
+    struct event event;
+    if (event_prev(raw, &id))
+        return id;
+    if (event_decode(raw, &event))
+        return event.clear.prev;
+    event_id_of(before, &id);
+    return id;
+}
+
+static void note_id(struct buffer *ids, struct bytes raw, struct bytes before)
+{
+    if (ids == NULL || before.len == 0)
+        return;
+    const struct event_id id = id_before(raw, before);
+    buffer_append(ids, &id, sizeof id);
+}
+
+static void add_own_events(struct frame *f, struct log_reader *reader, uint32_t site, uint64_t first,
+                           struct buffer *ids)
+{
+    struct bytes before = {0};
     const uint32_t incarnation = reader->incarnation;
     struct owed_keys owed;
     struct store_key key;
@@ -218,7 +241,10 @@ static void add_own_events(struct frame *f, struct log_reader *reader, uint32_t 
         if (item.key.len != 12 || be_u32(item.key.data) != incarnation || be_u64(item.key.data + 4) != seq ||
             item.value.len <= OWN_PREFIX || !frame_has_room(f, item.value.len, item.value.len))
             break;
-        buffer_append(&f->entries, item.value.data + OWN_PREFIX, item.value.len - OWN_PREFIX);
+        const struct bytes raw = bytes_of(item.value.data + OWN_PREFIX, item.value.len - OWN_PREFIX);
+        note_id(ids, raw, before);
+        before = raw;
+        buffer_append(&f->entries, raw.data, raw.len);
         f->carried = f->whole = f->entries.len - f->room_for_keys;
         f->count++;
         while (owed_next(&owed, seq, &id))
@@ -230,7 +256,7 @@ static void add_own_events(struct frame *f, struct log_reader *reader, uint32_t 
 
 enum felloe_code log_read_push(struct event_log *log, struct bytes site, uint64_t first_seq, uint32_t max_bytes,
                                struct lent *body, uint32_t *count, uint32_t *key_count, struct event_id *last_id,
-                               struct felloe_error *error)
+                               struct buffer *ids, struct felloe_error *error)
 {
     *body = (struct lent){0};
     *count = *key_count = 0;
@@ -248,10 +274,12 @@ enum felloe_code log_read_push(struct event_log *log, struct bytes site, uint64_
         return FELLOE_STORAGE;
     struct frame f;
     frame_start(&f, log, &shared, max_bytes, UINT64_MAX);
-    add_own_events(&f, reader, number, first_seq);
+    add_own_events(&f, reader, number, first_seq, ids);
     struct bytes last;
     if (f.count > 0 && log_own_event(reader->txn, number, reader->incarnation, first_seq + f.count - 1, &last))
         event_id_of(last, last_id);
+    if (ids != NULL && f.count > 0)
+        buffer_append(ids, last_id, sizeof *last_id);
     sodium_memzero(&shared, sizeof shared);
     enum felloe_code code = frame_end_reading(&f, reader, error);
     if (code != FELLOE_OK)
@@ -278,15 +306,12 @@ enum felloe_code log_read_ids(struct event_log *log, struct bytes site, uint64_t
     bool more = store_seek(cursor, key_bytes(&key), &item);
     struct bytes last = {0};
     for (; more && *read < count; more = store_next(cursor, &item)) {
-        struct event event;
         if (item.key.len != 12 || be_u32(item.key.data) != reader->incarnation ||
             be_u64(item.key.data + 4) != first_seq + *read || item.value.len <= OWN_PREFIX)
             break;
         const struct bytes raw = bytes_of(item.value.data + OWN_PREFIX, item.value.len - OWN_PREFIX);
-        if (*read > 0 && event_decode(raw, &event)) /* it names the one before */
-            out[*read - 1] = event.clear.prev;
-        else if (*read > 0)
-            event_id_of(last, &out[*read - 1]);
+        if (*read > 0)
+            out[*read - 1] = id_before(raw, last);
         last = raw;
         ++*read;
     }

@@ -15,10 +15,21 @@ struct spoke_read {
     struct key_id *ids;
     uint32_t id_count;
     struct event_id *own_ids;
+    struct buffer read_ids;
     struct spoke_input input; /* the answer */
     enum felloe_code code;
     struct felloe_error error;
 };
+
+/* Their ids are at hand here, and wanted when they come back as markers. */
+static void read_own(struct spoke_read *read)
+{
+    struct spoke_input *in = &read->input;
+    read->code = log_read_push(read->s->base.daemon->log, bytes_str(read->site), read->first_seq, read->max_bytes,
+                               &in->body, &in->count, &in->key_count, &in->last_id, &read->read_ids, &read->error);
+    if (read->code == FELLOE_OK && !read->read_ids.failed && read->read_ids.len == in->count * sizeof *in->ids)
+        in->ids = (const struct event_id *)read->read_ids.data;
+}
 
 static void do_read(void *context)
 {
@@ -35,14 +46,14 @@ static void do_read(void *context)
         read->code = log_read_ids(log, bytes_str(read->site), read->first_seq, read->count, read->own_ids, &in->count,
                                   &read->error);
     else
-        read->code = log_read_push(log, bytes_str(read->site), read->first_seq, read->max_bytes, &in->body, &in->count,
-                                   &in->key_count, &in->last_id, &read->error);
+        read_own(read);
 }
 
 static void read_end(struct spoke_read *read)
 {
     free(read->ids);
     free(read->own_ids);
+    buffer_release(&read->read_ids);
     free(read);
 }
 

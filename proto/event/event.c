@@ -211,6 +211,18 @@ bool event_decode(struct bytes raw, struct event *out)
     return true;
 }
 
+bool event_prev(struct bytes raw, struct event_id *out)
+{
+    struct plain_reader r = {.at = raw.data, .end = raw.data + raw.len};
+    const uint8_t *begin = plain_take(&r, 2);
+    (void)plain_take(&r, 2 + sizeof(struct device_id));
+    (void)plain_uint(&r);
+    (void)plain_site(&r);
+    (void)plain_uint(&r);
+    plain_fixed(&r, out->b, sizeof out->b);
+    return begin && begin[0] == 0x9a && begin[1] == EVENT_VERSION && !r.other;
+}
+
 bool event_may_be_by(struct bytes raw, const struct device_id *device)
 {
     static const uint8_t begin[] = {0x9a, EVENT_VERSION, 0xc4, sizeof device->b};

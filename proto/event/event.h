@@ -117,6 +117,8 @@ size_t event_decode_first(struct bytes in, struct event *out);
 bool event_may_be_by(struct bytes raw, const struct device_id *device);
 
 void event_id_of(struct bytes raw, struct event_id *out);
+/* Its `prev`, with no look at what follows. False: it is in a longer form, or none. */
+bool event_prev(struct bytes raw, struct event_id *out);
 
 /* Decrypts into `plain` (cleared first) and reads the body; the body's pointers point into plain. False when the key
  * is wrong or the event was altered (plain is empty then), the body is malformed (plain is what was sealed), or memory

@@ -102,6 +102,15 @@ static void tell_streams(const struct feed_check *c, struct batch *batch)
     }
 }
 
+static void forget_known(struct site *site, const struct batch *batch)
+{
+    uint32_t i = batch->count;
+    while (i > 0 && !(batch->entries[i - 1].flags & ENTRY_OWN))
+        i--;
+    if (i > 0)
+        upload_known_until(site, batch->entries[i - 1].seq);
+}
+
 struct batch *feed_check(struct feed_check *c, const struct msg_feed *feed, struct lent *body,
                          const struct spoke_input *read)
 {
@@ -123,6 +132,8 @@ struct batch *feed_check(struct feed_check *c, const struct msg_feed *feed, stru
         form.own_ids = read->ids;
         form.own_first = read->first_seq;
         form.own_count = read->count;
+    } else {
+        upload_known(c->site, &form);
     }
     struct batch *batch;
     const struct log_hash before = c->head.hash;
@@ -139,6 +150,7 @@ struct batch *feed_check(struct feed_check *c, const struct msg_feed *feed, stru
         uint64_t n = (feed->first.n + CHECKPOINT_EVERY - 1) / CHECKPOINT_EVERY * CHECKPOINT_EVERY;
         for (uint32_t i = 0; i < c->checkpoint_count; i++, n += CHECKPOINT_EVERY)
             *batch_checkpoint(batch, n) = c->checkpoints[i];
+        forget_known(c->site, batch);
         return batch;
     }
     if (result == ENTRIES_OK)

@@ -41,6 +41,64 @@ void upload_remember(struct site *site, uint64_t seq, const struct event_id *id)
     site->up.sent[site->up.sent_at++ % SENT_MARKS] = (struct sent_mark){seq, *id};
 }
 
+/* ---- ids of what was sent ---- */
+
+static uint64_t known_end(const struct upload *up)
+{
+    return up->known_first + up->known_ids.len / sizeof(struct event_id);
+}
+
+static void forget_before(struct upload *up, uint64_t first)
+{
+    struct buffer *known = &up->known_ids;
+    const size_t gone = (size_t)(first - up->known_first) * sizeof(struct event_id);
+    memmove(known->data, known->data + gone, known->len - gone);
+    known->len -= gone;
+    up->known_first = first;
+}
+
+/* Single events, as they are written in a day's work, are not worth it. */
+void upload_know(struct site *site, uint64_t first, const struct event_id *ids, uint32_t count)
+{
+    struct upload *up = &site->up;
+    struct buffer *known = &up->known_ids;
+    if (known->len > 0 && first > up->known_first && first <= known_end(up))
+        known->len = (size_t)(first - up->known_first) * sizeof *ids; /* what is sent once more is the same */
+    else
+        buffer_release(known);
+    if (known->len == 0)
+        up->known_first = first;
+    if (!ids || count > KNOWN_IDS_MAX / 2 || (known->len == 0 && count < 2)) {
+        buffer_release(known);
+        return;
+    }
+    if (known->len / sizeof *ids + count > KNOWN_IDS_MAX) /* many at once: so that they are seldom moved */
+        forget_before(up, known_end(up) - KNOWN_IDS_MAX / 2);
+    buffer_append(known, ids, count * sizeof *ids);
+    if (known->failed)
+        buffer_release(known);
+}
+
+void upload_known(const struct site *site, struct entries_form *form)
+{
+    const struct upload *up = &site->up;
+    if (up->known_ids.len == 0)
+        return;
+    form->own_ids = (const struct event_id *)up->known_ids.data;
+    form->own_first = up->known_first;
+    form->own_count = (uint32_t)(known_end(up) - up->known_first);
+}
+
+void upload_known_until(struct site *site, uint64_t seq)
+{
+    struct upload *up = &site->up;
+    const uint64_t end = known_end(up), count = end - up->known_first;
+    if (seq + 1 >= end)
+        buffer_release(&up->known_ids);
+    else if (seq + 1 > up->known_first && seq + 1 - up->known_first > count / 2)
+        forget_before(up, seq + 1);
+}
+
 /* ---- sending what was read ---- */
 
 static void send_push(struct spoke *s, struct site *site, const struct spoke_input *input, struct lent *body)
@@ -140,6 +198,7 @@ void upload_on_read(struct spoke *s, struct site *site, struct spoke_input *inpu
         site->own.seq = last;
         site->own.id = input->last_id;
     }
+    upload_know(site, input->first_seq, input->ids, input->count);
     if (up->unsure && up->unsure->seq >= input->first_seq)
         compare_unsure(s, site, input);
     else

@@ -34,6 +34,7 @@ static void site_free(struct site *site)
 {
     free(site->up.unsure);
     free(site->up.next_keep);
+    buffer_release(&site->up.known_ids);
     download_drop_feds(site);
     streams_release(&site->down.streams);
     table_release(&site->denied);

@@ -69,7 +69,8 @@ enum spoke_input_kind {
     SPOKE_DOWN,       /* the connection was lost */
     SPOKE_MESSAGE,    /* header, body */
     SPOKE_SAVED,      /* own events are durable: site, own */
-    SPOKE_OWN_READ,   /* the range asked for by SPOKE_READ_OWN: site, body, count, key_count, last_id */
+    SPOKE_OWN_READ,   /* the range asked for by SPOKE_READ_OWN: site, body, count, key_count, last_id; and, where they
+                         are at hand, ids: it is not asked for them when they come back */
     SPOKE_FEED_KEPT,  /* a SPOKE_KEEP_FEED is durable: site, ok */
     SPOKE_RECEIPT_KEPT, /* a SPOKE_KEEP_RECEIPT is durable: site, seq, ok */
     SPOKE_NEED_KEYS,  /* the views met events whose keys are not here: site, keys. May be said again at any time */
@@ -103,7 +104,7 @@ struct spoke_input {
                                     stops, nothing has to start afresh. Of a lowered receipt: the upload shows it to
                                     the hub */
     const struct key_id *keys;   /* SPOKE_NEED_KEYS, key_count of them */
-    const struct event_id *ids;  /* SPOKE_IDS_READ, count of them; borrowed for the step */
+    const struct event_id *ids;  /* SPOKE_IDS_READ, SPOKE_OWN_READ (or NULL), count of them; borrowed for the step */
 };
 
 enum spoke_output_kind {

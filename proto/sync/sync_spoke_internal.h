@@ -58,6 +58,8 @@
 #define COMMITS_MAX 8u              /* and over all sites, and one of each: that are being made durable. What
                                      * waits becomes one commit; a FEED may take megabytes */
 #define SENT_MARKS 16u
+/* Ids of own events that were pushed and have not come back: 2 MiB while a backlog moves. Those of others are read. */
+#define KNOWN_IDS_MAX 65536u
 #define STALLS_MAX 3u               /* receipts in a row that bring nothing new, before asking afresh */
 
 struct push {
@@ -83,6 +85,8 @@ struct upload {
     unsigned stalls;
     struct sent_mark sent[SENT_MARKS]; /* ends of the latest batches, to compare receipts with */
     uint32_t sent_at;
+    struct buffer known_ids;        /* of own events from known_first on, back to back */
+    uint64_t known_first;
     struct msg_receipt *unsure;     /* a receipt whose id has to be looked up among the own events first */
     struct msg_receipt *next_keep;  /* to be kept once the present one is, and see RECEIPT_EVERY_MS */
     bool keeping, keeping_lowered;
@@ -290,6 +294,10 @@ void spoke_on_refused(struct spoke *s);
 void upload_reset(struct spoke *s, struct site *site); /* a new connection */
 void upload_restart(struct site *site);         /* go on from what is acknowledged; forget what is in flight */
 void upload_remember(struct site *site, uint64_t seq, const struct event_id *id);
+/* What markers stand for is known from when it was pushed; and is forgotten when it has come back. */
+void upload_know(struct site *site, uint64_t first, const struct event_id *ids, uint32_t count);
+void upload_known(const struct site *site, struct entries_form *form);
+void upload_known_until(struct site *site, uint64_t seq);
 void upload_on_read(struct spoke *s, struct site *site, struct spoke_input *input);
 void upload_turn(struct spoke *s, struct site *site);
 uint64_t upload_waiting(const struct site *site); /* saved, and not acknowledged by the hub */

@@ -237,7 +237,7 @@ static void read_and_decode(void)
     while (done < stages.count) {
         const uint64_t begun = bench_processor();
         if (log_read_push(stages.opened.log, bytes_str(stages.site), done + 1, FRAME_BYTES, &body, &count, &keys, &last,
-                          &error) != FELLOE_OK || count == 0)
+                          NULL, &error) != FELLOE_OK || count == 0)
             bench_die("the laptop's stream cannot be read");
         const uint64_t read = bench_processor();
         const struct entries_form form = {.site = bytes_str(stages.site), .count = count, .key_count = keys};

@@ -176,13 +176,23 @@ static void read_offer(struct world *world, uint32_t node, const struct store_si
     world_spoke_input(world, node, &done);
 }
 
+/* `count`: how many are wanted, and then how many there are. */
+static const struct event_id *own_ids(const struct store_site *site, uint64_t first, uint32_t *count)
+{
+    static struct event_id ids[BATCH_ENTRIES_MAX];
+    uint32_t found = 0;
+    for (; found < *count && first + found <= site->own_count; found++)
+        ids[found] = site->own[first + found - 1]->id;
+    *count = found;
+    return ids;
+}
+
 static void read_ids(struct world *world, uint32_t node, const struct store_site *site,
                      const struct spoke_output *asked)
 {
-    static struct event_id ids[BATCH_ENTRIES_MAX];
-    struct spoke_input done = {.kind = SPOKE_IDS_READ, .site = asked->site, .first_seq = asked->first_seq, .ids = ids};
-    for (; done.count < asked->count && asked->first_seq + done.count <= site->own_count; done.count++)
-        ids[done.count] = site->own[asked->first_seq + done.count - 1]->id;
+    struct spoke_input done = {
+        .kind = SPOKE_IDS_READ, .site = asked->site, .first_seq = asked->first_seq, .count = asked->count};
+    done.ids = own_ids(site, asked->first_seq, &done.count);
     world_spoke_input(world, node, &done);
 }
 
@@ -199,6 +209,8 @@ void disk_spoke(struct world *world, uint32_t spoke, struct spoke_output *asked)
     case SPOKE_READ_OWN: {
         struct spoke_input done = {.kind = SPOKE_OWN_READ, .site = asked->site, .first_seq = asked->first_seq};
         done.count = store_read_own(site, asked->first_seq, asked->max_bytes, &done.body, &done.last_id);
+        if (asked->first_seq % 2 == 0) /* where they are at hand */
+            done.ids = own_ids(site, asked->first_seq, &(uint32_t){done.count});
         world_spoke_input(world, spoke, &done);
         break;
     }

@@ -287,7 +287,7 @@ static inline struct batch *read_push(struct given_log *spoke, const struct give
     uint32_t count;
     struct event_id last_id;
     struct felloe_error error = {0};
-    if (log_read_push(spoke->log, bytes_str(SITE), first_seq, max_bytes, &body, &count, key_count, &last_id, &error) !=
+    if (log_read_push(spoke->log, bytes_str(SITE), first_seq, max_bytes, &body, &count, key_count, &last_id, NULL, &error) !=
         FELLOE_OK)
         fail_msg("%s", error.message);
     struct box_shared shared;

@@ -217,6 +217,17 @@ static inline const char *read_own(uint64_t first, uint32_t max)
     input.count = store_read_own(own, first, max, &input.body, &input.last_id);
     return step(&input);
 }
+/* With the ids, which are at hand while it is read. */
+static inline const char *read_own_with_ids(uint64_t first, uint32_t max)
+{
+    struct event_id ids[64];
+    struct spoke_input input = {.kind = SPOKE_OWN_READ, .first_seq = first, .ids = ids};
+    input.count = store_read_own(own, first, max, &input.body, &input.last_id);
+    assert_true(input.count <= 64);
+    for (uint32_t i = 0; i < input.count; i++)
+        ids[i] = own->own[first - 1 + i]->id;
+    return step(&input);
+}
 static inline const char *receipt_kept(uint64_t seq)
 {
     struct spoke_input input = {.kind = SPOKE_RECEIPT_KEPT, .seq = seq, .ok = true};

@@ -98,7 +98,7 @@ static void hash_ranges(struct given_log *g, crypto_generichash_state *state)
                       &counts[0], &counts[1], &head, NULL) == FELLOE_OK &&
         body.release)
         body.release(body.owner);
-    if (log_read_push(g->log, bytes_str(SITE), 1, BODY_TARGET, &body, &counts[2], &counts[3], &last, NULL) ==
+    if (log_read_push(g->log, bytes_str(SITE), 1, BODY_TARGET, &body, &counts[2], &counts[3], &last, NULL, NULL) ==
             FELLOE_OK &&
         body.release)
         body.release(body.owner);

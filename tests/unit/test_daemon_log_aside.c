@@ -415,7 +415,7 @@ static void damage_in_quarantine_is_found(void **state)
     struct lent body;
     uint32_t count, key_count;
     struct event_id last;
-    assert_int_equal(log_read_push(p.spoke->log, bytes_str(SITE), 2, 1, &body, &count, &key_count, &last, NULL),
+    assert_int_equal(log_read_push(p.spoke->log, bytes_str(SITE), 2, 1, &body, &count, &key_count, &last, NULL, NULL),
                      FELLOE_OK);
     uint8_t *at = NULL;
     for (size_t i = 0; i + 100 < len && at == NULL; i++)

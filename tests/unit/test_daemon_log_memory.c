@@ -473,7 +473,7 @@ static struct answer ask_push(void)
     struct lent body;
     uint32_t count, keys;
     struct event_id last;
-    a.code = log_read_push(w.p.spoke->log, bytes_str(SITE), 1, BODY_TARGET, &body, &count, &keys, &last, NULL);
+    a.code = log_read_push(w.p.spoke->log, bytes_str(SITE), 1, BODY_TARGET, &body, &count, &keys, &last, NULL, NULL);
     a.numbers[0] = count;
     a.numbers[1] = keys;
     a.numbers[2] = take_body(&body);

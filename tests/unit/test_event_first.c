@@ -69,11 +69,40 @@ static void another_devices_are_known_by_how_they_begin(void **state)
     buffer_release(&g.fields);
 }
 
+/* Which event is the one before, as a laptop asks of each of its own, is told without reading the rest. */
+static void the_one_before_is_told_by_how_it_begins(void **state)
+{
+    (void)state;
+    const uint64_t numbers[] = {2, 127, 128, 255, 256, 65535, 65536, UINT32_MAX, UINT64_MAX - 1};
+    for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        struct given_event g = given_event(3);
+        struct buffer raw = {0};
+        struct event_id prev;
+        g.clear.seq = numbers[i];
+        g.clear.incarnation = (uint32_t)(numbers[i] & UINT32_MAX);
+        memset(g.clear.prev.b, 0x5a + (int)i, sizeof g.clear.prev.b);
+        assert_true(event_seal(&g.clear, &g.body, &g.key, g.nonce, &raw));
+        assert_true(event_prev(buffer_bytes(&raw), &prev));
+        assert_memory_equal(&prev, &g.clear.prev, sizeof prev);
+        const size_t end = (size_t)((const uint8_t *)memmem(raw.data, raw.len, prev.b, sizeof prev.b) - raw.data) + 32;
+        for (size_t len = 0; len < raw.len; len++)
+            assert_int_equal(event_prev(bytes_of(raw.data, len), &prev), len >= end);
+        for (size_t at = 0; at < 2; at++) { /* none, or of another version */
+            raw.data[at] ^= 2;
+            assert_false(event_prev(buffer_bytes(&raw), &prev));
+            raw.data[at] ^= 2;
+        }
+        buffer_release(&raw);
+        buffer_release(&g.fields);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_of_several_is_read),
         cmocka_unit_test(another_devices_are_known_by_how_they_begin),
+        cmocka_unit_test(the_one_before_is_told_by_how_it_begins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
