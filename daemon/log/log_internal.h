@@ -275,8 +275,8 @@ bool log_write_first_use(struct event_log *log, uint32_t site, const struct key_
                          uint32_t *met);
 /* As if it had not been used. */
 void log_write_unuse(struct event_log *log, uint32_t site, const struct key_id *key);
-/* So many own events from this one on stand at this position of the site's log, and behind it. The first of two is kept.
- */
+/* So many own events from this one on stand at this position of the site's log, and behind it. Of two positions that an
+ * event has the first is kept. */
 void log_write_own_places(struct event_log *log, uint32_t site, uint32_t incarnation, uint64_t seq, struct position at,
                           uint32_t count);
 /* When the oldest own event that is not shared was written; 0 none. */

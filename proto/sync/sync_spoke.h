@@ -117,8 +117,8 @@ enum spoke_output_kind {
                            kept and answered in order: what comes after one that failed fails, too. The log compares
                            each marker's id (ENTRY_OWN) with its own event's: other bytes mean that the hub holds
                            another history, and the commit fails. (Of several in a row whose ids are its own already,
-                           ENTRY_KNOWN, the last one's: that names those before it.) With more than one epoch an event that is here
-                           already may come at a second position: same id, or the commit fails */
+                           ENTRY_KNOWN, the last one's: that names those before it.) With more than one epoch an event
+                           that is here already may come at a second position: same id, or the commit fails */
     SPOKE_KEEP_RECEIPT, /* site, receipt: make durable; answer with SPOKE_RECEIPT_KEPT; one at a time per site. With
                            `lowered`: the hub was restored and holds less than it once signed for; what is beyond
                            receipt->seq (0: all) is not shared any more */

@@ -287,8 +287,8 @@ static inline struct batch *read_push(struct given_log *spoke, const struct give
     uint32_t count;
     struct event_id last_id;
     struct felloe_error error = {0};
-    if (log_read_push(spoke->log, bytes_str(SITE), first_seq, max_bytes, &body, &count, key_count, &last_id, NULL, &error) !=
-        FELLOE_OK)
+    if (log_read_push(spoke->log, bytes_str(SITE), first_seq, max_bytes, &body, &count, key_count, &last_id, NULL,
+                      &error) != FELLOE_OK)
         fail_msg("%s", error.message);
     struct box_shared shared;
     assert_true(box_shared_of(&shared, &spoke->identity.box_public, &hub->identity.box_secret));
