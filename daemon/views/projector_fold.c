@@ -323,27 +323,6 @@ static void fold_again(struct fold_work *work, struct fold_step *step)
     }
 }
 
-static int by_subject(const void *a, const void *b)
-{
-    const struct fold_item *x = *(const struct fold_item *const *)a, *y = *(const struct fold_item *const *)b;
-    int order = memcmp(&x->subject, &y->subject, sizeof x->subject);
-    if (order != 0)
-        return order;
-    if (x->restricted != y->restricted)
-        return x->restricted ? 1 : -1;
-    return x->order < y->order ? -1 : x->order > y->order;
-}
-
-/* As the range has them, they mostly are. */
-static void sort_by_subject(struct fold_chunk *chunk)
-{
-    for (size_t i = 1; i < chunk->count; i++)
-        if (by_subject(&chunk->items[i - 1], &chunk->items[i]) > 0) {
-            qsort(chunk->items, chunk->count, sizeof(struct fold_item *), by_subject);
-            return;
-        }
-}
-
 /* Notes a chunk's events, and brings all up to date whom they are about. `first`: the views have nothing of this site
  * but what earlier chunks of this range have brought. All that is about somebody has one key, and stands together
  * there; so they have nothing of whoever is not in the chunk before this, too. */
@@ -352,7 +331,7 @@ static void fold_chunk(struct fold_work *work, struct fold_step *step, struct fo
     work->refold_count = 0;
     step->views->first = first;
     fold_note_items(work, step, chunk);
-    sort_by_subject(chunk);
+    chunk_sort(chunk);
     work->any_restricted = store_count(step->views->store, VIEWS_RESTRICTED_TIMELINE) > 0 ||
                            store_count(step->views->store, VIEWS_RESTRICTED) > 0;
     first = first && !work->any_waiting;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the fold share: the events of one chunk, and the memory that is used again from step to step. For
- * projector_fold.c, projector_take.c, projector_note.c and projector_ahead.c alone. */
+ * projector_fold.c, projector_order.c, projector_sift.c, projector_note.c and projector_ahead.c alone. */
 #ifndef FELLOE_DAEMON_PROJECTOR_INSIDE_H
 #define FELLOE_DAEMON_PROJECTOR_INSIDE_H
 
@@ -62,6 +62,9 @@ static inline bool chunk_has_room(const struct fold_chunk *chunk)
 {
     return chunk->count < CHUNK_EVENTS_MAX && chunk->bytes < CHUNK_BYTES_MAX;
 }
+
+/* By subjects; of each what restricted keys seal comes last. */
+void chunk_sort(struct fold_chunk *chunk);
 
 /* Takes events out of the log and opens them, with the key used last at hand. Starts as {0}. */
 struct taker {

@@ -70,8 +70,8 @@ struct projector {
 #define PROJECTOR_MORE_TIMES 12u
 /* While the log goes on and nobody waits: a turn is of so many events at most (it lasts a fraction of a second, also
  * where others want the processors), then it rests for so many times as long as it worked, of which so much counts.
- * While large batches come others are short of processors, and what is folded then is done no sooner for it, but dearer:
- * most of those people have more to come. */
+ * While large batches come others are short of processors; and what is folded then is done no sooner for it, but at a
+ * higher price: most of those people have more to come. */
 #define PROJECTOR_TURN_EVENTS   (16u * 1024)
 #define PROJECTOR_REST          3u
 #define PROJECTOR_TURN_MAX_MS   500u
