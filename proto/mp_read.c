@@ -377,19 +377,44 @@ static size_t character_size(uint8_t first, uint8_t *low, uint8_t *high)
 
 #define EACH(byte) ((byte) * 0x0101010101010101u)
 
+/* Eight characters of ASCII, none of them zero (which borrows)? */
+static bool are_plain(uint64_t eight)
+{
+    return !((eight | (eight - EACH(0x01u))) & EACH(0x80u));
+}
+
+/* The last few bytes of a text, fewer than eight, at once: with some before them, or some of them twice. */
+static bool is_end_plain(struct bytes text, const uint8_t *p, size_t left)
+{
+    uint64_t eight = EACH(0x20u) << 24;
+    if (text.len >= sizeof eight) {
+        memcpy(&eight, p + left - sizeof eight, sizeof eight);
+    } else if (left >= 4) {
+        uint32_t first, last;
+        memcpy(&first, p, sizeof first);
+        memcpy(&last, p + left - sizeof last, sizeof last);
+        eight = (uint64_t)first << 32 | last;
+    } else {
+        eight |= (uint64_t)p[0] << 16 | (uint64_t)p[left / 2] << 8 | p[left - 1];
+    }
+    return are_plain(eight);
+}
+
 static bool text_valid(struct bytes text, bool nul)
 {
     const uint8_t *p = text.data;
     size_t left = text.len;
     while (left > 0) {
         uint64_t eight;
-        if (left >= sizeof eight) { /* most text is ASCII: eight at a time (a zero among them borrows) */
+        if (left >= sizeof eight) { /* most text is ASCII: eight at a time */
             memcpy(&eight, p, sizeof eight);
-            if (!((eight | (eight - EACH(0x01u))) & EACH(0x80u))) {
+            if (are_plain(eight)) {
                 p += sizeof eight;
                 left -= sizeof eight;
                 continue;
             }
+        } else if (is_end_plain(text, p, left)) {
+            return true;
         }
         if (*p < 0x80) {
             if (*p == 0 && !nul)
