@@ -24,7 +24,7 @@
 #define FOLD_AHEAD_MIN (2 * CHUNK_EVENTS_MAX)
 /* Rows that are put later, in the order of their keys: so many at once, and not less than this part of their table. */
 #define PUT_MIN 4096u
-#define PUT_SHARE 16u
+#define PUT_SHARE 8u
 /* Of what others tell of the log, this much is kept before it is compared. */
 #define TOLD_KEPT 16384u
 
