@@ -153,7 +153,7 @@ static enum felloe_code take_up_journal(struct store *store, const char *path, s
             return code;
         }
     }
-    if (rc == ESTALE && store->journal.count == 0)
+    if (rc == ESTALE && journal_count(&store->journal) == 0)
         rc = 0; /* an older one was put there while it was at rest */
     if (rc == EBADMSG)
         return felloe_fail(error, FELLOE_DAMAGED,
@@ -190,7 +190,7 @@ static enum felloe_code open_files(struct store *store, struct felloe_error *err
         rc = sync_names(store);
     if (rc == 0 && (code = store_redo(store, error)) != FELLOE_OK)
         return code;
-    store->redone = store->journal.count;
+    store->redone = journal_count(&store->journal);
     if (rc == 0)
         rc = store_start_journal(store);
     return rc == 0 ? FELLOE_OK : store_say(store, rc, error);
@@ -209,10 +209,12 @@ enum felloe_code store_open(struct store **out, const struct store_options *opti
     store->options.dir = NULL; /* the caller's */
     store->journal = (struct journal)JOURNAL_NONE;
     pthread_mutex_init(&store->beginning, NULL);
+    pthread_cond_init(&store->taken, NULL);
     pthread_mutex_init(&store->writing, NULL);
     memcpy(store->dir, options->dir, strlen(options->dir) + 1);
     enum felloe_code code = claim(store, error);
     if (code != FELLOE_OK) {
+        pthread_cond_destroy(&store->taken);
         pthread_mutex_destroy(&store->beginning);
         pthread_mutex_destroy(&store->writing);
         free(store);
@@ -233,6 +235,7 @@ void store_abandon(struct store *store)
         return;
     close_env(store);
     store_unclaim(&store->claim);
+    pthread_cond_destroy(&store->taken);
     pthread_mutex_destroy(&store->beginning);
     pthread_mutex_destroy(&store->writing);
     buffer_release(&store->redo.rows);
@@ -248,7 +251,7 @@ void store_close(struct store *store)
 
 bool store_is_at_rest(const struct store *store)
 {
-    return !store->marking.set && store->journal.count == 0;
+    return !store->marking.set && journal_count(&store->journal) == 0;
 }
 
 unsigned store_redone(const struct store *store)
@@ -292,11 +295,19 @@ bool store_is_open(const struct store *store)
 
 /* ---- transactions ---- */
 
+/* When nobody was told of more than the file has. */
+static void lock_beginning(struct store *store)
+{
+    pthread_mutex_lock(&store->beginning);
+    while (store->taking)
+        pthread_cond_wait(&store->taken, &store->beginning);
+}
+
 /* A reading has the tables that were made when it begins: not fewer, or it would find a head without its rows. */
 static int begin_reading(struct store *store, struct store_txn *txn)
 {
     int rc;
-    pthread_mutex_lock(&store->beginning);
+    lock_beginning(store);
     if (store->behind) {
         rc = EIO;
     } else if (store->spare_count > 0) {
@@ -403,7 +414,7 @@ enum store_outcome store_failed(const struct store_txn *txn, struct felloe_error
 
 enum felloe_code store_copy(struct store *store, int descriptor, struct felloe_error *error)
 {
-    pthread_mutex_lock(&store->beginning); /* what somebody was told of is in it */
+    lock_beginning(store); /* what somebody was told of is in it */
     int rc = store->env == NULL || store->behind ? EIO : 0;
     pthread_mutex_unlock(&store->beginning);
     if (rc == 0)

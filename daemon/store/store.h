@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* LMDB behind one door: environments, tables, transactions, cursors. store.c, store_commit.c, store_redo.c and
- * store_rows.c are the only files that include lmdb.h.
+/* LMDB behind one door: environments, tables, transactions, cursors. store.c, store_commit.c, store_checkpoint.c,
+ * store_redo.c and store_rows.c are the only files that include lmdb.h.
  *
  * What it sees to, so that nobody else has to:
  *   - An environment is checked before it is mapped (a truncated file would kill the process with SIGBUS), its map is

@@ -2,9 +2,9 @@
 /* Commits; see store.h. Of a store with a journal (store_journal.h) there are two kinds:
  *
  *   few rows    journal, which syncs [-> who waits for it is told] -> LMDB, which does not
- *   many rows,  LMDB, which syncs    -> the journal's new base: a checkpoint
- *   or a full
- *   journal
+ *   many rows   LMDB, which syncs    -> the journal's new base: a checkpoint
+ *
+ * When the journal's half is full the other one goes on, and a checkpoint is made beside (store_checkpoint.c).
  *
  * In both what a reading sees has reached the disk, but for the few bytes that say so in the second: as with LMDB
  * alone, whose meta page is seen a moment before it is synced.
@@ -22,7 +22,8 @@
 #include "daemon/store/store_check.h"
 #include "daemon/store/store_inside.h"
 
-/* Each commit since the base leaves its old pages behind unused, some 20 KiB: so much larger does the file become. */
+/* Each commit since the base leaves its old pages behind unused, some 20 KiB: so much larger does the file become, and
+ * twice as much where a checkpoint takes as long as all of them. */
 #define COMMITS_MAX 256
 /* More bytes of rows take LMDB so long that whoever begins a reading would wait for them. */
 #define EARLY_MAX ((size_t)16 << 10)
@@ -45,7 +46,7 @@ void store_forget_tables(struct store *store)
             atomic_store_explicit(&store->turns[i], 0, memory_order_relaxed);
 }
 
-/* Where it has made tables: with `beginning` held, so that no reading begins between the commit and its being told. */
+/* Where it has made tables no reading may begin between the commit and its being told. */
 static int commit_tables(struct store_txn *txn)
 {
     const int rc = mdb_txn_commit(txn->txn);
@@ -69,83 +70,6 @@ static int commit(struct store_txn *txn)
 
 /* ---- with a journal ---- */
 
-/* Whoever opens the store after a failure goes by what the disk has; this process, by what it believes it wrote. */
-static int spoil(struct store *store, int rc)
-{
-    store->spoilt = true;
-    return rc;
-}
-
-static void release_base(struct store *store)
-{
-    if (store->base != NULL)
-        mdb_txn_abort(store->base);
-    store->base = NULL;
-}
-
-/* Where there is no room for the journal's head (a file system that writes nothing over), LMDB's own syncs do. */
-static int go_without(struct store *store)
-{
-    int rc = mdb_env_sync(store->env, 1);
-    if (rc == 0)
-        rc = journal_remove(&store->journal, store->dir);
-    if (rc != 0)
-        return spoil(store, rc);
-    release_base(store);
-    return mdb_env_set_flags(store->env, MDB_NOSYNC | MDB_NOMETASYNC, 0);
-}
-
-/* All is synced but the meta pages: from here on the journal counts. The base before this one is let go only when the
- * disk has the new one. */
-static int begin_journal(struct store *store)
-{
-    mdb_filehandle_t fd;
-    int rc = mdb_env_get_fd(store->env, &fd);
-    if (rc == 0)
-        rc = journal_begin(&store->journal, fd);
-    if (rc == 0 && store->base == NULL) {
-        rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &store->base);
-    } else if (rc == 0) {
-        mdb_txn_reset(store->base);
-        rc = mdb_txn_renew(store->base);
-    }
-    if (rc == 0)
-        return 0;
-    return store_is_full(rc) ? go_without(store) : spoil(store, rc);
-}
-
-int store_start_journal(struct store *store)
-{
-    if (store->options.sync != STORE_JOURNALLED)
-        return 0;
-    int rc = store->journal.fd < 0 ? journal_make(&store->journal, store->dir) : 0;
-    if (store_is_full(rc))
-        return journal_remove(&store->journal, store->dir);
-    if (rc == 0)
-        rc = begin_journal(store);
-    return rc != 0 || store->journal.fd < 0 ? rc : mdb_env_set_flags(store->env, MDB_NOSYNC | MDB_NOMETASYNC, 1);
-}
-
-void store_stop_journal(struct store *store)
-{
-    release_base(store);
-    journal_close(&store->journal);
-}
-
-int store_checkpoint(struct store *store)
-{
-    int rc = 0;
-    pthread_mutex_lock(&store->writing);
-    if (store->spoilt) {
-        rc = EIO;
-    } else if (store->journal.fd >= 0 && store->journal.count > 0) {
-        rc = mdb_env_sync(store->env, 1);
-        rc = rc != 0 ? spoil(store, rc) : begin_journal(store);
-    }
-    pthread_mutex_unlock(&store->writing);
-    return rc;
-}
-
 static uint64_t last_commit(const struct store *store)
 {
     MDB_envinfo info;
@@ -164,15 +88,19 @@ static int commit_and_sync(struct store_txn *txn)
 {
     struct store *store = txn->store;
     const uint64_t before = last_commit(store);
-    int rc = store->journal.count > 0 ? mdb_env_sync(store->env, 1) : 0;
+    int rc = store_end_beside(store);
+    if (rc == 0 && journal_count(&store->journal) > 0)
+        rc = mdb_env_sync(store->env, 1);
     if (rc != 0) {
         give_up(txn);
-        return spoil(store, rc);
+        return store_spoil(store, rc);
     }
+    if (store->journal.fd < 0)
+        return commit(txn);
     mdb_env_set_flags(store->env, MDB_NOSYNC, 0);
     rc = commit(txn);
     mdb_env_set_flags(store->env, MDB_NOSYNC, 1);
-    return rc != 0 || last_commit(store) == before ? rc : begin_journal(store);
+    return rc != 0 || last_commit(store) == before ? rc : store_begin_journal(store);
 }
 
 static bool is_for_want_of_room(struct store *store, int rc)
@@ -205,15 +133,21 @@ static int commit_told(struct store_txn *txn, const struct store_early *early)
     pthread_mutex_lock(&store->beginning);
     early->durable(early->context);
     int rc = commit_tables(txn);
-    const bool full = rc != 0 && is_for_want_of_room(store, rc);
+    store->taking = rc != 0;
+    pthread_mutex_unlock(&store->beginning);
+    if (rc == 0)
+        return 0;
+    const bool full = is_for_want_of_room(store, rc);
     if (full)
         early->make_room(early->context);
     if (full || (rc == ENOMEM && still_sound(store)))
         rc = commit_again(txn);
-    if (rc != 0) {
-        store->behind = true;
-        rc = spoil(store, store_is_full(rc) ? EIO : rc); /* what was told is not to be tried again */
-    }
+    if (rc != 0)
+        rc = store_spoil(store, store_is_full(rc) ? EIO : rc); /* what was told is not to be tried again */
+    pthread_mutex_lock(&store->beginning);
+    store->taking = false;
+    store->behind = rc != 0;
+    pthread_cond_broadcast(&store->taken);
     pthread_mutex_unlock(&store->beginning);
     return rc;
 }
@@ -224,20 +158,20 @@ static int commit_by_journal(struct store_txn *txn, const struct store_early *ea
     int rc = journal_append(&store->journal, &store->redo.rows);
     if (rc != 0) {
         give_up(txn);
-        return store_is_full(rc) ? rc : spoil(store, rc);
+        return store_is_full(rc) ? rc : store_spoil(store, rc);
     }
     if (early != NULL && store->redo.rows.len <= EARLY_MAX)
         return commit_told(txn, early);
     rc = commit(txn);
     if (rc != 0 && journal_take_back(&store->journal) != 0)
-        spoil(store, rc);
+        store_spoil(store, rc);
     return rc;
 }
 
 static int commit_journalled(struct store_txn *txn, const struct store_early *early)
 {
     struct store *store = txn->store;
-    if (store->spoilt) {
+    if (store_look_beside(store) != 0 || store->spoilt) {
         give_up(txn);
         return EIO;
     }
@@ -246,9 +180,17 @@ static int commit_journalled(struct store_txn *txn, const struct store_early *ea
     const bool all = txn->redoable && !rows->failed;
     if (all && rows->len == JOURNAL_HEAD_SIZE)
         return commit(txn); /* nothing was changed */
-    if (all && store->journal.count < COMMITS_MAX && journal_fits(&store->journal, rows->len))
+    if (!all)
+        return commit_and_sync(txn);
+    if (store->journal.now.count < COMMITS_MAX && journal_fits(&store->journal, rows->len))
         return commit_by_journal(txn, early);
-    return commit_and_sync(txn);
+    const int rc = store_begin_beside(store);
+    if (rc == 0 && journal_fits(&store->journal, rows->len))
+        return commit_by_journal(txn, early);
+    if (rc == 0 || store_is_full(rc))
+        return commit_and_sync(txn);
+    give_up(txn);
+    return rc;
 }
 
 enum store_outcome store_commit_early(struct store_txn *txn, const struct store_early *early,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What store.c (environments, transactions, copies), store_commit.c, store_redo.c and store_rows.c (values, cursors)
- * share, and nobody else sees. All include lmdb.h first. */
+/* What store.c (environments, transactions, copies), store_commit.c, store_checkpoint.c, store_redo.c and store_rows.c
+ * (values, cursors) share, and nobody else sees. All include lmdb.h first. */
 #ifndef FELLOE_DAEMON_STORE_INSIDE_H
 #define FELLOE_DAEMON_STORE_INSIDE_H
 
@@ -23,6 +23,15 @@ struct redo {
     size_t reserved_at, reserved_len;
 };
 
+/* A checkpoint that is made beside the commits; see store_checkpoint.c. */
+struct beside {
+    MDB_txn *next; /* holds the pages of what will be the base; NULL: none is made */
+    pthread_t thread;
+    bool has_thread;
+    atomic_bool done; /* with it: */
+    int sync_failed, mark_failed;
+};
+
 struct store {
     MDB_env *env;
     char dir[PATH_MAX];
@@ -37,11 +46,14 @@ struct store {
     unsigned spare_count;
     struct store_claim claim;
     struct store_marking marking;
-    struct journal journal; /* STORE_JOURNALLED; see store_commit.c */
+    struct journal journal; /* STORE_JOURNALLED; see store_commit.c and store_checkpoint.c */
     struct redo redo;
     MDB_txn *base;          /* holds the pages of the journal's base */
+    struct beside beside;
     unsigned redone;        /* records, when it was opened */
     bool spoilt;            /* what the disk has is not what was written: nothing is, until it is opened anew */
+    pthread_cond_t taken;   /* with `beginning`: `taking` is over */
+    bool taking;            /* what somebody was told of is done once more: no reading begins meanwhile */
     bool behind;            /* somebody was told of a commit that the file did not take; under `beginning` */
 };
 
@@ -78,12 +90,27 @@ bool store_is_full(int rc);
 
 /* Those tables that a transaction made which came to nothing. */
 void store_forget_tables(struct store *store);
-/* Everything is synced: from now on the journal is used, where it can be. */
+
+/* ---- store_checkpoint.c; on the thread that commits, with `writing` held where it does not say otherwise ---- */
+
+/* Nothing more is written. Whoever opens the store after a failure goes by what the disk has; this process, by what it
+ * believes it wrote. Hands `rc` on. */
+int store_spoil(struct store *store, int rc);
+/* Everything is synced: from now on the journal is used, where it can be. As it is opened. */
 int store_start_journal(struct store *store);
 /* Before LMDB's file is closed. */
 void store_stop_journal(struct store *store);
-/* Everything is synced, and the journal begins anew. */
+/* Everything is synced, and the journal begins anew. Takes `writing`. */
 int store_checkpoint(struct store *store);
+/* All is synced but the meta pages: from here on the journal counts. Where there is no room for it there is none. */
+int store_begin_journal(struct store *store);
+/* The journal goes on in its other half, and the file is synced meanwhile. A full disk: as if it had not been called,
+ * and the journal may be gone. */
+int store_begin_beside(struct store *store);
+/* If that is done: what came of it. */
+int store_look_beside(struct store *store);
+/* Waits for it, if there is one. */
+int store_end_beside(struct store *store);
 
 /* ---- store_redo.c ---- */
 

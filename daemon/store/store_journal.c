@@ -4,6 +4,7 @@
 #include "daemon/store/file.h"
 #include "daemon/store/store_claim.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,19 +14,28 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define HEADS 3u
 #define HEAD_EVERY 4096
+#define MARK_AT 512 /* behind its head */
 #define CHECK_SIZE 16
 
-static const uint8_t magic[8] = {'F', 'E', 'L', 'L', 'O', 'E', 'J', '1'};
+static const uint8_t magic[8] = {'F', 'E', 'L', 'L', 'O', 'E', 'J', '2'};
 
 struct head_on_disk {
     uint8_t magic[8];
     uint64_t generation;
     struct meta_on_disk base;
     uint8_t roots[32], key[JOURNAL_KEY_SIZE];
+    uint32_t goes_on, from; /* the records of the generation before; goes_on 0: it stands alone */
     uint8_t check[CHECK_SIZE];
 };
-_Static_assert(sizeof(struct head_on_disk) == 8 + 8 + 152 + 32 + JOURNAL_KEY_SIZE + CHECK_SIZE, "no gaps");
+_Static_assert(sizeof(struct head_on_disk) == 8 + 8 + 152 + 32 + JOURNAL_KEY_SIZE + 8 + CHECK_SIZE, "no gaps");
+_Static_assert(sizeof(struct head_on_disk) <= MARK_AT, "a sector each");
+
+struct mark_on_disk {
+    uint64_t generation;
+    uint8_t check[CHECK_SIZE]; /* under its key */
+};
 
 struct record_head {
     uint32_t size, index; /* of the rows */
@@ -73,11 +83,11 @@ static int read_at(int fd, void *data, size_t size, size_t at)
 }
 
 /* Under the generation's key: rows hold what others wrote, and part of an old record could look like one of now. */
-static void check_of(const struct journal *journal, const struct record_head *head, const uint8_t *rows,
+static void check_of(const struct journal_part *part, const struct record_head *head, const uint8_t *rows,
                      uint8_t out[CHECK_SIZE])
 {
     crypto_generichash_state state;
-    crypto_generichash_init(&state, journal->key, sizeof journal->key, CHECK_SIZE);
+    crypto_generichash_init(&state, part->key, sizeof part->key, CHECK_SIZE);
     crypto_generichash_update(&state, (const uint8_t *)head, offsetof(struct record_head, check));
     crypto_generichash_update(&state, rows, head->size);
     crypto_generichash_final(&state, out, CHECK_SIZE);
@@ -96,45 +106,61 @@ static size_t next_place(size_t at, size_t size)
     return (end + JOURNAL_ALIGN - 1) / JOURNAL_ALIGN * JOURNAL_ALIGN;
 }
 
+static size_t first_of(uint64_t generation)
+{
+    return JOURNAL_RECORDS + (generation + 1) % 2 * JOURNAL_HALF;
+}
+
+const struct journal_part *journal_base(const struct journal *journal)
+{
+    return journal->before.generation != 0 ? &journal->before : &journal->now;
+}
+
+uint32_t journal_count(const struct journal *journal)
+{
+    return journal->before.count + journal->now.count;
+}
+
 /* 0, ENOENT: there is none, EBADMSG: one that is not whole; or an errno. */
-static int read_record(const struct journal *journal, struct journal_place *place, struct buffer *rows)
+static int read_record(int fd, const struct journal_part *part, struct journal_place *place, struct buffer *rows)
 {
     struct record_head head;
     uint8_t check[CHECK_SIZE];
-    const size_t at = place->index == 0 ? JOURNAL_RECORDS : place->at;
-    if (at > JOURNAL_BYTES - JOURNAL_HEAD_SIZE)
+    const size_t first = first_of(part->generation), end = first + JOURNAL_HALF;
+    const size_t at = place->index == 0 ? first : place->at;
+    if (at > end - JOURNAL_HEAD_SIZE)
         return ENOENT;
-    int failed = read_at(journal->fd, &head, sizeof head, at);
+    int failed = read_at(fd, &head, sizeof head, at);
     if (failed != 0)
         return failed;
-    if (head.generation != journal->generation || head.index != place->index || head.size == 0 ||
-        head.size > JOURNAL_BYTES - JOURNAL_HEAD_SIZE - at)
+    if (head.generation != part->generation || head.index != place->index || head.size == 0 ||
+        head.size > end - JOURNAL_HEAD_SIZE - at)
         return ENOENT;
     buffer_clear(rows);
     if (!buffer_reserve(rows, head.size))
         return ENOMEM;
-    if ((failed = read_at(journal->fd, rows->data, head.size, at + JOURNAL_HEAD_SIZE)) != 0)
+    if ((failed = read_at(fd, rows->data, head.size, at + JOURNAL_HEAD_SIZE)) != 0)
         return failed;
     rows->len = head.size;
     place->at = next_place(at, head.size);
     place->index++;
-    check_of(journal, &head, rows->data, check);
+    check_of(part, &head, rows->data, check);
     return memcmp(check, head.check, CHECK_SIZE) == 0 ? 0 : EBADMSG;
 }
 
 /* The last one may have been cut off by a power cut: nobody was told that it is there. One that another follows was
  * whole once. */
-static int count_records(struct journal *journal)
+static int count_records(int fd, struct journal_part *part, size_t *end)
 {
     struct buffer rows = {0};
     struct journal_place place = {0};
     int failed;
     do {
-        journal->at = place.index == 0 ? JOURNAL_RECORDS : place.at;
-        journal->count = place.index;
-        failed = read_record(journal, &place, &rows);
+        *end = place.index == 0 ? first_of(part->generation) : place.at;
+        part->count = place.index;
+        failed = read_record(fd, part, &place, &rows);
     } while (failed == 0);
-    if (failed == EBADMSG && read_record(journal, &place, &rows) != 0)
+    if (failed == EBADMSG && read_record(fd, part, &place, &rows) != 0)
         failed = 0;
     buffer_release(&rows);
     return failed == ENOENT ? 0 : failed;
@@ -142,18 +168,22 @@ static int count_records(struct journal *journal)
 
 int journal_next(const struct journal *journal, struct journal_place *place, struct buffer *rows)
 {
-    if (place->index == journal->count)
+    if (!place->second && place->index == journal->before.count)
+        *place = (struct journal_place){.second = true};
+    const struct journal_part *part = place->second ? &journal->now : &journal->before;
+    if (place->index == part->count)
         return ENOENT;
-    const int failed = read_record(journal, place, rows);
+    const int failed = read_record(journal->fd, part, place, rows);
     return failed == ENOENT ? EBADMSG : failed; /* it was there when they were counted */
 }
 
 bool journal_fits(const struct journal *journal, size_t size)
 {
-    return journal->fd >= 0 && size <= JOURNAL_BYTES && next_place(journal->at, size) <= JOURNAL_BYTES;
+    return journal->fd >= 0 && size <= JOURNAL_BYTES &&
+           next_place(journal->at, size) <= first_of(journal->now.generation) + JOURNAL_HALF;
 }
 
-static int void_at(struct journal *journal, size_t at)
+static int void_at(const struct journal *journal, size_t at)
 {
     static const uint8_t zeros[JOURNAL_HEAD_SIZE];
     return write_at(journal->fd, zeros, sizeof zeros, at);
@@ -168,16 +198,16 @@ static bool is_there(const struct journal *journal, const struct record_head *he
 
 int journal_append(struct journal *journal, struct buffer *record)
 {
-    struct record_head head = {.size = (uint32_t)(record->len - JOURNAL_HEAD_SIZE), .index = journal->count,
-                               .generation = journal->generation};
-    check_of(journal, &head, record->data + JOURNAL_HEAD_SIZE, head.check);
+    struct record_head head = {.size = (uint32_t)(record->len - JOURNAL_HEAD_SIZE), .index = journal->now.count,
+                               .generation = journal->now.generation};
+    check_of(&journal->now, &head, record->data + JOURNAL_HEAD_SIZE, head.check);
     memcpy(record->data, &head, sizeof head);
     const int failed = write_at(journal->fd, record->data, record->len, journal->at);
     if (failed != 0)
         return is_there(journal, &head) && void_at(journal, journal->at) != 0 ? EIO : failed;
     journal->last = journal->at;
     journal->at = next_place(journal->at, head.size);
-    journal->count++;
+    journal->now.count++;
     return 0;
 }
 
@@ -187,7 +217,7 @@ int journal_take_back(struct journal *journal)
     if (failed != 0)
         return failed;
     journal->at = journal->last;
-    journal->count--;
+    journal->now.count--;
     return 0;
 }
 
@@ -234,19 +264,59 @@ static int newest_meta(int data_fd, struct meta_on_disk *out)
     return 0;
 }
 
-static void take_head(struct journal *journal, const struct head_on_disk *head)
+static struct journal_part part_of(const struct head_on_disk *head)
 {
-    journal->generation = head->generation;
-    journal->base = head->base;
-    memcpy(journal->roots, head->roots, sizeof journal->roots);
-    memcpy(journal->key, head->key, sizeof journal->key);
-    journal->at = JOURNAL_RECORDS;
-    journal->count = 0;
+    struct journal_part part = {.generation = head->generation, .base = head->base};
+    memcpy(part.roots, head->roots, sizeof part.roots);
+    memcpy(part.key, head->key, sizeof part.key);
+    return part;
 }
 
-int journal_begin(struct journal *journal, int data_fd)
+static size_t head_place(uint64_t generation)
 {
-    struct head_on_disk head = {.generation = journal->generation + 1};
+    return generation % HEADS * HEAD_EVERY;
+}
+
+static struct mark_on_disk mark_of(const struct journal_part *part)
+{
+    struct mark_on_disk mark = {.generation = part->generation};
+    crypto_generichash(mark.check, CHECK_SIZE, (const uint8_t *)&mark, offsetof(struct mark_on_disk, check), part->key,
+                       sizeof part->key);
+    return mark;
+}
+
+static bool has_mark(int fd, const struct journal_part *part)
+{
+    struct mark_on_disk there;
+    const struct mark_on_disk mark = mark_of(part);
+    return read_at(fd, &there, sizeof there, head_place(part->generation) + MARK_AT) == 0 &&
+           memcmp(&there, &mark, sizeof mark) == 0;
+}
+
+int journal_mark(const struct journal *journal)
+{
+    const struct mark_on_disk mark = mark_of(&journal->now);
+    return write_at(journal->fd, &mark, sizeof mark, head_place(mark.generation) + MARK_AT);
+}
+
+void journal_marked(struct journal *journal)
+{
+    journal->before = (struct journal_part){0};
+}
+
+/* One that could not be written may be there all the same, and is not to count; false: that cannot be made sure of. */
+static bool void_head(const struct journal *journal, uint64_t generation)
+{
+    struct head_on_disk there;
+    const size_t place = head_place(generation);
+    const bool is_there = read_head(journal, (unsigned)(place / HEAD_EVERY), &there) && there.generation == generation;
+    return !is_there || void_at(journal, place) == 0;
+}
+
+static int begin(struct journal *journal, int data_fd, bool goes_on)
+{
+    struct head_on_disk head = {.generation = journal->now.generation + 1, .goes_on = goes_on,
+                                .from = goes_on ? journal->now.count : 0};
     memcpy(head.magic, magic, sizeof magic);
     int failed = newest_meta(data_fd, &head.base);
     if (failed == 0)
@@ -254,19 +324,33 @@ int journal_begin(struct journal *journal, int data_fd)
     randombytes_buf(head.key, sizeof head.key);
     check_head(&head, head.check);
     if (failed == 0)
-        failed = write_at(journal->fd, &head, sizeof head, head.generation % 2 * HEAD_EVERY);
-    if (failed == 0)
-        take_head(journal, &head);
-    return failed;
+        failed = write_at(journal->fd, &head, sizeof head, head_place(head.generation));
+    if (failed != 0)
+        return void_head(journal, head.generation) ? failed : EIO;
+    journal->before = goes_on ? journal->now : (struct journal_part){0};
+    journal->now = part_of(&head);
+    journal->at = first_of(head.generation);
+    return 0;
+}
+
+int journal_begin(struct journal *journal, int data_fd)
+{
+    return begin(journal, data_fd, false);
+}
+
+int journal_go_on(struct journal *journal, int data_fd)
+{
+    assert(journal->now.count > 0 && journal->before.generation == 0);
+    return begin(journal, data_fd, true);
 }
 
 bool journal_is_needed(const struct journal *journal, const char *data_file)
 {
     struct meta_on_disk newest;
-    if (journal->fd < 0 || journal->count > 0)
+    if (journal->fd < 0 || journal_count(journal) > 0)
         return journal->fd >= 0;
     int fd = open(data_file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    const bool older = fd >= 0 && newest_meta(fd, &newest) == 0 && newest.txn < journal->base.txn;
+    const bool older = fd >= 0 && newest_meta(fd, &newest) == 0 && newest.txn < journal_base(journal)->base.txn;
     if (fd >= 0)
         close(fd);
     return older;
@@ -284,14 +368,15 @@ static int write_metas(int fd, const struct meta_on_disk metas[META_PAGES])
 /* LMDB takes the one with the higher number, and wants them one apart. */
 int journal_put_back(const struct journal *journal, const char *data_file, struct meta_on_disk were[META_PAGES])
 {
-    const size_t page = (size_t)sysconf(_SC_PAGESIZE), turn = journal->base.txn % 2;
+    const struct journal_part *part = journal_base(journal);
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), turn = part->base.txn % 2;
     uint8_t roots[32];
-    struct meta_on_disk metas[META_PAGES] = {journal->base, journal->base};
+    struct meta_on_disk metas[META_PAGES] = {part->base, part->base};
     int fd = open(data_file, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return errno == ENOENT ? ESTALE : errno;
-    int failed = hash_roots(fd, &journal->base, roots);
-    if (failed == 0 && memcmp(roots, journal->roots, sizeof roots) != 0)
+    int failed = hash_roots(fd, &part->base, roots);
+    if (failed == 0 && memcmp(roots, part->roots, sizeof roots) != 0)
         failed = ESTALE;
     metas[1 - turn].head.number = 1 - turn;
     metas[1 - turn].txn--;
@@ -331,31 +416,60 @@ void journal_close(struct journal *journal)
     *journal = (struct journal)JOURNAL_NONE;
 }
 
-/* The first record is of a later generation: its head was whole once. */
+/* A half's first record is of a later generation: its head was whole once. */
 static bool is_outlived(const struct journal *journal)
 {
-    struct record_head head;
-    return read_at(journal->fd, &head, sizeof head, JOURNAL_RECORDS) == 0 && head.size > 0 && head.index == 0 &&
-           head.generation > journal->generation;
+    bool outlived = false;
+    for (unsigned half = 0; half < 2; half++) {
+        struct record_head head;
+        outlived |= read_at(journal->fd, &head, sizeof head, first_of(half)) == 0 && head.size > 0 &&
+                    head.index == 0 && head.generation > journal->now.generation;
+    }
+    return outlived;
+}
+
+/* The generation that the newest one goes on from: its head has to be there, and all of its records. */
+static int read_before(struct journal *journal, const struct head_on_disk heads[HEADS], uint32_t from)
+{
+    size_t end;
+    for (unsigned i = 0; i < HEADS; i++) {
+        struct journal_part before = part_of(&heads[i]);
+        if (before.generation + 1 != journal->now.generation)
+            continue;
+        if (heads[i].goes_on && !has_mark(journal->fd, &before))
+            return EBADMSG;
+        const int failed = count_records(journal->fd, &before, &end);
+        journal->before = before;
+        return failed == 0 && before.count != from ? EBADMSG : failed;
+    }
+    return EBADMSG;
+}
+
+static int read_parts(struct journal *journal)
+{
+    struct head_on_disk heads[HEADS];
+    const struct head_on_disk *newest = &heads[0];
+    for (unsigned i = 0; i < HEADS; i++)
+        if (!read_head(journal, i, &heads[i]))
+            heads[i].generation = 0;
+    for (unsigned i = 1; i < HEADS; i++)
+        if (heads[i].generation > newest->generation)
+            newest = &heads[i];
+    if (newest->generation == 0)
+        return ENOENT;
+    journal->now = part_of(newest);
+    int failed = is_outlived(journal) ? EBADMSG : count_records(journal->fd, &journal->now, &journal->at);
+    if (failed == 0 && newest->goes_on && !has_mark(journal->fd, &journal->now))
+        failed = read_before(journal, heads, newest->from);
+    return failed;
 }
 
 int journal_open(struct journal *journal, const char *dir)
 {
-    struct head_on_disk heads[2];
     int failed = open_file(journal, dir, 0);
-    if (failed != 0)
-        return failed == ENOENT ? 0 : failed;
-    const bool first = read_head(journal, 0, &heads[0]), second = read_head(journal, 1, &heads[1]);
-    if (!first && !second) { /* a power cut came while it was made */
+    if (failed == 0 && (failed = read_parts(journal)) != 0)
         journal_close(journal);
-        return 0;
-    }
-    const struct head_on_disk *head = &heads[!first || (second && heads[1].generation > heads[0].generation)];
-    take_head(journal, head);
-    failed = is_outlived(journal) ? EBADMSG : count_records(journal);
-    if (failed != 0)
-        journal_close(journal);
-    return failed;
+    return failed == ENOENT ? 0 : failed; /* a power cut came while it was made */
 }
 
 /* All its blocks are taken and written, so that no later write of it waits for more than itself. */

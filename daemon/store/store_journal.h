@@ -9,14 +9,30 @@
  * what the journal has is done again. (Redo from a checkpoint, as in ARIES, Mohan et al. 1992, on a copy-on-write tree:
  * no page ever needs an undo.)
  *
+ * A checkpoint takes long. So one can be made beside the commits: what the file's meta page says when it begins is
+ * pinned, too, and written into the head of a next generation, which goes on from the one before. New records are
+ * written behind that head. When the sync is done, a mark at the head says so: then its base counts, and the generation
+ * before it is not needed any more. Until then what counts is the base of the one before, its records, and behind them
+ * those of the next.
+ *
  *   D/log/journal, JOURNAL_BYTES, in the machine's byte order as LMDB's file is, never made longer or shorter:
- *     0, 4096   two heads in turn, the one with the higher generation counts: generation, base, a hash over the two
- *               pages where the base's trees begin (is this the file it was?), a random key, check
- *     8192      records, each at a multiple of 512: size, index from 0, the head's generation, check under its key,
- *               rows; the first that does not fit ends them
+ *     0, 4096, 8192  three heads in turn, the one with the highest generation counts: generation, base, a hash over
+ *                    the two pages where the base's trees begin (is this the file it was?), a random key, whether it
+ *                    goes on from the one before, and from how many records of that, check; 512 behind it the mark
+ *     16384          two halves of records, those of odd generations in the first, each at a multiple of 512: size,
+ *                    index from 0, the head's generation, check under its key, rows; the first that does not fit ends
+ *                    them
+ *
+ * Of generation N, when the power is cut:
+ *   its head is being written   N-1 counts, which has its mark or needs none; its head and half are never written over
+ *                               before N counts alone, the head not before N+2 does
+ *   N goes on, without mark     base of N-1, its records (all whole, or it is damaged), those of N; the last may be
+ *                               torn
+ *   with its mark, or alone     base of N, its records; the last may be torn
+ * What was done again is synced before N+1 begins, alone, in the third head's place.
  *
  * This file knows no LMDB but its meta page; what a row is store_redo.c knows. All functions return 0 or an errno, and
- * are of the thread that writes. */
+ * are of the thread that writes, but for one. */
 #ifndef FELLOE_DAEMON_STORE_JOURNAL_H
 #define FELLOE_DAEMON_STORE_JOURNAL_H
 
@@ -26,17 +42,21 @@
 #define JOURNAL_NAME      "journal"
 #define JOURNAL_BYTES     ((size_t)2 << 20)
 #define JOURNAL_ALIGN     512u
-#define JOURNAL_RECORDS   ((size_t)8192) /* where they begin */
+#define JOURNAL_RECORDS   ((size_t)16384) /* where they begin */
+#define JOURNAL_HALF      ((JOURNAL_BYTES - JOURNAL_RECORDS) / 2)
 #define JOURNAL_HEAD_SIZE 32u            /* of a record */
 #define JOURNAL_KEY_SIZE  32u
 
-struct journal {
-    int fd; /* -1: there is none */
-    uint64_t generation;
+struct journal_part {
+    uint64_t generation; /* 0: none */
     struct meta_on_disk base;
     uint8_t roots[32], key[JOURNAL_KEY_SIZE];
+    uint32_t count; /* its records */
+};
+struct journal {
+    int fd; /* -1: there is none */
+    struct journal_part now, before; /* `before`: what `now` goes on from, as long as its base does not count */
     size_t at, last; /* where the next record goes; where the last one is */
-    uint32_t count;  /* records since the base */
 };
 #define JOURNAL_NONE {.fd = -1}
 
@@ -53,8 +73,9 @@ int journal_put_back(const struct journal *journal, const char *data_file, struc
 /* It was found damaged: whoever repairs it is to see what there was. */
 void journal_leave_as_it_was(const char *data_file, const struct meta_on_disk were[META_PAGES]);
 /* Reads the rows of one record after the other; ENOENT: that was the last. */
-struct journal_place {
-    uint32_t index; /* {0} for the first */
+struct journal_place { /* {0} for the first */
+    bool second; /* of the generations */
+    uint32_t index;
     size_t at;
 };
 int journal_next(const struct journal *journal, struct journal_place *place, struct buffer *rows);
@@ -63,8 +84,18 @@ int journal_next(const struct journal *journal, struct journal_place *place, str
 
 /* Makes a new one, without a base, in the place of any. */
 int journal_make(struct journal *journal, const char *dir);
+/* The base that counts, and the records since. */
+const struct journal_part *journal_base(const struct journal *journal);
+uint32_t journal_count(const struct journal *journal);
 /* What the database file is now is the new base, and no records follow it. All but its two meta pages is synced. */
 int journal_begin(struct journal *journal, int data_fd);
+/* The same where it is not synced yet; there are records, and no generation before that counts. ENOSPC, EDQUOT: as if
+ * it had not been called, if journal_begin is next. */
+int journal_go_on(struct journal *journal, int data_fd);
+/* It is now: the mark is there when this returns 0. May be on another thread than the commits. */
+int journal_mark(const struct journal *journal);
+/* That was so. */
+void journal_marked(struct journal *journal);
 /* Is there room for so many bytes of rows? Never where there is no journal. */
 bool journal_fits(const struct journal *journal, size_t size);
 /* Appends a record: durable when it returns 0. Its first JOURNAL_HEAD_SIZE bytes are filled in here; there are rows.

@@ -116,7 +116,7 @@ enum felloe_code store_redo(struct store *store, struct felloe_error *error)
     struct buffer record = {0};
     struct journal_place place = {0};
     const struct journal journal = store->journal;
-    if (journal.count == 0)
+    if (journal_count(&journal) == 0)
         return FELLOE_OK;
     store->journal.fd = -1; /* what is done now is not written into it */
     enum felloe_code code = store_begin_write(store, &txn, error);

@@ -85,7 +85,7 @@ static void read_journal(struct store_salvage *s, const char *path)
     if (journal_open(&s->journal, dir) != 0)
         s->newest = false;
     else if (s->journal.fd >= 0 && s->meta_count > 0)
-        s->newest = s->newest && s->metas[0].txn >= s->journal.base.txn + s->journal.count;
+        s->newest = s->newest && s->metas[0].txn >= journal_base(&s->journal)->base.txn + journal_count(&s->journal);
 }
 
 enum felloe_code store_salvage_open(struct store_salvage **out, const char *path, struct felloe_error *error)

@@ -77,6 +77,37 @@ static inline void copy_to(const struct given_dir *dir, const char *name)
     free(journal.data);
 }
 
+static inline uint64_t number_at(struct image image, size_t at)
+{
+    uint64_t number;
+    memcpy(&number, image.data + at, sizeof number);
+    return number;
+}
+
+/* Where the newest head is. */
+static inline size_t newest_head(struct image journal)
+{
+    size_t newest = 0;
+    for (size_t at = 0; at < (size_t)3 * PAGE; at += PAGE)
+        if (number_at(journal, at + 8) > number_at(journal, newest + 8))
+            newest = at;
+    return newest;
+}
+
+/* Where the last record of this generation is; 0: there is none. */
+static inline size_t last_record(struct image journal, uint64_t generation)
+{
+    size_t last = 0, at = JOURNAL_RECORDS + (generation + 1) % 2 * JOURNAL_HALF;
+    for (uint32_t index = 0, head[2]; at < JOURNAL_BYTES; index++) {
+        memcpy(head, journal.data + at, sizeof head);
+        if (head[0] == 0 || head[1] != index || number_at(journal, at + 8) != generation)
+            break;
+        last = at;
+        at = (at + JOURNAL_HEAD_SIZE + head[0] + JOURNAL_ALIGN - 1) / JOURNAL_ALIGN * JOURNAL_ALIGN;
+    }
+    return last;
+}
+
 static inline void put_number(struct store *store, unsigned number, size_t len)
 {
     char key[8];
