@@ -73,7 +73,9 @@ static enum felloe_code load_meta(struct event_log *log, struct store_txn *txn, 
     }
     if (!log_meta_u32(txn, "version", &version))
         return felloe_fail(error, FELLOE_DAMAGED, "the log in %s is damaged: it does not say what wrote it", log->dir);
-    if (version != LOG_VERSION)
+    if (version == LOG_VERSION - 1) /* what it has is read as it is */
+        log_put_meta_u32(txn, "version", LOG_VERSION);
+    else if (version != LOG_VERSION)
         return felloe_fail(error, FELLOE_DAMAGED,
                            "the log in %s was written by another version of Felloe (its layout is %u, "
                            "this one reads %u)",

@@ -239,6 +239,8 @@ static enum felloe_code again_one(struct again *a, uint64_t seq)
 static enum felloe_code again_site(struct again *a, const struct stream_head *own, const struct branches *after)
 {
     uint64_t held = last_in_log(a, own);
+    for (unsigned i = 0; i < own->seen.count; i++) /* what is written again has seen no more than these say */
+        log_write_head(a->log, a->site, own->seen.at[i].epoch);
     a->after = *after;
     if (held > 0)
         branches_add(&a->after, (struct branch){a->before, held});

@@ -31,7 +31,7 @@
 #include "daemon/log/log_shares.h"
 #include "daemon/store/store.h"
 
-#define LOG_VERSION 3
+#define LOG_VERSION 4 /* 3: a row of own-places is of one event */
 
 enum log_table {
     T_META, T_SITES, T_HEADS, T_CHECKPOINTS, T_STREAMS, T_OWN_HEADS, T_OWN_PLACES, T_OWN_KEYS, T_KEY_USES, T_RECEIPTS,
@@ -130,6 +130,7 @@ struct cached_head {
 struct cached_own {
     bool loaded, dirty;
     struct stream_head head;
+    bool seen_false;          /* what the head has seen cannot be: it is not gone on from */
     bool has_placed;          /* `placed` was read */
     uint64_t placed;          /* the last event that has a position in the site's log */
     bool has_after;           /* `after` was read */
@@ -284,6 +285,8 @@ int64_t log_oldest_waiting(struct event_log *log, struct store_txn *txn, uint32_
                            uint64_t shared, uint64_t head);
 uint64_t log_shared_seq(struct store_txn *txn, uint32_t site, uint32_t incarnation);
 bool log_own_event(struct store_txn *txn, uint32_t site, uint32_t incarnation, uint64_t seq, struct bytes *event);
+/* Does the site's log have that own event there? */
+bool log_own_stands(struct store_txn *txn, uint32_t site, uint32_t incarnation, uint64_t seq, struct position at);
 /* Where an own event stands in the site's log; false: it did not come back yet. */
 bool log_own_place(struct store_txn *txn, uint32_t site, uint32_t incarnation, uint64_t seq, struct position *out);
 /* A row of own-places: of the events from `first` on, before `end`; the first of them stands at `at`. */

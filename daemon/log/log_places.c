@@ -17,8 +17,9 @@ bool log_places_read(const struct store_item *item, uint32_t site, uint32_t inca
     const uint32_t count = row.len == PLACES_ROW ? be_u32(row.data + PLACE_ROW) : 1;
     out->first = be_u64(key.data + prefix.len);
     out->at = (struct position){be_u32(row.data), be_u64(row.data + 4)};
-    if ((row.len == PLACES_ROW && count < 2) || out->first > UINT64_MAX - count || out->at.n > UINT64_MAX - count)
-        return false;
+    if ((row.len == PLACES_ROW && count < 2) || count > BATCH_ENTRIES_MAX || out->first > UINT64_MAX - count ||
+        out->at.n > UINT64_MAX - count)
+        return false; /* what comes back together comes in one FEED */
     out->end = out->first + count;
     return true;
 }
@@ -35,6 +36,17 @@ bool log_places_seek(struct store_cursor *cursor, uint32_t site, uint32_t incarn
     return store_seek(cursor, key_bytes(&key), &item) && log_places_read(&item, site, incarnation, out);
 }
 
+bool log_own_stands(struct store_txn *txn, uint32_t site, uint32_t incarnation, uint64_t seq, struct position at)
+{
+    struct store_key key;
+    struct bytes value;
+    struct log_row row;
+    key_place(&key, at);
+    return store_get(txn, T_LOG + site, key_bytes(&key), &value) && log_row_read(value, &row) &&
+           (row.flags & ENTRY_OWN) && row.incarnation == incarnation && row.seq == seq;
+}
+
+/* A row that a bit was turned over in may speak of others than it should: the site's log has the last word. */
 bool log_own_place(struct store_txn *txn, uint32_t site, uint32_t incarnation, uint64_t seq, struct position *out)
 {
     struct store_cursor *cursor = store_cursor_open(txn, T_OWN_PLACES);
@@ -42,9 +54,13 @@ bool log_own_place(struct store_txn *txn, uint32_t site, uint32_t incarnation, u
     const bool found = log_places_seek(cursor, site, incarnation, seq, &places) && places.first <= seq &&
                        seq < places.end;
     store_cursor_close(cursor);
-    if (found)
-        *out = (struct position){places.at.epoch, places.at.n + (seq - places.first)};
-    return found;
+    if (!found)
+        return false;
+    const struct position at = {places.at.epoch, places.at.n + (seq - places.first)};
+    if (!log_own_stands(txn, site, incarnation, seq, at))
+        return false;
+    *out = at;
+    return true;
 }
 
 /* The last own event of this incarnation that has a position. */
@@ -60,8 +76,12 @@ static uint64_t last_placed(struct log_write *w, uint32_t site)
     struct store_cursor *cursor = store_cursor_open(w->txn, T_OWN_PLACES);
     const bool any = store_last_prefix(cursor, key_bytes(&prefix), &item);
     own->placed = 0;
-    if (any)
-        own->placed = log_places_read(&item, site, w->incarnation, &places) ? places.end - 1 : UINT64_MAX;
+    if (any && log_places_read(&item, site, w->incarnation, &places) &&
+        log_own_stands(w->txn, site, w->incarnation, places.end - 1,
+                       (struct position){places.at.epoch, places.at.n + (places.end - 1 - places.first)}))
+        own->placed = places.end - 1;
+    else if (any)
+        own->placed = UINT64_MAX; /* each is looked for */
     own->has_placed = true;
     w->met |= UINT64_C(1) << site;
     store_cursor_close(cursor);

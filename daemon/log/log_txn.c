@@ -164,8 +164,8 @@ struct stream_head *log_write_own(struct event_log *log, uint32_t site)
             w->damaged |= there;
             cached->head = (struct stream_head){0};
         }
-        w->damaged |= !ends_at(w, T_OWN + site, (struct position){incarnation, cached->head.seq}) ||
-                      !log_own_seen_fits(w->txn, site, incarnation, &cached->head);
+        w->damaged |= !ends_at(w, T_OWN + site, (struct position){incarnation, cached->head.seq});
+        cached->seen_false = !log_own_seen_fits(w->txn, site, incarnation, &cached->head);
         cached->loaded = true;
         w->met |= UINT64_C(1) << site;
     }
@@ -176,6 +176,7 @@ struct stream_head *log_write_own_change(struct event_log *log, uint32_t site)
 {
     struct stream_head *head = log_write_own(log, site);
     log->write.own[site].dirty = log->write.touched = true;
+    log->write.damaged |= log->write.own[site].seen_false;
     return head;
 }
 
