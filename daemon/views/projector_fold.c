@@ -472,8 +472,8 @@ static void fold_range(struct fold_work *work, struct fold_step *step, struct fo
         bytes += chunk->bytes;
         work->taken = 0;
         work->failed |= chunk->unread;
-        if (chunk->unread)
-            log_reader_tell(reader, &step->unread);
+        if (chunk->unread && !log_reader_tell(reader, &step->unread) && range->reader != NULL)
+            log_reader_tell(range->reader, &step->unread); /* it was opened in the step before */
         fold_sift(work, step, chunk, told, false);
         fold_chunk(work, step, chunk, range->first);
         chunk->taken = work->taken;

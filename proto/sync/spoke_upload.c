@@ -79,6 +79,15 @@ void upload_know(struct site *site, uint64_t first, const struct event_id *ids, 
         buffer_release(known);
 }
 
+/* Of one site at a time, whose backlog moves: the bound is over all of them. */
+static bool known_elsewhere(const struct spoke *s, const struct site *site)
+{
+    for (uint32_t i = 0; i < s->site_count; i++)
+        if (s->sites[i] != site && s->sites[i]->up.known_ids.len > 0)
+            return true;
+    return false;
+}
+
 void upload_known(const struct site *site, struct entries_form *form)
 {
     const struct upload *up = &site->up;
@@ -198,7 +207,7 @@ void upload_on_read(struct spoke *s, struct site *site, struct spoke_input *inpu
         site->own.seq = last;
         site->own.id = input->last_id;
     }
-    upload_know(site, input->first_seq, input->ids, input->count);
+    upload_know(site, input->first_seq, known_elsewhere(s, site) ? NULL : input->ids, input->count);
     if (up->unsure && up->unsure->seq >= input->first_seq)
         compare_unsure(s, site, input);
     else

@@ -58,7 +58,8 @@
 #define COMMITS_MAX 8u              /* and over all sites, and one of each: that are being made durable. What
                                      * waits becomes one commit; a FEED may take megabytes */
 #define SENT_MARKS 16u
-/* Ids of own events that were pushed and have not come back: 2 MiB while a backlog moves. Those of others are read. */
+/* Ids of own events that were pushed and have not come back: 2 MiB while a backlog moves, of one site at a time. Others
+ * are read. */
 #define KNOWN_IDS_MAX 65536u
 #define STALLS_MAX 3u               /* receipts in a row that bring nothing new, before asking afresh */
 
