@@ -2,7 +2,7 @@
 /* A laptop that was set back or copied goes on as another incarnation: what the hub does not have of its stream is
  * written again, once and whole; what the hub has comes back as anybody's; and nothing is written twice or lost,
  * wherever it stops in between. */
-#include "tests/unit/given_restored.h"
+#include "tests/unit/given_set_back.h"
 
 #include "daemon/log/log_internal.h"
 
@@ -26,75 +26,6 @@ static void assert_text(const struct event_body *body, const char *text)
 {
     struct bytes fields = note_fields(text);
     assert_true(bytes_equal(body->fields, fields));
-}
-
-static void record_text(struct given_log *g, const char *format, unsigned from, unsigned to)
-{
-    char text[80];
-    for (unsigned i = from; i <= to; i++) {
-        snprintf(text, sizeof text, format, i);
-        record_note(g, text);
-    }
-}
-
-static void push_rest(struct given_log *spoke, struct given_log *hub, uint64_t seq)
-{
-    struct log_job job;
-    while (seq <= own_head(spoke, NULL).seq) {
-        seq += push(spoke, hub, seq, &job);
-        if (job.code != FELLOE_OK)
-            fail_msg("%s", job.error.message);
-    }
-}
-
-/* A laptop's log is put back to how it was when it had shared `shared` of its events, written `unshared` more, and then
- * gone on to share `lost` others. So the hub has another history from `shared` + 1 on. */
-static struct pair set_back_laptop(unsigned shared, unsigned unshared, unsigned lost)
-{
-    struct pair p = pair_with(0);
-    record_text(p.spoke, "shared %u", 1, shared);
-    push_rest(p.spoke, p.hub, 1);
-    catch_up(p.hub, p.spoke);
-    keep_copy(p.spoke);
-    record_text(p.spoke, "lost %u", 1, lost);
-    push_rest(p.spoke, p.hub, shared + 1);
-    put_back(p.spoke);
-    record_text(p.spoke, "mine %u", 1, unshared);
-    return p;
-}
-
-static void name_next(struct given_log *g, uint32_t incarnation)
-{
-    struct log_job job = {.kind = LOG_GOING_ON, .incarnation = incarnation};
-    run_well(g, &job);
-    assert_int_equal(event_log_going_on(g->log), incarnation);
-}
-
-/* As the machine that speaks as the next incarnation already would bring it: own events come whole. */
-static void catch_up_as(struct given_log *hub, struct given_log *spoke, uint32_t incarnation)
-{
-    for (;;) {
-        struct key_record keys[64];
-        uint32_t key_count;
-        struct position from = {1, head_in(spoke, 1).at.n + 1};
-        struct batch *batch = read_feed_as(hub, spoke, incarnation, from, BODY_TARGET, keys, &key_count);
-        struct log_job job = {.kind = LOG_KEEP_FEED, .batch = batch, .new_keys = keys, .new_key_count = key_count};
-        uint32_t count = batch->count;
-        if (count > 0)
-            run_well(spoke, &job);
-        batch_free(batch);
-        if (count == 0)
-            return;
-    }
-}
-
-static uint64_t finish(struct given_log *g)
-{
-    struct log_job job = {.kind = LOG_GO_ON};
-    run_well(g, &job);
-    reopen(g);
-    assert_int_equal(event_log_going_on(g->log), 0);
-    return job.remade;
 }
 
 static uint64_t go_on_with(struct pair *p, uint32_t incarnation)
@@ -575,46 +506,6 @@ static void a_laptop_without_its_log_gets_it_back_and_goes_on(void **state)
     pair_end(&p);
 }
 
-/* One bit of how many own events came back together: the row then speaks of others, which are on this laptop alone. */
-static void change_places(struct given_log *g, uint8_t bit)
-{
-    static const char *const tables[] = {"own-places"};
-    char dir[160];
-    struct store *store;
-    struct store_txn *txn;
-    struct store_item item;
-    uint8_t key[16], row[16];
-    snprintf(dir, sizeof dir, "%s", given_path(&g->dir, "log"));
-    const struct store_options options = {.dir = dir, .what = "the log", .tables = tables, .table_count = 1};
-    given_log_close(g);
-    assert_int_equal(store_open(&store, &options, NULL), FELLOE_OK);
-    assert_int_equal(store_begin_write(store, &txn, NULL), FELLOE_OK);
-    struct store_cursor *cursor = store_cursor_open(txn, 0);
-    assert_true(store_seek(cursor, (struct bytes){0}, &item));
-    assert_true(item.key.len <= sizeof key);
-    assert_int_equal(item.value.len, sizeof row);
-    const size_t key_len = item.key.len;
-    memcpy(key, item.key.data, key_len);
-    memcpy(row, item.value.data, sizeof row);
-    store_cursor_close(cursor);
-    row[sizeof row - 1] ^= bit;
-    store_put(txn, 0, bytes_of(key, key_len), bytes_of(row, sizeof row));
-    assert_int_equal(store_commit(txn, NULL), STORE_DONE);
-    store_close(store);
-    given_log_reopen(g);
-}
-
-static void what_did_not_come_back_is_written_again_whatever_a_damaged_row_says(void **state)
-{
-    (void)state;
-    struct pair p = set_back_laptop(5, 3, 4);
-    change_places(p.spoke, 8); /* 13, not 5 */
-    name_next(p.spoke, 2);
-    catch_up_as(p.hub, p.spoke, 2);
-    assert_int_equal(finish(p.spoke), 3);
-    pair_end(&p);
-}
-
 int main(void)
 {
     if (sodium_init() < 0)
@@ -635,7 +526,6 @@ int main(void)
         cmocka_unit_test(the_stream_that_it_leaves_is_told_as_far_as_the_log_has_it),
         cmocka_unit_test(a_copy_and_the_laptop_it_was_made_of_both_go_on),
         cmocka_unit_test(a_laptop_without_its_log_gets_it_back_and_goes_on),
-        cmocka_unit_test(what_did_not_come_back_is_written_again_whatever_a_damaged_row_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
