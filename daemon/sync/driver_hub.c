@@ -80,6 +80,15 @@ static void kept(struct log_job *log_job)
     } else {
         driver_works(job->driver);
         tell_projector(h, log_job);
+        if (log_job->kind == LOG_KEEP_PUSH) { /* first: its range is read while the receipt is signed */
+            struct hub_input grew = {.kind = HUB_GREW,
+                                     .ticket = job->ticket,
+                                     .at = log_job->at,
+                                     .site = bytes_str(log_job->site),
+                                     .head = log_job->head};
+            driver_hub_step(h, &grew);
+            h->set_back = false;
+        }
         struct hub_input done = {.kind = HUB_KEPT,
                                  .ticket = job->ticket,
                                  .ok = true,
@@ -87,11 +96,6 @@ static void kept(struct log_job *log_job)
                                  .missing = log_job->missing,
                                  .missing_count = log_job->missing_count};
         driver_hub_step(h, &done);
-        if (log_job->kind == LOG_KEEP_PUSH) {
-            struct hub_input grew = {.kind = HUB_GREW, .site = bytes_str(log_job->site), .head = log_job->head};
-            driver_hub_step(h, &grew);
-            h->set_back = false;
-        }
         if (log_job->new_key_count > 0)
             driver_hub_keys_came(h, bytes_str(log_job->site));
         if (log_job->missing_count > 0)

@@ -383,6 +383,15 @@ static void note_run(struct hub *hub, const struct keep *keep, struct position a
     run->ms = hub->now;
 }
 
+void hub_note_grown(struct hub *hub, uint64_t ticket, struct position at)
+{
+    for (struct keep *keep = hub->keeps; keep != NULL && ticket != 0; keep = keep->next)
+        if (keep->ticket == ticket && !keep->noted && !keep->keys_only && !keep->aside) {
+            note_run(hub, keep, at);
+            keep->noted = true;
+        }
+}
+
 void hub_on_kept(struct hub *hub, const struct hub_input *input)
 {
     if (!input->ok) { /* unknown, never "not saved": nothing is answered, and the driver starts afresh */
@@ -402,7 +411,8 @@ void hub_on_kept(struct hub *hub, const struct hub_input *input)
         struct stream *stream = streams_find(&hub->sites[keep->site]->streams, &d->id, keep->incarnation);
         assert(stream && keep->first_seq == stream->durable.seq + 1);
         stream->durable = keep->head;
-        note_run(hub, keep, input->at);
+        if (!keep->noted)
+            note_run(hub, keep, input->at);
         fewer_waiting(hub, keep);
     } else {
         hub->sites[keep->site]->brought = keep->device;

@@ -261,6 +261,7 @@ static void on_head(struct hub *hub, const struct hub_input *input)
     uint32_t site = hub_site_index(hub, input->site);
     if (site == NO_ONE)
         return;
+    hub_note_grown(hub, input->ticket, input->at);
     if (hub_site_set_head(hub->sites[site], &input->head))
         hub_on_grew(hub, site);
 }

@@ -65,7 +65,9 @@ enum hub_input_kind {
     HUB_KEPT,        /* a HUB_KEEP or HUB_KEEP_KEYS is durable: ticket, ok; of a HUB_KEEP also at (position of its first
                         event; the others follow without a gap) and the keys that the log lacks. A HUB_KEEP_ASIDE is:
                         ticket, ok, aside; or `full` */
-    HUB_GREW,        /* a site has a new durable head: site, head (after HUB_KEPT; also for the hub's own events) */
+    HUB_GREW,        /* a site has a new durable head: site, head (also for the hub's own events). Of a HUB_KEEP either
+                        right before its HUB_KEPT, with ticket and at as that: then whoever waits for the events is
+                        served before a receipt is signed; or behind it, without */
     HUB_RANGE,       /* a HUB_READ or HUB_READ_KEYS was read: ticket, ok, body, … */
     HUB_HASHES,      /* a HUB_HASH was answered: ticket, ok, hashes */
     HUB_OFFER_KEPT   /* a HUB_KEEP_OFFER is durable: ticket, ok, head; or contradicts */
@@ -79,14 +81,14 @@ struct hub_input {
     struct device_id device;     /* whose CURVE key that connection has */
     struct bytes header;         /* borrowed for the step */
     struct lent body;            /* the step takes it over */
-    uint64_t ticket;             /* names the output that this completes */
+    uint64_t ticket;             /* names the output that this completes; 0: HUB_GREW of no HUB_KEEP, or behind it */
     bool ok;                     /* false: HUB_KEPT, HUB_OFFER_KEPT: not durable, or unknown; the driver starts afresh
                                     from the log. HUB_RANGE, HUB_HASHES: could not be read; the spoke waits */
     bool contradicts;            /* HUB_OFFER_KEPT with ok false: for certain nothing was kept, since an entry is here
                                     with other bytes. The offer is refused, nothing has to start afresh */
     struct bytes site;           /* HUB_GREW */
     struct log_head head;        /* HUB_GREW, HUB_RANGE: after its last entry; HUB_OFFER_KEPT */
-    struct position at;          /* HUB_KEPT: first event's position; HUB_RANGE: first entry's */
+    struct position at;          /* HUB_KEPT (and HUB_GREW with a ticket): first event's position; HUB_RANGE: entry's */
     uint32_t count, key_count;   /* HUB_RANGE: body is in FEED's layout */
     bool full;                   /* HUB_KEPT of a HUB_KEEP_ASIDE, with ok: nothing was kept, for want of room */
     struct stream_head aside;    /* … how far the quarantine has the stream now, if that has changed; else seq 0 */
@@ -99,7 +101,7 @@ struct hub_input {
 
 enum hub_output_kind {
     HUB_SEND,       /* peer, header, body */
-    HUB_KEEP,       /* batch from device: append to the site's log; answer with HUB_KEPT, then HUB_GREW. signature: the
+    HUB_KEEP,       /* batch from device: append to the site's log; answer with HUB_GREW and HUB_KEPT. signature: the
                        author's, over the batch's last event (also on that entry, ENTRY_SIGNED) */
     HUB_READ,       /* site, from, max_bytes, for device and incarnation (whose own events become markers, and for
                        whom keys are wrapped): answer with HUB_RANGE */

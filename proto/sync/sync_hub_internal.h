@@ -139,6 +139,7 @@ struct keep {
     struct keep *next;
     uint64_t ticket;
     bool keys_only, aside;
+    bool noted;                      /* whose the site's newest entries are is known already (hub_note_grown) */
     uint32_t site, device, incarnation;
     uint64_t first_seq;
     uint32_t count;
@@ -230,6 +231,8 @@ void hub_on_pull(struct hub *hub, struct peer *peer);
 void hub_on_keys(struct hub *hub, struct peer *peer);
 void hub_on_range(struct hub *hub, struct hub_input *input);
 void hub_on_grew(struct hub *hub, uint32_t site);
+/* Of a HUB_KEEP, before its HUB_KEPT: whose the entries from there on are. */
+void hub_note_grown(struct hub *hub, uint64_t ticket, struct position at);
 void hub_pull_turn(struct hub *hub);
 
 /* ---- hub_offer.c ---- */

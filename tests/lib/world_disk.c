@@ -247,10 +247,11 @@ static void keep_push(struct world *world, struct store_site *site, const struct
         append_batch(world, site, epoch, before.at.n + 1, asked->batch);
     struct hub_input done = {
         .kind = HUB_KEPT, .ticket = asked->ticket, .ok = fate == COMMIT_OK, .at = {epoch, before.at.n + 1}};
-    world_hub_input(world, &done);
-    struct hub_input grew = {.kind = HUB_GREW, .site = asked->site, .head = store_head(site, epoch)};
+    struct hub_input grew = {
+        .kind = HUB_GREW, .ticket = done.ticket, .at = done.at, .site = asked->site, .head = store_head(site, epoch)};
     if (fate == COMMIT_OK)
         world_hub_input(world, &grew);
+    world_hub_input(world, &done);
 }
 
 static bool contradicts(const struct store_site *site, const struct entry *entry)

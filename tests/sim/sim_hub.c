@@ -313,6 +313,11 @@ static void keep_push(struct sim *sim, struct disk_site *site, const struct hub_
         commit_failed(sim, fate);
         return;
     }
+    struct task *grew = done_in_order(sim, HUB_GREW);
+    grew->hub_done.ticket = asked->ticket;
+    grew->hub_done.at = at;
+    grew->hub_done.site = asked->site;
+    grew->hub_done.head = disk_head(site, epoch);
     struct task *kept = done_in_order(sim, HUB_KEPT);
     kept->hub_done.ticket = asked->ticket;
     kept->hub_done.at = at;
@@ -320,9 +325,6 @@ static void keep_push(struct sim *sim, struct disk_site *site, const struct hub_
         tell_missing(sim, asked->batch, kept);
         set_missing(sim, site);
     }
-    struct task *grew = done_in_order(sim, HUB_GREW);
-    grew->hub_done.site = asked->site;
-    grew->hub_done.head = disk_head(site, epoch);
 }
 
 /* Into quarantine, what the log does not have. */
