@@ -159,6 +159,11 @@ static enum felloe_code take_up_journal(struct store *store, const char *path, s
         return felloe_fail(error, FELLOE_DAMAGED,
                            "%s/" JOURNAL_NAME " is damaged: of what was saved last in %s something cannot be read",
                            store->dir, store->options.what);
+    if (rc == EPROTO)
+        return felloe_fail(error, FELLOE_DAMAGED,
+                           "%s/" JOURNAL_NAME " has what was saved last, and was written by an earlier version of "
+                           "Felloe. Start and end that one first, then this one",
+                           store->dir);
     if (rc == ESTALE)
         return felloe_fail(error, FELLOE_DAMAGED,
                            "%s/" JOURNAL_NAME " has what was saved last, and belongs to another data.mdb than the one "

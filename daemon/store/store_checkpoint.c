@@ -112,6 +112,8 @@ int store_begin_beside(struct store *store)
     rc = mdb_env_get_fd(store->env, &fd);
     if (rc == 0)
         rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &beside->next);
+    if (rc == MDB_READERS_FULL || rc == ENOMEM)
+        return rc; /* nothing has happened yet */
     if (rc != 0)
         return store_spoil(store, rc);
     rc = journal_go_on(&store->journal, fd);

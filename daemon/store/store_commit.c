@@ -187,10 +187,10 @@ static int commit_journalled(struct store_txn *txn, const struct store_early *ea
     const int rc = store_begin_beside(store);
     if (rc == 0 && journal_fits(&store->journal, rows->len))
         return commit_by_journal(txn, early);
-    if (rc == 0 || store_is_full(rc))
+    if (!store->spoilt) /* there is no room for what it needs; but a sync that failed is not tried again */
         return commit_and_sync(txn);
     give_up(txn);
-    return rc;
+    return store_is_full(rc) ? EIO : rc;
 }
 
 enum store_outcome store_commit_early(struct store_txn *txn, const struct store_early *early,

@@ -148,6 +148,22 @@ static int read_record(int fd, const struct journal_part *part, struct journal_p
     return memcmp(check, head.check, CHECK_SIZE) == 0 ? 0 : EBADMSG;
 }
 
+/* A record behind the place where they seem to end: what is there was the head of another. */
+static bool goes_on_behind(int fd, const struct journal_part *part, size_t at, struct buffer *rows)
+{
+    const size_t end = first_of(part->generation) + JOURNAL_HALF;
+    for (at += JOURNAL_ALIGN; at <= end - JOURNAL_HEAD_SIZE; at += JOURNAL_ALIGN) {
+        struct record_head head;
+        if (read_at(fd, &head, sizeof head, at) != 0 || head.generation != part->generation ||
+            head.index <= part->count)
+            continue;
+        struct journal_place place = {.index = head.index, .at = at};
+        if (read_record(fd, part, &place, rows) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* The last one may have been cut off by a power cut: nobody was told that it is there. One that another follows was
  * whole once. */
 static int count_records(int fd, struct journal_part *part, size_t *end)
@@ -162,8 +178,10 @@ static int count_records(int fd, struct journal_part *part, size_t *end)
     } while (failed == 0);
     if (failed == EBADMSG && read_record(fd, part, &place, &rows) != 0)
         failed = 0;
+    if (failed == ENOENT)
+        failed = goes_on_behind(fd, part, *end, &rows) ? EBADMSG : 0;
     buffer_release(&rows);
-    return failed == ENOENT ? 0 : failed;
+    return failed;
 }
 
 int journal_next(const struct journal *journal, struct journal_place *place, struct buffer *rows)
@@ -285,18 +303,22 @@ static struct mark_on_disk mark_of(const struct journal_part *part)
     return mark;
 }
 
-static bool has_mark(int fd, const struct journal_part *part)
+/* Either half of it can only come from one that was written: pages of the base before may have gone since, and one bit
+ * is not to bring that back. */
+static int look_for_mark(int fd, const struct journal_part *part, bool *marked)
 {
     struct mark_on_disk there;
     const struct mark_on_disk mark = mark_of(part);
-    return read_at(fd, &there, sizeof there, head_place(part->generation) + MARK_AT) == 0 &&
-           memcmp(&there, &mark, sizeof mark) == 0;
+    const int failed = read_at(fd, &there, sizeof there, head_place(part->generation) + MARK_AT);
+    *marked = failed == 0 &&
+              (there.generation == mark.generation || memcmp(there.check, mark.check, CHECK_SIZE) == 0);
+    return failed;
 }
 
 int journal_mark(const struct journal *journal)
 {
     const struct mark_on_disk mark = mark_of(&journal->now);
-    return write_at(journal->fd, &mark, sizeof mark, head_place(mark.generation) + MARK_AT);
+    return write_at(journal->mark_fd, &mark, sizeof mark, head_place(mark.generation) + MARK_AT);
 }
 
 void journal_marked(struct journal *journal)
@@ -406,14 +428,45 @@ static int open_file(struct journal *journal, const char *dir, int flags)
     if (snprintf(path, sizeof path, "%s/" JOURNAL_NAME, dir) >= (int)sizeof path)
         return ENAMETOOLONG;
     journal->fd = open(path, O_RDWR | O_DSYNC | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
-    return journal->fd < 0 ? errno : 0;
+    if (journal->fd < 0)
+        return errno;
+    journal->mark_fd = open(path, O_WRONLY | O_DSYNC | O_CLOEXEC | O_NOFOLLOW);
+    if (journal->mark_fd >= 0)
+        return 0;
+    const int failed = errno;
+    journal_close(journal);
+    return failed;
 }
 
 void journal_close(struct journal *journal)
 {
     if (journal->fd >= 0)
         close(journal->fd);
+    if (journal->mark_fd >= 0)
+        close(journal->mark_fd);
     *journal = (struct journal)JOURNAL_NONE;
+}
+
+/* The layout before this one had two heads, and its records behind them. */
+#define BEFORE_RECORDS 8192
+
+/* One of that layout that has records: to begin anew would lose them. */
+static bool is_of_before(const struct journal *journal)
+{
+    struct record_head first;
+    bool there = false;
+    if (read_at(journal->fd, &first, sizeof first, BEFORE_RECORDS) != 0)
+        return false;
+    for (size_t slot = 0; slot < 2; slot++) {
+        struct {
+            uint8_t magic[8];
+            uint64_t generation;
+        } head;
+        there |= read_at(journal->fd, &head, sizeof head, slot * HEAD_EVERY) == 0 &&
+                 memcmp(head.magic, magic, sizeof magic - 1) == 0 && head.magic[7] == '1' && first.size > 0 &&
+                 first.index == 0 && first.generation == head.generation;
+    }
+    return there;
 }
 
 /* A half's first record is of a later generation: its head was whole once. */
@@ -436,9 +489,10 @@ static int read_before(struct journal *journal, const struct head_on_disk heads[
         struct journal_part before = part_of(&heads[i]);
         if (before.generation + 1 != journal->now.generation)
             continue;
-        if (heads[i].goes_on && !has_mark(journal->fd, &before))
-            return EBADMSG;
-        const int failed = count_records(journal->fd, &before, &end);
+        bool marked = true;
+        int failed = heads[i].goes_on ? look_for_mark(journal->fd, &before, &marked) : 0;
+        if (failed == 0)
+            failed = marked ? count_records(journal->fd, &before, &end) : EBADMSG;
         journal->before = before;
         return failed == 0 && before.count != from ? EBADMSG : failed;
     }
@@ -456,12 +510,14 @@ static int read_parts(struct journal *journal)
         if (heads[i].generation > newest->generation)
             newest = &heads[i];
     if (newest->generation == 0)
-        return ENOENT;
+        return is_of_before(journal) ? EPROTO : is_outlived(journal) ? EBADMSG : ENOENT;
     journal->now = part_of(newest);
     int failed = is_outlived(journal) ? EBADMSG : count_records(journal->fd, &journal->now, &journal->at);
-    if (failed == 0 && newest->goes_on && !has_mark(journal->fd, &journal->now))
-        failed = read_before(journal, heads, newest->from);
-    return failed;
+    bool marked = false;
+    if (failed != 0 || !newest->goes_on || (failed = look_for_mark(journal->fd, &journal->now, &marked)) != 0)
+        return failed;
+    /* One that was seen may be in memory alone, behind a write that failed: from here on its base is the only one. */
+    return marked ? journal_mark(journal) : read_before(journal, heads, newest->from);
 }
 
 int journal_open(struct journal *journal, const char *dir)

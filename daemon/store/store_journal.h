@@ -55,15 +55,16 @@ struct journal_part {
 };
 struct journal {
     int fd; /* -1: there is none */
+    int mark_fd; /* the same file, opened once more: each is told of a write that failed, whichever was asked first */
     struct journal_part now, before; /* `before`: what `now` goes on from, as long as its base does not count */
     size_t at, last; /* where the next record goes; where the last one is */
 };
-#define JOURNAL_NONE {.fd = -1}
+#define JOURNAL_NONE {.fd = -1, .mark_fd = -1}
 
 /* ---- after the database file was closed, or its writer died ---- */
 
 /* Finds the one in this folder, if there is one that was finished, and counts its records. EBADMSG: it has some that
- * cannot be read, so what was durable is not there. */
+ * cannot be read, so what was durable is not there. EPROTO: it has some, in the layout of an earlier version. */
 int journal_open(struct journal *journal, const char *dir);
 /* Before the database file is opened: has it to be put back? Where there are records, and where its newest meta page is
  * of before the base: that page is not synced. */

@@ -47,6 +47,15 @@ static void until_it_waits(void)
     pthread_mutex_unlock(&gate);
 }
 
+/* Whoever waits for the thread is there already when it goes on. */
+static bool let_go_at_join;
+int pthread_join(pthread_t thread, void **out)
+{
+    if (let_go_at_join)
+        hold(false);
+    return pthread_timedjoin_np(thread, out, NULL);
+}
+
 #define MARK_SIZE 24
 extern ssize_t __pwrite64(int fd, const void *data, size_t size, off_t at);
 ssize_t pwrite(int fd, const void *data, size_t size, off_t at);
@@ -396,6 +405,111 @@ static void whichever_write_fails_as_it_begins(void **state)
         }
 }
 
+/* The half that goes on is full before the sync of the one before has ended, and that fails, with ENOSPC as some file
+ * systems do: the next sync would say that all is well. */
+static void a_sync_that_failed_while_another_was_wanted_is_not_tried_again(void **state)
+{
+    (void)state;
+    given_beside();
+    put_some(5);
+    atomic_store(&sync_fails, ENOSPC);
+    let_go_at_join = true;
+    assert_int_equal(try_put(), STORE_UNKNOWN);
+    let_go_at_join = false;
+    atomic_store(&sync_fails, 0);
+    assert_int_equal(try_put(), STORE_UNKNOWN);
+    assert_after_cuts(first, journal, 7, 8);
+    read_again(&journal, "env/journal");
+    assert_after_cuts(first, journal, 12, 13);
+    end();
+}
+
+/* ---- bits that turned over ---- */
+
+/* Pages of the base before it were given out again: without it that one would count. */
+static void one_bit_of_the_mark_does_not_bring_the_base_before_back(void **state)
+{
+    (void)state;
+    for (size_t at = 0; at < MARK_SIZE; at += 5) {
+        given_beside();
+        hold(false);
+        while (!is_marked())
+            ;
+        put_some(3);
+        read_again(&journal, "env/journal");
+        journal.data[newest_head(journal) + 512 + at] ^= 1;
+        assert_after_cuts(second, journal, 4, 11);
+        end();
+    }
+}
+
+static size_t record_of(struct image of, unsigned number)
+{
+    size_t at = JOURNAL_RECORDS + (number_at(of, newest_head(of) + 8) + 1) % 2 * JOURNAL_HALF;
+    for (; number > 0; number--) {
+        uint32_t size;
+        memcpy(&size, of.data + at, sizeof size);
+        at = (at + JOURNAL_HEAD_SIZE + size + JOURNAL_ALIGN - 1) / JOURNAL_ALIGN * JOURNAL_ALIGN;
+    }
+    return at;
+}
+
+/* What comes behind it is not silently left out. */
+static void one_bit_of_a_record_in_the_middle_is_told(void **state)
+{
+    (void)state;
+    static const size_t places[] = {0, 4, 8, 20}; /* size, index, generation, check */
+    struct store *after;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        given_full_half();
+        before.data[record_of(before, 2) + places[i]] ^= 1;
+        assert_int_equal(open_after_cut(first, before, 1, &after), FELLOE_DAMAGED);
+        end();
+    }
+}
+
+/* At the first there is but one. */
+static void one_bit_of_the_only_head_is_told(void **state)
+{
+    (void)state;
+    struct store *after;
+    dir = given_dir();
+    store = open_journalled(&dir);
+    put = 0;
+    read_again(&first, "env/data.mdb");
+    put_some(3);
+    read_again(&journal, "env/journal");
+    journal.data[newest_head(journal) + 20] ^= 1;
+    assert_int_equal(open_after_cut(first, journal, 1, &after), FELLOE_DAMAGED);
+    end();
+}
+
+/* Two heads, and records from 8192 on. */
+static void what_the_layout_before_has_is_not_taken_for_nothing(void **state)
+{
+    (void)state;
+    static const uint8_t head[16] = {'F', 'E', 'L', 'L', 'O', 'E', 'J', '1', 7};
+    static const uint8_t record[JOURNAL_HEAD_SIZE] = {100, 0, 0, 0, 0, 0, 0, 0, 7};
+    struct store *after;
+    for (int records = 0; records < 2; records++) {
+        dir = given_dir();
+        store = open_journalled(&dir);
+        put = 0;
+        put_some(1);
+        assert_int_equal(store_rest(store, NULL), FELLOE_OK);
+        read_again(&journal, "env/journal");
+        memset(journal.data, 0, journal.len);
+        memcpy(journal.data + PAGE, head, sizeof head);
+        if (records)
+            memcpy(journal.data + 8192, record, sizeof record);
+        read_again(&first, "env/data.mdb");
+        assert_int_equal(open_after_cut(first, journal, 1, &after), records ? FELLOE_DAMAGED : FELLOE_OK);
+        if (!records)
+            store_close(after);
+        end();
+    }
+}
+
 int main(void)
 {
     test_thread = pthread_self();
@@ -411,6 +525,11 @@ int main(void)
         cmocka_unit_test(after_it_failed_nothing_more_is_written),
         cmocka_unit_test(without_room_for_the_mark_it_does_without_a_journal),
         cmocka_unit_test(whichever_write_fails_as_it_begins),
+        cmocka_unit_test(one_bit_of_the_mark_does_not_bring_the_base_before_back),
+        cmocka_unit_test(one_bit_of_a_record_in_the_middle_is_told),
+        cmocka_unit_test(one_bit_of_the_only_head_is_told),
+        cmocka_unit_test(what_the_layout_before_has_is_not_taken_for_nothing),
+        cmocka_unit_test(a_sync_that_failed_while_another_was_wanted_is_not_tried_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
