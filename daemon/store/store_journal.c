@@ -556,12 +556,19 @@ int journal_remove(struct journal *journal, const char *dir)
     return file_sync_folder(dir);
 }
 
+/* Records first, and each write reaches the disk: records without a head would be taken for a head that is damaged. */
 int journal_wipe(const char *dir)
 {
+    static const uint8_t zeros[65536];
     struct journal journal;
-    const int failed = open_file(&journal, dir, 0);
+    int failed = open_file(&journal, dir, 0);
     if (failed != 0)
         return failed == ENOENT ? 0 : failed;
-    store_overwrite(journal.fd);
+    for (size_t at = JOURNAL_RECORDS; at < JOURNAL_BYTES && failed == 0; at += sizeof zeros) {
+        const size_t left = JOURNAL_BYTES - at;
+        failed = write_at(journal.fd, zeros, left < sizeof zeros ? left : sizeof zeros, at);
+    }
+    if (failed == 0)
+        store_overwrite(journal.fd);
     return journal_remove(&journal, dir);
 }
