@@ -130,7 +130,6 @@ struct cached_head {
 struct cached_own {
     bool loaded, dirty;
     struct stream_head head;
-    bool seen_false;          /* what the head has seen cannot be: it is not gone on from */
     bool has_placed;          /* `placed` was read */
     uint64_t placed;          /* the last event that has a position in the site's log */
     bool has_after;           /* `after` was read */
@@ -294,6 +293,11 @@ struct own_places {
     uint64_t first, end;
     struct position at;
 };
+/* Where one of them stands. */
+static inline struct position own_places_at(const struct own_places *places, uint64_t seq)
+{
+    return (struct position){places->at.epoch, places->at.n + (seq - places->first)};
+}
 /* False: it is of another site or incarnation, or damaged. */
 bool log_places_read(const struct store_item *item, uint32_t site, uint32_t incarnation, struct own_places *out);
 /* Stands at the row with that event, or near it: before it, or, where there is none, behind it. */

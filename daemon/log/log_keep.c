@@ -200,6 +200,19 @@ static void place(struct feeding *f, const struct log_put *put)
         *run = (struct own_run){put->incarnation, 1, put->seq, f->head->head.at};
 }
 
+/* The next entry of the site's log; its hash is known where the FEED's were worked out when it was checked. */
+static void put_entry(struct feeding *f, struct log_put *put)
+{
+    struct batch *batch = f->job->batch;
+    const uint64_t n = f->head->head.at.n + 1;
+    put->hashed = batch->hashed;
+    if (put->hashed && n % CHECKPOINT_EVERY == 0)
+        put->hash = batch_checkpoint(batch, n);
+    log_write_entry(f->log, f->site, f->head, put);
+    if (put->flags & ENTRY_OWN)
+        place(f, put);
+}
+
 static bool is_chained(const struct batch *batch, uint32_t at)
 {
     const struct entry *entry = &batch->entries[at], *next = entry + 1;
@@ -262,10 +275,7 @@ static enum felloe_code feed_entry(struct feeding *f, uint32_t at)
                            job->batch->site, (unsigned long long)entry->seq);
     if ((own || !f->followed) && follow(f, entry, raw, own) != FELLOE_OK)
         return job->error.code;
-    struct log_put put = {
-        .flags = entry->flags & ENTRY_FIRST_KEY, .id = entry->id, .event = raw, .hashed = job->batch->hashed};
-    if (put.hashed && (f->head->head.at.n + 1) % CHECKPOINT_EVERY == 0)
-        put.hash = batch_checkpoint(job->batch, f->head->head.at.n + 1);
+    struct log_put put = {.flags = entry->flags & ENTRY_FIRST_KEY, .id = entry->id, .event = raw};
     if (own) {
         put.flags |= ENTRY_OWN;
         put.incarnation = entry->incarnation;
@@ -275,9 +285,7 @@ static enum felloe_code feed_entry(struct feeding *f, uint32_t at)
         put.signature = &entry->signature;
     }
     f->bytes += raw.len + ENTRY_OVERHEAD;
-    log_write_entry(log, f->site, f->head, &put);
-    if (own)
-        place(f, &put);
+    put_entry(f, &put);
     return FELLOE_OK;
 }
 
@@ -334,12 +342,9 @@ static bool feed_known(struct feeding *f, uint32_t at, uint32_t count)
         return false;
     *log_write_stream_change(f->log, f->site, &first->device, first->incarnation) = after;
     for (const struct entry *entry = first; entry <= last; entry++) {
-        struct log_put put = {.flags = ENTRY_OWN, .id = entry->id, .incarnation = entry->incarnation,
-                              .seq = entry->seq, .hashed = batch->hashed};
-        if (put.hashed && (f->head->head.at.n + 1) % CHECKPOINT_EVERY == 0)
-            put.hash = batch_checkpoint(f->job->batch, f->head->head.at.n + 1);
-        log_write_entry(f->log, f->site, f->head, &put);
-        place(f, &put);
+        struct log_put put = {
+            .flags = ENTRY_OWN, .id = entry->id, .incarnation = entry->incarnation, .seq = entry->seq};
+        put_entry(f, &put);
     }
     f->bytes += ANCHOR_EVERY + 1; /* at least, and how many more makes no difference: see keep_anchor */
     return true;

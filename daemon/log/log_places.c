@@ -56,7 +56,7 @@ bool log_own_place(struct store_txn *txn, uint32_t site, uint32_t incarnation, u
     store_cursor_close(cursor);
     if (!found)
         return false;
-    const struct position at = {places.at.epoch, places.at.n + (seq - places.first)};
+    const struct position at = own_places_at(&places, seq);
     if (!log_own_stands(txn, site, incarnation, seq, at))
         return false;
     *out = at;
@@ -77,8 +77,7 @@ static uint64_t last_placed(struct log_write *w, uint32_t site)
     const bool any = store_last_prefix(cursor, key_bytes(&prefix), &item);
     own->placed = 0;
     if (any && log_places_read(&item, site, w->incarnation, &places) &&
-        log_own_stands(w->txn, site, w->incarnation, places.end - 1,
-                       (struct position){places.at.epoch, places.at.n + (places.end - 1 - places.first)}))
+        log_own_stands(w->txn, site, w->incarnation, places.end - 1, own_places_at(&places, places.end - 1)))
         own->placed = places.end - 1;
     else if (any)
         own->placed = UINT64_MAX; /* each is looked for */

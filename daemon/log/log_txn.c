@@ -165,7 +165,6 @@ struct stream_head *log_write_own(struct event_log *log, uint32_t site)
             cached->head = (struct stream_head){0};
         }
         w->damaged |= !ends_at(w, T_OWN + site, (struct position){incarnation, cached->head.seq});
-        cached->seen_false = !log_own_seen_fits(w->txn, site, incarnation, &cached->head);
         cached->loaded = true;
         w->met |= UINT64_C(1) << site;
     }
@@ -174,9 +173,12 @@ struct stream_head *log_write_own(struct event_log *log, uint32_t site)
 
 struct stream_head *log_write_own_change(struct event_log *log, uint32_t site)
 {
+    struct log_write *w = &log->write;
     struct stream_head *head = log_write_own(log, site);
-    log->write.own[site].dirty = log->write.touched = true;
-    log->write.damaged |= log->write.own[site].seen_false;
+    struct cached_own *cached = &w->own[site];
+    if (!cached->dirty) /* as it was kept: what is written next says that it has seen as much */
+        w->damaged |= !log_own_seen_fits(w->txn, site, w->incarnation, head);
+    cached->dirty = w->touched = true;
     return head;
 }
 

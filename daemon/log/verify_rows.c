@@ -54,7 +54,7 @@ static void check_places(struct verify_run *run)
         struct own_places places;
         if (site >= SITES_MAX || !log_places_read(&item, site, incarnation, &places) ||
             !log_own_stands(run->reader->txn, site, incarnation, places.end - 1,
-                            (struct position){places.at.epoch, places.at.n + (places.end - 1 - places.first)}))
+                            own_places_at(&places, places.end - 1)))
             verify_problem(run, "positions are kept that own events of incarnation %u do not have", incarnation);
     }
     store_cursor_close(cursor);
