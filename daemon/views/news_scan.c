@@ -252,7 +252,7 @@ static void put_cells(struct gathering *g, struct item_of_news *item)
 static void tell_all(struct gathering *g)
 {
     struct item_of_news **order = calloc(g->count + 1, sizeof *order);
-    g->document = document_new();
+    g->document = views_new_document(g->txn);
     g->failed |= !order || !g->document;
     for (size_t i = 0; order && i < g->count; i++)
         order[i] = &g->items[i];

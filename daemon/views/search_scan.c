@@ -262,7 +262,7 @@ void search_scan(struct daemon *daemon, struct views_txn *txn, struct log_reader
                          .opener = {.reader = reader, .identity = &daemon->identity}};
     s.entries = store_count(txn->store, VIEWS_TIMELINE) + store_count(txn->store, VIEWS_RESTRICTED_TIMELINE);
     s.fields = malloc(sizeof *s.fields);
-    s.document = document_new();
+    s.document = views_new_document(txn);
     out->hits = calloc(filter->limit, sizeof *out->hits);
     out->failed |= !s.fields || !s.document || !out->hits;
     for (size_t i = 0; i < scope->count && !s.ended && !out->failed; i++) {
