@@ -385,11 +385,9 @@ static void note_run(struct hub *hub, const struct keep *keep, struct position a
 
 void hub_note_grown(struct hub *hub, uint64_t ticket, struct position at)
 {
-    for (struct keep *keep = hub->keeps; keep != NULL && ticket != 0; keep = keep->next)
-        if (keep->ticket == ticket && !keep->noted && !keep->keys_only && !keep->aside) {
+    for (const struct keep *keep = hub->keeps; keep != NULL && ticket != 0; keep = keep->next)
+        if (keep->ticket == ticket)
             note_run(hub, keep, at);
-            keep->noted = true;
-        }
 }
 
 void hub_on_kept(struct hub *hub, const struct hub_input *input)
@@ -411,8 +409,6 @@ void hub_on_kept(struct hub *hub, const struct hub_input *input)
         struct stream *stream = streams_find(&hub->sites[keep->site]->streams, &d->id, keep->incarnation);
         assert(stream && keep->first_seq == stream->durable.seq + 1);
         stream->durable = keep->head;
-        if (!keep->noted)
-            note_run(hub, keep, input->at);
         fewer_waiting(hub, keep);
     } else {
         hub->sites[keep->site]->brought = keep->device;

@@ -65,9 +65,9 @@ enum hub_input_kind {
     HUB_KEPT,        /* a HUB_KEEP or HUB_KEEP_KEYS is durable: ticket, ok; of a HUB_KEEP also at (position of its first
                         event; the others follow without a gap) and the keys that the log lacks. A HUB_KEEP_ASIDE is:
                         ticket, ok, aside; or `full` */
-    HUB_GREW,        /* a site has a new durable head: site, head (also for the hub's own events). Of a HUB_KEEP either
-                        right before its HUB_KEPT, with ticket and at as that: then whoever waits for the events is
-                        served before a receipt is signed; or behind it, without */
+    HUB_GREW,        /* a site has a new durable head: site, head (also for the hub's own events). Of a HUB_KEEP right
+                        before its HUB_KEPT, with ticket and at as that: whoever waits for the events is served before
+                        a receipt is signed */
     HUB_RANGE,       /* a HUB_READ or HUB_READ_KEYS was read: ticket, ok, body, … */
     HUB_HASHES,      /* a HUB_HASH was answered: ticket, ok, hashes */
     HUB_OFFER_KEPT   /* a HUB_KEEP_OFFER is durable: ticket, ok, head; or contradicts */
@@ -81,7 +81,7 @@ struct hub_input {
     struct device_id device;     /* whose CURVE key that connection has */
     struct bytes header;         /* borrowed for the step */
     struct lent body;            /* the step takes it over */
-    uint64_t ticket;             /* names the output that this completes; 0: HUB_GREW of no HUB_KEEP, or behind it */
+    uint64_t ticket;             /* names the output that this completes; 0: HUB_GREW of no HUB_KEEP */
     bool ok;                     /* false: HUB_KEPT, HUB_OFFER_KEPT: not durable, or unknown; the driver starts afresh
                                     from the log. HUB_RANGE, HUB_HASHES: could not be read; the spoke waits */
     bool contradicts;            /* HUB_OFFER_KEPT with ok false: for certain nothing was kept, since an entry is here

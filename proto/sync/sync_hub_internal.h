@@ -139,7 +139,6 @@ struct keep {
     struct keep *next;
     uint64_t ticket;
     bool keys_only, aside;
-    bool noted;                      /* whose the site's newest entries are is known already (hub_note_grown) */
     uint32_t site, device, incarnation;
     uint64_t first_seq;
     uint32_t count;

@@ -259,6 +259,7 @@ static inline const char *pull(const struct party *who, uint64_t peer, uint64_t 
 static inline const char *keep_done(uint64_t ticket)
 {
     static struct line both;
+    struct line grown = {0};
     struct batch *batch = kept[ticket % 32];
     struct hub_input done = {.kind = HUB_KEPT, .ticket = ticket, .ok = true};
     kept[ticket % 32] = NULL;
@@ -266,12 +267,13 @@ static inline const char *keep_done(uint64_t ticket)
     for (uint32_t i = 0; i < batch->count; i++)
         store_append(log_, 1, pool_find(&pool, &batch->entries[i].id), NULL);
     batch_free(batch);
+    struct hub_input grew = {
+        .kind = HUB_GREW, .ticket = ticket, .at = done.at, .site = bytes_str(SITE), .head = store_head(log_, 1)};
+    line_add(&grown, "%s", step(&grew));
     both = (struct line){0};
     line_add(&both, "%s", step(&done));
-    struct hub_input grew = {.kind = HUB_GREW, .site = bytes_str(SITE), .head = store_head(log_, 1)};
-    const char *more = step(&grew);
-    if (*more)
-        line_add(&both, "%s", more);
+    if (grown.text[0] != '\0')
+        line_add(&both, "%s", grown.text);
     return both.text;
 }
 
