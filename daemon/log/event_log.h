@@ -171,6 +171,7 @@ struct log_job {
     int64_t oldest_waiting_ms;    /* LOG_RECORD, LOG_KEEP_RECEIPT at a spoke: 0 none */
     struct position at;           /* LOG_KEEP_PUSH, LOG_RECORD at the hub: position of the first */
     struct log_head head;         /* … and the site's head afterwards */
+    bool first_keys;              /* LOG_KEEP_PUSH: some of these events are the first of the site under their key */
     struct key_id missing[RECEIPT_KEYS_MAX];
     uint32_t missing_count;
     uint32_t epoch, voided;       /* LOG_NEXT_EPOCH: the new one; how many tickets */

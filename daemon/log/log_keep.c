@@ -47,7 +47,8 @@ void log_note_missing(struct event_log *log, struct log_job *job, struct log_ask
     job->missing[job->missing_count++] = *id;
 }
 
-static void push_entry(struct event_log *log, uint32_t site, struct head_row *head, const struct entry *entry,
+/* True: it is the site's first under its key. */
+static bool push_entry(struct event_log *log, uint32_t site, struct head_row *head, const struct entry *entry,
                        const struct key_id *key, uint32_t *met)
 {
     const struct position at = {log->write.epoch, head->head.at.n + 1};
@@ -56,6 +57,7 @@ static void push_entry(struct event_log *log, uint32_t site, struct head_row *he
     if (site != LOG_AUDIT && log_write_first_use(log, site, key, at, met))
         put.flags |= ENTRY_FIRST_KEY;
     log_write_entry(log, site, head, &put);
+    return (put.flags & ENTRY_FIRST_KEY) != 0;
 }
 
 enum felloe_code log_push_entry(struct event_log *log, struct log_job *job, uint32_t site, const struct entry *entry)
@@ -102,7 +104,7 @@ static void push_entries(struct event_log *log, struct log_job *job, uint32_t si
         if (i + SOON < job->batch->count)
             log_meet_soon(keys, &job->batch->entries[i + SOON].key);
         uint32_t *met = log_meet(keys, &entry->key);
-        push_entry(log, site, head, entry, &entry->key, met);
+        job->first_keys |= push_entry(log, site, head, entry, &entry->key, met);
         if (site != LOG_AUDIT) /* its keys come in its events, not for the hub */
             log_note_missing(log, job, &asked, &entry->key, met);
     }
@@ -116,6 +118,7 @@ enum felloe_code log_run_push(struct event_log *log, struct log_job *job)
         return job->error.code;
     job->at = (struct position){0};
     job->missing_count = 0;
+    job->first_keys = false;
     if (!log_write_epoch_fits(log, site, log->write.epoch, &job->error))
         return job->error.code;
     assert(batch->stream_count == 1);

@@ -85,7 +85,8 @@ static void kept(struct log_job *log_job)
                                      .ticket = job->ticket,
                                      .at = log_job->at,
                                      .site = bytes_str(log_job->site),
-                                     .head = log_job->head};
+                                     .head = log_job->head,
+                                     .fresh = log_job->first_keys ? NULL : log_job->batch};
             driver_hub_step(h, &grew);
             h->set_back = false;
         }

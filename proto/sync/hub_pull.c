@@ -127,30 +127,6 @@ static struct peer *dequeue(struct hub *hub)
     return NULL;
 }
 
-static void read_next(struct hub *hub, struct peer *peer)
-{
-    struct position from;
-    uint32_t site = readable_site(hub, peer, &from);
-    if (site == NO_ONE)
-        return;
-    struct hub_output *o = hub_put(hub, HUB_READ);
-    if (!o)
-        return;
-    struct pull *pull = peer->pulls[site];
-    pull->reading = true;
-    peer->reading = hub->last_ticket + 1;
-    peer->next_site = (site + 1) % hub->site_count;
-    hub->reads[hub->read_count++] =
-        (struct range_read){.ticket = ++hub->last_ticket, .peer = peer->id, .request = pull->request, .site = site};
-    o->ticket = hub->last_ticket;
-    o->peer = peer->id;
-    o->device = hub->devices[peer->device].id;
-    o->incarnation = peer->incarnation;
-    o->site = hub_site_name(hub->sites[site]);
-    o->from = from;
-    o->max_bytes = pull->max_bytes;
-}
-
 /* ---- FEED ---- */
 
 static void send_feed(struct hub *hub, const struct peer *peer, uint32_t site_at, const struct pull *pull,
@@ -174,6 +150,72 @@ static void send_feed(struct hub *hub, const struct peer *peer, uint32_t site_at
         m->signature = site->head_signature;
     }
     hub_send(hub, peer->id, MSG_FEED, pull->request, input ? &input->body : NULL);
+}
+
+/* The batch in FEED's layout. False: it is more than is sent without being read. */
+static bool lay_out(struct hub_fresh *fresh)
+{
+    const struct batch *batch = fresh->batch;
+    for (uint32_t i = 0; i < batch->count && fresh->body.len <= FRESH_BYTES_MAX; i++) {
+        const struct entry *entry = &batch->entries[i];
+        feed_put_event(&fresh->body, entry->event, entry->flags & ENTRY_SIGNED ? &entry->signature : NULL);
+    }
+    return !fresh->body.failed && fresh->body.len <= FRESH_BYTES_MAX;
+}
+
+/* Is what has just become durable all that this PULL lacks of its epoch, and not the laptop's own? Then that is its
+ * answer: nothing has to be read, for which a thread would be woken and wait until the log has taken it in. */
+static bool feed_fresh(struct hub *hub, struct peer *peer, uint32_t site, struct position from)
+{
+    struct hub_fresh *fresh = &hub->fresh;
+    struct pull *pull = peer->pulls[site];
+    if (!fresh->batch || fresh->site != site || position_compare(from, fresh->at) != 0 ||
+        device_id_equal(&fresh->batch->entries[0].device, &hub->devices[peer->device].id))
+        return false;
+    if (fresh->body.len == 0 && !lay_out(fresh)) {
+        fresh->batch = NULL;
+        return false;
+    }
+    struct buffer copy = {0};
+    if (fresh->body.len <= pull->max_bytes)
+        buffer_append(&copy, fresh->body.data, fresh->body.len);
+    if (copy.len == 0) {
+        buffer_release(&copy);
+        return false;
+    }
+    struct hub_input range = {.at = fresh->at, .count = fresh->batch->count, .head = fresh->head,
+                              .body = {.bytes = buffer_bytes(&copy), .release = free, .owner = copy.data}};
+    pull->active = false;
+    send_feed(hub, peer, site, pull, &range);
+    lent_return(&range.body); /* unless it was taken */
+    enqueue_peer(hub, peer);
+    return true;
+}
+
+static void read_next(struct hub *hub, struct peer *peer)
+{
+    struct position from;
+    uint32_t site = readable_site(hub, peer, &from);
+    if (site == NO_ONE)
+        return;
+    peer->next_site = (site + 1) % hub->site_count;
+    if (feed_fresh(hub, peer, site, from))
+        return;
+    struct hub_output *o = hub_put(hub, HUB_READ);
+    if (!o)
+        return;
+    struct pull *pull = peer->pulls[site];
+    pull->reading = true;
+    peer->reading = hub->last_ticket + 1;
+    hub->reads[hub->read_count++] =
+        (struct range_read){.ticket = ++hub->last_ticket, .peer = peer->id, .request = pull->request, .site = site};
+    o->ticket = hub->last_ticket;
+    o->peer = peer->id;
+    o->device = hub->devices[peer->device].id;
+    o->incarnation = peer->incarnation;
+    o->site = hub_site_name(hub->sites[site]);
+    o->from = from;
+    o->max_bytes = pull->max_bytes;
 }
 
 static void range_read(struct hub *hub, const struct range_read *read, struct hub_input *input)

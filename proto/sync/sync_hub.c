@@ -44,6 +44,7 @@ void hub_free(struct hub *hub)
     free(hub->queue);
     free(hub->checks);
     buffer_release(&hub->told);
+    buffer_release(&hub->fresh.body);
     volatile uint8_t *secret = hub->config.sign.b;
     for (size_t i = 0; i < sizeof hub->config.sign.b; i++)
         secret[i] = 0;
@@ -262,6 +263,11 @@ static void on_head(struct hub *hub, const struct hub_input *input)
     if (site == NO_ONE)
         return;
     hub_note_grown(hub, input->ticket, input->at);
+    hub->fresh.batch = input->fresh;
+    hub->fresh.site = site;
+    hub->fresh.at = input->at;
+    hub->fresh.head = input->head;
+    buffer_clear(&hub->fresh.body);
     if (hub_site_set_head(hub->sites[site], &input->head))
         hub_on_grew(hub, site);
 }
@@ -311,6 +317,7 @@ void hub_step(struct hub *hub, struct hub_input *input, struct hub_outputs *outp
         hub_anew_turn(hub);
         hub_pull_turn(hub);
     }
+    hub->fresh.batch = NULL;
     hub->out = NULL;
 }
 

@@ -67,7 +67,7 @@ enum hub_input_kind {
                         ticket, ok, aside; or `full` */
     HUB_GREW,        /* a site has a new durable head: site, head (also for the hub's own events). Of a HUB_KEEP right
                         before its HUB_KEPT, with ticket and at as that: whoever waits for the events is served before
-                        a receipt is signed */
+                        a receipt is signed; with fresh, too, a few of them without a HUB_READ */
     HUB_RANGE,       /* a HUB_READ or HUB_READ_KEYS was read: ticket, ok, body, … */
     HUB_HASHES,      /* a HUB_HASH was answered: ticket, ok, hashes */
     HUB_OFFER_KEPT   /* a HUB_KEEP_OFFER is durable: ticket, ok, head; or contradicts */
@@ -88,6 +88,8 @@ struct hub_input {
                                     with other bytes. The offer is refused, nothing has to start afresh */
     struct bytes site;           /* HUB_GREW */
     struct log_head head;        /* HUB_GREW, HUB_RANGE: after its last entry; HUB_OFFER_KEPT */
+    const struct batch *fresh;   /* HUB_GREW with a ticket: that batch, borrowed for the step, its first entry at `at`,
+                                    its last at head. NULL: it is not at hand, or keys go along with it in a FEED */
     struct position at;          /* HUB_KEPT (and HUB_GREW with a ticket): first event's position; HUB_RANGE: entry's */
     uint32_t count, key_count;   /* HUB_RANGE: body is in FEED's layout */
     bool full;                   /* HUB_KEPT of a HUB_KEEP_ASIDE, with ok: nothing was kept, for want of room */

@@ -39,6 +39,17 @@ struct hub_run {
     uint64_t ms;                     /* when the last of them came */
 };
 
+#define FRESH_BYTES_MAX 8192u        /* of a FEED's body: more is read, by another thread than the step's */
+
+/* Of the step: what has just become durable. */
+struct hub_fresh {
+    const struct batch *batch;       /* NULL: nothing */
+    uint32_t site;
+    struct position at;
+    struct log_head head;
+    struct buffer body;              /* in FEED's layout, once it was asked for; its memory is kept */
+};
+
 /* An OFFER whose entries are on their way to the disk. */
 struct hub_offer {
     bool active;
@@ -174,6 +185,7 @@ struct hub {
     uint64_t due_ms;                 /* no held-back PULL is due before this */
     uint64_t missing_due_ms;         /* no site's news of missing keys before this */
     struct terms terms;
+    struct hub_fresh fresh;
     struct buffer told;              /* … as they are told with the WELCOME that is being written */
     struct message in, msg;
 };

@@ -248,7 +248,8 @@ static void keep_push(struct world *world, struct store_site *site, const struct
     struct hub_input done = {
         .kind = HUB_KEPT, .ticket = asked->ticket, .ok = fate == COMMIT_OK, .at = {epoch, before.at.n + 1}};
     struct hub_input grew = {
-        .kind = HUB_GREW, .ticket = done.ticket, .at = done.at, .site = asked->site, .head = store_head(site, epoch)};
+        .kind = HUB_GREW, .ticket = done.ticket, .at = done.at, .site = asked->site, .head = store_head(site, epoch),
+        .fresh = asked->batch};
     if (fate == COMMIT_OK)
         world_hub_input(world, &grew);
     world_hub_input(world, &done);

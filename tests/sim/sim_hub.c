@@ -292,7 +292,19 @@ static void tell_missing(const struct sim *sim, const struct batch *batch, struc
     in->missing = done->missing;
 }
 
-static void keep_push(struct sim *sim, struct disk_site *site, const struct hub_output *asked)
+/* Keys go along with a FEED of these. */
+static bool uses_new_key(const struct sim *sim, const struct disk_site *site, const struct batch *batch)
+{
+    const uint32_t number = sim_site_number(bytes_str(site->name));
+    for (uint32_t i = 0; i < batch->count; i++) {
+        const uint32_t key = key_number(sim, &batch->entries[i].key);
+        if (key == SIM_KEYS || sim->hub.first_use[number][key] == NO_EVENT)
+            return true;
+    }
+    return false;
+}
+
+static void keep_push(struct sim *sim, struct disk_site *site, struct hub_output *asked)
 {
     struct sim_hub *hub = &sim->hub;
     enum fate fate = commit_fate(sim, hub->full_until);
@@ -300,6 +312,7 @@ static void keep_push(struct sim *sim, struct disk_site *site, const struct hub_
     struct position at = {epoch, disk_head(site, epoch).at.n + 1};
     sim_note(sim, SIM_HUB, "keeps % events of laptop % at %", asked->batch->count, node, at.n);
     bool early = sim->breakage == BREAK_HUB_ACKS_EARLY && sim_chance(sim, 200);
+    const bool first_keys = uses_new_key(sim, site, asked->batch);
     if (fate != FATE_LOST && !early) {
         if (sim->breakage != BREAK_KEYS_DROPPED)
             learn_keys(sim, node, asked->batch->keys, asked->batch->key_count);
@@ -314,6 +327,8 @@ static void keep_push(struct sim *sim, struct disk_site *site, const struct hub_
         return;
     }
     struct task *grew = done_in_order(sim, HUB_GREW);
+    grew->hub_ask.batch = first_keys ? NULL : asked->batch; /* which it has from now on */
+    grew->hub_done.fresh = grew->hub_ask.batch;
     grew->hub_done.ticket = asked->ticket;
     grew->hub_done.at = at;
     grew->hub_done.site = asked->site;
@@ -325,6 +340,7 @@ static void keep_push(struct sim *sim, struct disk_site *site, const struct hub_
         tell_missing(sim, asked->batch, kept);
         set_missing(sim, site);
     }
+    asked->batch = first_keys ? asked->batch : NULL;
 }
 
 /* Into quarantine, what the log does not have. */

@@ -25,6 +25,8 @@ static struct msg_welcome welcomed;
 static struct terms told; /* with it */
 static struct msg_receipt receipt;
 static struct msg_feed fed;
+static uint8_t fed_body[16384];
+static size_t fed_len;
 
 static inline void load_stream(void *context, const struct device_id *device, uint32_t incarnation,
                                const struct stream_head *head)
@@ -104,8 +106,12 @@ static inline void tell_sent(struct hub_output *o)
     }
     if (message.kind == MSG_RECEIPT)
         receipt = message.receipt;
-    if (message.kind == MSG_FEED)
+    if (message.kind == MSG_FEED) {
         fed = message.feed;
+        fed_len = o->body.bytes.len;
+        assert_in_range(fed_len, 0, sizeof fed_body);
+        memcpy(fed_body, o->body.bytes.data != NULL ? o->body.bytes.data : fed_body, fed_len);
+    }
     if (message.kind == MSG_REFUSED)
         assert_true(message.refused.text.len > 10);
 }
@@ -255,8 +261,9 @@ static inline const char *pull(const struct party *who, uint64_t peer, uint64_t 
 
 /* ---- completions ---- */
 
-/* The commit that `ticket` asked for is done: the log grows, and the machine is told of both. */
-static inline const char *keep_done(uint64_t ticket)
+/* The commit that `ticket` asked for is done: the log grows, and the machine is told of both. `at_hand`: with the
+ * events. */
+static inline const char *keep_done_with(uint64_t ticket, bool at_hand)
 {
     static struct line both;
     struct line grown = {0};
@@ -264,17 +271,25 @@ static inline const char *keep_done(uint64_t ticket)
     struct hub_input done = {.kind = HUB_KEPT, .ticket = ticket, .ok = true};
     kept[ticket % 32] = NULL;
     done.at = (struct position){1, store_head(log_, 1).at.n + 1};
-    for (uint32_t i = 0; i < batch->count; i++)
-        store_append(log_, 1, pool_find(&pool, &batch->entries[i].id), NULL);
-    batch_free(batch);
+    for (uint32_t i = 0; i < batch->count; i++) {
+        const struct entry *entry = &batch->entries[i];
+        store_append(log_, 1, pool_find(&pool, &entry->id), entry->flags & ENTRY_SIGNED ? &entry->signature : NULL);
+    }
     struct hub_input grew = {
         .kind = HUB_GREW, .ticket = ticket, .at = done.at, .site = bytes_str(SITE), .head = store_head(log_, 1)};
+    grew.fresh = at_hand ? batch : NULL;
     line_add(&grown, "%s", step(&grew));
+    batch_free(batch);
     both = (struct line){0};
     line_add(&both, "%s", step(&done));
     if (grown.text[0] != '\0')
         line_add(&both, "%s", grown.text);
     return both.text;
+}
+
+static inline const char *keep_done(uint64_t ticket)
+{
+    return keep_done_with(ticket, false);
 }
 
 static inline const char *range(uint64_t ticket, struct position from, const struct party *for_whom)

@@ -34,6 +34,26 @@ static void a_persons_key_travels_with_the_first_event_that_uses_it(void **state
     pair_end(&p);
 }
 
+/* Without being read a FEED brings no keys. */
+static void a_push_tells_whether_keys_go_along_with_what_it_brings(void **state)
+{
+    (void)state;
+    struct pair p = pair_with(0);
+    struct key_record person = new_person(SITE);
+    struct log_job pushed;
+    for (uint64_t seq = 1; seq <= 3; seq++) {
+        struct log_draft draft = person_note(&person, "hello");
+        struct log_job job = record_job(SITE, &draft, 1);
+        job.new_keys = &person;
+        job.new_key_count = seq == 1;
+        run_well(p.spoke, &job);
+        assert_int_equal(push(p.spoke, p.hub, seq, &pushed), 1);
+        assert_int_equal(pushed.code, FELLOE_OK);
+        assert_int_equal(pushed.first_keys, seq == 1);
+    }
+    pair_end(&p);
+}
+
 static void the_hub_names_the_keys_it_lacks_and_hands_out_only_what_the_site_uses(void **state)
 {
     (void)state;
@@ -185,6 +205,7 @@ int main(void)
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_persons_key_travels_with_the_first_event_that_uses_it),
+        cmocka_unit_test(a_push_tells_whether_keys_go_along_with_what_it_brings),
         cmocka_unit_test(the_hub_names_the_keys_it_lacks_and_hands_out_only_what_the_site_uses),
         cmocka_unit_test(a_false_key_does_not_keep_the_events_out),
         cmocka_unit_test(a_restricted_key_goes_out_to_its_members_devices_alone),

@@ -281,6 +281,54 @@ static void a_pull_is_held_back_until_there_is_news(void **state)
     says(range(3, (struct position){1, 2}, &b), "FEED#3 1.2+1 to 2");
 }
 
+static void what_has_just_become_durable_is_fed_without_being_read(void **state)
+{
+    (void)state;
+    struct lent body = {0};
+    struct log_head head;
+    a_writes_five();
+    hello(&a, 1, &head_a);
+    hello(&b, 2, &head_b);
+    hello(&b, 3, &head_b);
+    says(pull(&a, 1, 2, 0), "");
+    says(pull(&b, 2, 2, 0), "");
+    says(pull(&b, 3, 2, 0), "");
+    push(&a, 1, 3, five, 2);
+    says(keep_done_with(1, true), "RECEIPT#3 2 runs 1 to 1; FEED#2 1.1+2 to 2; FEED#2 1.1+2 to 3"); /* not to a */
+    assert_true(verify_log_head(&hub_party.sign, bytes_str(SITE), &fed.head, &fed.signature));
+    assert_int_equal(fed.newest.n, 2);
+    store_read_feed(log_, (struct position){1, 1}, 16384, &b.device, 1, &body, &head); /* bytes, and a's signature */
+    assert_int_equal(fed_len, body.bytes.len);
+    assert_memory_equal(fed_body, body.bytes.data, fed_len);
+    lent_return(&body);
+    says(pull(&b, 2, 3, 2), ""); /* that answered the one before */
+    push(&a, 1, 4, five + 2, 1);
+    says(keep_done_with(2, true), "RECEIPT#4 3 runs 1 to 1; FEED#3 1.3+1 to 2");
+}
+
+static void what_a_pull_lacks_besides_is_read_with_what_is_new(void **state)
+{
+    (void)state;
+    a_writes_five();
+    hello(&a, 1, &head_a);
+    hello(&b, 2, &head_b);
+    hello(&b, 3, &head_b);
+    push(&a, 1, 3, five, 1);
+    keep_done(1);
+    says(pull(&b, 2, 2, 0), "read(2) 1.1 for 2");
+    message.pull = (struct msg_pull){
+        .site = bytes_str(SITE), .cursor_count = 1, .cursors = {{1, 1}}, .max_bytes = 10, .wait_ms = 20000};
+    says(send(&b, 3, MSG_PULL, 2, NULL), "");
+    push(&a, 1, 4, five + 1, 1);
+    says(keep_done_with(3, true), "RECEIPT#4 2 runs 1 to 1; read(4) 1.2 for 3"); /* it may have less at a time */
+    push(&a, 1, 5, five + 2, 1);
+    says(range(2, (struct position){1, 1}, &b), "FEED#2 1.1+2 to 2");
+    says(range(4, (struct position){1, 2}, &b), "FEED#2 1.2+1 to 3");
+    hello(&b, 4, &head_b);
+    keep_done_with(5, true);
+    says(pull(&b, 4, 6, 2), "read(6) 1.3 for 4"); /* what was new is no longer at hand */
+}
+
 static void of_its_own_events_alone_a_laptop_hears_once_no_more_come(void **state)
 {
     (void)state;
@@ -490,6 +538,8 @@ int main(void)
         TEST(another_incarnation_says_hello_first),
         TEST(a_device_cannot_fill_the_hubs_memory),
         TEST(a_pull_is_held_back_until_there_is_news),
+        TEST(what_has_just_become_durable_is_fed_without_being_read),
+        TEST(what_a_pull_lacks_besides_is_read_with_what_is_new),
         TEST(of_its_own_events_alone_a_laptop_hears_once_no_more_come),
         TEST(of_its_own_events_alone_a_laptop_hears_in_time_however_many_come),
         TEST(what_was_held_back_twice_comes_in_time_all_the_same),

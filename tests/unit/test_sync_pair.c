@@ -98,7 +98,7 @@ static void one_event_takes_one_push_and_one_feed(void **state)
     size_t before = strlen(world_trace(world));
     world_record(world, 0, 0);
     world_drain(world);
-    assert_string_equal(world_trace(world) + before, "0> PUSH\n0< RECEIPT\n1< FEED\n1> PULL\n");
+    assert_string_equal(world_trace(world) + before, "0> PUSH\n1< FEED\n0< RECEIPT\n1> PULL\n");
     before = strlen(world_trace(world));
     world_idle(world, 1); /* where its own event stands nobody waits for: that comes a moment later */
     world_drain(world);
