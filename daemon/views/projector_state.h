@@ -65,9 +65,10 @@ struct projector {
 #define PROJECTOR_QUIET_MS 20u
 #define PROJECTOR_MOST_MS  250u
 /* A bulk append or an import rests for so long between two batches (a thousand lines of JSON are read meanwhile), and
- * what it brought waits for so many times as long. */
+ * what it brought waits for so many times as long: ten seconds, in which a million events come in. A turn in between
+ * folded a hundredth of them, and wrote a page for each row of it. */
 #define PROJECTOR_MORE_MS    200u
-#define PROJECTOR_MORE_TIMES 12u
+#define PROJECTOR_MORE_TIMES 40u
 /* While the log goes on and nobody waits: a turn is of so many events at most (it lasts a fraction of a second, also
  * where others want the processors), then it rests for so many times as long as it worked, of which so much counts.
  * While large batches come others are short of processors; and what is folded then is done no sooner for it, but at a
