@@ -11,6 +11,7 @@ void record_job_release(struct record_job *job)
     if (job->log.new_keys)
         explicit_bzero(job->log.new_keys, job->log.new_key_count * sizeof *job->log.new_keys);
     free(job->log.new_keys);
+    lent_return(&job->log.events);
 }
 
 /* What it has seen is the job's. */
@@ -69,6 +70,7 @@ static struct record_job *job_for(struct recording *r, const char *site, void (*
     job->recording = r;
     job->log.kind = LOG_RECORD;
     job->log.done = done;
+    job->log.wants_events = true;
     memcpy(job->log.site, site, sizeof job->log.site);
     job->log.drafts = arena_take(r->drafts.arena, drafts * sizeof *job->log.drafts);
     job->log.new_keys = keys > 0 ? malloc(keys * sizeof *job->log.new_keys) : NULL;

@@ -165,9 +165,13 @@ struct log_job {
     struct device_record *device;
     struct ticket_record *ticket;
     struct log_aside *aside;
+    bool wants_events;            /* LOG_RECORD at a spoke: whoever made the job takes `events` */
     struct log_made *made;        /* the log's own, at first NULL: see log_ahead.c */
     /* results */
     struct stream_head own;       /* LOG_RECORD: the own stream's new head */
+    struct lent events;           /* … with wants_events: the new ones in PUSH's layout, one for each draft, the last is
+                                     the head; where they are a few, bring no keys, and no later job of this commit
+                                     brings others. Else {0}. To be returned, unless the driver took it */
     int64_t oldest_waiting_ms;    /* LOG_RECORD, LOG_KEEP_RECEIPT at a spoke: 0 none */
     struct position at;           /* LOG_KEEP_PUSH, LOG_RECORD at the hub: position of the first */
     struct log_head head;         /* … and the site's head afterwards */

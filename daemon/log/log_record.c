@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include <sodium.h>
+#include <stdlib.h>
 
 #include "daemon/daemon.h"
 #include "daemon/log/log_internal.h"
@@ -18,6 +19,9 @@
 /* Of longer ones none tells of the log's head: they are few, and what may be recorded is not to depend on it. */
 #define HEAD_FIELDS_MAX (EVENT_SIZE_MAX / 2)
 
+/* More are read when their turn comes. */
+#define AT_HAND_DRAFTS 4u
+
 /* What one job needs for all its drafts. */
 struct recording {
     struct event_log *log;
@@ -29,6 +33,8 @@ struct recording {
     bool looked;           /* whether there is a head of the site's log to tell of */
     struct key_id owed;    /* a key of which it was found that the hub has it, or will be brought it */
     bool has_owed;
+    bool at_hand;          /* `events` are all so far, and no key goes along with them */
+    struct buffer events;
     struct log_put marker; /* hub: the entry made last; it waits so that the job's last one can be signed */
     bool has_marker;
 };
@@ -166,6 +172,7 @@ static void owe_key(struct recording *r, const struct event_clear *clear)
     if (!log_write_first_use(r->log, r->site, &clear->key, (struct position){0, clear->seq}, met))
         return;
     struct store_key key;
+    r->at_hand = false;
     key_start(&key);
     key_put_u16(&key, (uint16_t)r->site);
     key_put_u64(&key, clear->seq);
@@ -328,6 +335,7 @@ static enum felloe_code record_one(struct recording *r, struct log_draft *draft)
     draft->person = draft->body.has_subject ? draft->body.subject : PERSON_ID_NONE;
     if (known_origin(log, draft)) {
         r->made = NULL;
+        r->at_hand = false;
         return FELLOE_OK;
     }
 
@@ -352,7 +360,19 @@ static enum felloe_code record_one(struct recording *r, struct log_draft *draft)
         place_at_hub(r, clear, draft);
     else
         owe_key(r, clear);
+    if (r->at_hand)
+        buffer_append(&r->events, event.data, event.len);
     return FELLOE_OK;
+}
+
+/* So that they can be sent without being read. */
+static void hand_over(struct recording *r)
+{
+    if (r->at_hand && !r->events.failed)
+        r->job->events =
+            (struct lent){.bytes = buffer_bytes(&r->events), .release = free, .owner = r->events.data};
+    else
+        buffer_release(&r->events);
 }
 
 /* Is the stream where the events begin that were made ahead? Its last has seen no more than the clear part by now. */
@@ -375,13 +395,18 @@ enum felloe_code log_run_record(struct event_log *log, struct log_job *job)
     if (seen_raise(&r.clear.seen, &log_write_own(log, r.site)->seen) && made_follows(&r, job->made))
         r.made = job->made;
     job->at = (struct position){0};
+    lent_return(&job->events); /* of a transaction that came to nothing */
+    r.at_hand = job->wants_events && !r.hub && job->draft_count <= AT_HAND_DRAFTS && job->link.next == NULL;
     if (r.hub && !log_write_epoch_fits(log, r.site, log->write.epoch, &job->error))
         return job->error.code;
     for (size_t i = 0; i < job->draft_count; i++) {
         enum felloe_code code = record_one(&r, &job->drafts[i]);
-        if (code != FELLOE_OK)
+        if (code != FELLOE_OK) {
+            buffer_release(&r.events);
             return code;
+        }
     }
+    hand_over(&r);
     put_marker(&r, true);
     job->own = *log_write_own(log, r.site);
     if (r.hub)

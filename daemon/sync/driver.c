@@ -137,7 +137,7 @@ void driver_close(struct driver *driver)
 
 /* ---- for the rest of the daemon ---- */
 
-void driver_recorded(struct driver *driver, const struct log_job *job)
+void driver_recorded(struct driver *driver, struct log_job *job)
 {
     if (!driver->closing && !driver->restarting)
         driver->role->recorded(driver, job);

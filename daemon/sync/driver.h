@@ -32,8 +32,9 @@ struct device_heard {
 enum felloe_code driver_open(struct driver **out, struct daemon *daemon, struct felloe_error *error);
 void driver_close(struct driver *driver);
 
-/* Own events were made durable (LOG_RECORD done): site, the job's own head, at the hub also its head. */
-void driver_recorded(struct driver *driver, const struct log_job *job);
+/* Own events were made durable (LOG_RECORD done): site, the job's own head, at the hub also its head. Takes its events
+ * over, where it has any. */
+void driver_recorded(struct driver *driver, struct log_job *job);
 /* Keys that the views lack. */
 void driver_need_keys(struct driver *driver, struct bytes site, const struct key_id *keys, size_t count);
 /* The views have folded something. */

@@ -480,7 +480,7 @@ static uint64_t deadline(const struct driver *driver)
     return h->machine != NULL ? hub_deadline(h->machine) : UINT64_MAX;
 }
 
-static void recorded(struct driver *driver, const struct log_job *job)
+static void recorded(struct driver *driver, struct log_job *job)
 {
     struct hub_input input = {.kind = HUB_GREW, .site = bytes_str(job->site), .head = job->head};
     if (job->head.at.n == 0)

@@ -28,7 +28,7 @@ struct driver_role {
     uint64_t (*deadline)(const struct driver *driver);
     enum felloe_code (*load)(struct driver *driver, struct felloe_error *error); /* a new machine from the log */
     void (*unload)(struct driver *driver);
-    void (*recorded)(struct driver *driver, const struct log_job *job);
+    void (*recorded)(struct driver *driver, struct log_job *job);
     void (*need_keys)(struct driver *driver, struct bytes site, const struct key_id *keys, size_t count);
     void (*views_changed)(struct driver *driver);
     void (*status)(struct driver *driver, struct link_status *out);

@@ -325,12 +325,17 @@ static uint64_t deadline(const struct driver *driver)
     return s->machine != NULL ? spoke_deadline(s->machine) : UINT64_MAX;
 }
 
-static void recorded(struct driver *driver, const struct log_job *job)
+static void recorded(struct driver *driver, struct log_job *job)
 {
     struct spoke_input input = {.kind = SPOKE_SAVED,
                                 .site = bytes_str(job->site),
                                 .own = job->own,
                                 .oldest_waiting_ms = job->oldest_waiting_ms};
+    if (job->events.bytes.len > 0) {
+        input.body = job->events;
+        input.count = (uint32_t)job->draft_count;
+        job->events = (struct lent){0};
+    }
     driver_spoke_step(spoke_of(driver), &input);
 }
 

@@ -307,6 +307,19 @@ static bool may_read(const struct spoke *s, const struct site *site)
     return going(s, site) && !up->reading && up->next_seq <= site->own.seq && has_room(s, up);
 }
 
+/* Only what would be read now. */
+void upload_on_saved(struct spoke *s, struct site *site, struct spoke_input *input)
+{
+    struct upload *up = &site->up;
+    const uint64_t first = input->own.seq + 1 - input->count;
+    if (input->count == 0 || first != up->next_seq || input->own.seq != site->own.seq || up->unsure ||
+        !may_read(s, site) || s->now < up->retry_ms || input->body.bytes.len > next_bytes(s, up))
+        return;
+    struct spoke_input at_hand = {.first_seq = first, .count = input->count, .last_id = input->own.id};
+    upload_know(site, first, input->count == 1 && !known_elsewhere(s, site) ? &input->own.id : NULL, input->count);
+    send_push(s, site, &at_hand, &input->body);
+}
+
 void upload_turn(struct spoke *s, struct site *site)
 {
     struct upload *up = &site->up;

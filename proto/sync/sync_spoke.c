@@ -134,7 +134,7 @@ static void on_message(struct spoke *s, struct spoke_input *input)
     }
 }
 
-static void on_saved(const struct spoke *s, struct site *site, const struct spoke_input *input)
+static void on_saved(struct spoke *s, struct site *site, struct spoke_input *input)
 {
     /* Nobody waits for looks: those of a moment go together. One by one each would cost both sides a signature, a
      * commit and a receipt, beside what somebody waits for. */
@@ -143,6 +143,7 @@ static void on_saved(const struct spoke *s, struct site *site, const struct spok
     if (input->own.seq >= site->own.seq)
         site->own = input->own;
     site->oldest_waiting_ms = input->oldest_waiting_ms;
+    upload_on_saved(s, site, input);
 }
 
 static void on_input(struct spoke *s, struct spoke_input *input)

@@ -68,7 +68,8 @@ enum spoke_input_kind {
     SPOKE_UP,         /* the connection was made (handshake done): hub_curve */
     SPOKE_DOWN,       /* the connection was lost */
     SPOKE_MESSAGE,    /* header, body */
-    SPOKE_SAVED,      /* own events are durable: site, own */
+    SPOKE_SAVED,      /* own events are durable: site, own; where they are at hand and bring no keys, also body and
+                         count, in PUSH's layout, up to own: they need not be read */
     SPOKE_OWN_READ,   /* the range asked for by SPOKE_READ_OWN: site, body, count, key_count, last_id; and, where they
                          are at hand, ids: it is not asked for them when they come back */
     SPOKE_FEED_KEPT,  /* a SPOKE_KEEP_FEED is durable: site, ok */
@@ -86,7 +87,7 @@ struct spoke_input {
     uint64_t now_ms;             /* a clock that only goes forward */
     struct bytes site;
     struct bytes header;         /* SPOKE_MESSAGE; borrowed for the step */
-    struct lent body;            /* SPOKE_MESSAGE, SPOKE_OWN_READ; the step takes it over */
+    struct lent body;            /* SPOKE_MESSAGE, SPOKE_OWN_READ, SPOKE_SAVED; the step takes it over */
     uint8_t hub_curve[32];       /* SPOKE_UP: the CURVE key that the other side has proven to hold */
     struct stream_head own;      /* SPOKE_SAVED */
     int64_t oldest_waiting_ms;   /* SPOKE_SAVED, SPOKE_RECEIPT_KEPT */
@@ -94,7 +95,8 @@ struct spoke_input {
     struct position first;       /* SPOKE_OFFER_READ; with head and the hub's signature over it after the last entry */
     struct log_head head;
     struct signature signature;
-    uint32_t count, key_count;   /* SPOKE_OWN_READ; body is in PUSH's layout. count 0: nothing there. SPOKE_KEYS_READ;
+    uint32_t count, key_count;   /* SPOKE_OWN_READ; body is in PUSH's layout. count 0: nothing there. SPOKE_SAVED: count
+                                    alone, 0: they are to be read. SPOKE_KEYS_READ;
                                     SPOKE_OFFER_READ: in OFFER's layout; count 0: no range can be offered there */
     struct event_id last_id;     /* SPOKE_OWN_READ: id of the last event read */
     uint64_t seq;                /* SPOKE_RECEIPT_KEPT */

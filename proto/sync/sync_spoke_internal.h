@@ -300,6 +300,7 @@ void upload_know(struct site *site, uint64_t first, const struct event_id *ids, 
 void upload_known(const struct site *site, struct entries_form *form);
 void upload_known_until(struct site *site, uint64_t seq);
 void upload_on_read(struct spoke *s, struct site *site, struct spoke_input *input);
+void upload_on_saved(struct spoke *s, struct site *site, struct spoke_input *input); /* its own head is input's */
 void upload_turn(struct spoke *s, struct site *site);
 uint64_t upload_waiting(const struct site *site); /* saved, and not acknowledged by the hub */
 uint64_t upload_deadline(const struct spoke *s, const struct site *site);

@@ -261,6 +261,7 @@ void world_record(struct world *world, uint32_t spoke, uint32_t site)
     (void)store_own_append(s, event);
     struct spoke_input saved = {
         .kind = SPOKE_SAVED, .site = bytes_str(s->name), .own = s->own_head, .oldest_waiting_ms = 1767225600000};
+    saved.count = store_read_own(s, s->own_head.seq, BODY_TARGET, &saved.body, &(struct event_id){0});
     world_spoke_input(world, spoke, &saved);
 }
 

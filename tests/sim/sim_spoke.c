@@ -299,6 +299,17 @@ void spoke_record(struct sim *sim, struct task *item)
     saved->event = event;
 }
 
+/* The event at the own head, where it brings no key; at times it has to be read. */
+static void lend_last(const struct sim *sim, const struct disk *disk, const struct disk_site *site,
+                      struct spoke_input *saved)
+{
+    const struct disk_stream *own = disk_own(site);
+    struct event_id id;
+    if (own->count == 0 || own->head.seq % 4 == 0 || sim->events[own->events[own->count - 1]->index].brings_key)
+        return;
+    saved->count = disk_read_own(disk, site, own->head.seq, BODY_TARGET, &saved->body, &id);
+}
+
 void spoke_saved(struct sim *sim, const struct task *item)
 {
     struct sim_node *n = &sim->nodes[item->node];
@@ -314,6 +325,7 @@ void spoke_saved(struct sim *sim, const struct task *item)
         return;
     struct disk_site *site = disk_site(&n->disk, bytes_str(sim_site(site_at)));
     struct spoke_input saved = {.kind = SPOKE_SAVED, .site = bytes_str(site->name), .own = disk_own(site)->head};
+    lend_last(sim, &n->disk, site, &saved);
     spoke_input(sim, item->node, &saved);
     views_due(sim, item->node);
 }

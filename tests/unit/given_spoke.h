@@ -22,6 +22,8 @@ static uint64_t now;
 static uint32_t told_incarnation;
 static struct position refilled_to; /* the hub's newest position once laptops have refilled it; epoch 0: never */
 static uint64_t greeted, asked_offer; /* requests of the latest HELLO and OFFER */
+static uint8_t push_body[16384];         /* of the latest PUSH, if it is no larger */
+static size_t push_body_len;
 static struct challenge challenge;    /* of that HELLO */
 static struct terms told_terms;       /* the hub's, but for whom and when they answer */
 static const struct sign_secret *signs; /* who signs them; NULL: the hub */
@@ -112,6 +114,11 @@ static inline void tell_output(struct spoke_output *o)
         }
         if (message.kind == MSG_OFFER)
             asked_offer = message.request;
+        if (message.kind == MSG_PUSH && o->body.bytes.len <= sizeof push_body) {
+            push_body_len = o->body.bytes.len;
+            if (push_body_len > 0)
+                memcpy(push_body, o->body.bytes.data, push_body_len);
+        }
         break;
     case SPOKE_READ_OWN:
         line_add(&line, "read %llu max %u", (unsigned long long)o->first_seq, o->max_bytes);
@@ -209,6 +216,13 @@ static inline const char *own_ids(uint64_t first, uint32_t count)
 static inline const char *saved(void)
 {
     struct spoke_input input = {.kind = SPOKE_SAVED, .own = own->own_head, .oldest_waiting_ms = 5};
+    return step(&input);
+}
+/* With the last `count` of them. */
+static inline const char *saved_at_hand(uint32_t count)
+{
+    struct spoke_input input = {.kind = SPOKE_SAVED, .own = own->own_head, .oldest_waiting_ms = 5};
+    input.count = store_read_own(own, own->own_head.seq + 1 - count, BODY_TARGET, &input.body, &(struct event_id){0});
     return step(&input);
 }
 static inline const char *read_own(uint64_t first, uint32_t max)

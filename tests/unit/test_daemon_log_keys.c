@@ -34,6 +34,46 @@ static void a_persons_key_travels_with_the_first_event_that_uses_it(void **state
     pair_end(&p);
 }
 
+static void is_at_hand(struct pair *p, struct log_draft *drafts, size_t count, struct key_record *key, bool is)
+{
+    struct felloe_error error;
+    struct event_id last_id;
+    struct lent body;
+    uint32_t read, keys;
+    struct log_job job = record_job(SITE, drafts, count);
+    job.new_keys = key;
+    job.new_key_count = key != NULL;
+    job.wants_events = true;
+    run_well(p->spoke, &job);
+    assert_int_equal(job.events.bytes.len > 0, is);
+    if (!is)
+        return;
+    assert_int_equal(log_read_push(p->spoke->log, bytes_str(SITE), job.own.seq + 1 - count, BODY_TARGET, &body, &read,
+                                   &keys, &last_id, NULL, &error),
+                     FELLOE_OK);
+    assert_int_equal(read, count);
+    assert_int_equal(keys, 0);
+    assert_true(event_id_equal(&last_id, &job.own.id));
+    assert_true(bytes_equal(body.bytes, job.events.bytes));
+    lent_return(&body);
+    lent_return(&job.events);
+}
+
+static void what_a_laptop_wrote_is_at_hand_where_it_is_little_and_brings_no_key(void **state)
+{
+    (void)state;
+    struct pair p = pair_with(0);
+    struct key_record person = new_person(SITE);
+    struct log_draft drafts[5];
+    for (unsigned i = 0; i < 5; i++)
+        drafts[i] = person_note(&person, "hello");
+    is_at_hand(&p, drafts, 1, &person, false);
+    is_at_hand(&p, drafts, 1, NULL, true);
+    is_at_hand(&p, drafts, 4, NULL, true);
+    is_at_hand(&p, drafts, 5, NULL, false);
+    pair_end(&p);
+}
+
 /* Without being read a FEED brings no keys. */
 static void a_push_tells_whether_keys_go_along_with_what_it_brings(void **state)
 {
@@ -205,6 +245,7 @@ int main(void)
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_persons_key_travels_with_the_first_event_that_uses_it),
+        cmocka_unit_test(what_a_laptop_wrote_is_at_hand_where_it_is_little_and_brings_no_key),
         cmocka_unit_test(a_push_tells_whether_keys_go_along_with_what_it_brings),
         cmocka_unit_test(the_hub_names_the_keys_it_lacks_and_hands_out_only_what_the_site_uses),
         cmocka_unit_test(a_false_key_does_not_keep_the_events_out),

@@ -83,7 +83,7 @@ static void what_comes_late_finds_its_old_place(void **state)
     world_back_up(world, WORLD_HUB, &backup);
     write_notes(world, 0, 3);
     world_drain(world);
-    world_idle(world, 1); /* and hears where they stand */
+    world_idle(world, 1000); /* and hears where they stand */
     world_drain(world);
     world_cut(world, 0);
     struct store ahead; /* spoke 0 as it is now, its disk is put into another laptop later */
