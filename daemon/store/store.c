@@ -400,8 +400,7 @@ void store_abort(struct store_txn *txn)
     if (txn->reads) {
         end_reading(txn);
     } else {
-        mdb_txn_abort(txn->txn);
-        store_forget_tables(txn->store);
+        store_give_up(txn);
         pthread_mutex_unlock(&txn->store->writing);
     }
     free(txn);

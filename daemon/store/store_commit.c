@@ -38,12 +38,18 @@ static bool still_sound(struct store *store)
     return true;
 }
 
-void store_forget_tables(struct store *store)
+static void forget_tables(struct store *store)
 {
     const unsigned made = atomic_load(&store->made);
     for (unsigned i = 0; i < store->options.table_count; i++)
         if (atomic_load_explicit(&store->turns[i], memory_order_relaxed) > made)
             atomic_store_explicit(&store->turns[i], 0, memory_order_relaxed);
+}
+
+void store_give_up(struct store_txn *txn)
+{
+    mdb_txn_abort(txn->txn);
+    forget_tables(txn->store);
 }
 
 /* Where it has made tables no reading may begin between the commit and its being told. */
@@ -53,7 +59,7 @@ static int commit_tables(struct store_txn *txn)
     if (rc == 0)
         atomic_store(&txn->store->made, txn->made);
     else
-        store_forget_tables(txn->store);
+        forget_tables(txn->store);
     return rc;
 }
 
@@ -76,12 +82,6 @@ static uint64_t last_commit(const struct store *store)
     return mdb_env_info(store->env, &info) == 0 ? info.me_last_txnid : 0;
 }
 
-static void give_up(struct store_txn *txn)
-{
-    mdb_txn_abort(txn->txn);
-    store_forget_tables(txn->store);
-}
-
 /* What the journal has goes first: were LMDB's own sync to fail on those pages, it could not be told from one that
  * failed on this transaction's. The meta page is not synced: the journal's head says what it has to be. */
 static int commit_and_sync(struct store_txn *txn)
@@ -92,7 +92,7 @@ static int commit_and_sync(struct store_txn *txn)
     if (rc == 0 && journal_count(&store->journal) > 0)
         rc = mdb_env_sync(store->env, 1);
     if (rc != 0) {
-        give_up(txn);
+        store_give_up(txn);
         return store_spoil(store, rc);
     }
     if (store->journal.fd < 0)
@@ -123,7 +123,7 @@ static int commit_again(struct store_txn *txn)
     if (txn->failed == 0)
         return commit_tables(txn);
     rc = txn->failed;
-    give_up(txn);
+    store_give_up(txn);
     return rc;
 }
 
@@ -157,7 +157,7 @@ static int commit_by_journal(struct store_txn *txn, const struct store_early *ea
     struct store *store = txn->store;
     int rc = journal_append(&store->journal, &store->redo.rows);
     if (rc != 0) {
-        give_up(txn);
+        store_give_up(txn);
         return store_is_full(rc) ? rc : store_spoil(store, rc);
     }
     if (early != NULL && store->redo.rows.len <= EARLY_MAX)
@@ -172,7 +172,7 @@ static int commit_journalled(struct store_txn *txn, const struct store_early *ea
 {
     struct store *store = txn->store;
     if (store_look_beside(store) != 0 || store->spoilt) {
-        give_up(txn);
+        store_give_up(txn);
         return EIO;
     }
     redo_settle(txn);
@@ -189,7 +189,7 @@ static int commit_journalled(struct store_txn *txn, const struct store_early *ea
         return commit_by_journal(txn, early);
     if (!store->spoilt) /* there is no room for what it needs; but a sync that failed is not tried again */
         return commit_and_sync(txn);
-    give_up(txn);
+    store_give_up(txn);
     return store_is_full(rc) ? EIO : rc;
 }
 

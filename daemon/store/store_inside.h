@@ -88,8 +88,8 @@ bool store_is_full(int rc);
 
 /* ---- store_commit.c; 0, LMDB's or the system's number ---- */
 
-/* Those tables that a transaction made which came to nothing. */
-void store_forget_tables(struct store *store);
+/* The writing transaction comes to nothing, with the tables that it made. `writing` is still held. */
+void store_give_up(struct store_txn *txn);
 
 /* ---- store_checkpoint.c; on the thread that commits, with `writing` held where it does not say otherwise ---- */
 
