@@ -144,8 +144,11 @@ static int sync_names(const struct store *store)
 static enum felloe_code take_up_journal(struct store *store, const char *path, struct felloe_error *error)
 {
     struct meta_on_disk were[META_PAGES];
+    bool needed = false;
     int rc = journal_open(&store->journal, store->dir);
-    if (rc == 0 && journal_is_needed(&store->journal, path)) {
+    if (rc == 0)
+        rc = journal_is_needed(&store->journal, path, &needed);
+    if (needed) {
         rc = journal_put_back(&store->journal, path, were);
         enum felloe_code code = rc == 0 ? store_check_file(path, error) : FELLOE_OK;
         if (code != FELLOE_OK) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The journal's file; see store_journal.h. */
-#include "daemon/store/store_journal.h"
+/* A journal while its store is open, and as it is made and put away; see store_journal.h. */
 #include "daemon/store/file.h"
+#include "daemon/store/store_journal_inside.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -12,36 +12,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define HEADS 3u
-#define HEAD_EVERY 4096
-#define MARK_AT 512 /* behind its head */
-#define CHECK_SIZE 16
-
-static const uint8_t magic[8] = {'F', 'E', 'L', 'L', 'O', 'E', 'J', '2'};
-
-struct head_on_disk {
-    uint8_t magic[8];
-    uint64_t generation;
-    struct meta_on_disk base;
-    uint8_t roots[32], key[JOURNAL_KEY_SIZE];
-    uint32_t goes_on, from; /* the records of the generation before; goes_on 0: it stands alone */
-    uint8_t check[CHECK_SIZE];
-};
-_Static_assert(sizeof(struct head_on_disk) == 8 + 8 + 152 + 32 + JOURNAL_KEY_SIZE + 8 + CHECK_SIZE, "no gaps");
-_Static_assert(sizeof(struct head_on_disk) <= MARK_AT, "a sector each");
-
-struct mark_on_disk {
-    uint64_t generation;
-    uint8_t check[CHECK_SIZE]; /* under its key */
-};
-
-struct record_head {
-    uint32_t size, index; /* of the rows */
-    uint64_t generation;
-    uint8_t check[CHECK_SIZE]; /* over the fields before it and the rows */
-};
-_Static_assert(sizeof(struct record_head) == JOURNAL_HEAD_SIZE, "no gaps");
 
 /* ---- reading and writing ---- */
 
@@ -61,8 +31,7 @@ static int write_at(int fd, const void *data, size_t size, size_t at)
     return 0;
 }
 
-/* What is missing is zero. */
-static int read_at(int fd, void *data, size_t size, size_t at)
+int journal_read_at(int fd, void *data, size_t size, size_t at)
 {
     uint8_t *to = data;
     memset(to, 0, size);
@@ -82,8 +51,8 @@ static int read_at(int fd, void *data, size_t size, size_t at)
 }
 
 /* Under the generation's key: rows hold what others wrote, and part of an old record could look like one of now. */
-static void check_of(const struct journal_part *part, const struct record_head *head, const uint8_t *rows,
-                     uint8_t out[CHECK_SIZE])
+void journal_check_record(const struct journal_part *part, const struct record_head *head, const uint8_t *rows,
+                          uint8_t out[CHECK_SIZE])
 {
     crypto_generichash_state state;
     crypto_generichash_init(&state, part->key, sizeof part->key, CHECK_SIZE);
@@ -92,23 +61,12 @@ static void check_of(const struct journal_part *part, const struct record_head *
     crypto_generichash_final(&state, out, CHECK_SIZE);
 }
 
-static void check_head(const struct head_on_disk *head, uint8_t out[CHECK_SIZE])
+void journal_check_head(const struct head_on_disk *head, uint8_t out[CHECK_SIZE])
 {
     crypto_generichash(out, CHECK_SIZE, (const uint8_t *)head, offsetof(struct head_on_disk, check), NULL, 0);
 }
 
 /* ---- records ---- */
-
-static size_t next_place(size_t at, size_t size)
-{
-    const size_t end = at + JOURNAL_HEAD_SIZE + size;
-    return (end + JOURNAL_ALIGN - 1) / JOURNAL_ALIGN * JOURNAL_ALIGN;
-}
-
-static size_t first_of(uint64_t generation)
-{
-    return JOURNAL_RECORDS + (generation + 1) % 2 * JOURNAL_HALF;
-}
 
 const struct journal_part *journal_base(const struct journal *journal)
 {
@@ -118,80 +76,6 @@ const struct journal_part *journal_base(const struct journal *journal)
 uint32_t journal_count(const struct journal *journal)
 {
     return journal->before.count + journal->now.count;
-}
-
-/* 0, ENOENT: there is none, EBADMSG: one that is not whole; or an errno. */
-static int read_record(int fd, const struct journal_part *part, struct journal_place *place, struct buffer *rows)
-{
-    struct record_head head;
-    uint8_t check[CHECK_SIZE];
-    const size_t first = first_of(part->generation), end = first + JOURNAL_HALF;
-    const size_t at = place->index == 0 ? first : place->at;
-    if (at > end - JOURNAL_HEAD_SIZE)
-        return ENOENT;
-    int failed = read_at(fd, &head, sizeof head, at);
-    if (failed != 0)
-        return failed;
-    if (head.generation != part->generation || head.index != place->index || head.size == 0 ||
-        head.size > end - JOURNAL_HEAD_SIZE - at)
-        return ENOENT;
-    buffer_clear(rows);
-    if (!buffer_reserve(rows, head.size))
-        return ENOMEM;
-    if ((failed = read_at(fd, rows->data, head.size, at + JOURNAL_HEAD_SIZE)) != 0)
-        return failed;
-    rows->len = head.size;
-    place->at = next_place(at, head.size);
-    place->index++;
-    check_of(part, &head, rows->data, check);
-    return memcmp(check, head.check, CHECK_SIZE) == 0 ? 0 : EBADMSG;
-}
-
-/* A record behind the place where they seem to end: what is there was the head of another. */
-static bool goes_on_behind(int fd, const struct journal_part *part, size_t at, struct buffer *rows)
-{
-    const size_t end = first_of(part->generation) + JOURNAL_HALF;
-    for (at += JOURNAL_ALIGN; at <= end - JOURNAL_HEAD_SIZE; at += JOURNAL_ALIGN) {
-        struct record_head head;
-        if (read_at(fd, &head, sizeof head, at) != 0 || head.generation != part->generation ||
-            head.index <= part->count)
-            continue;
-        struct journal_place place = {.index = head.index, .at = at};
-        if (read_record(fd, part, &place, rows) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* The last one may have been cut off by a power cut: nobody was told that it is there. One that another follows was
- * whole once. */
-static int count_records(int fd, struct journal_part *part, size_t *end)
-{
-    struct buffer rows = {0};
-    struct journal_place place = {0};
-    int failed;
-    do {
-        *end = place.index == 0 ? first_of(part->generation) : place.at;
-        part->count = place.index;
-        failed = read_record(fd, part, &place, &rows);
-    } while (failed == 0);
-    if (failed == EBADMSG && read_record(fd, part, &place, &rows) != 0)
-        failed = 0;
-    if (failed == ENOENT)
-        failed = goes_on_behind(fd, part, *end, &rows) ? EBADMSG : 0;
-    buffer_release(&rows);
-    return failed;
-}
-
-int journal_next(const struct journal *journal, struct journal_place *place, struct buffer *rows)
-{
-    if (!place->second && place->index == journal->before.count)
-        *place = (struct journal_place){.second = true};
-    const struct journal_part *part = place->second ? &journal->now : &journal->before;
-    if (place->index == part->count)
-        return ENOENT;
-    const int failed = read_record(journal->fd, part, place, rows);
-    return failed == ENOENT ? EBADMSG : failed; /* it was there when they were counted */
 }
 
 bool journal_fits(const struct journal *journal, size_t size)
@@ -210,14 +94,15 @@ static int void_at(const struct journal *journal, size_t at)
 static bool is_there(const struct journal *journal, const struct record_head *head)
 {
     struct record_head there;
-    return read_at(journal->fd, &there, sizeof there, journal->at) != 0 || memcmp(&there, head, sizeof there) == 0;
+    return journal_read_at(journal->fd, &there, sizeof there, journal->at) != 0 ||
+           memcmp(&there, head, sizeof there) == 0;
 }
 
 int journal_append(struct journal *journal, struct buffer *record)
 {
     struct record_head head = {.size = (uint32_t)(record->len - JOURNAL_HEAD_SIZE), .index = journal->now.count,
                                .generation = journal->now.generation};
-    check_of(&journal->now, &head, record->data + JOURNAL_HEAD_SIZE, head.check);
+    journal_check_record(&journal->now, &head, record->data + JOURNAL_HEAD_SIZE, head.check);
     memcpy(record->data, &head, sizeof head);
     const int failed = write_at(journal->fd, record->data, record->len, journal->at);
     if (failed != 0)
@@ -252,7 +137,7 @@ static int hash_roots(int data_fd, const struct meta_on_disk *base, uint8_t out[
         if (base->dbs[i].root == NO_PAGE)
             continue;
         const uint64_t root = base->dbs[i].root;
-        failed = root > (uint64_t)INT64_MAX / size ? ESTALE : read_at(data_fd, page, size, root * size);
+        failed = root > (uint64_t)INT64_MAX / size ? ESTALE : journal_read_at(data_fd, page, size, root * size);
         if (failed == 0)
             crypto_generichash_update(&state, page, size);
     }
@@ -261,40 +146,30 @@ static int hash_roots(int data_fd, const struct meta_on_disk *base, uint8_t out[
     return failed;
 }
 
-static bool read_head(const struct journal *journal, unsigned slot, struct head_on_disk *out)
-{
-    uint8_t check[CHECK_SIZE];
-    if (read_at(journal->fd, out, sizeof *out, slot * HEAD_EVERY) != 0)
-        return false;
-    check_head(out, check);
-    return memcmp(out->magic, magic, sizeof magic) == 0 && memcmp(out->check, check, CHECK_SIZE) == 0;
-}
-
-/* What the meta page says that was written last. */
+/* What the meta page says that was written last. ESTALE: they are none. */
 static int newest_meta(int data_fd, struct meta_on_disk *out)
 {
-    struct meta_on_disk second;
-    if (!page_read_meta(data_fd, 0, out) || !page_read_meta(data_fd, (uint64_t)sysconf(_SC_PAGESIZE), &second))
-        return EIO;
-    if (second.txn > out->txn)
-        *out = second;
+    struct meta_on_disk metas[META_PAGES];
+    for (size_t i = 0; i < META_PAGES; i++) {
+        const int failed = journal_read_at(data_fd, &metas[i], sizeof metas[i], i * (size_t)sysconf(_SC_PAGESIZE));
+        if (failed != 0)
+            return failed;
+        if (metas[i].magic != META_MAGIC || metas[i].version != META_VERSION)
+            return ESTALE;
+    }
+    *out = metas[metas[1].txn > metas[0].txn];
     return 0;
 }
 
-static struct journal_part part_of(const struct head_on_disk *head)
+struct journal_part journal_part_of(const struct head_on_disk *head)
 {
-    struct journal_part part = {.generation = head->generation, .base = head->base};
+    struct journal_part part = {.generation = head->name.generation, .base = head->base};
     memcpy(part.roots, head->roots, sizeof part.roots);
     memcpy(part.key, head->key, sizeof part.key);
     return part;
 }
 
-static size_t head_place(uint64_t generation)
-{
-    return generation % HEADS * HEAD_EVERY;
-}
-
-static struct mark_on_disk mark_of(const struct journal_part *part)
+struct mark_on_disk journal_mark_of(const struct journal_part *part)
 {
     struct mark_on_disk mark = {.generation = part->generation};
     crypto_generichash(mark.check, CHECK_SIZE, (const uint8_t *)&mark, offsetof(struct mark_on_disk, check), part->key,
@@ -302,21 +177,9 @@ static struct mark_on_disk mark_of(const struct journal_part *part)
     return mark;
 }
 
-/* Either half of it can only come from one that was written: pages of the base before may have gone since, and one bit
- * is not to bring that back. */
-static int look_for_mark(int fd, const struct journal_part *part, bool *marked)
-{
-    struct mark_on_disk there;
-    const struct mark_on_disk mark = mark_of(part);
-    const int failed = read_at(fd, &there, sizeof there, head_place(part->generation) + MARK_AT);
-    *marked = failed == 0 &&
-              (there.generation == mark.generation || memcmp(there.check, mark.check, CHECK_SIZE) == 0);
-    return failed;
-}
-
 int journal_mark(const struct journal *journal)
 {
-    const struct mark_on_disk mark = mark_of(&journal->now);
+    const struct mark_on_disk mark = journal_mark_of(&journal->now);
     return write_at(journal->mark_fd, &mark, sizeof mark, head_place(mark.generation) + MARK_AT);
 }
 
@@ -325,32 +188,31 @@ void journal_marked(struct journal *journal)
     journal->before = (struct journal_part){0};
 }
 
-/* One that could not be written may be there all the same, and is not to count; false: that cannot be made sure of. */
-static bool void_head(const struct journal *journal, uint64_t generation)
+/* The next one could not be written, may be there all the same, and is not to count. */
+static int void_next_head(const struct journal *journal)
 {
-    struct head_on_disk there;
-    const size_t place = head_place(generation);
-    const bool is_there = read_head(journal, (unsigned)(place / HEAD_EVERY), &there) && there.generation == generation;
-    return !is_there || void_at(journal, place) == 0;
+    bool there;
+    const int failed = journal_look_for_next(journal->fd, journal->now.generation, &there);
+    return failed == 0 && there ? void_at(journal, head_place(journal->now.generation + 1)) : failed;
 }
 
 static int begin(struct journal *journal, int data_fd, bool goes_on)
 {
-    struct head_on_disk head = {.generation = journal->now.generation + 1, .goes_on = goes_on,
+    struct head_on_disk head = {.name.generation = journal->now.generation + 1, .goes_on = goes_on,
                                 .from = goes_on ? journal->now.count : 0};
-    memcpy(head.magic, magic, sizeof magic);
+    memcpy(head.name.magic, journal_magic, sizeof journal_magic);
     int failed = newest_meta(data_fd, &head.base);
     if (failed == 0)
         failed = hash_roots(data_fd, &head.base, head.roots);
     randombytes_buf(head.key, sizeof head.key);
-    check_head(&head, head.check);
+    journal_check_head(&head, head.check);
     if (failed == 0)
-        failed = write_at(journal->fd, &head, sizeof head, head_place(head.generation));
+        failed = write_at(journal->fd, &head, sizeof head, head_place(head.name.generation));
     if (failed != 0)
-        return void_head(journal, head.generation) ? failed : EIO;
+        return void_next_head(journal) == 0 ? failed : EIO;
     journal->before = goes_on ? journal->now : (struct journal_part){0};
-    journal->now = part_of(&head);
-    journal->at = first_of(head.generation);
+    journal->now = journal_part_of(&head);
+    journal->at = first_of(head.name.generation);
     return 0;
 }
 
@@ -365,16 +227,19 @@ int journal_go_on(struct journal *journal, int data_fd)
     return begin(journal, data_fd, true);
 }
 
-bool journal_is_needed(const struct journal *journal, const char *data_file)
+int journal_is_needed(const struct journal *journal, const char *data_file, bool *needed)
 {
     struct meta_on_disk newest;
-    if (journal->fd < 0 || journal_count(journal) > 0)
-        return journal->fd >= 0;
+    *needed = journal->fd >= 0 && journal_count(journal) > 0;
+    if (journal->fd < 0 || *needed)
+        return 0;
     int fd = open(data_file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    const bool older = fd >= 0 && newest_meta(fd, &newest) == 0 && newest.txn < journal_base(journal)->base.txn;
-    if (fd >= 0)
-        close(fd);
-    return older;
+    if (fd < 0)
+        return errno == ENOENT ? 0 : errno;
+    const int failed = newest_meta(fd, &newest);
+    *needed = failed == 0 && newest.txn < journal_base(journal)->base.txn;
+    close(fd);
+    return failed == ESTALE ? 0 : failed; /* whoever checks the file says what it is */
 }
 
 static int write_metas(int fd, const struct meta_on_disk metas[META_PAGES])
@@ -402,7 +267,7 @@ int journal_put_back(const struct journal *journal, const char *data_file, struc
     metas[1 - turn].head.number = 1 - turn;
     metas[1 - turn].txn--;
     for (size_t i = 0; i < META_PAGES && failed == 0; i++)
-        failed = read_at(fd, &were[i], sizeof were[i], i * page);
+        failed = journal_read_at(fd, &were[i], sizeof were[i], i * page);
     if (failed == 0)
         failed = write_metas(fd, metas);
     close(fd);
@@ -420,15 +285,17 @@ void journal_leave_as_it_was(const char *data_file, const struct meta_on_disk we
 
 /* ---- the file ---- */
 
-static int open_file(struct journal *journal, const char *dir, int flags)
+int journal_open_file(struct journal *journal, const char *dir, int flags)
 {
     char path[PATH_MAX];
     *journal = (struct journal)JOURNAL_NONE;
     if (snprintf(path, sizeof path, "%s/" JOURNAL_NAME, dir) >= (int)sizeof path)
         return ENAMETOOLONG;
-    journal->fd = open(path, O_RDWR | O_DSYNC | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+    journal->fd = open(path, O_DSYNC | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
     if (journal->fd < 0)
         return errno;
+    if (flags == O_RDONLY)
+        return 0;
     journal->mark_fd = open(path, O_WRONLY | O_DSYNC | O_CLOEXEC | O_NOFOLLOW);
     if (journal->mark_fd >= 0)
         return 0;
@@ -446,92 +313,14 @@ void journal_close(struct journal *journal)
     *journal = (struct journal)JOURNAL_NONE;
 }
 
-/* The layout before this one had two heads, and its records behind them. */
-#define BEFORE_RECORDS 8192
-
-/* One of that layout that has records: to begin anew would lose them. */
-static bool is_of_before(const struct journal *journal)
-{
-    struct record_head first;
-    bool there = false;
-    if (read_at(journal->fd, &first, sizeof first, BEFORE_RECORDS) != 0)
-        return false;
-    for (size_t slot = 0; slot < 2; slot++) {
-        struct {
-            uint8_t magic[8];
-            uint64_t generation;
-        } head;
-        there |= read_at(journal->fd, &head, sizeof head, slot * HEAD_EVERY) == 0 &&
-                 memcmp(head.magic, magic, sizeof magic - 1) == 0 && head.magic[7] == '1' && first.size > 0 &&
-                 first.index == 0 && first.generation == head.generation;
-    }
-    return there;
-}
-
-/* A half's first record is of a later generation: its head was whole once. */
-static bool is_outlived(const struct journal *journal)
-{
-    bool outlived = false;
-    for (unsigned half = 0; half < 2; half++) {
-        struct record_head head;
-        outlived |= read_at(journal->fd, &head, sizeof head, first_of(half)) == 0 && head.size > 0 &&
-                    head.index == 0 && head.generation > journal->now.generation;
-    }
-    return outlived;
-}
-
-/* The generation that the newest one goes on from: its head has to be there, and all of its records. */
-static int read_before(struct journal *journal, const struct head_on_disk heads[HEADS], uint32_t from)
-{
-    size_t end;
-    for (unsigned i = 0; i < HEADS; i++) {
-        struct journal_part before = part_of(&heads[i]);
-        if (before.generation + 1 != journal->now.generation)
-            continue;
-        bool marked = true;
-        int failed = heads[i].goes_on ? look_for_mark(journal->fd, &before, &marked) : 0;
-        if (failed == 0)
-            failed = marked ? count_records(journal->fd, &before, &end) : EBADMSG;
-        journal->before = before;
-        return failed == 0 && before.count != from ? EBADMSG : failed;
-    }
-    return EBADMSG;
-}
-
-static int read_parts(struct journal *journal)
-{
-    struct head_on_disk heads[HEADS];
-    const struct head_on_disk *newest = &heads[0];
-    for (unsigned i = 0; i < HEADS; i++)
-        if (!read_head(journal, i, &heads[i]))
-            heads[i].generation = 0;
-    for (unsigned i = 1; i < HEADS; i++)
-        if (heads[i].generation > newest->generation)
-            newest = &heads[i];
-    if (newest->generation == 0)
-        return is_of_before(journal) ? EPROTO : is_outlived(journal) ? EBADMSG : ENOENT;
-    journal->now = part_of(newest);
-    int failed = is_outlived(journal) ? EBADMSG : count_records(journal->fd, &journal->now, &journal->at);
-    bool marked = false;
-    if (failed != 0 || !newest->goes_on || (failed = look_for_mark(journal->fd, &journal->now, &marked)) != 0)
-        return failed;
-    /* One that was seen may be in memory alone, behind a write that failed: from here on its base is the only one. */
-    return marked ? journal_mark(journal) : read_before(journal, heads, newest->from);
-}
-
-int journal_open(struct journal *journal, const char *dir)
-{
-    int failed = open_file(journal, dir, 0);
-    if (failed == 0 && (failed = read_parts(journal)) != 0)
-        journal_close(journal);
-    return failed == ENOENT ? 0 : failed; /* a power cut came while it was made */
-}
-
-/* All its blocks are taken and written, so that no later write of it waits for more than itself. */
+/* All its blocks are taken and written, so that no later write of it waits for more than itself. What there was is a
+ * file of its own: no power cut leaves something of both. */
 int journal_make(struct journal *journal, const char *dir)
 {
     uint8_t *zeros = calloc(1, JOURNAL_BYTES);
-    int failed = open_file(journal, dir, O_CREAT | O_TRUNC);
+    int failed = journal_remove(journal, dir);
+    if (failed == 0)
+        failed = journal_open_file(journal, dir, O_RDWR | O_CREAT | O_EXCL);
     if (failed == 0)
         failed = zeros == NULL ? ENOMEM : write_at(journal->fd, zeros, JOURNAL_BYTES, 0);
     free(zeros);
@@ -555,19 +344,40 @@ int journal_remove(struct journal *journal, const char *dir)
     return file_sync_folder(dir);
 }
 
-/* Records first, and each write reaches the disk: records without a head would be taken for a head that is damaged. */
-int journal_wipe(const char *dir)
+static int zero(int fd, size_t from, size_t to)
 {
     static const uint8_t zeros[65536];
+    int failed = 0;
+    for (size_t size; from < to && failed == 0; from += size) {
+        size = to - from < sizeof zeros ? to - from : sizeof zeros;
+        failed = write_at(fd, zeros, size, from);
+    }
+    return failed;
+}
+
+/* Each write reaches the disk before the next. Records go before the heads, or a head would seem to have been lost; the
+ * newest head last, or the one before it would count; and each mark behind its head. */
+static int wipe(int fd)
+{
+    struct head_on_disk heads[HEADS];
+    const struct head_on_disk *newest;
+    int failed = journal_read_heads(fd, heads, &newest);
+    if (failed == 0)
+        failed = zero(fd, JOURNAL_RECORDS, JOURNAL_BYTES);
+    for (uint64_t i = 1; i <= HEADS && failed == 0; i++) {
+        const size_t place = head_place(newest->name.generation + i);
+        failed = zero(fd, place, place + SECTOR);
+    }
+    return failed == 0 ? zero(fd, 0, JOURNAL_RECORDS) : failed;
+}
+
+int journal_wipe(const char *dir)
+{
     struct journal journal;
-    int failed = open_file(&journal, dir, 0);
+    int failed = journal_open_file(&journal, dir, O_RDWR);
     if (failed != 0)
         return failed == ENOENT ? 0 : failed;
-    for (size_t at = JOURNAL_RECORDS; at < JOURNAL_BYTES && failed == 0; at += sizeof zeros) {
-        const size_t left = JOURNAL_BYTES - at;
-        failed = write_at(journal.fd, zeros, left < sizeof zeros ? left : sizeof zeros, at);
-    }
-    if (failed == 0)
-        (void)write_at(journal.fd, zeros, JOURNAL_RECORDS, 0);
-    return journal_remove(&journal, dir);
+    failed = wipe(journal.fd);
+    journal_close(&journal);
+    return failed == 0 ? journal_remove(&journal, dir) : failed;
 }

@@ -31,7 +31,14 @@
  *   with its mark, or alone     base of N, its records; the last may be torn
  * What was done again is synced before N+1 begins, alone, in the third head's place.
  *
- * This file knows no LMDB but its meta page; what a row is store_redo.c knows. All functions return 0 or an errno, and
+ * A head is within one sector, which a power cut leaves as it was or makes as it is to be. So where N is the newest
+ * head that is whole, in the place of N+1's there is N-2's, or none, which is zeros: in a new file, in one that is
+ * being wiped, or where a write failed and was taken back. Anything else was N+1's, and N does not count any more: a
+ * large commit may be durable by N+1's head alone. Then the journal is damaged. So it is where a half's first record is
+ * of a later generation than N, and where a record that is not whole has a whole one behind it, wherever that begins:
+ * only the last can be torn.
+ *
+ * These files know no LMDB but its meta page; what a row is store_redo.c knows. All functions return 0 or an errno, and
  * are of the thread that writes, but for one. */
 #ifndef FELLOE_DAEMON_STORE_JOURNAL_H
 #define FELLOE_DAEMON_STORE_JOURNAL_H
@@ -64,11 +71,15 @@ struct journal {
 /* ---- after the database file was closed, or its writer died ---- */
 
 /* Finds the one in this folder, if there is one that was finished, and counts its records. EBADMSG: it has some that
- * cannot be read, so what was durable is not there. EPROTO: it has some, in the layout of an earlier version. */
+ * cannot be read, so what was durable is not there. EPROTO: it has some, in the layout of an earlier version. The mark
+ * is written once more. ENOSPC: there is no room for it, as on a file system that writes nothing over; LMDB could not
+ * write there either, and without it the base before would count after a power cut, whose pages will be given out. */
 int journal_open(struct journal *journal, const char *dir);
+/* The same to look at it alone: nothing is written, or may be. */
+int journal_look(struct journal *journal, const char *dir);
 /* Before the database file is opened: has it to be put back? Where there are records, and where its newest meta page is
  * of before the base: that page is not synced. */
-bool journal_is_needed(const struct journal *journal, const char *data_file);
+int journal_is_needed(const struct journal *journal, const char *data_file, bool *needed);
 /* It is what the base says it was. ESTALE: it is not the file that this journal is of. */
 int journal_put_back(const struct journal *journal, const char *data_file, struct meta_on_disk were[META_PAGES]);
 /* It was found damaged: whoever repairs it is to see what there was. */
@@ -106,7 +117,7 @@ int journal_append(struct journal *journal, struct buffer *record);
 int journal_take_back(struct journal *journal);
 /* From now on there is none, on the disk either: everything in it was synced in the database file. */
 int journal_remove(struct journal *journal, const char *dir);
-/* Of one that is closed nothing is left, and needed. */
+/* Of one that is closed, and at rest, nothing is left. Where that fails it is still there, and at rest. */
 int journal_wipe(const char *dir);
 void journal_close(struct journal *journal);
 
