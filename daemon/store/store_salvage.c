@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,6 +29,7 @@ struct store_salvage {
     unsigned meta_count;
     bool newest; /* metas[0] is certainly of the last commit */
     struct journal journal; /* that beside it, if there is one */
+    int damaged; /* the same as a file, where it cannot be read as one; -1: it can */
     uint64_t lost;
 };
 
@@ -78,11 +80,14 @@ static void read_metas(struct store_salvage *s)
 /* Each of its records was a commit. */
 static void read_journal(struct store_salvage *s, const char *path)
 {
-    char dir[PATH_MAX];
+    char dir[PATH_MAX], name[PATH_MAX];
     const char *slash = strrchr(path, '/');
     if (slash == NULL || !bytes_to_text(bytes_of(path, (size_t)(slash - path)), dir, sizeof dir))
         return;
-    if (journal_open(&s->journal, dir) != 0)
+    const int failed = journal_look(&s->journal, dir);
+    if (failed != 0 && snprintf(name, sizeof name, "%s/" JOURNAL_NAME, dir) < (int)sizeof name)
+        s->damaged = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (failed != 0)
         s->newest = false;
     else if (s->journal.fd >= 0 && s->meta_count > 0)
         s->newest = s->newest && s->metas[0].txn >= journal_base(&s->journal)->base.txn + journal_count(&s->journal);
@@ -95,6 +100,7 @@ enum felloe_code store_salvage_open(struct store_salvage **out, const char *path
     if (s == NULL)
         return felloe_fail(error, FELLOE_FAILED, "out of memory");
     s->journal = (struct journal)JOURNAL_NONE;
+    s->damaged = -1;
     struct stat st;
     s->fd = open(path, O_RDONLY | O_CLOEXEC);
     if (s->fd < 0 || fstat(s->fd, &st) != 0) {
@@ -118,6 +124,8 @@ void store_salvage_close(struct store_salvage *s)
         return;
     if (s->fd >= 0)
         close(s->fd);
+    if (s->damaged >= 0)
+        close(s->damaged);
     journal_close(&s->journal);
     free(s);
 }
@@ -285,45 +293,56 @@ bool store_salvage_table(struct store_salvage *s, const char *table, store_salva
 /* ---- bytes ---- */
 
 /* Where a disk cannot read some sectors, it is asked for each page alone. */
-static void read_piece(const struct store_salvage *s, uint64_t at, uint8_t *out, size_t len)
+static void read_piece(int fd, size_t page, uint64_t at, uint8_t *out, size_t len)
 {
-    if (pread(s->fd, out, len, (off_t)at) == (ssize_t)len)
+    if (pread(fd, out, len, (off_t)at) == (ssize_t)len)
         return;
-    for (size_t done = 0; done < len; done += s->page) {
-        const size_t part = len - done < s->page ? len - done : s->page;
-        if (pread(s->fd, out + done, part, (off_t)(at + done)) != (ssize_t)part)
+    for (size_t done = 0; done < len; done += page) {
+        const size_t part = len - done < page ? len - done : page;
+        if (pread(fd, out + done, part, (off_t)(at + done)) != (ssize_t)part)
             memset(out + done, 0, part);
     }
 }
 
 /* Where the next data are; a file can have holes of any size. */
-static uint64_t skip_hole(const struct store_salvage *s, uint64_t at)
+static uint64_t skip_hole(int fd, uint64_t size, uint64_t at)
 {
-    off_t data = lseek(s->fd, (off_t)at, SEEK_DATA);
+    off_t data = lseek(fd, (off_t)at, SEEK_DATA);
     if (data < 0)
-        return errno == ENXIO ? s->size : at;
+        return errno == ENXIO ? size : at;
     return (uint64_t)data > at ? (uint64_t)data : at;
+}
+
+/* False: it was told to stop. */
+static bool look_through(int fd, uint64_t size, uint8_t *piece, store_salvage_look look, void *context)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    bool going = true;
+    for (uint64_t at = skip_hole(fd, size, 0); going && at < size; at = skip_hole(fd, size, at + PIECE)) {
+        const uint64_t left = size - at;
+        const size_t len = left < PIECE + SALVAGE_OVERLAP ? (size_t)left : PIECE + SALVAGE_OVERLAP;
+        read_piece(fd, page, at, piece, len);
+        going = look(context, bytes_of(piece, len), len < PIECE ? len : PIECE);
+    }
+    return going;
 }
 
 bool store_salvage_bytes(struct store_salvage *s, store_salvage_look look, void *context)
 {
+    struct buffer rows = {0};
+    struct journal_place place = {0};
+    struct stat st;
     if (s == NULL)
         return true;
     uint8_t *piece = malloc(PIECE + SALVAGE_OVERLAP);
     if (piece == NULL)
         return false;
-    bool going = true;
-    for (uint64_t at = skip_hole(s, 0); going && at < s->size; at = skip_hole(s, at + PIECE)) {
-        const uint64_t left = s->size - at;
-        const size_t len = left < PIECE + SALVAGE_OVERLAP ? (size_t)left : PIECE + SALVAGE_OVERLAP;
-        read_piece(s, at, piece, len);
-        going = look(context, bytes_of(piece, len), len < PIECE ? len : PIECE);
-    }
-    free(piece);
-    struct buffer rows = {0};
-    struct journal_place place = {0};
+    bool going = look_through(s->fd, s->size, piece, look, context);
     while (going && journal_next(&s->journal, &place, &rows) == 0)
         going = look(context, buffer_bytes(&rows), rows.len);
+    if (going && s->damaged >= 0 && fstat(s->damaged, &st) == 0)
+        look_through(s->damaged, (uint64_t)st.st_size, piece, look, context);
     buffer_release(&rows);
+    free(piece);
     return true;
 }

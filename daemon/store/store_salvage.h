@@ -31,7 +31,7 @@ bool store_salvage_table(struct store_salvage *salvage, const char *table, store
 
 /* The file's bytes from its beginning to its end, in pieces that overlap by SALVAGE_OVERLAP, so that whatever is no
  * longer than that and begins in the first `fresh` bytes of a piece stands whole in it. What cannot be read is zeros.
- * Then what the journal beside it has, a record's rows at once. */
+ * Then what the journal beside it has, a record's rows at once; where it is damaged, its bytes. */
 #define SALVAGE_OVERLAP ((size_t)128 << 10)
 typedef bool (*store_salvage_look)(void *context, struct bytes piece, size_t fresh);
 bool store_salvage_bytes(struct store_salvage *salvage, store_salvage_look look, void *context);

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 
+#include "daemon/store/store_salvage.h"
+
 #define HEAD_BYTES 256u
 
 /* ---- a disk that fails, or is cut off, at some call ---- */
@@ -330,7 +332,40 @@ static void one_that_is_being_wiped_is_at_rest_all_the_time(void **state)
     end();
 }
 
-/* ---- whoever only looks ---- */
+/* ---- whoever repairs ---- */
+
+struct hunt {
+    unsigned found;
+};
+
+/* Values of put_number, by their keys. */
+static bool hunt(void *context, struct bytes piece, size_t fresh)
+{
+    struct hunt *h = context;
+    const uint8_t *found = memmem(piece.data, piece.len, "000004nnnn", 10);
+    h->found += found != NULL && (size_t)(found - piece.data) < fresh;
+    return true;
+}
+
+/* Nothing is written, and what is behind the damage is not lost. */
+static void what_a_damaged_one_has_is_looked_through(void **state)
+{
+    (void)state;
+    struct store_salvage *salvage;
+    struct hunt h = {0};
+    given_generation(false);
+    assert_int_equal(truncate(given_path(&dir, "env/data.mdb"), (off_t)2 * PAGE), 0);
+    journal.data[record(2) + 1] ^= 0x10;
+    write_image(&dir, "env/journal", journal);
+    write_fails(1, true, 0, 0);
+    assert_int_equal(store_salvage_open(&salvage, given_path(&dir, "env/data.mdb"), NULL), FELLOE_OK);
+    assert_false(store_salvage_is_newest(salvage));
+    assert_true(store_salvage_bytes(salvage, hunt, &h));
+    assert_int_equal(h.found, 1);
+    assert_int_equal(writes, 0);
+    store_salvage_close(salvage);
+    end();
+}
 
 /* To write the mark once more is for whoever goes on from there. */
 static void to_look_at_one_writes_nothing(void **state)
@@ -368,6 +403,7 @@ int main(void)
         cmocka_unit_test(a_database_file_that_cannot_be_read_is_told),
         cmocka_unit_test(a_head_that_could_not_be_written_is_none),
         cmocka_unit_test(one_that_is_being_wiped_is_at_rest_all_the_time),
+        cmocka_unit_test(what_a_damaged_one_has_is_looked_through),
         cmocka_unit_test(to_look_at_one_writes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
