@@ -35,8 +35,8 @@
  * head that is whole, in the place of N+1's there is N-2's, or none, which is zeros: in a new file, in one that is
  * being wiped, or where a write failed and was taken back. Anything else was N+1's, and N does not count any more: a
  * large commit may be durable by N+1's head alone. Then the journal is damaged. So it is where a half's first record is
- * of a later generation than N, and where a record that is not whole has a whole one behind it, wherever that begins:
- * only the last can be torn.
+ * of a later generation than N, where a record that is not whole has a whole one behind it, wherever that begins (only
+ * the last can be torn), and where the file is shorter than it was made.
  *
  * These files know no LMDB but its meta page; what a row is store_redo.c knows. All functions return 0 or an errno, and
  * are of the thread that writes, but for one. */

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 const uint8_t journal_magic[8] = {'F', 'E', 'L', 'L', 'O', 'E', 'J', '2'};
 
@@ -143,6 +144,15 @@ static int look_for_later(int fd, uint64_t newest)
     return failed == 0 && there ? EBADMSG : failed;
 }
 
+/* EBADMSG: it was cut. It was as long as it is to be before it had a head. */
+static int check_length(int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return errno;
+    return st.st_size < (off_t)JOURNAL_BYTES ? EBADMSG : 0;
+}
+
 /* The layout before this one had two heads, and its records behind them. */
 #define BEFORE_RECORDS 8192
 
@@ -193,8 +203,8 @@ static int read_parts(struct journal *journal, bool *marked)
         failed = look_for_layout_before(journal->fd);
     if (failed == 0)
         failed = look_for_later(journal->fd, newest->name.generation);
-    if (failed == 0 && newest->name.generation == 0)
-        failed = ENOENT;
+    if (failed == 0)
+        failed = newest->name.generation == 0 ? ENOENT : check_length(journal->fd);
     if (failed != 0)
         return failed;
     journal->now = journal_part_of(newest);

@@ -220,6 +220,22 @@ static void a_head_that_a_power_cut_kept_back_is_none(void **state)
     end();
 }
 
+/* Behind the end of a file are zeros, as behind the last record. */
+static void one_that_was_cut_is_told(void **state)
+{
+    (void)state;
+    uint32_t count;
+    given_generation(false);
+    const size_t lengths[] = {JOURNAL_BYTES - 1, record(RECORDS - 1), record(2), record(0), JOURNAL_RECORDS};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        assert_int_equal(truncate(given_path(&dir, "env/journal"), (off_t)lengths[i]), 0);
+        assert_int_equal(look(&count), EBADMSG);
+    }
+    assert_int_equal(truncate(given_path(&dir, "env/journal"), 0), 0); /* while it was made */
+    assert_int_equal(look(&count), 0);
+    end();
+}
+
 /* ---- what cannot be read is not taken for nothing ---- */
 
 static void a_read_that_fails_is_told(void **state)
@@ -398,6 +414,7 @@ int main(void)
         cmocka_unit_test(one_bit_of_a_head_without_records_is_told),
         cmocka_unit_test(one_bit_of_the_first_head_is_told),
         cmocka_unit_test(a_head_that_a_power_cut_kept_back_is_none),
+        cmocka_unit_test(one_that_was_cut_is_told),
         cmocka_unit_test(a_read_that_fails_is_told),
         cmocka_unit_test(memory_that_runs_out_is_told),
         cmocka_unit_test(a_database_file_that_cannot_be_read_is_told),
