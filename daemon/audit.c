@@ -11,11 +11,17 @@
 #include "daemon/report.h"
 #include "daemon/store/auditors.h"
 
+/* For so long a user's name is not looked up again: that reads files, or asks another machine. */
+#define USER_KNOWN_MS 10000
+
 /* A run's key, for these auditors; and whether the log has it yet, in the stream that is written now. */
 struct audit {
     struct look_key key;
     struct box_public auditors;
     uint32_t announced; /* the incarnation whose stream has it; 0: none */
+    int64_t user;       /* who looked last, what their name was, */
+    char user_name[LOOK_TEXT_MAX];
+    uint64_t named_ms;  /* … and when; 0: nobody has */
 };
 
 struct look_job {
@@ -130,6 +136,17 @@ static void user_name(int64_t uid, char out[LOOK_TEXT_MAX])
         snprintf(out, LOOK_TEXT_MAX, "%s", entry.pw_name);
 }
 
+static const char *name_of(struct audit *audit, int64_t uid)
+{
+    const uint64_t now = clock_steady_ms();
+    if (audit->named_ms == 0 || audit->user != uid || now - audit->named_ms >= USER_KNOWN_MS) {
+        user_name(uid, audit->user_name);
+        audit->user = uid;
+        audit->named_ms = now;
+    }
+    return audit->user_name;
+}
+
 static void add_draft(struct look_job *job, const char *type, const struct look_key *key, size_t begin)
 {
     struct log_draft *draft = &job->log.drafts[job->log.draft_count++];
@@ -152,10 +169,8 @@ static void add_key(struct look_job *job)
     add_draft(job, LOOK_KEY_TYPE, &job->envelope, begin);
 }
 
-static void add_looks(struct look_job *job, const struct audit_wish *wish)
+static void add_looks(struct look_job *job, const struct audit_wish *wish, const char *user)
 {
-    char user[LOOK_TEXT_MAX];
-    user_name(wish->uid, user);
     for (size_t at = 0; at < wish->count; at += LOOK_PEOPLE_MAX) {
         const size_t left = wish->count - at, begin = job->fields.len;
         const struct look look = {.how = bytes_str(wish->how),
@@ -191,7 +206,7 @@ bool audit_record(struct daemon *daemon, const struct audit_wish *wish, audit_do
     if (job->log.drafts != NULL && job->announces)
         add_key(job);
     if (job->log.drafts != NULL)
-        add_looks(job, wish);
+        add_looks(job, wish, name_of(audit, wish->uid));
     if (job->log.drafts == NULL || job->fields.failed) {
         free_job(job);
         return false;

@@ -2,7 +2,9 @@
 /* Looks in the log: who can read them, and how they come to the hub whatever becomes of the laptop. */
 #include "tests/unit/given_log.h"
 
+#include <pwd.h>
 #include <sodium.h>
+#include <stdio.h>
 
 #include "daemon/audit.h"
 #include "daemon/daemon.h"
@@ -11,6 +13,18 @@
 
 static struct box_public auditors;
 static struct box_secret auditors_secret;
+
+/* Instead of the system's: these users are named by their numbers. */
+static unsigned names_looked_up;
+
+int getpwuid_r(uid_t uid, struct passwd *entry, char *room, size_t size, struct passwd **found)
+{
+    names_looked_up++;
+    snprintf(room, size, "user-%u", (unsigned)uid);
+    *entry = (struct passwd){.pw_name = room, .pw_uid = uid};
+    *found = entry;
+    return 0;
+}
 
 static int the_auditors(void **state)
 {
@@ -54,18 +68,24 @@ static struct person_id person(unsigned n)
     return id;
 }
 
-/* So many people, from this one on, in one look. */
-static void look(struct given_log *g, struct daemon *daemon, const char *how, unsigned first, size_t count)
+/* So many people, from this one on, in one look of this user's. */
+static void look_as(struct given_log *g, struct daemon *daemon, int64_t uid, const char *how, unsigned first,
+                    size_t count)
 {
     struct person_id people[600];
     struct waiting waiting = {0};
     for (size_t i = 0; i < count; i++)
         people[i] = person(first + (unsigned)i);
     const struct audit_wish wish = {
-        .how = how, .what = "", .worker = "ash-grey", .uid = -1, .people = people, .count = count};
+        .how = how, .what = "", .worker = "ash-grey", .uid = uid, .people = people, .count = count};
     assert_true(audit_record(daemon, &wish, look_done, &waiting));
     wait_look(g, &waiting);
     assert_int_equal(waiting.error.code, FELLOE_OK);
+}
+
+static void look(struct given_log *g, struct daemon *daemon, const char *how, unsigned first, size_t count)
+{
+    look_as(g, daemon, -1, how, first, count);
 }
 
 static uint64_t own_looks(struct given_log *g)
@@ -168,6 +188,26 @@ static void only_the_auditors_read_what_a_laptop_recorded(void **state)
     }
     audit_close(&daemon);
     given_log_end(laptop);
+    given_log_end(hub);
+}
+
+static void a_look_tells_whose_it_was_and_a_name_is_not_asked_for_each_time(void **state)
+{
+    (void)state;
+    struct given_log *hub = given_log(ROLE_HUB, NULL);
+    struct daemon daemon = daemon_of(hub);
+    static const int64_t users[] = {5, 5, 6, 5, 5};
+    static const char *const names[] = {"user-5", "user-5", "user-6", "user-5", "user-5"};
+    names_looked_up = 0;
+    for (unsigned i = 0; i < 5; i++)
+        look_as(hub, &daemon, users[i], "show", 1, 1);
+    assert_in_range(names_looked_up, 3, 4); /* ten seconds may have passed */
+    struct look_found found = scan(hub, &auditors, &auditors_secret, NULL);
+    assert_int_equal(found.count, 5);
+    for (unsigned i = 0; i < 5; i++)
+        assert_string_equal(found.rows[i].user, names[i]);
+    look_found_release(&found);
+    audit_close(&daemon);
     given_log_end(hub);
 }
 
@@ -310,6 +350,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_the_auditors_read_what_a_laptop_recorded),
+        cmocka_unit_test(a_look_tells_whose_it_was_and_a_name_is_not_asked_for_each_time),
         cmocka_unit_test(many_people_are_several_events_and_one_commit),
         cmocka_unit_test(other_auditors_get_a_key_of_their_own),
         cmocka_unit_test(a_laptop_that_goes_on_brings_what_was_not_shared),
