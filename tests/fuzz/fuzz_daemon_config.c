@@ -51,10 +51,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     MUST(config_write(&config, fuzz_dir(), &error) == FELLOE_OK);
-    if (config_load(&again, fuzz_dir(), &error) != FELLOE_OK) {
-        fprintf(stderr, "%s\n", error.message);
-        MUST(!"what was written can be read");
-    }
+    const enum felloe_code code = config_load(&again, fuzz_dir(), &error);
+    if (code != FELLOE_OK)
+        fprintf(stderr, "what was written cannot be read: %s\n", error.message);
+    MUST(code == FELLOE_OK);
     MUST(same(&config, &again));
     fuzz_accepted++;
     return 0;

@@ -11,8 +11,8 @@ bool fuzz_seed(unsigned number, struct buffer *out)
     static const char *const seeds[] = {
         "felloe looked\nat 1767312000000\nsite salford 1 17 1.340 2.12\nsite commons 1 0\n",
         "felloe looked\nat 0\n",
-        "felloe looked\nat 9223372036854775807\nsite a 4294967295 18446744073709551615 1.1 2.1 3.1 4.1 5.1 6.1 7.1 8.1 "
-        "9.1 10.1 11.1 12.1 13.1 14.1 15.1 16.18446744073709551615\n"};
+        ("felloe looked\nat 9223372036854775807\nsite a 4294967295 18446744073709551615 1.1 2.1 3.1 4.1 5.1 6.1 7.1 "
+         "8.1 9.1 10.1 11.1 12.1 13.1 14.1 15.1 16.18446744073709551615\n")};
     if (number >= sizeof seeds / sizeof *seeds)
         return false;
     buffer_append(out, seeds[number], strlen(seeds[number]));

@@ -22,7 +22,8 @@
 
 struct rot_event {
     struct event_id id;
-    struct bytes raw;      /* in rot_before.bytes */
+    struct bytes raw;      /* in rot_before.bytes, */
+    size_t at;             /* from here on */
     uint64_t page;         /* on which its row of the site's log is */
     bool signed_head;      /* the laptop has the hub's signature over the log up to here */
 };
@@ -38,7 +39,7 @@ struct rot_before {
 
 static void rot_keep(struct rot_before *b, struct rot_event *event, struct bytes raw)
 {
-    *event = (struct rot_event){.raw = bytes_of((const uint8_t *)NULL + b->bytes.len, raw.len)};
+    *event = (struct rot_event){.raw.len = raw.len, .at = b->bytes.len};
     event_id_of(raw, &event->id);
     buffer_append(&b->bytes, raw.data, raw.len);
 }
@@ -147,9 +148,9 @@ static struct rot_before *rot_before(struct given_log *g)
     log_reader_end(reader);
     assert_true(b->own_count < ROT_EVENTS && b->log_count < ROT_EVENTS && !b->bytes.failed);
     for (size_t i = 0; i < b->own_count; i++)
-        b->own[i].raw.data = b->bytes.data + (size_t)b->own[i].raw.data;
+        b->own[i].raw.data = b->bytes.data + b->own[i].at;
     for (size_t i = 0; i < b->log_count; i++)
-        b->log[i].raw.data = b->bytes.data + (size_t)b->log[i].raw.data;
+        b->log[i].raw.data = b->bytes.data + b->log[i].at;
     assert_true(keyring_visit(g->keyring, rot_keep_key, b));
     given_log_close(g);
     snprintf(path, sizeof path, "%s", given_path(&g->dir, "keys"));

@@ -216,7 +216,7 @@ static void put_message(const char *hex, struct buffer *out)
 static void put_others(struct buffer *out)
 {
     const struct bytes site = bytes_str(VECTOR_SITE);
-    message = (struct message){.kind = MSG_KEYRING, .keyring = {site, 3}};
+    message = (struct message){.kind = MSG_KEYRING, .keyring = {.site = site, .key_count = 3}};
     message_encode(&message, out);
     message = (struct message){.kind = MSG_OFFER, .offer = {.site = site, .first = {1, 1}, .count = 2}};
     message_encode(&message, out);
