@@ -290,7 +290,8 @@ static enum felloe_code open_spoke(struct driver *driver, struct felloe_error *e
         return felloe_fail(error, FELLOE_DAMAGED, "the hub's key in the identity file is none");
     s->slept_ms = clock_slept_ms();
     s->go_on = loop_timer_new(daemon->loop, driver_spoke_go_on_again, s);
-    if (s->go_on == NULL || !driver_spoke_let_go_open(s) || !rekey_open(s))
+    s->holder = loop_timer_new(daemon->loop, driver_spoke_release, s);
+    if (s->go_on == NULL || s->holder == NULL || !driver_spoke_let_go_open(s) || !rekey_open(s))
         return felloe_fail(error, FELLOE_FAILED, "out of memory");
     return driver_spoke_connect(s, error);
 }
@@ -301,6 +302,7 @@ static void hang_up(struct driver *driver)
     net_spoke_close(s->net);
     s->net = NULL;
     unload(driver); /* nothing may be sent any more */
+    driver_spoke_release(s);
 }
 
 static void close_spoke(struct driver *driver)
@@ -308,6 +310,7 @@ static void close_spoke(struct driver *driver)
     struct spoke_driver *s = spoke_of(driver);
     spoke_outputs_release(&s->outputs);
     loop_timer_free(s->go_on);
+    loop_timer_free(s->holder);
     driver_spoke_let_go_close(s);
     rekey_close(s);
     sodium_memzero(&s->hub_shared, sizeof s->hub_shared);

@@ -102,6 +102,49 @@ static void leave_out_sealed(struct spoke_driver *s, struct log_job *job)
     job->new_key_count = kept;
 }
 
+/* ---- receipts for a few events ----
+ *
+ * A tenth of a second after one the hub tells where those events stand (OWN_NEWS_QUIET_MS, sync_hub_internal.h): both
+ * are one commit then. And the disk has not to write receipts while a note is on its way. */
+
+#define HOLD_EVENTS 4u
+#define HOLD_MS     150u
+
+static bool may_wait(const struct log_job *job)
+{
+    uint64_t events = 0;
+    if (job->kind != LOG_KEEP_RECEIPT || job->lowered)
+        return false;
+    for (uint32_t i = 0; i < job->receipt->run_count; i++)
+        events += job->receipt->runs[i].count;
+    return events <= HOLD_EVENTS;
+}
+
+void driver_spoke_release(void *spoke_driver)
+{
+    struct spoke_driver *s = spoke_driver;
+    struct queue_item *held = s->held;
+    s->held = NULL;
+    loop_timer_stop(s->holder);
+    if (held != NULL)
+        event_log_submit_all(s->base.daemon->log, held);
+}
+
+static void submit(struct spoke_driver *s, struct driver_job *job)
+{
+    struct queue_item **last = &s->held;
+    const bool first = s->held == NULL;
+    while (*last != NULL)
+        last = &(*last)->next;
+    job->job.link.next = NULL;
+    *last = &job->job.link;
+    s->base.under_way++;
+    if (!may_wait(&job->job))
+        driver_spoke_release(s);
+    else if (first)
+        loop_timer_set(s->holder, HOLD_MS);
+}
+
 void driver_spoke_keep(struct spoke_driver *s, struct spoke_output *output, enum log_job_kind kind)
 {
     struct driver_job *job = driver_job_new(&s->base, kind, output->site, kept);
@@ -128,7 +171,7 @@ void driver_spoke_keep(struct spoke_driver *s, struct spoke_output *output, enum
     log_job->lowered = output->lowered;
     if (log_job->receipt != NULL) /* the machine may go before the job does */
         log_job->receipt->site = bytes_str(log_job->site);
-    driver_job_submit(job);
+    submit(s, job);
 }
 
 /* ---- going on ---- */
@@ -151,6 +194,7 @@ void driver_spoke_going_on(struct spoke_driver *s, uint32_t incarnation)
         return;
     }
     driver_halt(&s->base);
+    driver_spoke_release(s);
     job->job.incarnation = incarnation;
     driver_job_submit(job);
 }
