@@ -125,14 +125,6 @@ static bool refold_one(void *context, const struct event_id *id, uint64_t sort, 
     return !r->work->failed;
 }
 
-static bool is_to_refold(const struct fold_work *work, const struct person_id *subject)
-{
-    for (size_t i = 0; i < work->refold_count; i++)
-        if (person_id_equal(&work->refold[i], subject))
-            return true;
-    return false;
-}
-
 struct counting {
     size_t count, enough;
 };
@@ -261,7 +253,7 @@ static void fold_subject(struct fold_work *work, struct fold_step *step, const s
         views_drop_subject(step->views, step->site, subject);
         return;
     }
-    bool whole = !is_to_refold(work, subject) && found != VIEWS_BROKEN &&
+    bool whole = !fold_is_to_refold(work, subject) && found != VIEWS_BROKEN &&
                  (is_first || found != VIEWS_ABSENT || !was_dropped(step, subject, count));
     if (whole && found == VIEWS_ABSENT &&
         take_prepared(work, step, subject, prepared_of(step, items, count), is_first))
@@ -339,7 +331,7 @@ static void fold_chunk(struct fold_work *work, struct fold_step *step, struct fo
         const struct person_id subject = chunk->items[from]->subject;
         for (to = restricted = from; to < chunk->count && person_id_equal(&chunk->items[to]->subject, &subject); to++)
             restricted += !chunk->items[to]->restricted;
-        if (is_to_refold(work, &subject))
+        if (fold_is_to_refold(work, &subject))
             continue;
         if (restricted > from)
             fold_subject(work, step, &subject, &chunk->items[from], restricted - from,
@@ -401,7 +393,8 @@ static void fold_origins(struct fold_work *work, struct fold_step *step)
 }
 
 /* What is put later need not wait for the end of the step, where nobody opens anything meanwhile: but only so many at
- * once that a few go to each page. */
+ * once that a few go to each page. (Of a step that is all there is, they do wait: tables that are empty take them in
+ * their order one behind the other, without a search and on pages that are full.) */
 static bool is_enough(const struct fold_step *step, const struct views_later *later, enum views_table table)
 {
     return later->count >= PUT_MIN && later->count >= store_count(step->views->store, table) / PUT_SHARE;
@@ -452,11 +445,19 @@ static struct fold_range *range_of(struct fold_work *work, struct fold_step *ste
     return range;
 }
 
+/* All that there is of the site, in one step? */
+static bool is_whole(const struct fold_step *step, const struct fold_range *range)
+{
+    return step->most == 0 && range->first && range->next == 0 && range->count <= FOLD_WHOLE_MAX && !range->more;
+}
+
 static void fold_range(struct fold_work *work, struct fold_step *step, struct fold_range *range,
                        struct told_list *told)
 {
     struct ahead *ahead = range == &work->range ? work->ahead : work->ahead_beside;
-    const size_t left = range->count - range->next, most = step->most != 0 ? step->most : FOLD_EVENTS_MAX;
+    const bool whole = is_whole(step, range);
+    const size_t left = range->count - range->next;
+    const size_t most = step->most != 0 ? step->most : whole ? FOLD_WHOLE_MAX : FOLD_EVENTS_MAX;
     const size_t end = left < most ? range->count : range->next + most;
     const bool goes_on = step->goes_on && range->holds && !log_reader_failed(range->reader, NULL) &&
                          most >= FOLD_AHEAD_MIN;
@@ -477,7 +478,8 @@ static void fold_range(struct fold_work *work, struct fold_step *step, struct fo
         fold_sift(work, step, chunk, told, false);
         fold_chunk(work, step, chunk, range->first);
         chunk->taken = work->taken;
-        put_some(work, step);
+        if (!whole)
+            put_some(work, step);
     }
     if (work->failed || !goes_on || range->next == range->count)
         ahead_end(ahead, &step->unread);

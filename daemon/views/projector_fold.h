@@ -9,8 +9,10 @@
 #include "daemon/views/views.h"
 
 /* What one transaction takes on, of a long log: enough that the tables by event, whose rows lie everywhere, are not
- * written anew for each few; and little enough that it does not take much memory, and ends soon when it is to. */
+ * written anew for each few; and little enough that it does not take much memory, and ends soon when it is to. A
+ * site that comes to no more than twice as many, and of which there is nothing yet, is one step. */
 #define FOLD_EVENTS_MAX (64u * 1024)
+#define FOLD_WHOLE_MAX (128u * 1024)
 #define FOLD_BYTES_MAX (32u * 1024 * 1024)
 #define FOLD_SHARED_MAX PROJECTOR_SHARED_MAX
 
@@ -30,7 +32,7 @@ struct fold_step {
     struct log_reader *reader;
     struct views_txn *views;
     struct bytes site;
-    size_t most;                /* events; 0: FOLD_EVENTS_MAX */
+    size_t most;                /* events; 0: FOLD_EVENTS_MAX, or FOLD_WHOLE_MAX */
     bool goes_on;               /* when something is left, a step follows at once */
     struct views_cursor cursor; /* in: how far; out: how far now (the step has written it) */
     size_t ahead;               /* out: events beyond the cursor that are folded already (see projector_range.h) */

@@ -113,7 +113,7 @@ struct fold_work {
     struct fold_chunk arrived;  /* what waited for its key */
     struct taker taker;
     struct opened opened;       /* what is folded again */
-    struct person_id *refold;   /* subjects to be folded from their first event on */
+    struct person_id *refold;   /* subjects to be folded from their first event on, in the order of ids */
     size_t refold_count, refold_cap;
     struct person_id shared[FOLD_SHARED_MAX];
     struct document *document;
@@ -141,6 +141,7 @@ void fold_sift(struct fold_work *work, struct fold_step *step, struct fold_chunk
 /* Enters the items in the tables by event; what does not count is left out of the chunk, and whom something no longer
  * counts of is to be folded from the first event on (`refold`). */
 void fold_note_items(struct fold_work *work, struct fold_step *step, struct fold_chunk *chunk);
+bool fold_is_to_refold(const struct fold_work *work, const struct person_id *subject);
 /* What of this step was imported twice, counts once. */
 void fold_note_origins(struct fold_work *work, struct fold_step *step);
 void fold_note_heard(struct fold_work *work, struct fold_step *step);

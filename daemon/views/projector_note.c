@@ -4,11 +4,31 @@
 
 #include <stdlib.h>
 
+/* Where it stands among them, or belongs. */
+static size_t refold_place(const struct fold_work *work, const struct person_id *subject)
+{
+    size_t low = 0, high = work->refold_count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (memcmp(&work->refold[middle], subject, sizeof *subject) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+bool fold_is_to_refold(const struct fold_work *work, const struct person_id *subject)
+{
+    const size_t place = refold_place(work, subject);
+    return place < work->refold_count && person_id_equal(&work->refold[place], subject);
+}
+
 static void want_refold(struct fold_work *work, const struct person_id *subject)
 {
-    for (size_t i = 0; i < work->refold_count; i++)
-        if (person_id_equal(&work->refold[i], subject))
-            return;
+    const size_t place = refold_place(work, subject);
+    if (place < work->refold_count && person_id_equal(&work->refold[place], subject))
+        return;
     if (work->refold_count == work->refold_cap) {
         size_t cap = work->refold_cap ? work->refold_cap * 2 : 16;
         struct person_id *grown = realloc(work->refold, cap * sizeof *grown);
@@ -19,7 +39,9 @@ static void want_refold(struct fold_work *work, const struct person_id *subject)
         work->refold = grown;
         work->refold_cap = cap;
     }
-    work->refold[work->refold_count++] = *subject;
+    struct person_id *at = &work->refold[place];
+    memmove(at + 1, at, (work->refold_count++ - place) * sizeof *at);
+    *at = *subject;
 }
 
 /* The one that counted so far counts no more. */

@@ -6,22 +6,58 @@
 
 #include "daemon/store/store_key.h"
 
+#define BLOCK_BITS 18
+#define BLOCK_SIZE ((size_t)1 << BLOCK_BITS)
+#define BLOCKS_MAX ((size_t)1 << (32 - BLOCK_BITS))
+static_assert(STORE_KEY_MAX + UINT16_MAX <= BLOCK_SIZE, "a block has room for any row");
+
+static void free_blocks(struct views_later *later, size_t keep)
+{
+    while (later->block_count > keep)
+        free(later->blocks[--later->block_count]);
+}
+
 void views_later_clear(struct views_later *later)
 {
-    later->count = 0;
-    buffer_clear(&later->bytes);
+    later->count = later->used = 0;
+    free_blocks(later, 1);
 }
 
 void views_later_release(struct views_later *later)
 {
-    buffer_release(&later->bytes);
+    free_blocks(later, 0);
+    free(later->blocks);
     free(later->rows);
     *later = (struct views_later){0};
 }
 
+static bool add_block(struct views_later *later)
+{
+    if (later->block_count == later->block_room) {
+        const size_t room = later->block_room ? later->block_room * 2 : 4;
+        uint8_t **grown = room <= BLOCKS_MAX ? realloc(later->blocks, room * sizeof *grown) : NULL;
+        if (!grown)
+            return false;
+        later->blocks = grown;
+        later->block_room = room;
+    }
+    uint8_t *block = malloc(BLOCK_SIZE);
+    if (!block)
+        return false;
+    later->blocks[later->block_count++] = block;
+    later->used = 0;
+    return true;
+}
+
+static const uint8_t *row_at(const struct views_later *later, const struct later_row *row)
+{
+    return later->blocks[row->at >> BLOCK_BITS] + (row->at & (BLOCK_SIZE - 1));
+}
+
 bool views_later_add(struct views_later *later, struct bytes key, struct bytes value)
 {
-    if (value.len > UINT16_MAX || later->bytes.len > UINT32_MAX - STORE_KEY_MAX - UINT16_MAX)
+    const size_t size = key.len + value.len;
+    if (value.len > UINT16_MAX)
         return false;
     if (later->count == later->room) {
         const size_t room = later->room ? later->room * 2 : 64;
@@ -31,23 +67,28 @@ bool views_later_add(struct views_later *later, struct bytes key, struct bytes v
         later->rows = grown;
         later->room = room;
     }
-    struct later_row *row = &later->rows[later->count];
-    *row = (struct later_row){be_u64(key.data), (uint32_t)later->bytes.len, (uint16_t)key.len, (uint16_t)value.len};
-    buffer_append(&later->bytes, key.data, key.len);
-    buffer_append(&later->bytes, value.data, value.len);
-    later->count += !later->bytes.failed;
-    return !later->bytes.failed;
+    if ((later->block_count == 0 || size > BLOCK_SIZE - later->used) && !add_block(later))
+        return false;
+    const size_t last = later->block_count - 1;
+    uint8_t *at = later->blocks[last] + later->used;
+    memcpy(at, key.data, key.len);
+    if (value.len > 0)
+        memcpy(at + key.len, value.data, value.len);
+    later->rows[later->count++] = (struct later_row){be_u64(key.data), (uint32_t)(last << BLOCK_BITS | later->used),
+                                                     (uint16_t)key.len, (uint16_t)value.len};
+    later->used += size;
+    return true;
 }
 
 struct bytes views_later_key(const struct views_later *later, size_t i)
 {
-    return bytes_of(later->bytes.data + later->rows[i].at, later->rows[i].key_len);
+    return bytes_of(row_at(later, &later->rows[i]), later->rows[i].key_len);
 }
 
 struct bytes views_later_value(const struct views_later *later, size_t i)
 {
     const struct later_row *row = &later->rows[i];
-    return bytes_of(later->bytes.data + row->at + row->key_len, row->value_len);
+    return bytes_of(row_at(later, row) + row->key_len, row->value_len);
 }
 
 void views_later_prepare(const struct views_later *later, size_t i)
@@ -56,7 +97,7 @@ void views_later_prepare(const struct views_later *later, size_t i)
         return;
     const struct later_row *row = &later->rows[i];
     for (size_t at = 0; at < (size_t)row->key_len + row->value_len && at < 256; at += 64)
-        __builtin_prefetch(later->bytes.data + row->at + at);
+        __builtin_prefetch(row_at(later, row) + at);
 }
 
 /* Of one key, the row that was added first comes first. */
@@ -64,8 +105,7 @@ static bool is_before(const struct views_later *later, const struct later_row *x
 {
     if (x->begin != y->begin)
         return x->begin < y->begin;
-    const uint8_t *bytes = later->bytes.data;
-    const int order = bytes_compare(bytes_of(bytes + x->at, x->key_len), bytes_of(bytes + y->at, y->key_len));
+    const int order = bytes_compare(bytes_of(row_at(later, x), x->key_len), bytes_of(row_at(later, y), y->key_len));
     return order != 0 ? order < 0 : x->at < y->at;
 }
 
@@ -85,31 +125,36 @@ static void insert_each(struct views_later *later, struct later_row *rows, size_
     }
 }
 
-#define HEAP_BITS 12
-#define HEAPS (1u << HEAP_BITS)
+#define HEAP_BITS_MIN 8u
+#define HEAP_BITS_MAX 16u
+#define HEAP_USUAL 4u /* to 8 */
 #define HEAP_MAX 64u /* keys that are not as random as they should be are sorted otherwise */
 
-static size_t heap_of(const struct later_row *row)
+static size_t heap_of(const struct later_row *row, unsigned bits)
 {
-    return (size_t)(row->begin >> (64 - HEAP_BITS));
+    return (size_t)(row->begin >> (64 - bits));
 }
 
 /* Keys are random: by their first bits they make heaps of a few each, which are sorted by themselves. False: no memory,
  * or they are not that random; then nothing has changed. */
 static bool sort_in_heaps(struct views_later *later)
 {
-    uint32_t *ends = calloc(HEAPS + 1, sizeof *ends), most = 0;
+    unsigned bits = HEAP_BITS_MIN;
+    while (bits < HEAP_BITS_MAX && later->count >> bits >= 2 * HEAP_USUAL)
+        bits++;
+    const size_t heaps = (size_t)1 << bits;
+    uint32_t *ends = calloc(heaps + 1, sizeof *ends), most = 0;
     struct later_row *sorted = malloc(later->room * sizeof *sorted);
     for (size_t i = 0; ends && i < later->count; i++)
-        ends[heap_of(&later->rows[i]) + 1]++;
-    for (size_t i = 0; ends && i < HEAPS; i++) {
+        ends[heap_of(&later->rows[i], bits) + 1]++;
+    for (size_t i = 0; ends && i < heaps; i++) {
         most = ends[i + 1] > most ? ends[i + 1] : most;
         ends[i + 1] += ends[i];
     }
     const bool can = ends && sorted && most <= HEAP_MAX;
     for (size_t i = 0; can && i < later->count; i++)
-        sorted[ends[heap_of(&later->rows[i])]++] = later->rows[i];
-    for (size_t i = 0, from = 0; can && i < HEAPS; from = ends[i++])
+        sorted[ends[heap_of(&later->rows[i], bits)]++] = later->rows[i];
+    for (size_t i = 0, from = 0; can && i < heaps; from = ends[i++])
         insert_each(later, sorted + from, ends[i] - from);
     if (can) {
         free(later->rows);
@@ -153,7 +198,7 @@ void views_later_sort(struct views_later *later)
 {
     if (later->count > 2 && begin_alike(later))
         begin_behind(later);
-    const bool many = later->count >= HEAPS / 4;
+    const bool many = later->count >= HEAP_USUAL << HEAP_BITS_MIN;
     if (later->count > 1 && !(many && sort_in_heaps(later)))
         qsort_r(later->rows, later->count, sizeof *later->rows, by_key, later);
 }

@@ -10,11 +10,13 @@
 struct views_later {
     struct later_row {
         uint64_t begin;     /* the key's first 8 bytes; or, if all keys begin alike, those behind that */
-        uint32_t at;        /* in `bytes`: the key, then the value */
+        uint32_t at;        /* the key, then the value: how far into the blocks, one behind the other */
         uint16_t key_len, value_len;
     } *rows;
     size_t count, room;
-    struct buffer bytes;
+    uint8_t **blocks;       /* small ones: malloc keeps much of what was once freed in large pieces */
+    size_t block_count, block_room;
+    size_t used;            /* of the last one */
 };
 void views_later_clear(struct views_later *later);
 void views_later_release(struct views_later *later);

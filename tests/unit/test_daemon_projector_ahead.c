@@ -2,7 +2,9 @@
 /* Of a long range a thread of its own opens the events, and makes the documents of people whom the views do not know
  * yet: they are what folding event by event makes. It goes on from step to step, and what a step puts at its end is put
  * in parts. */
+#ifndef GIVEN_STEP_EVENTS
 #define GIVEN_STEP_EVENTS 6144
+#endif
 #include "tests/unit/given_views.h"
 
 #define OTHERS 30

@@ -392,12 +392,13 @@ static void rows_for_later_come_in_the_order_of_their_keys(void **state)
     (void)state;
     static const char *const begins[] = {"", "south-east\1", "salford"};
     uint8_t key[64], random[16];
-    for (size_t n = 0; n < 12; n++) {
+    for (size_t n = 0; n < 16; n++) {
         struct views_later later = {0};
         const size_t same = strlen(begins[n % 3]), count = n < 6 ? n : 100u << (n - 6);
         memcpy(key, begins[n % 3], same);
         for (size_t i = 0; i < count; i++) {
-            const uint8_t seed[randombytes_SEEDBYTES] = {(uint8_t)(i % 1000), (uint8_t)(i % 1000 >> 8), (uint8_t)n};
+            const uint8_t seed[randombytes_SEEDBYTES] = {(uint8_t)(i % 20000), (uint8_t)(i % 20000 >> 8),
+                                                           (uint8_t)n};
             randombytes_buf_deterministic(random, sizeof random, seed);
             memcpy(key + same, random, sizeof random);
             const uint8_t number[4] = {(uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i};
