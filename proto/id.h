@@ -26,6 +26,13 @@ struct seen {
     struct position at[SEEN_MAX];
 };
 
+/* All that there is of it: most name one epoch, of SEEN_MAX. */
+static inline void seen_copy(struct seen *to, const struct seen *from)
+{
+    to->count = from->count;
+    memcpy(to->at, from->at, from->count * sizeof *to->at);
+}
+
 #define DEVICE_ID_NONE ((struct device_id){{0}})
 #define PERSON_ID_NONE ((struct person_id){{0}})
 

@@ -76,10 +76,11 @@ static bool is_sound(const struct opener *o, const struct opened *opened, const 
            person_id_equal(&opened->body.subject, &outer_body->subject) && !bytes_is(opened->body.type, ENVELOPE_TYPE);
 }
 
-static enum opening open_copy(struct opener *o, const struct log_item *item, const struct event *outer,
+static enum opening open_copy(struct opener *o, const struct log_item *item, const struct event *event,
                               const struct data_key *key, struct opened *out)
 {
     struct envelope envelope;
+    const struct event outer = *event; /* which may stand where the original comes to */
     const struct event_body outer_body = out->body;
     struct buffer memory = out->plain; /* the envelope's body stays where it is, in the opener's memory from now on */
     out->plain = o->outer;
@@ -97,7 +98,7 @@ static enum opening open_copy(struct opener *o, const struct log_item *item, con
     }
     if (!event_decode(original, &out->event) || !event_open(&out->event, key, &out->plain, &out->body))
         return out->plain.failed ? OPENED_NO_MEMORY : OPENED_NOT;
-    if (!is_sound(o, out, outer, &outer_body, &envelope))
+    if (!is_sound(o, out, &outer, &outer_body, &envelope))
         return OPENED_NOT;
     event_id_of(original, &out->id);
     out->copied = true;
@@ -125,7 +126,8 @@ enum opening opener_open_named(struct opener *o, const struct log_item *item, co
         return out->plain.failed ? OPENED_NO_MEMORY : OPENED_NOT;
     if (bytes_is(out->body.type, ENVELOPE_TYPE) && identity_is_hub(o->identity, &event->clear.device))
         return open_copy(o, item, event, key, out);
-    out->event = *event;
+    if (event != &out->event)
+        out->event = *event;
     if (id)
         out->id = *id;
     else
@@ -154,23 +156,22 @@ enum opening opener_get(struct opener *o, struct keyring *keyring, const struct 
     return opener_fetch(o->reader, o->site, ref, &item) ? opener_get_item(o, keyring, &item, out) : OPENED_NOT;
 }
 
-struct fold_event opened_for_fold(struct opener *o, const struct opened *opened)
+void opened_for_fold(struct opener *o, const struct opened *opened, struct fold_event *out)
 {
     const struct event_clear *clear = &opened->event.clear;
     if (o->tag == 0)
         o->tag = site_tag(o->site);
-    return (struct fold_event){
-        .at = opened->at,
-        .log = o->tag,
-        .home = opened->copied ? opened->home : o->tag,
-        .home_at = opened->home_at,
-        .saw = opened->saw,
-        .device = clear->device,
-        .by_hub = identity_is_hub(o->identity, &clear->device),
-        .incarnation = clear->incarnation,
-        .seq = clear->seq,
-        .seen = clear->seen,
-        .id = opened->id,
-        .body = &opened->body,
-    };
+    out->at = opened->at;
+    out->log = o->tag;
+    out->home = opened->copied ? opened->home : o->tag;
+    out->home_at = opened->home_at;
+    out->saw = opened->saw;
+    out->device = clear->device;
+    out->by_hub = identity_is_hub(o->identity, &clear->device);
+    out->incarnation = clear->incarnation;
+    out->seq = clear->seq;
+    seen_copy(&out->seen, &clear->seen);
+    out->id = opened->id;
+    out->restricted = false;
+    out->body = &opened->body;
 }

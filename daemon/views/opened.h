@@ -44,7 +44,7 @@ enum opening {
     OPENED_NOT,      /* it does not open with its key, or what the hub copied is no sound event */
     OPENED_NO_MEMORY
 };
-/* `event` is item->event decoded, `key` the one that it names. */
+/* `event` is item->event decoded, where it likes or in out->event; `key` the one that it names. */
 enum opening opener_open(struct opener *opener, const struct log_item *item, const struct event *event,
                          const struct data_key *key, struct opened *out);
 /* The same where its id may be known already; NULL: it is not. */
@@ -60,6 +60,6 @@ enum opening opener_get_item(struct opener *opener, struct keyring *keyring, con
 bool opener_fetch(struct log_reader *reader, struct bytes site, const struct views_ref *ref, struct log_item *out);
 
 /* As the fold wants it; points to `opened`. */
-struct fold_event opened_for_fold(struct opener *opener, const struct opened *opened);
+void opened_for_fold(struct opener *opener, const struct opened *opened, struct fold_event *out);
 
 #endif

@@ -15,18 +15,20 @@
 /* So far ahead the memory of an event is asked for: events of one person lie everywhere in a log. */
 #define PREPARED 4u
 /* So many chunks may be under way at once: the thread goes on for a while where the caller is busy with the tables. */
-#define RING 8u
+#define RING 16u
 /* Fewer than these are not worth a thread. */
-#define AHEAD_MIN (2 * CHUNK_EVENTS_MAX)
+#define AHEAD_MIN 2048u
 
 /* ---- chunks ---- */
 
 bool chunk_init(struct fold_chunk *chunk)
 {
     chunk->count = chunk->bytes = chunk->document_count = chunk->taken = 0;
+    if (!chunk->items)
+        chunk->items = malloc(CHUNK_EVENTS_MAX * sizeof *chunk->items);
     if (!chunk->memory)
         chunk->memory = calloc(CHUNK_EVENTS_MAX, sizeof *chunk->memory);
-    return chunk->memory != NULL;
+    return chunk->items && chunk->memory;
 }
 
 /* What is used again and again for a few events is kept, as long as they are not long. */
@@ -49,9 +51,10 @@ static void free_documents(struct fold_chunk *chunk)
 void chunk_release(struct fold_chunk *chunk)
 {
     free_documents(chunk);
-    for (size_t i = 0; chunk->memory && i < CHUNK_EVENTS_MAX; i++)
+    for (size_t i = 0; chunk->memory && i < chunk->used; i++)
         opened_release(&chunk->memory[i].opened);
     free(chunk->memory);
+    free(chunk->items);
     *chunk = (struct fold_chunk){0};
 }
 
@@ -108,7 +111,7 @@ void taker_take(struct taker *taker, struct fold_chunk *chunk, const struct view
 {
     struct fold_item *item = &chunk->memory[chunk->count];
     struct log_item found;
-    struct event event;
+    struct event *event = &item->opened.event;
     item->order = (uint32_t)chunk->count;
     item->prepared = NULL;
     item->ref = *ref;
@@ -125,32 +128,33 @@ void taker_take(struct taker *taker, struct fold_chunk *chunk, const struct view
     item->flags = found.flags;
     item->found = ITEM_MALFORMED;
     chunk->bytes += found.event.len;
-    if (!event_decode(found.event, &event))
+    if (!event_decode(found.event, event))
         return;
-    item->key = event.clear.key;
+    item->key = event->clear.key;
     item->found = ITEM_NO_KEY;
-    const struct data_key *key = taker_key(taker, &event.clear.key);
+    const struct data_key *key = taker_key(taker, &event->clear.key);
     if (!key)
         return;
     item->found = ITEM_TAKEN;
     item->kind = taker->key.kind;
     item->owner = taker->key.owner;
     item->restricted = key_kind_restricted(taker->key.kind);
-    item->outcome = opener_open_named(&taker->opener, &found, &event, key, id, &item->opened);
+    item->outcome = opener_open_named(&taker->opener, &found, event, key, id, &item->opened);
     if (item->outcome != OPENED)
         return;
-    item->event = opened_for_fold(&taker->opener, &item->opened); /* now: a copy's site lies in the opener's memory */
+    opened_for_fold(&taker->opener, &item->opened, &item->event); /* now: a copy's site lies in the opener's memory */
     const struct views_origin origin = {item->opened.body.origin, item->restricted};
     if (item->opened.body.has_origin)
         item->origin = views_blind_origin(taker->views, &origin);
 }
 
-/* Where a chunk ends that begins there: nobody's entries are in two, if that can be helped. */
+/* Where a chunk ends that begins there: nobody's entries are in two, if that can be helped. Else it is short: what is
+ * opened is to be in the processor's own memory still when documents are made of it. */
 static size_t end_of_chunk(const struct fold_range *range, size_t from, size_t end)
 {
     size_t at = from;
     for (size_t bytes = 0; at < end && at - from < CHUNK_EVENTS_MAX && bytes < CHUNK_BYTES_MAX; at++) {
-        if (at - from >= CHUNK_EVENTS_MAX - CHUNK_EVENTS_MAX / 4 && !range_is_same_key(range, at))
+        if (at - from >= CHUNK_EVENTS_ENOUGH && !range_is_same_key(range, at))
             break;
         bytes += range_size(range, at);
     }

@@ -20,8 +20,10 @@
 #define KEPT_DOCUMENT (1024u * 1024)
 #define KEPT_ROWS 256u
 #define ARRIVED_AT_ONCE 256u
+/* Of another site, while a long range is under way. */
+#define BESIDE_EVENTS_MAX 1024u
 /* Steps of fewer events are to end where they are said to: nothing is opened for the next one. */
-#define FOLD_AHEAD_MIN (2 * CHUNK_EVENTS_MAX)
+#define FOLD_AHEAD_MIN 2048u
 /* Rows that are put later, in the order of their keys: so many at once, and not less than this part of their table. */
 #define PUT_MIN 4096u
 #define PUT_SHARE 8u
@@ -105,18 +107,18 @@ static bool refold_one(void *context, const struct event_id *id, uint64_t sort, 
     struct refolding *r = context;
     struct fold_work *work = r->work;
     struct log_item item;
-    struct event event;
+    struct event *event = &work->opened.event;
     struct fold_event fold;
     (void)sort;
-    if (!opener_fetch(r->step->reader, r->step->site, ref, &item) || !event_decode(item.event, &event))
+    if (!opener_fetch(r->step->reader, r->step->site, ref, &item) || !event_decode(item.event, event))
         return true;
-    const struct data_key *key = taker_key(&work->taker, &event.clear.key);
+    const struct data_key *key = taker_key(&work->taker, &event->clear.key);
     if (!key)
         return true;
-    enum opening outcome = opener_open_named(&work->taker.opener, &item, &event, key, id, &work->opened);
+    enum opening outcome = opener_open_named(&work->taker.opener, &item, event, key, id, &work->opened);
     if (outcome != OPENED)
         return !(work->failed |= outcome == OPENED_NO_MEMORY);
-    fold = opened_for_fold(&work->taker.opener, &work->opened);
+    opened_for_fold(&work->taker.opener, &work->opened, &fold);
     fold_event_of_log(r->step, &work->opened, item.flags, &fold);
     fold.at = ref->at.epoch != 0 ? ref->at : item.at;
     fold.id = *id;
@@ -438,7 +440,7 @@ static struct fold_range *range_of(struct fold_work *work, struct fold_step *ste
     if (!range_goes_on(range, step->views, step->site)) {
         (*told)->count = 0;
         work->failed |= !range_begin(range, step->log, step->reader, step->site, &step->cursor,
-                                     other ? CHUNK_EVENTS_MAX : RANGE_EVENTS_MAX, &step->unread);
+                                     other ? BESIDE_EVENTS_MAX : RANGE_EVENTS_MAX, &step->unread);
         range->first = step->cursor.own_seq == 0 && step->cursor.seen.count == 0 && has_nothing(step);
     }
     step->epochs = range->to.seen.count;

@@ -16,6 +16,7 @@
 
 /* Events that are noted and folded together. */
 #define CHUNK_EVENTS_MAX 1024u
+#define CHUNK_EVENTS_ENOUGH 192u /* where the next are somebody else's */
 #define CHUNK_BYTES_MAX (4u * 1024 * 1024)
 
 struct fold_item {
@@ -44,8 +45,8 @@ struct fold_prepared {
 };
 
 struct fold_chunk {
-    struct fold_item *memory;   /* CHUNK_EVENTS_MAX of them, as long as it is in use */
-    struct fold_item *items[CHUNK_EVENTS_MAX];
+    struct fold_item *memory;   /* CHUNK_EVENTS_MAX of them, as long as it is in use; NULL else */
+    struct fold_item **items;   /* those that count, in their order */
     size_t count, bytes;
     size_t used;                /* the most that were in it */
     size_t from, next;          /* of the range: where it begins, and what comes after it */

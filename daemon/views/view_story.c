@@ -95,7 +95,8 @@ static bool tell_event(void *context, const struct event_id *id, uint64_t sort, 
     const bool restricted = t->opened.restricted;
     if (restricted ? !tell_restricted(t, clear, &t->opened.body) : is_told(t->told, clear, t->opened.body.type))
         return true;
-    struct fold_event fold = opened_for_fold(&t->opener, &t->opened);
+    struct fold_event fold;
+    opened_for_fold(&t->opener, &t->opened, &fold);
     fold.id = *id;
     fold.restricted = restricted;
     size_t begin = t->rows->cells.len;
