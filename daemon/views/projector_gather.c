@@ -59,6 +59,7 @@ void gather_init(struct projector *p)
     pthread_condattr_destroy(&steady);
     p->gather = (struct gather){
         .poked = true,
+        .asked = true, /* what there is already waits for nothing */
         .quiet_ms = p->config.quiet_ms != 0 ? p->config.quiet_ms : PROJECTOR_QUIET_MS,
         .most_ms = p->config.most_ms != 0 ? p->config.most_ms : PROJECTOR_MOST_MS,
     };
