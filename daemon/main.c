@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include "daemon/setup/setup_tell.h"
 #include "felloe/version.h"
 #include "proto/event/ticket.h"
+#include "proto/limits.h"
 
 static const char help[] =
     "felloed: keeps a team's record on this machine and shares it through a hub.\n"
@@ -354,6 +356,10 @@ static enum felloe_code read_arguments(int argc, char **argv, struct arguments *
 
 /* ---- the process ---- */
 
+/* Bytes that go back to the system when they are free. */
+#define FREED_AT_ONCE (1 << 20)
+_Static_assert(FREED_AT_ONCE > BODY_MAX, "bodies come and go all the time");
+
 /* Nothing of this process is to reach the disk but through the log, and nothing is to be readable by others. */
 static void prepare_process(void)
 {
@@ -364,6 +370,9 @@ static void prepare_process(void)
     prctl(PR_SET_NAME, "felloed"); /* locking starts it again by way of /proc/self/exe, which would be its name */
     umask(077);
     signal(SIGPIPE, SIG_IGN);
+    /* Left to itself, malloc learns from the first large block that is freed to keep all such. A frame's is smaller. */
+    mallopt(M_MMAP_THRESHOLD, FREED_AT_ONCE);
+    mallopt(M_TRIM_THRESHOLD, FREED_AT_ONCE);
     /* ZeroMQ spins when it cannot accept another connection. */
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
         files.rlim_cur = files.rlim_max;
