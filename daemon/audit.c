@@ -127,22 +127,25 @@ static void recorded(struct log_job *log_job)
 
 /* ---- drafts ---- */
 
-static void user_name(int64_t uid, char out[LOOK_TEXT_MAX])
+/* False: it cannot be said just now whether there is one. */
+static bool user_name(int64_t uid, char out[LOOK_TEXT_MAX])
 {
     struct passwd entry, *found = NULL;
     char buffer[1024];
     out[0] = '\0';
-    if (uid >= 0 && getpwuid_r((uid_t)uid, &entry, buffer, sizeof buffer, &found) == 0 && found != NULL)
+    if (uid >= 0 && getpwuid_r((uid_t)uid, &entry, buffer, sizeof buffer, &found) != 0)
+        return false;
+    if (found != NULL)
         snprintf(out, LOOK_TEXT_MAX, "%s", entry.pw_name);
+    return true;
 }
 
 static const char *name_of(struct audit *audit, int64_t uid)
 {
     const uint64_t now = clock_steady_ms();
     if (audit->named_ms == 0 || audit->user != uid || now - audit->named_ms >= USER_KNOWN_MS) {
-        user_name(uid, audit->user_name);
+        audit->named_ms = user_name(uid, audit->user_name) ? now : 0;
         audit->user = uid;
-        audit->named_ms = now;
     }
     return audit->user_name;
 }

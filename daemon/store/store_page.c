@@ -45,6 +45,8 @@ const char *page_node_read(const uint8_t *page, size_t page_size, size_t index, 
     if (data > page_size || inside > page_size - data)
         return "has an entry that is longer than itself";
     out->data = page + data;
+    out->begin = at;
+    out->taken = (data - at + (size_t)inside + 1) / 2 * 2;
     if (!key_fits(out, branch && index == 0, tree)) /* the key of a branch's first child is not looked at */
         return "has a key of a wrong length";
     const unsigned allowed = branch ? 0 : tree == TREE_TABLES ? NODE_TREE : NODE_BIG;

@@ -57,6 +57,7 @@ struct page_node {
     uint64_t size; /* of the data; in a branch the number of the page below */
     const uint8_t *key, *data;
     size_t key_len;
+    size_t begin, taken; /* where in the page it begins, and how many bytes of it are its */
 };
 
 /* How many nodes a page says it has; its head must have been found possible (page_head_possible). */

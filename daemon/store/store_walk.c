@@ -11,6 +11,7 @@ enum use { USE_NONE, USE_TREE, USE_FREE };
 struct walking {
     struct store_walk *w;
     uint8_t *uses; /* two bits a page */
+    uint16_t *taken; /* of a page, for each second byte: how much the node takes that begins there */
     /* the tree at hand */
     enum page_tree kind;
     unsigned depth;
@@ -128,7 +129,7 @@ static bool walk_table(struct walking *k, uint64_t number, const struct page_nod
     if (node->size != sizeof tree)
         return bad(k, number, "has a table of a wrong size");
     memcpy(&tree, node->data, sizeof tree);
-    struct walking below = {.w = k->w, .uses = k->uses};
+    struct walking below = {.w = k->w, .uses = k->uses, .taken = k->taken};
     return walk_tree(&below, number, &tree, TREE_ROWS);
 }
 
@@ -165,6 +166,24 @@ static bool walk_child(struct walking *k, uint64_t number, const struct page_nod
     return walk_page(k, node->size, depth + 1);
 }
 
+/* LMDB leaves no room between nodes, and moves the others by what one says that it takes when it is taken out: one that
+ * says something else is well-formed, and were it believed, memory would be written over. */
+static bool are_adjacent(struct walking *k, const uint8_t *page, const struct page_head *head)
+{
+    const size_t size = k->w->page;
+    size_t left = page_node_count(head), at = head->upper;
+    memset(k->taken, 0, size / 2 * sizeof *k->taken);
+    for (size_t i = 0; i < left; i++) {
+        struct page_node node;
+        if (page_node_read(page, size, i, k->kind, &node) != NULL)
+            return true; /* which is told when its turn comes */
+        k->taken[node.begin / 2] = (uint16_t)node.taken;
+    }
+    for (; at < size && k->taken[at / 2] != 0; left--)
+        at += k->taken[at / 2];
+    return at == size && left == 0;
+}
+
 static bool walk_nodes(struct walking *k, uint64_t number, const uint8_t *page, unsigned depth)
 {
     struct page_head head;
@@ -176,6 +195,8 @@ static bool walk_nodes(struct walking *k, uint64_t number, const uint8_t *page, 
     const size_t count = page_node_count(&head);
     if (count < (branch ? 2 : 1) || branch != (depth < k->depth) || depth > k->depth)
         return bad(k, number, "does not belong where it is");
+    if (!are_adjacent(k, page, &head))
+        return bad(k, number, "has entries of which one is not as long as it says");
     for (size_t i = 0; i < count; i++) {
         struct page_node node;
         const char *wrong = page_node_read(page, size, i, k->kind, &node);
@@ -216,8 +237,9 @@ bool store_walk(struct store_walk *w)
 {
     w->what = NULL;
     w->where = 0;
-    struct walking k = {.w = w, .uses = calloc(1, (size_t)(w->wanted / 4 + 1))};
-    bool ok = k.uses != NULL && walk_tree(&k, 0, &w->free, TREE_FREE);
+    struct walking k = {.w = w, .uses = calloc(1, (size_t)(w->wanted / 4 + 1)),
+                        .taken = malloc(w->page / 2 * sizeof *k.taken)};
+    bool ok = k.uses != NULL && k.taken != NULL && walk_tree(&k, 0, &w->free, TREE_FREE);
     if (ok) {
         k.has_last = false;
         ok = walk_tree(&k, 0, &w->all, TREE_TABLES);
@@ -226,5 +248,6 @@ bool store_walk(struct store_walk *w)
         if ((k.uses[page / 4] >> page % 4 * 2 & 3) != USE_FREE)
             ok = bad(&k, page, "is missing");
     free(k.uses);
+    free(k.taken);
     return ok;
 }

@@ -117,7 +117,7 @@ static bool may_wait(const struct log_job *job)
         return false;
     for (uint32_t i = 0; i < job->receipt->run_count; i++)
         events += job->receipt->runs[i].count;
-    return events <= HOLD_EVENTS;
+    return job->receipt->run_count > 0 && events <= HOLD_EVENTS; /* without runs it may be of any number */
 }
 
 void driver_spoke_release(void *spoke_driver)
@@ -125,7 +125,8 @@ void driver_spoke_release(void *spoke_driver)
     struct spoke_driver *s = spoke_driver;
     struct queue_item *held = s->held;
     s->held = NULL;
-    loop_timer_stop(s->holder);
+    if (s->holder != NULL) /* where it could not be opened */
+        loop_timer_stop(s->holder);
     if (held != NULL)
         event_log_submit_all(s->base.daemon->log, held);
 }

@@ -477,6 +477,53 @@ static void more_may_read_at_once_than_are_kept_for_the_next(void **state)
     given_dir_end(&dir);
 }
 
+/* Wherever it stands in the file: size of the data of the entry "rim" by so much. */
+static void say_another_length(const char *path, int by)
+{
+    static const char entry[] = "rimfelloe";
+    const size_t head = 8;
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    uint8_t *all = malloc(1 << 20);
+    const size_t len = fread(all, 1, 1 << 20, file);
+    unsigned found = 0;
+    for (size_t at = head; at + strlen(entry) <= len; at++)
+        if (memcmp(all + at, entry, strlen(entry)) == 0) {
+            all[at - head] = (uint8_t)(all[at - head] + by);
+            found++;
+        }
+    assert_true(found > 0);
+    rewind(file);
+    assert_int_equal(fwrite(all, 1, len, file), len);
+    fclose(file);
+    free(all);
+}
+
+/* LMDB believes it when it takes the entry out, and moves others over the page's own head. */
+static void an_entry_of_another_length_than_it_takes_is_damage(void **state)
+{
+    (void)state;
+    static const int by[] = {-6, -3, -1, 2, 3, 40};
+    struct given_dir dir = given_dir();
+    char path[100];
+    struct felloe_error error;
+    struct store *store = open_store(&dir);
+    snprintf(path, sizeof path, "%s/env/data.mdb", dir.path);
+    put_word(store, "hub", "nave");
+    put_word(store, "rim", "felloe");
+    put_word(store, "spoke", "ash");
+    for (size_t i = 0; i < sizeof by / sizeof by[0]; i++) {
+        store_close(store);
+        say_another_length(path, by[i]);
+        assert_int_equal(try_open(&store, &dir, &error), FELLOE_DAMAGED);
+        say_another_length(path, -by[i]);
+        store = open_store(&dir);
+        assert_true(has_word(store, "rim", "felloe"));
+    }
+    store_close(store);
+    given_dir_end(&dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -496,6 +543,7 @@ int main(void)
         cmocka_unit_test(a_commit_that_fails_otherwise_is_unknown),
         cmocka_unit_test(a_failure_sticks_to_its_transaction),
         cmocka_unit_test(more_may_read_at_once_than_are_kept_for_the_next),
+        cmocka_unit_test(an_entry_of_another_length_than_it_takes_is_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
