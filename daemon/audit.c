@@ -21,7 +21,7 @@ struct audit {
     uint32_t announced; /* the incarnation whose stream has it; 0: none */
     int64_t user;       /* who looked last, what their name was, */
     char user_name[LOOK_TEXT_MAX];
-    uint64_t named_ms;  /* … and when; 0: nobody has */
+    uint64_t named_ms;  /* … and when that was found; 0: it is to be looked for */
 };
 
 struct look_job {

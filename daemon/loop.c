@@ -46,7 +46,8 @@ void loop_timer_set(struct loop_timer *timer, uint64_t ms)
 
 void loop_timer_stop(struct loop_timer *timer)
 {
-    uv_timer_stop(&timer->handle);
+    if (timer != NULL)
+        uv_timer_stop(&timer->handle);
 }
 
 void loop_timer_free(struct loop_timer *timer)

@@ -14,8 +14,8 @@ struct loop_timer;
 struct loop_timer *loop_timer_new(uv_loop_t *loop, loop_call call, void *context);
 /* Fires once, after `ms`; replaces what was set before. */
 void loop_timer_set(struct loop_timer *timer, uint64_t ms);
-void loop_timer_stop(struct loop_timer *timer);
-void loop_timer_free(struct loop_timer *timer); /* NULL is fine */
+void loop_timer_stop(struct loop_timer *timer); /* NULL is fine, here and in the next */
+void loop_timer_free(struct loop_timer *timer);
 
 /* Calls on the loop's thread what another thread asks for; several signals may come as one call. */
 struct loop_wake;

@@ -271,8 +271,7 @@ static void do_work(void *context)
 static void work_done(void *context)
 {
     struct control_request *request = context;
-    if (request->timer)
-        loop_timer_stop(request->timer);
+    loop_timer_stop(request->timer);
     request->waiting = STEP_NONE;
     request->step(request);
 }

@@ -154,7 +154,7 @@ static int newest_meta(int data_fd, struct meta_on_disk *out)
         const int failed = journal_read_at(data_fd, &metas[i], sizeof metas[i], i * (size_t)sysconf(_SC_PAGESIZE));
         if (failed != 0)
             return failed;
-        if (metas[i].magic != META_MAGIC || metas[i].version != META_VERSION)
+        if (!page_is_meta(&metas[i]))
             return ESTALE;
     }
     *out = metas[metas[1].txn > metas[0].txn];

@@ -7,8 +7,7 @@
 
 bool page_read_meta(int fd, uint64_t at, struct meta_on_disk *out)
 {
-    return pread(fd, out, sizeof *out, (off_t)at) == (ssize_t)sizeof *out && out->magic == META_MAGIC &&
-           out->version == META_VERSION;
+    return pread(fd, out, sizeof *out, (off_t)at) == (ssize_t)sizeof *out && page_is_meta(out);
 }
 
 bool page_head_possible(const struct page_head *head, size_t page_size)

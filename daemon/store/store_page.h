@@ -42,6 +42,10 @@ struct meta_on_disk {
 _Static_assert(sizeof(void *) == 8, "the layout of the meta page is checked for 64-bit systems only");
 _Static_assert(sizeof(struct meta_on_disk) == 152 && sizeof(struct page_head) == 16, "LMDB's layout");
 
+static inline bool page_is_meta(const struct meta_on_disk *meta)
+{
+    return meta->magic == META_MAGIC && meta->version == META_VERSION;
+}
 /* False: it cannot be read, or is no meta page. */
 bool page_read_meta(int fd, uint64_t at, struct meta_on_disk *out);
 

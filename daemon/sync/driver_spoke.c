@@ -272,8 +272,7 @@ static enum felloe_code load(struct driver *driver, struct felloe_error *error)
 static void unload(struct driver *driver)
 {
     struct spoke_driver *s = spoke_of(driver);
-    if (s->go_on != NULL)
-        loop_timer_stop(s->go_on);
+    loop_timer_stop(s->go_on);
     spoke_outputs_clear(&s->outputs);
     if (s->machine != NULL)
         s->last_request = spoke_last_request(s->machine);

@@ -125,8 +125,7 @@ void driver_spoke_release(void *spoke_driver)
     struct spoke_driver *s = spoke_driver;
     struct queue_item *held = s->held;
     s->held = NULL;
-    if (s->holder != NULL) /* where it could not be opened */
-        loop_timer_stop(s->holder);
+    loop_timer_stop(s->holder);
     if (held != NULL)
         event_log_submit_all(s->base.daemon->log, held);
 }

@@ -16,8 +16,6 @@
 #define PREPARED 4u
 /* So many chunks may be under way at once: the thread goes on for a while where the caller is busy with the tables. */
 #define RING 16u
-/* Fewer than these are not worth a thread. */
-#define AHEAD_MIN 2048u
 
 /* ---- chunks ---- */
 
@@ -393,7 +391,7 @@ bool ahead_begin(struct ahead *ahead, const struct fold_step *step, struct log_r
     ahead->stop = ahead->threaded = false;
     ahead->reader = NULL;
     begin_callers(ahead, step, reader, range, document);
-    if (end - range->next >= AHEAD_MIN)
+    if (end - range->next >= AHEAD_EVENTS_MIN)
         begin_thread(ahead, step);
     return true;
 }

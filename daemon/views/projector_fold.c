@@ -22,8 +22,6 @@
 #define ARRIVED_AT_ONCE 256u
 /* Of another site, while a long range is under way. */
 #define BESIDE_EVENTS_MAX 1024u
-/* Steps of fewer events are to end where they are said to: nothing is opened for the next one. */
-#define FOLD_AHEAD_MIN 2048u
 /* Rows that are put later, in the order of their keys: so many at once, and not less than this part of their table. */
 #define PUT_MIN 4096u
 #define PUT_SHARE 8u
@@ -462,7 +460,7 @@ static void fold_range(struct fold_work *work, struct fold_step *step, struct fo
     const size_t most = step->most != 0 ? step->most : whole ? FOLD_WHOLE_MAX : FOLD_EVENTS_MAX;
     const size_t end = left < most ? range->count : range->next + most;
     const bool goes_on = step->goes_on && range->holds && !log_reader_failed(range->reader, NULL) &&
-                         most >= FOLD_AHEAD_MIN;
+                         most >= AHEAD_EVENTS_MIN;
     struct log_reader *reader = goes_on ? range->reader : step->reader; /* what is opened may be given in the next */
     size_t bytes = 0;
     struct fold_chunk *chunk;

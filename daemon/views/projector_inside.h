@@ -88,6 +88,8 @@ void taker_take(struct taker *taker, struct fold_chunk *chunk, const struct view
  * that is long each person's events are folded into a document, too, and what is kept of it is made, as long as that is
  * mostly what the views lack: whoever has a document already needs it added to that. */
 struct ahead;
+/* Fewer are not worth a thread; and steps of fewer are to end where they are said to. */
+#define AHEAD_EVENTS_MIN 2048u
 struct ahead *ahead_new(void); /* NULL when memory ran out */
 void ahead_free(struct ahead *ahead);
 /* From the range's next entry on, below `end`; beside `document` others are made. What the caller opens lies in the

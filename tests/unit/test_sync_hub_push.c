@@ -281,11 +281,9 @@ static void a_pull_is_held_back_until_there_is_news(void **state)
     says(range(3, (struct position){1, 2}, &b), "FEED#3 1.2+1 to 2");
 }
 
-static void what_has_just_become_durable_is_fed_without_being_read(void **state)
+/* b over two connections. */
+static void all_wait_and_a_pushes_two(void)
 {
-    (void)state;
-    struct lent body = {0};
-    struct log_head head;
     a_writes_five();
     hello(&a, 1, &head_a);
     hello(&b, 2, &head_b);
@@ -294,6 +292,14 @@ static void what_has_just_become_durable_is_fed_without_being_read(void **state)
     says(pull(&b, 2, 2, 0), "");
     says(pull(&b, 3, 2, 0), "");
     push(&a, 1, 3, five, 2);
+}
+
+static void what_has_just_become_durable_is_fed_without_being_read(void **state)
+{
+    (void)state;
+    struct lent body = {0};
+    struct log_head head;
+    all_wait_and_a_pushes_two();
     says(keep_done_with(1, true), "RECEIPT#3 2 runs 1 to 1; FEED#2 1.1+2 to 2; FEED#2 1.1+2 to 3"); /* not to a */
     assert_true(verify_log_head(&hub_party.sign, bytes_str(SITE), &fed.head, &fed.signature));
     assert_int_equal(fed.newest.n, 2);
@@ -372,14 +378,7 @@ static void of_its_own_events_alone_a_laptop_hears_in_time_however_many_come(voi
 static void what_was_held_back_twice_comes_in_time_all_the_same(void **state)
 {
     (void)state;
-    a_writes_five();
-    hello(&a, 1, &head_a);
-    hello(&b, 2, &head_b);
-    hello(&b, 3, &head_b);
-    says(pull(&a, 1, 2, 0), "");
-    says(pull(&b, 2, 2, 0), "");
-    says(pull(&b, 3, 2, 0), "");
-    push(&a, 1, 3, five, 2);
+    all_wait_and_a_pushes_two();
     says(keep_done(1), "RECEIPT#3 2 runs 1 to 1; read(2) 1.1 for 2; read(3) 1.1 for 3");
     says(after(100), "");
     push(&a, 1, 4, five + 2, 2);
