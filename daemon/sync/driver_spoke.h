@@ -58,7 +58,7 @@ struct spoke_driver {
         char site[SLUG_MAX + 1];
         char notice[200];
     } sites[SITES_MAX];
-    struct queue_item *held;      /* receipts on their way to the log: see driver_spoke_keep.c */
+    struct queue_item *held;      /* what is on its way to the log, and waits for company: see driver_spoke_keep.c */
     struct loop_timer *holder;
     struct loop_timer *go_on;     /* going on waits for keys: to ask for those that are lacking, and to try again */
     unsigned go_on_waits;
@@ -82,7 +82,7 @@ void driver_spoke_read(struct spoke_driver *s, struct spoke_output *output);
 
 /* SPOKE_KEEP_FEED, SPOKE_KEEP_RECEIPT, SPOKE_KEEP_KEYS: the same. */
 void driver_spoke_keep(struct spoke_driver *s, struct spoke_output *output, enum log_job_kind kind);
-/* Receipts that wait for company go to the log now. */
+/* What waits for company goes to the log now. */
 void driver_spoke_release(void *spoke_driver);
 /* The hub has named the incarnation to go on as: durable, then a machine that speaks as it. */
 void driver_spoke_going_on(struct spoke_driver *s, uint32_t incarnation);

@@ -102,22 +102,39 @@ static void leave_out_sealed(struct spoke_driver *s, struct log_job *job)
     job->new_key_count = kept;
 }
 
-/* ---- receipts for a few events ----
+/* ---- what waits for company, in one commit ----
  *
- * A tenth of a second after one the hub tells where those events stand (OWN_NEWS_QUIET_MS, sync_hub_internal.h): both
- * are one commit then. And the disk has not to write receipts while a note is on its way. */
+ * A receipt for a few events: a tenth of a second after it the hub tells where those stand (OWN_NEWS_QUIET_MS,
+ * sync_hub_internal.h), and the disk has not to write it while a note is on its way. And where many own events stand,
+ * as long as a backlog moves: nobody asks for that meanwhile. Whatever else comes takes them along. */
 
-#define HOLD_EVENTS 4u
-#define HOLD_MS     150u
+#define RECEIPT_EVENTS 4u
+#define RECEIPT_MS     150u
+#define OWN_MS         20u
+#define HELD_MAX       4u /* the machine may have twice as many FEEDs under way: it goes on */
 
-static bool may_wait(const struct log_job *job)
+static bool is_for_a_few(const struct msg_receipt *receipt)
 {
     uint64_t events = 0;
-    if (job->kind != LOG_KEEP_RECEIPT || job->lowered)
-        return false;
-    for (uint32_t i = 0; i < job->receipt->run_count; i++)
-        events += job->receipt->runs[i].count;
-    return job->receipt->run_count > 0 && events <= HOLD_EVENTS; /* without runs it may be of any number */
+    for (uint32_t i = 0; i < receipt->run_count; i++)
+        events += receipt->runs[i].count;
+    return receipt->run_count > 0 && events <= RECEIPT_EVENTS; /* without runs it may be of any number */
+}
+
+static bool is_of_own_backlog(const struct batch *batch)
+{
+    uint32_t own = 0;
+    while (own < batch->count && (batch->entries[own].flags & ENTRY_OWN))
+        own++;
+    return own == batch->count && own >= BACKLOG_ENTRIES;
+}
+
+/* For so long; 0: it goes at once. */
+static unsigned may_wait_ms(const struct log_job *job)
+{
+    if (job->kind == LOG_KEEP_RECEIPT && !job->lowered && is_for_a_few(job->receipt))
+        return RECEIPT_MS;
+    return job->kind == LOG_KEEP_FEED && is_of_own_backlog(job->batch) ? OWN_MS : 0;
 }
 
 void driver_spoke_release(void *spoke_driver)
@@ -132,17 +149,18 @@ void driver_spoke_release(void *spoke_driver)
 
 static void submit(struct spoke_driver *s, struct driver_job *job)
 {
+    const unsigned ms = may_wait_ms(&job->job);
     struct queue_item **last = &s->held;
-    const bool first = s->held == NULL;
-    while (*last != NULL)
+    unsigned count = 1;
+    for (; *last != NULL; count++)
         last = &(*last)->next;
     job->job.link.next = NULL;
     *last = &job->job.link;
     s->base.under_way++;
-    if (!may_wait(&job->job))
+    if (ms == 0 || count == HELD_MAX)
         driver_spoke_release(s);
-    else if (first)
-        loop_timer_set(s->holder, HOLD_MS);
+    else if (count == 1)
+        loop_timer_set(s->holder, ms);
 }
 
 void driver_spoke_keep(struct spoke_driver *s, struct spoke_output *output, enum log_job_kind kind)

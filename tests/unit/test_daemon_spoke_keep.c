@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the spoke's driver gives the log: a receipt for a few events goes with the FEED that follows it. */
+/* What the spoke's driver gives the log, and when: what nobody waits for waits for company. */
 #include "tests/unit/given_pair.h"
 
 #include <sodium.h>
@@ -132,6 +132,46 @@ static void of_many_events_or_lowered_it_goes_at_once(void **state)
     }
 }
 
+static void where_a_backlog_stands_goes_with_what_comes_next(void **state)
+{
+    (void)state;
+    struct scene *s = given_scene(BACKLOG_ENTRIES);
+    const uint64_t before = commits(s);
+    keep_feed(s);
+    assert_non_null(s->driver.held);
+    keep_receipt(s, false);
+    assert_null(s->driver.held);
+    finish(s);
+    assert_int_equal(commits(s), before + 1);
+    assert_int_equal(shared(s), BACKLOG_ENTRIES);
+    assert_int_equal(site_head(s->p.spoke).at.n, BACKLOG_ENTRIES);
+    scene_end(s);
+}
+
+static void where_fewer_stand_goes_at_once(void **state)
+{
+    (void)state;
+    struct scene *s = given_scene(BACKLOG_ENTRIES - 1);
+    keep_feed(s);
+    assert_null(s->driver.held);
+    finish(s);
+    scene_end(s);
+}
+
+static void no_more_than_a_few_wait(void **state)
+{
+    (void)state;
+    struct scene *s = given_scene(2);
+    for (unsigned i = 1; i < 4; i++) {
+        keep_receipt(s, false);
+        assert_non_null(s->driver.held);
+    }
+    keep_receipt(s, false);
+    assert_null(s->driver.held);
+    finish(s);
+    scene_end(s);
+}
+
 static int sodium_ready(void **state)
 {
     (void)state;
@@ -144,6 +184,9 @@ int main(void)
         cmocka_unit_test(a_receipt_for_a_few_events_goes_with_the_feed_that_follows),
         cmocka_unit_test(without_a_feed_it_goes_a_moment_later),
         cmocka_unit_test(of_many_events_or_lowered_it_goes_at_once),
+        cmocka_unit_test(where_a_backlog_stands_goes_with_what_comes_next),
+        cmocka_unit_test(where_fewer_stand_goes_at_once),
+        cmocka_unit_test(no_more_than_a_few_wait),
     };
     return cmocka_run_group_tests(tests, sodium_ready, NULL);
 }
