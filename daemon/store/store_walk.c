@@ -11,7 +11,6 @@ enum use { USE_NONE, USE_TREE, USE_FREE };
 struct walking {
     struct store_walk *w;
     uint8_t *uses; /* two bits a page */
-    uint16_t *taken; /* of a page, for each second byte: how much the node takes that begins there */
     /* the tree at hand */
     enum page_tree kind;
     unsigned depth;
@@ -129,7 +128,7 @@ static bool walk_table(struct walking *k, uint64_t number, const struct page_nod
     if (node->size != sizeof tree)
         return bad(k, number, "has a table of a wrong size");
     memcpy(&tree, node->data, sizeof tree);
-    struct walking below = {.w = k->w, .uses = k->uses, .taken = k->taken};
+    struct walking below = {.w = k->w, .uses = k->uses};
     return walk_tree(&below, number, &tree, TREE_ROWS);
 }
 
@@ -166,25 +165,32 @@ static bool walk_child(struct walking *k, uint64_t number, const struct page_nod
     return walk_page(k, node->size, depth + 1);
 }
 
-/* LMDB leaves no room between nodes, and moves the others by what one says that it takes when it is taken out: one that
- * says something else is well-formed, and were it believed, memory would be written over. */
-static bool are_adjacent(struct walking *k, const uint8_t *page, const struct page_head *head)
+/* Edges: a bit for each even place of a page, and for its end, where nodes begin and end; turned over by each. */
+static size_t edge_words(size_t page_size)
 {
-    const size_t size = k->w->page;
-    size_t left = page_node_count(head), at = head->upper;
-    memset(k->taken, 0, size / 2 * sizeof *k->taken);
-    for (size_t i = 0; i < left; i++) {
-        struct page_node node;
-        if (page_node_read(page, size, i, k->kind, &node) != NULL)
-            return true; /* which is told when its turn comes */
-        k->taken[node.begin / 2] = (uint16_t)node.taken;
-    }
-    for (; at < size && k->taken[at / 2] != 0; left--)
-        at += k->taken[at / 2];
-    return at == size && left == 0;
+    return page_size / 128 + 1;
 }
 
-static bool walk_nodes(struct walking *k, uint64_t number, const uint8_t *page, unsigned depth)
+static void turn_edge(uint64_t *edges, size_t at)
+{
+    edges[at / 128] ^= UINT64_C(1) << at / 2 % 64;
+}
+
+/* LMDB leaves no room between nodes, and moves the others by what one says that it takes when it is taken out: one that
+ * says something else is well-formed, and were it believed, memory would be written over. Where no edges are left but
+ * the first and the last, each byte between them is in an odd number of nodes; and so in one, if all together take no
+ * more than that. */
+static bool are_adjacent(uint64_t *edges, const struct page_head *head, size_t size, size_t taken)
+{
+    uint64_t left = 0;
+    turn_edge(edges, head->upper);
+    turn_edge(edges, size);
+    for (size_t i = 0; i < edge_words(size); i++)
+        left |= edges[i];
+    return left == 0 && taken == size - head->upper;
+}
+
+static bool walk_nodes(struct walking *k, uint64_t number, const uint8_t *page, uint64_t *edges, unsigned depth)
 {
     struct page_head head;
     memcpy(&head, page, sizeof head);
@@ -195,26 +201,35 @@ static bool walk_nodes(struct walking *k, uint64_t number, const uint8_t *page, 
     const size_t count = page_node_count(&head);
     if (count < (branch ? 2 : 1) || branch != (depth < k->depth) || depth > k->depth)
         return bad(k, number, "does not belong where it is");
-    if (!are_adjacent(k, page, &head))
-        return bad(k, number, "has entries of which one is not as long as it says");
+    size_t taken = 0;
     for (size_t i = 0; i < count; i++) {
         struct page_node node;
         const char *wrong = page_node_read(page, size, i, k->kind, &node);
         if (wrong != NULL)
             return bad(k, number, wrong);
+        turn_edge(edges, node.begin);
+        turn_edge(edges, node.begin + node.taken);
+        taken += node.taken;
         if (!(branch ? walk_child(k, number, &node, i, depth) : walk_entry(k, number, &node)))
             return false;
     }
-    return true;
+    return are_adjacent(edges, &head, size, taken) ||
+           bad(k, number, "has entries of which one is not as long as it says");
 }
 
 static bool walk_page(struct walking *k, uint64_t number, unsigned depth)
 {
     if (!take(k, number, USE_TREE))
         return false;
-    uint8_t *page = malloc(k->w->page);
-    bool ok = page != NULL && read_at(k, number, page, k->w->page) && walk_nodes(k, number, page, depth);
-    free(page);
+    const size_t size = k->w->page, words = edge_words(size);
+    uint64_t *edges = malloc(words * sizeof *edges + size);
+    bool ok = edges != NULL;
+    if (ok) {
+        uint8_t *page = (uint8_t *)(edges + words);
+        memset(edges, 0, words * sizeof *edges);
+        ok = read_at(k, number, page, size) && walk_nodes(k, number, page, edges, depth);
+    }
+    free(edges);
     return ok;
 }
 
@@ -237,9 +252,8 @@ bool store_walk(struct store_walk *w)
 {
     w->what = NULL;
     w->where = 0;
-    struct walking k = {.w = w, .uses = calloc(1, (size_t)(w->wanted / 4 + 1)),
-                        .taken = malloc(w->page / 2 * sizeof *k.taken)};
-    bool ok = k.uses != NULL && k.taken != NULL && walk_tree(&k, 0, &w->free, TREE_FREE);
+    struct walking k = {.w = w, .uses = calloc(1, (size_t)(w->wanted / 4 + 1))};
+    bool ok = k.uses != NULL && walk_tree(&k, 0, &w->free, TREE_FREE);
     if (ok) {
         k.has_last = false;
         ok = walk_tree(&k, 0, &w->all, TREE_TABLES);
@@ -248,6 +262,5 @@ bool store_walk(struct store_walk *w)
         if ((k.uses[page / 4] >> page % 4 * 2 & 3) != USE_FREE)
             ok = bad(&k, page, "is missing");
     free(k.uses);
-    free(k.taken);
     return ok;
 }

@@ -477,10 +477,9 @@ static void more_may_read_at_once_than_are_kept_for_the_next(void **state)
     given_dir_end(&dir);
 }
 
-/* Wherever it stands in the file: size of the data of the entry "rim" by so much. */
-static void say_another_length(const char *path, int by)
+/* Wherever it stands in the file: size of the data of this entry by so much. */
+static void say_another_length(const char *path, const char *entry, int by)
 {
-    static const char entry[] = "rimfelloe";
     const size_t head = 8;
     FILE *file = fopen(path, "r+b");
     assert_non_null(file);
@@ -514,13 +513,16 @@ static void an_entry_of_another_length_than_it_takes_is_damage(void **state)
     put_word(store, "spoke", "ash");
     for (size_t i = 0; i < sizeof by / sizeof by[0]; i++) {
         store_close(store);
-        say_another_length(path, by[i]);
+        say_another_length(path, "rimfelloe", by[i]);
         assert_int_equal(try_open(&store, &dir, &error), FELLOE_DAMAGED);
-        say_another_length(path, -by[i]);
+        say_another_length(path, "rimfelloe", -by[i]);
         store = open_store(&dir);
         assert_true(has_word(store, "rim", "felloe"));
     }
     store_close(store);
+    say_another_length(path, "rimfelloe", 2); /* two that come to what there is */
+    say_another_length(path, "hubnave", -2);
+    assert_int_equal(try_open(&store, &dir, &error), FELLOE_DAMAGED);
     given_dir_end(&dir);
 }
 
