@@ -94,3 +94,11 @@ void arena_release(struct arena *arena)
     free_chunks(&arena->first);
     arena->current = NULL;
 }
+
+size_t arena_size(const struct arena *arena)
+{
+    size_t size = 0;
+    for (const struct arena_chunk *chunk = arena->first; chunk; chunk = chunk->next)
+        size += chunk->size;
+    return size;
+}

@@ -19,5 +19,6 @@ struct bytes arena_copy(struct arena *arena, struct bytes in);
 void arena_clear(struct arena *arena);   /* all of it is free again; the memory is kept */
 void arena_shrink(struct arena *arena);  /* the same, but of the memory only a small piece is kept */
 void arena_release(struct arena *arena); /* frees the memory */
+size_t arena_size(const struct arena *arena); /* of its memory, used or not */
 
 #endif

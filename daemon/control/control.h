@@ -65,6 +65,7 @@ struct control_request {
     uint64_t wait_commits;
     struct control_request *next, *previous, *next_waiting, *next_importing, *next_gathered;
     struct loop_timer *timer;
+    size_t kept;                     /* see struct control_spares */
     /* a progress bar: the worker moves the numbers, the loop tells them */
     atomic_uint_fast64_t done, total;
     const char *progress_of;         /* NULL: none */

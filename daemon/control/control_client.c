@@ -7,7 +7,6 @@
  * holds no more memory here than a few frames. */
 #include "daemon/control/control_client.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 
 #define READ_SIZE (64u * 1024)
@@ -140,10 +139,8 @@ static void read_on(struct control_client *client)
 
 static void begin_request(struct control_client *client, struct bytes payload, size_t size)
 {
-    struct control_request *request = control_request_new(client->server->daemon, client, payload);
-    client->in.len -= size;
-    memmove(client->in.data, client->in.data + size, client->in.len);
-    sodium_memzero(client->in.data + client->in.len, size); /* it may have been a passphrase */
+    struct control_request *request =
+        control_request_new(client->server->daemon, client, &client->in, payload, size);
     if (!request) {
         control_client_close(client);
         return;
@@ -174,7 +171,7 @@ void control_client_take(struct control_client *client)
         begin_request(client, payload, size);
     }
     client->taking = false;
-    if (!client->closing && client->in.len == 0 && client->in.cap > CONTROL_CHUNK)
+    if (!client->closing && !client->request && client->in.len == 0 && client->in.cap > CONTROL_CHUNK)
         buffer_release(&client->in);
     read_on(client);
 }

@@ -4,17 +4,23 @@
 #define FELLOE_DAEMON_CONTROL_INSIDE_H
 
 #include "daemon/control/control.h"
+#include "daemon/loop.h"
 
 /* Requests that have ended, of which the memory is used again: malloc keeps so few blocks of a size at hand that with a
  * hundred of them at once it was busy joining and splitting. */
 struct control_spares {
     struct control_request *first; /* by `next` */
     unsigned count;
+    size_t kept;                   /* the bytes that batches needed, for the next ones: new memory costs the more */
+    struct loop_timer *rest;       /* when none has come for a moment they go back */
 };
 struct control_spares *control_spares(struct control_server *server);
+/* False: memory ran out. */
+bool control_spares_init(struct control_spares *spares, uv_loop_t *loop);
 void control_spares_free(struct control_spares *spares);
-/* The payload is copied. NULL when memory ran out. */
-struct control_request *control_request_new(struct daemon *daemon, struct control_client *client, struct bytes payload);
+/* Takes the first `size` bytes out of `in`, of which `payload` are the last. NULL when memory ran out. */
+struct control_request *control_request_new(struct daemon *daemon, struct control_client *client, struct buffer *in,
+                                            struct bytes payload, size_t size);
 /* Finds the verb and begins it, or answers what is wrong with the request. */
 void control_request_start(struct control_request *request);
 void control_request_free(struct control_request *request);

@@ -32,8 +32,6 @@ static void release(void *state)
         free(draft->error);
         free(draft->warning);
     }
-    if (r->drafts.items != &r->alone)
-        free(r->drafts.items);
     while (r->ready != NULL) {
         struct record_job *next = r->ready->next;
         record_job_release(r->ready);
@@ -218,14 +216,11 @@ static bool needs_views(const struct control_draft *text)
 
 static bool grow(struct recording *r, size_t *cap)
 {
-    const bool alone = r->drafts.items == &r->alone;
     *cap *= 4;
-    struct record_draft *grown =
-        *cap > DRAFTS_MAX ? NULL : realloc(alone ? NULL : r->drafts.items, *cap * sizeof *grown);
+    struct record_draft *grown = *cap > DRAFTS_MAX ? NULL : arena_take(r->drafts.arena, *cap * sizeof *grown);
     if (grown == NULL)
         return false;
-    if (alone)
-        *grown = r->alone;
+    memcpy(grown, r->drafts.items, r->drafts.count * sizeof *grown);
     r->drafts.items = grown;
     return true;
 }

@@ -14,6 +14,11 @@
 /* Spare ones, and what each may keep: as many as are begun at once when sixty clients record. */
 #define SPARES_MAX 64u
 #define SPARE_BUFFER 4096u
+/* What they keep of batches, all of them together, and how long when no more come. */
+#define KEPT_MAX     ((size_t)16 << 20)
+#define KEPT_MS      1000
+/* A payload of this length is not copied. */
+#define MOVED_MIN    ((size_t)32 << 10)
 
 /* ---- arguments ---- */
 
@@ -111,6 +116,7 @@ static struct control_request *take_spare(struct control_spares *spares)
         return calloc(1, sizeof *request);
     spares->first = request->next;
     spares->count--;
+    spares->kept -= request->kept;
     start_anew(request);
     return request;
 }
@@ -131,22 +137,53 @@ static void keep_small(struct buffer *buffer)
         buffer_clear(buffer);
 }
 
+static void shrink(struct control_request *request)
+{
+    keep_small(&request->frame);
+    keep_small(&request->out);
+    arena_shrink(&request->arena);
+    request->kept = 0;
+}
+
 static void keep_spare(struct control_spares *spares, struct control_request *request)
 {
     if (spares->count == SPARES_MAX) {
         free_request(request);
         return;
     }
-    keep_small(&request->frame);
-    keep_small(&request->out);
-    arena_shrink(&request->arena);
+    request->kept = request->frame.cap + request->out.cap + arena_size(&request->arena);
+    if (request->frame.cap <= SPARE_BUFFER || request->frame.failed || request->out.failed ||
+        request->kept > KEPT_MAX - spares->kept) {
+        shrink(request);
+    } else { /* it was large, and another is likely to follow */
+        buffer_clear(&request->frame);
+        buffer_clear(&request->out);
+        arena_clear(&request->arena);
+        spares->kept += request->kept;
+        loop_timer_set(spares->rest, KEPT_MS);
+    }
     request->next = spares->first;
     spares->first = request;
     spares->count++;
 }
 
+static void give_back(void *context)
+{
+    struct control_spares *spares = context;
+    for (struct control_request *request = spares->first; request; request = request->next)
+        shrink(request);
+    spares->kept = 0;
+}
+
+bool control_spares_init(struct control_spares *spares, uv_loop_t *loop)
+{
+    spares->rest = loop_timer_new(loop, give_back, spares);
+    return spares->rest != NULL;
+}
+
 void control_spares_free(struct control_spares *spares)
 {
+    loop_timer_free(spares->rest);
     for (struct control_request *next; spares->first; spares->first = next) {
         next = spares->first->next;
         free_request(spares->first);
@@ -154,7 +191,29 @@ void control_spares_free(struct control_spares *spares)
     spares->count = 0;
 }
 
-struct control_request *control_request_new(struct daemon *daemon, struct control_client *client, struct bytes payload)
+/* What is large stays where it was read, and what came behind it goes on in the memory of the request before. */
+static void take_payload(struct buffer *frame, struct buffer *in, struct bytes payload, size_t size)
+{
+    const struct bytes rest = bytes_of(in->data + size, in->len - size);
+    const size_t at = size - payload.len;
+    if (payload.len < MOVED_MIN || rest.len >= payload.len) {
+        buffer_append(frame, payload.data, payload.len);
+        memmove(in->data, rest.data, rest.len);
+        sodium_memzero(in->data + rest.len, size); /* it may have been a passphrase */
+        in->len = rest.len;
+        return;
+    }
+    buffer_append(frame, rest.data, rest.len);
+    const struct buffer was = *in;
+    *in = *frame;
+    *frame = was;
+    memmove(frame->data, frame->data + at, payload.len);
+    sodium_memzero(frame->data + payload.len, at + rest.len);
+    frame->len = payload.len;
+}
+
+struct control_request *control_request_new(struct daemon *daemon, struct control_client *client, struct buffer *in,
+                                            struct bytes payload, size_t size)
 {
     struct control_request *request = take_spare(control_spares(daemon->control));
     if (!request)
@@ -162,8 +221,8 @@ struct control_request *control_request_new(struct daemon *daemon, struct contro
     request->daemon = daemon;
     request->client = client;
     request->uid = control_uid(request);
-    buffer_append(&request->frame, payload.data, payload.len);
-    if (request->frame.failed) {
+    take_payload(&request->frame, in, payload, size);
+    if (request->frame.failed || in->failed) {
         control_request_free(request);
         return NULL;
     }

@@ -219,7 +219,8 @@ enum felloe_code control_server_open(struct control_server **out, struct daemon 
     server->sweep = loop_timer_new(daemon->loop, sweep, server);
     server->patience = loop_timer_new(daemon->loop, cut_short, server);
     server->group = control_group_new(daemon);
-    if (!server->sweep || !server->patience || !server->group) {
+    const bool spares = control_spares_init(&server->spares, daemon->loop);
+    if (!server->sweep || !server->patience || !server->group || !spares) {
         free_server(server);
         return felloe_fail(error, FELLOE_FAILED, "Memory ran out while opening the local socket.");
     }

@@ -40,11 +40,15 @@ static void a_shrunk_arena_keeps_a_small_piece(void **state)
     struct arena arena = {0};
     arena_shrink(&arena);
     assert_null(arena.first);
+    assert_int_equal(arena_size(&arena), 0);
     void *first = arena_take(&arena, 100);
     struct arena_chunk *kept = arena.first;
+    const size_t small = arena_size(&arena);
     for (int i = 0; i < 100; i++)
         assert_non_null(arena_take(&arena, 10000));
+    assert_in_range(arena_size(&arena), small + 1000000, small + 4000000);
     arena_shrink(&arena);
+    assert_int_equal(arena_size(&arena), small);
     assert_ptr_equal(arena.first, kept);
     assert_ptr_equal(arena_take(&arena, 100), first);
     arena_shrink(&arena);

@@ -3,6 +3,8 @@
  * can tell but by the clock. */
 #include "tests/unit/given_laptop.h"
 
+#include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 
 #define NOTES 200 /* more than the loop reads itself */
@@ -24,6 +26,15 @@ static void put_batch(struct buffer *out, const char *name, const char *extra)
         put_note(out, "@same", "a note that is long enough for many of them to fill more than the loop reads at once");
     if (extra != NULL)
         put_draft(out, (struct control_draft){.person = bytes_str("@same")}, extra, NULL);
+    control_frame_end(out, begin);
+}
+
+static void put_notes(struct buffer *out, const char *person, int notes)
+{
+    size_t begin = control_frame_begin(out);
+    put_request(out, CONTROL_RECORD, NULL);
+    for (int i = 0; i < notes; i++)
+        put_note(out, person, "one of few or of many, so that what comes behind them is longer, shorter, or not whole");
     control_frame_end(out, begin);
 }
 
@@ -117,6 +128,65 @@ static void what_was_sent_first_stands_first_in_the_log(void **state)
     laptop_end(d);
 }
 
+/* However much of the ones behind it came with it. */
+static void batches_may_be_of_any_length(void **state)
+{
+    (void)state;
+    const int notes[] = {1, 900, 2, 400, 900, 1, 1, 300, 280, 2000, 1, 150, 500, 3};
+    const size_t count = sizeof notes / sizeof *notes;
+    struct given_daemon *d = laptop();
+    struct given_client client = given_client(d);
+    struct buffer out = {0};
+    char person[33];
+    size_t all = 1;
+    introduce(&client, "Jo", person);
+    for (size_t round = 0; round < 2; round++) {
+        for (size_t i = 0; i < count; i++)
+            put_notes(&out, person, notes[i]);
+        client_send(&client, &out);
+        for (size_t i = 0; i < count; i++) {
+            expect_saved(&client, (size_t)notes[i]);
+            all += (size_t)notes[i];
+        }
+    }
+    struct reply log = client_ask(&client, CONTROL_LOG, NULL);
+    assert_int_equal(log.count, all);
+    reply_release(&log);
+    client_end(&client);
+    laptop_end(d);
+}
+
+static size_t memory_in_use(void)
+{
+    const struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+/* It is kept for the next batch, and goes when none comes. */
+static void the_memory_of_batches_goes_back(void **state)
+{
+    (void)state;
+    struct given_daemon *d = laptop();
+    struct given_client client = given_client(d);
+    struct buffer out = {0};
+    char person[33];
+    introduce(&client, "Jo", person);
+    put_notes(&out, person, 1);
+    client_send(&client, &out);
+    expect_saved(&client, 1);
+    const size_t before = memory_in_use();
+    for (int i = 0; i < 3; i++)
+        put_notes(&out, person, 2000);
+    client_send(&client, &out);
+    for (int i = 0; i < 3; i++)
+        expect_saved(&client, 2000);
+    for (int i = 0; i < 3000 && memory_in_use() > before + (1 << 20); i++)
+        (void)!poll(NULL, 0, 10);
+    assert_in_range(memory_in_use(), 0, before + (1 << 20));
+    client_end(&client);
+    laptop_end(d);
+}
+
 /* The name is looked up when the one before has been saved and folded. */
 static void a_batch_may_name_whom_the_one_before_introduces(void **state)
 {
@@ -191,6 +261,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batches_are_answered_in_their_order),
         cmocka_unit_test(what_was_sent_first_stands_first_in_the_log),
+        cmocka_unit_test(batches_may_be_of_any_length),
+        cmocka_unit_test(the_memory_of_batches_goes_back),
         cmocka_unit_test(a_batch_may_name_whom_the_one_before_introduces),
         cmocka_unit_test(whoever_leaves_in_the_middle_leaves_the_others_be),
         cmocka_unit_test(the_daemon_ends_in_the_middle),
