@@ -99,7 +99,7 @@ static size_t without_held(struct keyring *keyring, struct key_id *ids, size_t c
 {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++)
-        if (!keyring_holds(keyring, &ids[i]))
+        if (!keyring_holds(keyring, &ids[i], NULL))
             ids[kept++] = ids[i];
     return kept;
 }

@@ -49,7 +49,13 @@ static void add(struct daemon *daemon, const char *name)
     job->job.kind = LOG_ADD_SITE;
     job->job.done = added;
     memcpy(job->job.site, name, strlen(name));
-    if (keyring_site_key(daemon->keyring, bytes_str(name), &job->key) != FELLOE_OK) {
+    const enum felloe_code code = keyring_site_key(daemon->keyring, bytes_str(name), &job->key);
+    if (!keyring_was_read(code)) { /* it may have one: a second would be nobody's */
+        report(LEVEL_ERROR, "site %s could not be added: the keys cannot be read at the moment", name);
+        free(job);
+        return;
+    }
+    if (code != FELLOE_OK) {
         site_key_make(&job->key, name);
         job->job.new_keys = &job->key;
         job->job.new_key_count = 1;

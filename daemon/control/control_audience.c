@@ -26,13 +26,17 @@ struct spoken {
 static bool look_at_entry(void *context, const struct event_id *id, struct bytes site, const struct views_event *event)
 {
     struct spoken *spoken = context;
+    struct views_txn *views = &spoken->p->reading->views;
     struct key_record key;
+    enum felloe_code code = FELLOE_NOT_FOUND;
     spoken->known = true;
     if (!bytes_is(site, spoken->site))
         return true;
     spoken->here = true;
-    spoken->restricted = views_restricted_key(&spoken->p->reading->views, id, site, event, &spoken->key) &&
-                         keyring_get(spoken->p->daemon->keyring, &spoken->key, &key) == FELLOE_OK;
+    if (views_restricted_key(views, id, site, event, &spoken->key))
+        code = keyring_get(spoken->p->daemon->keyring, &spoken->key, &key);
+    views->unread |= !keyring_was_read(code); /* then nothing of the request is recorded: it might be for all to read */
+    spoken->restricted = code == FELLOE_OK;
     if (spoken->restricted)
         spoken->members = key.members;
     sodium_memzero(&key, sizeof key);

@@ -280,7 +280,9 @@ static void find_site(struct preparing *p, struct record_draft *draft)
             site = site_before(p, &draft->person);
         struct key_record record;
         struct key_id key = key_id_of_person(draft->person);
-        if (!*site && keyring_get(p->daemon->keyring, &key, &record) == FELLOE_OK) {
+        const enum felloe_code code = *site ? FELLOE_NOT_FOUND : keyring_get(p->daemon->keyring, &key, &record);
+        p->reading->views.unread |= !keyring_was_read(code); /* then nothing is recorded, in no wrong site */
+        if (code == FELLOE_OK) {
             if (in_scope(scope, bytes_str(record.site)))
                 memcpy(draft->site, record.site, sizeof draft->site);
             explicit_bzero(&record, sizeof record);
@@ -379,7 +381,10 @@ static enum verdict check_key(struct preparing *p, struct record_draft *draft, s
         memcpy(p->last.key_site, draft->site, sizeof p->last.key_site);
         return CHECK_OK;
     }
-    felloe_fail(error, FELLOE_DENIED, "The key of the site %s is not on this device.", draft->site);
+    if (keyring_was_read(code))
+        felloe_fail(error, FELLOE_DENIED, "The key of the site %s is not on this device.", draft->site);
+    else
+        keyring_unread(error);
     return CHECK_WRONG;
 }
 

@@ -234,7 +234,7 @@ static void erased(struct control_request *request)
     struct erasing *e = request->state;
     struct felloe_error stuck = {0};
     const struct key_id own = key_id_of_person(e->person);
-    if (keyring_erased(request->daemon->keyring, &own)) {
+    if (keyring_erased(request->daemon->keyring, &own, NULL)) {
         e->job = (struct log_job){.kind = LOG_CLEAN_ASIDE, .done = cleaned, .context = e};
         event_log_submit(request->daemon->log, &e->job);
         return;

@@ -23,6 +23,7 @@ struct logging {
     struct scope scope;
     struct site_place places[SITES_MAX];
     bool has_scope, follow, opened, names, all_told;
+    bool unread;                        /* a key could not be read */
     struct views_txn *views;            /* during a chunk, where persons are to be named */
     struct person_id named;             /* whom `name` is of: entries about one person often come together */
     struct buffer name;
@@ -76,10 +77,11 @@ static void put_name(struct logging *l, struct buffer *out, struct bytes site, c
 }
 
 /* A hub has restricted keys to hand them out, not to read. */
-static bool may_read(const struct daemon *daemon, const struct key_id *id, struct key_record *key)
+static bool may_read(struct logging *l, const struct daemon *daemon, const struct key_id *id, struct key_record *key)
 {
-    return keyring_get(daemon->keyring, id, key) == FELLOE_OK &&
-           (daemon->config.role == ROLE_SPOKE || !key_kind_restricted(key->kind));
+    const enum felloe_code code = keyring_get(daemon->keyring, id, key);
+    l->unread |= !keyring_was_read(code);
+    return code == FELLOE_OK && (daemon->config.role == ROLE_SPOKE || !key_kind_restricted(key->kind));
 }
 
 static void put_place(struct buffer *out, struct position at)
@@ -104,7 +106,7 @@ static void tell(struct control_request *request, struct bytes site, const struc
     enum opening outcome = OPENED_NO_KEY;
     event_id_of(item->event, &id);
     l->opener.site = site;
-    if (l->opened && may_read(request->daemon, &event->clear.key, &key))
+    if (l->opened && may_read(l, request->daemon, &event->clear.key, &key))
         outcome = opener_open(&l->opener, item, event, &key.key, &l->entry);
     explicit_bzero(&key, sizeof key);
     if (outcome == OPENED_PART)
@@ -126,7 +128,7 @@ static void tell(struct control_request *request, struct bytes site, const struc
         if (l->names)
             put_name(l, out, site, body->has_subject ? &body->subject : &PERSON_ID_NONE);
     } else {
-        bool erased = keyring_erased(request->daemon->keyring, &event->clear.key);
+        bool erased = keyring_erased(request->daemon->keyring, &event->clear.key, &l->unread);
         mp_put_uint(out, 0);
         for (int i = 0; i < (l->names ? 6 : 5); i++)
             if (i == FIELDS_ITEM && erased)
@@ -233,6 +235,9 @@ static void read_chunk(struct control_request *request)
         l->all_told = !full(request);
     }
     control_data_end(&l->data);
+    if (l->unread)
+        keyring_unread(&l->error);
+    log_reader_tell(reader, &l->error); /* what could not be read is not the end of it */
     log_reader_end(reader);
     l->views = NULL;
     if (has_views)

@@ -185,15 +185,19 @@ static void list(struct quarantine *q)
 /* ---- one device's entries ---- */
 
 /* From the hub's own keyring, or else along with the entries. What is for some workers only the hub does not read. */
-static bool find_key(const struct quarantine *q, const struct key_id *id, struct data_key *out)
+static bool find_key(struct quarantine *q, const struct key_id *id, struct data_key *out)
 {
     struct key_record record;
-    bool found = keyring_get(q->request->daemon->keyring, id, &record) == FELLOE_OK;
+    const enum felloe_code code = keyring_get(q->request->daemon->keyring, id, &record);
+    bool found = code == FELLOE_OK, unread = !keyring_was_read(code);
     if (found && !key_kind_restricted(record.kind))
         *out = record.key;
     bool readable = found && !key_kind_restricted(record.kind);
     sodium_memzero(&record, sizeof record);
-    if (found || keyring_erased(q->request->daemon->keyring, id))
+    const bool known = found || keyring_erased(q->request->daemon->keyring, id, &unread);
+    if (unread)
+        keyring_unread(&q->error);
+    if (known || unread)
         return readable;
     for (size_t s = 0; s < q->key_site_count; s++)
         for (size_t i = 0; i < q->keys[s].count && strcmp(q->keys[s].site, q->stream->site) == 0; i++) {

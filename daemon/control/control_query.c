@@ -62,7 +62,7 @@ void reading_end(struct reading *reading)
 bool reading_failed(const struct reading *reading)
 {
     return log_reader_failed(reading->log, NULL) ||
-           (!reading->locked && store_failed(reading->views.store, NULL) != STORE_DONE);
+           (!reading->locked && (reading->views.unread || store_failed(reading->views.store, NULL) != STORE_DONE));
 }
 
 bool reading_tell_failed(const struct reading *reading, struct felloe_error *error)
@@ -70,6 +70,8 @@ bool reading_tell_failed(const struct reading *reading, struct felloe_error *err
     struct felloe_error why = {0};
     if (reading->log && log_reader_tell(reading->log, error))
         return true;
+    if (!reading->locked && reading->views.unread)
+        return keyring_unread(error) != FELLOE_OK;
     if (reading->locked || store_failed(reading->views.store, &why) == STORE_DONE || why.code == FELLOE_DAMAGED)
         return false;
     felloe_fail(error, FELLOE_FAILED, "The views could not be read this time, and are as they were. Try again.");

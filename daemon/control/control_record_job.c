@@ -120,7 +120,7 @@ static const struct key_record *made_here(const struct recording *r, const struc
     return NULL;
 }
 
-/* NULL: it is not here. */
+/* NULL: it is not here, or cannot be read now: then the log's writer seals it, or says why not. */
 static struct sealing_key *find_key(const struct recording *r, const struct record_draft *draft,
                                     struct sealing *sealing)
 {

@@ -36,16 +36,17 @@ static struct person_id derive(const struct data_key *commons, const struct devi
     return id;
 }
 
-static bool is_erased(struct daemon *daemon, const struct person_id *person)
+/* Where that cannot be said, the reading has failed, and nothing is recorded: a person would be made twice. */
+static bool is_erased(const struct preparing *p, const struct person_id *person)
 {
     struct key_id id = key_id_of_person(*person);
-    return keyring_erased(daemon->keyring, &id);
+    return keyring_erased(p->daemon->keyring, &id, &p->reading->views.unread);
 }
 
-static bool has_key(struct daemon *daemon, const struct person_id *person)
+static bool has_key(const struct preparing *p, const struct person_id *person)
 {
     struct key_id id = key_id_of_person(*person);
-    return keyring_has(daemon->keyring, &id);
+    return keyring_has(p->daemon->keyring, &id, &p->reading->views.unread);
 }
 
 /* A draft before this one is about the same person, or makes them: there is a key. */
@@ -62,7 +63,9 @@ static bool need_commons(struct preparing *p)
     struct key_record found;
     if (p->last.has_commons)
         return true;
-    p->last.has_commons = keyring_site_key(p->daemon->keyring, bytes_str("commons"), &found) == FELLOE_OK;
+    const enum felloe_code code = keyring_site_key(p->daemon->keyring, bytes_str("commons"), &found);
+    p->reading->views.unread |= !keyring_was_read(code);
+    p->last.has_commons = code == FELLOE_OK;
     if (p->last.has_commons) {
         p->last.commons = found.key;
         sodium_memzero(&found, sizeof found);
@@ -82,8 +85,8 @@ static bool try_device(void *context, const struct views_device *device)
 {
     struct trying *t = context;
     struct person_id id = derive(t->commons, &device->device, device->incarnation, t->source, t->subject);
-    t->has_found = has_key(t->p->daemon, &id);
-    t->erased |= is_erased(t->p->daemon, &id);
+    t->has_found = has_key(t->p, &id);
+    t->erased |= is_erased(t->p, &id);
     if (t->has_found)
         *t->found = id;
     return !t->has_found;
@@ -96,14 +99,14 @@ static bool known_subject(struct preparing *p, const struct data_key *commons, s
     const struct identity *me = &p->daemon->identity;
     *erased = false;
     *out = derive(commons, &me->device, event_log_incarnation(p->daemon->log), source, subject);
-    if (met_before(p, out) || has_key(p->daemon, out))
+    if (met_before(p, out) || has_key(p, out))
         return true;
     const struct person_id own = *out;
     for (size_t i = 0; i < p->reading->scope.count && !t.has_found; i++)
         views_devices(&p->reading->views, bytes_str(p->reading->scope.sites[i]), try_device, &t);
     if (!t.has_found)
         *out = own;
-    *erased = !t.has_found && (t.erased || is_erased(p->daemon, &own));
+    *erased = !t.has_found && (t.erased || is_erased(p, &own));
     return t.has_found;
 }
 
@@ -131,9 +134,9 @@ bool draft_person_of_subject(struct preparing *p, struct record_draft *draft, st
     bool erased = false;
     draft->has_person = true;
     if (subject.len == 2 * sizeof draft->person.b && hex_decode(subject, draft->person.b, sizeof draft->person.b)) {
-        if (met_before(p, &draft->person) || has_key(p->daemon, &draft->person))
+        if (met_before(p, &draft->person) || has_key(p, &draft->person))
             return true;
-        erased = is_erased(p->daemon, &draft->person);
+        erased = is_erased(p, &draft->person);
     }
     if (!need_commons(p)) {
         felloe_fail(error, FELLOE_DENIED, "People can be imported once this device has joined its hub: the key of the "

@@ -68,6 +68,8 @@ static enum felloe_code load_meta(struct event_log *log, struct store_txn *txn, 
         log_put_meta_u32(txn, "version", LOG_VERSION);
         store_put(txn, T_META, bytes_str("device"), bytes_of(device->b, sizeof device->b));
         uint32_t begin = log_begin_again(log, txn);
+        if (begin == 0)
+            return keyring_unread(error);
         keep_turns(log, txn, begin, begin);
         return FELLOE_OK;
     }

@@ -130,12 +130,13 @@ struct keeping {
     struct aside_stream_row *sum; /* of the keys; NULL: they are only measured */
 };
 
+/* Where that cannot be said it is kept, and goes with the next erasure, or at the start. */
 static bool is_of_erased(struct event_log *log, struct bytes record)
 {
     struct mp_reader r MP_UNSET;
     struct key_record key;
     mp_reader_init(&r, record);
-    return mp_next(&r) && key_record_read(&r, &key) && keyring_erased_owner(log->keyring, &key);
+    return mp_next(&r) && key_record_read(&r, &key) && keyring_erased_owner(log->keyring, &key, NULL);
 }
 
 /* The one that came last is kept: should the laptop have other keys by now, it alone can be opened. */

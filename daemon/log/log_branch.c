@@ -202,7 +202,7 @@ static enum felloe_code write_again(struct again *a, const struct event *event, 
 static void note_lacking(struct again *a, const struct key_id *id)
 {
     struct log_job *job = a->job;
-    bool known = job->missing_count == RECEIPT_KEYS_MAX || keyring_erased(a->log->keyring, id);
+    bool known = job->missing_count == RECEIPT_KEYS_MAX || keyring_erased(a->log->keyring, id, NULL);
     for (uint32_t i = 0; i < job->missing_count && !known; i++)
         known = memcmp(&job->missing[i], id, sizeof *id) == 0;
     if (!known)

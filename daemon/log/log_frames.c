@@ -93,7 +93,7 @@ static bool frame_add_lacking(struct frame *f, const struct key_id *id)
 {
     struct key_record stone;
     if (f->log->identity->role == ROLE_HUB)
-        return keyring_erased(f->log->keyring, id);
+        return keyring_erased(f->log->keyring, id, &f->keys.failed);
     if (keyring_get_out(f->log->keyring, id, &f->keys))
         f->key_count++;
     else if (!f->log->identity->locked && keyring_stone(f->log->keyring, id, &stone))
@@ -106,7 +106,7 @@ static bool frame_add_key(struct frame *f, struct bytes site, const struct key_i
 {
     struct key_record record;
     enum felloe_code code = keyring_get(f->log->keyring, id, &record);
-    f->keys.failed |= code == FELLOE_STORAGE || code == FELLOE_FAILED; /* it may be here */
+    f->keys.failed |= !keyring_was_read(code); /* it may be here */
     if (code == FELLOE_NOT_FOUND)
         return frame_add_lacking(f, id);
     if (code != FELLOE_OK)

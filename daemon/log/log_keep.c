@@ -35,7 +35,7 @@ void log_note_missing(struct event_log *log, struct log_job *job, struct log_ask
         return;
     asked->filled[slot] = true;
     asked->ids[slot] = *id;
-    if (keyring_holds(log->keyring, id) || keyring_erased(log->keyring, id)) {
+    if (keyring_holds(log->keyring, id, NULL) || keyring_erased(log->keyring, id, NULL)) {
         *met |= MET_HELD;
         return;
     }

@@ -9,11 +9,11 @@
 
 /* ---- a new log ---- */
 
-static uint32_t put_sites(struct event_log *log, struct store_txn *txn)
+static uint32_t put_sites(struct event_log *log, struct store_txn *txn, bool *unread)
 {
     char site[SLUG_MAX + 1];
     uint32_t count = 0;
-    for (; count < LOG_AUDIT && keyring_site_at(log->keyring, count, site); count++) {
+    for (; count < LOG_AUDIT && keyring_site_at(log->keyring, count, site, unread); count++) {
         struct store_key key;
         key_start(&key);
         key_put_u16(&key, (uint16_t)count);
@@ -43,10 +43,13 @@ static bool put_device(void *context, const struct device_id *device, struct byt
 uint32_t log_begin_again(struct event_log *log, struct store_txn *txn)
 {
     struct putting p = {.txn = txn};
-    uint32_t sites = put_sites(log, txn);
+    bool unread = false;
+    uint32_t sites = put_sites(log, txn, &unread);
     bool hub = log->identity->role == ROLE_HUB;
     if (hub)
-        keyring_devices(log->keyring, put_device, &p);
+        keyring_devices(log->keyring, put_device, &p, &unread);
+    if (unread) /* it must not be taken for a new device's: at a hub that would give positions a second time */
+        return 0;
     if (hub && p.count > 0) { /* they may hold positions that the lost log gave */
         report(log->instead ? LEVEL_DEBUG : LEVEL_WARNING,
                "this hub's log is gone: a new one begins, with %u sites and %lu devices. Laptops bring back what they "
@@ -107,7 +110,12 @@ enum felloe_code log_mirror_devices(struct event_log *log, struct store_txn *txn
     struct mirror m = {.txn = txn, .reader = malloc(sizeof *m.reader)};
     if (m.reader == NULL)
         return felloe_fail(error, FELLOE_FAILED, "out of memory");
-    keyring_devices(log->keyring, take_newer, &m);
+    bool unread = false;
+    keyring_devices(log->keyring, take_newer, &m, &unread);
+    if (unread) { /* whom this hub revoked must not be let in */
+        free(m.reader);
+        return keyring_unread(error);
+    }
     const bool fine = store_failed(txn, NULL) == STORE_DONE;
     if (m.mended > 0 && fine)
         report(LEVEL_WARNING, "what this hub's log said of %lu devices was damaged: the keyring knew it still",

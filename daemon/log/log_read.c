@@ -347,7 +347,7 @@ size_t log_missing_keys(struct log_reader *reader, struct bytes site, uint32_t t
             memcpy(id.b, item.key.data + prefix.len, sizeof id.b);
             if (wrapped && memcmp(&id, &from, sizeof id) >= 0)
                 break;
-            if (!keyring_holds(keyring, &id) && !keyring_erased(keyring, &id))
+            if (!keyring_holds(keyring, &id, NULL) && !keyring_erased(keyring, &id, NULL))
                 out[count++] = id;
         }
         store_cursor_close(cursor);

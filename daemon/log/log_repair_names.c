@@ -68,10 +68,10 @@ static bool name_by_event(void *context, struct bytes key, struct bytes value)
     return !repair_opens(n->r, &event, &n->plain, &body) || !bytes_to_text(event.clear.site, n->name, sizeof n->name);
 }
 
-static bool in_keyring(const struct repair *r, const char *name)
+static bool in_keyring(struct repair *r, const char *name)
 {
     char site[SLUG_MAX + 1];
-    for (size_t i = 0; keyring_site_at(r->config->keyring, i, site); i++)
+    for (size_t i = 0; keyring_site_at(r->config->keyring, i, site, &r->no_memory); i++)
         if (strcmp(site, name) == 0)
             return true;
     return false;

@@ -70,7 +70,7 @@ bool repair_opens(struct repair *r, const struct event *event, struct buffer *pl
     bool opens = code == FELLOE_OK && event_open(event, &record.key, plain, body);
     if (!opens)
         *body = (struct event_body){0};
-    r->no_memory |= plain->failed || code == FELLOE_STORAGE || code == FELLOE_FAILED;
+    r->no_memory |= plain->failed || !keyring_was_read(code);
     opens |= code == FELLOE_OK && plain->len > 0;
     sodium_memzero(&record, sizeof record);
     return opens;

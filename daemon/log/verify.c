@@ -147,7 +147,7 @@ static const struct data_key *key_of(struct verify_run *run, const struct key_id
         hex_encode(bytes_of(id->b, sizeof id->b), hex);
         verify_problem(run, "the key %s in the keyring is damaged", hex);
     }
-    if (code == FELLOE_STORAGE || code == FELLOE_FAILED)
+    if (!keyring_was_read(code))
         note_failure(run, code, "a key could not be read");
     if (code != FELLOE_OK)
         return NULL;
@@ -186,11 +186,14 @@ static void tell_unreadable(struct verify_run *run)
     run->unreadable_count = 0;
 }
 
-static enum verify_unread why_no_key(const struct verify_run *run, const struct key_id *key)
+static enum verify_unread why_no_key(struct verify_run *run, const struct key_id *key)
 {
     const struct verify_options *o = run->options;
-    if (keyring_erased(o->keyring, key))
+    bool unread = false;
+    if (keyring_erased(o->keyring, key, &unread))
         return UNREAD_ERASED;
+    if (unread)
+        note_failure(run, FELLOE_STORAGE, "a key could not be read");
     return o->for_others != NULL && o->for_others(o->context, bytes_str(run->site->site), key) ? UNREAD_OTHERS
                                                                                                : UNREAD_NO_KEY;
 }

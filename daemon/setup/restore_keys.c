@@ -35,7 +35,7 @@ static void put_erased(struct taking *t)
 static bool take_erased(void *context, const struct key_id *id)
 {
     struct taking *t = context;
-    if (!keyring_erased(t->into, id))
+    if (!keyring_erased(t->into, id, NULL)) /* again does no harm */
         t->ids[t->count++] = *id;
     if (t->count == BATCH)
         put_erased(t);
@@ -58,7 +58,9 @@ static bool take_key(void *context, const struct key_record *record)
     enum felloe_code here = keyring_get(t->into, &record->id, &there);
     sodium_memzero(&there, sizeof there);
     t->out->keys_damaged += here == FELLOE_DAMAGED;
-    if (here == FELLOE_NOT_FOUND && !keyring_erased(t->into, &record->id))
+    if (!keyring_was_read(here) && t->code == FELLOE_OK) /* it may not be here */
+        t->code = keyring_unread(t->error);
+    if (here == FELLOE_NOT_FOUND && !keyring_erased(t->into, &record->id, NULL)) /* which adding looks at, too */
         t->keys[t->count++] = *record;
     if (t->count == BATCH)
         put_keys(t);
@@ -81,8 +83,11 @@ static bool take_device(void *context, const struct device_id *device, struct by
 {
     struct taking *t = context;
     struct looking l = {.device = device};
-    keyring_devices(t->into, look, &l);
-    if (!l.found)
+    bool unread = false;
+    keyring_devices(t->into, look, &l, &unread);
+    if (unread) /* one that is here may have been revoked since */
+        t->code = keyring_unread(t->error);
+    else if (!l.found)
         t->code = keyring_put_device(t->into, device, row, t->error);
     return t->code == FELLOE_OK;
 }
@@ -107,9 +112,13 @@ static enum felloe_code take_all(struct keyring *from, struct keyring *into, str
     put_erased(t);
     whole = keyring_visit(from, take_key, t) && whole;
     put_keys(t);
-    keyring_devices(from, take_device, t);
+    bool unread = false;
     if (t->code == FELLOE_OK)
-        keyring_visit_in(from, take_in, t);
+        keyring_devices(from, take_device, t, &unread);
+    if (t->code == FELLOE_OK)
+        unread |= !keyring_visit_in(from, take_in, t) && t->code == FELLOE_OK;
+    if (t->code == FELLOE_OK && unread)
+        t->code = keyring_unread(error);
     enum felloe_code code = t->code;
     if (code == FELLOE_OK && !whole)
         code = felloe_fail(error, FELLOE_DAMAGED,

@@ -58,12 +58,15 @@ static enum felloe_code add_site(struct setup_log *setup, const char *site, stru
     struct key_record key;
     struct log_job job = {.kind = LOG_ADD_SITE};
     snprintf(job.site, sizeof job.site, "%s", site);
-    if (keyring_site_key(setup->keyring, bytes_str(site), &key) != FELLOE_OK) {
+    enum felloe_code code = keyring_site_key(setup->keyring, bytes_str(site), &key);
+    if (!keyring_was_read(code))
+        return keyring_unread(error);
+    if (code != FELLOE_OK) {
         site_key_make(&key, site);
         job.new_keys = &key;
         job.new_key_count = 1;
     }
-    enum felloe_code code = setup_log_do(setup, &job, error);
+    code = setup_log_do(setup, &job, error);
     sodium_memzero(&key, sizeof key);
     return code;
 }

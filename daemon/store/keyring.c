@@ -82,6 +82,21 @@ void keyring_end(struct keyring *keyring, struct store_txn *txn)
     pthread_rwlock_unlock(&keyring->lock);
 }
 
+void keyring_end_read(struct keyring *keyring, struct store_txn *txn, bool *unread)
+{
+    const bool failed = txn == NULL || store_failed(txn, NULL) != STORE_DONE;
+    if (failed && unread != NULL)
+        *unread = true;
+    if (txn != NULL)
+        keyring_end(keyring, txn);
+}
+
+enum felloe_code keyring_unread(struct felloe_error *error)
+{
+    return felloe_fail(error, FELLOE_STORAGE,
+                       "The keys on this device cannot be read at the moment; none is lost. Try again in a while");
+}
+
 /* ---- opening ---- */
 
 /* Is the row one that a half that everybody has would open? */
@@ -302,7 +317,7 @@ static enum felloe_code get(struct keyring *keyring, struct store_txn *txn, cons
 {
     struct bytes value;
     if (!store_get(txn, T_KEYS, bytes_of(id->b, sizeof id->b), &value))
-        return FELLOE_NOT_FOUND;
+        return store_failed(txn, NULL) == STORE_DONE ? FELLOE_NOT_FOUND : FELLOE_STORAGE;
     if (keyring_open_value(keyring, id, value, out))
         return FELLOE_OK;
     return keyring_value_size(value) == 0 || value_opens(keyring, value) ? FELLOE_DAMAGED : FELLOE_NOT_FOUND;
@@ -322,25 +337,22 @@ enum felloe_code keyring_get(struct keyring *keyring, const struct key_id *id, s
     return code;
 }
 
-bool keyring_has(struct keyring *keyring, const struct key_id *id)
+bool keyring_has(struct keyring *keyring, const struct key_id *id, bool *unread)
 {
     struct store_txn *txn = keyring_begin_read(keyring);
-    if (txn == NULL)
-        return false;
     struct bytes value;
-    bool there = store_get(txn, T_KEYS, bytes_of(id->b, sizeof id->b), &value) && value_opens(keyring, value);
-    keyring_end(keyring, txn);
+    bool there = txn != NULL && store_get(txn, T_KEYS, bytes_of(id->b, sizeof id->b), &value) &&
+                 value_opens(keyring, value);
+    keyring_end_read(keyring, txn, unread);
     return there;
 }
 
-bool keyring_holds(struct keyring *keyring, const struct key_id *id)
+bool keyring_holds(struct keyring *keyring, const struct key_id *id, bool *unread)
 {
     struct store_txn *txn = keyring_begin_read(keyring);
-    if (txn == NULL)
-        return false;
-    bool there = store_get(txn, T_KEYS, bytes_of(id->b, sizeof id->b), NULL) ||
-                 store_get(txn, T_IN, bytes_of(id->b, sizeof id->b), NULL);
-    keyring_end(keyring, txn);
+    bool there = txn != NULL && (store_get(txn, T_KEYS, bytes_of(id->b, sizeof id->b), NULL) ||
+                                 store_get(txn, T_IN, bytes_of(id->b, sizeof id->b), NULL));
+    keyring_end_read(keyring, txn, unread);
     return there;
 }
 
@@ -361,6 +373,8 @@ enum felloe_code keyring_site_key(struct keyring *keyring, struct bytes site, st
         memcpy(id.b, first.value.data, sizeof id.b);
     store_cursor_close(cursor);
     enum felloe_code code = there ? get(keyring, txn, &id, out) : FELLOE_NOT_FOUND;
+    if (code == FELLOE_NOT_FOUND && store_failed(txn, NULL) != STORE_DONE)
+        code = FELLOE_STORAGE;
     keyring_end(keyring, txn);
     return code;
 }

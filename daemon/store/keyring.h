@@ -27,12 +27,23 @@ void keyring_close(struct keyring *keyring);
  * (FELLOE_DAMAGED); a person's key may be used in several sites (record.site says where it was made). */
 enum felloe_code keyring_add(struct keyring *keyring, const struct key_record *records, size_t count,
                              struct felloe_error *error);
-/* FELLOE_NOT_FOUND (no message) when it is not there, or cannot be opened in this session. */
+
+/* What could not be read (there was no memory, say, or no room for one more reader) is not "not there": a call says
+ * FELLOE_STORAGE (no message; keyring_unread has one), and one that answers yes or no says false and sets `unread`,
+ * which nothing clears. It is NULL only where a false "no" does no harm. */
+enum felloe_code keyring_unread(struct felloe_error *error);
+/* Of what keyring_get and its like say: it was read, there or not. */
+static inline bool keyring_was_read(enum felloe_code code)
+{
+    return code == FELLOE_OK || code == FELLOE_NOT_FOUND || code == FELLOE_DAMAGED;
+}
+
+/* FELLOE_NOT_FOUND (no message) when it is not there, or cannot be opened in this session; FELLOE_DAMAGED. */
 enum felloe_code keyring_get(struct keyring *keyring, const struct key_id *id, struct key_record *out);
 /* Would keyring_get give it? Opens nothing. */
-bool keyring_has(struct keyring *keyring, const struct key_id *id);
+bool keyring_has(struct keyring *keyring, const struct key_id *id, bool *unread);
 /* Is it here in any form, so that it need not be asked for: to be had, of another session's, or waiting in `in`? */
-bool keyring_holds(struct keyring *keyring, const struct key_id *id);
+bool keyring_holds(struct keyring *keyring, const struct key_id *id, bool *unread);
 /* The key that seals what is about no person in a site: the first that came, which none after it replaces.
  * FELLOE_NOT_FOUND (no message): none. */
 enum felloe_code keyring_site_key(struct keyring *keyring, struct bytes site, struct key_record *out);
@@ -51,7 +62,7 @@ enum felloe_code keyring_put_out(struct keyring *keyring, const struct key_id *i
  * keyring_take_in; nothing while the identity is locked. `wrapped`: how many. */
 enum felloe_code keyring_wrap_anew(struct keyring *keyring, const struct identity *me, size_t *wrapped,
                                    struct felloe_error *error);
-/* Appends that record. False: there is none. */
+/* Appends that record. False: there is none, or it cannot be read now: whoever lacks the key asks again. */
 bool keyring_get_out(struct keyring *keyring, const struct key_id *id, struct buffer *out);
 
 /* Key records as they came, of keys that cannot be opened in this session. One that is malformed, erased or here is
@@ -59,7 +70,8 @@ bool keyring_get_out(struct keyring *keyring, const struct key_id *id, struct bu
 #define KEYRING_IN_MAX 10000u
 enum felloe_code keyring_put_in(struct keyring *keyring, const struct bytes *records, size_t count,
                                 struct felloe_error *error);
-/* False: `visit` returned false, which ends it. Nothing of this keyring may be changed from within. */
+/* False: `visit` returned false, which ends it, or it could not be read. Nothing of this keyring may be changed from
+ * within. */
 bool keyring_visit_in(struct keyring *keyring,
                       bool (*visit)(void *context, const struct key_id *id, struct bytes record), void *context);
 enum felloe_code keyring_drop_in(struct keyring *keyring, const struct key_id *ids, size_t count,
@@ -83,34 +95,35 @@ enum felloe_code keyring_rest(struct keyring *keyring, struct felloe_error *erro
  * same, and the file is written anew at the next erasure or start. */
 enum felloe_code keyring_erase(struct keyring *keyring, const struct key_id *ids, size_t count,
                                struct felloe_error *error);
-bool keyring_erased(struct keyring *keyring, const struct key_id *id);
+bool keyring_erased(struct keyring *keyring, const struct key_id *id, bool *unread);
 /* Is this key (its id, kind and owner) one of somebody who was erased, whether or not it ever was here? */
-bool keyring_erased_owner(struct keyring *keyring, const struct key_record *record);
+bool keyring_erased_owner(struct keyring *keyring, const struct key_record *record, bool *unread);
 /* The same, of keys that this device needs no more (their person moved to another team): nothing is left of them in the
  * file, but when one comes again it is taken. Keyrings that were put aside stay: they may be needed for other keys. */
 enum felloe_code keyring_put_away(struct keyring *keyring, const struct key_id *ids, size_t count,
                                   struct felloe_error *error);
 /* What a laptop can bring a hub that lacks a restricted key of somebody who was erased: a record that says whose it
  * was, with zeros for the key. A hub that has erased them takes none, and lists it, so that nobody is asked for it
- * again. False: nothing is known of it. */
+ * again. False: nothing is known of it, or can be read now. */
 bool keyring_stone(struct keyring *keyring, const struct key_id *id, struct key_record *out);
 /* Was it put away, and has not come since? */
-bool keyring_away(struct keyring *keyring, const struct key_id *id);
+bool keyring_away(struct keyring *keyring, const struct key_id *id, bool *unread);
 
 /* What must outlive the log: which sites there are (those with a site key; index from 0, false past the last), and at
  * a hub its devices, as rows of the log's table (log_admin.c), so that a hub whose log is gone still knows its laptops.
  */
-bool keyring_site_at(struct keyring *keyring, size_t index, char site[SLUG_MAX + 1]);
+bool keyring_site_at(struct keyring *keyring, size_t index, char site[SLUG_MAX + 1], bool *unread);
 enum felloe_code keyring_put_device(struct keyring *keyring, const struct device_id *device, struct bytes row,
                                     struct felloe_error *error);
 /* False when there is none, or `visit` returned false. The row is valid for the call. */
 bool keyring_devices(struct keyring *keyring,
-                     bool (*visit)(void *context, const struct device_id *device, struct bytes row), void *context);
+                     bool (*visit)(void *context, const struct device_id *device, struct bytes row), void *context,
+                     bool *unread);
 size_t keyring_count(struct keyring *keyring);
 
 /* All keys, and the names of all erased ones, in no order that means anything. False: one that is here cannot be
- * opened (the others are visited all the same), or `visit` returned false, which ends it. Nothing of this keyring may
- * be changed from within. */
+ * opened (the others are visited all the same), they could not be read (on), or `visit` returned false, which ends it.
+ * Nothing of this keyring may be changed from within. */
 bool keyring_visit(struct keyring *keyring, bool (*visit)(void *context, const struct key_record *record),
                    void *context);
 bool keyring_visit_erased(struct keyring *keyring, bool (*visit)(void *context, const struct key_id *id),

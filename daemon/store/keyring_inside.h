@@ -32,6 +32,9 @@ void keyring_opened_put(struct keyring_opened *opened, const struct key_record *
 void keyring_opened_clear(struct keyring *keyring);
 
 struct store_txn *keyring_begin_read(struct keyring *keyring); /* NULL: none can be had */
+/* Ends one that was read in; `unread` (which may be NULL, as for all that take it) is set where it was NULL, or
+ * something in it could not be read. */
+void keyring_end_read(struct keyring *keyring, struct store_txn *txn, bool *unread);
 enum felloe_code keyring_begin_write(struct keyring *keyring, struct store_txn **txn, struct felloe_error *error);
 enum felloe_code keyring_commit(struct keyring *keyring, struct store_txn *txn, struct felloe_error *error);
 void keyring_end(struct keyring *keyring, struct store_txn *txn);

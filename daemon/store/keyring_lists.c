@@ -216,12 +216,11 @@ bool keyring_refuses(struct store_txn *txn, const struct key_record *record)
            store_get(txn, T_ERASED, id_bytes(&own), NULL);
 }
 
-bool keyring_erased_owner(struct keyring *keyring, const struct key_record *record)
+bool keyring_erased_owner(struct keyring *keyring, const struct key_record *record, bool *unread)
 {
     struct store_txn *txn = keyring_begin_read(keyring);
     bool refused = txn != NULL && keyring_refuses(txn, record);
-    if (txn != NULL)
-        keyring_end(keyring, txn);
+    keyring_end_read(keyring, txn, unread);
     return refused;
 }
 
@@ -254,33 +253,33 @@ enum felloe_code keyring_put_away(struct keyring *keyring, const struct key_id *
     return delete_keys(keyring, ids, count, T_AWAY, error);
 }
 
-static bool is_listed(struct keyring *keyring, const struct key_id *id, unsigned table)
+static bool is_listed(struct keyring *keyring, const struct key_id *id, unsigned table, bool *unread)
 {
     struct store_txn *txn = keyring_begin_read(keyring);
-    if (txn == NULL)
-        return false;
-    bool there = store_get(txn, table, id_bytes(id), NULL);
-    keyring_end(keyring, txn);
+    bool there = txn != NULL && store_get(txn, table, id_bytes(id), NULL);
+    keyring_end_read(keyring, txn, unread);
     return there;
 }
 
-bool keyring_erased(struct keyring *keyring, const struct key_id *id)
+bool keyring_erased(struct keyring *keyring, const struct key_id *id, bool *unread)
 {
-    return is_listed(keyring, id, T_ERASED);
+    return is_listed(keyring, id, T_ERASED, unread);
 }
 
-bool keyring_away(struct keyring *keyring, const struct key_id *id)
+bool keyring_away(struct keyring *keyring, const struct key_id *id, bool *unread)
 {
-    return is_listed(keyring, id, T_AWAY);
+    return is_listed(keyring, id, T_AWAY, unread);
 }
 
 /* ---- sites ---- */
 
-bool keyring_site_at(struct keyring *keyring, size_t index, char site[SLUG_MAX + 1])
+bool keyring_site_at(struct keyring *keyring, size_t index, char site[SLUG_MAX + 1], bool *unread)
 {
     struct store_txn *txn = keyring_begin_read(keyring);
-    if (txn == NULL)
+    if (txn == NULL) {
+        keyring_end_read(keyring, NULL, unread);
         return false;
+    }
     struct store_key prefix;
     key_start(&prefix);
     key_put_u8(&prefix, KEY_SITE);
@@ -301,7 +300,7 @@ bool keyring_site_at(struct keyring *keyring, size_t index, char site[SLUG_MAX +
         found = at++ == index && bytes_to_text(name, site, SLUG_MAX + 1);
     }
     store_cursor_close(cursor);
-    keyring_end(keyring, txn);
+    keyring_end_read(keyring, txn, unread);
     return found;
 }
 
@@ -325,11 +324,14 @@ enum felloe_code keyring_put_device(struct keyring *keyring, const struct device
 }
 
 bool keyring_devices(struct keyring *keyring,
-                     bool (*visit)(void *context, const struct device_id *device, struct bytes row), void *context)
+                     bool (*visit)(void *context, const struct device_id *device, struct bytes row), void *context,
+                     bool *unread)
 {
     struct store_txn *txn = keyring_begin_read(keyring);
-    if (txn == NULL)
+    if (txn == NULL) {
+        keyring_end_read(keyring, NULL, unread);
         return false;
+    }
     struct store_item item;
     bool any = false, going = true;
     struct store_cursor *cursor = store_cursor_open(txn, T_DEVICES);
@@ -342,7 +344,7 @@ bool keyring_devices(struct keyring *keyring,
         going = visit(context, &device, item.value);
     }
     store_cursor_close(cursor);
-    keyring_end(keyring, txn);
+    keyring_end_read(keyring, txn, unread);
     return any && going;
 }
 
@@ -355,7 +357,7 @@ bool keyring_visit(struct keyring *keyring, bool (*visit)(void *context, const s
     if (txn == NULL)
         return false;
     struct store_item item;
-    bool going = true, whole = true;
+    bool going = true, whole = true, unread = false;
     struct store_cursor *cursor = store_cursor_open(txn, T_KEYS);
     for (bool more = store_seek(cursor, (struct bytes){0}, &item); more && going; more = store_next(cursor, &item)) {
         struct key_id id;
@@ -371,8 +373,8 @@ bool keyring_visit(struct keyring *keyring, bool (*visit)(void *context, const s
         explicit_bzero(&record, sizeof record);
     }
     store_cursor_close(cursor);
-    keyring_end(keyring, txn);
-    return whole && going;
+    keyring_end_read(keyring, txn, &unread);
+    return whole && going && !unread;
 }
 
 bool keyring_visit_erased(struct keyring *keyring, bool (*visit)(void *context, const struct key_id *id), void *context)
@@ -381,7 +383,7 @@ bool keyring_visit_erased(struct keyring *keyring, bool (*visit)(void *context, 
     if (txn == NULL)
         return false;
     struct store_item item;
-    bool going = true;
+    bool going = true, unread = false;
     struct store_cursor *cursor = store_cursor_open(txn, T_ERASED);
     for (bool more = store_seek(cursor, (struct bytes){0}, &item); more && going; more = store_next(cursor, &item)) {
         struct key_id id;
@@ -391,8 +393,8 @@ bool keyring_visit_erased(struct keyring *keyring, bool (*visit)(void *context, 
         going = going && visit(context, &id);
     }
     store_cursor_close(cursor);
-    keyring_end(keyring, txn);
-    return going;
+    keyring_end_read(keyring, txn, &unread);
+    return going && !unread;
 }
 
 enum felloe_code keyring_copy(struct keyring *keyring, int descriptor, struct felloe_error *error)

@@ -166,7 +166,7 @@ bool keyring_visit_in(struct keyring *keyring,
     if (txn == NULL)
         return false;
     struct store_item item;
-    bool going = true;
+    bool going = true, unread = false;
     struct store_cursor *cursor = store_cursor_open(txn, T_IN);
     for (bool more = store_seek(cursor, (struct bytes){0}, &item); more && going; more = store_next(cursor, &item)) {
         struct key_id id;
@@ -176,8 +176,8 @@ bool keyring_visit_in(struct keyring *keyring,
         going = visit(context, &id, item.value);
     }
     store_cursor_close(cursor);
-    keyring_end(keyring, txn);
-    return going;
+    keyring_end_read(keyring, txn, &unread);
+    return going && !unread;
 }
 
 enum felloe_code keyring_drop_in(struct keyring *keyring, const struct key_id *ids, size_t count,

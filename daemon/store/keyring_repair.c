@@ -234,8 +234,8 @@ static uint64_t count_lost(struct finding *f)
     if (f->bad_count > 0)
         qsort(f->bad, f->bad_count, sizeof *f->bad, compare_ids);
     for (size_t i = 0; i < f->bad_count; i++)
-        lost += (i == 0 || compare_ids(&f->bad[i - 1], &f->bad[i]) != 0) && !keyring_has(f->into, &f->bad[i]) &&
-                !keyring_erased(f->into, &f->bad[i]);
+        lost += (i == 0 || compare_ids(&f->bad[i - 1], &f->bad[i]) != 0) &&
+                !keyring_has(f->into, &f->bad[i], NULL) && !keyring_erased(f->into, &f->bad[i], NULL);
     return lost;
 }
 
@@ -306,8 +306,11 @@ static bool take_device(void *context, struct bytes key, struct bytes value)
     if (key.len != sizeof l.id.b)
         return true;
     memcpy(l.id.b, key.data, sizeof l.id.b);
-    keyring_devices(f->into, look_for, &l);
-    if (!l.found)
+    bool unread = false;
+    keyring_devices(f->into, look_for, &l, &unread);
+    if (unread)
+        f->code = keyring_unread(f->error);
+    else if (!l.found)
         f->code = keyring_put_device(f->into, &l.id, value, f->error);
     return f->code == FELLOE_OK;
 }

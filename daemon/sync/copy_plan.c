@@ -276,7 +276,7 @@ static void add_copy(struct planning *p, struct copy_batch *batch, const struct 
     struct event_id id;
     struct buffer saw = {0};
     if (!log_get(p->reader, bytes_str(from->site), native->at[0], &item) || !event_decode(item.event, &event) ||
-        !keyring_has(p->daemon->keyring, &event.clear.key))
+        !keyring_has(p->daemon->keyring, &event.clear.key, &p->failed))
         return; /* a damaged entry is told by felloe verify; a key may come back */
     event_id_of(item.event, &id);
     if (!event_id_equal(&id, &native->id))

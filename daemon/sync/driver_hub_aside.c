@@ -91,7 +91,7 @@ static bool gather(void *context, struct bytes record)
     struct mp_reader r MP_UNSET;
     struct key_record key;
     mp_reader_init(&r, record);
-    if (mp_next(&r) && key_record_read(&r, &key) && keyring_erased_owner(g->keyring, &key))
+    if (mp_next(&r) && key_record_read(&r, &key) && keyring_erased_owner(g->keyring, &key, NULL))
         return true; /* it goes with the next erasure or start; meanwhile it opens nothing */
     buffer_append(&g->records, record.data, record.len);
     g->count++;

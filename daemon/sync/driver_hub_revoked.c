@@ -55,6 +55,7 @@ void driver_hub_tell_revoked(struct hub_driver *h, const struct device_record *d
     struct telling *t = calloc(1, sizeof *t);
     hex_encode(bytes_of(device->device.b, sizeof device->device.b), id);
     if (t == NULL || keyring_site_key(daemon->keyring, site, &key) != FELLOE_OK || !put_fields(t, device, id, &len)) {
+        report(LEVEL_ERROR, "that a laptop was revoked could not be told to the others");
         free(t);
         return;
     }

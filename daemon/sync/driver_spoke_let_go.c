@@ -121,7 +121,9 @@ static enum verdict judge(struct parting *p, struct daemon *daemon, struct views
     if (p->site[0] == '\0')
         return KEEP;
     p->key = key_id_of_person(p->person);
-    if (!keyring_has(daemon->keyring, &p->key)) { /* it ended between the two */
+    if (!keyring_has(daemon->keyring, &p->key, &views->unread)) { /* it ended between the two */
+        if (views->unread)
+            return KEEP; /* nor is anything else done now, see look */
         if (views_has_document(views, bytes_str(p->site), &p->person))
             projector_forget(daemon->projector, &p->person);
         return KEEP;
@@ -168,6 +170,15 @@ static bool look_at_person(struct leaving *work, struct views_txn *views, struct
     return verdict == LET_GO;
 }
 
+/* After a failure: at all of them, for it is not known who was not looked at. */
+static void look_again(struct leaving *work)
+{
+    if (!work->failed)
+        return;
+    work->scan = true;
+    work->from = PERSON_ID_NONE;
+}
+
 static void look(void *context)
 {
     struct leaving *work = context;
@@ -177,6 +188,7 @@ static void look(void *context)
     struct person_id person;
     if (views_read(projector_views(daemon->projector), &views, &error) != FELLOE_OK) {
         work->failed = true;
+        look_again(work);
         return;
     }
     struct log_reader *reader = log_reader_begin(daemon->log, &error);
@@ -187,6 +199,13 @@ static void look(void *context)
         work->scan = next_person(work, &views, reader, &person);
         work->found = work->scan && look_at_person(work, &views, reader, &person);
     }
+    /* What could not be read may be an entry that is not shared, or a site that they are still with. */
+    if (reader == NULL || log_reader_failed(reader, NULL) || views.unread ||
+        store_failed(views.store, NULL) != STORE_DONE) {
+        work->failed = true;
+        work->found = false;
+    }
+    look_again(work);
     log_reader_end(reader);
     views_end(&views);
 }
@@ -281,9 +300,9 @@ static void forget_some(struct daemon *daemon)
     for (unsigned i = happened->moved_count; i-- > 0;) {
         struct happened_moved *moved = &happened->moved[i];
         const struct key_id own = key_id_of_person(moved->person);
-        if (moved->name[0] != '\0' && keyring_erased(daemon->keyring, &own))
+        if (moved->name[0] != '\0' && keyring_erased(daemon->keyring, &own, NULL))
             sodium_memzero(moved->name, sizeof moved->name);
-        if (keyring_has(daemon->keyring, &own))
+        if (keyring_has(daemon->keyring, &own, NULL))
             happened_is_back(happened, i);
     }
 }

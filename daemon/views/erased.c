@@ -69,17 +69,17 @@ static enum felloe_code destroy_keys(const struct erased_list *list, struct keyr
     struct key_id *ids = malloc((list->count + list->key_count) * sizeof *ids);
     if (ids == NULL)
         return felloe_fail(error, FELLOE_FAILED, "out of memory");
-    for (size_t i = 0; i < list->count; i++) {
+    for (size_t i = 0; i < list->count; i++) { /* again, where it cannot be said: that does no harm */
         ids[count] = key_id_of_person(list->people[i].person);
-        count += !keyring_erased(keyring, &ids[count]);
+        count += !keyring_erased(keyring, &ids[count], NULL);
     }
     const size_t people = count;
     for (size_t i = 0; i < list->key_count; i++) {
         ids[count] = list->keys[i];
-        count += !keyring_erased(keyring, &ids[count]);
+        count += !keyring_erased(keyring, &ids[count], NULL);
     }
     enum felloe_code code = count > 0 ? keyring_erase(keyring, ids, count, error) : FELLOE_OK;
-    if (code != FELLOE_OK && keyring_erased(keyring, &ids[count - 1])) { /* what is left is done at the next start */
+    if (code != FELLOE_OK && keyring_erased(keyring, &ids[count - 1], NULL)) { /* the rest is done at the next start */
         report(LEVEL_WARNING, "keys of people who were erased are destroyed, but may still be found in the file: %s",
                error->message);
         code = FELLOE_OK;
@@ -96,7 +96,7 @@ struct scanning {
     struct erased_list list;
     struct key_record key;
     struct buffer plain;
-    bool failed;
+    bool failed, unread; /* memory ran out; a key could not be read */
 };
 
 static void look_at(struct scanning *s, const struct identity *identity, const struct log_item *item)
@@ -105,10 +105,13 @@ static void look_at(struct scanning *s, const struct identity *identity, const s
     struct event_body body;
     if (!event_decode(item->event, &event) || !identity_is_hub(identity, &event.clear.device))
         return;
-    if (memcmp(&s->key.id, &event.clear.key, sizeof s->key.id) != 0 &&
-        keyring_get(s->keyring, &event.clear.key, &s->key) != FELLOE_OK) {
-        s->key = (struct key_record){0};
-        return;
+    if (memcmp(&s->key.id, &event.clear.key, sizeof s->key.id) != 0) {
+        const enum felloe_code code = keyring_get(s->keyring, &event.clear.key, &s->key);
+        s->unread |= !keyring_was_read(code);
+        if (code != FELLOE_OK) {
+            s->key = (struct key_record){0};
+            return;
+        }
     }
     if (event_open(&event, &s->key.key, &s->plain, &body))
         s->failed |= !erased_note(&s->list, &body);
@@ -125,11 +128,13 @@ enum felloe_code erased_at_start(struct event_log *log, struct keyring *keyring,
     if (reader == NULL)
         return error->code;
     log_walk_begin(&walk, reader, bytes_str(ERASURE_SITE), (struct position){1, 1});
-    while (!s.failed && log_walk_next(&walk, &item))
+    while (!s.failed && !s.unread && log_walk_next(&walk, &item))
         look_at(&s, identity, &item);
     log_walk_end(&walk);
     struct felloe_error why = {.message = "memory ran out"};
-    s.failed |= log_reader_tell(reader, &why);
+    if (s.unread)
+        keyring_unread(&why);
+    s.failed |= log_reader_tell(reader, &why) || s.unread;
     log_reader_end(reader);
     enum felloe_code code = s.failed ? felloe_fail(error, why.code != FELLOE_OK ? why.code : FELLOE_FAILED,
                                                    "Who was erased could not be read: %s.", why.message)

@@ -103,11 +103,18 @@ static bool is_hidden(struct gathering *g)
     return hidden;
 }
 
+static enum opening open_ref(struct gathering *g, const struct views_ref *ref)
+{
+    const enum opening outcome = opener_get(&g->opener, g->daemon->keyring, ref, &g->opened);
+    g->txn->unread |= outcome == OPENED_KEY_UNREAD;
+    g->failed |= outcome == OPENED_NO_MEMORY || outcome == OPENED_KEY_UNREAD;
+    return outcome;
+}
+
 static void look_at(struct gathering *g, const struct views_ref *ref)
 {
     struct views_event known;
-    enum opening outcome = opener_get(&g->opener, g->daemon->keyring, ref, &g->opened);
-    g->failed |= outcome == OPENED_NO_MEMORY;
+    const enum opening outcome = open_ref(g, ref);
     if (outcome != OPENED || is_hidden(g) || bytes_is(g->opened.body.worker, g->wish->worker) || is_news_at_home(g) ||
         (int64_t)hlc_ms(g->opened.body.time) < g->since_ms)
         return;
@@ -261,7 +268,7 @@ static void tell_all(struct gathering *g)
     for (size_t i = 0; i < g->count && go_on(g); i++) {
         if (i == 0 || by_subject(&order[i - 1], &order[i]) != 0)
             know_subject(g, order[i]);
-        if (opener_get(&g->opener, g->daemon->keyring, &order[i]->ref, &g->opened) == OPENED)
+        if (open_ref(g, &order[i]->ref) == OPENED)
             put_cells(g, order[i]);
     }
     document_free(g->document);

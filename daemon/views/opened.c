@@ -142,8 +142,9 @@ enum opening opener_get_item(struct opener *o, struct keyring *keyring, const st
     struct key_record key;
     if (!event_decode(item->event, &event))
         return OPENED_NOT;
-    if (keyring_get(keyring, &event.clear.key, &key) != FELLOE_OK)
-        return OPENED_NO_KEY;
+    const enum felloe_code code = keyring_get(keyring, &event.clear.key, &key);
+    if (code != FELLOE_OK)
+        return keyring_was_read(code) ? OPENED_NO_KEY : OPENED_KEY_UNREAD;
     out->restricted = key_kind_restricted(key.kind);
     enum opening outcome = opener_open(o, item, &event, &key.key, out);
     sodium_memzero(&key, sizeof key);

@@ -42,7 +42,8 @@ enum opening {
     OPENED_PART,     /* the first piece of a long original, which is opened by the last one */
     OPENED_NO_KEY,
     OPENED_NOT,      /* it does not open with its key, or what the hub copied is no sound event */
-    OPENED_NO_MEMORY
+    OPENED_NO_MEMORY,
+    OPENED_KEY_UNREAD /* by opener_get: its key may well be here */
 };
 /* `event` is item->event decoded, where it likes or in out->event; `key` the one that it names. */
 enum opening opener_open(struct opener *opener, const struct log_item *item, const struct event *event,

@@ -75,7 +75,7 @@ void taker_begin(struct taker *taker, const struct fold_step *step, struct log_r
     taker->opener.reader = reader;
     taker->opener.identity = step->identity;
     opener_of_site(&taker->opener, step->site);
-    taker->has_key = false;
+    taker->has_key = taker->unread = false;
     taker->document = NULL;
 }
 
@@ -93,8 +93,11 @@ void taker_release(struct taker *taker)
 
 const struct data_key *taker_key(struct taker *taker, const struct key_id *id)
 {
-    if (!taker->has_key || memcmp(&taker->key.id, id, sizeof *id) != 0)
-        taker->has_key = keyring_get(taker->keyring, id, &taker->key) == FELLOE_OK;
+    if (!taker->has_key || memcmp(&taker->key.id, id, sizeof *id) != 0) {
+        const enum felloe_code code = keyring_get(taker->keyring, id, &taker->key);
+        taker->has_key = code == FELLOE_OK;
+        taker->unread |= !keyring_was_read(code);
+    }
     return taker->has_key ? &taker->key.key : NULL;
 }
 
@@ -129,8 +132,8 @@ void taker_take(struct taker *taker, struct fold_chunk *chunk, const struct view
     if (!event_decode(found.event, event))
         return;
     item->key = event->clear.key;
-    item->found = ITEM_NO_KEY;
     const struct data_key *key = taker_key(taker, &event->clear.key);
+    item->found = taker->unread ? ITEM_KEY_UNREAD : ITEM_NO_KEY;
     if (!key)
         return;
     item->found = ITEM_TAKEN;

@@ -368,7 +368,7 @@ static void fold_arrived(struct fold_work *work, struct fold_step *step, struct 
         return;
     work->failed |= !chunk_init(&work->arrived);
     while (!work->failed && chunk_has_room(&work->arrived) && views_waiting_key(step->views, step->site, &from, &key)) {
-        if (taker_key(&work->taker, &key) != NULL || keyring_erased(step->keyring, &key))
+        if (taker_key(&work->taker, &key) != NULL || keyring_erased(step->keyring, &key, &work->taker.unread))
             take_arrived(work, step, &key);
         from = key;
         size_t at = sizeof from.b;
@@ -523,10 +523,19 @@ static void begin_step(struct fold_work *work, struct fold_step *step)
     erased_clear(&work->erased);
     views_later_clear(&work->origins);
     work->heard_count = 0;
-    work->failed = false;
-    work->has_site_key = keyring_site_key(step->keyring, step->site, &key) == FELLOE_OK;
-    explicit_bzero(&key, sizeof key);
     taker_begin(&work->taker, step, step->reader);
+    const enum felloe_code code = keyring_site_key(step->keyring, step->site, &key);
+    explicit_bzero(&key, sizeof key);
+    work->has_site_key = code == FELLOE_OK;
+    work->failed = work->taker.unread = !keyring_was_read(code);
+}
+
+/* A key that could not be read is not "not here": what was made of that must not be committed. */
+static bool tell_unread(struct fold_work *work, struct fold_step *step)
+{
+    if ((work->taker.unread || step->views->unread) && step->unread.code == FELLOE_OK)
+        keyring_unread(&step->unread);
+    return step->unread.code != FELLOE_OK;
 }
 
 bool fold_site(struct fold_work *work, struct fold_step *step)
@@ -566,7 +575,7 @@ bool fold_site(struct fold_work *work, struct fold_step *step)
     if (work->made.bytes.cap > KEPT_DOCUMENT)
         views_made_release(&work->made);
     /* What could not be read is not "not there": nothing of the step counts then. */
-    work->failed |= log_reader_tell(step->reader, &step->unread) || step->unread.code != FELLOE_OK;
+    work->failed |= log_reader_tell(step->reader, &step->unread) || tell_unread(work, step);
     work->failed |= store_failed(step->views->store, NULL) != STORE_DONE;
     if (work->failed)
         fold_work_stop(work);

@@ -42,10 +42,10 @@ struct fold_step {
     size_t shared_count;        /* … and how many; with more than FOLD_SHARED_MAX the others are not there */
     const struct erased_list *erased; /* out: who was erased, by events of this step. To be carried out with it */
     size_t taken;               /* out: events that the cursor passed, or that had waited for their key */
-    struct felloe_error unread; /* out: why the log could not be read; FELLOE_OK: it could */
+    struct felloe_error unread; /* out: why the log, or a key, could not be read; FELLOE_OK: they could */
 };
-/* False: the log could not be read (`unread` says so), the views' transaction failed (ask store_failed), or memory ran
- * out. */
+/* False: the log or a key could not be read (`unread` says so), the views' transaction failed (ask store_failed), or
+ * memory ran out. */
 bool fold_site(struct fold_work *work, struct fold_step *step);
 
 #endif

@@ -20,7 +20,7 @@
 #define CHUNK_BYTES_MAX (4u * 1024 * 1024)
 
 struct fold_item {
-    enum { ITEM_ABSENT, ITEM_MALFORMED, ITEM_NO_KEY, ITEM_TAKEN } found; /* in the log, and its key in the keyring */
+    enum { ITEM_ABSENT, ITEM_MALFORMED, ITEM_NO_KEY, ITEM_KEY_UNREAD, ITEM_TAKEN } found; /* and its key */
     enum opening outcome;       /* of ITEM_TAKEN */
     struct opened opened;
     struct views_blind origin;  /* of OPENED, if it has one */
@@ -75,10 +75,12 @@ struct taker {
     const struct document *document; /* any: others are made beside it */
     struct key_record key;
     bool has_key;
+    bool unread;                /* a key could not be read since taker_begin: it may well be here */
 };
 void taker_begin(struct taker *taker, const struct fold_step *step, struct log_reader *reader);
 void taker_end(struct taker *taker); /* wipes the key */
 void taker_release(struct taker *taker);
+/* NULL: it is not here, or (`unread` says so) that cannot be said. */
 const struct data_key *taker_key(struct taker *taker, const struct key_id *id);
 /* Into the next item of the chunk. `there`: the log's entry, or NULL to look for it; `id`: its id, where known. */
 void taker_take(struct taker *taker, struct fold_chunk *chunk, const struct views_ref *ref,

@@ -86,7 +86,7 @@ static bool publish_missing(struct projector *p, struct views_txn *txn, struct b
     bool any = false;
     while (count < KEYS_MAX && views_waiting_key(txn, site, &from, &key)) {
         any = true;
-        if (!keyring_holds(p->config.keyring, &key) && !keyring_erased(p->config.keyring, &key) &&
+        if (!keyring_holds(p->config.keyring, &key, NULL) && !keyring_erased(p->config.keyring, &key, NULL) &&
             !denied_has(&p->denied, site, &key))
             missing[count++] = key;
         from = key;

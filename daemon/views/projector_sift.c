@@ -53,7 +53,7 @@ static bool is_key_of(const struct fold_item *item, const struct key_id *own)
 static bool may_open(struct fold_work *work, struct fold_step *step, const struct fold_item *item,
                      const struct key_id *key, bool here, bool has_waited)
 {
-    if (!here && keyring_erased(step->keyring, key))
+    if (!here && keyring_erased(step->keyring, key, &work->taker.unread))
         return false;
     if (here && (has_waited || !work->any_waiting || !views_is_waiting(step->views, step->site, key)))
         return true;
@@ -91,6 +91,10 @@ static bool sift(struct fold_work *work, struct fold_step *step, struct fold_ite
         return false;
     if (item->found == ITEM_MALFORMED) {
         complain(step, item, "cannot be read");
+        return false;
+    }
+    if (item->found == ITEM_KEY_UNREAD) { /* nobody would ask for it, and nobody look again */
+        work->taker.unread = work->failed = true;
         return false;
     }
     if (!may_open(work, step, item, &item->key, item->found == ITEM_TAKEN, has_waited) ||

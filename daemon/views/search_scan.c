@@ -96,8 +96,12 @@ static bool may_read(const struct scanning *s)
 
 static bool open_entry(struct scanning *s, const struct log_item *item, const struct event *event)
 {
-    if (!s->has_key || memcmp(&s->key.id, &event->clear.key, sizeof s->key.id) != 0)
-        s->has_key = keyring_get(s->daemon->keyring, &event->clear.key, &s->key) == FELLOE_OK;
+    if (!s->has_key || memcmp(&s->key.id, &event->clear.key, sizeof s->key.id) != 0) {
+        const enum felloe_code code = keyring_get(s->daemon->keyring, &event->clear.key, &s->key);
+        s->has_key = code == FELLOE_OK;
+        s->txn->unread |= !keyring_was_read(code);
+        s->out->failed |= s->txn->unread;
+    }
     if (!s->has_key || !may_read(s))
         return false;
     if (s->opened.plain.cap > KEPT_PLAIN)

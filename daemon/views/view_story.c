@@ -18,7 +18,7 @@ struct told {
 
 struct telling {
     struct daemon *daemon;
-    struct views *views;
+    struct views_txn *views;
     struct opener opener;
     struct opened opened;
     uint32_t site_index;
@@ -73,7 +73,7 @@ static bool tell_restricted(struct telling *t, const struct event_clear *event, 
 static void led_astray(const struct telling *t)
 {
     if (!log_reader_failed(t->opener.reader, NULL))
-        views_found_damage(t->views);
+        views_found_damage(t->views->views);
 }
 
 static bool tell_event(void *context, const struct event_id *id, uint64_t sort, const struct views_ref *ref)
@@ -85,7 +85,8 @@ static bool tell_event(void *context, const struct event_id *id, uint64_t sort, 
         return true;
     }
     enum opening outcome = opener_get_item(&t->opener, t->daemon->keyring, &item, &t->opened);
-    if (outcome == OPENED_NO_MEMORY)
+    t->views->unread |= outcome == OPENED_KEY_UNREAD;
+    if (outcome == OPENED_NO_MEMORY || outcome == OPENED_KEY_UNREAD)
         return !(t->rows->failed = true);
     if (outcome != OPENED_NO_KEY && (outcome != OPENED || !event_id_equal(&t->opened.id, id)))
         led_astray(t);
@@ -206,7 +207,7 @@ bool query_story_page(struct daemon *daemon, struct views_txn *txn, struct log_r
     struct buffer encoded = {0};
     struct told told = {.count = 0};
     struct bytes site = bytes_str(scope->sites[at]);
-    struct telling t = {.daemon = daemon, .views = txn->views, .rows = out, .told = &told, .site_index = at,
+    struct telling t = {.daemon = daemon, .views = txn, .rows = out, .told = &told, .site_index = at,
                         .from = from, .count = count,
                         .opener = {.reader = reader, .identity = &daemon->identity, .site = site}};
     out->failed |= document == NULL;
@@ -228,7 +229,7 @@ void query_story(struct daemon *daemon, struct views_txn *txn, struct log_reader
     for (uint32_t i = 0; i < scope->count && !out->failed; i++) {
         struct told told = {.count = 0};
         struct bytes site = bytes_str(scope->sites[i]);
-        struct telling t = {.daemon = daemon, .views = txn->views, .rows = out, .told = &told, .site_index = i,
+        struct telling t = {.daemon = daemon, .views = txn, .rows = out, .told = &told, .site_index = i,
                             .opener = {.reader = reader, .identity = &daemon->identity, .site = site}};
         tell_all_restricted(&t, txn, person, &encoded);
         mixed |= told.any_restricted;

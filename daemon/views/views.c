@@ -85,10 +85,12 @@ static bool owner_fits(struct views *views)
     return fits;
 }
 
-/* Here, erased, or put away because its person moved. */
+/* Here, erased, or put away because its person moved; what cannot be read now is not gone. */
 static bool is_known(struct keyring *keyring, const struct key_id *id)
 {
-    return keyring_holds(keyring, id) || keyring_erased(keyring, id) || keyring_away(keyring, id);
+    bool unread = false;
+    return keyring_holds(keyring, id, &unread) || keyring_erased(keyring, id, &unread) ||
+           keyring_away(keyring, id, &unread) || unread;
 }
 
 /* The key's id ends the value. */
@@ -374,6 +376,7 @@ static bool subject_key(struct views_txn *txn, struct bytes site, const struct p
         struct key_id id = key_id_of_person(*subject);
         code = keyring_get(keyring, &id, &txn->key);
     }
+    txn->unread |= !keyring_was_read(code);
     txn->has_key = code == FELLOE_OK && bytes_to_text(site, txn->key_site, sizeof txn->key_site);
     txn->key_subject = *subject;
     return txn->has_key;
@@ -416,8 +419,8 @@ enum views_found views_unseal(struct views_txn *txn, struct bytes site, const st
     if (!subject_key(txn, site, subject)) {
         const struct key_id id = key_id_of_person(*subject);
         /* Nothing is folded without its key; but what was put away or erased goes a moment later. */
-        if (!txn->writing && !person_id_is_none(subject) && !keyring_away(txn->views->keyring, &id) &&
-            !keyring_erased(txn->views->keyring, &id))
+        if (!txn->writing && !person_id_is_none(subject) && !keyring_away(txn->views->keyring, &id, &txn->unread) &&
+            !keyring_erased(txn->views->keyring, &id, &txn->unread) && !txn->unread)
             views_found_damage(txn->views);
         return VIEWS_LOCKED;
     }

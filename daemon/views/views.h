@@ -92,6 +92,7 @@ struct views_txn {
     bool writing;
     struct key_record key;      /* the subject's that was used last; wiped at the end */
     bool has_key;
+    bool unread;                /* a key could not be read: what was found, or not, may lack something */
     struct views_later *later;  /* between views_events_begin and _end; else NULL */
     struct views_later *rows;   /* between views_rows_begin and _end; else NULL */
     bool first;                 /* what is put of an event is mostly the last of its timeline's table */
@@ -134,15 +135,15 @@ struct views_ref {
 enum views_found {
     VIEWS_ABSENT,
     VIEWS_FOUND,
-    VIEWS_LOCKED, /* it is there, but its key is not (any more) */
+    VIEWS_LOCKED, /* it is there, but its key is not (any more), or (txn->unread) could not be read */
     VIEWS_BROKEN  /* it is there, and does not open */
 };
 /* `plain` is cleared first. */
 bool views_has_document(struct views_txn *txn, struct bytes site, const struct person_id *subject);
 enum views_found views_get_document(struct views_txn *txn, struct bytes site, const struct person_id *subject,
                                     struct buffer *plain);
-/* The key that the subject's derived data lies under: the person's own, or the site's. NULL: it is not here. Until the
- * next one is asked for, or the transaction ends. */
+/* The key that the subject's derived data lies under: the person's own, or the site's. NULL: it is not here, or
+ * (txn->unread) could not be read. Until the next one is asked for, or the transaction ends. */
 const struct data_key *views_key(struct views_txn *txn, struct bytes site, const struct person_id *subject);
 /* What is made of a document is put by views_put_made (views_made.h). For whoever does so for many: in between the rows
  * go into `rows`, and into their table at the end. End it before the transaction ends. */

@@ -81,7 +81,7 @@ static bool kept_key(struct judging *j, const struct said *said)
         const struct said *other = &j->said->items[i];
         erasing |= other->kind == SAID_ERASING && other->op < j->cut && memcmp(other->id, said->id, sizeof id.b) == 0;
     }
-    const bool has = keyring_has(j->opened.keyring, &id), erased = keyring_erased(j->opened.keyring, &id);
+    const bool has = keyring_has(j->opened.keyring, &id, NULL), erased = keyring_erased(j->opened.keyring, &id, NULL);
     if (has && erased)
         return wrong(j, "a key is there and listed as erased");
     if (said->kind == SAID_ERASED)

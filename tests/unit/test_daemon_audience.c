@@ -2,6 +2,7 @@
 /* Recording for some workers: under which key an entry goes, what it says of who may read it, what others are told of
  * it, and who cannot be named. At a hub, which may say who works in a site. */
 #include "tests/unit/given_daemon.h"
+#include "tests/unit/given_keys_unread.h"
 
 #include <sodium.h>
 
@@ -244,6 +245,33 @@ static void what_speaks_of_it_is_for_the_same_workers(void **state)
     scene_end(&s);
 }
 
+/* Whichever reading of the keyring fails meanwhile: what is for some is not said to all. */
+static void a_key_that_cannot_be_read_makes_nothing_of_it_everybodys(void **state)
+{
+    (void)state;
+    struct scene s = scene();
+    unsigned readings = 0, refused = 0;
+    for (unsigned at = 0; at <= readings; at++) {
+        struct saved note = SAVE(&s, "amy", s.jo, "note.added", "text", "x", "audience", "ben"), struck;
+        keys_fail_at(at);
+        struct reply reply = record(&s, "ben", s.jo, "entry.struck",
+                                    (const char *[]){"of", note.id, "why", "a slip", NULL});
+        const unsigned read = keys_are_read();
+        readings = read > readings ? read : readings;
+        refused += reply.code != FELLOE_OK;
+        if (reply.code == FELLOE_OK) {
+            hex_in(item_at(&reply, 0), "id", struck.id, sizeof struck.id);
+            assert_string_equal(readers(&s, &struck), "amy ben");
+        } else if (reply.code != FELLOE_STORAGE) {
+            fail_msg("%s", reply.text);
+        }
+        reply_release(&reply);
+        assert_true(at < 100);
+    }
+    assert_true(refused > 0);
+    scene_end(&s);
+}
+
 static void who_cannot_be_named_is_said(void **state)
 {
     (void)state;
@@ -275,6 +303,7 @@ int main(void)
         cmocka_unit_test(two_at_once_share_what_the_first_makes),
         cmocka_unit_test(others_are_told_only_where_the_catalogue_says_so),
         cmocka_unit_test(what_speaks_of_it_is_for_the_same_workers),
+        cmocka_unit_test(a_key_that_cannot_be_read_makes_nothing_of_it_everybodys),
         cmocka_unit_test(who_cannot_be_named_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

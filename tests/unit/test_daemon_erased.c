@@ -141,8 +141,8 @@ static void assert_gone(struct given_node *node, const struct key_record *person
     assert_string_equal(erased.basis, "asked for in a letter of 3 March");
     assert_true(erased.ms > 1700000000000);
     assert_false(has_name(node, &person->owner));
-    assert_false(keyring_has(node->log->keyring, &person->id));
-    assert_true(keyring_erased(node->log->keyring, &person->id));
+    assert_false(keyring_has(node->log->keyring, &person->id, NULL));
+    assert_true(keyring_erased(node->log->keyring, &person->id, NULL));
     assert_false(views_damaged(projector_views(node->projector)));
 }
 
@@ -165,7 +165,7 @@ static void who_is_erased_is_gone_everywhere_and_nobody_else(void **state)
     assert_int_equal(rows_in(&before, "documents"), 2);
     erase_at(t.hub, &jo, &secret.id, 1);
     assert_gone(t.hub, &jo);
-    assert_false(keyring_has(t.hub->log->keyring, &secret.id));
+    assert_false(keyring_has(t.hub->log->keyring, &secret.id, NULL));
     assert_true(has_name(t.ben, &jo.owner)); /* who has not heard of it */
     hear(t.hub, t.amy);
     hear(t.hub, t.ben);
@@ -173,7 +173,7 @@ static void who_is_erased_is_gone_everywhere_and_nobody_else(void **state)
         struct given_node *node = i == 0 ? t.hub : i == 1 ? t.amy : t.ben;
         assert_gone(node, &jo);
         assert_int_equal(missing_at(node), 0);
-        assert_true(keyring_erased(node->log->keyring, &secret.id));
+        assert_true(keyring_erased(node->log->keyring, &secret.id, NULL));
         assert_true(has_name(node, &ann.owner));
         struct node_digest digest = node_digest(node);
         assert_int_equal(rows_in(&digest, "documents"), 1);
@@ -192,9 +192,9 @@ static void restricted_keys_go_along_whether_or_not_they_are_named(void **state)
     struct key_record secret = confide(t.amy, &jo, 1);
     sync_all(&t);
     erase_at(t.hub, &jo, NULL, 0);
-    assert_true(keyring_erased(t.hub->log->keyring, &secret.id));
+    assert_true(keyring_erased(t.hub->log->keyring, &secret.id, NULL));
     hear(t.hub, t.amy);
-    assert_true(keyring_erased(t.amy->log->keyring, &secret.id));
+    assert_true(keyring_erased(t.amy->log->keyring, &secret.id, NULL));
     trio_end(&t);
 }
 
@@ -246,9 +246,9 @@ static void what_is_not_shared_yet_goes_up_sealed_for_ever(void **state)
         assert_gone(t.amy, &jo);
         assert_gone(t.ben, &jo);
         assert_int_equal(site_head(t.hub->log).at.n, 3); /* the entries are there */
-        assert_false(keyring_has(t.hub->log->keyring, &secret.id));
-        assert_true(keyring_erased(t.ben->log->keyring, &secret.id));
-        assert_true(keyring_erased(t.hub->log->keyring, &secret.id)); /* it was told whose key it is */
+        assert_false(keyring_has(t.hub->log->keyring, &secret.id, NULL));
+        assert_true(keyring_erased(t.ben->log->keyring, &secret.id, NULL));
+        assert_true(keyring_erased(t.hub->log->keyring, &secret.id, NULL)); /* it was told whose key it is */
         assert_int_equal(missing_at_hub(&t), 0);
         assert_int_equal(missing_at(t.ben), 0);
         assert_true(is_denied(t.hub, t.amy, &secret.id)); /* who met it without its key is told so */
@@ -333,10 +333,10 @@ static void a_key_that_is_put_back_is_gone_at_once(void **state)
         if (without_views)
             remove(given_path(&t.amy->log->dir, "views/data.mdb"));
         given_log_reopen(t.amy->log);
-        assert_true(keyring_has(t.amy->log->keyring, &jo.id));
+        assert_true(keyring_has(t.amy->log->keyring, &jo.id, NULL));
         node_open_views(t.amy);
-        assert_false(keyring_has(t.amy->log->keyring, &jo.id)); /* without waiting for anything */
-        assert_false(keyring_has(t.amy->log->keyring, &secret.id));
+        assert_false(keyring_has(t.amy->log->keyring, &jo.id, NULL)); /* without waiting for anything */
+        assert_false(keyring_has(t.amy->log->keyring, &secret.id, NULL));
         assert_gone(t.amy, &jo);
         trio_end(&t);
     }

@@ -133,7 +133,7 @@ static void keys_are_there_again_after_opening(void **state)
 
     ring = open_ring(&dir, wrapping);
     for (unsigned i = 0; i < 2; i++) {
-        assert_true(keyring_has(ring, &records[i].id));
+        assert_true(keyring_has(ring, &records[i].id, NULL));
         assert_int_equal(keyring_get(ring, &records[i].id, &got), FELLOE_OK);
         assert_int_equal(got.kind, KEY_PERSON);
         assert_memory_equal(&got.key, &records[i].key, sizeof got.key);
@@ -141,7 +141,7 @@ static void keys_are_there_again_after_opening(void **state)
         assert_string_equal(got.site, "north");
     }
     const struct key_id unknown = {{99}};
-    assert_false(keyring_has(ring, &unknown));
+    assert_false(keyring_has(ring, &unknown, NULL));
     assert_int_equal(keyring_get(ring, &unknown, &got), FELLOE_NOT_FOUND);
     keyring_close(ring);
     given_dir_end(&dir);
@@ -307,11 +307,11 @@ static void nothing_of_an_erased_key_is_left_in_the_file(void **state)
     keyring_close(ring);
     ring = open_ring(&dir, wrapping);
     for (unsigned i = 0; i < 4; i++) {
-        assert_true(keyring_erased(ring, &ids[i]));
+        assert_true(keyring_erased(ring, &ids[i], NULL));
         assert_int_equal(keyring_get(ring, &ids[i], &got), FELLOE_NOT_FOUND);
     }
     other = person_key(50);
-    assert_false(keyring_erased(ring, &other.id));
+    assert_false(keyring_erased(ring, &other.id, NULL));
     assert_int_equal(keyring_get(ring, &other.id, &got), FELLOE_OK);
     assert_memory_equal(&got.key, &other.key, sizeof got.key);
     keyring_close(ring);
@@ -352,7 +352,7 @@ static void an_erasure_that_could_not_wipe_is_finished_at_the_next_start(void **
     assert_int_equal(mkdir(given_path(&dir, "keys/data.mdb.new"), 0700), 0); /* no copy can be made */
     assert_int_not_equal(keyring_erase(ring, &record.id, 1, &error), FELLOE_OK);
     assert_int_equal(keyring_get(ring, &record.id, &got), FELLOE_NOT_FOUND); /* erased all the same */
-    assert_true(keyring_erased(ring, &record.id));
+    assert_true(keyring_erased(ring, &record.id, NULL));
     assert_false(keyring_failed(ring));
     keyring_close(ring);
     assert_true(traces_of(given_path(&dir, "keys/data.mdb"), wrapped));
@@ -373,7 +373,7 @@ static void *read_on(void *context)
     while (!atomic_load(&stop_reading)) {
         struct key_record got;
         wrong += keyring_get(shared_ring, &record->id, &got) != FELLOE_OK;
-        wrong += !keyring_has(shared_ring, &record->id);
+        wrong += !keyring_has(shared_ring, &record->id, NULL);
     }
     return (void *)wrong; /* NOLINT */
 }
@@ -411,16 +411,16 @@ static void sites_are_those_with_a_key(void **state)
     struct given_dir dir = given_dir();
     struct keyring *ring = open_ring(&dir, wrapping);
     char site[SLUG_MAX + 1];
-    assert_false(keyring_site_at(ring, 0, site));
+    assert_false(keyring_site_at(ring, 0, site, NULL));
     const struct key_record records[] = {site_key(1, "north"), site_key(2, "commons"), site_key(3, "north"),
                                          person_key(9), site_key(4, "northern")};
     assert_int_equal(keyring_add(ring, records, 5, NULL), FELLOE_OK);
     const char *const sites[] = {"commons", "north", "northern"};
     for (unsigned i = 0; i < 3; i++) {
-        assert_true(keyring_site_at(ring, i, site));
+        assert_true(keyring_site_at(ring, i, site, NULL));
         assert_string_equal(site, sites[i]);
     }
-    assert_false(keyring_site_at(ring, 3, site));
+    assert_false(keyring_site_at(ring, 3, site, NULL));
     keyring_close(ring);
     given_dir_end(&dir);
 }
@@ -457,20 +457,20 @@ static void devices_are_kept_beside_the_keys(void **state)
     struct given_dir dir = given_dir();
     struct keyring *ring = open_ring(&dir, wrapping);
     struct visited v = {0};
-    assert_false(keyring_devices(ring, visit_device, &v));
+    assert_false(keyring_devices(ring, visit_device, &v, NULL));
     assert_int_equal(keyring_put_device(ring, &(struct device_id){{7}}, bytes_str("seven"), NULL), FELLOE_OK);
     assert_int_equal(keyring_put_device(ring, &(struct device_id){{3}}, bytes_str("three"), NULL), FELLOE_OK);
     assert_int_equal(keyring_put_device(ring, &(struct device_id){{7}}, bytes_str("seven, revoked"), NULL), FELLOE_OK);
     assert_int_equal(keyring_put_device(ring, &(struct device_id){{7}}, bytes_str("seven, revoked"), NULL), FELLOE_OK);
     keyring_close(ring);
     ring = open_ring(&dir, wrapping);
-    assert_true(keyring_devices(ring, visit_device, &v));
+    assert_true(keyring_devices(ring, visit_device, &v, NULL));
     assert_int_equal(v.count, 2);
     assert_int_equal(v.first[0], 3);
     assert_int_equal(v.first[1], 7);
     assert_int_equal(v.row_len, strlen("seven, revoked"));
     v = (struct visited){.stop_at = 1};
-    assert_false(keyring_devices(ring, visit_device, &v));
+    assert_false(keyring_devices(ring, visit_device, &v, NULL));
     keyring_close(ring);
     given_dir_end(&dir);
 }
@@ -543,7 +543,7 @@ static void a_copy_has_the_keys_and_the_erased(void **state)
     keyring_close(ring);
     ring = open_ring(&other, wrapping);
     assert_int_equal(keyring_get(ring, &records[0].id, &got), FELLOE_OK);
-    assert_true(keyring_erased(ring, &records[1].id));
+    assert_true(keyring_erased(ring, &records[1].id, NULL));
     keyring_close(ring);
     given_dir_end(&other);
     given_dir_end(&dir);

@@ -59,7 +59,7 @@ static void all_keys_of_a_person_go_with_their_own(void **state)
     assert_int_equal(keyring_count(ring), 2);
     for (unsigned i = 0; i < MANY; i++) {
         struct key_record one = restricted_key(1, (uint8_t)i, "north");
-        assert_true(keyring_erased(ring, &one.id));
+        assert_true(keyring_erased(ring, &one.id, NULL));
         assert_int_equal(keyring_get(ring, &one.id, &got), FELLOE_NOT_FOUND);
         assert_int_equal(keyring_audience_key(ring, &one, &got), FELLOE_NOT_FOUND);
     }
@@ -99,10 +99,10 @@ static void a_key_made_for_somebody_who_was_erased_is_not_taken(void **state)
     struct key_record own = own_key(1), late[2] = {restricted_key(1, 7, "north"), restricted_key(2, 7, "north")};
     assert_int_equal(keyring_erase(ring, &own.id, 1, NULL), FELLOE_OK); /* nothing of theirs has been here */
     assert_int_equal(keyring_add(ring, late, 2, NULL), FELLOE_OK);
-    assert_false(keyring_has(ring, &late[0].id));
-    assert_true(keyring_erased(ring, &late[0].id)); /* so that nobody asks for it */
-    assert_true(keyring_has(ring, &late[1].id));
-    assert_false(keyring_erased(ring, &late[1].id));
+    assert_false(keyring_has(ring, &late[0].id, NULL));
+    assert_true(keyring_erased(ring, &late[0].id, NULL)); /* so that nobody asks for it */
+    assert_true(keyring_has(ring, &late[1].id, NULL));
+    assert_false(keyring_erased(ring, &late[1].id, NULL));
     keyring_close(ring);
     ring = open_ring(&dir);
     assert_int_equal(keyring_add(ring, late, 2, NULL), FELLOE_OK);
@@ -121,8 +121,8 @@ static void a_key_that_is_here_is_not_lost_to_a_forged_record(void **state)
     forged.owner = own.owner;
     assert_int_equal(keyring_erase(ring, &own.id, 1, NULL), FELLOE_OK);
     assert_int_equal(keyring_add(ring, &forged, 1, NULL), FELLOE_DAMAGED);
-    assert_true(keyring_has(ring, &forged.id));
-    assert_false(keyring_erased(ring, &forged.id));
+    assert_true(keyring_has(ring, &forged.id, NULL));
+    assert_false(keyring_erased(ring, &forged.id, NULL));
     keyring_close(ring);
     given_dir_end(&dir);
 }
@@ -137,10 +137,10 @@ static void all_keys_of_who_moved_are_let_go_of(void **state)
     struct key_record own = own_key(1), back = restricted_key(1, MANY - 1, "south");
     assert_int_equal(keyring_put_away(ring, &own.id, 1, NULL), FELLOE_OK);
     assert_int_equal(keyring_count(ring), 2);
-    assert_true(keyring_away(ring, &back.id));
+    assert_true(keyring_away(ring, &back.id, NULL));
     assert_int_equal(keyring_add(ring, &back, 1, NULL), FELLOE_OK);
-    assert_true(keyring_has(ring, &back.id)); /* they are welcome again */
-    assert_false(keyring_away(ring, &back.id));
+    assert_true(keyring_has(ring, &back.id, NULL)); /* they are welcome again */
+    assert_false(keyring_away(ring, &back.id, NULL));
     keyring_close(ring);
     given_dir_end(&dir);
 }

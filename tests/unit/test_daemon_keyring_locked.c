@@ -96,7 +96,7 @@ static bool has(struct given_ring *g, const struct key_record *record)
 {
     struct key_record got;
     bool there = keyring_get(g->ring, &record->id, &got) == FELLOE_OK;
-    assert_int_equal(there, keyring_has(g->ring, &record->id));
+    assert_int_equal(there, keyring_has(g->ring, &record->id, NULL));
     return there && memcmp(&got.key, &record->key, sizeof got.key) == 0;
 }
 
@@ -140,9 +140,9 @@ static void a_locked_one_gives_no_key_and_says_what_it_holds(void **state)
     open_ring(&g, NULL);
     assert_false(has(&g, &one));
     assert_int_equal(keyring_get(g.ring, &one.id, &(struct key_record){0}), FELLOE_NOT_FOUND);
-    assert_true(keyring_holds(g.ring, &one.id)); /* it is not to be asked for */
-    assert_false(keyring_holds(g.ring, &other.id));
-    assert_true(keyring_erased(g.ring, &gone.id));
+    assert_true(keyring_holds(g.ring, &one.id, NULL)); /* it is not to be asked for */
+    assert_false(keyring_holds(g.ring, &other.id, NULL));
+    assert_true(keyring_erased(g.ring, &gone.id, NULL));
     assert_int_equal(keyring_add(g.ring, &other, 1, &error), FELLOE_DENIED);
     assert_non_null(strstr(error.message, "locked"));
     assert_false(keyring_opens(g.ring, KEY_PERSON));
@@ -163,8 +163,8 @@ static void what_comes_while_it_is_locked_is_taken_in_afterwards(void **state)
     assert_int_equal(receive(&g, &mine), FELLOE_OK);
     assert_int_equal(receive(&g, &here), FELLOE_OK); /* is here already */
     assert_int_equal(waiting(&g), 2);
-    assert_true(keyring_holds(g.ring, &one.id));
-    assert_false(keyring_has(g.ring, &one.id));
+    assert_true(keyring_holds(g.ring, &one.id, NULL));
+    assert_false(keyring_has(g.ring, &one.id, NULL));
     assert_false(file_contains(&g, one.key.b, sizeof one.key.b));
     open_ring(&g, g.amy.keyring_key);
     assert_int_equal(waiting(&g), 2); /* it survived that */
@@ -355,7 +355,7 @@ static void an_erased_key_is_in_neither_table(void **state)
     assert_int_equal(receive(&g, &waits), FELLOE_OK);
     assert_int_equal(receive(&g, &restricted), FELLOE_OK);
     assert_int_equal(waiting(&g), 1);
-    assert_true(keyring_holds(g.ring, &other.id));
+    assert_true(keyring_holds(g.ring, &other.id, NULL));
     buffer_release(&raw);
     given_ring_end(&g);
 }
@@ -373,7 +373,7 @@ static void a_second_worker_has_no_restricted_key(void **state)
     assert_true(keyring_opens(g.ring, KEY_PERSON) && !keyring_opens(g.ring, KEY_SITE_AUDIENCE));
     assert_true(has(&g, &one));
     assert_false(has(&g, &mine));
-    assert_true(keyring_holds(g.ring, &mine.id));
+    assert_true(keyring_holds(g.ring, &mine.id, NULL));
     assert_int_equal(keyring_add(g.ring, &late, 1, NULL), FELLOE_DENIED);
     struct key_record found;
     assert_int_equal(keyring_audience_key(g.ring, &mine, &found), FELLOE_NOT_FOUND);

@@ -213,7 +213,7 @@ static void keys_are_kept_as_they_came(void **state)
     hand_over(p.spoke, p.hub, 1, BODY_TARGET, 0);
     struct found f = look(p.hub, p.spoke);
     assert_int_equal(f.keys, 1);
-    assert_false(keyring_has(p.hub->keyring, &person.id));
+    assert_false(keyring_has(p.hub->keyring, &person.id, NULL));
     assert_int_equal(problems(p.hub), 0);
     assert_int_equal(take(p.hub, p.spoke, &job).count, 2);
     assert_int_equal(look(p.hub, p.spoke).keys, 0);

@@ -85,7 +85,7 @@ static void what_the_hub_has_not_is_written_again_with_all_it_said(void **state)
 
     /* The key goes along; the import is known by its new event. */
     push_rest(p.spoke, p.hub, 1);
-    assert_true(keyring_has(p.hub->keyring, &person.id));
+    assert_true(keyring_has(p.hub->keyring, &person.id, NULL));
     struct log_draft again = draft;
     job = record_job(SITE, &again, 1);
     run_well(p.spoke, &job);

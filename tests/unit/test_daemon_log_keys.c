@@ -166,7 +166,7 @@ static void a_false_key_does_not_keep_the_events_out(void **state)
     assert_int_equal(job.missing_count, 0);
     assert_int_equal(keyring_get(p.hub->keyring, &person.id, &got), FELLOE_OK);
     assert_memory_equal(&got.key, &person.key, sizeof got.key);
-    assert_true(keyring_has(p.hub->keyring, &other.id));
+    assert_true(keyring_has(p.hub->keyring, &other.id, NULL));
     pair_end(&p);
 }
 
@@ -225,8 +225,8 @@ static void a_restricted_key_goes_out_to_its_members_devices_alone(void **state)
     feed_all(p.hub, ben, BODY_TARGET);
     feed_all(p.hub, unknown, BODY_TARGET);
     assert_int_equal(site_head(other).at.n, 1);
-    assert_false(keyring_has(other->keyring, &restricted.id));
-    assert_false(keyring_has(unknown->keyring, &restricted.id)); /* of a device that the hub knows nothing of */
+    assert_false(keyring_has(other->keyring, &restricted.id, NULL));
+    assert_false(keyring_has(unknown->keyring, &restricted.id, NULL)); /* of a device that the hub knows nothing of */
     assert_int_equal(keyring_get(ben->keyring, &restricted.id, &got), FELLOE_OK);
     assert_memory_equal(&got.key, &restricted.key, sizeof got.key);
     assert_int_equal(given_key(p.hub, other, &restricted), 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What outlives a hub's log: its devices, and who of them was revoked; and which keys the hub asks laptops for. */
+#include "tests/unit/given_keys_unread.h"
 #include "tests/unit/given_restored.h"
 
 static struct device_record a_device(uint8_t number)
@@ -80,6 +81,91 @@ static void a_hub_without_its_log_begins_again_with_its_devices(void **state)
     pair_end(&p);
 }
 
+/* Opened with each reading of the keyring failing in turn, as it lies there after `prepare`. */
+static void open_with_keys_unread(struct given_log *g, void (*prepare)(struct given_log *g),
+                                  void (*check)(struct given_log *g))
+{
+    const struct event_log_config config = {.dir = g->dir.path, .identity = &g->identity,
+                                            .completions = &g->completions, .reserve_bytes = 1 << 20};
+    unsigned readings = 0, refused = 0;
+    for (unsigned at = 0; at <= readings; at++) {
+        struct felloe_error error = {0};
+        given_log_close(g);
+        prepare(g);
+        assert_int_equal(keyring_open(&g->keyring, g->dir.path, g->identity.keyring_key, NULL), FELLOE_OK);
+        struct event_log_config with = config;
+        with.keyring = g->keyring;
+        keys_fail_at(at);
+        const enum felloe_code code = event_log_open(&g->log, &with, &error);
+        const unsigned read = keys_are_read();
+        readings = read > readings ? read : readings;
+        refused += code != FELLOE_OK;
+        if (code == FELLOE_OK)
+            check(g);
+        else if (code != FELLOE_STORAGE || strstr(error.message, "keys") == NULL)
+            fail_msg("%s", error.message);
+        else
+            given_log_reopen(g); /* the next one is well */
+        assert_true(at < 200);
+    }
+    assert_true(refused > 0);
+}
+
+static void remove_log(struct given_log *g)
+{
+    remove(given_path(&g->dir, "log/data.mdb"));
+    remove(given_path(&g->dir, "log/lock.mdb"));
+    remove(given_path(&g->dir, "log/reserve"));
+}
+
+static void check_begun_again(struct given_log *g)
+{
+    char site[SLUG_MAX + 1];
+    assert_true(event_log_epoch(g->log) > 1);
+    assert_int_equal(device_count(g), 2);
+    struct log_reader *reader = reader_of(g);
+    assert_true(log_site_at(reader, 0, site));
+    log_reader_end(reader);
+}
+
+/* It would give positions a second time, and know nobody. */
+static void a_hub_whose_keys_cannot_be_read_is_not_taken_for_a_new_one(void **state)
+{
+    (void)state;
+    struct given_log *hub = given_log(ROLE_HUB, NULL);
+    struct device_record first = a_device(1), second = a_device(2);
+    assert_int_equal(put_device(hub, &first), FELLOE_OK);
+    assert_int_equal(put_device(hub, &second), FELLOE_OK);
+    open_with_keys_unread(hub, remove_log, check_begun_again);
+    given_log_end(hub);
+}
+
+static void take_older(struct given_log *g)
+{
+    char from[160];
+    snprintf(from, sizeof from, "%s", given_path(&g->dir, "older.mdb"));
+    copy_file(from, given_path(&g->dir, "log/data.mdb"));
+}
+
+static void check_still_revoked(struct given_log *g)
+{
+    const struct device_record goes = a_device(2);
+    assert_true(revoked(g, &goes));
+}
+
+static void an_older_log_lets_nobody_in_whose_revocation_cannot_be_read(void **state)
+{
+    (void)state;
+    struct given_log *hub = given_log(ROLE_HUB, NULL);
+    struct device_record goes = a_device(2);
+    assert_int_equal(put_device(hub, &goes), FELLOE_OK);
+    keep_copy(hub);
+    goes.revoked_ms = 7000;
+    assert_int_equal(put_device(hub, &goes), FELLOE_OK);
+    open_with_keys_unread(hub, take_older, check_still_revoked);
+    given_log_end(hub);
+}
+
 static void a_new_hub_begins_with_the_first_epoch(void **state)
 {
     (void)state;
@@ -127,7 +213,7 @@ static bool look(void *context, const struct device_id *device, struct bytes row
 static bool in_keyring(struct given_log *hub, const struct device_record *device)
 {
     struct looking l = {.wanted = device};
-    keyring_devices(hub->keyring, look, &l);
+    keyring_devices(hub->keyring, look, &l, NULL);
     return l.found;
 }
 
@@ -252,7 +338,7 @@ static void the_keys_that_the_hub_lacks_are_named_in_turn_and_erased_ones_never(
     reader = reader_of(p.hub);
     assert_int_equal(log_missing_keys(reader, bytes_str(SITE), 3, found, PEOPLE), 0);
     log_reader_end(reader);
-    assert_false(keyring_has(p.hub->keyring, &people[7].id));
+    assert_false(keyring_has(p.hub->keyring, &people[7].id, NULL));
     pair_end(&p);
 }
 
@@ -262,6 +348,8 @@ int main(void)
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_hub_without_its_log_begins_again_with_its_devices),
+        cmocka_unit_test(a_hub_whose_keys_cannot_be_read_is_not_taken_for_a_new_one),
+        cmocka_unit_test(an_older_log_lets_nobody_in_whose_revocation_cannot_be_read),
         cmocka_unit_test(a_new_hub_begins_with_the_first_epoch),
         cmocka_unit_test(an_older_log_lets_nobody_in_again_and_turns_nobody_away),
         cmocka_unit_test(what_the_log_has_and_the_keyring_has_not_is_written_there_at_the_start),

@@ -60,7 +60,7 @@ static void who_is_let_in_is_known_from_either(void **state)
     put(other, &lately);
     struct given_dir copy = given_dir();
     struct keyring *keyring = keyring_of(&copy, g);
-    assert_true(keyring_devices(other->keyring, copy_row, keyring));
+    assert_true(keyring_devices(other->keyring, copy_row, keyring, NULL));
 
     event_log_close(g->log);
     g->log = NULL;

@@ -72,9 +72,9 @@ static unsigned people_left(const struct given_keys *k)
         }
     assert_int_equal(keyring_site_key(keyring, bytes_str(SITE), &record), FELLOE_OK);
     assert_memory_equal(&record.id, &k->g->site_key.id, sizeof record.id); /* the first one */
-    assert_true(keyring_has(keyring, &k->second.id));
-    assert_true(keyring_erased(keyring, &k->erased));
-    assert_false(keyring_has(keyring, &k->erased));
+    assert_true(keyring_has(keyring, &k->second.id, NULL));
+    assert_true(keyring_erased(keyring, &k->erased, NULL));
+    assert_false(keyring_has(keyring, &k->erased, NULL));
     assert_int_equal(keyring_count_damaged(keyring), 0);
     keyring_close(keyring);
     return left;
@@ -151,7 +151,7 @@ static void keys_are_found_in_the_bare_bytes(void **state)
         } else { /* lists of what is erased, and of what came first, do not prove themselves */
             struct keyring *keyring = open_keys(&k);
             for (unsigned i = 0; i < PEOPLE; i++)
-                assert_true(keyring_has(keyring, &k.people[i].id));
+                assert_true(keyring_has(keyring, &k.people[i].id, NULL));
             keyring_close(keyring);
         }
         given_keys_end(&k);

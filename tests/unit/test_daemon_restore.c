@@ -107,9 +107,9 @@ static void keys_here_stay_and_erased_ones_stay_erased(void **state)
     struct restore_outcome out = restore_well(g->dir.path, hub.log, hub.keys);
     assert_int_equal(out.keys_added, 0);
     given_log_reopen(g);
-    assert_true(keyring_has(g->keyring, &later.id));
-    assert_false(keyring_has(g->keyring, &g->site_key.id));
-    assert_true(keyring_erased(g->keyring, &g->site_key.id));
+    assert_true(keyring_has(g->keyring, &later.id, NULL));
+    assert_false(keyring_has(g->keyring, &g->site_key.id, NULL));
+    assert_true(keyring_erased(g->keyring, &g->site_key.id, NULL));
     given_log_close(g);
     given_hub_end(&hub);
 }
@@ -133,7 +133,7 @@ static void what_the_backup_says_is_erased_is_erased_here(void **state)
     restore_well(other.path, hub.log, hub.keys);
     struct keyring *ring;
     assert_int_equal(keyring_open(&ring, other.path, g->identity.keyring_key, NULL), FELLOE_OK);
-    assert_true(keyring_erased(ring, &gone));
+    assert_true(keyring_erased(ring, &gone, NULL));
     assert_int_equal(keyring_audience_key(ring, &restricted, &got), FELLOE_OK); /* keys are for whom they were */
     assert_memory_equal(&got.key, &restricted.key, sizeof got.key);
     keyring_close(ring);

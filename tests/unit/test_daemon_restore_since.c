@@ -107,8 +107,8 @@ static void what_was_half_way_in_its_place_is_taken_over_all_the_same(void **sta
     half_way(&hub, "keys"); /* never an empty keyring in its place, in which what was erased would live again */
     restore_well(dir, NULL, hub.keys);
     given_log_reopen(g);
-    assert_true(keyring_erased(g->keyring, &g->site_key.id));
-    assert_false(keyring_has(g->keyring, &g->site_key.id));
+    assert_true(keyring_erased(g->keyring, &g->site_key.id, NULL));
+    assert_false(keyring_has(g->keyring, &g->site_key.id, NULL));
     given_log_close(g);
 
     half_way(&hub, "log");
@@ -122,7 +122,7 @@ static void what_was_half_way_in_its_place_is_taken_over_all_the_same(void **sta
     assert_true(log_tickets(reader, count_ticket, &used));
     log_reader_end(reader);
     assert_int_equal(used, 1);
-    assert_true(keyring_erased(g->keyring, &g->site_key.id));
+    assert_true(keyring_erased(g->keyring, &g->site_key.id, NULL));
     given_log_close(g);
     given_hub_end(&hub);
 }

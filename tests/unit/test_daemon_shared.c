@@ -487,7 +487,7 @@ static void a_key_is_put_away_only_when_nothing_is_left_to_look_at(void **state)
     struct log_job job = {.kind = LOG_LET_GO, .ids = &jo.id, .id_count = 1, .own_seq = 1};
     name_site(&job, SITE);
     assert_int_equal(run(amy->log, &job), FELLOE_NOT_FOUND); /* what was written here is not shared */
-    assert_true(keyring_has(amy->log->keyring, &jo.id));
+    assert_true(keyring_has(amy->log->keyring, &jo.id, NULL));
     given_node_end(amy);
 
     struct given_node *hub = given_node(ROLE_HUB, NULL);
@@ -501,12 +501,12 @@ static void a_key_is_put_away_only_when_nothing_is_left_to_look_at(void **state)
     job.seen = (struct seen){1, {{1, 1}}};
     job.own_seq = 0;
     assert_int_equal(run(amy->log, &job), FELLOE_NOT_FOUND); /* and so has the own stream */
-    assert_true(keyring_has(amy->log->keyring, &jo.id));
+    assert_true(keyring_has(amy->log->keyring, &jo.id, NULL));
     job.own_seq = 1;
     node_fold(amy);
     run_well(amy->log, &job);
-    assert_false(keyring_has(amy->log->keyring, &jo.id));
-    assert_true(keyring_away(amy->log->keyring, &jo.id));
+    assert_false(keyring_has(amy->log->keyring, &jo.id, NULL));
+    assert_true(keyring_away(amy->log->keyring, &jo.id, NULL));
     projector_forget(amy->projector, &jo.owner);
     projector_close(amy->projector); /* with what it was asked for done, or found again */
     node_open_views(amy);
@@ -518,7 +518,7 @@ static void a_key_is_put_away_only_when_nothing_is_left_to_look_at(void **state)
     struct log_job keep = {.kind = LOG_KEEP_KEYS, .new_keys = &record, .new_key_count = 1};
     run_well(amy->log, &keep);
     assert_int_equal(keyring_get(amy->log->keyring, &jo.id, &got), FELLOE_OK);
-    assert_false(keyring_away(amy->log->keyring, &jo.id));
+    assert_false(keyring_away(amy->log->keyring, &jo.id, NULL));
     node_record(hub, &jo, false, "note.added", (const char *[]){"text", "back again", NULL});
     node_receive(hub, amy);
     struct node_digest back = node_digest(amy), there = node_digest(hub);
@@ -542,7 +542,7 @@ static void a_key_stays_while_anything_in_another_site_is_not_shared(void **stat
     struct log_job job = {.kind = LOG_LET_GO, .ids = &t.jo.id, .id_count = 1, .seen = {1, {{1, 1}}}};
     name_site(&job, SITE);
     assert_int_equal(run(amy->log, &job), FELLOE_NOT_FOUND);
-    assert_true(keyring_has(amy->log->keyring, &t.jo.id));
+    assert_true(keyring_has(amy->log->keyring, &t.jo.id, NULL));
     given_node_end(amy);
     teams_end(&t);
 }
