@@ -51,7 +51,7 @@
                                    name (str or nil) */ \
     V(VERIFY, "verify")         /* PROGRESS. END {role, sites: [map], events, problems: [text], unreadable: [map]} */ \
     V(REBUILD, "rebuild")       /* PROGRESS. END {events, seconds} */ \
-    V(DIGEST, "digest")         /* END {sites: [[site, view, rows, hex]]} */ \
+    V(DIGEST, "digest")         /* PROGRESS. END {sites: [[site, view, rows, hex]]} */ \
     V(BACKUP, "backup")         /* keys (bool). DATA: bins, the file's bytes from first to last (proto/backup.h).
                                    PROGRESS. END {what, role, name, device, made, epoch, bytes, hash} */ \
     V(AUDIT, "audit")           /* at the hub: whom (a worker's id; else a person), since (ms), limit (the newest so

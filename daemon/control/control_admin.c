@@ -16,6 +16,28 @@ static bool has_state(struct control_request *request, size_t size)
     return request->state != NULL;
 }
 
+/* However long the views take to come so far, as long as they get on; it is told how far they are. False: not yet, and
+ * it goes on with `then`; or they do not get on, which was said. */
+static bool wait_on(struct control_request *request, uint64_t commits, control_step then)
+{
+    struct projector *projector = request->daemon->projector;
+    struct felloe_error error;
+    uint64_t folded, total;
+    if (projector_has(projector, commits) || control_gone(request))
+        return true;
+    if (projector_stuck(projector, &error)) {
+        control_fail(request, &error);
+        return false;
+    }
+    projector_progress(projector, &folded, &total);
+    size_t begin = control_frame_begin(&request->out);
+    control_put_progress(&request->out, folded < total ? folded : total, total, "folding");
+    control_frame_end(&request->out, begin);
+    control_put_now(request);
+    control_wait_commits(request, commits, TICK_MS, then);
+    return false;
+}
+
 /* ---- rebuild ---- */
 
 struct rebuilding {
@@ -47,22 +69,8 @@ static uint64_t events_here(struct daemon *daemon)
 static void rebuild_on(struct control_request *request)
 {
     struct rebuilding *r = request->state;
-    struct projector *projector = request->daemon->projector;
-    struct felloe_error error;
-    uint64_t folded, total;
-    projector_progress(projector, &folded, &total);
-    if (projector_stuck(projector, &error)) {
-        control_fail(request, &error);
+    if (!wait_on(request, r->commits, rebuild_on))
         return;
-    }
-    if (!projector_has(projector, r->commits) && !control_gone(request)) {
-        size_t begin = control_frame_begin(&request->out);
-        control_put_progress(&request->out, folded < total ? folded : total, total, "folding");
-        control_frame_end(&request->out, begin);
-        control_put_now(request);
-        control_wait_commits(request, r->commits, TICK_MS, rebuild_on);
-        return;
-    }
     size_t begin = control_frame_begin(&request->out);
     control_put_end(&request->out, 2);
     mp_put_text(&request->out, "events");
@@ -88,6 +96,7 @@ void control_verb_REBUILD(struct control_request *request)
 
 struct digesting {
     struct felloe_error error;
+    uint64_t commits;
 };
 
 static void put_digests(struct buffer *out, const char *site, const struct view_digest *digests, size_t count)
@@ -103,6 +112,7 @@ static void put_digests(struct buffer *out, const char *site, const struct view_
     }
 }
 
+/* A digest of some of it would look like one of all. */
 static void read_digests(struct control_request *request)
 {
     struct digesting *d = request->state;
@@ -117,13 +127,20 @@ static void read_digests(struct control_request *request)
         put_digests(&lines, reading.scope.sites[i], digests, n);
         count += (uint32_t)n;
     }
-    reading_end(&reading);
+    if (reading.views.broken)
+        reading_tell_damage(request->daemon, &d->error);
+    reading_finish(&reading, request->daemon, &d->error);
+    if (d->error.code == FELLOE_OK && lines.failed)
+        felloe_fail(&d->error, FELLOE_FAILED, "Memory ran out.");
+    if (d->error.code != FELLOE_OK) {
+        buffer_release(&lines);
+        return;
+    }
     size_t begin = control_frame_begin(&request->out);
     control_put_end(&request->out, 1);
     mp_put_text(&request->out, "sites");
     mp_put_array(&request->out, count);
     buffer_append(&request->out, lines.data, lines.len);
-    request->out.failed |= lines.failed;
     control_frame_end(&request->out, begin);
     buffer_release(&lines);
 }
@@ -137,13 +154,18 @@ static void answer_digests(struct control_request *request)
         control_finish(request);
 }
 
-static void begin_digests(struct control_request *request)
+static void digest_on(struct control_request *request)
 {
-    control_work(request, read_digests, answer_digests, NULL);
+    struct digesting *d = request->state;
+    if (wait_on(request, d->commits, digest_on))
+        control_work(request, read_digests, answer_digests, NULL);
 }
 
 void control_verb_DIGEST(struct control_request *request)
 {
-    if (has_state(request, sizeof(struct digesting)))
-        control_wait_views(request, begin_digests);
+    if (!has_state(request, sizeof(struct digesting)))
+        return;
+    struct digesting *d = request->state;
+    d->commits = event_log_commits(request->daemon->log);
+    control_wait_commits(request, d->commits, TICK_MS, digest_on);
 }

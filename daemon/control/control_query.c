@@ -62,7 +62,8 @@ void reading_end(struct reading *reading)
 bool reading_failed(const struct reading *reading)
 {
     return log_reader_failed(reading->log, NULL) ||
-           (!reading->locked && (reading->views.unread || store_failed(reading->views.store, NULL) != STORE_DONE));
+           (!reading->locked && (reading->views.unread || reading->views.no_memory ||
+                                 store_failed(reading->views.store, NULL) != STORE_DONE));
 }
 
 bool reading_tell_failed(const struct reading *reading, struct felloe_error *error)
@@ -72,7 +73,9 @@ bool reading_tell_failed(const struct reading *reading, struct felloe_error *err
         return true;
     if (!reading->locked && reading->views.unread)
         return keyring_unread(error) != FELLOE_OK;
-    if (reading->locked || store_failed(reading->views.store, &why) == STORE_DONE || why.code == FELLOE_DAMAGED)
+    const bool no_memory = !reading->locked && reading->views.no_memory;
+    if (!no_memory && (reading->locked || store_failed(reading->views.store, &why) == STORE_DONE ||
+                       why.code == FELLOE_DAMAGED))
         return false;
     felloe_fail(error, FELLOE_FAILED, "The views could not be read this time, and are as they were. Try again.");
     return true;

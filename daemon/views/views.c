@@ -433,6 +433,8 @@ enum views_found views_unseal(struct views_txn *txn, struct bytes site, const st
         plain->len = sealed.len - NONCE_SIZE - TAG_SIZE;
         return VIEWS_FOUND;
     }
+    txn->no_memory |= plain->failed;
+    txn->broken |= !plain->failed;
     /* A site's newest key may be newer than what lies here; a person has one key. */
     if (!plain->failed && !person_id_is_none(subject))
         views_found_damage(txn->views);

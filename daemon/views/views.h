@@ -92,7 +92,9 @@ struct views_txn {
     bool writing;
     struct key_record key;      /* the subject's that was used last; wiped at the end */
     bool has_key;
-    bool unread;                /* a key could not be read: what was found, or not, may lack something */
+    bool unread;                /* a key could not be read: what was found, or not, may lack something … */
+    bool no_memory;             /* … or there was no memory to open something … */
+    bool broken;                /* … or something did not open */
     struct views_later *later;  /* between views_events_begin and _end; else NULL */
     struct views_later *rows;   /* between views_rows_begin and _end; else NULL */
     bool first;                 /* what is put of an event is mostly the last of its timeline's table */

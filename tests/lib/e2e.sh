@@ -183,12 +183,14 @@ random_moment() { sleep "$(printf '0.%03d' $((RANDOM % $1)))"; }
 sites_of() { at "$1" status --json | jq -c '[.sites[] | {site, waiting, received, head}] | sort_by(.site)'; }
 shared() { [ "$(json "$1" '[.sites[].waiting] | add' status)" = 0 ]; }
 reachable() { [ "$(json "$1" .hub.reachable status)" = true ]; }
-# What a laptop has folded, as one hash a view of the sites given (all of its own when none is).
+# What a laptop has folded, as one hash a view of the sites given (all of its own when none is). Where there is none, what
+# it prints is like nothing else, nor like what it prints the next time.
 digest_of() {
-    local name=$1
+    local name=$1 all
     shift
-    at "$name" digest --json | jq -cS --args '[.sites[] | select(($ARGS.positional | length) == 0 or
-        (.site as $s | any($ARGS.positional[]; . == $s)))] | sort_by(.site, .view)' "$@"
+    all=$(at "$name" digest --json) || { echo "no digest of $name ($BASHPID, ${EPOCHREALTIME})"; return 1; }
+    jq -cS --args '[.sites[] | select(($ARGS.positional | length) == 0 or
+        (.site as $s | any($ARGS.positional[]; . == $s)))] | sort_by(.site, .view)' "$@" <<<"$all"
 }
 # converged HUB LAPTOP…: nothing waits, and every laptop's views of its sites are byte for byte the hub's. What is
 # missing is in $apart when it fails; a check that waited for it in vain tells it (apart_now).
