@@ -106,7 +106,10 @@ static bool take_free(struct walking *k, uint64_t number, const uint8_t *ids, ui
 
 static bool take_free_list(struct walking *k, uint64_t number, const struct page_node *node)
 {
-    uint64_t first;
+    uint64_t first, commit;
+    memcpy(&commit, node->key, sizeof commit);
+    if (commit == 0) /* LMDB would take them for ones that it has not read yet, and give each out twice */
+        return bad(k, number, "has a list of free pages that is no commit's");
     if (!(node->flags & NODE_BIG))
         return take_free(k, number, node->data, node->size);
     if (!take_big(k, number, node, &first))

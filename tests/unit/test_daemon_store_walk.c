@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every file that LMDB writes is whole for the walk that looks at it before it is mapped: a laptop that refused its own
- * log would be lost for the day. What the walk finds in damaged ones: test_daemon_store.c, test_daemon_bit_rot.c. */
+ * log would be lost for the day. And some damage that LMDB would not bear; more: test_daemon_store.c,
+ * test_daemon_bit_rot.c. */
 #include "tests/unit/given_store.h"
 
 #include "daemon/store/store_check.h"
+#include "daemon/store/store_page.h"
+
+#include <fcntl.h>
 
 #define FILES   24
 #define COMMITS 40
@@ -126,10 +130,47 @@ static void whatever_is_written_and_deleted_the_file_is_whole(void **state)
     }
 }
 
+/* The first of the lists, as its newest meta page has it, says that commit 0 gave its pages back. */
+static void free_of_no_commit(const char *path)
+{
+    static const uint8_t none[8];
+    const size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    uint8_t *page = malloc(size);
+    struct meta_on_disk metas[META_PAGES];
+    struct page_node node;
+    const int fd = open(path, O_RDWR);
+    for (size_t i = 0; i < META_PAGES; i++)
+        assert_true(page_read_meta(fd, i * size, &metas[i]));
+    const struct tree_on_disk *list = &metas[metas[1].txn > metas[0].txn].dbs[0];
+    assert_int_equal(list->depth, 1);
+    assert_int_equal(pread(fd, page, size, (off_t)(list->root * size)), size);
+    assert_null(page_node_read(page, size, 0, TREE_FREE, &node));
+    assert_int_equal(pwrite(fd, none, sizeof none, (off_t)(list->root * size + node.begin + NODE_HEAD)), sizeof none);
+    close(fd);
+    free(page);
+}
+
+/* LMDB begins with the list after the last that it has read, and 0 is what it says before it has read any: so it read
+ * that one twice, and gave a page out for two things. */
+static void pages_that_no_commit_gave_back_are_damage(void **state)
+{
+    (void)state;
+    struct given_dir dir = given_dir();
+    struct felloe_error error;
+    struct store *store = open_store(&dir);
+    put_word(store, "hub", "nave");
+    put_word(store, "rim", "felloe");
+    store_close(store);
+    free_of_no_commit(given_path(&dir, "env/data.mdb"));
+    assert_int_equal(try_open(&store, &dir, &error), FELLOE_DAMAGED);
+    given_dir_end(&dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whatever_is_written_and_deleted_the_file_is_whole),
+        cmocka_unit_test(pages_that_no_commit_gave_back_are_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
