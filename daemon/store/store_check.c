@@ -18,13 +18,14 @@
 
 /* LMDB writes the two meta pages in turn, numbers a commit each; and what it keeps in them is not all data: a flag
  * there turned over, and it maps or reads the file in another way. One whose number is not its page's, or not next to
- * the other's, would silently bring an older state back. */
+ * the other's, would silently bring an older state back. The next commit goes into the older one, below its head: what
+ * is wrong there is told before anything is written that could not be read again. */
 static bool metas_fit(const struct meta_on_disk *first, const struct meta_on_disk *second)
 {
     const uint64_t a = first->txn, b = second->txn;
     const struct meta_on_disk *newest = b > a ? second : first;
     bool numbered = a % 2 == 0 && (b % 2 == 1 || b == 0) && (a > b ? a - b : b - a) <= 1;
-    return numbered && newest->head.flags == PAGE_META &&
+    return numbered && first->head.flags == PAGE_META && second->head.flags == PAGE_META &&
            newest->dbs[0].pad == first->dbs[0].pad;
 }
 

@@ -166,11 +166,34 @@ static void pages_that_no_commit_gave_back_are_damage(void **state)
     given_dir_end(&dir);
 }
 
+/* The next commit leaves it as it is, and the file would be refused with that in it. */
+static void a_bit_in_the_head_of_either_meta_page_is_told_at_once(void **state)
+{
+    (void)state;
+    const off_t page = sysconf(_SC_PAGESIZE), flags = offsetof(struct page_head, flags);
+    struct given_dir dir = given_dir();
+    struct felloe_error error;
+    struct store *store = open_store(&dir);
+    put_word(store, "hub", "nave");
+    store_close(store);
+    const int fd = open(given_path(&dir, "env/data.mdb"), O_RDWR);
+    for (off_t at = flags; at <= page + flags; at += page) {
+        const uint8_t was = PAGE_META, is = PAGE_META | 0x40;
+        assert_int_equal(pwrite(fd, &is, 1, at), 1);
+        assert_int_equal(try_open(&store, &dir, &error), FELLOE_DAMAGED);
+        assert_int_equal(pwrite(fd, &was, 1, at), 1);
+        store_close(open_store(&dir));
+    }
+    close(fd);
+    given_dir_end(&dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whatever_is_written_and_deleted_the_file_is_whole),
         cmocka_unit_test(pages_that_no_commit_gave_back_are_damage),
+        cmocka_unit_test(a_bit_in_the_head_of_either_meta_page_is_told_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
