@@ -207,6 +207,8 @@ static enum folding fold_in_txn(struct projector *p, struct log_reader *reader, 
                                .most = p->config.step_events, .goes_on = gather_will_go_on(p)};
     if (step->most == 0 && !step->goes_on)
         step->most = PROJECTOR_TURN_EVENTS;
+    if (p->fewer != 0 && (step->most == 0 || step->most > p->fewer))
+        step->most = p->fewer;
     views_get_cursor(&txn, site, &step->cursor);
     if (is_ahead(&reach, &step->cursor)) {
         views_end(&txn);
@@ -239,14 +241,25 @@ static enum folding fold_in_txn(struct projector *p, struct log_reader *reader, 
     return FOLDED;
 }
 
+/* There was no memory for as many, of which `taken` were folded. */
+static void take_fewer(struct projector *p, size_t taken)
+{
+    size_t most = p->fewer != 0 ? p->fewer : FOLD_WHOLE_MAX;
+    if (taken > 0 && taken < most)
+        most = taken;
+    p->fewer = most / 2 > PROJECTOR_FEWEST ? most / 2 : PROJECTOR_FEWEST;
+}
+
 static enum folding fold_one_site(struct projector *p, struct bytes site, enum pass *pass, struct felloe_error *error)
 {
-    struct fold_step step;
+    struct fold_step step = {0};
     struct log_reader *reader = log_reader_begin(p->config.log, error);
     if (!reader)
         return FOLD_LATER;
     const enum folding folding = fold_in_txn(p, reader, site, &step, error);
     log_reader_end(reader);
+    if (folding == FOLD_LATER && error->code == FELLOE_FAILED)
+        take_fewer(p, step.taken);
     if (folding != FOLDED)
         return folding;
     publish(p, site, &step.cursor, step.ahead);
@@ -341,6 +354,8 @@ enum pass projector_pass(struct projector *p)
             break;
     }
     projector_set_stuck(p, &stuck);
+    if (stuck.code == FELLOE_OK && pass != PASS_MORE)
+        p->fewer = 0;
     return stuck.code == FELLOE_OK ? pass : PASS_FAILED;
 }
 

@@ -46,6 +46,7 @@ struct projector {
     bool stop, wipe;
     uint64_t compact_from_ms;   /* of the thread alone: the views' file is not written anew before */
     uint64_t rest_ms;           /* of the thread alone: when it syncs what it wrote */
+    size_t fewer;               /* of the thread alone: a step's most events, since memory ran out; 0: as usual */
     size_t most_taken;          /* of the thread alone: the events of the longest step since the last projector_slim */
     bool has_any;               /* all that the log held was folded once, since the start or the last wipe */
     uint64_t has_commits;       /* with it: everything up to this commit of the log is folded; without it 0 */
@@ -78,6 +79,8 @@ struct projector {
 #define PROJECTOR_TURN_MAX_MS   500u
 #define PROJECTOR_MORE_REST     15u
 #define PROJECTOR_MORE_TURN_MAX_MS 1000u
+/* Where memory ran out in a step the next one is of half as many events, but of so many; until all is folded. */
+#define PROJECTOR_FEWEST 256u
 
 /* ---- passes (projector_pass.c), on the projector's thread ---- */
 

@@ -14,15 +14,19 @@ struct lmdb_value {
     const void *data;
 };
 #define LMDB_CORRUPTED (-30796)
+#define LMDB_READS 0x20000u
 
 static atomic_ullong unreadable; /* own events from this number on; 0: none */
 static atomic_uint refused;      /* rows that the views are not given memory for */
+static atomic_uint rows, most_rows; /* in a transaction of theirs there is memory for so many; 0: for any number */
 
 void *mdb_txn_env(void *txn);
 int mdb_env_get_path(void *env, const char **path);
 void *mdb_cursor_txn(void *cursor);
 int mdb_get(void *txn, unsigned table, struct lmdb_value *key, struct lmdb_value *value);
 int mdb_put(void *txn, unsigned table, struct lmdb_value *key, struct lmdb_value *value, unsigned flags);
+int mdb_cursor_put(void *cursor, struct lmdb_value *key, struct lmdb_value *value, unsigned flags);
+int mdb_txn_begin(void *env, void *parent, unsigned flags, void **txn);
 int mdb_cursor_get(void *cursor, struct lmdb_value *key, struct lmdb_value *value, int way);
 
 static bool is_in(void *txn, const char *dir)
@@ -55,6 +59,12 @@ int mdb_cursor_get(void *cursor, struct lmdb_value *key, struct lmdb_value *valu
     return rc == 0 && is_unreadable(mdb_cursor_txn(cursor), key) ? LMDB_CORRUPTED : rc;
 }
 
+static bool is_one_too_many(void *txn)
+{
+    const unsigned most = atomic_load(&most_rows);
+    return most > 0 && is_in(txn, "views") && atomic_fetch_add(&rows, 1) >= most;
+}
+
 int mdb_put(void *txn, unsigned table, struct lmdb_value *key, struct lmdb_value *value, unsigned flags)
 {
     int (*real)(void *, unsigned, struct lmdb_value *, struct lmdb_value *, unsigned);
@@ -63,7 +73,24 @@ int mdb_put(void *txn, unsigned table, struct lmdb_value *key, struct lmdb_value
         atomic_fetch_sub(&refused, 1);
         return ENOMEM;
     }
-    return real(txn, table, key, value, flags);
+    return is_one_too_many(txn) ? ENOMEM : real(txn, table, key, value, flags);
+}
+
+int mdb_cursor_put(void *cursor, struct lmdb_value *key, struct lmdb_value *value, unsigned flags)
+{
+    int (*real)(void *, struct lmdb_value *, struct lmdb_value *, unsigned);
+    *(void **)&real = dlsym(RTLD_NEXT, "mdb_cursor_put");
+    return is_one_too_many(mdb_cursor_txn(cursor)) ? ENOMEM : real(cursor, key, value, flags);
+}
+
+int mdb_txn_begin(void *env, void *parent, unsigned flags, void **txn)
+{
+    int (*real)(void *, void *, unsigned, void **);
+    *(void **)&real = dlsym(RTLD_NEXT, "mdb_txn_begin");
+    const int rc = real(env, parent, flags, txn);
+    if (rc == 0 && !(flags & LMDB_READS) && is_in(*txn, "views"))
+        atomic_store(&rows, 0);
+    return rc;
 }
 
 /* ---- what is seen of it ---- */
@@ -218,12 +245,37 @@ static void when_memory_runs_out_the_views_are_as_they_were(void **state)
     given_node_end(amy);
 }
 
+/* A step of all of it would never get through; one of fewer events does. */
+static void with_less_memory_it_goes_on_in_smaller_steps(void **state)
+{
+    (void)state;
+    enum { ALL = 6000, ROWS = 4000 };
+    struct given_node *amy = given_node(ROLE_SPOKE, NULL);
+    record_notes(amy->log, ALL);
+    const struct node_digest before = node_digest(amy);
+    assert_int_equal(rows_in(&before, "timeline"), ALL);
+
+    atomic_store(&most_rows, ROWS);
+    projector_rebuild(amy->projector);
+    const uint64_t commits = event_log_commits(amy->log->log);
+    for (unsigned i = 0; i < 30 && !projector_has(amy->projector, commits); i++) {
+        projector_want(amy->projector, commits);
+        node_wait_for_change(amy);
+    }
+    assert_true(projector_has(amy->projector, commits));
+    atomic_store(&most_rows, 0);
+    const struct node_digest after = node_digest(amy);
+    assert_same_digest(&before, &after);
+    given_node_end(amy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_place_that_cannot_be_read_holds_up_its_site_alone_and_is_told),
         cmocka_unit_test(of_a_long_log_everything_before_it_is_shown),
         cmocka_unit_test(when_memory_runs_out_the_views_are_as_they_were),
+        cmocka_unit_test(with_less_memory_it_goes_on_in_smaller_steps),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }
