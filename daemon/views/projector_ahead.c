@@ -12,10 +12,13 @@
 
 #define KEPT_PER_EVENT 2048u
 #define KEPT_EVENTS 64u
+#define KEPT_PER_DOCUMENT (32u * 1024)
 /* So far ahead the memory of an event is asked for: events of one person lie everywhere in a log. */
 #define PREPARED 4u
 /* So many chunks may be under way at once: the thread goes on for a while where the caller is busy with the tables. */
 #define RING 16u
+/* … and no more once so much of the log lies opened in them: long entries would fill the memory. */
+#define RING_BYTES_MAX (16u * 1024 * 1024)
 
 /* ---- chunks ---- */
 
@@ -54,6 +57,32 @@ void chunk_release(struct fold_chunk *chunk)
     free(chunk->memory);
     free(chunk->items);
     *chunk = (struct fold_chunk){0};
+}
+
+static size_t size_of(const struct views_made *made)
+{
+    return made->bytes.cap + made->plain.cap + made->room.cap;
+}
+
+/* Long events come to stand in other places of it each time, and each place would keep the longest it ever had. */
+void chunk_trim(struct fold_chunk *chunk)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < chunk->used; i++)
+        kept += chunk->memory[i].opened.plain.cap + chunk->memory[i].opened.marks.cap;
+    for (size_t i = 0; i < chunk->document_room; i++)
+        kept += size_of(&chunk->documents[i].made);
+    if (kept <= CHUNK_KEPT_MAX)
+        return;
+    for (size_t i = 0; i < chunk->used; i++)
+        if (!is_small(&chunk->memory[i]))
+            opened_release(&chunk->memory[i].opened);
+    for (size_t i = 0; i < chunk->document_room; i++)
+        if (size_of(&chunk->documents[i].made) > KEPT_PER_DOCUMENT) {
+            document_free(chunk->documents[i].document);
+            views_made_release(&chunk->documents[i].made);
+            chunk->documents[i] = (struct fold_prepared){0};
+        }
 }
 
 static void chunk_shrink(struct fold_chunk *chunk)
@@ -164,6 +193,7 @@ static size_t end_of_chunk(const struct fold_range *range, size_t from, size_t e
 
 static void fill(struct taker *taker, struct fold_chunk *chunk, const struct fold_range *range)
 {
+    chunk_trim(chunk);
     chunk->count = chunk->bytes = chunk->document_count = chunk->taken = 0;
     chunk->continued = 0;
     for (size_t at = chunk->from; at < chunk->next; at++) {
@@ -267,6 +297,7 @@ struct ahead {
     size_t next;                /* of the range: what is in no chunk yet */
     uint64_t begun, given, free; /* chunks that somebody took on; that the caller has had; and is done with */
     bool filled[RING];
+    size_t bytes;               /* in those that are filled, and not done with */
     bool stop;                  /* the thread is to begin no more */
     bool prepares;              /* documents, too */
 };
@@ -304,7 +335,7 @@ void ahead_free(struct ahead *ahead)
 /* With the mutex held: is there one to be filled, and room for it? */
 static bool can_begin(const struct ahead *ahead)
 {
-    return ahead->next < ahead->end && ahead->begun - ahead->free < ahead->ring;
+    return ahead->next < ahead->end && ahead->begun - ahead->free < ahead->ring && ahead->bytes < RING_BYTES_MAX;
 }
 
 /* With the mutex held, which it lets go of meanwhile. */
@@ -322,6 +353,7 @@ static void fill_next(struct ahead *ahead, struct taker *taker)
         prepare_documents(taker, chunk);
     pthread_mutex_lock(&ahead->mutex);
     ahead->filled[slot] = true;
+    ahead->bytes += chunk->bytes;
     pthread_cond_broadcast(&ahead->turned);
 }
 
@@ -389,6 +421,7 @@ bool ahead_begin(struct ahead *ahead, const struct fold_step *step, struct log_r
     ahead->end = end;
     ahead->prepares |= range->next == 0;
     ahead->begun = ahead->given = ahead->free = 0;
+    ahead->bytes = 0;
     ahead->ring = 1;
     memset(ahead->filled, 0, sizeof ahead->filled);
     ahead->stop = ahead->threaded = false;
@@ -407,6 +440,7 @@ static void take_back(struct ahead *ahead)
     const size_t slot = ahead->free++ % ahead->ring;
     const struct fold_chunk *last = &ahead->chunks[slot];
     ahead->filled[slot] = false;
+    ahead->bytes -= last->bytes;
     ahead->prepares &= 2 * last->taken >= last->document_count;
     pthread_cond_broadcast(&ahead->turned);
 }

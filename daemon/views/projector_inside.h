@@ -59,6 +59,9 @@ struct fold_chunk {
 /* Empty, with memory for its events. False: memory ran out. */
 bool chunk_init(struct fold_chunk *chunk);
 void chunk_release(struct fold_chunk *chunk);
+/* Before it is filled again: gives back what its longest events and documents had, where that is much by now. */
+void chunk_trim(struct fold_chunk *chunk);
+#define CHUNK_KEPT_MAX (1024u * 1024)
 static inline bool chunk_has_room(const struct fold_chunk *chunk)
 {
     return chunk->count < CHUNK_EVENTS_MAX && chunk->bytes < CHUNK_BYTES_MAX;

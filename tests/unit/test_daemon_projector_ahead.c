@@ -7,6 +7,8 @@
 #endif
 #include "tests/unit/given_views.h"
 
+#include "daemon/views/projector_inside.h"
+
 #define OTHERS 30
 #define PEOPLE (1 + OTHERS)
 #define ROUNDS 140 /* in each some of everybody, mostly of the first: whose entries do not go into one chunk */
@@ -82,11 +84,50 @@ static void to_what_the_views_know_it_is_added(void **state)
     given_node_end(amy);
 }
 
+static size_t held_by(const struct fold_chunk *chunk)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < chunk->used; i++)
+        bytes += chunk->memory[i].opened.plain.cap + chunk->memory[i].opened.marks.cap;
+    for (size_t i = 0; i < chunk->document_room; i++)
+        bytes += chunk->documents[i].made.bytes.cap;
+    return bytes;
+}
+
+/* A chunk has room for 4 MiB of events; that some of them are long, and others the next time, must not come to 64 MiB
+ * in the end, sixteen chunks being in use. */
+static void what_long_entries_needed_is_given_back(void **state)
+{
+    (void)state;
+    struct fold_chunk chunk = {0};
+    assert_true(chunk_init(&chunk));
+    chunk.used = CHUNK_EVENTS_MAX;
+    chunk.documents = calloc(CHUNK_EVENTS_MAX, sizeof *chunk.documents);
+    assert_non_null(chunk.documents);
+    chunk.document_room = CHUNK_EVENTS_MAX;
+    for (size_t i = 0; i < CHUNK_EVENTS_MAX; i++) {
+        assert_true(buffer_reserve(&chunk.memory[i].opened.plain, EVENT_SIZE_MAX));
+        assert_true(buffer_reserve(&chunk.documents[i].made.bytes, EVENT_SIZE_MAX));
+        assert_non_null(chunk.documents[i].document = document_new());
+    }
+    assert_true(held_by(&chunk) >= 2u * CHUNK_EVENTS_MAX * EVENT_SIZE_MAX);
+    chunk_trim(&chunk);
+    assert_true(held_by(&chunk) <= CHUNK_KEPT_MAX);
+
+    for (size_t i = 0; i < CHUNK_EVENTS_MAX; i++) /* those of a few hundred bytes stay */
+        assert_true(buffer_reserve(&chunk.memory[i].opened.plain, 500));
+    const size_t held = held_by(&chunk);
+    chunk_trim(&chunk);
+    assert_int_equal(held_by(&chunk), held);
+    chunk_release(&chunk);
+}
+
 int main(void)
 {
     if (sodium_init() < 0)
         return 1;
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_long_entries_needed_is_given_back),
         cmocka_unit_test(whom_the_views_do_not_know_is_folded_beforehand),
         cmocka_unit_test(to_what_the_views_know_it_is_added),
     };
