@@ -304,6 +304,7 @@ static void fold_restricted(struct fold_work *work, struct fold_step *step, cons
 
 static void fold_again(struct fold_work *work, struct fold_step *step)
 {
+    fold_sort_refold(work);
     for (size_t i = 0; i < work->refold_count && !work->failed; i++) {
         bool has_any = false;
         views_timeline(step->views, step->site, &work->refold[i], NULL, any_event, &has_any);

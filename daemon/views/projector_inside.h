@@ -121,8 +121,9 @@ struct fold_work {
     struct fold_chunk arrived;  /* what waited for its key */
     struct taker taker;
     struct opened opened;       /* what is folded again */
-    struct person_id *refold;   /* subjects to be folded from their first event on, in the order of ids */
+    struct person_id *refold;   /* subjects to be folded from their first event on … */
     size_t refold_count, refold_cap;
+    bool refold_sorted;         /* … in the order of ids, each once; before it is asked for */
     struct person_id shared[FOLD_SHARED_MAX];
     struct document *document;
     struct views_made made;     /* of that document */
@@ -149,7 +150,8 @@ void fold_sift(struct fold_work *work, struct fold_step *step, struct fold_chunk
 /* Enters the items in the tables by event; what does not count is left out of the chunk, and whom something no longer
  * counts of is to be folded from the first event on (`refold`). */
 void fold_note_items(struct fold_work *work, struct fold_step *step, struct fold_chunk *chunk);
-bool fold_is_to_refold(const struct fold_work *work, const struct person_id *subject);
+bool fold_is_to_refold(struct fold_work *work, const struct person_id *subject);
+void fold_sort_refold(struct fold_work *work);
 /* What of this step was imported twice, counts once. */
 void fold_note_origins(struct fold_work *work, struct fold_step *step);
 void fold_note_heard(struct fold_work *work, struct fold_step *step);

@@ -4,30 +4,36 @@
 
 #include <stdlib.h>
 
-/* Where it stands among them, or belongs. */
-static size_t refold_place(const struct fold_work *work, const struct person_id *subject)
+static int compare_people(const void *a, const void *b)
 {
-    size_t low = 0, high = work->refold_count;
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-        if (memcmp(&work->refold[middle], subject, sizeof *subject) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return memcmp(a, b, sizeof(struct person_id));
 }
 
-bool fold_is_to_refold(const struct fold_work *work, const struct person_id *subject)
+/* Once all that a chunk, or a step, wants are there: put in their places one by one, each moved half of the others. */
+void fold_sort_refold(struct fold_work *work)
 {
-    const size_t place = refold_place(work, subject);
-    return place < work->refold_count && person_id_equal(&work->refold[place], subject);
+    size_t kept = 0;
+    if (work->refold_sorted)
+        return;
+    work->refold_sorted = true;
+    if (work->refold_count > 1)
+        qsort(work->refold, work->refold_count, sizeof *work->refold, compare_people);
+    for (size_t i = 0; i < work->refold_count; i++)
+        if (kept == 0 || !person_id_equal(&work->refold[kept - 1], &work->refold[i]))
+            work->refold[kept++] = work->refold[i];
+    work->refold_count = kept;
+}
+
+bool fold_is_to_refold(struct fold_work *work, const struct person_id *subject)
+{
+    fold_sort_refold(work);
+    return work->refold_count > 0 &&
+           bsearch(subject, work->refold, work->refold_count, sizeof *work->refold, compare_people) != NULL;
 }
 
 static void want_refold(struct fold_work *work, const struct person_id *subject)
 {
-    const size_t place = refold_place(work, subject);
-    if (place < work->refold_count && person_id_equal(&work->refold[place], subject))
+    if (work->refold_count > 0 && person_id_equal(&work->refold[work->refold_count - 1], subject))
         return;
     if (work->refold_count == work->refold_cap) {
         size_t cap = work->refold_cap ? work->refold_cap * 2 : 16;
@@ -39,9 +45,8 @@ static void want_refold(struct fold_work *work, const struct person_id *subject)
         work->refold = grown;
         work->refold_cap = cap;
     }
-    struct person_id *at = &work->refold[place];
-    memmove(at + 1, at, (work->refold_count++ - place) * sizeof *at);
-    *at = *subject;
+    work->refold[work->refold_count++] = *subject;
+    work->refold_sorted = false;
 }
 
 /* The one that counted so far counts no more. */
