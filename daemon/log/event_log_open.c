@@ -141,6 +141,11 @@ static enum felloe_code load(struct event_log *log, struct felloe_error *error)
     if (code == FELLOE_OK && !load_sites(log, txn))
         code = felloe_fail(error, FELLOE_DAMAGED, "the log in %s is damaged: its list of sites cannot be read",
                            log->dir);
+    if (code == FELLOE_OK && !log_origins_load(&log->origins, txn))
+        code = felloe_fail(error, FELLOE_DAMAGED,
+                           "the log in %s is damaged, or memory ran out: where it was imported from what came last "
+                           "cannot be read",
+                           log->dir);
     if (code == FELLOE_OK)
         code = log_mirror_devices(log, txn, error);
     if (code != FELLOE_OK) {
@@ -209,6 +214,7 @@ enum felloe_code event_log_open(struct event_log **out, const struct event_log_c
     atomic_init(&log->commits, config->commits);
     queue_init(&log->jobs, NULL, NULL);
     log_shares_init(&log->shares);
+    log_origins_init(&log->origins);
     log_hub_box_init(&log->hub_box);
     enum felloe_code code = open_inside(log, error);
     if (code != FELLOE_OK) {
@@ -231,6 +237,7 @@ bool event_log_close(struct event_log *log)
     store_close(log->store);
     queue_destroy(&log->jobs);
     log_shares_release(&log->shares);
+    log_origins_release(&log->origins);
     log_hub_box_release(&log->hub_box);
     log_seconds_forget(log);
     sodium_free(log->write.keys);

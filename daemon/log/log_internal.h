@@ -15,7 +15,8 @@
  *   key-uses     S, key -> position of the first use (hub), or a mark that the hub has it or will be brought it (spoke)
  *   receipts     S, I -> shared seq, id, signature
  *   after        S, I -> incarnation, seq, ... ; how far its earlier streams were known when I began
- *   origins      origin -> event id, whether about a person, person
+ *   origins      origin -> event id, whether about a person, person; and what came last, see log_origins.h:
+ *                16 times ff, number (8) -> origin, event id, whether about a person, person; origin, ...
  *   devices, tickets  id, curve key -> msgpack, see log_admin.c
  *   aside, aside-keys, aside-heads  what revoked laptops handed over (hub), see log_aside_inside.h
  * and, made with the first row of a site, since each table is a row of the page that every commit writes:
@@ -28,6 +29,7 @@
 #include <stdatomic.h>
 
 #include "daemon/log/event_log.h"
+#include "daemon/log/log_origins.h"
 #include "daemon/log/log_shares.h"
 #include "daemon/store/store.h"
 
@@ -219,6 +221,7 @@ struct event_log {
     struct log_second_index *seconds[SECOND_INDEXES]; /* the writer's: see log_second.c */
     uint64_t seconds_read;    /* … and how many rows were read for that, which tests look at */
     struct log_shares shares;
+    struct log_origins origins;
     struct log_hub_box hub_box;
     struct told_head told[SITES_MAX]; /* the writer's: as committed */
     struct log_ahead *ahead;  /* the writer's; NULL until there is a large batch */
@@ -389,8 +392,6 @@ uint32_t log_begin_again(struct event_log *log, struct store_txn *txn);
 void log_mirror_device(struct event_log *log, const struct log_job *job);
 /* The keyring has the hub's devices as the log has them. */
 enum felloe_code log_mirror_devices(struct event_log *log, struct store_txn *txn, struct felloe_error *error);
-/* A row of the origins table: event id, whether about a person, person. */
-#define ORIGIN_ROW (32 + 1 + 16)
 /* Is an own event to tell of the site's log (log_told.c)? It then counts as told, if the transaction is committed. */
 bool log_tell_head(struct event_log *log, uint32_t site, struct log_head *out);
 void log_keep_origin(struct event_log *log, const struct event_body *body, const struct event_id *id);
@@ -407,6 +408,7 @@ bool log_reserve_has_room(struct event_log *log); /* room on the disk to make it
 struct log_reader {
     struct event_log *log;
     struct store_txn *txn;
+    struct origins_kept *origins;
     uint32_t incarnation, going_on; /* of the moment at which it was begun */
 };
 

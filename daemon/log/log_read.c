@@ -12,7 +12,9 @@ struct log_reader *log_reader_begin(struct event_log *log, struct felloe_error *
         return NULL;
     }
     reader->log = log;
+    reader->origins = log_origins_hold(&log->origins);
     if (store_begin_read(log->store, &reader->txn, error) != FELLOE_OK) {
+        log_origins_drop(&log->origins, reader->origins);
         free(reader);
         return NULL;
     }
@@ -30,6 +32,7 @@ void log_reader_end(struct log_reader *reader)
     if (reader == NULL)
         return;
     store_abort(reader->txn);
+    log_origins_drop(&reader->log->origins, reader->origins);
     free(reader);
 }
 

@@ -83,29 +83,31 @@ uint64_t event_log_next_time(struct event_log *log)
 
 /* ---- origins: an imported event counts once ---- */
 
-static bool read_origin(struct store_txn *txn, const struct origin_id *origin, struct event_id *event,
-                        struct person_id *person)
+static void read_origin(const uint8_t *row, struct event_id *event, struct person_id *person)
 {
-    struct bytes row;
-    if (!store_get(txn, T_ORIGINS, bytes_of(origin->b, sizeof origin->b), &row) || row.len != ORIGIN_ROW)
-        return false;
-    memcpy(event->b, row.data, 32);
-    memcpy(person->b, row.data + 33, 16);
-    return true;
+    memcpy(event->b, row, 32);
+    memcpy(person->b, row + 33, 16);
 }
 
 bool log_origin(struct log_reader *reader, const struct origin_id *origin, struct event_id *event,
                 struct person_id *person)
 {
-    return read_origin(reader->txn, origin, event, person);
+    const uint8_t *row;
+    const bool found = log_origins_find(reader->origins, reader->txn, origin, &row);
+    if (found)
+        read_origin(row, event, person);
+    return found;
 }
 
 static bool known_origin(struct event_log *log, struct log_draft *draft)
 {
+    const uint8_t *row;
     draft->known = draft->body.has_origin &&
-                   read_origin(log->write.txn, &draft->body.origin, &draft->id, &draft->person);
-    if (draft->known)
+                   log_origins_find_own(&log->origins, log->write.txn, &draft->body.origin, &row);
+    if (draft->known) {
+        read_origin(row, &draft->id, &draft->person);
         draft->seq = 0;
+    }
     return draft->known;
 }
 
@@ -116,7 +118,7 @@ void log_keep_origin(struct event_log *log, const struct event_body *body, const
     memcpy(row, id->b, 32);
     row[32] = body->has_subject;
     memcpy(row + 33, person->b, 16);
-    store_put(log->write.txn, T_ORIGINS, bytes_of(body->origin.b, sizeof body->origin.b), bytes_of(row, sizeof row));
+    log_origins_add(&log->origins, log->write.txn, &body->origin, row);
 }
 
 /* ---- places ---- */

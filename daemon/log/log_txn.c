@@ -27,6 +27,7 @@ void log_write_start(struct event_log *log, struct store_txn *txn)
     w->going_on = atomic_load(&log->going_on);
     w->touched = w->damaged = false;
     w->stream_count = w->stream_last = 0;
+    log_origins_start(&log->origins);
     forget_sites(log);
 }
 
@@ -291,6 +292,7 @@ void log_write_flush(struct event_log *log)
     }
     for (unsigned i = 0; i < w->stream_count; i++)
         write_stream(w, &w->streams[i]);
+    log_origins_flush(&log->origins, w->txn);
 }
 
 /* ---- appending ---- */

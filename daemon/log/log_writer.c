@@ -323,6 +323,7 @@ static void tell_committed(struct event_log *log, struct log_job *jobs)
 {
     bool news = false; /* looks are no part of what views show, or followers are told of */
     publish(log);
+    log_origins_committed(&log->origins);
     for (struct log_job *job = jobs; job != NULL; job = next_job(job)) {
         if (job->kind == LOG_NEXT_EPOCH && job->code == FELLOE_OK)
             log->set_back = false;
@@ -456,13 +457,28 @@ static void forget_keys(struct cached_key *keys)
             sodium_memzero(&keys[i], sizeof keys[i]);
 }
 
+/* What cannot be done now is done with a later commit, or after it. */
+static enum store_outcome rest_origins(struct event_log *log, struct felloe_error *error)
+{
+    struct store_txn *txn;
+    if (!log_origins_waiting(&log->origins) || store_begin_write(log->store, &txn, error) != FELLOE_OK)
+        return STORE_DONE;
+    log_origins_start(&log->origins);
+    log_origins_merge(&log->origins, txn);
+    const enum store_outcome outcome = store_commit(txn, error);
+    if (outcome == STORE_DONE)
+        log_origins_committed(&log->origins);
+    return outcome;
+}
+
 /* With nothing to do, and at the end: then nothing has to be done again. */
 static void rest(struct event_log *log)
 {
     struct felloe_error error;
     if (atomic_load(&log->failed))
         return;
-    if (store_rest(log->store, &error) == FELLOE_OK && keyring_rest(log->keyring, &error) == FELLOE_OK)
+    if (rest_origins(log, &error) != STORE_UNKNOWN && store_rest(log->store, &error) == FELLOE_OK &&
+        keyring_rest(log->keyring, &error) == FELLOE_OK)
         return;
     atomic_store(&log->failed, true);
     report(LEVEL_ERROR, "%s", error.message);
@@ -473,7 +489,7 @@ static struct queue_item *wait_for_jobs(struct event_log *log)
 {
     bool late = false;
     struct queue_item *items = NULL;
-    if (!store_is_at_rest(log->store) && !atomic_load(&log->failed))
+    if ((!store_is_at_rest(log->store) || log_origins_waiting(&log->origins)) && !atomic_load(&log->failed))
         items = queue_wait_all_for(&log->jobs, REST_AFTER_MS, &late);
     if (late)
         rest(log);

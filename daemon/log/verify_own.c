@@ -146,11 +146,13 @@ static void check_left(struct verify_run *run, struct own_state *own, const stru
 static void check_origin(struct verify_run *run, const char *where)
 {
     const struct event_body *body = &run->body;
-    struct bytes row;
+    const uint8_t *row = NULL;
     const struct person_id *person = body->has_subject ? &body->subject : &PERSON_ID_NONE;
     if (body->has_origin &&
-        store_get(run->reader->txn, T_ORIGINS, bytes_of(body->origin.b, sizeof body->origin.b), &row) &&
-        (row.len != ORIGIN_ROW || row.data[32] != body->has_subject || memcmp(row.data + 33, person->b, 16) != 0))
+        !log_origins_find(run->reader->origins, run->reader->txn, &body->origin, &row) &&
+        store_get(run->reader->txn, T_ORIGINS, bytes_of(body->origin.b, sizeof body->origin.b), NULL))
+        verify_problem(run, "%s: what is kept about where it was imported from is damaged", where);
+    if (row != NULL && (row[32] != body->has_subject || memcmp(row + 33, person->b, 16) != 0))
         verify_problem(run, "%s: what is kept about where it was imported from is damaged", where);
 }
 
