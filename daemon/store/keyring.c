@@ -3,7 +3,8 @@
  * keyring_lists.c and keyring_pair.c:
  *
  *   keys    key id (16) -> the key, sealed, and whose it is
- *   owners  kind (1), owner (16), site, NUL, number (4) -> key id; numbers from 0 in the order in which they came */
+ *   owners  kind (1), owner (16), site, NUL, number (4) -> key id; numbers from 0 in the order in which they came. A
+ *           person's own key, which is called as they are, needs none (but has one where an earlier version put it) */
 #include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -237,15 +238,14 @@ static enum felloe_code compare(struct keyring *keyring, struct store_txn *txn, 
                        hex);
 }
 
-static void add_one(struct keyring *keyring, struct store_txn *txn, const struct key_record *record, struct bytes out)
+bool keyring_goes_by_owner(const struct key_record *record)
 {
-    uint8_t value[KEYRING_VALUE_MAX];
-    size_t len = keyring_seal(keyring, record, value);
-    store_put(txn, T_KEYS, bytes_of(record->id.b, sizeof record->id.b), bytes_of(value, len));
-    store_delete(txn, T_AWAY, bytes_of(record->id.b, sizeof record->id.b));
-    if (out.len > 0)
-        store_put(txn, T_OUT, bytes_of(record->id.b, sizeof record->id.b), out);
+    const struct key_id own = key_id_of_person(record->owner);
+    return record->kind == KEY_PERSON && memcmp(&record->id, &own, sizeof own) == 0;
+}
 
+static void put_owner(struct store_txn *txn, const struct key_record *record)
+{
     struct store_key key;
     keyring_owner_key(&key, record->kind, &record->owner, bytes_str(record->site));
     uint32_t number = 0;
@@ -256,6 +256,19 @@ static void add_one(struct keyring *keyring, struct store_txn *txn, const struct
     store_cursor_close(cursor);
     key_put_u32(&key, number);
     store_put(txn, T_OWNERS, key_bytes(&key), bytes_of(record->id.b, sizeof record->id.b));
+}
+
+/* Of many keys each row lies on a page of its own, which is written anew: so there are no more than are needed. */
+static void add_one(struct keyring *keyring, struct store_txn *txn, const struct key_record *record, struct bytes out)
+{
+    uint8_t value[KEYRING_VALUE_MAX];
+    size_t len = keyring_seal(keyring, record, value);
+    store_put(txn, T_KEYS, bytes_of(record->id.b, sizeof record->id.b), bytes_of(value, len));
+    store_delete(txn, T_AWAY, bytes_of(record->id.b, sizeof record->id.b));
+    if (out.len > 0)
+        store_put(txn, T_OUT, bytes_of(record->id.b, sizeof record->id.b), out);
+    if (!keyring_goes_by_owner(record))
+        put_owner(txn, record);
 }
 
 /* One that somebody made for a person who was erased is listed with the others, so

@@ -41,6 +41,8 @@ void keyring_end(struct keyring *keyring, struct store_txn *txn);
 
 /* Where the keys of an owner begin in the table of owners; a number of 4 bytes follows. */
 void keyring_owner_key(struct store_key *key, enum key_kind kind, const struct person_id *owner, struct bytes site);
+/* Is it a person's own key, which is found by the name that they have, and need not be in the table of owners? */
+bool keyring_goes_by_owner(const struct key_record *record);
 
 /* ---- a row of keys (keyring_row.c) ---- */
 #define KEYRING_VALUE_MAX (1 + 16 + 1 + SLUG_MAX + 2 + 24 + DATA_KEY_SIZE + 16 + AUDIENCE_MAX * (1 + SLUG_MAX))

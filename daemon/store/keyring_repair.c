@@ -24,16 +24,24 @@ static bool opens(struct keyring *keyring, struct bytes key, struct bytes value)
     return good;
 }
 
+/* Whose it is, as its row says. */
+static bool read_clear(struct bytes key, struct bytes value, struct key_record *out)
+{
+    const bool read = key.len == sizeof out->id.b && keyring_clear_part(value, out);
+    if (read)
+        memcpy(out->id.b, key.data, sizeof out->id.b);
+    return read;
+}
+
 /* Does the table of owners name the key under whose it is? */
-static bool owner_holds(struct store_txn *txn, const struct store_item *item)
+static bool owner_holds(struct store_txn *txn, const struct store_item *item, struct key_record *record)
 {
     struct bytes value;
-    struct key_record record;
     struct store_key owner;
-    if (item->value.len != sizeof record.id.b || !store_get(txn, T_KEYS, item->value, &value) ||
-        !keyring_clear_part(value, &record))
+    if (item->value.len != sizeof record->id.b || !store_get(txn, T_KEYS, item->value, &value) ||
+        !read_clear(item->value, value, record))
         return false;
-    keyring_owner_key(&owner, record.kind, &record.owner, bytes_str(record.site));
+    keyring_owner_key(&owner, record->kind, &record->owner, bytes_str(record->site));
     return item->key.len == owner.len + 4u && memcmp(item->key.data, owner.b, owner.len) == 0;
 }
 
@@ -42,18 +50,20 @@ uint64_t keyring_count_damaged(struct keyring *keyring)
     struct store_txn *txn = keyring_begin_read(keyring);
     if (txn == NULL)
         return 0;
-    uint64_t damaged = 0, keys = 0, named = 0;
+    uint64_t damaged = 0, keys = 0, named = 0; /* the last two of those that are to be in the table of owners */
     struct store_item item;
+    struct key_record record;
     struct store_cursor *cursor = store_cursor_open(txn, T_KEYS);
     for (bool more = store_seek(cursor, (struct bytes){0}, &item); more; more = store_next(cursor, &item)) {
-        keys++;
+        keys += !read_clear(item.key, item.value, &record) || !keyring_goes_by_owner(&record);
         damaged += !opens(keyring, item.key, item.value);
     }
     store_cursor_close(cursor);
     cursor = store_cursor_open(txn, T_OWNERS);
     for (bool more = store_seek(cursor, (struct bytes){0}, &item); more; more = store_next(cursor, &item)) {
-        named += owner_holds(txn, &item);
-        damaged += !owner_holds(txn, &item);
+        const bool holds = owner_holds(txn, &item, &record);
+        named += holds && !keyring_goes_by_owner(&record);
+        damaged += !holds;
     }
     store_cursor_close(cursor);
     keyring_end(keyring, txn);

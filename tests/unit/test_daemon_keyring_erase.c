@@ -5,7 +5,8 @@
 
 #include <sodium.h>
 
-#include "daemon/store/keyring.h"
+#include "daemon/store/keyring_inside.h"
+#include "daemon/store/keyring_repair.h"
 
 #define MANY 100u /* restricted keys of one person */
 
@@ -203,10 +204,45 @@ static void what_is_finished_later_is_what_was_begun(void **state)
     }
 }
 
+static uint64_t owner_rows(struct keyring *ring)
+{
+    struct store_txn *txn = keyring_begin_read(ring);
+    const uint64_t count = store_count(txn, T_OWNERS);
+    keyring_end(ring, txn);
+    return count;
+}
+
+/* … and goes with all others that are theirs, also where an earlier version has left a row. */
+static void a_persons_own_key_needs_no_row_of_owners(void **state)
+{
+    (void)state;
+    struct given_dir dir = given_dir();
+    struct keyring *ring = open_ring(&dir);
+    struct key_record keys[] = {own_key(1), own_key(2), own_key(3)};
+    keys[2].owner = keys[0].owner;
+    assert_int_equal(keyring_add(ring, keys, 3, NULL), FELLOE_OK);
+    assert_int_equal(owner_rows(ring), 1);
+    struct store_txn *txn;
+    struct store_key row;
+    assert_int_equal(keyring_begin_write(ring, &txn, NULL), FELLOE_OK);
+    keyring_owner_key(&row, KEY_PERSON, &keys[1].owner, bytes_str("north"));
+    key_put_u32(&row, 0);
+    store_put(txn, T_OWNERS, key_bytes(&row), bytes_of(keys[1].id.b, sizeof keys[1].id.b));
+    assert_int_equal(keyring_commit(ring, txn, NULL), FELLOE_OK);
+    assert_int_equal(keyring_count_damaged(ring), 0);
+    const struct key_id own[] = {keys[0].id, keys[1].id};
+    assert_int_equal(keyring_erase(ring, own, 2, NULL), FELLOE_OK);
+    assert_int_equal(keyring_count(ring), 0);
+    assert_int_equal(owner_rows(ring), 0);
+    keyring_close(ring);
+    given_dir_end(&dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_keys_of_a_person_go_with_their_own),
+        cmocka_unit_test(a_persons_own_key_needs_no_row_of_owners),
         cmocka_unit_test(a_key_that_was_in_use_goes_all_the_same),
         cmocka_unit_test(a_key_made_for_somebody_who_was_erased_is_not_taken),
         cmocka_unit_test(a_key_that_is_here_is_not_lost_to_a_forged_record),
