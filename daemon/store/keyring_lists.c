@@ -76,8 +76,11 @@ void keyring_wipe_again(struct keyring *keyring)
     struct store_txn *txn = keyring_begin_read(keyring);
     if (txn == NULL)
         return;
-    bool erased, again = is_to_wipe(txn, &erased);
-    keyring_end(keyring, txn);
+    bool unread = false, erased, again = is_to_wipe(txn, &erased);
+    keyring_end_read(keyring, txn, &unread);
+    if (unread)
+        report(LEVEL_WARNING, "whether keys that were erased may still be found in the file cannot be read now: it is "
+                              "looked at at the next start");
     if (again && wipe(keyring, erased, &error) != FELLOE_OK)
         report(LEVEL_WARNING, "keys were erased, but what they were may still be found in the file: %s", error.message);
 }

@@ -278,8 +278,8 @@ enum felloe_code keyring_take_in(struct keyring *keyring, const struct identity 
     find_shared(t, identity);
     do {
         t->count = t->done_count = 0;
-        keyring_visit_in(keyring, take_one, t);
-        code = add_taken(t, taken, &why);
+        const bool whole = keyring_visit_in(keyring, take_one, t) || t->done_count == TAKE_MAX;
+        code = whole ? add_taken(t, taken, &why) : keyring_unread(&why);
         if (code == FELLOE_OK) /* after them: interrupted between the two, they are taken in again */
             code = keyring_drop_in(keyring, t->done, t->done_count, &why);
         sodium_memzero(t->records, sizeof t->records);

@@ -237,5 +237,6 @@ enum felloe_code erased_carry_out(const struct erased_list *list, struct keyring
     for (size_t k = 0; k < list->count; k++)
         if (!put_row(txn, list, &list->people[k]))
             return felloe_fail(error, FELLOE_STORAGE, "Who was erased could not be noted in the views.");
-    return FELLOE_OK;
+    return txn->no_memory ? felloe_fail(error, FELLOE_FAILED, "Memory ran out while the erased were taken out.")
+                          : FELLOE_OK;
 }

@@ -298,6 +298,7 @@ static void hand_over(struct gathering *g, struct news *out)
     g->failed |= out->rows == NULL;
     for (size_t i = 0; i < g->count; i++) {
         struct buffer *cells = &g->items[i].cells;
+        g->failed |= cells->failed;
         if (out->rows && cells->len > 0 && !cells->failed) {
             out->rows[out->count++] = *cells;
             *cells = (struct buffer){0};

@@ -30,6 +30,10 @@ static void forget_if_asked(struct projector *p)
     for (size_t i = 0; reader != NULL && i < count; i++)
         forget_person(&txn, reader, &people[i]);
     log_reader_end(reader);
+    if (txn.no_memory) {
+        views_end(&txn); /* whoever asked finds them there, and asks again */
+        return;
+    }
     if (views_commit(&txn, &error) != STORE_DONE)
         report(LEVEL_WARNING, "what is kept of people who moved could not be taken out of the views: %s",
                error.message);

@@ -93,7 +93,7 @@ struct views_txn {
     struct key_record key;      /* the subject's that was used last; wiped at the end */
     bool has_key;
     bool unread;                /* a key could not be read: what was found, or not, may lack something … */
-    bool no_memory;             /* … or there was no memory to open something … */
+    bool no_memory;             /* … or there was no memory to open, or to write, something … */
     bool broken;                /* … or something did not open */
     struct views_later *later;  /* between views_events_begin and _end; else NULL */
     struct views_later *rows;   /* between views_rows_begin and _end; else NULL */

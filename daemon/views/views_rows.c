@@ -83,6 +83,7 @@ static void drop_rows(struct views_txn *txn, struct bytes site, const struct per
     /* The list is in the map, and deleting moves it. */
     struct buffer places = {0};
     buffer_append(&places, old.data, old.len);
+    txn->no_memory |= places.failed; /* else rows would stay that nobody knows of */
     views_rows_put(txn);
     for (size_t at = 0; at + VIEWS_PLACE_SIZE <= places.len; at += VIEWS_PLACE_SIZE) {
         struct store_key row;
@@ -168,7 +169,7 @@ bool views_put_restricted(struct views_txn *txn, struct bytes site, const struct
               views_seal(txn, site, subject, VIEWS_RESTRICTED, key_bytes(&key), buffer_bytes(&encoded));
     if (ok && !person_id_is_none(subject))
         views_get_name(txn, site, subject, &p.name);
-    ok = ok && put_restricted_rows(&p, document);
+    ok = ok && !p.name.failed && put_restricted_rows(&p, document);
     buffer_release(&p.name);
     buffer_release(&p.cells);
     buffer_release(&encoded);
@@ -377,6 +378,7 @@ static bool visit_names(void *context, const struct person_id *subject, struct b
 void views_names(struct views_txn *txn, struct bytes site, views_name_visit visit, void *context)
 {
     struct naming n = {visit, context, malloc(sizeof *n.r)};
+    txn->no_memory |= !n.r;
     if (n.r)
         views_identities(txn, site, visit_names, &n);
     free(n.r);

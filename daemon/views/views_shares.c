@@ -64,6 +64,7 @@ bool views_put_share(struct views_txn *txn, struct bytes site, const struct pers
     put_name(&row, out->moved_to);
     for (uint32_t i = 0; i < out->count; i++)
         put_name(&row, out->to[i]);
+    txn->no_memory |= row.failed;
     if (!row.failed)
         store_put(txn->store, VIEWS_SHARES, key_bytes(&key), buffer_bytes(&row));
     buffer_release(&row);
