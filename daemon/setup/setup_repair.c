@@ -41,12 +41,13 @@ static enum felloe_code look_at_keys(const char *dir, const struct identity *ide
     }
     if (code != FELLOE_OK)
         return felloe_fail(error, code, "%s", why.message);
-    uint64_t damaged = keyring_count_damaged(keyring);
+    bool unread = false;
+    uint64_t damaged = keyring_count_damaged(keyring, &unread);
     if (damaged > 0)
         snprintf(out->keys_damage, sizeof out->keys_damage, "%llu key%s in %s/keys cannot be opened, or found",
                  (unsigned long long)damaged, damaged == 1 ? "" : "s", dir);
     keyring_close(keyring);
-    return FELLOE_OK;
+    return unread ? keyring_unread(error) : FELLOE_OK;
 }
 
 static enum felloe_code repair_keys(const char *dir, const struct identity *identity, struct repair_outcome *out,

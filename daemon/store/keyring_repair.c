@@ -45,11 +45,13 @@ static bool owner_holds(struct store_txn *txn, const struct store_item *item, st
     return item->key.len == owner.len + 4u && memcmp(item->key.data, owner.b, owner.len) == 0;
 }
 
-uint64_t keyring_count_damaged(struct keyring *keyring)
+uint64_t keyring_count_damaged(struct keyring *keyring, bool *unread)
 {
     struct store_txn *txn = keyring_begin_read(keyring);
-    if (txn == NULL)
+    if (txn == NULL) {
+        keyring_end_read(keyring, NULL, unread);
         return 0;
+    }
     uint64_t damaged = 0, keys = 0, named = 0; /* the last two of those that are to be in the table of owners */
     struct store_item item;
     struct key_record record;
@@ -66,7 +68,7 @@ uint64_t keyring_count_damaged(struct keyring *keyring)
         damaged += !holds;
     }
     store_cursor_close(cursor);
-    keyring_end(keyring, txn);
+    keyring_end_read(keyring, txn, unread);
     return damaged > 0 || named == keys ? damaged : 1;
 }
 

@@ -7,8 +7,8 @@
 #include "daemon/store/keyring.h"
 
 /* How many keys are here that cannot be opened, or cannot be found by whose they are. (While one is here, it cannot
- * come again.) */
-uint64_t keyring_count_damaged(struct keyring *keyring);
+ * come again.) `unread` is set, as in keyring.h, where they could not be read to their end. */
+uint64_t keyring_count_damaged(struct keyring *keyring, bool *unread);
 
 struct keyring_repair_result {
     uint64_t kept,

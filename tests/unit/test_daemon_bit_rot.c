@@ -253,7 +253,7 @@ static bool same_key(void *context, const struct key_record *record)
 /* What does not open, or is not where it was, is told to whoever asks for it. */
 static enum outcome look_at_keys(struct given_log *g, const struct rot_before *before)
 {
-    if (keyring_count_damaged(g->keyring) > 0)
+    if (keyring_count_damaged(g->keyring, NULL) > 0)
         return TOLD;
     struct key_record site;
     bool same = keyring_visit(g->keyring, same_key, (void *)(uintptr_t)before) &&

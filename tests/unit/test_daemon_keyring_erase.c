@@ -229,7 +229,7 @@ static void a_persons_own_key_needs_no_row_of_owners(void **state)
     key_put_u32(&row, 0);
     store_put(txn, T_OWNERS, key_bytes(&row), bytes_of(keys[1].id.b, sizeof keys[1].id.b));
     assert_int_equal(keyring_commit(ring, txn, NULL), FELLOE_OK);
-    assert_int_equal(keyring_count_damaged(ring), 0);
+    assert_int_equal(keyring_count_damaged(ring, NULL), 0);
     const struct key_id own[] = {keys[0].id, keys[1].id};
     assert_int_equal(keyring_erase(ring, own, 2, NULL), FELLOE_OK);
     assert_int_equal(keyring_count(ring), 0);
