@@ -214,7 +214,7 @@ static void read_looks(struct control_request *request)
                    control_gate_reads(request, &refused) == FELLOE_OK;
         if (read_whom(request, &reading) == FELLOE_OK)
             scan(request, &reading, &secret);
-        reading_end(&reading);
+        reading_finish(&reading, request->daemon, &a->error);
     }
     sodium_memzero(&secret, sizeof secret);
 }

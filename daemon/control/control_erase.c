@@ -178,7 +178,7 @@ static void find(struct control_request *request)
     }
     control_shown_told(&e->shown, &finder);
     finder_release(&finder);
-    reading_end(&reading);
+    reading_finish(&reading, request->daemon, &e->error);
 }
 
 /* ---- the answer ---- */

@@ -101,7 +101,10 @@ static enum felloe_code check_known(struct control_request *request)
         return code;
     bool known = scope_of(request->daemon, reading.log, (struct bytes){0}, false, &all, &c->error) == FELLOE_OK &&
                  team_has_worker(&reading.views, &all, bytes_str(c->worker));
+    const bool unread = reading_tell_failed(&reading, &c->error);
     reading_end(&reading);
+    if (unread)
+        return c->error.code;
     return known ? FELLOE_OK
                  : felloe_fail(&c->error, FELLOE_NOT_FOUND,
                                "No worker here has the id “%s”: felloe workers lists them. Somebody without a laptop "

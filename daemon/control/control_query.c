@@ -61,9 +61,7 @@ void reading_end(struct reading *reading)
 
 bool reading_failed(const struct reading *reading)
 {
-    return log_reader_failed(reading->log, NULL) ||
-           (!reading->locked && (reading->views.unread || reading->views.no_memory ||
-                                 store_failed(reading->views.store, NULL) != STORE_DONE));
+    return log_reader_failed(reading->log, NULL) || (!reading->locked && views_may_lack(&reading->views));
 }
 
 bool reading_tell_failed(const struct reading *reading, struct felloe_error *error)

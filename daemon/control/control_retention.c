@@ -107,9 +107,9 @@ static void read_all(struct control_request *request)
     for (size_t i = r->farewells.count; i-- > 0 && !atomic_load(&request->cancelled);) /* the earliest first */
         put_row(request, &reading, reader, &r->farewells.rows[i]);
     control_data_end(&r->data);
-    reading_end(&reading);
+    reading_finish(&reading, request->daemon, &r->error);
     free(reader);
-    if (r->farewells.failed || r->who.failed)
+    if (r->error.code == FELLOE_OK && (r->farewells.failed || r->who.failed))
         felloe_fail(&r->error, FELLOE_FAILED, "Memory ran out.");
 }
 

@@ -218,6 +218,7 @@ static void read_progress(struct control_request *request)
     for (size_t i = 0; i < status->table.count && !status->locked; i++)
         witness_notice(&reading, request->daemon->config.role == ROLE_HUB, status->table.sites[i].site,
                        status->stories[i]);
+    reading_tell_failed(&reading, &status->error);
     reading_end(&reading);
 }
 

@@ -135,8 +135,9 @@ static void read_document(struct planning *p, const struct place *of)
 {
     struct buffer encoded = {0};
     document_clear(p->document);
-    if (views_get_document(p->views, bytes_str(of->site), p->person, &encoded) == VIEWS_FOUND &&
-        document_decode(p->document, buffer_bytes(&encoded))) {
+    const bool found = views_get_document(p->views, bytes_str(of->site), p->person, &encoded) == VIEWS_FOUND;
+    const bool read = found && document_decode(p->document, buffer_bytes(&encoded));
+    if (read) {
         for (size_t i = 0; i < record_count(p->document); i++) {
             const struct item *item = record_at(p->document, i);
             if (item->type && item->type->id == TYPE_person_shared && item_counts(p->document, item))
@@ -149,7 +150,7 @@ static void read_document(struct planning *p, const struct place *of)
             p->places[i].back = p->places[i].back || said == SHARING_BACK;
         }
     }
-    p->failed = p->failed || encoded.failed;
+    p->failed = p->failed || encoded.failed || read != found;
     buffer_release(&encoded);
 }
 
@@ -336,13 +337,15 @@ bool copy_plan(struct daemon *daemon, struct views_txn *views, struct log_reader
         p->failed = p->document == NULL;
         if (!p->failed)
             read_places(p);
+        /* Where a document could not be read, nothing is known of who may have the person's key. */
+        p->failed |= views_may_lack(views) || views->broken || log_reader_failed(reader, NULL);
         if (!p->failed)
             tell_log(p);
         if (!p->failed && find_batch(p, batch)) {
             *out = batch;
             batch = NULL;
         }
-        fine = !p->failed && !log_reader_failed(reader, NULL);
+        fine = !p->failed && !log_reader_failed(reader, NULL) && !views_may_lack(views);
         for (size_t i = 0; i < p->count; i++)
             free(p->places[i].natives);
         document_free(p->document);

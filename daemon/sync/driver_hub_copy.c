@@ -110,6 +110,10 @@ static void look(void *context)
         work->failed = !copy_plan(daemon, &views, reader, &work->people[work->done], &work->batch);
         work->done += work->batch == NULL && !work->failed;
     }
+    if (views_may_lack(&views)) { /* the end of what could be read is not the end of those who are shared */
+        work->failed = true;
+        work->scanned = false;
+    }
     log_reader_end(reader);
     views_end(&views);
 }
@@ -279,7 +283,8 @@ static void load_shares(struct daemon *daemon)
                 break;
         }
     }
-    log_shares_set_known(event_log_shares(daemon->log), reader != NULL && whole);
+    whole = whole && reader != NULL && !log_reader_failed(reader, NULL) && !views_may_lack(&views);
+    log_shares_set_known(event_log_shares(daemon->log), whole);
     log_reader_end(reader);
     views_end(&views);
 }

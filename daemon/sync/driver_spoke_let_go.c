@@ -200,8 +200,7 @@ static void look(void *context)
         work->found = work->scan && look_at_person(work, &views, reader, &person);
     }
     /* What could not be read may be an entry that is not shared, or a site that they are still with. */
-    if (reader == NULL || log_reader_failed(reader, NULL) || views.unread ||
-        store_failed(views.store, NULL) != STORE_DONE) {
+    if (reader == NULL || log_reader_failed(reader, NULL) || views_may_lack(&views)) {
         work->failed = true;
         work->found = false;
     }

@@ -577,7 +577,7 @@ bool fold_site(struct fold_work *work, struct fold_step *step)
         views_made_release(&work->made);
     /* What could not be read is not "not there": nothing of the step counts then. */
     work->failed |= log_reader_tell(step->reader, &step->unread) || tell_unread(work, step);
-    work->failed |= step->views->no_memory || store_failed(step->views->store, NULL) != STORE_DONE;
+    work->failed |= views_may_lack(step->views);
     if (work->failed)
         fold_work_stop(work);
     return !work->failed;

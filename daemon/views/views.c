@@ -352,6 +352,11 @@ void views_end(struct views_txn *txn)
     forget_txn(txn);
 }
 
+bool views_may_lack(const struct views_txn *txn)
+{
+    return txn->unread || txn->no_memory || store_failed(txn->store, NULL) != STORE_DONE;
+}
+
 struct views_state views_state(const struct views_txn *txn)
 {
     return (struct views_state){txn->views->files, store_txn_number(txn->store)};

@@ -109,6 +109,8 @@ bool views_read_now(struct views *views, struct views_txn *txn); /* false also w
 enum felloe_code views_write(struct views *views, struct views_txn *txn, struct felloe_error *error);
 enum store_outcome views_commit(struct views_txn *txn, struct felloe_error *error);
 void views_end(struct views_txn *txn); /* ends a reader, or gives up what was written */
+/* Could something not be read, or held in memory? Then what was found, or not, may lack something. */
+bool views_may_lack(const struct views_txn *txn);
 
 /* What tells one state of them from all others since they were opened: the commit, and of which file. Zeros: none. */
 struct views_state {

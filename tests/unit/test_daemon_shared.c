@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A person whom two teams support: what the hub copies from site to site, how the views see through it, what they do
  * not believe, and whose devices are handed the key. */
+#include "tests/unit/given_keys_unread.h"
 #include "tests/unit/given_views.h"
 
+#include "daemon/store/keyring_inside.h"
 #include "daemon/sync/copy_plan.h"
 #include "daemon/views/opened.h"
 #include "daemon/views/views_shares.h"
@@ -182,6 +184,31 @@ static void the_history_goes_along_and_later_entries_follow(void **state)
     assert_int_equal(timeline_of(&t, OTHER), 5);
     assert_int_equal(share_of(&t, SITE), LOG_SHARE_WITH);
     assert_int_equal(share_of(&t, OTHER), LOG_SHARE_WITH);
+    teams_end(&t);
+}
+
+/* Whichever reading of the keyring fails: the same laptops may have the key, and what goes along lacks nothing. */
+static void what_cannot_be_read_is_not_taken_for_not_shared(void **state)
+{
+    (void)state;
+    struct two_teams t = given_teams();
+    unsigned readings = 0, failed = 0;
+    share(&t, SITE, OTHER, false);
+    for (unsigned at = 0; at <= readings; at++) {
+        struct reading_all r = begin_reading(&t);
+        struct copy_batch *batch;
+        keyring_opened_clear(t.daemon.keyring);
+        keys_fail_at(at);
+        const bool fine = copy_plan(&t.daemon, &r.views, r.log, &t.jo.owner, &batch);
+        const unsigned read = keys_are_read();
+        readings = read > readings ? read : readings;
+        failed += !fine;
+        assert_int_equal(fine, batch != NULL);
+        assert_int_equal(share_of(&t, OTHER), LOG_SHARE_WITH); /* since the first time, when none failed */
+        copy_batch_free(batch);
+        end_reading(&r);
+    }
+    assert_true(failed > 0);
     teams_end(&t);
 }
 
@@ -553,6 +580,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_is_copied_who_is_not_shared),
         cmocka_unit_test(the_history_goes_along_and_later_entries_follow),
+        cmocka_unit_test(what_cannot_be_read_is_not_taken_for_not_shared),
         cmocka_unit_test(what_is_copied_again_adds_nothing),
         cmocka_unit_test(a_long_entry_goes_in_halves_and_is_told_whole),
         cmocka_unit_test(copies_that_are_folded_together_are_what_they_were_one_by_one),
