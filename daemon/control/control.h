@@ -56,6 +56,8 @@ struct control_request {
     bool lets_next, ended, comes_first;      /* see control_let_next, control_when_first */
     bool holds;                      /* the log or the views are in use also while it waits or sends */
     bool due;                        /* woken while the server pauses */
+    bool given;                      /* control_import_given */
+    void (*ahead)(struct control_request *request);     /* control_import_enter */
     void (*step)(struct control_request *request);
     void (*unseen)(struct control_request *request, const struct felloe_error *error); /* control_audit_or */
     const struct felloe_error *wrong;                                                  /* control_audit_fail */

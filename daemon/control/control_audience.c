@@ -345,7 +345,7 @@ enum felloe_code draft_restrict(struct preparing *p, struct record_draft *draft,
     if (overfull)
         return too_many(error);
     /* What is for some must not be spoken of to all. */
-    if (spoken.lacking && !spoken.restricted && p->behind && p->at >= p->final)
+    if (spoken.lacking && !spoken.restricted && (p->behind || p->ahead) && p->at >= p->final)
         return felloe_fail(error, FELLOE_NOT_FOUND, "The entry that it speaks of is not known here yet.");
     if (spoken.lacking && !spoken.restricted && type->audience == AUDIENCE_NONE && !draft->has_origin)
         return felloe_fail(error, FELLOE_NOT_FOUND,

@@ -299,3 +299,8 @@ bool control_import_first(struct control_request *request)
         request->client->imports = true;
     return first;
 }
+
+bool control_has_imported(const struct control_request *request)
+{
+    return request->client && request->client->imports;
+}

@@ -11,11 +11,8 @@
 /* What an event has besides its fields, at most: clear part, nonce, tag, and the body's other parts. */
 #define EVENT_OVERHEAD 1024
 
-/* What a step of the checking came to. */
-enum verdict { CHECK_OK, CHECK_WRONG, CHECK_KNOWN, CHECK_LATER };
-
 /* Not found: perhaps only not yet. */
-static enum verdict missing(const struct preparing *p, enum felloe_code code)
+static enum draft_verdict missing(const struct preparing *p, enum felloe_code code)
 {
     bool later = p->behind && p->at >= p->final && (code == FELLOE_NOT_FOUND || code == FELLOE_AMBIGUOUS);
     return later ? CHECK_LATER : CHECK_WRONG;
@@ -69,7 +66,7 @@ bool draft_known_origin(struct preparing *p, const struct origin_id *id, struct 
     return false;
 }
 
-static enum verdict check_origin(struct preparing *p, struct record_draft *draft)
+static enum draft_verdict check_origin(struct preparing *p, struct record_draft *draft)
 {
     struct event_id id;
     const struct control_draft *text = &draft->text;
@@ -95,7 +92,7 @@ static const char *self_of(const struct preparing *p)
     return p->request ? control_gate_self(p->request) : p->daemon->worker;
 }
 
-static enum verdict check_type(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
+static enum draft_verdict check_type(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
 {
     const struct control_draft *text = &draft->text;
     int shown = (int)(text->type.len < TYPE_MAX ? text->type.len : TYPE_MAX);
@@ -136,7 +133,7 @@ static enum verdict check_type(struct preparing *p, struct record_draft *draft, 
 
 /* ---- person ---- */
 
-static enum verdict same_person(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
+static enum draft_verdict same_person(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
 {
     const struct record_draft *before = p->at > 0 ? &p->drafts->items[p->at - 1] : NULL;
     if (!before || !before->has_person || before->state == DRAFT_WRONG) {
@@ -189,7 +186,7 @@ static enum felloe_code find_person(struct preparing *p, struct bytes text, stru
     return code;
 }
 
-static enum verdict check_person(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
+static enum draft_verdict check_person(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
 {
     const struct control_draft *text = &draft->text;
     if (draft->type->about == ABOUT_SITE) {
@@ -252,7 +249,7 @@ static const char *default_site(const struct scope *scope)
 /* The site of a person who was new a moment ago: of the draft that makes them. */
 static const char *site_before(const struct preparing *p, const struct person_id *person)
 {
-    const struct record_draft *before = drafts_of_person(p->drafts, person);
+    const struct record_draft *before = drafts_of_person_at(p->drafts, person, p->at);
     return before != NULL ? before->site : "";
 }
 
@@ -309,7 +306,7 @@ static bool site_named(struct preparing *p, struct record_draft *draft, struct f
     return true;
 }
 
-static enum verdict check_site(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
+static enum draft_verdict check_site(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
 {
     const struct scope *scope = &p->reading->scope;
     struct bytes asked = draft->text.site;
@@ -344,7 +341,7 @@ static enum verdict check_site(struct preparing *p, struct record_draft *draft, 
 }
 
 /* As long as events wait under the key, what is here of the person is not all that came: nothing is written yet. */
-static enum verdict check_key(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
+static enum draft_verdict check_key(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
 {
     struct key_record record;
     enum felloe_code code;
@@ -420,7 +417,7 @@ static enum felloe_code check_length(size_t len, struct felloe_error *error)
                        len, EVENT_SIZE_MAX - EVENT_OVERHEAD);
 }
 
-static enum verdict check_fields(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
+static enum draft_verdict check_fields(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
 {
     const struct resolver resolver = {.context = p, .event = resolve_event, .person = resolve_person};
     struct bytes given = draft->text.fields;
@@ -446,7 +443,7 @@ static enum verdict check_fields(struct preparing *p, struct record_draft *draft
 }
 
 /* Last: it depends on the fields. */
-static enum verdict check_audience(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
+static enum draft_verdict check_audience(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
 {
     enum felloe_code code = draft_restrict(p, draft, error);
     if (code == FELLOE_OK)
@@ -455,9 +452,9 @@ static enum verdict check_audience(struct preparing *p, struct record_draft *dra
 }
 
 /* In the end: what it says is known, and whom it is about. */
-static enum verdict check_sense(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
+static enum draft_verdict check_sense(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
 {
-    enum verdict verdict = CHECK_OK;
+    enum draft_verdict verdict = CHECK_OK;
     bool turned;
     if (!draft_turn_link(p, draft, &turned)) {
         felloe_fail(error, FELLOE_FAILED, "Memory ran out.");
@@ -492,9 +489,9 @@ bool draft_is_light(const struct control_draft *text)
     return true;
 }
 
-static enum verdict check_draft(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
+enum draft_verdict draft_check(struct preparing *p, struct record_draft *draft, struct felloe_error *error)
 {
-    enum verdict verdict = check_origin(p, draft);
+    enum draft_verdict verdict = check_origin(p, draft);
     if (verdict == CHECK_OK)
         verdict = check_type(p, draft, error);
     if (verdict == CHECK_OK)
@@ -510,55 +507,4 @@ static enum verdict check_draft(struct preparing *p, struct record_draft *draft,
     if (verdict == CHECK_OK)
         verdict = check_audience(p, draft, error);
     return verdict;
-}
-
-static void refuse(struct record_draft *draft, const struct felloe_error *error)
-{
-    draft->state = DRAFT_WRONG;
-    draft->has_person = false;
-    draft_drop_keys(draft);
-    draft->error = malloc(sizeof *draft->error);
-    if (draft->error)
-        *draft->error = *error;
-}
-
-/* True: it is put off, and everything after it. */
-static bool prepare_one(struct preparing *p, struct record_draft *draft)
-{
-    struct felloe_error error = {FELLOE_FAILED, "Memory ran out."};
-    if (draft->state != DRAFT_OPEN)
-        return false;
-    switch (check_draft(p, draft, &error)) {
-    case CHECK_OK: draft->state = DRAFT_READY; break;
-    case CHECK_KNOWN: draft->state = DRAFT_KNOWN; break;
-    case CHECK_WRONG: refuse(draft, &error); break;
-    case CHECK_LATER:
-        draft->has_person = draft->has_origin = false;
-        draft_drop_keys(draft);
-        draft->site[0] = '\0';
-        return true;
-    }
-    return false;
-}
-
-size_t drafts_prepare(struct preparing *p, size_t from)
-{
-    finder_init(&p->finder, p->daemon, &p->reading->views, p->reading->log, &p->reading->scope);
-    p->must_wait = false;
-    memset(&p->last, 0, sizeof p->last);
-    const bool indexed = drafts_index(p->drafts);
-    for (p->at = from; p->at < p->drafts->count; p->at++) {
-        struct record_draft *draft = &p->drafts->items[p->at];
-        if (!indexed)
-            refuse(draft, &(struct felloe_error){FELLOE_FAILED, "Memory ran out."});
-        else if (prepare_one(p, draft)) {
-            p->must_wait = true;
-            break;
-        } else
-            drafts_note(p->drafts, p->at);
-    }
-    sodium_memzero(&p->last.commons, sizeof p->last.commons);
-    finder_release(&p->finder);
-    buffer_release(&p->checked);
-    return p->at;
 }

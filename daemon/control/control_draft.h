@@ -56,7 +56,8 @@ struct record_draft {
         size_t at, of;              /* where in the fields the id goes, of which draft of this request */
     } links[LINKS_MAX];
     size_t link_count;
-    uint32_t same_person, maker;    /* numbers from 1 of drafts before it; see control_draft_index.c */
+    uint32_t same_person, maker;    /* numbers from 1 of drafts noted before it; see control_draft_index.c */
+    uint32_t same_origin;
     size_t in_job;                  /* DRAFT_GIVEN: as which of its job */
     struct felloe_error *error;     /* DRAFT_WRONG; malloc'd */
     char *warning;                  /* worth a second look; malloc'd, NULL: nothing */
@@ -73,12 +74,14 @@ struct record_drafts {
  * one that is about no person stands with PERSON_ID_NONE. */
 bool drafts_index(struct record_drafts *drafts);
 void drafts_note(struct record_drafts *drafts, size_t index);
-/* The latest that was noted about this person, and the one before that; the one that makes the person; the latest of
- * this origin. NULL: none. */
+/* The latest that was noted about this person, and the one before that; the one that makes the person. NULL: none. */
+void drafts_forget(struct record_drafts *drafts); /* none was noted */
 struct record_draft *drafts_of_person(const struct record_drafts *drafts, const struct person_id *person);
 struct record_draft *drafts_before(const struct record_drafts *drafts, const struct record_draft *draft);
 struct record_draft *drafts_maker(const struct record_drafts *drafts, const struct person_id *person);
-struct record_draft *drafts_of_origin(const struct record_drafts *drafts, const struct origin_id *origin);
+/* The last before the one at `at`, of those noted. NULL: none. */
+struct record_draft *drafts_of_origin(const struct record_drafts *drafts, const struct origin_id *origin, size_t at);
+struct record_draft *drafts_of_person_at(const struct record_drafts *drafts, const struct person_id *person, size_t at);
 
 /* One pass over drafts that are still open. */
 struct preparing {
@@ -94,6 +97,7 @@ struct preparing {
     bool hides;                     /* in: nothing of the record may be told: the lease has passed */
     bool behind;                    /* in: the views have not folded all yet */
     size_t final;                   /* in: drafts before this one are not put off a second time */
+    bool ahead;                     /* in: see drafts_look_ahead */
     struct {
         struct bytes text;          /* whom it named */
         struct person_id person;
@@ -114,9 +118,18 @@ struct preparing {
 /* Is little looked up for it, whatever there is in the record, but for whom it names: is nothing else referred to? What
  * else is wrong with it is told later. */
 bool draft_is_light(const struct control_draft *text);
-/* Prepares drafts from `from` on; returns the index at which it stopped (count: all done). */
+/* Prepares drafts from `from` on, those that are open; returns the index at which it stopped (count: all done). */
 size_t drafts_prepare(struct preparing *p, size_t from);
+/* While the import before this one is being committed: prepares drafts that are the same whatever it brings. All are
+ * imported ones; open stay those that are about somebody new, name what is not here, are restricted, say no site, or
+ * are wrong. */
+void drafts_look_ahead(struct preparing *p);
+/* Those behind `at` are open again, and were never noted. */
+void drafts_reopen(struct record_drafts *drafts, size_t at);
 
+/* All that is checked of one; what is wrong with it is said. */
+enum draft_verdict { CHECK_OK, CHECK_WRONG, CHECK_KNOWN, CHECK_LATER };
+enum draft_verdict draft_check(struct preparing *p, struct record_draft *draft, struct felloe_error *error);
 /* The person that (source, subject) of an import names. Fills in the draft's person, and a new key where there is
  * none. False: there is no commons key, or memory ran out. */
 bool draft_person_of_subject(struct preparing *p, struct record_draft *draft, struct bytes subject,

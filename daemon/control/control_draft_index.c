@@ -32,6 +32,14 @@ bool drafts_index(struct record_drafts *drafts)
     return true;
 }
 
+void drafts_forget(struct record_drafts *drafts)
+{
+    if (drafts->by_person == NULL)
+        return;
+    memset(drafts->by_person, 0, drafts->slots * sizeof *drafts->by_person);
+    memset(drafts->by_origin, 0, drafts->slots * sizeof *drafts->by_origin);
+}
+
 /* Where the latest draft of this person stands, or would stand: a number from 1, 0 for none. */
 static uint32_t *person_slot(const struct record_drafts *drafts, const struct person_id *person)
 {
@@ -68,6 +76,7 @@ void drafts_note(struct record_drafts *drafts, size_t index)
     if (!draft->has_origin)
         return;
     uint32_t *origin = origin_slot(drafts, &draft->origin);
+    draft->same_origin = *origin;
     *origin = number;
 }
 
@@ -87,7 +96,21 @@ struct record_draft *drafts_maker(const struct record_drafts *drafts, const stru
     return latest != NULL ? draft_of(drafts, latest->maker) : NULL;
 }
 
-struct record_draft *drafts_of_origin(const struct record_drafts *drafts, const struct origin_id *origin)
+/* (Those that were looked at ahead are noted before others that come before them.) */
+struct record_draft *drafts_of_person_at(const struct record_drafts *drafts, const struct person_id *person, size_t at)
 {
-    return draft_of(drafts, *origin_slot(drafts, origin));
+    uint32_t last = 0;
+    for (uint32_t number = *person_slot(drafts, person); number > 0; number = drafts->items[number - 1].same_person)
+        if (number <= at && number > last)
+            last = number;
+    return draft_of(drafts, last);
+}
+
+struct record_draft *drafts_of_origin(const struct record_drafts *drafts, const struct origin_id *origin, size_t at)
+{
+    uint32_t last = 0;
+    for (uint32_t number = *origin_slot(drafts, origin); number > 0; number = drafts->items[number - 1].same_origin)
+        if (number <= at && number > last)
+            last = number;
+    return draft_of(drafts, last);
 }

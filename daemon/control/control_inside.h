@@ -29,9 +29,15 @@ void control_wake(struct control_request *request);
 /* Sends what is in `out` without waiting, or drops it when the client is behind: for progress. */
 void control_put_now(struct control_request *request);
 /* Imports go one at a time, so that two of them cannot make one person twice. Calls `then` when it is this request's
- * turn (at once, or later); leave it exactly once. */
-void control_import_enter(struct control_request *request, control_step then);
+ * turn (at once, or later); leave it exactly once. Before it `ahead` may be called: the one whose turn
+ * it is has given all to the log (control_import_given), and what does not depend on it can be done meanwhile. Where
+ * that takes steps, the last one is control_import_looked. */
+void control_import_enter(struct control_request *request, control_step then, control_step ahead);
+void control_import_given(struct control_request *request);
+void control_import_looked(struct control_request *request, control_step then);
 void control_import_leave(struct control_request *request);
+/* Has this client imported before? */
+bool control_has_imported(const struct control_request *request);
 /* Is this the first import of this client? Says so once. */
 bool control_import_first(struct control_request *request);
 /* While the server pauses nothing that is at rest goes on: true then, and it is woken at the end of the pause. */

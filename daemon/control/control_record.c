@@ -4,6 +4,8 @@
  *   wait for the views when somebody is named by name -> prepare (pool; what is light, the loop: control_group.h) ->
  *   one job of the log a site -> answer
  *
+ * Imports go one after the other; while one is committed the next is prepared as far as it does not depend on it.
+ *
  * A draft that names what is not there yet (an entry of this very request, or of the last moment) is put off once: what
  * comes before it is recorded and folded first. */
 #include <stdlib.h>
@@ -240,6 +242,7 @@ static bool read_drafts(struct recording *r, struct bytes items)
         *draft = (struct record_draft){0};
         ok = control_read_draft(&reader, &draft->text);
         r->has_imports |= draft->text.source.len > 0;
+        r->has_others |= draft->text.source.len == 0;
         r->by_name |= needs_views(&draft->text);
     }
     return ok && mp_done(&reader);
@@ -344,8 +347,11 @@ static void record_prepared(struct control_request *request)
     const bool all = !r->must_wait;
     if ((r->must_wait && !r->partly) || !submit_ready(r))
         go_on(request);
-    else if (all)
+    else if (all) {
+        if (r->has_imports)
+            control_import_given(request);
         control_let_next(request);
+    }
 }
 
 /* That the look could not be recorded keeps nothing from being saved: it is not told what there was to tell. */
@@ -393,6 +399,40 @@ static void import_begins(struct control_request *request)
         begin_pass(request);
 }
 
+static void check_ahead(struct control_request *request)
+{
+    struct recording *r = request->state;
+    struct mp_reader reader MP_UNSET;
+    struct control_shown shown = {0}; /* what it would tell it tells when its turn comes */
+    struct checking *in = arena_take(&request->arena, sizeof *in);
+    if (in == NULL || checking_begin(in, request->daemon, false, NULL) != FELLOE_OK)
+        return;
+    struct preparing p = {.daemon = request->daemon, .request = request, .drafts = &r->drafts,
+                          .reading = &in->reading, .behind = in->behind, .shown = &shown, .hides = true,
+                          .ahead = true, .r = &reader};
+    random_nonce(p.mark, sizeof p.mark);
+    drafts_look_ahead(&p);
+    r->ahead_in = in;
+    if (log_reader_failed(in->reading.log, NULL) || reading_failed(&in->reading))
+        drafts_reopen(&r->drafts, 0); /* what failed is told when its turn comes */
+    checking_end(in);
+    control_shown_release(&shown);
+    buffer_release(&p.rewritten);
+}
+
+static void checked_ahead(struct control_request *request)
+{
+    control_import_looked(request, import_begins);
+}
+
+/* The first import of a client waits for the views. */
+static void look_ahead(struct control_request *request)
+{
+    const struct recording *r = request->state;
+    if (control_has_imported(request) && !r->has_others)
+        control_work(request, check_ahead, checked_ahead, NULL);
+}
+
 static void was_read(struct control_request *request)
 {
     struct recording *r = request->state;
@@ -400,7 +440,7 @@ static void was_read(struct control_request *request)
     if (r->error.code != FELLOE_OK)
         control_fail(request, &r->error);
     else if (r->has_imports)
-        control_import_enter(request, import_begins);
+        control_import_enter(request, import_begins, look_ahead);
     else if (r->by_name)
         control_when_first(request, wait_for_views); /* they may name whom the one before introduces */
     else

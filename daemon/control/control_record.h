@@ -10,10 +10,11 @@
 struct recording {
     struct record_drafts drafts;
     struct record_draft alone;  /* where `drafts` has its one, when it is just one */
-    bool partly, has_imports, by_name;
+    bool partly, has_imports, has_others, by_name;
     bool hides;                 /* the lease had passed when the pass began */
     struct control_shown shown; /* whose record the answer tells something of */
     const struct checking *in;  /* while a pass is made */
+    struct checking *ahead_in;  /* what was checked ahead was checked in; its reading has ended. NULL: nothing was */
     size_t next, final;         /* where to go on; drafts before `final` are not put off again */
     bool must_wait;
     struct felloe_error error;  /* of the request as a whole */

@@ -187,7 +187,7 @@ static struct record_job *make_job(struct recording *r, const char *site, void (
     sealing.time = 0;
     struct record_job *job = job_for(r, site, done);
     if (job)
-        job->log.seen = *checking_seen(r->in, site);
+        job->log.seen = *checking_seen(r->ahead_in != NULL ? r->ahead_in : r->in, site); /* the earlier one */
     if (r->drafts.count >= SEALED_BEFORE) /* each may have a companion */
         sealing.time = event_log_next_times(r->request->daemon->log, 2 * r->drafts.count);
     for (size_t i = 0; job && i < r->drafts.count; i++) {

@@ -146,7 +146,7 @@ bool draft_person_of_subject(struct preparing *p, struct record_draft *draft, st
     bool made = true;
     if (!erased && !known_subject(p, &p->last.commons, draft_source(&draft->text), subject, &draft->person, &erased) &&
         !erased)
-        made = make_key(draft);
+        made = !p->ahead && make_key(draft); /* it may be the import before this one that makes them */
     if (!made)
         return felloe_fail(error, FELLOE_FAILED, "Memory ran out.") == FELLOE_OK;
     if (erased)

@@ -64,7 +64,7 @@ static struct entry_here find_entry(struct preparing *p, const struct event_id *
 /* Of this request, before this draft: recorded already, or about to be in the same job. False: neither. */
 static bool of_this_request(struct preparing *p, struct record_draft *draft, const struct origin_id *origin)
 {
-    const struct record_draft *before = drafts_of_origin(p->drafts, origin);
+    const struct record_draft *before = drafts_of_origin(p->drafts, origin, p->at);
     struct event_id id;
     if (before == NULL)
         return false;
@@ -100,7 +100,8 @@ static bool translate_event(struct preparing *p, struct record_draft *draft, str
     struct entry_here entry = {0};
     if (is_id)
         entry = find_entry(p, &id);
-    if (!entry.here && p->at >= p->final && (p->behind || drafts_of_origin(p->drafts, &origin) != NULL))
+    if (!entry.here && p->at >= p->final &&
+        (p->behind || p->ahead || drafts_of_origin(p->drafts, &origin, p->at) != NULL))
         return false;
     if (is_id)
         mp_put_bin(&p->rewritten, entry.name.b, sizeof entry.name.b);
