@@ -273,6 +273,7 @@ void hub_on_hello(struct hub *hub, struct peer *peer)
     peer->greeted = true;
     peer->rewound = 0;
     peer->incarnation = hello->incarnation;
+    hub_ahead_drop(hub, peer->id); /* it was for who it was before */
     if (hello->incarnation > d->incarnation)
         d->incarnation = hello->incarnation;
     g->serial = ++hub->last_serial;

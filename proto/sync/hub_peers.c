@@ -133,6 +133,7 @@ void hub_peer_gone(struct hub *hub, uint64_t id)
     struct peer *peer = hub->peers[at];
     hub->devices[peer->device].peers--;
     table_remove(&hub->peer_index, &id);
+    hub_ahead_drop(hub, id);
     hub->peers[at] = NULL; /* its place in the queue is passed over */
     for (uint32_t i = 0; i < SITES_MAX; i++)
         free(peer->pulls[i]);

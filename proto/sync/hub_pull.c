@@ -192,6 +192,60 @@ static bool feed_fresh(struct hub *hub, struct peer *peer, uint32_t site, struct
     return true;
 }
 
+uint64_t hub_read_range(struct hub *hub, const struct peer *peer, uint32_t site, struct position from,
+                        uint64_t request)
+{
+    struct hub_output *o = hub_put(hub, HUB_READ);
+    if (!o)
+        return 0;
+    hub->reads[hub->read_count++] =
+        (struct range_read){.ticket = ++hub->last_ticket, .peer = peer->id, .request = request, .site = site};
+    o->ticket = hub->last_ticket;
+    o->peer = peer->id;
+    o->device = hub->devices[peer->device].id;
+    o->incarnation = peer->incarnation;
+    o->site = hub_site_name(hub->sites[site]);
+    o->from = from;
+    o->max_bytes = peer->pulls[site]->max_bytes;
+    return o->ticket;
+}
+
+/* What was read is its answer; and where it is as much as was asked for, more of it is. */
+static void answer(struct hub *hub, struct peer *peer, uint32_t site, struct hub_input *range)
+{
+    struct pull *pull = peer->pulls[site];
+    const struct position sent = range->head.at;
+    const bool full = range->body.bytes.len >= pull->max_bytes / 2;
+    pull->active = false;
+    /* it is durable, though HUB_GREW may still be on its way: never sign what one does not know of */
+    (void)hub_site_set_head(hub->sites[site], &range->head);
+    send_feed(hub, peer, site, pull, range);
+    if (full)
+        hub_ahead_begin(hub, peer, site, sent);
+}
+
+/* True: it was read ahead, or is being read. */
+static bool feed_ahead(struct hub *hub, struct peer *peer, uint32_t site, struct position from)
+{
+    struct pull *pull = peer->pulls[site];
+    uint64_t ticket;
+    struct hub_input range;
+    if (!hub_ahead_take(hub, peer->id, site, from, pull->max_bytes, &ticket, &range))
+        return false;
+    for (uint32_t i = 0; ticket != 0 && i < hub->read_count; i++)
+        if (hub->reads[i].ticket == ticket) {
+            hub->reads[i].request = pull->request;
+            peer->reading = ticket;
+            pull->reading = true;
+        }
+    if (ticket == 0) {
+        answer(hub, peer, site, &range);
+        lent_return(&range.body); /* unless it was taken */
+        enqueue_peer(hub, peer);
+    }
+    return true;
+}
+
 static void read_next(struct hub *hub, struct peer *peer)
 {
     struct position from;
@@ -199,23 +253,11 @@ static void read_next(struct hub *hub, struct peer *peer)
     if (site == NO_ONE)
         return;
     peer->next_site = (site + 1) % hub->site_count;
-    if (feed_fresh(hub, peer, site, from))
-        return;
-    struct hub_output *o = hub_put(hub, HUB_READ);
-    if (!o)
+    if (feed_fresh(hub, peer, site, from) || feed_ahead(hub, peer, site, from))
         return;
     struct pull *pull = peer->pulls[site];
-    pull->reading = true;
-    peer->reading = hub->last_ticket + 1;
-    hub->reads[hub->read_count++] =
-        (struct range_read){.ticket = ++hub->last_ticket, .peer = peer->id, .request = pull->request, .site = site};
-    o->ticket = hub->last_ticket;
-    o->peer = peer->id;
-    o->device = hub->devices[peer->device].id;
-    o->incarnation = peer->incarnation;
-    o->site = hub_site_name(hub->sites[site]);
-    o->from = from;
-    o->max_bytes = pull->max_bytes;
+    peer->reading = hub_read_range(hub, peer, site, from, pull->request);
+    pull->reading = peer->reading != 0;
 }
 
 static void range_read(struct hub *hub, const struct range_read *read, struct hub_input *input)
@@ -230,12 +272,10 @@ static void range_read(struct hub *hub, const struct range_read *read, struct hu
     bool lower = input->ok && pull_news(hub->sites[read->site], pull, &from) && from.epoch < input->at.epoch;
     /* An earlier epoch was refilled meanwhile: it goes first, for what was read may follow it. */
     if (pull->active && pull->request == read->request && !lower) {
-        pull->active = false;
         if (input->ok && input->count > 0) {
-            /* it is durable, though HUB_GREW may still be on its way: never sign what one does not know of */
-            (void)hub_site_set_head(hub->sites[read->site], &input->head);
-            send_feed(hub, peer, read->site, pull, input);
+            answer(hub, peer, read->site, input);
         } else {
+            pull->active = false;
             hub_refuse(hub, peer->id, pull->request, REFUSED_BUSY, hub_site_name(hub->sites[read->site]),
                        "The hub could not read its log just now. It is asked again.");
         }
@@ -276,10 +316,12 @@ static bool read_take(struct range_read *reads, uint32_t *count, uint64_t ticket
 void hub_on_range(struct hub *hub, struct hub_input *input)
 {
     struct range_read read;
-    if (read_take(hub->reads, &hub->read_count, input->ticket, &read))
-        range_read(hub, &read, input);
-    else if (read_take(hub->key_reads, &hub->key_read_count, input->ticket, &read))
+    if (read_take(hub->reads, &hub->read_count, input->ticket, &read)) {
+        if (!hub_ahead_read(hub, &read, input))
+            range_read(hub, &read, input);
+    } else if (read_take(hub->key_reads, &hub->key_read_count, input->ticket, &read)) {
         keys_read(hub, &read, input);
+    }
 }
 
 /* ---- inputs ---- */
@@ -427,6 +469,7 @@ static void answer_due(struct hub *hub)
 
 void hub_pull_turn(struct hub *hub)
 {
+    hub_ahead_turn(hub);
     if (hub->now >= hub->due_ms)
         answer_due(hub);
     while (hub->read_count < READS_MAX && !hub->dead) {

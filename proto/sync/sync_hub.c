@@ -45,6 +45,7 @@ void hub_free(struct hub *hub)
     free(hub->checks);
     buffer_release(&hub->told);
     buffer_release(&hub->fresh.body);
+    hub_ahead_release(hub);
     volatile uint8_t *secret = hub->config.sign.b;
     for (size_t i = 0; i < sizeof hub->config.sign.b; i++)
         secret[i] = 0;
@@ -327,5 +328,7 @@ uint64_t hub_deadline(const struct hub *hub)
         return UINT64_MAX;
     if (hub->anew)
         return 0;
-    return hub->missing_due_ms < hub->due_ms ? hub->missing_due_ms : hub->due_ms;
+    const uint64_t due = hub->missing_due_ms < hub->due_ms ? hub->missing_due_ms : hub->due_ms;
+    const uint64_t ahead = hub_ahead_deadline(hub);
+    return ahead < due ? ahead : due;
 }

@@ -9,7 +9,8 @@
  *   - An event is accepted only when the log holds what the event says it has seen.
  *   - A head of the present epoch, or of a later one, that this hub signed and does not hold proves that it was set
  *     back without being told. It then gives no position before it has begun an epoch above it (HUB_NEXT_EPOCH).
- *   - Spokes are served in turn: one range a peer at a time, round robin, each bounded in bytes. */
+ *   - Spokes are served in turn: one range a peer at a time, round robin, each bounded in bytes. The one that a peer
+ *     will ask for next is read ahead only where nobody waits for a read. */
 #ifndef FELLOE_PROTO_SYNC_HUB_H
 #define FELLOE_PROTO_SYNC_HUB_H
 

@@ -6,6 +6,7 @@
  *   hub_hello.c   HELLO: cursors and streams compared; WELCOME
  *   hub_push.c    PUSH: checked, made durable, RECEIPT
  *   hub_pull.c    PULL: held back, served in turn, FEED; KEYS
+ *   hub_ahead.c   what a laptop that catches up will ask for next is read meanwhile
  *   hub_offer.c   OFFER: a restored hub is refilled
  *   hub_aside.c   what a revoked device hands over: checked, kept in quarantine
  *   hub_output.c  outputs, refusals, incidents */
@@ -37,6 +38,20 @@ struct hub_run {
     uint32_t epoch, device, incarnation; /* epoch 0: none */
     uint64_t first, last;
     uint64_t ms;                     /* when the last of them came */
+};
+
+#define AHEAD_MAX 4u                 /* ranges that are held for who will ask for them: a MiB or two in all … */
+#define AHEAD_MS 1000u               /* … and for so long at most */
+
+/* A range that is read before it is asked for. */
+struct hub_ahead {
+    uint64_t ticket;                 /* of its HUB_READ; 0: this place is free */
+    uint64_t peer;
+    uint32_t site, max_bytes;        /* as of the PULL before */
+    struct position from;
+    uint64_t until_ms;
+    bool ready;                      /* it was read: */
+    struct hub_input range;
 };
 
 #define FRESH_BYTES_MAX 8192u        /* of a FEED's body: more is read, by another thread than the step's */
@@ -141,7 +156,7 @@ struct hash_check {
 };
 
 struct range_read {
-    uint64_t ticket, peer, request;
+    uint64_t ticket, peer, request;  /* request 0: nobody has asked for it yet */
     uint32_t site;
 };
 
@@ -178,6 +193,7 @@ struct hub {
     uint32_t queue_at, queue_len;
     struct range_read reads[READS_MAX], key_reads[KEY_READS_MAX];
     uint32_t read_count, key_read_count;
+    struct hub_ahead ahead[AHEAD_MAX];
     struct hash_check *checks;
     uint32_t check_count, check_cap;
     struct keep *keeps, **keeps_end;
@@ -245,6 +261,23 @@ void hub_on_grew(struct hub *hub, uint32_t site);
 /* Of a HUB_KEEP, before its HUB_KEPT: whose the entries from there on are. */
 void hub_note_grown(struct hub *hub, uint64_t ticket, struct position at);
 void hub_pull_turn(struct hub *hub);
+/* Puts a HUB_READ of as much as this laptop's last PULL wants; its ticket, or 0: memory ran out. */
+uint64_t hub_read_range(struct hub *hub, const struct peer *peer, uint32_t site, struct position from,
+                        uint64_t request);
+
+/* ---- hub_ahead.c ---- */
+/* A FEED up to here was sent, and was as large as it was to be. */
+void hub_ahead_begin(struct hub *hub, const struct peer *peer, uint32_t site, struct position sent);
+/* Was it read ahead, and is kept? Then the body is taken. */
+bool hub_ahead_read(struct hub *hub, const struct range_read *read, struct hub_input *input);
+/* Is it what this laptop asks for now? `ticket` 0: here it is; else it is still being read. In any case it is not held
+ * any longer. */
+bool hub_ahead_take(struct hub *hub, uint64_t peer, uint32_t site, struct position from, uint32_t max_bytes,
+                    uint64_t *ticket, struct hub_input *range);
+void hub_ahead_drop(struct hub *hub, uint64_t peer);
+void hub_ahead_release(struct hub *hub);
+void hub_ahead_turn(struct hub *hub);
+uint64_t hub_ahead_deadline(const struct hub *hub); /* of a turn; UINT64_MAX: none is needed */
 
 /* ---- hub_offer.c ---- */
 void hub_on_offer(struct hub *hub, struct peer *peer, struct lent *body);
