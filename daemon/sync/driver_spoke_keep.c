@@ -111,7 +111,7 @@ static void leave_out_sealed(struct spoke_driver *s, struct log_job *job)
 #define RECEIPT_EVENTS 4u
 #define RECEIPT_MS     150u
 #define OWN_MS         20u
-#define HELD_MAX       4u /* the machine may have twice as many FEEDs under way: it goes on */
+#define HELD_MAX       16u /* the machine may have twice as many FEEDs under way: it goes on */
 
 static bool is_for_a_few(const struct msg_receipt *receipt)
 {

@@ -19,7 +19,7 @@
 
 #define READS_MAX 2u                 /* ranges being read at a time: enough to hide the disk, few enough to be fair */
 #define KEY_READS_MAX 64u
-#define KEEPS_PER_DEVICE_MAX 32u     /* a spoke has sixteen in flight; a repeat may double them */
+#define KEEPS_PER_DEVICE_MAX 64u     /* a spoke has half as many in flight; a repeat may double them */
 #define KEEP_BYTES_MAX (32u * 1024 * 1024) /* of bodies waiting for their commit; beyond it spokes are asked to wait */
 #define KEEP_WAITERS_MAX 4u
 #define PEERS_PER_DEVICE_MAX 4u      /* more are connections that died without a word */

@@ -42,7 +42,7 @@
 #define SLOW_MS 4000u               /* one that takes longer makes it smaller */
 #define WINDOW_START (16u * 1024)
 #define PUSHES_MAX 8u               /* in flight per site */
-#define PUSHES_FAST 16u             /* … while answers come within FAST_MS: the hub's commits are the larger */
+#define PUSHES_FAST 32u             /* … while answers come within FAST_MS: the hub's commits are the larger */
 #define RECEIPT_EVERY_MS 50u        /* those of a backlog are kept so often */
 /* A link may become thin at any moment, and all else then waits behind what is in flight: upward, over all sites, and
  * downward, for all sites that are behind, no more than 50 kbit/s carry in 20 s. On a link that has just proven to be
@@ -55,9 +55,9 @@
 #define PULL_BYTES_MAX BODY_TARGET
 #define THIN_BYTES_PER_MS 8u        /* timeouts leave room for a link as thin as 64 kbit/s */
 #define FEEDS_MAX 2u                /* per site: that came, and are not checked yet, */
-#define COMMITS_MAX 8u              /* and over all sites, and one of each: that are being made durable. What
+#define COMMITS_MAX 32u             /* and over all sites, and one of each: that are being made durable. What
                                      * waits becomes one commit; a FEED may take megabytes */
-#define SENT_MARKS 16u
+#define SENT_MARKS PUSHES_FAST      /* all that a receipt may be of */
 /* Ids of own events that were pushed and have not come back: 2 MiB while a backlog moves, of one site at a time. Others
  * are read. */
 #define KNOWN_IDS_MAX 65536u

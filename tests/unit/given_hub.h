@@ -20,7 +20,7 @@ static struct line line;
 static char incident[256]; /* the latest's words */
 static uint64_t now;
 static struct hub_output taken; /* the latest output that waits for a completion */
-static struct batch *kept[32];  /* batches of HUB_KEEPs under way, by ticket % 32 */
+static struct batch *kept[128]; /* batches of HUB_KEEPs under way, by ticket % 128 */
 static struct msg_welcome welcomed;
 static struct terms told; /* with it */
 static struct msg_receipt receipt;
@@ -125,7 +125,7 @@ static inline void tell_output(struct hub_output *o)
         return;
     case HUB_KEEP:
         line_add(&line, "keep(%llu) %llu+%u", ticket, (unsigned long long)o->batch->entries[0].seq, o->batch->count);
-        kept[ticket % 32] = o->batch;
+        kept[ticket % 128] = o->batch;
         o->batch = NULL;
         break;
     case HUB_READ:
@@ -267,9 +267,9 @@ static inline const char *keep_done_with(uint64_t ticket, bool at_hand)
 {
     static struct line both;
     struct line grown = {0};
-    struct batch *batch = kept[ticket % 32];
+    struct batch *batch = kept[ticket % 128];
     struct hub_input done = {.kind = HUB_KEPT, .ticket = ticket, .ok = true};
-    kept[ticket % 32] = NULL;
+    kept[ticket % 128] = NULL;
     done.at = (struct position){1, store_head(log_, 1).at.n + 1};
     for (uint32_t i = 0; i < batch->count; i++) {
         const struct entry *entry = &batch->entries[i];

@@ -251,15 +251,15 @@ static void another_incarnation_says_hello_first(void **state)
 static void a_device_cannot_fill_the_hubs_memory(void **state)
 {
     (void)state;
-    static const struct pool_event *many[33];
-    for (int i = 0; i < 33; i++)
+    static const struct pool_event *many[65];
+    for (int i = 0; i < 65; i++)
         many[i] = write_event(&a, 1, &head_a, (struct seen){0});
     hello(&a, 1, &head_a);
-    for (uint32_t i = 0; i < 32; i++)
+    for (uint32_t i = 0; i < 64; i++)
         assert_true(strncmp(push(&a, 1, 2 + i, many + i, 1), "keep(", 5) == 0);
-    says(push(&a, 1, 40, many + 32, 1), "REFUSED#40 9 to 1");
+    says(push(&a, 1, 70, many + 64, 1), "REFUSED#70 9 to 1");
     says(keep_done(1), "RECEIPT#2 1 runs 1 to 1");
-    says(push(&a, 1, 41, many + 32, 1), "keep(33) 33+1");
+    says(push(&a, 1, 71, many + 64, 1), "keep(65) 65+1");
 }
 
 /* ---- PULL ---- */

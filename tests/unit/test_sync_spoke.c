@@ -333,11 +333,11 @@ static void while_answers_are_quick_more_is_in_flight(void **state)
     for (unsigned i = 0; i < 8; i++)
         answer_all_after(500);
     assert_int_equal(flight_count, 8);
-    for (unsigned i = 0; i < 4; i++)
+    for (unsigned i = 0; i < 6; i++)
         answer_all_after(100);
-    assert_int_equal(flight_count, 16);
+    assert_int_equal(flight_count, 32);
     answer_all_after(500);
-    assert_int_equal(flight_count, 16);
+    assert_int_equal(flight_count, 32);
     answer_all_after(1100);
     answer_all_after(1100);
     assert_int_equal(flight_count, 8);

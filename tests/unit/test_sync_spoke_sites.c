@@ -183,7 +183,7 @@ static void of_all_sites_little_waits_to_be_made_durable_and_of_each_something_m
     welcome_to(SITES);
     for (size_t i = 0; i < 2; i++) {
         pull = FIRST_PULL + i;
-        for (unsigned more = 0; more < 4; more++) {
+        for (unsigned more = 0; more < 16; more++) {
             pull = feed_one(i, pull);
             assert_true(strncmp(after(0), "keep-feed", 9) == 0);
         }
