@@ -68,6 +68,7 @@ static size_t size_of(const struct views_made *made)
 void chunk_trim(struct fold_chunk *chunk)
 {
     size_t kept = 0;
+    chunk->filled = 0;
     for (size_t i = 0; i < chunk->used; i++)
         kept += chunk->memory[i].opened.plain.cap + chunk->memory[i].opened.marks.cap;
     for (size_t i = 0; i < chunk->document_room; i++)
@@ -193,7 +194,9 @@ static size_t end_of_chunk(const struct fold_range *range, size_t from, size_t e
 
 static void fill(struct taker *taker, struct fold_chunk *chunk, const struct fold_range *range)
 {
-    chunk_trim(chunk);
+    chunk->filled += chunk->bytes; /* only looked at once it may be: that takes as long as reading all of them */
+    if (chunk->filled > CHUNK_KEPT_MAX)
+        chunk_trim(chunk);
     chunk->count = chunk->bytes = chunk->document_count = chunk->taken = 0;
     chunk->continued = 0;
     for (size_t at = chunk->from; at < chunk->next; at++) {

@@ -49,6 +49,7 @@ struct fold_chunk {
     struct fold_item **items;   /* those that count, in their order */
     size_t count, bytes;
     size_t used;                /* the most that were in it */
+    size_t filled;              /* bytes that were, since it was trimmed */
     size_t from, next;          /* of the range: where it begins, and what comes after it */
     size_t continued;           /* so many of its first items have the key of the last one before it */
     struct fold_prepared *documents; /* of people who may have had none before; as many as there are keys in it */

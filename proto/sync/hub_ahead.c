@@ -40,7 +40,8 @@ void hub_ahead_release(struct hub *hub)
         drop(&hub->ahead[i]);
 }
 
-void hub_ahead_begin(struct hub *hub, const struct peer *peer, uint32_t site, struct position sent)
+/* A rest that is no FEED's worth is not: more may have come when it is asked for, and goes with it. */
+void hub_ahead_begin(struct hub *hub, const struct peer *peer, uint32_t site, struct position sent, uint32_t count)
 {
     const struct log_head *head = hub_site_head(hub->sites[site], sent.epoch);
     const struct position from = {sent.epoch, sent.n + 1};
@@ -49,7 +50,8 @@ void hub_ahead_begin(struct hub *hub, const struct peer *peer, uint32_t site, st
     if (ahead != NULL)
         drop(ahead);
     ahead = find_free(hub);
-    if (ahead == NULL || hub->queue_len > 0 || hub->read_count == READS_MAX || head == NULL || head->at.n < from.n)
+    if (ahead == NULL || hub->queue_len > 0 || hub->read_count == READS_MAX || head == NULL ||
+        head->at.n < sent.n + count)
         return;
     const uint64_t ticket = hub_read_range(hub, peer, site, from, 0);
     if (ticket != 0)

@@ -215,13 +215,14 @@ static void answer(struct hub *hub, struct peer *peer, uint32_t site, struct hub
 {
     struct pull *pull = peer->pulls[site];
     const struct position sent = range->head.at;
+    const uint32_t count = range->count;
     const bool full = range->body.bytes.len >= pull->max_bytes / 2;
     pull->active = false;
     /* it is durable, though HUB_GREW may still be on its way: never sign what one does not know of */
     (void)hub_site_set_head(hub->sites[site], &range->head);
     send_feed(hub, peer, site, pull, range);
     if (full)
-        hub_ahead_begin(hub, peer, site, sent);
+        hub_ahead_begin(hub, peer, site, sent, count);
 }
 
 /* True: it was read ahead, or is being read. */

@@ -60,6 +60,7 @@ static void try_later(struct spoke *s, struct site *site, enum owner owner)
     case OWNER_UPLOAD:
         site->up.retry_ms = later;
         site->up.batch_bytes = site->up.batch_bytes / 2 > BODY_FLOOR ? site->up.batch_bytes / 2 : BODY_FLOOR;
+        site->up.depth = site->up.depth / 2 > 1 ? site->up.depth / 2 : 1;
         break;
     case OWNER_DOWNLOAD:
         site->down.retry_ms = later;

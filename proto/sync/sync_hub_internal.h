@@ -266,8 +266,8 @@ uint64_t hub_read_range(struct hub *hub, const struct peer *peer, uint32_t site,
                         uint64_t request);
 
 /* ---- hub_ahead.c ---- */
-/* A FEED up to here was sent, and was as large as it was to be. */
-void hub_ahead_begin(struct hub *hub, const struct peer *peer, uint32_t site, struct position sent);
+/* A FEED of so many up to here was sent, and was as large as it was to be. */
+void hub_ahead_begin(struct hub *hub, const struct peer *peer, uint32_t site, struct position sent, uint32_t count);
 /* Was it read ahead, and is kept? Then the body is taken. */
 bool hub_ahead_read(struct hub *hub, const struct range_read *read, struct hub_input *input);
 /* Is it what this laptop asks for now? `ticket` 0: here it is; else it is still being read. In any case it is not held

@@ -134,6 +134,20 @@ static void what_others_wait_for_is_read_first(void **state)
     is(said, "FEED#2 1.1+%u to 2; read(3) 1.1 for 4", fed.count);
 }
 
+static void a_rest_that_is_no_whole_feed_waits_for_more(void **state)
+{
+    (void)state;
+    bool ahead = true;
+    unsigned at = given_catching_up();
+    for (uint64_t ticket = 2; ahead; ticket++) {
+        range(ticket, (struct position){1, at + 1}, &b);
+        ahead = strstr(pull(&b, 2, ticket + 1, at), "read(") != NULL;
+        at += fed.count;
+        assert_true(!ahead || at + fed.count <= 400);
+    }
+    assert_in_range(400 - at, 1, fed.count - 1);
+}
+
 static void a_few_that_are_all_there_is_are_not_followed(void **state)
 {
     (void)state;
@@ -156,6 +170,7 @@ int main(void)
         TEST(whoever_greets_anew_is_read_for_anew),
         TEST(of_a_connection_that_is_gone_nothing_stays),
         TEST(what_others_wait_for_is_read_first),
+        TEST(a_rest_that_is_no_whole_feed_waits_for_more),
         TEST(a_few_that_are_all_there_is_are_not_followed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
