@@ -119,21 +119,26 @@ static uint64_t append(struct opened *opened, const char *site, const struct key
     return took;
 }
 
-static void measured_open(struct measured *m, const char *image, const char *figure)
+static void measured_head(struct measured *m)
 {
-    struct felloe_error error;
     struct log_item item;
     struct event event;
-    const uint64_t begun = bench_now();
-    if (opened_open(&m->opened, image, &error) != FELLOE_OK)
-        bench_die("%s", error.message);
-    bench_tell(figure, (double)(bench_now() - begun) / 1e6, "ms");
     struct log_reader *reader = begin(&m->opened);
     m->head = largest_site(reader, m->site);
     if (!log_get(reader, bytes_str(m->site), m->head.at, &item) || !event_decode(item.event, &event))
         bench_die("the latest event is not there");
     m->key = event.clear.key;
     log_reader_end(reader);
+}
+
+static void measured_open(struct measured *m, const char *image, const char *figure)
+{
+    struct felloe_error error;
+    const uint64_t begun = bench_now();
+    if (opened_open(&m->opened, image, &error) != FELLOE_OK)
+        bench_die("%s", error.message);
+    bench_tell(figure, (double)(bench_now() - begun) / 1e6, "ms");
+    measured_head(m);
 }
 
 static int by_time(const void *a, const void *b)
@@ -171,13 +176,16 @@ void bench_costs(int argc, char **argv)
     for (size_t i = 0; i < count; i++)
         measured_open(&all[i], argv[i + 1], i == 0 ? "open" : "small-open");
     for (unsigned turn = 0; turn < TURNS; turn++)
-        for (struct measured *m = all; m < all + count; m++) {
-            m->cursor[turn] = find_cursors(&m->opened, m->site, &m->head);
+        for (struct measured *m = all; m < all + count; m++)
             m->read[turn] = read_on(&m->opened, m->site, &m->head);
-        }
     for (unsigned turn = 0; turn < BATCHES; turn++)
         for (struct measured *m = all; m < all + count; m++)
             m->append[turn] = append(&m->opened, m->site, &m->key);
+    for (struct measured *m = all; m < all + count; m++)
+        measured_head(m); /* so that both logs end alike, however many rounds there were before */
+    for (unsigned turn = 0; turn < TURNS; turn++)
+        for (struct measured *m = all; m < all + count; m++)
+            m->cursor[turn] = find_cursors(&m->opened, m->site, &m->head);
     tell("cursor", TURNS, TIMES, large->cursor, small ? small->cursor : NULL);
     tell("read", TURNS, READ_EVENTS / 2, large->read, small ? small->read : NULL);
     tell("append", BATCHES, BATCH, large->append, small ? small->append : NULL);
