@@ -34,6 +34,7 @@ enum draft_state {
 /* More entries of the same request than this no entry names without waiting for them. */
 #define LINKS_MAX 4
 
+enum draft_same { SAME_PERSON, SAME_ORIGIN };
 struct record_draft {
     enum draft_state state;
     struct control_draft text;      /* points into the request */
@@ -56,8 +57,7 @@ struct record_draft {
         size_t at, of;              /* where in the fields the id goes, of which draft of this request */
     } links[LINKS_MAX];
     size_t link_count;
-    uint32_t same_person, maker;    /* numbers from 1 of drafts noted before it; see control_draft_index.c */
-    uint32_t same_origin;
+    uint32_t same[2], maker;        /* numbers from 1 of drafts noted before it; see control_draft_index.c */
     size_t in_job;                  /* DRAFT_GIVEN: as which of its job */
     struct felloe_error *error;     /* DRAFT_WRONG; malloc'd */
     char *warning;                  /* worth a second look; malloc'd, NULL: nothing */

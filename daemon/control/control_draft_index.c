@@ -70,13 +70,13 @@ void drafts_note(struct record_drafts *drafts, size_t index)
     if (!draft->has_person)
         draft->person = PERSON_ID_NONE;
     uint32_t *person = person_slot(drafts, &draft->person);
-    draft->same_person = *person;
+    draft->same[SAME_PERSON] = *person;
     draft->maker = draft->new_key != NULL ? number : *person > 0 ? drafts->items[*person - 1].maker : 0;
     *person = number;
     if (!draft->has_origin)
         return;
     uint32_t *origin = origin_slot(drafts, &draft->origin);
-    draft->same_origin = *origin;
+    draft->same[SAME_ORIGIN] = *origin;
     *origin = number;
 }
 
@@ -87,7 +87,7 @@ struct record_draft *drafts_of_person(const struct record_drafts *drafts, const 
 
 struct record_draft *drafts_before(const struct record_drafts *drafts, const struct record_draft *draft)
 {
-    return draft_of(drafts, draft->same_person);
+    return draft_of(drafts, draft->same[SAME_PERSON]);
 }
 
 struct record_draft *drafts_maker(const struct record_drafts *drafts, const struct person_id *person)
@@ -96,21 +96,23 @@ struct record_draft *drafts_maker(const struct record_drafts *drafts, const stru
     return latest != NULL ? draft_of(drafts, latest->maker) : NULL;
 }
 
-/* (Those that were looked at ahead are noted before others that come before them.) */
-struct record_draft *drafts_of_person_at(const struct record_drafts *drafts, const struct person_id *person, size_t at)
+/* The last of these up to `at`: those that were looked at ahead are noted before others that come before them. */
+static struct record_draft *last_up_to(const struct record_drafts *drafts, uint32_t number, enum draft_same same,
+                                       size_t at)
 {
     uint32_t last = 0;
-    for (uint32_t number = *person_slot(drafts, person); number > 0; number = drafts->items[number - 1].same_person)
+    for (; number > 0; number = drafts->items[number - 1].same[same])
         if (number <= at && number > last)
             last = number;
     return draft_of(drafts, last);
 }
 
+struct record_draft *drafts_of_person_at(const struct record_drafts *drafts, const struct person_id *person, size_t at)
+{
+    return last_up_to(drafts, *person_slot(drafts, person), SAME_PERSON, at);
+}
+
 struct record_draft *drafts_of_origin(const struct record_drafts *drafts, const struct origin_id *origin, size_t at)
 {
-    uint32_t last = 0;
-    for (uint32_t number = *origin_slot(drafts, origin); number > 0; number = drafts->items[number - 1].same_origin)
-        if (number <= at && number > last)
-            last = number;
-    return draft_of(drafts, last);
+    return last_up_to(drafts, *origin_slot(drafts, origin), SAME_ORIGIN, at);
 }

@@ -6,6 +6,7 @@
  * FELLOE_BIT_FLIPS says how many, FELLOE_BIT_SEED where the row of random numbers begins. */
 #include "tests/unit/given_rot.h"
 #include "tests/unit/given_vault.h"
+#include "tests/unit/given_no_sync.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -16,18 +17,6 @@
 
 #define FLIPS_DEFAULT  300
 #define REPAIR_SECONDS 5
-
-/* Nobody cuts the power here. */
-int fsync(int fd)
-{
-    (void)fd;
-    return 0;
-}
-int fdatasync(int fd)
-{
-    (void)fd;
-    return 0;
-}
 
 /* ---- files, held in memory between flips ---- */
 

@@ -3,6 +3,7 @@
  * what was written, and is whole afterwards. Each in a process of its own, which LMDB could end. FELLOE_BIT_FLIPS says
  * how many of them, evenly over all there are. */
 #include "tests/unit/given_store.h"
+#include "tests/unit/given_no_sync.h"
 
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -18,18 +19,6 @@
 #define LONGEST       9000
 #define FIRST_TURNS   4u  /* as the file is made; then those after the flip, */
 #define LAST_TURN     10u /* odd in number: the last goes into what was the older meta page */
-
-/* What a disk takes its time for is of no matter here. */
-int fsync(int fd)
-{
-    (void)fd;
-    return 0;
-}
-int fdatasync(int fd)
-{
-    (void)fd;
-    return 0;
-}
 
 struct file {
     char path[120];

@@ -2,22 +2,11 @@
 /* Each byte of the rows that a log keeps beside its events: where one is changed, verify tells, or the log does not
  * open. So a repair knows that there is something to do, and nothing goes on from what is not so. */
 #include "tests/unit/given_repair.h"
+#include "tests/unit/given_no_sync.h"
 
 #include "daemon/report.h"
 
 #define ROWS_MAX 2u
-
-/* Nobody cuts the power here. */
-int fsync(int fd)
-{
-    (void)fd;
-    return 0;
-}
-int fdatasync(int fd)
-{
-    (void)fd;
-    return 0;
-}
 
 static const char *const tables[] = {"meta",      "sites",      "heads",    "anchors",  "checkpoints", "streams",
                                      "own-heads", "own-places", "own-keys", "key-uses", "receipts",    "after"};
